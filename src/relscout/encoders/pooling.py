@@ -1,0 +1,142 @@
+"""From hidden states to one vector per instance.
+
+A pooling is written as parts joined by ``+``: ``span-mean@4+sentence`` reads the mean of each mention's tokens after
+layer 4 and the mean of all tokens after the last layer. Each part is scaled to unit length (times its weight, where one is
+given: ``sentence*0.5``), so that no part drowns another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relscout.errors import SettingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Part → what it reads.
+POOLINGS: dict[str, str] = {
+    "start": "the tokens where the head and the tail (or their markers) begin (SelfORE eq. 2)",
+    "span-mean": "the mean of the tokens of the head and of the tail",
+    "span-max": "the maximum over the tokens of the head and of the tail (RoCORE eq. 2)",
+    "between": "the mean of the tokens between the mentions; of all tokens where nothing is between them",
+    "cls": "the first token",
+    "sentence": "the mean of all tokens",
+    "mask": "the [MASK] token of the prompt (PromptORE)",
+}
+_TWO_SIDED = frozenset({"start", "span-mean", "span-max"})
+_PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>\d+))?(\*(?P<weight>\d*\.?\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolingPart:
+    """One part of a pooling.
+
+    Args:
+        name: A name of :data:`POOLINGS`.
+        layer: Hidden state it reads: 0 is the embeddings, ``None`` the last layer.
+        weight: Length of the part in the joined vector, > 0.
+    """
+
+    name: str
+    layer: int | None = None
+    weight: float = 1.0
+
+    def width(self, hidden: int) -> int:
+        """Return the number of dimensions it gives for hidden states of ``hidden`` dimensions."""
+        return 2 * hidden if self.name in _TWO_SIDED else hidden
+
+
+def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
+    """Read a pooling such as ``span-mean@4+sentence*0.5``.
+
+    Raises:
+        SettingError: The text is not of that form, or a weight is zero.
+        UnknownNameError: A part has no known name.
+    """
+    parts = []
+    for piece in text.split("+"):
+        match = _PART.fullmatch(piece.strip())
+        if match is None:
+            raise SettingError(f"pooling {text!r}: {piece!r} is not PART, PART@LAYER or PART@LAYER*WEIGHT")
+        if match["name"] not in POOLINGS:
+            raise UnknownNameError("pooling", match["name"], POOLINGS)
+        weight = float(match["weight"] or 1)
+        if weight <= 0:
+            raise SettingError(f"pooling {text!r}: the weight of {match['name']!r} must be above 0")
+        parts.append(PoolingPart(match["name"], int(match["layer"]) if match["layer"] else None, weight))
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of each sentence of a batch lie; every field an int64 tensor.
+
+    Args:
+        length: Number of tokens, padding not counted, (B,).
+        starts: Tokens where head and tail begin, (B, 2).
+        spans: Tokens of head and tail, (B, 2, 2) as ``[start, end)``.
+        mask: Place of the ``[MASK]`` token, (B,); -1 where there is none.
+    """
+
+    length: Tensor
+    starts: Tensor
+    spans: Tensor
+    mask: Tensor
+
+
+def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
+    """Read the parts of a pooling off the hidden states and join them.
+
+    Args:
+        hidden_states: Hidden states (B, T, D) from the embeddings (0) to the last layer that was computed.
+        places: Where each sentence's parts lie.
+        parts: The pooling.
+
+    Returns:
+        Vectors (B, sum of the parts' widths), float32.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    pieces = []
+    for part in parts:
+        states = hidden_states[-1 if part.layer is None else part.layer].float()  # (B, T, D)
+        pieces.append(part.weight * normalize(_read(part.name, states, places), dim=1))
+    return torch.cat(pieces, dim=1)
+
+
+def _read(name: str, states: Tensor, places: Places) -> Tensor:
+    import torch
+
+    rows = torch.arange(len(states), device=states.device)
+    position = torch.arange(states.shape[1], device=states.device)  # (T,)
+    if name == "start":
+        return torch.cat([states[rows, places.starts[:, 0]], states[rows, places.starts[:, 1]]], dim=1)
+    if name == "cls":
+        return states[:, 0]
+    if name == "mask":
+        return states[rows, places.mask]
+    everywhere = position < places.length[:, None]  # (B, T)
+    if name == "sentence":
+        return _mean(states, everywhere)
+    if name == "between":
+        first_end = places.spans[:, :, 1].min(dim=1).values
+        second_start = places.spans[:, :, 0].max(dim=1).values
+        between = (position >= first_end[:, None]) & (position < second_start[:, None])
+        return _mean(states, torch.where(between.any(dim=1, keepdim=True), between, everywhere))
+    within = [
+        (position >= places.spans[:, side, :1]) & (position < places.spans[:, side, 1:]) for side in (0, 1)
+    ]  # 2 × (B, T)
+    if name == "span-mean":
+        return torch.cat([_mean(states, inside) for inside in within], dim=1)
+    lowest = torch.finfo(states.dtype).min
+    return torch.cat([states.masked_fill(~inside[:, :, None], lowest).amax(dim=1) for inside in within], dim=1)
+
+
+def _mean(states: Tensor, chosen: Tensor) -> Tensor:
+    weights = chosen.to(states.dtype)
+    return (weights[:, None, :] @ states)[:, 0] / weights.sum(dim=1, keepdim=True)

@@ -1,0 +1,87 @@
+"""Everything relscout raises on purpose.
+
+::
+
+    RelscoutError
+    ├── InputError (ValueError)      the data cannot be used as it is
+    │   └── RecordError              one record of a file is wrong: which file, which place, why
+    ├── SettingError (ValueError)    a setting has a value that cannot work
+    │   └── UnknownNameError         no format, method or encoder has that name; names the nearest
+    ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
+    ├── ArtifactError                a saved folder is damaged, incomplete or of another version
+    └── OutputError (OSError)        a result cannot be written where it was asked for
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RelscoutError(Exception):
+    """Base of all errors that relscout raises on purpose; its text is one line meant for a person."""
+
+
+class InputError(RelscoutError, ValueError):
+    """The data cannot be used as it is."""
+
+
+class RecordError(InputError):
+    """One record of a file is wrong.
+
+    Args:
+        path: The file, as the user named it.
+        place: Where in the file, for example ``"line 12"``, ``"record 7"`` or ``"P177[3]"``.
+        reason: What was got, what was expected and what to do.
+    """
+
+    def __init__(self, path: object, place: str, reason: str) -> None:
+        super().__init__(f"{path}, {place}: {reason}")
+        self.path = path
+        self.place = place
+        self.reason = reason
+
+
+class SettingError(RelscoutError, ValueError):
+    """A setting has a value that cannot work."""
+
+
+class UnknownNameError(SettingError):
+    """No entry has the name that was asked for.
+
+    Args:
+        kind: What was looked up, for example ``"method"``.
+        name: The name that was not found.
+        known: All names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}")
+        self.kind = kind
+        self.name = name
+        self.known = choices
+
+
+class MissingExtraError(RelscoutError, ImportError):
+    """An optional part of relscout is not installed.
+
+    Args:
+        feature: What needs it, as a user would say it.
+        extra: The name of the extra that installs it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the optional part [{extra}]: pip install 'relscout[{extra}]'")
+        self.feature = feature
+        self.extra = extra
+
+
+class ArtifactError(RelscoutError):
+    """A saved folder is damaged, incomplete or was written by another version."""
+
+
+class OutputError(RelscoutError, OSError):
+    """A result cannot be written where it was asked for."""

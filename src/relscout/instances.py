@@ -1,0 +1,117 @@
+"""The one record that everything passes around: a text in which two entities are marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from relscout.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Where an entity is named in a text.
+
+    Args:
+        start: Offset of the first character, counted in Unicode code points from 0.
+        end: Offset behind the last character (exclusive).
+        type: Entity type, such as ``"PERSON"``; ``None`` where it is not known.
+        entity_id: Identifier in a knowledge base, such as ``"Q937"``; ``None`` where it is not known.
+    """
+
+    start: int
+    end: int
+    type: str | None = None
+    entity_id: str | None = None
+
+    def surface(self, text: str) -> str:
+        """Return the characters of ``text`` that this mention covers."""
+        return text[self.start : self.end]
+
+    def crosses(self, other: Mention) -> bool:
+        """Tell whether both mentions share characters while neither lies inside the other."""
+        first, second = sorted((self, other), key=lambda mention: (mention.start, mention.end))
+        return first.start < second.start < first.end < second.end
+
+
+@dataclass(frozen=True, slots=True)
+class RelationInstance:
+    """A text with a head and a tail entity, and the gold relation between them where it is known.
+
+    Offsets are checked here, once; everything behind can rely on them. One mention may lie inside the other
+    ("*University of* Paris"), but both may not be the same span nor cross.
+
+    Args:
+        text: The text, usually one sentence.
+        head: Mention of the head entity (the subject).
+        tail: Mention of the tail entity (the object).
+        relation: Gold relation; ``None`` where it is not known.
+        id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
+            order of the input nor on the gold relation.
+        source: Where the instance comes from, for people: file and line.
+
+    Raises:
+        InputError: A span is empty, outside the text, blank, or head and tail are equal or cross.
+    """
+
+    text: str
+    head: Mention
+    tail: Mention
+    relation: str | None = None
+    id: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for role, mention in (("head", self.head), ("tail", self.tail)):
+            _check_span(role, mention, self.text)
+        if (self.head.start, self.head.end) == (self.tail.start, self.tail.end):
+            raise InputError(
+                f"head and tail are the same span [{self.head.start}, {self.head.end}) "
+                f"{self.head_text!r}; a relation needs two different mentions"
+            )
+        if self.head.crosses(self.tail):
+            raise InputError(
+                f"head {self.head_text!r} [{self.head.start}, {self.head.end}) and tail {self.tail_text!r} "
+                f"[{self.tail.start}, {self.tail.end}) cross; one may lie inside the other, but not overlap it in part"
+            )
+        if not self.id:
+            object.__setattr__(self, "id", _content_hash(self.text, self.head, self.tail))
+
+    @property
+    def head_text(self) -> str:
+        """The head entity as it is written in the text."""
+        return self.head.surface(self.text)
+
+    @property
+    def tail_text(self) -> str:
+        """The tail entity as it is written in the text."""
+        return self.tail.surface(self.text)
+
+    @property
+    def type_pair(self) -> tuple[str | None, str | None]:
+        """Entity types of head and tail."""
+        return self.head.type, self.tail.type
+
+    def without_relation(self) -> RelationInstance:
+        """Return the instance without its gold relation: what a method is allowed to see."""
+        return self if self.relation is None else replace(self, relation=None)
+
+    def swapped(self) -> RelationInstance:
+        """Return the instance read the other way round: head and tail exchanged, no gold relation, a new id."""
+        return replace(self, head=self.tail, tail=self.head, relation=None, id="")
+
+
+def _check_span(role: str, mention: Mention, text: str) -> None:
+    if not 0 <= mention.start < mention.end <= len(text):
+        raise InputError(
+            f"{role} span [{mention.start}, {mention.end}) does not fit the text of {len(text)} characters; "
+            "expected 0 <= start < end <= length, in characters, with the end exclusive"
+        )
+    if not mention.surface(text).strip():
+        raise InputError(f"{role} span [{mention.start}, {mention.end}) covers only white space")
+
+
+def _content_hash(text: str, head: Mention, tail: Mention) -> str:
+    offsets = f"{head.start},{head.end},{tail.start},{tail.end};"
+    # surrogatepass: a lone surrogate (legal in JSON escapes) must not make an instance unhashable
+    return blake2b((offsets + text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,24 @@
+"""Scores against gold labels, the same ones for every method."""
+
+from relscout.metrics.alignment import Alignment, align
+from relscout.metrics.baselines import trivial_baselines
+from relscout.metrics.classification import ClassificationScores, classification_scores
+from relscout.metrics.clustering import ClusteringScores, score
+from relscout.metrics.majority import majority_mapped
+from relscout.metrics.uncertainty import Interval, MeanStd, bootstrap_intervals, mean_std, over_seeds
+
+__all__ = [
+    "Alignment",
+    "ClassificationScores",
+    "ClusteringScores",
+    "Interval",
+    "MeanStd",
+    "align",
+    "bootstrap_intervals",
+    "classification_scores",
+    "majority_mapped",
+    "mean_std",
+    "over_seeds",
+    "score",
+    "trivial_baselines",
+]

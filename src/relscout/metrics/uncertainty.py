@@ -1,0 +1,117 @@
+"""How far a score can be trusted: bootstrap intervals over instances, mean and deviation over seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from relscout.errors import InputError, SettingError
+from relscout.metrics.clustering import score_table
+from relscout.metrics.contingency import Contingency, tabulate
+from relscout.metrics.labels import Labels, paired
+from relscout.seeding import generator
+
+
+class Interval(NamedTuple):
+    """A percentile interval."""
+
+    low: float
+    high: float
+
+
+class MeanStd(NamedTuple):
+    """Mean and sample standard deviation (n - 1 in the denominator) of n values."""
+
+    mean: float
+    std: float | None
+    """``None`` for a single value, whose spread is not known."""
+    n: int
+
+
+class Scores(Protocol):
+    """Clustering or classification scores."""
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """Return all fields by name; the figures are those that are floats."""
+        ...
+
+
+def bootstrap_intervals(
+    found: Labels, gold: Labels, *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> dict[str, Interval]:
+    """Estimate how much the raw-cluster scores owe to which instances happened to be in the test set.
+
+    Instances are drawn with replacement as often as there are instances, and percentiles of the scores are
+    taken (Efron 1979). The clustering itself stays as it is: the spread over seeds is another matter, see
+    :func:`over_seeds`. An instance that is drawn twice agrees with itself, which lifts B³ of very small
+    clusters: for near-singletons the interval lies above the score.
+
+    Args:
+        found: (N,) cluster of every instance.
+        gold: (N,) gold relation of the same instances in the same order.
+        n_resamples: Number of resamples, at least 1.
+        confidence: Share of the resamples inside the interval, above 0 and below 1.
+        seed: Seed of the draws, any integer >= 0.
+
+    Returns:
+        The interval of every figure of :class:`~relscout.metrics.ClusteringScores`, by its name.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, or a label is missing.
+        SettingError: ``n_resamples`` or ``confidence`` is out of range.
+    """
+    if n_resamples < 1:
+        raise SettingError(f"n_resamples is {n_resamples}; expected at least 1")
+    if not 0.0 < confidence < 1.0:
+        raise SettingError(f"confidence is {confidence}; expected a share above 0 and below 1, such as 0.95")
+    table = tabulate(*paired(found, gold, roles=("found", "gold")))
+    random = generator(seed, "bootstrap")
+    resamples = [figures(score_table(_resampled(table, random))) for _ in range(n_resamples)]
+    tail = (1.0 - confidence) / 2.0
+    names = list(resamples[0])
+    values = np.array([list(resample.values()) for resample in resamples])  # (resamples, figures)
+    bounds = np.quantile(values, (tail, 1.0 - tail), axis=0)  # (2, figures)
+    return {name: Interval(float(low), float(high)) for name, low, high in zip(names, *bounds, strict=True)}
+
+
+def mean_std(values: Sequence[float]) -> MeanStd:
+    """Return mean, sample standard deviation and number of the values of one figure.
+
+    Raises:
+        InputError: There is no value.
+    """
+    if len(values) == 0:
+        raise InputError("0 values have no mean; at least one is needed")
+    std = statistics.stdev(values) if len(values) > 1 else None
+    return MeanStd(statistics.fmean(values), std, len(values))
+
+
+def over_seeds(scores: Sequence[Scores]) -> dict[str, MeanStd]:
+    """Summarise the scores of several seeds, figure by figure.
+
+    Raises:
+        InputError: There are no scores, or they are of different kinds or protocols and must not be averaged.
+    """
+    if len(scores) == 0:
+        raise InputError("0 scores have no mean; at least one seed is needed")
+    kinds = {f"{type(each).__name__} of {getattr(each, 'protocol', 'labels')}" for each in scores}
+    if len(kinds) > 1:
+        raise InputError(f"{len(scores)} scores mix {' and '.join(sorted(kinds))}, which are not comparable")
+    rows = [figures(each) for each in scores]
+    return {name: mean_std([row[name] for row in rows]) for name in rows[0]}
+
+
+def figures(scores: Scores) -> dict[str, float]:
+    """Return the figures of the scores by name, without counts and protocol."""
+    return {name: value for name, value in scores.as_dict().items() if isinstance(value, float)}
+
+
+def _resampled(table: Contingency, random: np.random.Generator) -> Contingency:
+    # Drawing instances with replacement is drawing the counts of the cells from a multinomial.
+    n = table.n_instances
+    count = random.multinomial(n, table.count / n)
+    shape = len(table.found_sizes), len(table.gold_sizes)
+    return Contingency.from_cells(table.found, table.gold, count, shape=shape)

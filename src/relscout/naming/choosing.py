@@ -1,0 +1,63 @@
+"""One name per cluster, none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from relscout.naming.phrases import Phrase
+
+#: A phrase that is taken gives way to the next best one that has this share of its weight.
+_SECOND_BEST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a cluster may be called.
+
+    Args:
+        label: Number of the cluster.
+        phrases: Phrases with a content word, best first.
+        bare: Phrases of stop words, best first.
+        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` where there are none.
+    """
+
+    label: int
+    phrases: Sequence[Phrase]
+    bare: Sequence[Phrase]
+    signature: str | None
+
+
+def choose(clusters: Sequence[Candidates]) -> dict[int, tuple[str, str]]:
+    """Give every cluster a name and a pattern; where two want the same name, the one with more weight has it.
+
+    Args:
+        clusters: The candidates; their order decides between equal weights.
+
+    Returns:
+        Label → name and pattern.
+    """
+    by_strength = sorted(clusters, key=lambda one: -one.phrases[0].weight if one.phrases else 0.0)
+    taken: set[str] = set()
+    chosen: dict[int, tuple[str, str]] = {}
+    for cluster in by_strength:
+        chosen[cluster.label] = next(pair for pair in _wishes(cluster) if pair[0] not in taken)
+        taken.add(chosen[cluster.label][0])
+    return chosen
+
+
+def _wishes(cluster: Candidates) -> Iterator[tuple[str, str]]:
+    if cluster.phrases:
+        best = cluster.phrases[0]
+        strong = [phrase for phrase in cluster.phrases if phrase.weight >= _SECOND_BEST * best.weight]
+        yield from ((phrase.name, phrase.pattern) for phrase in strong)
+        if cluster.signature:
+            yield f"{best.name} ({cluster.signature})", best.pattern
+        yield from ((phrase.name, phrase.pattern) for phrase in cluster.phrases[len(strong) :])
+        yield from ((f"{best.name} ({number})", best.pattern) for number in count(2))
+    if cluster.signature:
+        yield cluster.signature, "HEAD … TAIL"
+        yield from ((f"{cluster.signature} ({number})", "HEAD … TAIL") for number in count(2))
+    yield from ((phrase.name, phrase.pattern) for phrase in cluster.bare)
+    yield f"relation {cluster.label}", "HEAD … TAIL"

@@ -1,0 +1,15 @@
+"""How long work tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called with the name of a stage, the steps done so far and their total (``None``: not known)."""
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+
+
+def silent(stage: str, done: int, total: int | None) -> None:  # noqa: ARG001
+    """Ignore all progress: the default everywhere outside the command line."""

@@ -1,0 +1,150 @@
+"""Files in, relation instances out: one module per format.
+
+Every module of :data:`FORMATS` has
+
+* ``DESCRIPTION``: one line for people,
+* ``sniff(source) -> bool``: is this the format, judged by the first bytes (or, for a folder, its file names)?
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong one
+  as the error that tells what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.instances import RelationInstance
+from relscout.readers.relation_names import RelationNames
+from relscout.readers.source import Source
+
+#: Format name → module, in the order in which they are asked whether a file is theirs.
+FORMATS: dict[str, str] = {
+    "parquet": "relscout.readers.parquet",
+    "docbin": "relscout.readers.docbin",
+    "brat": "relscout.readers.brat",
+    "jsonl": "relscout.readers.jsonl",
+    "opennre": "relscout.readers.opennre",
+    "chemprot": "relscout.readers.chemprot",
+    "fewrel": "relscout.readers.fewrel",
+    "tacred": "relscout.readers.tacred",
+    "nyt-fb": "relscout.readers.nyt_fb",
+    "trex": "relscout.readers.trex",
+    "spert": "relscout.readers.spert",
+    "semeval": "relscout.readers.semeval",
+    "csv": "relscout.readers.csv",
+}
+
+OnError = Literal["raise", "skip"]
+
+
+class Reader(Protocol):
+    """What a reader module offers."""
+
+    DESCRIPTION: str
+
+    def sniff(self, source: Source) -> bool:
+        """Tell whether the source is of this format."""
+        ...
+
+    def read(self, source: Source) -> Iterator[RelationInstance | RecordError]:
+        """Yield the records in order; a wrong record as its error."""
+        ...
+
+
+def reader(name: str) -> Reader:
+    """Return the reader module of a format.
+
+    Raises:
+        UnknownNameError: There is no such format.
+    """
+    if name not in FORMATS:
+        raise UnknownNameError("format", name, FORMATS)
+    return cast(Reader, import_module(FORMATS[name]))
+
+
+def recognise(source: Source) -> str:
+    """Return the name of the format of a file or folder, judged by its content.
+
+    Raises:
+        InputError: The file is missing, empty, binary or of no known format.
+    """
+    if not source.path.exists():
+        raise InputError(f"{source.path}: no such file or folder")
+    if not source.path.is_dir() and not source.sample.strip():
+        raise InputError(f"{source.path}: the file is empty")
+    for name in FORMATS:
+        if reader(name).sniff(source):
+            return name
+    raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(FORMATS)}")
+
+
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    on_error: OnError = "raise",
+    on_skip: Callable[[RecordError], None] | None = None,
+    labels: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    relation_names: str | Path | None = None,
+) -> Iterator[RelationInstance]:
+    """Read relation instances from a file or folder, one at a time, in its order.
+
+    Args:
+        path: The file (gzip is seen through) or, for brat, the folder.
+        format: A name of :data:`FORMATS`; recognised from the content when left out.
+        on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
+        on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
+        labels: File with the labels, for formats that keep them apart (NYT+FB).
+        columns: For tables: our field name → the table's column name.
+        relation_names: JSON file that maps relation identifiers to names (``{"P177": "crosses"}`` or
+            ``{"P177": ["crosses", "description"]}``); gold relations are renamed by it.
+
+    Raises:
+        InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is wrong.
+        UnknownNameError: There is no format of that name.
+    """
+    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}))
+    if format is not None:
+        reader(format)  # an unknown name is told before a missing file
+        if not source.path.exists():
+            raise InputError(f"{source.path}: no such file or folder")
+        if not source.path.is_dir() and not source.sample.strip():
+            raise InputError(f"{source.path}: the file is empty")
+    chosen = reader(format or recognise(source))
+    names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
+    return _read(chosen, source, names, on_error, on_skip)
+
+
+def _read(
+    chosen: Reader,
+    source: Source,
+    names: RelationNames,
+    on_error: OnError,
+    on_skip: Callable[[RecordError], None] | None,
+) -> Iterator[RelationInstance]:
+    for record in chosen.read(source):
+        if isinstance(record, RelationInstance):
+            yield names.rename(record)
+        elif on_error == "raise":
+            raise record
+        elif on_skip is not None:
+            on_skip(record)
+
+
+def _why_unknown(source: Source) -> str:
+    if source.path.is_dir():
+        return "the folder holds no pair of .txt and .ann files (brat is the one format that is a folder)"
+    if source.sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "the file is UTF-16; save it as UTF-8"
+    if b"\x00" in source.sample:
+        return "the file is binary"
+    try:
+        source.sample[: len(source.sample) - 4].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
+    return "the format is not recognised from the content; if you know it, name it with --format"

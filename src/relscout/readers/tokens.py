@@ -1,0 +1,70 @@
+"""From a list of tokens to a text with character offsets, for formats that know only tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from relscout.errors import InputError
+from relscout.instances import Mention
+
+
+class TokenText:
+    """Tokens joined by single spaces, and the character span of any run of them.
+
+    Args:
+        tokens: The tokens, none of them empty.
+
+    Raises:
+        InputError: ``tokens`` is not a non-empty list of strings.
+    """
+
+    def __init__(self, tokens: Any) -> None:
+        if not isinstance(tokens, list) or not tokens or not all(isinstance(token, str) for token in tokens):
+            raise InputError("the tokens must be a non-empty list of strings")
+        self.tokens: Sequence[str] = tokens
+        self.text = " ".join(tokens)
+        self._starts = [0, *accumulate(len(token) + 1 for token in tokens)]
+
+    def mention(
+        self, role: str, start: Any, end: Any, *, type: str | None = None, entity_id: str | None = None
+    ) -> Mention:
+        """Return the mention that covers tokens ``start`` to ``end`` (exclusive).
+
+        Raises:
+            InputError: The indices are not integers with ``0 <= start < end <= number of tokens``.
+        """
+        if type_error := [value for value in (start, end) if not isinstance(value, int) or isinstance(value, bool)]:
+            raise InputError(f"{role} token span has {type_error[0]!r} where a whole number was expected")
+        if not 0 <= start < end <= len(self.tokens):
+            raise InputError(
+                f"{role} token span [{start}, {end}) does not fit the {len(self.tokens)} tokens; "
+                "expected 0 <= start < end <= number of tokens, with the end exclusive"
+            )
+        return Mention(self._starts[start], self._starts[end] - 1, type, entity_id)
+
+
+def check_surface(role: str, found: str, expected: Any) -> None:
+    """Compare the text under a span with the entity name that the format gives, ignoring case and white space.
+
+    White space that only the span has at its edges counts: a span that takes in the space behind the entity is
+    off by one.
+
+    Raises:
+        InputError: They differ, which usually means that a span is off by one.
+    """
+    if not isinstance(expected, str) or _comparable(found) != _comparable(expected):
+        raise InputError(
+            f"{role} span covers {found!r}, but the record names the {role} {expected!r}; "
+            "is the span off by one, or its end inclusive where this format has it exclusive?"
+        )
+    if found != found.strip() and expected == expected.strip():
+        raise InputError(
+            f"{role} span covers {found!r} with white space at its edge, but the record names the {role} "
+            f"{expected!r}; is the span off by one?"
+        )
+
+
+def _comparable(name: str) -> str:
+    return "".join(name.split()).casefold()

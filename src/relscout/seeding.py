@@ -1,0 +1,21 @@
+"""One seed, many independent streams of random numbers."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+
+
+def generator(seed: int, purpose: str) -> np.random.Generator:
+    """Return the random stream of one purpose.
+
+    Streams of different purposes are independent, so that a step that draws more numbers does not shift the
+    numbers of another.
+
+    Args:
+        seed: The user's seed, any integer >= 0.
+        purpose: What the numbers are for, such as ``"k-means"``.
+    """
+    word = int.from_bytes(blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, word])

@@ -1,0 +1,68 @@
+"""What entities and relations are called across all graph formats: one URI each.
+
+===========================================  =====================================================
+entity with a Wikidata id (``Q937``)         ``http://www.wikidata.org/entity/Q937``
+entity whose id is an http(s) IRI            that IRI
+entity with any other id (``/m/0jcx``)       ``urn:relscout:id:%2Fm%2F0jcx``
+entity without an id                         ``urn:relscout:entity:Albert%20Einstein``, from its text
+relation 0 named "was born in"               ``urn:relscout:relation:0-was-born-in``
+===========================================  =====================================================
+
+The text of an entity is brought to NFC, its white space collapsed and then percent-encoded; case is kept.
+Two mentions without an id are one entity exactly when these texts are equal, whatever their types.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+from relscout.instances import Mention, RelationInstance
+from relscout.triples import Triple
+from relscout.writers.characters import encodable
+
+ENTITY = "urn:relscout:entity:"
+RELATION = "urn:relscout:relation:"
+_ID = "urn:relscout:id:"
+_WIKIDATA = "http://www.wikidata.org/entity/"
+
+_WIKIDATA_ID = re.compile("Q[1-9][0-9]*")
+_HTTP_IRI = re.compile(r'https?://[^\s\x00-\x20\x7f-\x9f<>"{}|\\^`\ud800-\udfff\ufffe\uffff]+')
+_SLUG_LENGTH = 80
+
+
+def entity_name(instance: RelationInstance, mention: Mention) -> str:
+    """Return the text of a mention in NFC, with white space collapsed: the name of its entity."""
+    return " ".join(unicodedata.normalize("NFC", encodable(mention.surface(instance.text))).split())
+
+
+def entity_uri(instance: RelationInstance, mention: Mention) -> str:
+    """Return the URI of the entity that a mention names."""
+    if not mention.entity_id:
+        return ENTITY + quote(entity_name(instance, mention), safe="")
+    if _WIKIDATA_ID.fullmatch(mention.entity_id):
+        return _WIKIDATA + mention.entity_id
+    if _HTTP_IRI.fullmatch(mention.entity_id):
+        return mention.entity_id
+    return _ID + quote(encodable(mention.entity_id), safe="")
+
+
+def relation_uri(triple: Triple) -> str:
+    """Return the URI of a triple's relation: its number, so that equal names stay apart, and its name."""
+    slug = relation_slug(triple.relation.lower(), joint="-")
+    return RELATION + quote(f"{triple.relation_id}-{slug}" if slug else str(triple.relation_id))
+
+
+def relation_slug(name: str, *, joint: str) -> str:
+    """Return the letters, digits and combining marks of a name, its words joined; empty when it has none.
+
+    Args:
+        name: Name of a relation.
+        joint: What to put between words.
+    """
+    # combining marks are kept: Indic vowel signs are marks, and words would fall apart at each of them
+    kept = (
+        char if unicodedata.category(char)[0] in "LNM" else " " for char in unicodedata.normalize("NFC", name)
+    )
+    return joint.join("".join(kept).split())[:_SLUG_LENGTH].rstrip(joint)

@@ -1,0 +1,98 @@
+"""Parquet: one flat row per triple.
+
+============================  ==================================================================
+column                        content
+============================  ==================================================================
+``head_text``                 string, the head as it is written in ``text``
+``head_type``, ``head_id``    string or null
+``head_start``, ``head_end``  int32, offsets into ``text`` in code points, end exclusive
+``tail_…``                    the same five of the tail
+``relation``                  string, the name
+``relation_id``               int64
+``confidence``                float64, in [0, 1]
+``text``                      string, the sentence
+``instance_id``, ``source``   string
+============================  ==================================================================
+
+Strings are dictionary-encoded where they repeat. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from relscout.files import whole_file
+from relscout.instances import Mention
+from relscout.triples import Triple
+from relscout.writers.characters import encodable
+
+DESCRIPTION = "Parquet, one flat row per triple with its sentence"
+
+#: Triples per row group: the most that are held at a time.
+ROWS_PER_GROUP = 20_000
+
+
+def write(triples: Iterable[Triple], path: Path) -> None:
+    """Write one row per triple, in row groups of :data:`ROWS_PER_GROUP`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(pa)
+    with whole_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as table:
+        for group in _groups(triples):
+            rows = [_row(triple) for triple in group]
+            table.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _schema(pa: Any) -> Any:
+    mention = [("text", pa.string()), ("type", pa.string()), ("id", pa.string())]
+    mention += [("start", pa.int32()), ("end", pa.int32())]
+    return pa.schema(
+        [
+            *((f"head_{name}", kind) for name, kind in mention),
+            ("relation", pa.string()),
+            ("relation_id", pa.int64()),
+            *((f"tail_{name}", kind) for name, kind in mention),
+            ("confidence", pa.float64()),
+            ("text", pa.string()),
+            ("instance_id", pa.string()),
+            ("source", pa.string()),
+        ]
+    )
+
+
+def _groups(triples: Iterable[Triple]) -> Iterator[list[Triple]]:
+    stream = iter(triples)
+    while group := list(islice(stream, ROWS_PER_GROUP)):
+        yield group
+
+
+def _row(triple: Triple) -> dict[str, Any]:
+    instance = triple.instance
+    return {
+        **_mention("head", instance.head, instance.head_text),
+        "relation": encodable(triple.relation),
+        "relation_id": int(triple.relation_id),
+        **_mention("tail", instance.tail, instance.tail_text),
+        "confidence": float(triple.confidence),
+        "text": encodable(instance.text),
+        "instance_id": encodable(instance.id),
+        "source": encodable(instance.source),
+    }
+
+
+def _mention(role: str, mention: Mention, surface: str) -> dict[str, Any]:
+    return {
+        f"{role}_text": encodable(surface),
+        f"{role}_type": None if mention.type is None else encodable(mention.type),
+        f"{role}_id": None if mention.entity_id is None else encodable(mention.entity_id),
+        f"{role}_start": mention.start,
+        f"{role}_end": mention.end,
+    }

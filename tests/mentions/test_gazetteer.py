@@ -1,0 +1,136 @@
+"""Entities by a list of names."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relscout.errors import InputError, RecordError
+from relscout.mentions.gazetteer import Gazetteer
+
+
+def gazetteer(*names: str, case_sensitive: bool = True) -> Gazetteer:
+    made = Gazetteer(case_sensitive=case_sensitive)
+    for name in names:
+        made.add(name, "X")
+    return made
+
+
+def found(text: str, *names: str, case_sensitive: bool = True) -> list[str]:
+    marked = gazetteer(*names, case_sensitive=case_sensitive).mentions(text)
+    return [mention.surface(text) for mention in marked]
+
+
+def load(tmp_path: Path, content: str) -> Gazetteer:
+    path = tmp_path / "names.tsv"
+    path.write_text(content, encoding="utf-8")
+    return Gazetteer.load(path)
+
+
+def test_names_are_found_in_the_order_of_the_text() -> None:
+    assert found("Oslo, then Bergen, then Oslo.", "Bergen", "Oslo") == ["Oslo", "Bergen", "Oslo"]
+
+
+def test_the_longest_name_wins() -> None:
+    assert found("New York City and New York", "New York", "York", "New York City") == [
+        "New York City",
+        "New York",
+    ]
+
+
+def test_a_shorter_name_is_found_where_the_longer_one_does_not_fit() -> None:
+    assert found("New York Times", "New York City", "New") == ["New"]
+
+
+@pytest.mark.parametrize("text", ["Oslofjord", "preOslo", "Oslo_2", "Oslo\u0301"])
+def test_a_name_inside_a_word_is_not_found(text: str) -> None:
+    assert found(text, "Oslo") == []
+
+
+@pytest.mark.parametrize("text", ["Oslo's", "(Oslo)", "Oslo-based", "«Oslo»", "Oslo"])
+def test_a_name_beside_a_sign_is_found(text: str) -> None:
+    assert found(text, "Oslo") == ["Oslo"]
+
+
+def test_names_may_hold_signs() -> None:
+    assert found("AT&T bought C++ Ltd. from St. Olav", "AT&T", "C++ Ltd.", "St. Olav") == [
+        "AT&T",
+        "C++ Ltd.",
+        "St. Olav",
+    ]
+
+
+def test_white_space_in_a_name_matches_any_white_space_and_nothing_else() -> None:
+    assert found("New\u00a0 York, NewYork, New-York", "New York") == ["New\u00a0 York"]
+
+
+def test_case_counts_unless_told_otherwise() -> None:
+    assert found("apple sued APPLE", "Apple") == []
+    assert found("apple sued APPLE, STRASSE", "Apple", "Straße", case_sensitive=False) == [
+        "apple",
+        "APPLE",
+        "STRASSE",
+    ]
+
+
+def test_types_and_identifiers_come_from_the_file(tmp_path: Path) -> None:
+    names = load(tmp_path, "# cities\nOslo\tCITY\tQ585\n\nBergen\tCITY\n")
+    oslo, bergen = names.mentions("Oslo or Bergen")
+    assert (oslo.type, oslo.entity_id, bergen.type, bergen.entity_id) == ("CITY", "Q585", "CITY", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("Bergen", "got 1 fields"),
+        ("Bergen CITY", "got 1 fields"),
+        ("Bergen\tCITY\tQ1\tmore", "got 4 fields"),
+        ("\tCITY", "the name is empty"),
+        ("Bergen\t", "the type is empty"),
+        ("Oslo\tPERSON", "'Oslo' is PERSON here and CITY Q585 further up"),
+    ],
+)
+def test_a_wrong_line_is_an_error_with_its_place(tmp_path: Path, line: str, what: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        load(tmp_path, f"Oslo\tCITY\tQ585\n{line}\n")
+    assert "names.tsv, line 2: " in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_the_same_line_twice_is_no_error(tmp_path: Path) -> None:
+    assert len(load(tmp_path, "Oslo\tCITY\nOslo\tCITY\n").mentions("Oslo")) == 1
+
+
+def test_a_file_without_names_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lists no name"):
+        load(tmp_path, "# nothing\n")
+
+
+def test_sentences_come_with_the_names_in_them() -> None:
+    text = "Rain in Oslo. Sun in Bergen and Oslo. Fog."
+    sentences = list(gazetteer("Oslo", "Bergen").annotate([(text, "a.txt, line 1")]))
+    assert [sentence.text for sentence in sentences] == ["Rain in Oslo.", "Sun in Bergen and Oslo.", "Fog."]
+    surfaces = [[mention.surface(sentence.text) for mention in sentence.mentions] for sentence in sentences]
+    assert surfaces == [["Oslo"], ["Bergen", "Oslo"], []]
+    assert {sentence.source for sentence in sentences} == {"a.txt, line 1"}
+
+
+def test_no_sentence_ends_inside_a_name() -> None:
+    (sentence,) = gazetteer("Wham! Live").annotate([("We saw Wham! Live twice.", "")])
+    assert len(sentence.mentions) == 1
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Oslo", "New York", "York", "C++", "rain", ".", "(", " ", "\n", "New"]), max_size=12
+    )
+)
+def test_every_mention_is_a_listed_name_and_none_overlap(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    marked = gazetteer("Oslo", "New York", "York", "C++").mentions(text)
+    assert all(" ".join(each.surface(text).split()) in {"Oslo", "New York", "York", "C++"} for each in marked)
+    assert all(before.end <= after.start for before, after in pairwise(marked))

@@ -1,0 +1,107 @@
+"""Entities and sentences by a spaCy pipeline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import spacy
+
+from relscout.errors import InputError, MissingExtraError, SettingError
+from relscout.mentions.sentences import MarkedSentence
+from relscout.mentions.spacy_pipeline import SpacyPipeline
+
+TEXT = "Ida Kron runs Acme. Acme makes glue."
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a pipeline that knows three names and sets no sentence ends."""
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns(  # type: ignore[attr-defined]
+        [
+            {"label": "PERSON", "pattern": "Ida Kron", "id": "Q7"},
+            {"label": "ORG", "pattern": "Acme"},
+            {"label": "SHOW", "pattern": "Acme. Acme"},
+        ]
+    )
+    path = tmp_path_factory.mktemp("pipelines") / "names"
+    nlp.to_disk(path)
+    return path
+
+
+def annotated(saved: Path, *texts: str) -> list[MarkedSentence]:
+    pipeline = SpacyPipeline.load(str(saved))
+    return list(pipeline.annotate((text, f"line {number}") for number, text in enumerate(texts, 1)))
+
+
+def test_sentences_are_found_where_the_pipeline_sets_none(saved: Path) -> None:
+    found = annotated(saved, "Ida Kron runs Acme. It makes glue.")
+    assert [sentence.text for sentence in found] == ["Ida Kron runs Acme.", "It makes glue."]
+
+
+def test_sentences_of_the_pipeline_itself_are_kept(saved: Path, tmp_path: Path) -> None:
+    nlp = spacy.load(saved)
+    nlp.add_pipe("sentencizer", config={"punct_chars": ["|"]})
+    nlp.to_disk(tmp_path / "own")
+    found = annotated(tmp_path / "own", "Ida Kron runs. Acme | It makes glue.")
+    assert [sentence.text for sentence in found] == ["Ida Kron runs. Acme |", "It makes glue."]
+
+
+def test_entities_have_types_identifiers_and_offsets_into_their_sentence(saved: Path) -> None:
+    _, found = annotated(saved, "It rained. Now Ida Kron runs Acme.")
+    marked = [(each.surface(found.text), each.type, each.entity_id) for each in found.mentions]
+    assert marked == [("Ida Kron", "PERSON", "Q7"), ("Acme", "ORG", None)]
+
+
+def test_an_entity_over_the_end_of_a_sentence_belongs_to_none(saved: Path) -> None:
+    found = annotated(saved, TEXT)
+    assert [len(sentence.mentions) for sentence in found] == [1, 0]
+
+
+def test_texts_keep_their_order_and_source(saved: Path) -> None:
+    found = annotated(saved, "Acme.", "Glue.", "Ida Kron.")
+    assert [(sentence.text, sentence.source) for sentence in found] == [
+        ("Acme.", "line 1"),
+        ("Glue.", "line 2"),
+        ("Ida Kron.", "line 3"),
+    ]
+
+
+def test_texts_are_read_only_as_they_are_needed(saved: Path) -> None:
+    read = 0
+
+    def endless() -> Iterator[tuple[str, str]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield "Acme.", ""
+
+    next(SpacyPipeline.load(str(saved)).annotate(endless()))
+    assert read < 10_000
+
+
+def test_a_text_that_is_too_long_is_an_error_with_its_place(saved: Path) -> None:
+    pipeline = SpacyPipeline.load(str(saved))
+    pipeline.nlp.max_length = 8
+    with pytest.raises(InputError, match="line 3: 9 characters, but the pipeline takes 8 at most"):
+        list(pipeline.annotate([("Acme glue", "line 3")]))
+
+
+def test_an_unknown_pipeline_is_told_with_how_to_get_one() -> None:
+    with pytest.raises(SettingError, match=r"no spaCy pipeline 'en_core_web_xxl'.*python -m spacy download"):
+        SpacyPipeline.load("en_core_web_xxl")
+
+
+def test_a_folder_that_is_no_pipeline_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="does not load"):
+        SpacyPipeline.load(str(tmp_path))
+
+
+def test_a_missing_spacy_is_told_with_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(MissingExtraError, match=r"relscout\[spacy\]"):
+        SpacyPipeline.load("en_core_web_sm")

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from relscout import metrics
+
+
+def test_the_public_surface_is_sorted_and_complete() -> None:
+    assert metrics.__all__ == sorted(metrics.__all__)
+    assert metrics.__all__ == [
+        "Alignment",
+        "ClassificationScores",
+        "ClusteringScores",
+        "Interval",
+        "MeanStd",
+        "align",
+        "bootstrap_intervals",
+        "classification_scores",
+        "majority_mapped",
+        "mean_std",
+        "over_seeds",
+        "score",
+        "trivial_baselines",
+    ]
+    assert all(hasattr(metrics, name) for name in metrics.__all__)

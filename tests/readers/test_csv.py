@@ -1,0 +1,163 @@
+"""CSV and TSV tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.instances import RelationInstance
+from relscout.readers import csv
+from relscout.readers.source import Source
+
+
+def results(
+    tmp_path: Path, content: str | bytes, columns: Mapping[str, str] | None = None
+) -> list[RelationInstance | RecordError]:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(csv.read(Source(path, columns=columns or {})))
+
+
+def instance(tmp_path: Path, content: str) -> RelationInstance:
+    (found,) = results(tmp_path, content)
+    assert isinstance(found, RelationInstance)
+    return found
+
+
+def reason(tmp_path: Path, content: str) -> str:
+    (found,) = results(tmp_path, content)
+    assert isinstance(found, RecordError)
+    return found.reason
+
+
+def test_surface_strings_are_found_in_the_text(tmp_path: Path) -> None:
+    found = instance(tmp_path, 'text,head,tail\n"Oslo, where Edvard was born.",Edvard,Oslo\n')
+    assert (found.head, found.tail_text) == (type(found.head)(12, 18), "Oslo")
+
+
+def test_offsets_have_an_exclusive_end(tmp_path: Path) -> None:
+    header = "text,head_start,head_end,tail_start,tail_end"
+    found = instance(tmp_path, f"{header}\nOslo was where Edvard lived.,15,21,0,4\n")
+    assert (found.head_text, found.tail_text) == ("Edvard", "Oslo")
+
+
+def test_one_mention_may_have_offsets_and_the_other_a_surface(tmp_path: Path) -> None:
+    found = instance(tmp_path, "text,head_start,head_end,tail\nAnn met Ann in Rome,8,11,Rome\n")
+    assert (found.head.start, found.tail_text) == (8, "Rome")
+
+
+def test_a_surface_beside_offsets_is_checked(tmp_path: Path) -> None:
+    header = "text,head,head_start,head_end,tail"
+    assert instance(tmp_path, f"{header}\nAnn met Ann in Rome,Ann,8,11,Rome\n").head_text == "Ann"
+    assert "off by one" in reason(tmp_path, f"{header}\nAnn met Ann in Rome,Ann,8,12,Rome\n")
+
+
+def test_all_optional_columns_are_kept(tmp_path: Path) -> None:
+    header = "id,relation,text,head,tail,head_type,tail_type,head_id,tail_id"
+    found = instance(tmp_path, f"{header}\n7,born in,Ann of Rome,Ann,Rome,PERSON,CITY,Q1,Q220\n")
+    assert (found.id, found.relation, found.type_pair) == ("7", "born in", ("PERSON", "CITY"))
+    assert (found.head.entity_id, found.tail.entity_id) == ("Q1", "Q220")
+
+
+def test_empty_cells_are_not_known(tmp_path: Path) -> None:
+    found = instance(tmp_path, "text,head,tail,relation,head_type,id\nAnn of Rome,Ann,Rome,,,\n")
+    assert (found.relation, found.head.type) == (None, None)
+    assert found.id != ""
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_in_the_header(tmp_path: Path, delimiter: str) -> None:
+    rows = [["text", "head", "tail"], ["Ann of Rome", "Ann", "Rome"]]
+    found = instance(tmp_path, "".join(delimiter.join(row) + "\n" for row in rows))
+    assert found.tail_text == "Rome"
+
+
+def test_the_place_of_a_row_is_the_line_it_begins_on(tmp_path: Path) -> None:
+    found = results(tmp_path, 'text,head,tail\n"Ann\nof\nRome",Ann,Rome\n\nAnn of Rome,Ann,Oslo\n')
+    assert isinstance(found[0], RelationInstance)
+    assert (found[0].source, found[0].text) == ("table.csv, line 2", "Ann\nof\nRome")
+    assert isinstance(found[1], RecordError)
+    assert found[1].place == "line 6"
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
+    assert instance(tmp_path, "\ufefftext,head,tail\r\nAnn of Rome,Ann,Rome\r\n").text == "Ann of Rome"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("Ann met Ann in Rome,Ann,Rome", "the head 'Ann' occurs more than once"),
+        ("aaa in Rome,aa,Rome", "the head 'aa' occurs more than once"),
+        ("Ann of Rome,Bob,Rome", "the head 'Bob' does not occur in the text"),
+        ("Ann of Rome,Ann,", "the column 'tail' is empty"),
+        ("Ann of Rome,Ann,Ann", "the same span"),
+        ("Ann, of Rome,Ann,Rome", "the row has 4 cells, the header has 3"),
+        ("Ann of Rome", "the row has 1 cells, the header has 3"),
+        ('"Ann" of Rome,Ann,Rome', "not a row of a table"),
+        ('"Ann of Rome,Ann,Rome', "not a row of a table"),
+        (",Ann,Rome", "the head 'Ann' does not occur in the text ''"),
+    ],
+)
+def test_a_wrong_row_is_told_plainly(tmp_path: Path, row: str, expected: str) -> None:
+    assert expected in reason(tmp_path, f"text,head,tail\n{row}\n")
+
+
+def test_an_unclear_surface_is_answered_with_the_columns_to_give(tmp_path: Path) -> None:
+    found = reason(tmp_path, "text,head,tail\nAnn met Ann in Rome,Ann,Rome\n")
+    assert "head_start and head_end" in found
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "1.0", "٣", "1e1", "+1"])
+def test_an_offset_that_is_no_whole_number_is_an_error(tmp_path: Path, number: str) -> None:
+    found = reason(tmp_path, f"text,head_start,head_end,tail\nAnn of Rome,{number},3,Rome\n")
+    assert "the column 'head_start' has" in found
+
+
+def test_an_offset_outside_the_text_is_an_error(tmp_path: Path) -> None:
+    assert "head span [0, 30)" in reason(tmp_path, "text,head_start,head_end,tail\nAnn of Rome,0,30,Rome\n")
+
+
+def test_columns_are_mapped(tmp_path: Path) -> None:
+    columns = {"text": "sentence", "head": "subj", "tail": "obj"}
+    (found,) = results(tmp_path, "sentence,subj,obj,text\nAnn of Rome,Ann,Rome,note\n", columns)
+    assert isinstance(found, RelationInstance)
+    assert found.text == "Ann of Rome"
+
+
+def test_missing_columns_are_named_with_the_present_ones_and_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        results(tmp_path, "sentence,head,obj\nAnn of Rome,Ann,Rome\n")
+    message = str(caught.value)
+    assert "no column for 'text' and 'tail' (or 'tail_start' and 'tail_end')" in message
+    assert "the columns are 'sentence', 'head', 'obj'" in message
+    assert "--columns text=sentence,head=subj" in message
+
+
+def test_a_mapped_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the column 'sentence' for 'text' is not there"):
+        results(tmp_path, "text,head,tail\nAnn of Rome,Ann,Rome\n", {"text": "sentence"})
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'head' for 'head' stands there more than once"):
+        results(tmp_path, "text,head,tail,head\nAnn of Rome,Ann,Rome,Ann\n")
+
+
+def test_an_unknown_field_in_the_mapping_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'head_start'"):
+        results(tmp_path, "text,head,tail\nAnn of Rome,Ann,Rome\n", {"head_begin_start": "from"})
+
+
+def test_a_byte_that_is_not_utf_8_spoils_only_its_row(tmp_path: Path) -> None:
+    found = results(tmp_path, "text,head,tail\nAnn of Köln,Ann,of\nAnn of Rome,Ann,Rome\n".encode("latin-1"))
+    assert [type(each) for each in found] == [RecordError, RelationInstance]
+    assert "line 2: byte 0xf6 is not UTF-8" in str(found[0])
+
+
+def test_what_follows_a_wrong_row_is_read(tmp_path: Path) -> None:
+    found = results(tmp_path, 'text,head,tail\n"Ann" of Rome,Ann,Rome\nAnn of Rome,Ann,Rome\n')
+    assert [type(each) for each in found] == [RecordError, RelationInstance]

@@ -1,0 +1,151 @@
+"""Parquet tables."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet as pq
+
+from relscout.errors import InputError, RecordError
+from relscout.instances import RelationInstance
+from relscout.readers import parquet
+from relscout.readers.source import Source
+
+
+def written(tmp_path: Path, table: Mapping[str, Any]) -> Path:
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table(dict(table)), path)
+    return path
+
+
+def results(
+    tmp_path: Path, table: Mapping[str, Any], columns: Mapping[str, str] | None = None
+) -> list[RelationInstance | RecordError]:
+    return list(parquet.read(Source(written(tmp_path, table), columns=columns or {})))
+
+
+def instance(tmp_path: Path, table: Mapping[str, Any]) -> RelationInstance:
+    (found,) = results(tmp_path, table)
+    assert isinstance(found, RelationInstance)
+    return found
+
+
+def reason(tmp_path: Path, table: Mapping[str, Any]) -> str:
+    (found,) = results(tmp_path, table)
+    assert isinstance(found, RecordError)
+    assert found.place == "row 1"
+    return found.reason
+
+
+PLAIN = {"text": ["Ann of Rome"], "head": ["Ann"], "tail": ["Rome"]}
+OFFSETS = {"head_start": [0], "head_end": [3], "tail_start": [7], "tail_end": [11]}
+
+
+def test_surface_strings_are_found_in_the_text(tmp_path: Path) -> None:
+    found = instance(tmp_path, PLAIN)
+    assert (found.head_text, found.tail_text, found.source) == ("Ann", "Rome", "table.parquet, row 1")
+
+
+def test_offsets_have_an_exclusive_end(tmp_path: Path) -> None:
+    found = instance(tmp_path, {"text": ["Ann of Rome"], **OFFSETS})
+    assert (found.head_text, found.tail_text) == ("Ann", "Rome")
+
+
+def test_optional_columns_are_kept_and_others_ignored(tmp_path: Path) -> None:
+    extra = {"relation": ["born in"], "id": [41], "head_id": ["Q1"], "score": [0.5], "when": [None]}
+    found = instance(tmp_path, {**PLAIN, **extra})
+    assert (found.relation, found.id, found.head.entity_id) == ("born in", "41", "Q1")
+
+
+def test_a_null_relation_is_not_known(tmp_path: Path) -> None:
+    assert instance(tmp_path, {**PLAIN, "relation": pa.array([None], pa.string())}).relation is None
+
+
+def test_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
+    names = [f"Ann{number:04d}" for number in range(3_000)]
+    found = results(
+        tmp_path, {"text": [f"{name}! Rome" for name in names], "head": names, "tail": ["Rome"] * 3_000}
+    )
+    assert [each.head_text for each in found if isinstance(each, RelationInstance)] == names
+    assert found[-1].source == "table.parquet, row 3000"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"text": [5]}, "'text' is a whole number; expected a string"),
+        ({"text": pa.array([None], pa.string())}, "'text' is null"),
+        ({"text": [["Ann of Rome"]]}, "'text' is a list"),
+        ({"text": [{"value": "Ann of Rome"}]}, "'text' is an object"),
+        ({"head": [b"Ann"]}, "'head' is a bytes; expected a string"),
+        ({"head": ["Bob"]}, "does not occur in the text"),
+        ({"head_start": [0.0], "head_end": [3.0]}, "'head_start' is a number; expected a whole number"),
+        ({"head_start": [True], "head_end": [3]}, "'head_start' is true or false"),
+        ({"head_start": [0], "head_end": pa.array([None], pa.int64())}, "'head_end' is empty"),
+        ({"relation": [3]}, "'relation' is a whole number"),
+        ({"id": [0.5]}, "'id' has a number"),
+    ],
+)
+def test_a_wrong_value_is_told_plainly(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
+    assert expected in reason(tmp_path, {**PLAIN, **changes})
+
+
+def test_a_text_that_is_not_utf_8_spoils_only_its_row(tmp_path: Path) -> None:
+    raw = pa.array([b"Ann of Rome", b"Ann of K\xf6ln", b"Ann of Rome"]).view(pa.string())
+    found = results(tmp_path, {"text": raw, "head": ["Ann"] * 3, "tail": ["of"] * 3})
+    assert [type(each) for each in found] == [RelationInstance, RecordError, RelationInstance]
+    assert found[1].place == "row 2"  # type: ignore[union-attr]
+
+
+def test_columns_are_mapped(tmp_path: Path) -> None:
+    table = {"data.sentence": ["Ann of Rome"], "subj": ["Ann"], "obj": ["Rome"]}
+    (found,) = results(tmp_path, table, {"text": "data.sentence", "head": "subj", "tail": "obj"})
+    assert isinstance(found, RelationInstance)
+    assert found.tail_text == "Rome"
+
+
+def test_missing_columns_are_named_with_the_present_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column for 'text'; the columns are 'sentence', 'head', 'tail'"):
+        results(tmp_path, {"sentence": ["Ann of Rome"], "head": ["Ann"], "tail": ["Rome"]})
+
+
+def test_a_table_without_rows_gives_nothing(tmp_path: Path) -> None:
+    empty = pa.array([], pa.string())
+    assert results(tmp_path, {"text": empty, "head": empty, "tail": empty}) == []
+
+
+@pytest.mark.parametrize("keep", [4, 40, -1])
+def test_a_damaged_file_is_refused(tmp_path: Path, keep: int) -> None:
+    path = written(tmp_path, PLAIN)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match="damaged or cut off"):
+        list(parquet.read(Source(path)))
+
+
+def test_damage_in_the_middle_ends_in_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path, PLAIN)
+    content = bytearray(path.read_bytes())
+    content[4:60] = b"\xff" * 56
+    path.write_bytes(content)
+    (found,) = parquet.read(Source(path))
+    assert isinstance(found, RecordError)
+    assert (found.place, "damaged" in found.reason) == ("after row 0", True)
+
+
+def test_a_packed_table_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = written(tmp_path, PLAIN)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(InputError, match="unpack it first"):
+        list(parquet.read(Source(path)))
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    path.write_text("text,head,tail\n")
+    with pytest.raises(InputError, match="not a Parquet file"):
+        list(parquet.read(Source(path)))

@@ -1,11 +1,12 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from relscout.errors import OutputError
@@ -39,6 +40,68 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` to write to, and put it in place once the block has succeeded.
+
+    When the block raises, nothing appears under the final name and an older folder there stays as it was. An
+    older folder is replaced by two renamings; when the machine fails right between them, it is left beside
+    its place in a hidden folder whose name ends in ``.partial``.
+
+    Args:
+        path: The final name of the folder.
+        contents: File names that an older folder may hold; with any other in it, it is not replaced.
+
+    Raises:
+        OutputError: ``path`` is a file or a folder with something else in it, or cannot be written.
+    """
+    place = path.resolve()
+    try:
+        _refuse_foreign(path, contents)
+        holder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        fresh = holder / "new"
+        fresh.mkdir()
+        yield fresh
+        _refuse_foreign(path, contents)
+        _swap(fresh, place, holder / "old")
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def _refuse_foreign(path: Path, contents: Collection[str]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise OutputError(
+            f"cannot write {path}: it is a file, and a folder belongs there; choose another name"
+        )
+    if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in contents):
+        raise OutputError(
+            f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
+            "choose a new or an empty folder"
+        )
+
+
+def _swap(fresh: Path, place: Path, aside: Path) -> None:
+    try:
+        if place.exists():
+            place.rename(aside)
+        fresh.rename(place)
+    except BaseException:
+        if aside.exists() and not place.exists():
+            aside.rename(place)
+        raise
 
 
 def _umask() -> int:

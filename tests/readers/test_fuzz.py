@@ -6,7 +6,6 @@ import copy
 import csv as csv_writer
 import io
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +63,12 @@ hard_texts = st.lists(hard_characters | st.characters(exclude_categories=["Cs"])
 surfaces = hard_texts.filter(lambda text: bool(text.strip()) and text == text.strip())
 
 
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file for all examples: making folders would take most of the time."""
+    return tmp_path_factory.mktemp("fuzz") / "input"
+
+
 @st.composite
 def marked_texts(draw: st.DrawFn) -> tuple[str, tuple[int, int], tuple[int, int]]:
     """A text with the spans of head and tail, in either order."""
@@ -88,17 +93,15 @@ def marked_tokens(draw: st.DrawFn) -> tuple[list[str], tuple[int, int], tuple[in
     return [token for part in parts for token in part], spans[0], spans[1]
 
 
-def outcomes(content: bytes, name: str) -> Iterator[RelationInstance | RecordError]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "input"
-        path.write_bytes(content)
-        for found in reader(name).read(Source(path)):
-            assert isinstance(found, RelationInstance) or is_one_plain_line(found)
-            yield found
+def outcomes(path: Path, content: bytes, name: str) -> Iterator[RelationInstance | RecordError]:
+    path.write_bytes(content)
+    for found in reader(name).read(Source(path)):
+        assert isinstance(found, RelationInstance) or is_one_plain_line(found)
+        yield found
 
 
-def only(content: bytes, name: str) -> RelationInstance:
-    (found,) = outcomes(content, name)
+def only(path: Path, content: bytes, name: str) -> RelationInstance:
+    (found,) = outcomes(path, content, name)
     assert isinstance(found, RelationInstance), found
     return found
 
@@ -128,28 +131,30 @@ def is_one_plain_line(error: RelscoutError) -> bool:
     start=st.sampled_from([b"", b"{", b"[", b'1\t"<e1>', b"text,head,tail\n", b"PAR1"]),
 )
 def test_arbitrary_bytes_give_nothing_worse_than_a_plain_error(
-    name: str, content: bytes, start: bytes
+    path: Path, name: str, content: bytes, start: bytes
 ) -> None:
-    assert_only_plain_errors(lambda: list(outcomes(start + content, name)))
+    assert_only_plain_errors(lambda: list(outcomes(path, start + content, name)))
 
 
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_recognising_arbitrary_bytes_gives_nothing_worse_than_a_plain_error(content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "input"
-        path.write_bytes(content)
-        assert_only_plain_errors(lambda: list(read(path)))
+def test_recognising_arbitrary_bytes_gives_nothing_worse_than_a_plain_error(
+    path: Path, content: bytes
+) -> None:
+    path.write_bytes(content)
+    assert_only_plain_errors(lambda: list(read(path)))
 
 
 @pytest.mark.parametrize("name", JSON_FORMATS)
 @given(values=st.lists(json_values, max_size=4))
-def test_arbitrary_json_values_give_one_outcome_each(name: str, values: list[Any]) -> None:
-    assert len(list(outcomes(as_file(name, values), name))) == len(values)
+def test_arbitrary_json_values_give_one_outcome_each(path: Path, name: str, values: list[Any]) -> None:
+    assert len(list(outcomes(path, as_file(name, values), name))) == len(values)
 
 
 @pytest.mark.parametrize("name", JSON_FORMATS)
 @given(data=st.data())
-def test_a_record_with_any_part_replaced_gives_one_outcome(name: str, data: st.DataObject) -> None:
+def test_a_record_with_any_part_replaced_gives_one_outcome(
+    path: Path, name: str, data: st.DataObject
+) -> None:
     record = copy.deepcopy(data.draw(st.sampled_from(RECORDS[name])))
     place: Any = record
     key: Any = data.draw(st.sampled_from(sorted(record)))
@@ -158,69 +163,74 @@ def test_a_record_with_any_part_replaced_gives_one_outcome(name: str, data: st.D
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
     place[key] = data.draw(json_values | st.integers(-3, 6))
     before_and_after = RECORDS[name][0]
-    first, _, last = outcomes(as_file(name, [before_and_after, record, before_and_after]), name)
+    first, _, last = outcomes(path, as_file(name, [before_and_after, record, before_and_after]), name)
     assert isinstance(first, RelationInstance)
     assert isinstance(last, RelationInstance)
 
 
 @given(rows=st.lists(st.lists(hard_texts, min_size=3, max_size=3), max_size=4))
-def test_rows_of_arbitrary_texts_give_one_outcome_each(rows: list[list[str]]) -> None:
+def test_rows_of_arbitrary_texts_give_one_outcome_each(path: Path, rows: list[list[str]]) -> None:
     sheet = io.StringIO()
     csv_writer.writer(sheet, quoting=csv_writer.QUOTE_ALL).writerows([["text", "head", "tail"], *rows])
-    assert len(list(outcomes(sheet.getvalue().encode(), "csv"))) == len(rows)
+    assert len(list(outcomes(path, sheet.getvalue().encode(), "csv"))) == len(rows)
 
 
 @given(marked=marked_texts(), ascii_only=st.booleans())
 def test_exchange_lines_come_back_as_they_were(
-    marked: tuple[str, tuple[int, int], tuple[int, int]], ascii_only: bool
+    path: Path, marked: tuple[str, tuple[int, int], tuple[int, int]], ascii_only: bool
 ) -> None:
     text, head, tail = marked
     record = {"text": text}
     for role, (start, end) in (("head", head), ("tail", tail)):
         record[role] = {"start": start, "end": end, "text": text[start:end]}  # type: ignore[assignment]
-    found = only(json.dumps(record, ensure_ascii=ascii_only).encode(), "jsonl")
+    found = only(path, json.dumps(record, ensure_ascii=ascii_only).encode(), "jsonl")
     assert (found.text, found.head_text, found.tail_text) == (text, text[slice(*head)], text[slice(*tail)])
 
 
 @given(marked=marked_texts())
-def test_opennre_texts_come_back_as_they_were(marked: tuple[str, tuple[int, int], tuple[int, int]]) -> None:
+def test_opennre_texts_come_back_as_they_were(
+    path: Path, marked: tuple[str, tuple[int, int], tuple[int, int]]
+) -> None:
     text, head, tail = marked
     record = {
         "text": text,
         "h": {"name": text[slice(*head)], "pos": head},
         "t": {"name": text[slice(*tail)], "pos": tail},
     }
-    found = only(json.dumps(record).encode(), "opennre")
+    found = only(path, json.dumps(record).encode(), "opennre")
     assert (found.text, found.head_text, found.tail_text) == (text, text[slice(*head)], text[slice(*tail)])
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @given(marked=marked_texts())
 def test_table_rows_come_back_as_they_were(
-    line_end: str, marked: tuple[str, tuple[int, int], tuple[int, int]]
+    path: Path, line_end: str, marked: tuple[str, tuple[int, int], tuple[int, int]]
 ) -> None:
     text, head, tail = marked
     sheet = io.StringIO()
     writer = csv_writer.writer(sheet, quoting=csv_writer.QUOTE_ALL, lineterminator=line_end)
     writer.writerow(["text", "head", "tail", "head_start", "head_end", "tail_start", "tail_end"])
     writer.writerow([text, text[slice(*head)], text[slice(*tail)], *head, *tail])
-    found = only(sheet.getvalue().encode(), "csv")
+    found = only(path, sheet.getvalue().encode(), "csv")
     assert (found.text, found.head_text, found.tail_text) == (text, text[slice(*head)], text[slice(*tail)])
 
 
 @given(marked=marked_texts())
 @settings(max_examples=30)
-def test_parquet_rows_come_back_as_they_were(marked: tuple[str, tuple[int, int], tuple[int, int]]) -> None:
+def test_parquet_rows_come_back_as_they_were(
+    path: Path, marked: tuple[str, tuple[int, int], tuple[int, int]]
+) -> None:
     text, head, tail = marked
     content = io.BytesIO()
     spans = {"head_start": [head[0]], "head_end": [head[1]], "tail_start": [tail[0]], "tail_end": [tail[1]]}
     pq.write_table(pa.table({"text": [text], **spans}), content)
-    found = only(content.getvalue(), "parquet")
+    found = only(path, content.getvalue(), "parquet")
     assert (found.text, found.head_text, found.tail_text) == (text, text[slice(*head)], text[slice(*tail)])
 
 
 @given(marked=marked_texts())
 def test_semeval_sentences_come_back_as_they_were(
+    path: Path,
     marked: tuple[str, tuple[int, int], tuple[int, int]],
 ) -> None:
     text, head, tail = marked
@@ -228,12 +238,13 @@ def test_semeval_sentences_come_back_as_they_were(
     sentence = text
     for (start, end), tag in sorted([(head, "e1"), (tail, "e2")], reverse=True):
         sentence = f"{sentence[:start]}<{tag}>{sentence[start:end]}</{tag}>{sentence[end:]}"
-    found = only(f'5\t"{sentence}"\r\nOther\r\n'.encode(), "semeval")
+    found = only(path, f'5\t"{sentence}"\r\nOther\r\n'.encode(), "semeval")
     assert (found.text, found.head_text, found.tail_text) == (text, text[slice(*head)], text[slice(*tail)])
 
 
 @given(marked=marked_tokens())
 def test_token_spans_cover_the_same_tokens_in_every_format(
+    path: Path,
     marked: tuple[list[str], tuple[int, int], tuple[int, int]],
 ) -> None:
     tokens, head, tail = marked
@@ -260,13 +271,13 @@ def test_token_spans_cover_the_same_tokens_in_every_format(
         },
     }
     for name, record in records.items():
-        found = only(as_file(name, [record]), name)
+        found = only(path, as_file(name, [record]), name)
         assert (found.text, found.head_text, found.tail_text) == (" ".join(tokens), *names)
 
 
 @given(marked=marked_texts(), shift=st.sampled_from([-1, 1]), edge=st.sampled_from([0, 1]))
 def test_a_span_off_by_one_is_never_read_in_silence(
-    marked: tuple[str, tuple[int, int], tuple[int, int]], shift: int, edge: int
+    path: Path, marked: tuple[str, tuple[int, int], tuple[int, int]], shift: int, edge: int
 ) -> None:
     text, head, tail = marked
     moved = [head[0], head[1]]
@@ -276,5 +287,5 @@ def test_a_span_off_by_one_is_never_read_in_silence(
         "head": {"start": moved[0], "end": moved[1], "text": text[slice(*head)]},
         "tail": {"start": tail[0], "end": tail[1]},
     }
-    (found,) = outcomes(json.dumps(record).encode(), "jsonl")
+    (found,) = outcomes(path, json.dumps(record).encode(), "jsonl")
     assert isinstance(found, RecordError)

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from relscout.errors import InputError, RecordError, UnknownNameError
-from relscout.readers import FORMATS, read, recognise
+from relscout.readers import FORMATS, read, reader, recognise
 from relscout.readers.source import Source
 
 TOKENS = ["Ann", "moved", "to", "Rome", "."]
@@ -49,6 +49,30 @@ def test_a_file_is_recognised_and_read_whatever_its_name(tmp_path: Path, name: s
     assert recognise(Source(path)) == name
     (found,) = read(path)
     assert (found.head_text, found.tail_text) == ("Ann", "Rome")
+
+
+OTHER_FILES = {
+    "chemprot": '{"text": "[[ aspirin ]] blocks << COX-1 >>", "label": "INHIBITOR", "metadata": []}',
+    "nyt-fb": '["<e1:PERSON> Ann </e1:PERSON> left <e2:LOCATION> Rome </e2:LOCATION> ."]',
+    "trex": json.dumps(
+        [
+            {
+                "docid": "Q1",
+                "text": "Ann of Rome.",
+                "sentences_boundaries": [[0, 12]],
+                "entities": [],
+                "triples": [],
+            }
+        ]
+    ),
+    "spert": json.dumps([{"tokens": TOKENS, "entities": [], "relations": [], "orig_id": 3}]),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [*FILES.items(), *OTHER_FILES.items()])
+def test_no_two_formats_claim_the_same_file(tmp_path: Path, name: str, content: str) -> None:
+    source = Source(saved(tmp_path, content))
+    assert [each for each in FORMATS if reader(each).sniff(source)] == [name]
 
 
 @pytest.mark.parametrize("name", FILES)

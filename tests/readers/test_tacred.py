@@ -16,7 +16,7 @@ from relscout.readers.source import Source
 
 def record(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "61b3a5c8c9a882dcfcd2",
+        "id": "a1",
         "docid": "news_17",
         "relation": "per:employee_of",
         "token": ["Maria", "Keller", "joined", "Nordic", "Steel", "Works", "in", "May", "."],
@@ -62,7 +62,7 @@ def test_the_object_may_stand_before_the_subject(tmp_path: Path) -> None:
 
 def test_id_relation_and_types_are_kept(tmp_path: Path) -> None:
     found = instance(tmp_path, record())
-    assert (found.id, found.relation) == ("61b3a5c8c9a882dcfcd2", "per:employee_of")
+    assert (found.id, found.relation) == ("a1", "per:employee_of")
     assert found.type_pair == ("PERSON", "ORGANIZATION")
 
 

@@ -20,7 +20,7 @@ class EncoderSettings:
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
     marking: str = "none"
     """How the entities are shown to the encoder; a name of ``MARKINGS``."""
-    pooling: str = "span-mean@4+sentence"
+    pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """What is read off the hidden states: parts joined by ``+``, each ``PART``, ``PART@LAYER`` or ``PART@LAYER*WEIGHT``."""
     max_length: int = 128
     """Longest input in tokens, the tokenizer's special tokens included. Longer sentences are cut around the entities."""

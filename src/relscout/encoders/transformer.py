@@ -47,11 +47,12 @@ class TransformerEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything but the instance that decides a vector: weights, vocabulary and settings."""
+        """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""
         digest = blake2b(digest_size=16)
         settings = self.settings
-        told = (settings.marking, settings.pooling, settings.max_length, settings.dtype, self._device_kind)
+        told = (settings.marking, settings.pooling, settings.max_length)
         digest.update(repr(told).encode())
+        _ = self._vocabulary  # sets the tokenizer up, which is part of what is hashed
         digest.update(self._tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
         for name, tensor in sorted(self._model.state_dict().items()):
             digest.update(name.encode())
@@ -96,7 +97,7 @@ class TransformerEncoder:
         self, instances: Sequence[RelationInstance]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], Sequence[str]]]:
         keys = [instance_key(instance) for instance in instances] if self.cache else []
-        kept = self.cache.load(self.fingerprint, keys) if self.cache else {}
+        kept = self.cache.load(self._cache_name, keys) if self.cache else {}
         if self.cache and len(kept) == len(set(keys)):
             everything = np.arange(len(instances))
             yield everything, np.stack([kept[key][0] for key in keys]), [kept[key][1] for key in keys]
@@ -111,7 +112,7 @@ class TransformerEncoder:
                 continue
             found = self._run([inputs[row] for row in rows], int(lengths[rows].max()))
             if self.cache:
-                self.cache.store(self.fingerprint, [keys[row] for row in rows], found, lost)
+                self.cache.store(self._cache_name, [keys[row] for row in rows], found, lost)
             yield rows, found, lost
 
     def _run(self, inputs: Sequence[Input], longest: int) -> NDArray[np.float32]:
@@ -154,9 +155,11 @@ class TransformerEncoder:
             raise SettingError("device 'mps' was asked for, but torch sees none; use 'auto' or 'cpu'")
         return torch.device(asked)
 
-    @property
-    def _device_kind(self) -> str:
-        return str(self._device.type)
+    @cached_property
+    def _cache_name(self) -> str:
+        # other arithmetic gives other bytes for the same vector
+        how = f"{self.fingerprint} {self.settings.dtype} {self._device.type}"
+        return blake2b(how.encode(), digest_size=16).hexdigest()
 
     @cached_property
     def _config(self) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from relscout.errors import InputError, RecordError
 
@@ -54,7 +54,7 @@ class Source:
         try:
             with self.path.open("rb") as raw:
                 packed = raw.read(2) == _GZIP_MAGIC
-            return gzip.open(self.path, "rb") if packed else self.path.open("rb")
+            return cast(IO[bytes], gzip.open(self.path, "rb")) if packed else self.path.open("rb")
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror or error}") from error
 
@@ -87,18 +87,6 @@ class Source:
             else:
                 if line.strip():
                     yield number, line
-
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield ``(line number from 1, line without its line end)``, skipping blank lines.
-
-        Raises:
-            RecordError: A line is not UTF-8.
-            InputError: The file cannot be read to its end.
-        """
-        for number, line in self.decoded_lines():
-            if isinstance(line, RecordError):
-                raise line
-            yield number, line
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content in pieces of 64 KiB, without a byte-order mark.

@@ -35,7 +35,9 @@ class TokenText:
         Raises:
             InputError: The indices are not integers with ``0 <= start < end <= number of tokens``.
         """
-        if type_error := [value for value in (start, end) if not isinstance(value, int) or isinstance(value, bool)]:
+        if type_error := [
+            value for value in (start, end) if not isinstance(value, int) or isinstance(value, bool)
+        ]:
             raise InputError(f"{role} token span has {type_error[0]!r} where a whole number was expected")
         if not 0 <= start < end <= len(self.tokens):
             raise InputError(
@@ -46,10 +48,10 @@ class TokenText:
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:
-    """Compare the text under a span with the entity name that the format gives, ignoring case and white space.
+    """Compare the text under a span with the entity name that the format gives, whatever case and white space.
 
-    White space that only the span has at its edges counts: a span that takes in the space behind the entity is
-    off by one.
+    White space that only the span has at its edges does count: a span that takes in the space behind the entity
+    is off by one.
 
     Raises:
         InputError: They differ, which usually means that a span is off by one.

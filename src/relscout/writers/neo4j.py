@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from relscout.files import whole_folder
 from relscout.triples import Triple
 from relscout.writers.characters import xml
 from relscout.writers.entities import Entities, Entity
-from relscout.writers.folder import whole_folder
 from relscout.writers.identity import relation_slug
 from relscout.writers.textfile import text_file
 

@@ -1,0 +1,1 @@
+"""Partitions of vectors: k-means, soft assignment, the number of clusters."""

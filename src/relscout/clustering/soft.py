@@ -1,0 +1,42 @@
+"""How sure is it that a vector belongs to its cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def spread(vectors: NDArray[np.float32], inertia: float) -> float:
+    """Return the variance of a cluster along one of the directions in which the vectors really vary.
+
+    Vectors of a transformer fill few of their dimensions. The variance within clusters is therefore shared among the
+    *effective* dimensions: the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues λ.
+
+    Args:
+        vectors: (N, D) float32; more than a few thousand do not change the result and are not needed.
+        inertia: Mean squared distance of a vector to its centroid.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
+    trace, squares = float(np.trace(gram)), float((gram * gram).sum())
+    effective = trace**2 / squares if squares > 0 else 1.0
+    return max(inertia / effective, 1e-12)
+
+
+def soft_assignment(
+    vectors: NDArray[np.float32], centroids: NDArray[np.float32], variance: float
+) -> NDArray[np.float32]:
+    """Return the probability of each cluster for each vector (N, K), float32.
+
+    The posterior of a mixture of equally frequent round Gaussians: p(k) ∝ exp(−‖x − c_k‖² / 2σ²).
+
+    Args:
+        vectors: (N, D) float32.
+        centroids: (K, D) float32.
+        variance: σ², > 0; see :func:`spread`.
+    """
+    norms = np.einsum("kd,kd->k", centroids, centroids)
+    logits = (vectors @ centroids.T - norms / 2) / variance  # ‖x‖² is the same for every k
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    return (logits / logits.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,70 @@
+"""Settings from and to plain values, and the docstring under each field as its documentation."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from relscout.errors import SettingError, UnknownNameError
+
+T = TypeVar("T")
+
+
+def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build a settings dataclass from plain values, which may be texts as a command line gives them.
+
+    Raises:
+        UnknownNameError: A key is not a field.
+        SettingError: A value is not of its field's type.
+    """
+    hints = get_type_hints(kind)
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise UnknownNameError("setting", name, known)
+    return kind(**{name: _converted(name, value, hints[name]) for name, value in values.items()})
+
+
+def to_mapping(settings: Any) -> dict[str, Any]:
+    """Return the fields of a settings dataclass as plain values."""
+    return dataclasses.asdict(settings)
+
+
+def documentation(kind: type[Any]) -> dict[str, tuple[str, Any, str]]:
+    """Return, for every field of a settings dataclass, its type, default and the docstring under it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    texts: dict[str, str] = {}
+    name = ""
+    for node in body.body if isinstance(body, ast.ClassDef) else []:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+        elif name and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            texts[name] = inspect.cleandoc(str(node.value.value))
+            name = ""
+        else:
+            name = ""
+    return {
+        field.name: (str(field.type), field.default, texts.get(field.name, ""))
+        for field in dataclasses.fields(kind)
+    }
+
+
+def _converted(name: str, value: Any, kind: Any) -> Any:
+    if isinstance(value, str) and kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            raise SettingError(f"{name} is {value!r}, expected {kind.__name__}") from None
+    if isinstance(value, str) and kind is bool:
+        if value.lower() not in ("true", "false"):
+            raise SettingError(f"{name} is {value!r}, expected true or false")
+        return value.lower() == "true"
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool) and type(value) is not kind:
+        raise SettingError(f"{name} is {value!r}, expected {kind.__name__}")
+    return value

@@ -1,0 +1,9 @@
+"""From instances to named relations."""
+
+from __future__ import annotations
+
+from relscout.discovery.pipeline import discover
+from relscout.discovery.relation import Relation
+from relscout.discovery.result import Assignments, Discovery
+
+__all__ = ["Assignments", "Discovery", "Relation", "discover"]

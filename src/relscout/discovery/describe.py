@@ -1,0 +1,109 @@
+"""From clusters to relations that a person can read: names, examples, directions, confidences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.discovery.relation import Relation
+from relscout.instances import RelationInstance
+from relscout.methods import Estimator
+from relscout.naming import name_relations
+
+#: Examples kept for each relation, and how many of the most central instances they are picked from.
+_EXAMPLES, _POOL = 12, 60
+#: A relation is another's inverse where at least this share of its examples, read backwards, falls into the other.
+_INVERSE_SHARE = 0.6
+
+
+def describe(
+    instances: Sequence[RelationInstance],
+    labels: NDArray[np.int64],
+    confidences: NDArray[np.float32],
+    model: Estimator,
+) -> tuple[Relation, ...]:
+    """Describe every relation of a fitted method, in the order of their numbers.
+
+    Args:
+        instances: The fitted instances, in the order in which they were fitted.
+        labels: Relation of each (N,), int64.
+        confidences: Confidence of each assignment (N,), float32.
+        model: The fitted method.
+    """
+    names = name_relations(instances, labels)
+    examples = {
+        label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences) for label in names
+    }
+    inverses = _inverses({label: [instances[row] for row in rows] for label, rows in examples.items()}, model)
+    return tuple(
+        Relation(
+            id=label,
+            name=name.name,
+            pattern=name.pattern,
+            size=int((labels == label).sum()),
+            confidence=round(float(confidences[labels == label].mean()), 4),
+            types=name.types,
+            type_share=round(name.type_share, 4),
+            head_first=round(name.head_first, 4),
+            ngrams=tuple((words, round(weight, 4)) for words, weight in name.ngrams),
+            inverse=inverses.get(label),
+            examples=tuple(instances[row].id for row in examples[label]),
+        )
+        for label, name in names.items()
+    )
+
+
+def _examples(
+    rows: NDArray[np.int64],
+    instances: Sequence[RelationInstance],
+    vectors: NDArray[np.float32],
+    confidences: NDArray[np.float32],
+) -> list[int]:
+    """Pick central instances that differ in wording: by turns the one least like those already picked.
+
+    The first is the instance nearest the centroid; sentences and entity pairs do not repeat while others are left.
+    """
+    members = vectors[rows]
+    centrality = members @ members.mean(axis=0) * confidences[rows]
+    by_centrality = [int(place) for place in np.lexsort((rows, -centrality))]
+    seen: set[tuple[str, ...]] = set()
+    pool: list[int] = []
+    repeated: list[int] = []
+    for place in by_centrality:
+        instance = instances[rows[place]]
+        keys = {(instance.text,), (instance.head_text.lower(), instance.tail_text.lower())}
+        (repeated if keys & seen else pool).append(place)
+        seen |= keys
+        if len(pool) == _POOL:
+            break
+    if not pool:
+        return []
+    picked = [pool.pop(0)]
+    likeness = members @ members[picked[0]]
+    while pool and len(picked) < _EXAMPLES:
+        best = max(pool, key=lambda place: centrality[place] - 0.5 * likeness[place])
+        pool.remove(best)
+        picked.append(best)
+        likeness = np.maximum(likeness, members @ members[best])
+    picked += repeated[: max(min(_EXAMPLES, 3) - len(picked), 0)]
+    return [int(rows[place]) for place in picked]
+
+
+def _inverses(examples: dict[int, list[RelationInstance]], model: Estimator) -> dict[int, int]:
+    """Find relations that say the same the other way round, by reading their examples backwards."""
+    asked = [(label, instance.swapped()) for label, chosen in examples.items() for instance in chosen]
+    if not asked:
+        return {}
+    found = model.predict([instance for _, instance in asked])
+    share: dict[int, dict[int, float]] = {label: {} for label in examples}
+    for (label, _), other in zip(asked, found.tolist(), strict=True):
+        share[label][other] = share[label].get(other, 0.0) + 1 / len(examples[label])
+    inverses = {}
+    for label, others in share.items():
+        other = max(others, key=lambda candidate: (others[candidate], -candidate))
+        # a relation whose own examples, read backwards, stay in it may be symmetric, or the encoder does not see direction
+        if other != label and others[other] >= _INVERSE_SHARE and share.get(other, {}).get(label, 0.0) >= _INVERSE_SHARE:
+            inverses[label] = other
+    return inverses

@@ -1,0 +1,119 @@
+"""The main job in one function: instances in, named relations out."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from relscout.discovery.describe import describe
+from relscout.discovery.result import Assignments, Discovery
+from relscout.encoders import Encoder
+from relscout.errors import InputError
+from relscout.instances import RelationInstance
+from relscout.methods import method as method_class
+from relscout.methods.estimator import NRelations
+from relscout.progress import Progress, silent
+
+_PACKAGES = ("relscout", "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn")
+
+
+def discover(
+    instances: Iterable[RelationInstance],
+    *,
+    method: str = "kmeans",
+    n_relations: NRelations = "auto",
+    encoder: Encoder | None = None,
+    seed: int = 0,
+    labeled: Sequence[RelationInstance] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Discovery:
+    """Find the relations that a corpus expresses, name them, and tell which instance expresses which.
+
+    The order of the instances does not change the result, and their gold relations are removed before any method
+    sees them.
+
+    Args:
+        instances: The corpus.
+        method: A name of ``relscout.methods.METHODS``.
+        n_relations: Number of relations, or ``"auto"`` to estimate it.
+        encoder: Gives the relation representations; the bundled encoder when left out.
+        seed: Draws everything random; the same seed on the same machine gives the same result.
+        labeled: Instances with gold relations, for methods that learn from some.
+        settings: Settings of the method by name.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: There are no instances, fewer (different) ones than relations, or two different ones with one id.
+        SettingError: A setting cannot work.
+        UnknownNameError: There is no such method or setting.
+    """
+    started = time.perf_counter()
+    bare = [instance.without_relation() for instance in instances]
+    warnings = _check(bare)
+    estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **(settings or {}))
+    # methods get an order that the instances decide, so that the order of the input cannot matter
+    order = sorted(range(len(bare)), key=lambda row: (bare[row].id, bare[row].text))
+    ordered = [bare[row] for row in order]
+    estimator.fit(ordered, labeled, progress=progress)
+    fitted = time.perf_counter()
+    progress("describe", 0, None)
+    confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
+    relations = describe(ordered, estimator.labels_, confidences, estimator)
+    back = np.argsort(order)
+    run = {
+        "method": method,
+        "settings": dict(estimator.settings()),
+        "seed": seed,
+        "data": _counts(bare),
+        "n_relations": estimator.n_relations_,
+        **estimator.report_,
+        "warnings": warnings + list(estimator.report_.get("warnings", [])),
+        "seconds": {"fit": round(fitted - started, 3), "describe": round(time.perf_counter() - fitted, 3)},
+        "versions": _versions(),
+    }
+    assignments = Assignments(bare, estimator.labels_[back], confidences[back])
+    return Discovery(relations, assignments, estimator, run)
+
+
+def _check(instances: Sequence[RelationInstance]) -> list[str]:
+    if not instances:
+        raise InputError("there are no instances to find relations in")
+    by_id: dict[str, RelationInstance] = {}
+    n_repeated = 0
+    for instance in instances:
+        other = by_id.setdefault(instance.id, instance)
+        if other is not instance:
+            n_repeated += 1
+            if (other.text, other.head, other.tail) != (instance.text, instance.head, instance.tail):
+                raise InputError(
+                    f"two different instances have the id {instance.id!r} ({other.source or 'no source'}; "
+                    f"{instance.source or 'no source'}); ids must be unique, or left out"
+                )
+    return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
+
+
+def _counts(instances: Sequence[RelationInstance]) -> dict[str, Any]:
+    types = Counter(kind for instance in instances for kind in instance.type_pair if kind is not None)
+    return {
+        "instances": len(instances),
+        "texts": len({instance.text for instance in instances}),
+        "entity_pairs": len({(instance.head_text, instance.tail_text) for instance in instances}),
+        "entity_types": dict(sorted(types.items())),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

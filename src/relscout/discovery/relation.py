@@ -1,0 +1,63 @@
+"""What is known of one relation that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from relscout.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that was found, as a person needs it.
+
+    Args:
+        id: Its number, stable through renaming and merging.
+        name: Surface form, such as ``"was born in"``; unique in a discovery.
+        pattern: The name between HEAD and TAIL in the order of the sentences. Where TAIL comes first, the name
+            reads from tail to head.
+        size: Number of instances.
+        confidence: Mean confidence of its assignments, in [0, 1].
+        types: Most frequent entity types of head and tail; ``None`` where no types are known.
+        type_share: Share of the instances with these types, in [0, 1].
+        head_first: Share of the instances in which the head precedes the tail, in [0, 1].
+        ngrams: The phrases that set it apart, with their weights, best first.
+        inverse: The relation that says the same the other way round; ``None`` where there is none.
+        examples: Ids of representative, diverse instances.
+    """
+
+    id: int
+    name: str
+    pattern: str
+    size: int
+    confidence: float
+    types: tuple[str | None, str | None] | None
+    type_share: float
+    head_first: float
+    ngrams: tuple[tuple[str, float], ...]
+    inverse: int | None
+    examples: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values, the id as ``relation_id``."""
+        fields = asdict(self)
+        return {"relation_id": fields.pop("id"), **fields}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Relation:
+        """Read what :meth:`as_dict` gave.
+
+        Raises:
+            ArtifactError: A field is missing or unknown.
+        """
+        values = dict(record)
+        try:
+            values["id"] = values.pop("relation_id")
+            values["types"] = None if values["types"] is None else tuple(values["types"])
+            values["ngrams"] = tuple((str(words), float(weight)) for words, weight in values["ngrams"])
+            values["examples"] = tuple(values["examples"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"not a relation of a saved discovery ({error}): {record}") from error

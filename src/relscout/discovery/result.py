@@ -1,0 +1,183 @@
+"""The result of a discovery, which answers the next question itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.discovery.relation import Relation
+from relscout.errors import InputError
+from relscout.instances import RelationInstance
+from relscout.methods import Estimator
+from relscout.progress import Progress, silent
+from relscout.triples import Triple
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """Instances and the relation that each was given.
+
+    Args:
+        instances: N instances, in the order in which the user gave them.
+        relation_ids: Relation of each (N,), int64; -1 means no relation.
+        confidences: How sure each is (N,), float32, in [0, 1].
+    """
+
+    instances: Sequence[RelationInstance]
+    relation_ids: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Relations that were found, and which instance expresses which.
+
+    A discovery is never changed: :meth:`rename` and :meth:`merge` return a new one, in which ids stay what they were.
+
+    Args:
+        relations: The relations, largest first when found.
+        assignments: What every instance of the corpus was given.
+        model: The fitted method, which tells the relations apart in unseen text.
+        run: Settings, seed, versions, timings, counts and warnings, as JSON values.
+        merged: Model's number of a relation → id of the relation that took it over.
+    """
+
+    relations: tuple[Relation, ...]
+    assignments: Assignments
+    model: Estimator
+    run: Mapping[str, Any]
+    merged: Mapping[int, int] = field(default_factory=dict)
+
+    def relation(self, id: int) -> Relation:
+        """Return the relation of an id.
+
+        Raises:
+            InputError: There is none.
+        """
+        for relation in self.relations:
+            if relation.id == id:
+                return relation
+        raise InputError(f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}")
+
+    def triples(self) -> Iterator[Triple]:
+        """Yield what was found as triples with provenance, in input order; instances without a relation have none."""
+        return self._triples(self.assignments)
+
+    def examples(self, id: int, limit: int = 5) -> list[RelationInstance]:
+        """Return representative instances of a relation, the most central first, worded differently from each other.
+
+        Raises:
+            InputError: There is no relation of that id.
+        """
+        wanted = self.relation(id).examples[:limit]
+        by_id = {instance.id: instance for instance in self.assignments.instances}
+        return [by_id[one] for one in wanted]
+
+    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> Assignments:
+        """Assign unseen instances to the relations; gold relations are not looked at."""
+        bare = [instance.without_relation() for instance in instances]
+        if not bare:
+            return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
+        probabilities = self.model.predict_proba(bare, progress=progress)
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        confidences = probabilities[np.arange(len(labels)), labels]
+        return Assignments(bare, self._through_merges(labels), confidences)
+
+    def extract(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> Iterator[Triple]:
+        """Yield the triples that unseen instances express."""
+        return self._triples(self.predict(instances, progress=progress))
+
+    def rename(self, id: int, name: str) -> Discovery:
+        """Return the discovery with another name for one relation.
+
+        Raises:
+            InputError: There is no such relation, the name is blank, or another relation has it.
+        """
+        old = self.relation(id)
+        if not name.strip():
+            raise InputError(f"the new name of relation {id} is blank")
+        if any(one.name == name and one.id != id for one in self.relations):
+            raise InputError(f"another relation is already called {name!r}; merge them, or choose another name")
+        pattern = f"HEAD {name} TAIL"
+        renamed = dataclasses.replace(old, name=name, pattern=pattern)
+        return dataclasses.replace(
+            self, relations=tuple(renamed if one.id == id else one for one in self.relations)
+        )
+
+    def merge(self, ids: Sequence[int]) -> Discovery:
+        """Return the discovery with several relations as one, which keeps the id and the name of the largest.
+
+        Raises:
+            InputError: Fewer than two different ids are given, or there is no relation of one of them.
+        """
+        parts = [self.relation(id) for id in dict.fromkeys(ids)]
+        if len(parts) < 2:
+            raise InputError(f"merging needs at least two different relations, got {list(ids)}")
+        parts.sort(key=lambda one: (-one.size, one.id))
+        kept, gone = parts[0], {one.id for one in parts[1:]}
+        size = sum(one.size for one in parts)
+        joined = dataclasses.replace(
+            kept,
+            size=size,
+            confidence=round(sum(one.confidence * one.size for one in parts) / size, 4),
+            head_first=round(sum(one.head_first * one.size for one in parts) / size, 4),
+            type_share=round(sum(one.type_share * one.size for one in parts if one.types == kept.types) / size, 4),
+            inverse=None if kept.inverse in gone else kept.inverse,
+            examples=tuple(dict.fromkeys(example for one in parts for example in one.examples))[:12],
+        )
+        relations = tuple(
+            joined
+            if one.id == kept.id
+            else dataclasses.replace(one, inverse=kept.id if one.inverse in gone else one.inverse)
+            for one in self.relations
+            if one.id not in gone
+        )
+        merged = {old: kept.id if new in gone else new for old, new in self.merged.items()}
+        merged |= dict.fromkeys(gone, kept.id)
+        ids_now = np.where(np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids)
+        return dataclasses.replace(
+            self,
+            relations=relations,
+            merged=merged,
+            assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the discovery to a folder: assignments, relations, triples, run record and model.
+
+        Raises:
+            OutputError: The folder holds something else or cannot be written.
+        """
+        from relscout.discovery.storage import save
+
+        save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Discovery:
+        """Read a discovery from the folder that :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: The folder does not hold a complete discovery.
+        """
+        from relscout.discovery.storage import load
+
+        return load(Path(folder))
+
+    def _through_merges(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        table = np.array([self.merged.get(label, label) for label in range(self.model.n_relations_)], dtype=np.int64)
+        return table[labels]
+
+    def _triples(self, assignments: Assignments) -> Iterator[Triple]:
+        names = {one.id: one.name for one in self.relations}
+        rows = zip(
+            assignments.instances, assignments.relation_ids.tolist(), assignments.confidences.tolist(), strict=True
+        )
+        for instance, id, confidence in rows:
+            if id >= 0:
+                yield Triple(instance, id, names[id], confidence)

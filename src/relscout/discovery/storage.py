@@ -1,0 +1,121 @@
+"""A discovery as a folder, and back.
+
+The files are what users script against; their names and fields are stable::
+
+    assignments.jsonl   one line per instance in input order: id, relation_id (-1: none), relation, confidence
+    relations.jsonl     one line per relation
+    triples.jsonl       what was found, with provenance; itself in the exchange format
+    instances.jsonl.gz  the instances, without gold relations
+    run.json            settings, seed, versions, timings, counts, warnings
+    model/              the fitted method
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relscout.artifacts import load_artifact
+from relscout.discovery.relation import Relation
+from relscout.discovery.result import Assignments, Discovery
+from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
+from relscout.files import whole_file, whole_folder
+from relscout.methods import method
+from relscout.readers import read
+from relscout.writers import write
+from relscout.writers.exchange import write_instances
+from relscout.writers.json_lines import write_json_lines
+
+ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
+INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
+#: Every name that a run's folder may hold.
+CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, INSTANCES, RUN, MODEL})
+
+
+def check_target(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that could not be written at the end, before long work begins.
+
+    Raises:
+        OutputError: The folder holds a run (and ``overwrite`` is not set) or something else, or cannot be written.
+    """
+    if (folder / RUN).exists() and not overwrite:
+        raise OutputError(f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK) or not os.access(folder.parent, os.W_OK):
+        raise OutputError(f"cannot write {folder}: no permission to write in {folder.parent}")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write {folder}: it is a file, and a run is a folder; choose another name")
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in CONTENTS) if folder.exists() else []
+    if foreign:
+        raise OutputError(
+            f"cannot write {folder}: it holds {foreign[0]!r}, which is not part of a run; choose a new or an empty folder"
+        )
+
+
+def save(discovery: Discovery, folder: Path) -> None:
+    """Write a discovery; the folder appears whole or not at all.
+
+    Raises:
+        OutputError: The folder holds something else or cannot be written.
+    """
+    with whole_folder(folder, contents=CONTENTS) as fresh:
+        write_json_lines(_assignment_records(discovery), fresh / ASSIGNMENTS)
+        write_json_lines((one.as_dict() for one in discovery.relations), fresh / RELATIONS)
+        write(discovery.triples(), fresh / TRIPLES)
+        write_instances(discovery.assignments.instances, fresh / INSTANCES)
+        discovery.model.save(fresh / MODEL)
+        with whole_file(fresh / RUN) as partial:
+            record = {**discovery.run, "merged": {str(old): new for old, new in discovery.merged.items()}}
+            partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Discovery:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        ArtifactError: The folder is not a complete run, or its files contradict each other.
+    """
+    folder = folder.parent if folder.name == MODEL and (folder.parent / RUN).exists() else folder
+    if not (folder / RUN).is_file():
+        raise ArtifactError(f"{folder} is not a run of relscout: there is no {RUN} in it")
+    try:
+        run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        merged = {int(old): int(new) for old, new in run.pop("merged").items()}
+        rows = list(_json_lines(folder / ASSIGNMENTS))
+        relations = tuple(Relation.from_dict(record) for record in _json_lines(folder / RELATIONS))
+        instances = list(read(folder / INSTANCES, format="jsonl")) if rows else []
+        ids = [row["id"] for row in rows]
+        relation_ids = np.array([row["relation_id"] for row in rows], dtype=np.int64)
+        confidences = np.array([row["confidence"] for row in rows], dtype=np.float32)
+        estimator = method(load_artifact(folder / MODEL).kind).load(folder / MODEL)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        if isinstance(error, UnknownNameError):
+            raise ArtifactError(f"{folder / MODEL} was fitted by a method this relscout lacks: {error}") from error
+        raise ArtifactError(f"{folder} is damaged or incomplete ({error}); run the discovery again") from error
+    if ids != [instance.id for instance in instances]:
+        raise ArtifactError(f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again")
+    return Discovery(relations, Assignments(instances, relation_ids, confidences), estimator, run, merged)
+
+
+def _assignment_records(discovery: Discovery) -> Iterable[dict[str, Any]]:
+    names = {one.id: one.name for one in discovery.relations}
+    given = discovery.assignments
+    for instance, id, confidence in zip(
+        given.instances, given.relation_ids.tolist(), given.confidences.tolist(), strict=True
+    ):
+        yield {"id": instance.id, "relation_id": id, "relation": names.get(id), "confidence": confidence}
+
+
+def _json_lines(path: Path) -> Iterable[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield json.loads(line)
+

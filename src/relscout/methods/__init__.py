@@ -1,0 +1,28 @@
+"""The methods: one paper, one file."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from relscout.errors import UnknownNameError
+from relscout.methods.estimator import Estimator
+
+__all__ = ["METHODS", "Estimator", "method"]
+
+#: Name → ``module:Class``.
+METHODS: dict[str, str] = {
+    "kmeans": "relscout.methods.kmeans:KMeans",
+}
+
+
+def method(name: str) -> type[Estimator]:
+    """Return the class of a registered method.
+
+    Raises:
+        UnknownNameError: There is no method of that name.
+    """
+    if name not in METHODS:
+        raise UnknownNameError("method", name, METHODS)
+    module, _, attribute = METHODS[name].partition(":")
+    return cast(type[Estimator], getattr(import_module(module), attribute))

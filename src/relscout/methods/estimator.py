@@ -1,0 +1,92 @@
+"""What every method offers, in scikit-learn's manner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders import Encoder
+from relscout.instances import RelationInstance
+from relscout.progress import Progress, silent
+
+#: A number of relations, or ``"auto"`` to estimate it.
+NRelations = int | Literal["auto"]
+
+
+class Estimator(Protocol):
+    """A method that finds relations and tells them apart in unseen text.
+
+    Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change
+    the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before ``save``.
+
+    Attributes set by ``fit``:
+        n_relations_: Number of relations K.
+        labels_: Relation of each fitted instance (N,), int64, in the order in which they were given.
+        probabilities_: Probability of each relation (N, K), float32, rows summing to 1.
+        vectors_: Relation representation of each fitted instance (N, D), float32.
+        report_: What a user should know of the fit, as JSON values (the curve behind an estimated K, …).
+    """
+
+    NAME: ClassVar[str]
+    CITATION: ClassVar[str]
+    SETTINGS: ClassVar[type[Any]]
+
+    encoder: Encoder
+    seed: int
+    n_relations_: int
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None: ...
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+    ) -> Self:
+        """Find the relations of ``unlabeled``, whose gold relations are never looked at."""
+        ...
+
+    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> NDArray[np.int64]:
+        """Return the relation of each instance (N,), int64."""
+        ...
+
+    def predict_proba(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, rows summing to 1."""
+        ...
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations (N, D), float32."""
+        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a fitted method from a folder."""
+        ...

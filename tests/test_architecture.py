@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 FLOORS = (
     {"errors", "instances", "triples", "files", "progress", "seeding", "config"},
     {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts"},
-    {"encoders"},
+    {"encoders", "corpus"},
     {"training"},
     {"methods", "pretraining", "finetuning"},
     {"discovery"},

@@ -47,7 +47,9 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
     with whole_folder(folder, contents=CONTENTS) as fresh:
         tensors = fresh / _TENSORS
         with whole_file(tensors) as partial:
-            partial.write_bytes(save({name: np.ascontiguousarray(array) for name, array in artifact.tensors.items()}))
+            partial.write_bytes(
+                save({name: np.ascontiguousarray(array) for name, array in artifact.tensors.items()})
+            )
         described = {
             "format": _FORMAT,
             "kind": artifact.kind,
@@ -77,13 +79,17 @@ def load_artifact(folder: Path) -> Artifact:
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / _DESCRIPTION} is damaged ({error}); save the model again") from error
     if version != _FORMAT:
-        raise ArtifactError(f"{folder} has format {version}, this relscout reads format {_FORMAT}; update relscout")
+        raise ArtifactError(
+            f"{folder} has format {version}, this relscout reads format {_FORMAT}; update relscout"
+        )
     try:
         if _sha256(folder / _TENSORS) != described["tensors_sha256"]:
             raise ArtifactError(f"{folder / _TENSORS} was changed after it was saved; save the model again")
         tensors = load_file(folder / _TENSORS)
     except (OSError, KeyError, SafetensorError) as error:
-        raise ArtifactError(f"{folder / _TENSORS} is missing or damaged ({error}); save the model again") from error
+        raise ArtifactError(
+            f"{folder / _TENSORS} is missing or damaged ({error}); save the model again"
+        ) from error
     return Artifact(kind, settings, tensors)
 
 

@@ -41,6 +41,7 @@ def kmeans(
     n_clusters: int,
     *,
     seed: int,
+    starts: NDArray[np.float32] | None = None,
     n_init: int = 10,
     max_iterations: int = 100,
     tolerance: float = 1e-4,
@@ -52,7 +53,8 @@ def kmeans(
         vectors: (N, D) float32; may be memory-mapped, only a chunk is held at a time.
         n_clusters: K, from 1 to N.
         seed: Draws the starts; the same seed on the same machine gives the same result.
-        n_init: Number of starts, of which the one with the lowest inertia is kept.
+        starts: Centroids (K, D) to start from, float32; drawn by k-means++ when left out.
+        n_init: Number of starts that are drawn, of which the one with the lowest inertia is kept.
         max_iterations: Most iterations of each start.
         tolerance: Stop when an iteration lowers the inertia by less than this share.
         progress: Told the starts done, stage ``"cluster"``.
@@ -69,7 +71,11 @@ def kmeans(
         )
     for chunk in _chunks(vectors):
         if not np.isfinite(chunk).all():
-            raise InputError("the vectors hold NaN or infinite values; check the encoder (float16 may overflow)")
+            raise InputError(
+                "the vectors hold NaN or infinite values; check the encoder (float16 may overflow)"
+            )
+    if starts is not None:
+        return _lloyd(vectors, starts, max_iterations, tolerance)
     random = generator(seed, "k-means")
     sample = vectors
     if len(vectors) > _SAMPLE:
@@ -121,9 +127,7 @@ def means(vectors: NDArray[np.float32], labels: NDArray[np.int64], n_clusters: i
     return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
-def _seeds(
-    sample: NDArray[np.float32], n_clusters: int, random: np.random.Generator
-) -> NDArray[np.float32]:
+def _seeds(sample: NDArray[np.float32], n_clusters: int, random: np.random.Generator) -> NDArray[np.float32]:
     from sklearn.cluster import kmeans_plusplus
 
     centroids, _ = kmeans_plusplus(sample, n_clusters, random_state=int(random.integers(2**31)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from relscout.discovery.assignments import Assignments
 from relscout.discovery.pipeline import discover
 from relscout.discovery.relation import Relation
-from relscout.discovery.result import Assignments, Discovery
+from relscout.discovery.result import Discovery
 
 __all__ = ["Assignments", "Discovery", "Relation", "discover"]

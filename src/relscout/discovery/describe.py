@@ -34,7 +34,8 @@ def describe(
     """
     names = name_relations(instances, labels)
     examples = {
-        label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences) for label in names
+        label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
+        for label in names
     }
     inverses = _inverses({label: [instances[row] for row in rows] for label, rows in examples.items()}, model)
     return tuple(
@@ -104,6 +105,10 @@ def _inverses(examples: dict[int, list[RelationInstance]], model: Estimator) -> 
     for label, others in share.items():
         other = max(others, key=lambda candidate: (others[candidate], -candidate))
         # a relation whose own examples, read backwards, stay in it may be symmetric, or the encoder does not see direction
-        if other != label and others[other] >= _INVERSE_SHARE and share.get(other, {}).get(label, 0.0) >= _INVERSE_SHARE:
+        if (
+            other != label
+            and others[other] >= _INVERSE_SHARE
+            and share.get(other, {}).get(label, 0.0) >= _INVERSE_SHARE
+        ):
             inverses[label] = other
     return inverses

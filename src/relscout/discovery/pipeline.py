@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from relscout.discovery.assignments import Assignments
 from relscout.discovery.describe import describe
-from relscout.discovery.result import Assignments, Discovery
+from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder
 from relscout.errors import InputError
 from relscout.instances import RelationInstance

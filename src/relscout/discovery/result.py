@@ -11,27 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.discovery import storage
+from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.progress import Progress, silent
 from relscout.triples import Triple
-
-
-@dataclass(frozen=True)
-class Assignments:
-    """Instances and the relation that each was given.
-
-    Args:
-        instances: N instances, in the order in which the user gave them.
-        relation_ids: Relation of each (N,), int64; -1 means no relation.
-        confidences: How sure each is (N,), float32, in [0, 1].
-    """
-
-    instances: Sequence[RelationInstance]
-    relation_ids: NDArray[np.int64]
-    confidences: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,11 +50,13 @@ class Discovery:
         for relation in self.relations:
             if relation.id == id:
                 return relation
-        raise InputError(f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}")
+        raise InputError(
+            f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"
+        )
 
     def triples(self) -> Iterator[Triple]:
         """Yield what was found as triples with provenance, in input order; instances without a relation have none."""
-        return self._triples(self.assignments)
+        return self.triples_of(self.assignments)
 
     def examples(self, id: int, limit: int = 5) -> list[RelationInstance]:
         """Return representative instances of a relation, the most central first, worded differently from each other.
@@ -89,9 +78,24 @@ class Discovery:
         confidences = probabilities[np.arange(len(labels)), labels]
         return Assignments(bare, self._through_merges(labels), confidences)
 
-    def extract(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> Iterator[Triple]:
+    def extract(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> Iterator[Triple]:
         """Yield the triples that unseen instances express."""
-        return self._triples(self.predict(instances, progress=progress))
+        return self.triples_of(self.predict(instances, progress=progress))
+
+    def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
+        """Yield what instances were given as triples; those without a relation have none."""
+        names = {one.id: one.name for one in self.relations}
+        rows = zip(
+            assignments.instances,
+            assignments.relation_ids.tolist(),
+            assignments.confidences.tolist(),
+            strict=True,
+        )
+        for instance, id, confidence in rows:
+            if id >= 0:
+                yield Triple(instance, id, names[id], confidence)
 
     def rename(self, id: int, name: str) -> Discovery:
         """Return the discovery with another name for one relation.
@@ -103,7 +107,9 @@ class Discovery:
         if not name.strip():
             raise InputError(f"the new name of relation {id} is blank")
         if any(one.name == name and one.id != id for one in self.relations):
-            raise InputError(f"another relation is already called {name!r}; merge them, or choose another name")
+            raise InputError(
+                f"another relation is already called {name!r}; merge them, or choose another name"
+            )
         pattern = f"HEAD {name} TAIL"
         renamed = dataclasses.replace(old, name=name, pattern=pattern)
         return dataclasses.replace(
@@ -127,7 +133,9 @@ class Discovery:
             size=size,
             confidence=round(sum(one.confidence * one.size for one in parts) / size, 4),
             head_first=round(sum(one.head_first * one.size for one in parts) / size, 4),
-            type_share=round(sum(one.type_share * one.size for one in parts if one.types == kept.types) / size, 4),
+            type_share=round(
+                sum(one.type_share * one.size for one in parts if one.types == kept.types) / size, 4
+            ),
             inverse=None if kept.inverse in gone else kept.inverse,
             examples=tuple(dict.fromkeys(example for one in parts for example in one.examples))[:12],
         )
@@ -140,7 +148,9 @@ class Discovery:
         )
         merged = {old: kept.id if new in gone else new for old, new in self.merged.items()}
         merged |= dict.fromkeys(gone, kept.id)
-        ids_now = np.where(np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids)
+        ids_now = np.where(
+            np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids
+        )
         return dataclasses.replace(
             self,
             relations=relations,
@@ -154,9 +164,11 @@ class Discovery:
         Raises:
             OutputError: The folder holds something else or cannot be written.
         """
-        from relscout.discovery.storage import save
-
-        save(self, Path(folder))
+        storage.save(
+            Path(folder),
+            storage.Parts(self.relations, self.assignments, self.model, self.run, self.merged),
+            self.triples(),
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> Discovery:
@@ -165,19 +177,11 @@ class Discovery:
         Raises:
             ArtifactError: The folder does not hold a complete discovery.
         """
-        from relscout.discovery.storage import load
-
-        return load(Path(folder))
+        parts = storage.load(Path(folder))
+        return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
 
     def _through_merges(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        table = np.array([self.merged.get(label, label) for label in range(self.model.n_relations_)], dtype=np.int64)
-        return table[labels]
-
-    def _triples(self, assignments: Assignments) -> Iterator[Triple]:
-        names = {one.id: one.name for one in self.relations}
-        rows = zip(
-            assignments.instances, assignments.relation_ids.tolist(), assignments.confidences.tolist(), strict=True
+        table = np.array(
+            [self.merged.get(label, label) for label in range(self.model.n_relations_)], dtype=np.int64
         )
-        for instance, id, confidence in rows:
-            if id >= 0:
-                yield Triple(instance, id, names[id], confidence)
+        return table[labels]

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from relscout.artifacts import load_artifact
+from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
-from relscout.discovery.result import Assignments, Discovery
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
 from relscout.files import whole_file, whole_folder
-from relscout.methods import method
+from relscout.methods import Estimator, method
 from relscout.readers import read
+from relscout.triples import Triple
 from relscout.writers import write
 from relscout.writers.exchange import write_instances
 from relscout.writers.json_lines import write_json_lines
@@ -37,6 +39,17 @@ INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
 CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, INSTANCES, RUN, MODEL})
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a discovery consists of; see :class:`relscout.discovery.Discovery`."""
+
+    relations: tuple[Relation, ...]
+    assignments: Assignments
+    model: Estimator
+    run: Mapping[str, Any]
+    merged: Mapping[int, int]
+
+
 def check_target(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that could not be written at the end, before long work begins.
 
@@ -44,40 +57,48 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
         OutputError: The folder holds a run (and ``overwrite`` is not set) or something else, or cannot be written.
     """
     if (folder / RUN).exists() and not overwrite:
-        raise OutputError(f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)")
+        raise OutputError(
+            f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK) or not os.access(folder.parent, os.W_OK):
+    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK) or not os.access(
+        folder.parent, os.W_OK
+    ):
         raise OutputError(f"cannot write {folder}: no permission to write in {folder.parent}")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"cannot write {folder}: it is a file, and a run is a folder; choose another name")
-    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in CONTENTS) if folder.exists() else []
+    foreign = (
+        sorted(entry.name for entry in folder.iterdir() if entry.name not in CONTENTS)
+        if folder.exists()
+        else []
+    )
     if foreign:
         raise OutputError(
             f"cannot write {folder}: it holds {foreign[0]!r}, which is not part of a run; choose a new or an empty folder"
         )
 
 
-def save(discovery: Discovery, folder: Path) -> None:
+def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
     """Write a discovery; the folder appears whole or not at all.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
     """
     with whole_folder(folder, contents=CONTENTS) as fresh:
-        write_json_lines(_assignment_records(discovery), fresh / ASSIGNMENTS)
-        write_json_lines((one.as_dict() for one in discovery.relations), fresh / RELATIONS)
-        write(discovery.triples(), fresh / TRIPLES)
-        write_instances(discovery.assignments.instances, fresh / INSTANCES)
-        discovery.model.save(fresh / MODEL)
+        write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
+        write_json_lines((one.as_dict() for one in parts.relations), fresh / RELATIONS)
+        write(triples, fresh / TRIPLES)
+        write_instances(parts.assignments.instances, fresh / INSTANCES)
+        parts.model.save(fresh / MODEL)
         with whole_file(fresh / RUN) as partial:
-            record = {**discovery.run, "merged": {str(old): new for old, new in discovery.merged.items()}}
+            record = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
             partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> Discovery:
+def load(folder: Path) -> Parts:
     """Read what :func:`save` wrote.
 
     Raises:
@@ -98,16 +119,22 @@ def load(folder: Path) -> Discovery:
         estimator = method(load_artifact(folder / MODEL).kind).load(folder / MODEL)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
-            raise ArtifactError(f"{folder / MODEL} was fitted by a method this relscout lacks: {error}") from error
-        raise ArtifactError(f"{folder} is damaged or incomplete ({error}); run the discovery again") from error
+            raise ArtifactError(
+                f"{folder / MODEL} was fitted by a method this relscout lacks: {error}"
+            ) from error
+        raise ArtifactError(
+            f"{folder} is damaged or incomplete ({error}); run the discovery again"
+        ) from error
     if ids != [instance.id for instance in instances]:
-        raise ArtifactError(f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again")
-    return Discovery(relations, Assignments(instances, relation_ids, confidences), estimator, run, merged)
+        raise ArtifactError(
+            f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again"
+        )
+    return Parts(relations, Assignments(instances, relation_ids, confidences), estimator, run, merged)
 
 
-def _assignment_records(discovery: Discovery) -> Iterable[dict[str, Any]]:
-    names = {one.id: one.name for one in discovery.relations}
-    given = discovery.assignments
+def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
+    names = {one.id: one.name for one in parts.relations}
+    given = parts.assignments
     for instance, id, confidence in zip(
         given.instances, given.relation_ids.tolist(), given.confidences.tolist(), strict=True
     ):
@@ -118,4 +145,3 @@ def _json_lines(path: Path) -> Iterable[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
             yield json.loads(line)
-

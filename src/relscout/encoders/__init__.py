@@ -20,6 +20,8 @@ __all__ = ["Encoder", "EncoderSettings", "OnLoss", "TransformerEncoder", "Vector
 class Encoder(Protocol):
     """What a method needs of an encoder."""
 
+    cache: VectorCache | None
+
     @property
     def settings(self) -> EncoderSettings:
         """What rebuilds the encoder."""

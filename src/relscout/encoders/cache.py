@@ -48,11 +48,11 @@ class VectorCache:
                 " WITHOUT ROWID"
             )
         except (sqlite3.Error, OSError) as error:
-            raise OutputError(f"cannot open the vector cache {path}: {error}; remove it or name another place") from error
+            raise OutputError(
+                f"cannot open the vector cache {path}: {error}; remove it or name another place"
+            ) from error
 
-    def load(
-        self, encoder: str, keys: Sequence[bytes]
-    ) -> Mapping[bytes, tuple[NDArray[np.float32], str]]:
+    def load(self, encoder: str, keys: Sequence[bytes]) -> Mapping[bytes, tuple[NDArray[np.float32], str]]:
         """Return the vector (D,) float32, and what of the instance did not fit, of every key that is kept."""
         found = {}
         fingerprint = bytes.fromhex(encoder)

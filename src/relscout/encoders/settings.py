@@ -40,11 +40,15 @@ class EncoderSettings:
             if value not in known and not (kind == "device" and value.startswith("cuda:")):
                 raise UnknownNameError(kind, value, known)
         if self.max_length < 16:
-            raise SettingError(f"max_length is {self.max_length}; at least 16 tokens are needed to hold two entities")
+            raise SettingError(
+                f"max_length is {self.max_length}; at least 16 tokens are needed to hold two entities"
+            )
         if self.batch_tokens < self.max_length:
             raise SettingError(
                 f"batch_tokens is {self.batch_tokens}, less than one input of max_length {self.max_length}"
             )
         parts = parse_pooling(self.pooling)
         if any(part.name == "mask" for part in parts) and self.marking != "prompt":
-            raise SettingError(f"pooling 'mask' reads the [MASK] of marking 'prompt', but marking is {self.marking!r}")
+            raise SettingError(
+                f"pooling 'mask' reads the [MASK] of marking 'prompt', but marking is {self.marking!r}"
+            )

@@ -148,9 +148,13 @@ class TransformerEncoder:
 
         asked = self.settings.device
         if asked == "auto":
-            asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+            asked = (
+                "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+            )
         if asked.startswith("cuda") and not torch.cuda.is_available():
-            raise SettingError(f"device {asked!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'")
+            raise SettingError(
+                f"device {asked!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'"
+            )
         if asked == "mps" and not torch.backends.mps.is_available():
             raise SettingError("device 'mps' was asked for, but torch sees none; use 'auto' or 'cpu'")
         return torch.device(asked)
@@ -198,7 +202,9 @@ class TransformerEncoder:
                 f"pooling {self.settings.pooling!r} reads layer {deepest}, but {self.settings.model!r} has {n_layers}"
             )
         try:
-            model = AutoModel.from_pretrained(locate(self.settings.model), dtype=getattr(torch, self.settings.dtype))
+            model = AutoModel.from_pretrained(
+                locate(self.settings.model), dtype=getattr(torch, self.settings.dtype)
+            )
         except (OSError, ValueError) as error:
             raise unknown_encoder(self.settings.model, str(error).strip().splitlines()[0]) from error
         _drop_layers_above(model, deepest, n_layers)

@@ -49,16 +49,22 @@ class Vocabulary:
 
     def __init__(self, tokenizer: Any, n_embeddings: int, marking: str, max_length: int) -> None:
         if not tokenizer.is_fast:
-            raise SettingError(f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer is needed")
+            raise SettingError(
+                f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer is needed"
+            )
         if marking == "prompt" and tokenizer.mask_token_id is None:
-            raise SettingError(f"marking 'prompt' needs a mask token, and {type(tokenizer).__name__} has none")
+            raise SettingError(
+                f"marking 'prompt' needs a mask token, and {type(tokenizer).__name__} has none"
+            )
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
         # a sentence that contains "[SEP]" or "[MASK]" literally must not be read as special tokens
         self._backend.encode_special_tokens = True
         self._mask_id = tokenizer.mask_token_id
-        self._unknown_id = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
+        self._unknown_id = (
+            tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
+        )
         self.pad_id = tokenizer.pad_token_id or 0
         self.before, self.after = _around(self._backend.encode("a", add_special_tokens=True))
         self._room = max_length - len(self.before) - len(self.after)
@@ -113,7 +119,9 @@ class Vocabulary:
         mask = -1
         if prompt:
             mask = len(marked.ids) + prompt.index(self._mask_id)
-            marked = Marked(marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail)
+            marked = Marked(
+                marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail
+            )
         return Input(marked, mask, window.lost or ("context" if shortened else ""))
 
     def _with_mentions(

@@ -62,7 +62,9 @@ class Estimator(Protocol):
         """Find the relations of ``unlabeled``, whose gold relations are never looked at."""
         ...
 
-    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> NDArray[np.int64]:
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
         """Return the relation of each instance (N,), int64."""
         ...
 

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import Clusters, kmeans
+from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
-from relscout.errors import ArtifactError, InputError, SettingError
+from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.methods.estimator import NRelations
 from relscout.progress import Progress, silent
@@ -33,6 +34,7 @@ _LOSSES = {
     "between": "{} instances have their entities so far apart that words between them were left out",
     "mention": "{} instances have an entity too long for the encoder, which was cut",
 }
+_STARTS = ("neighbours", "k-means++")
 #: Vectors that are looked at where a sample serves as well as all.
 _SAMPLE = 4096
 
@@ -41,12 +43,18 @@ _SAMPLE = 4096
 class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
+    start: str = "neighbours"
+    """Where k-means starts: ``neighbours`` (the parts of the neighbour graph, laid out by UMAP) or ``k-means++``."""
     n_init: int = 10
-    """Starts of k-means, of which the one with the lowest inertia is kept."""
+    """Starts drawn by k-means++, of which the one with the lowest inertia is kept."""
     max_iterations: int = 100
     """Most iterations of each start."""
     max_relations: int = 128
     """Largest number of relations that is considered where it is estimated."""
+
+    def __post_init__(self) -> None:
+        if self.start not in _STARTS:
+            raise UnknownNameError("start", self.start, _STARTS)
 
 
 class KMeans:
@@ -118,7 +126,9 @@ class KMeans:
         self.vectors_ = _scattered(vectors, order)
         return self
 
-    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> NDArray[np.int64]:
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
         """Return the relation of each instance (N,), int64."""
         return self.predict_proba(instances, progress=progress).argmax(axis=1).astype(np.int64)
 
@@ -186,10 +196,15 @@ class KMeans:
             choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k
+        progress("cluster", 0, None)
+        starts = (
+            neighbour_seeds(vectors, n_relations, seed=self.seed) if options.start == "neighbours" else None
+        )
         return kmeans(
             vectors,
             n_relations,
             seed=self.seed,
+            starts=starts,
             n_init=options.n_init,
             max_iterations=options.max_iterations,
             progress=progress,
@@ -203,7 +218,9 @@ class KMeans:
                 f"vocabulary have fingerprint {self.encoder.fingerprint}, expected {expected}"
             )
         lost: Counter[str] = Counter()
-        vectors = self.encoder.encode(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        vectors = self.encoder.encode(
+            instances, progress=progress, on_loss=lambda _, what: lost.update([what])
+        )
         self.report_["warnings"] = [_LOSSES[what].format(count) for what, count in sorted(lost.items())]
         return _unit_length(vectors)
 

@@ -4,8 +4,8 @@ Every module of :data:`FORMATS` has
 
 * ``DESCRIPTION``: one line for people,
 * ``sniff(source) -> bool``: is this the format, judged by the first bytes (or, for a folder, its file names)?
-* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong one
-  as the error that tells what is wrong with it.
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong
+  one as the error that tells what is wrong with it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def read(
             ``{"P177": ["crosses", "description"]}``); gold relations are renamed by it.
 
     Raises:
-        InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is wrong.
+        InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
+            wrong.
         UnknownNameError: There is no format of that name.
     """
     source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}))

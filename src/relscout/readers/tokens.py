@@ -48,10 +48,10 @@ class TokenText:
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:
-    """Compare the text under a span with the entity name that the format gives, whatever case and white space.
+    """Compare the text under a span with the entity name that the format gives, ignoring case and spacing.
 
-    White space that only the span has at its edges does count: a span that takes in the space behind the entity
-    is off by one.
+    White space that only the span has at its edges does count: a span that takes in the space behind the
+    entity is off by one.
 
     Raises:
         InputError: They differ, which usually means that a span is off by one.

@@ -27,6 +27,10 @@ def write_json_lines(records: Iterable[Mapping[str, Any]], path: Path) -> None:
     # Python's backslash escape of a lone surrogate is, letter by letter, the one of JSON
     with text_file(path, errors="backslashreplace") as stream:
         for record in records:
-            line = json.dumps(record, ensure_ascii=False, allow_nan=False)
-            line = _SURROGATE_PAIR.sub(REPLACEMENT * 2, line)
-            stream.write(line.translate(_LINE_BREAKS) + "\n")
+            stream.write(json_line(record))
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """Return a record as a line of JSON, to be encoded with ``errors="backslashreplace"``."""
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE_PAIR.sub(REPLACEMENT * 2, line).translate(_LINE_BREAKS) + "\n"

@@ -19,10 +19,11 @@ def write(triples: Iterable[Triple], path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    write_json_lines(map(_record, triples), path)
+    write_json_lines(map(record, triples), path)
 
 
-def _record(triple: Triple) -> dict[str, Any]:
+def record(triple: Triple) -> dict[str, Any]:
+    """Return a triple with its provenance as JSON values."""
     instance = triple.instance
     return {
         "head": mention_record(instance.head, instance.text),

@@ -1,0 +1,46 @@
+"""Run the measurements: ``python -m benchmarks quality --data DIR``, ``… encoding``, ``… million``, ``… all``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+PROTOCOLS = ("fewrel-unsupervised", "fewrel-nyt-unsupervised", "nytfb-unsupervised", "dev")
+
+
+def main() -> None:
+    """Parse the command line and run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    quality = commands.add_parser("quality", help="scores on public data")
+    quality.add_argument("--data", type=Path, required=True, help="folder with fewrel/, wiki80/ and nyt_fb/")
+    quality.add_argument("--seeds", type=int, default=5)
+    quality.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
+    quality.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    encoding = commands.add_parser("encoding", help="speed of encoding, against padding to 128")
+    encoding.add_argument("--data", type=Path, required=True)
+    encoding.add_argument("--instances", type=int, default=1024)
+    encoding.add_argument("--rounds", type=int, default=5)
+    million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
+    million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    options = parser.parse_args()
+    if options.command == "quality":
+        from benchmarks import quality as measured
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            measured.run(options.data, cache, seeds=range(options.seeds), protocols=options.protocols)
+    elif options.command == "encoding":
+        from benchmarks import encoding as timed
+
+        timed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    else:
+        from benchmarks import million as scaled
+
+        scaled.run(options.sizes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""``relscout inspect``: what is in this file?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli import options
+from relscout.cli.screen import Skipped, output, print_json, sentence, visible
+from relscout.instances import RelationInstance
+
+_SHOWN = 12
+
+
+def command(
+    path: Annotated[Path, typer.Argument(metavar="INPUT", help="A file or folder with relation instances.")],
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+) -> None:
+    """Tell the format of a file, count what is in it, and list what is wrong with it."""
+    from relscout.readers import recognise
+    from relscout.readers.source import Source
+
+    name = format or recognise(Source(path))
+    skipped = Skipped()
+    summary = _Summary()
+    for instance in options.read_inputs(
+        [path],
+        skipped,
+        format=name,
+        on_error="skip",
+        labels=labels,
+        columns=columns,
+        relation_names=relation_names,
+    ):
+        summary.add(instance)
+    if as_json:
+        print_json({"path": str(path), "format": name, **summary.as_json(), "problems": skipped.as_json()})
+        return
+    console = output()
+    console.print(Text.assemble((visible(str(path)), "bold"), f": {name}, {summary.count:,} instances"))
+    for line in summary.lines():
+        console.print(Text(line))
+    if summary.relations:
+        console.print(_counts("gold relation", summary.relations))
+    if summary.type_pairs:
+        console.print(_counts("entity types", summary.type_pairs))
+    for example in summary.examples:
+        console.print(Text("  ").append(sentence(example, console.width - 12)))
+    skipped.tell()
+
+
+class _Summary:
+    """Counts instances one at a time, so that a file of any size can be looked at."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.relations: Counter[str] = Counter()
+        self.type_pairs: Counter[str] = Counter()
+        self.examples: list[RelationInstance] = []
+        self._lengths: Counter[int] = Counter()
+        self._ids: set[str] = set()
+        self._repeated = self._head_first = self._nested = 0
+
+    def add(self, instance: RelationInstance) -> None:
+        self.count += 1
+        self._lengths[len(instance.text)] += 1
+        self._repeated += instance.id in self._ids
+        self._ids.add(instance.id)
+        self._head_first += instance.head.start < instance.tail.start
+        low, high = sorted((instance.head, instance.tail), key=lambda mention: mention.start)
+        self._nested += high.start < low.end
+        if instance.relation is not None:
+            self.relations[instance.relation] += 1
+        if instance.type_pair != (None, None):
+            self.type_pairs[" → ".join(kind or "?" for kind in instance.type_pair)] += 1
+        if len(self.examples) < 3:
+            self.examples.append(instance)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "instances": self.count,
+            "repeated_ids": self._repeated,
+            "head_first": self._head_first,
+            "nested_mentions": self._nested,
+            "characters": {
+                "median": self._quantile(0.5),
+                "p99": self._quantile(0.99),
+                "longest": self._quantile(1),
+            },
+            "relations": dict(self.relations.most_common()),
+            "type_pairs": dict(self.type_pairs.most_common()),
+        }
+
+    def lines(self) -> list[str]:
+        if not self.count:
+            return []
+        told = [
+            f"characters in a text: median {self._quantile(0.5):,}, 99 % up to {self._quantile(0.99):,}, "
+            f"longest {self._quantile(1):,}",
+            f"head before tail: {self._head_first / self.count:.0%}",
+        ]
+        if self._repeated:
+            told.append(f"repeated ids: {self._repeated:,}")
+        if self._nested:
+            told.append(f"one entity inside the other: {self._nested:,}")
+        if 0 < self.relations.total() < self.count:
+            told.append(f"without a gold relation: {self.count - self.relations.total():,}")
+        return told
+
+    def _quantile(self, share: float) -> int:
+        seen = 0
+        for length in sorted(self._lengths):
+            seen += self._lengths[length]
+            if seen >= share * self.count:
+                return length
+        return 0
+
+
+def _counts(title: str, counts: Counter[str]) -> Table:
+    table = Table(title, "instances", box=None, header_style="bold", pad_edge=False)
+    for name, count in counts.most_common(_SHOWN):
+        table.add_row(Text(visible(name)), f"{count:,}")
+    if len(counts) > _SHOWN:
+        table.add_row(Text(f"… and {len(counts) - _SHOWN} more", style="dim"), "")
+    return table

@@ -1,0 +1,52 @@
+"""``relscout methods``: which methods there are, and what can be set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli import options
+from relscout.cli.screen import output, print_json
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(help="Show the settings of this method.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the methods, or the settings of one."""
+    from relscout.config import documentation
+    from relscout.methods import METHODS, method
+
+    if name is None:
+        found = {one: method(one).CITATION for one in METHODS}
+        if as_json:
+            print_json(found)
+            return
+        table = Table("method", "paper", box=None, pad_edge=False, header_style="bold")
+        for one, citation in found.items():
+            table.add_row(Text(one, style="bold cyan"), Text(citation))
+        output().print(table)
+        return
+    chosen = method(name)
+    documented = documentation(chosen.SETTINGS)
+    if as_json:
+        print_json(
+            {
+                "method": name,
+                "citation": chosen.CITATION,
+                "settings": {
+                    key: {"type": kind, "default": default, "help": text}
+                    for key, (kind, default, text) in documented.items()
+                },
+            }
+        )
+        return
+    table = Table("setting", "default", "", box=None, pad_edge=False, header_style="bold")
+    for key, (_, default, text) in documented.items():
+        table.add_row(Text(key, style="bold cyan"), Text(str(default)), Text(text))
+    console = output()
+    console.print(Text(chosen.CITATION, style="dim"))
+    console.print(table)

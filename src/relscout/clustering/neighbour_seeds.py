@@ -1,0 +1,54 @@
+"""Where k-means starts: at the parts of the neighbour graph rather than at distant vectors.
+
+K-means++ looks for vectors far from each other, and in a space where relations lie close together it often starts twice in a
+large relation and never in two similar ones. UMAP (McInnes et al. 2018) lays the graph of nearest neighbours out in few
+dimensions, where its parts stand apart; k-means there gives a partition, and the means of its parts in the original space
+are the starts.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.kmeans import kmeans, means
+from relscout.seeding import generator
+
+_SAMPLE = 10_000
+_NEIGHBOURS = 30
+_DIMENSIONS = 10
+
+
+def neighbour_seeds(
+    vectors: NDArray[np.float32], n_clusters: int, *, seed: int
+) -> NDArray[np.float32] | None:
+    """Return starts for k-means (K, D), float32, or ``None`` where there are too few vectors for a neighbour graph.
+
+    Args:
+        vectors: (N, D) float32; at most 10,000 of them are looked at.
+        n_clusters: K.
+        seed: Draws the sample and the layout, which runs on one thread and is repeatable.
+    """
+    sample = np.asarray(vectors)
+    if len(vectors) > _SAMPLE:
+        chosen = generator(seed, "neighbour seeds").choice(len(vectors), _SAMPLE, replace=False)
+        sample = np.asarray(vectors[np.sort(chosen)])
+    # UMAP needs more vectors than neighbours, and its spectral start more than dimensions
+    if len(sample) < 4 * _NEIGHBOURS or n_clusters < 2 or len(np.unique(sample, axis=0)) < len(sample) // 2:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from umap import UMAP
+
+        layout = UMAP(
+            n_components=_DIMENSIONS,
+            n_neighbors=_NEIGHBOURS,
+            min_dist=0.0,
+            metric="cosine",
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(sample)
+    parts = kmeans(np.ascontiguousarray(layout, dtype=np.float32), n_clusters, seed=seed)
+    return means(sample, parts.labels, n_clusters)

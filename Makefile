@@ -35,8 +35,14 @@ format: .venv/.installed-dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/.installed-dev ## Measure speed and memory
-	$(BIN)/python benchmarks/run.py
+bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder with fewrel/, wiki80/, nyt_fb/
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/demo_time.py
+	$(BIN)/python -m benchmarks million
+	@test -n "$(DATA)" || { echo "for the rest: make bench DATA=folder with fewrel/, wiki80/ and nyt_fb/"; exit 2; }
+	$(BIN)/python -m benchmarks encoding --data "$(DATA)"
+	$(BIN)/python -m benchmarks dtypes --data "$(DATA)"
+	$(BIN)/python -m benchmarks quality --data "$(DATA)"
 
 docs: .venv/.installed-docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -1,4 +1,4 @@
-"""Run the measurements: ``python -m benchmarks quality --data DIR``, ``… encoding``, ``… million``, ``… all``."""
+"""Run the measurements: ``python -m benchmarks quality --data DIR``, ``… dtypes``, ``… encoding``, ``… million``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def main() -> None:
     encoding.add_argument("--data", type=Path, required=True)
     encoding.add_argument("--instances", type=int, default=1024)
     encoding.add_argument("--rounds", type=int, default=5)
+    dtypes = commands.add_parser("dtypes", help="does bfloat16 change what is found?")
+    dtypes.add_argument("--data", type=Path, required=True)
+    dtypes.add_argument("--seeds", type=int, default=3)
+    dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     options = parser.parse_args()
@@ -32,6 +36,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             measured.run(options.data, cache, seeds=range(options.seeds), protocols=options.protocols)
+    elif options.command == "dtypes":
+        from benchmarks import dtypes as compared
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            compared.run(options.data, cache, seeds=range(options.seeds))
     elif options.command == "encoding":
         from benchmarks import encoding as timed
 

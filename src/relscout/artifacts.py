@@ -57,7 +57,8 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
             "settings": artifact.settings,
         }
         with whole_file(fresh / _DESCRIPTION) as partial:
-            partial.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def load_artifact(folder: Path) -> Artifact:
@@ -71,7 +72,7 @@ def load_artifact(folder: Path) -> Artifact:
 
     try:
         described = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-        version, kind, settings = described["format"], described["kind"], described["settings"]
+        version, kind, settings = described["format"], described["kind"], dict(described["settings"])
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"

@@ -55,11 +55,11 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
         contents: File names that an older folder may hold; with any other in it, it is not replaced.
 
     Raises:
-        OutputError: ``path`` is a file or a folder with something else in it, or cannot be written.
+        OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
     """
     place = path.resolve()
     try:
-        _refuse_foreign(path, contents)
+        check_replaceable(path, contents=contents)
         holder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
     except OutputError:
         raise
@@ -69,17 +69,28 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
         fresh = holder / "new"
         fresh.mkdir()
         yield fresh
-        _refuse_foreign(path, contents)
+        check_replaceable(path, contents=contents)
         _swap(fresh, place, holder / "old")
-    except OutputError:
-        raise
+    except OutputError as error:
+        # the user knows the folder by its final name
+        raise OutputError(str(error).replace(str(fresh), str(path))) from error
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
     finally:
-        shutil.rmtree(holder, ignore_errors=True)
+        if place.exists() or not (holder / "old").exists():  # else it holds the only copy of the older folder
+            shutil.rmtree(holder, ignore_errors=True)
 
 
-def _refuse_foreign(path: Path, contents: Collection[str]) -> None:
+def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
+    """Refuse a folder that may not be replaced; one that is not there or is empty may.
+
+    Args:
+        path: The folder.
+        contents: File names that it may hold.
+
+    Raises:
+        OutputError: ``path`` is a file, a folder with something else in it, a mount point, or the current folder.
+    """
     if not path.exists():
         return
     if not path.is_dir():
@@ -90,6 +101,12 @@ def _refuse_foreign(path: Path, contents: Collection[str]) -> None:
         raise OutputError(
             f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
             "choose a new or an empty folder"
+        )
+    place = path.resolve()
+    if place.is_mount() or place in (Path.cwd(), *Path.cwd().parents):
+        what = "a mount point" if place.is_mount() else "where you are"
+        raise OutputError(
+            f"cannot write {path}: the folder is {what} and cannot be replaced; name a folder inside it"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -99,6 +100,20 @@ class RelationInstance:
     def swapped(self) -> RelationInstance:
         """Return the instance read the other way round: head and tail exchanged, no gold relation, a new id."""
         return replace(self, head=self.tail, tail=self.head, relation=None, id="")
+
+
+def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:
+    """Return the places of the instances in an order that they decide, whatever order they come in.
+
+    What is computed in this order cannot depend on the order of the input: instances that are equal in it read the same.
+    """
+    return sorted(range(len(instances)), key=lambda place: _order_key(instances[place]))
+
+
+def _order_key(instance: RelationInstance) -> tuple[object, ...]:
+    head, tail = instance.head, instance.tail
+    offsets = (head.start, head.end, tail.start, tail.end)
+    return instance.id, instance.text, offsets, head.type or "", tail.type or ""
 
 
 def _check_span(role: str, mention: Mention, text: str) -> None:

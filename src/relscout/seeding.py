@@ -6,6 +6,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+from relscout.errors import SettingError
+
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """Return the random stream of one purpose.
@@ -16,6 +18,11 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     Args:
         seed: The user's seed, any integer >= 0.
         purpose: What the numbers are for, such as ``"k-means"``.
+
+    Raises:
+        SettingError: The seed is negative or not an integer.
     """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise SettingError(f"seed is {seed!r}, expected an integer from 0")
     word = int.from_bytes(blake2b(purpose.encode(), digest_size=8).digest(), "little")
-    return np.random.default_rng([seed, word])
+    return np.random.default_rng([int(seed), word])

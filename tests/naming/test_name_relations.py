@@ -114,6 +114,68 @@ def test_with_nothing_at_all_the_number_is_the_name() -> None:
     assert names[7].types is None
 
 
+def test_a_type_that_is_not_known_is_a_question_mark() -> None:
+    silent = sentences("{head} , {tail} .", types=("PERSON", "UNK"))
+    assert named(silent, DIED)[0].name == "PERSON – ?"
+
+
+def test_stop_words_come_before_types_of_which_one_is_not_known() -> None:
+    only_stop_words = sentences("{head} is in the {tail} .", types=("PERSON", "UNK"))
+    assert named(only_stop_words, DIED)[0].name == "is in"
+
+
+def test_types_of_which_one_is_not_known_do_not_tell_two_relations_apart() -> None:
+    people = sentences("{head} admires {tail} .", types=("PERSON", "UNK"))
+    firms = sentences("{head} admires {tail} .", types=("FIRM", "UNK"))
+    names = {name.name for name in named(people, firms, DIED)}
+    assert {"admires", "admires (2)"} <= names
+
+
+def test_types_that_are_not_known_do_not_name_a_relation() -> None:
+    silent = sentences("{head} , {tail} .", types=("UNK", "none"))
+    assert named(silent, DIED)[0].name == "relation 0"
+
+
+def test_a_word_and_the_preposition_before_the_second_mention_name_a_relation_of_varied_objects() -> None:
+    subjects = ("physics", "law", "music", "algebra", "botany", "history")
+    students = [
+        marked(f"{{head}} studied {subject} at {{tail}} .", head, tail)
+        for subject, head, tail in zip(subjects, PEOPLE, PLACES, strict=True)
+    ]
+    name, _ = named(students, DIED)
+    assert (name.name, name.pattern) == ("studied at", "HEAD studied … at TAIL")
+
+
+def test_words_that_are_left_out_are_not_marked_where_mostly_none_are() -> None:
+    rivers = [
+        *sentences("{head} flows into {tail} .", "{head} flows into the wide {tail} ."),
+        *sentences("{head} flows north into {tail} ."),
+    ]
+    name, _ = named(rivers, DIED)
+    assert (name.name, name.pattern) == ("flows into", "HEAD flows into TAIL")
+
+
+def test_a_frequent_word_wins_over_a_rare_phrase_in_a_cluster_of_varied_sentences() -> None:
+    fillers = ("once", "twice", "easily", "narrowly", "slowly", "gladly")
+    varied = [
+        marked(template.replace("FILLER", filler), head, tail)
+        for template in ("{head} won , FILLER , {tail} .", "{tail} , FILLER won , {head} .")
+        for filler, head, tail in zip(fillers, PEOPLE, PLACES, strict=True)
+    ]
+    rare = sentences("{head} is the famous holder of {tail} .")[:3]
+    assert named([*varied, *rare], DIED)[0].name == "won"
+
+
+def test_a_word_that_modifies_another_says_less_than_one_that_does_not() -> None:
+    nouns = ("peak", "hill", "summit", "point", "ridge", "top")
+    highest = [
+        marked(f"{{head}} , the highest {noun} , crowns , it seems , {{tail}} .", head, tail)
+        for noun, head, tail in zip(nouns, PEOPLE, PLACES, strict=True)
+    ]
+    weights = dict(named(highest, DIED)[0].ngrams)
+    assert weights["crowns"] > weights["highest"]
+
+
 def test_words_behind_both_mentions_name_a_relation_that_has_none_between_them() -> None:
     name, _ = named(sentences("{head} , {tail} , got married ."), DIED)
     assert (name.name, name.pattern) == ("got married", "HEAD … TAIL … got married")

@@ -40,10 +40,19 @@ def test_other_words_are_joined_by_spaces() -> None:
         ("led", "leads", "leading"),
         ("founded", "founds", "founding"),
         ("his", "her", "their"),
+        ("invented", "inventor", "invention"),
+        ("discovered", "discoverer", "discovery"),
+        ("founder", "founders", "found"),
+        ("wrote", "writers"),
     ],
 )
 def test_forms_of_a_word_share_their_key(forms: tuple[str, ...]) -> None:
     assert len({group(form) for form in forms}) == 1
+
+
+@pytest.mark.parametrize("word", ["member", "mother", "river", "letter", "author"])
+def test_not_every_word_that_ends_like_one_who_acts_is_one(word: str) -> None:
+    assert group(word) == word
 
 
 def test_different_words_have_different_keys() -> None:

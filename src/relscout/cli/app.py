@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+import typer.main
 
 from relscout.cli import convert, demo, discover, evaluate, extract, inspect, methods
+from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error
 from relscout.errors import RelscoutError
 
+#: The class of all complaints about options and arguments, of which typer exports one subclass only.
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
+
 app = typer.Typer(
-    name="relscout",
-    no_args_is_help=True,
+    cls=Group,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     help="Open relation extraction: find the relations in a corpus, name them, and give back triples.",
 )
 for name, module in (
@@ -30,7 +37,7 @@ for name, module in (
     ("convert", convert),
     ("methods", methods),
 ):
-    app.command(name)(module.command)
+    app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
 
 
 def _version(asked: bool) -> None:
@@ -47,19 +54,52 @@ def _options(
 ) -> None: ...
 
 
-def run() -> None:
-    """Run the command line; errors of ours end in one line on standard error, not in a traceback."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; a failure that is no bug ends in one line on standard error.
+
+    Args:
+        arguments: What follows ``relscout`` on the command line; taken from there when left out. Nothing at all asks
+            for help.
+
+    Returns:
+        0 when all was done, 1 after an interruption, 2 after an error of the user's or of the machine's (a full disk).
+    """
+    command = typer.main.get_command(app)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        app()
+        # not command.main(), which ends an interruption its own way, and without a word
+        with command.make_context("relscout", given) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        return 0
+    except typer.Exit as end:
+        return end.exit_code
+    except _UsageError as error:
+        say_error(_complaint(error))
     except RelscoutError as error:
         say_error(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        say_error("interrupted; what was encoded is kept, so the same command goes on from there")
-        sys.exit(1)
+    except KeyboardInterrupt as stop:
+        say_error("; ".join(["interrupted", *map(str, stop.args)]))
+        return 1
     except BrokenPipeError:
-        # whoever read our output has stopped reading; what is still buffered has nowhere to go
+        # whoever read our output has stopped reading
+        _discard_output()
+        return 1
+    except OSError as error:
+        say_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        _discard_output()
+    return 2
+
+
+def _complaint(error: Exception) -> str:
+    """Return typer's complaint in the manner of our errors: one line, which ends in what to do."""
+    what = getattr(error, "format_message", error.__str__)().rstrip(".").replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    asked = context.command_path if context is not None else "relscout"
+    return f"{what[:1].lower()}{what[1:]}{'' if what.endswith('?') else ';'} see '{asked} --help'"
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, so that closing the stream at the end does not fail once more."""
+    with contextlib.suppress(io.UnsupportedOperation):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)

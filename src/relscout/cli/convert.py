@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from relscout.cli import options
-from relscout.cli.screen import Skipped, notes
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, counted, say
+from relscout.cli.target import check_file
 from relscout.errors import SettingError
 
 
 def command(
     inputs: options.Inputs,
-    out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .jsonl.gz.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write: .jsonl or .jsonl.gz.")],
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -26,20 +28,14 @@ def command(
     directions: options.Directions = "both",
     types: options.TypePairs = None,
 ) -> None:
-    """Read relation instances of any format, or mark entities in plain text, and write relscout's exchange format.
+    """Write any input in relscout's own format.
 
-    Gold relations are kept. Nothing is written unless everything was read.
+    The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
+    entities. Gold relations are kept. The file appears when everything has been read and written, or not at all.
     """
     from relscout.writers.exchange import write_instances
 
-    if not out.name.endswith((".jsonl", ".jsonl.gz")):
-        raise SettingError(
-            f"--out is {str(out)!r}; the exchange format is written to a .jsonl or .jsonl.gz file"
-        )
-    skipped = Skipped()
-    instances = options.read_inputs(
-        inputs,
-        skipped,
+    reading = Reading(
         format=format,
         on_error=on_error,
         labels=labels,
@@ -51,6 +47,12 @@ def command(
         directions=directions,
         types=types,
     )
-    count = write_instances(instances, out)
+    if not out.name.lower().endswith((".jsonl", ".jsonl.gz")):
+        raise SettingError(
+            f"--out is {str(out)!r}; relscout's own format is written to a .jsonl or .jsonl.gz file"
+        )
+    check_file(out)
+    skipped = Skipped()
+    count = write_instances(reading.instances(inputs, skipped), out)
     skipped.tell()
-    notes().print(f"{count:,} instances written to {out}")
+    say(f"{counted(count, 'instance')} written to {out}")

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.screen import Skipped, notes, output, print_json, progress_bars, say_note
+from relscout.cli.encoding import encoder_settings, open_cache
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, counted, output, print_json, progress_bars, say, say_note
 from relscout.errors import InputError
+
+if TYPE_CHECKING:
+    from relscout.discovery import Discovery
 
 
 def command(
     inputs: options.Inputs,
-    method: Annotated[str, typer.Option(help="Method; see 'relscout methods'.")] = "kmeans",
-    relations: Annotated[str, typer.Option(help="Number of relations, or 'auto' to estimate it.")] = "auto",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="How relations are found; see 'relscout methods'.")
+    ] = "kmeans",
+    relations: Annotated[
+        str, typer.Option(metavar="K|auto", help="Number of relations, or auto to estimate it.")
+    ] = "auto",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; without it they are only shown.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the results, which else are only shown.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
     ] = False,
     settings: Annotated[
-        str | None, typer.Option("--set", help="Settings of the method, as n_init=20,start=k-means++.")
+        str | None,
+        typer.Option("--set", metavar="SETTINGS", help="Of the method, as n_init=20,start=k-means++."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -46,42 +57,21 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Find the relations that a corpus expresses, name them, and write them as triples.
+    """Find the relations of a corpus and name them.
 
-    The input holds sentences in which two entities are marked, in any format that 'relscout inspect' knows; gold
-    relations in it are ignored. With --spacy or --gazetteer it is plain text instead.
+    The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
+    entities. Gold relations in it are ignored. An interrupted run goes on where it stopped when it is started again.
     """
+    from relscout.config import from_mapping
     from relscout.discovery import discover
     from relscout.discovery.storage import check_target
+    from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
 
-    method_class(method)  # a misspelt name is told before anything is read
-    if out is not None:
-        check_target(out, overwrite=overwrite)
-    skipped = Skipped()
-    instances = list(
-        options.read_inputs(
-            inputs,
-            skipped,
-            format=format,
-            on_error=on_error,
-            labels=labels,
-            columns=columns,
-            relation_names=relation_names,
-            spacy=spacy,
-            gazetteer=gazetteer,
-            max_distance=max_distance,
-            directions=directions,
-            types=types,
-        )
-    )
-    skipped.tell()
-    if not instances:
-        raise InputError(
-            f"no relation instances in {', '.join(map(str, inputs))}"
-            + (": no two entities were marked in one sentence" if spacy or gazetteer else "")
-        )
-    built = options.build_encoder(
+    # everything that can be wrong with the options is told before anything is read
+    wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
+    from_mapping(method_class(method).SETTINGS, chosen)
+    described = encoder_settings(
         encoder,
         marking=marking,
         pooling=pooling,
@@ -89,17 +79,35 @@ def command(
         dtype=dtype,
         device=device,
         seed=seed,
-        cache=cache,
-        no_cache=no_cache,
     )
-    with progress_bars() as progress:
+    reading = Reading(
+        format=format,
+        on_error=on_error,
+        labels=labels,
+        columns=columns,
+        relation_names=relation_names,
+        spacy=spacy,
+        gazetteer=gazetteer,
+        max_distance=max_distance,
+        directions=directions,
+        types=types,
+    )
+    if out is not None:
+        check_target(out, overwrite=overwrite)
+    skipped = Skipped()
+    instances = list(reading.instances(inputs, skipped))
+    skipped.tell()
+    if not instances:
+        raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(reading, skipped)}")
+    built = TransformerEncoder(described, cache=open_cache(cache, no_cache=no_cache))
+    with progress_bars(resumable=not no_cache) as progress:
         found = discover(
             instances,
             method=method,
-            n_relations=options.n_relations(relations),
+            n_relations=wanted,
             encoder=built,
             seed=seed,
-            settings=options.assignments_of(settings, "--set"),
+            settings=chosen,
             progress=progress,
         )
     if out is not None:
@@ -119,22 +127,28 @@ def command(
     show(found, out)
 
 
-def show(found: object, out: Path | None) -> None:
+def show(found: Discovery, out: Path | None) -> None:
     """Print a discovery as a table, and where its files are."""
     from relscout.cli.table import relations_table
-    from relscout.discovery import Discovery
 
-    if not isinstance(found, Discovery):
-        raise TypeError(f"expected a Discovery, got {type(found).__name__}")
     console = output()
     data, seconds = found.run["data"], found.run["seconds"]
     how = "estimated" if "k_curve" in found.run else "given"
     console.print(
-        f"[bold]{len(found.relations)} relations[/bold] ({how}) in {data['instances']:,} instances of "
-        f"{data['entity_pairs']:,} entity pairs, in {sum(seconds.values()):.0f} s"
+        Text.assemble(
+            (counted(len(found.relations), "relation"), "bold"),
+            f" ({how}) in {counted(data['instances'], 'instance')} of {counted(data['entity_pairs'], 'entity pair')}, "
+            f"in {sum(seconds.values()):.0f} s",
+        )
     )
     console.print(relations_table(found, width=console.width))
     if out is not None:
-        notes().print(
-            f"written to {out}: relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/"
-        )
+        say(f"written to {out}: relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
+
+
+def _why_nothing(reading: Reading, skipped: Skipped) -> str:
+    if skipped.count:
+        return f"no relation instances, all of {counted(skipped.count, 'record')} were skipped"
+    if reading.marks_plain_text:
+        return "no relation instances, no two entities were marked in one sentence"
+    return "no relation instances"

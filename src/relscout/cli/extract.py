@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relscout.cli import options
-from relscout.cli.screen import Skipped, notes, progress_bars
+from relscout.cli.encoding import open_cache
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, counted, progress_bars, say, say_note
+from relscout.cli.target import check_file
+from relscout.errors import SettingError
+
+if TYPE_CHECKING:
+    from relscout.triples import Triple
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="Folder of a run, as 'relscout discover --out' wrote it.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover --out' wrote.")
+    ],
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File for the triples: .jsonl, .parquet, .nt, .ttl, .graphml; standard output if left out."
+            metavar="FILE", help="Where to: .jsonl, .parquet, .nt, .ttl, .graphml; else to the screen."
         ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option(help="Format of the triples, where the file's name does not tell (neo4j).")
+        str | None,
+        typer.Option(metavar="NAME", help="Format, where the name does not tell: neo4j writes a folder."),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out triples that are less sure than this.")
+        float,
+        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Leave out what is less sure, from 0 to 1."),
     ] = 0.0,
     format: options.Format = None,
     on_error: options.OnError = "raise",
@@ -40,43 +52,60 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Tell which of the found relations new sentences express, as triples with provenance."""
-    from relscout.discovery import Discovery
-    from relscout.writers import recognise, write, writer
+    """Tell which of the found relations new sentences express.
 
-    if out is not None:
-        writer(to) if to else recognise(out)
-    found = Discovery.load(model)
-    if not no_cache:
-        found.model.encoder.cache = options.open_cache(cache)
-    skipped = Skipped()
-    instances = list(
-        options.read_inputs(
-            inputs,
-            skipped,
-            format=format,
-            on_error=on_error,
-            labels=labels,
-            columns=columns,
-            relation_names=relation_names,
-            spacy=spacy,
-            gazetteer=gazetteer,
-            max_distance=max_distance,
-            directions=directions,
-            types=types,
-        )
+    The triples name the sentence and the place they were read at. Without --out they go to standard output as JSON
+    Lines. The input is as for 'relscout discover'.
+    """
+    from relscout.discovery import Discovery
+    from relscout.writers import write
+
+    reading = Reading(
+        format=format,
+        on_error=on_error,
+        labels=labels,
+        columns=columns,
+        relation_names=relation_names,
+        spacy=spacy,
+        gazetteer=gazetteer,
+        max_distance=max_distance,
+        directions=directions,
+        types=types,
     )
+    _check_output(out, to)
+    found = Discovery.load(model)
+    found.model.encoder.cache = open_cache(cache, no_cache=no_cache)
+    skipped = Skipped()
+    instances = list(reading.instances(inputs, skipped))
     skipped.tell()
-    with progress_bars() as progress:
+    with progress_bars(resumable=not no_cache) as progress:
         assigned = found.predict(instances, progress=progress)
+    for warning in found.model.report_["warnings"]:
+        say_note(warning)
     triples = (triple for triple in found.triples_of(assigned) if triple.confidence >= min_confidence)
     if out is None:
-        from relscout.writers.json_lines import json_line
-        from relscout.writers.jsonl import record
-
-        for triple in triples:
-            sys.stdout.buffer.write(json_line(record(triple)).encode("utf-8", "backslashreplace"))
-        sys.stdout.flush()
+        _print_triples(triples)
         return
     count = write(triples, out, format=to)
-    notes().print(f"{count:,} triples of {len(instances):,} instances written to {out}")
+    say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
+
+
+def _check_output(out: Path | None, to: str | None) -> None:
+    from relscout.writers import recognise, writer
+
+    if to is not None:
+        writer(to)
+    if out is None:
+        if to not in (None, "jsonl"):
+            raise SettingError(f"--to {to} needs --out: only jsonl goes to standard output")
+        return
+    if (to or recognise(out)) != "neo4j":
+        check_file(out)
+
+
+def _print_triples(triples: Iterable[Triple]) -> None:
+    from relscout.writers.json_lines import json_line
+    from relscout.writers.jsonl import record
+
+    for triple in triples:
+        sys.stdout.buffer.write(json_line(record(triple)).encode("utf-8", "backslashreplace"))

@@ -11,42 +11,50 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.screen import Skipped, output, print_json, sentence, visible
+from relscout.cli.excerpt import excerpt
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, counted, output, print_json, visible
 from relscout.instances import RelationInstance
+from relscout.readers import FORMATS
+
+EPILOG = f"Formats: {', '.join(FORMATS)}. Every one is recognised from its content and may be gzip'ed."
 
 _SHOWN = 12
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="INPUT", help="A file or folder with relation instances.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="File (or folder) in which two entities are marked.")
+    ],
     as_json: options.AsJson = False,
     format: options.Format = None,
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
 ) -> None:
-    """Tell the format of a file, count what is in it, and list what is wrong with it."""
+    """Tell what is in a file, and what is wrong with it.
+
+    Counts instances, gold relations, entity types and lengths, shows some sentences, and lists the wrong records.
+    """
     from relscout.readers import recognise
     from relscout.readers.source import Source
 
-    name = format or recognise(Source(path))
+    reading = Reading(
+        format=format, on_error="skip", labels=labels, columns=columns, relation_names=relation_names
+    )
+    name = format or recognise(Source(path, columns=reading.column_map))
     skipped = Skipped()
     summary = _Summary()
-    for instance in options.read_inputs(
-        [path],
-        skipped,
-        format=name,
-        on_error="skip",
-        labels=labels,
-        columns=columns,
-        relation_names=relation_names,
-    ):
+    for instance in reading.instances([path], skipped):
         summary.add(instance)
     if as_json:
         print_json({"path": str(path), "format": name, **summary.as_json(), "problems": skipped.as_json()})
         return
     console = output()
-    console.print(Text.assemble((visible(str(path)), "bold"), f": {name}, {summary.count:,} instances"))
+    console.print(
+        Text.assemble((visible(str(path)), "bold"), f": {name}, {counted(summary.count, 'instance')}"),
+        soft_wrap=True,
+    )
     for line in summary.lines():
         console.print(Text(line))
     if summary.relations:
@@ -54,7 +62,9 @@ def command(
     if summary.type_pairs:
         console.print(_counts("entity types", summary.type_pairs))
     for example in summary.examples:
-        console.print(Text("  ").append(sentence(example, console.width - 12)))
+        console.print(
+            Text("  ").append_text(excerpt(example, console.width - 2)), no_wrap=True, overflow="ellipsis"
+        )
     skipped.tell()
 
 
@@ -126,7 +136,9 @@ class _Summary:
 
 
 def _counts(title: str, counts: Counter[str]) -> Table:
-    table = Table(title, "instances", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(title)
+    table.add_column("instances", justify="right")
     for name, count in counts.most_common(_SHOWN):
         table.add_row(Text(visible(name)), f"{count:,}")
     if len(counts) > _SHOWN:

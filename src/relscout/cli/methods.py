@@ -13,10 +13,12 @@ from relscout.cli.screen import output, print_json
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help="Show the settings of this method.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="METHOD", help="Show the settings of this method.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the methods, or the settings of one."""
+    """List the methods, or the settings of one, which 'relscout discover --set' takes."""
     from relscout.config import documentation
     from relscout.methods import METHODS, method
 
@@ -46,7 +48,7 @@ def command(
         return
     table = Table("setting", "default", "", box=None, pad_edge=False, header_style="bold")
     for key, (_, default, text) in documented.items():
-        table.add_row(Text(key, style="bold cyan"), Text(str(default)), Text(text))
+        table.add_row(Text(key, style="bold cyan"), Text(str(default)), Text(text.replace("``", "")))
     console = output()
     console.print(Text(chosen.CITATION, style="dim"))
     console.print(table)

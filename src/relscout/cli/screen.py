@@ -1,9 +1,12 @@
-"""What a person sees: tables, progress bars, notes and errors. Results go to standard output, all else to standard error."""
+"""What a person sees: progress bars, notes and errors. Results go to standard output, all else to standard error."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
@@ -14,42 +17,47 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from relscout.errors import RecordError
-from relscout.instances import RelationInstance
 from relscout.progress import Progress
 
 _PIPE_WIDTH = 120
 _LISTED = 10
+#: An error of more characters has its long quotations cut, then its middle; both ends say what is wrong and what to do.
+_LONGEST_ERROR = 600
+_LONG_QUOTATION = re.compile(r"(['\"])(?:(?!\1).){100,}\1")
+#: Zero-width joiners: invisible, harmless, and needed to spell Persian, Hindi and many an emoji.
+_JOINERS = "\u200c\u200d"
 
 
 def output() -> Console:
     """Return the console for results; wide enough to read where it is not a terminal."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+    if console.is_terminal or os.environ.get("COLUMNS"):
+        return console
+    return Console(highlight=False, width=_PIPE_WIDTH)
 
 
-def notes() -> Console:
-    """Return the console for everything that is not a result."""
+def _notes() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say_error(message: str) -> None:
-    """Print one error as one line."""
-    notes().print(Text.assemble(("error: ", "bold red"), visible(message)))
+def say(message: str) -> None:
+    """Print a line that is not a result."""
+    _notes().print(Text(visible(message)))
 
 
 def say_note(message: str) -> None:
     """Print something the user should know as one line."""
-    notes().print(Text.assemble(("note: ", "bold yellow"), visible(message)))
+    _notes().print(Text.assemble(("note: ", "bold yellow"), visible(message)))
+
+
+def say_error(message: str) -> None:
+    """Print one error as one line."""
+    _notes().print(Text.assemble(("error: ", "bold red"), _shortened(visible(message))))
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output, one document, nothing else."""
-    print_plain(json.dumps(value, indent=2))
-
-
-def print_plain(text: str) -> None:
-    """Print a line as it is, without wrapping or styles."""
-    Console(soft_wrap=True, highlight=False, markup=False, emoji=False).print(Text(text), soft_wrap=True)
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def visible(text: str) -> str:
@@ -58,43 +66,24 @@ def visible(text: str) -> str:
         " "
         if character in "\r\n\t"
         else "·"
-        if unicodedata.category(character) in ("Cc", "Cs", "Cf")
+        if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS
         else character
         for character in text
     )
 
 
-def sentence(instance: RelationInstance, width: int) -> Text:
-    """Return about ``width`` characters of an instance around its entities, which are marked by colour and brackets."""
-    head, tail = instance.head, instance.tail
-    low, high = min(head.start, tail.start), max(head.end, tail.end)
-    spare = max(width - (high - low), 0)
-    start = max(low - spare // 2, 0)
-    end = min(max(high, start + width), len(instance.text))
-    start = max(min(start, end - width), 0)
-    shown = Text()
-    if start > 0:
-        shown.append("…")
-    for place in range(start, end):
-        inside_head, inside_tail = head.start <= place < head.end, tail.start <= place < tail.end
-        for mention, role in ((head, "h"), (tail, "t")):
-            if place == mention.start:
-                shown.append(f"[{role} ", style="dim")
-        shown.append(
-            visible(instance.text[place]),
-            style="bold cyan" if inside_head else "bold green" if inside_tail else "",
-        )
-        for mention in (head, tail):
-            if place == mention.end - 1:
-                shown.append("]", style="dim")
-    if end < len(instance.text):
-        shown.append("…")
-    return shown
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun, in the plural where it is not one: ``1 instance``, ``1,200 instances``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[Progress]:
-    """Give a progress callback that draws bars on a terminal and nothing elsewhere."""
+def progress_bars(*, resumable: bool) -> Iterator[Progress]:
+    """Give a progress callback that draws bars on a terminal and nothing elsewhere.
+
+    Args:
+        resumable: Whether an interruption inside may tell the user that the work so far is kept.
+    """
     console = Console(stderr=True)
     with Bars(
         TextColumn("{task.description:<12}"),
@@ -112,7 +101,11 @@ def progress_bars() -> Iterator[Progress]:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        yield report
+        try:
+            yield report
+        except KeyboardInterrupt:
+            kept = ["what was encoded is kept, so the same command goes on from there"] if resumable else []
+            raise KeyboardInterrupt(*kept) from None
 
 
 class Skipped:
@@ -131,12 +124,22 @@ class Skipped:
     def tell(self) -> None:
         """Print how many records were skipped, and the first of them."""
         if self.count:
-            say_note(f"{self.count} wrong records were skipped:")
+            say_note(f"{counted(self.count, 'wrong record')} skipped:")
         for error in self.errors:
-            notes().print(Text(f"  {visible(str(error))}"))
+            say(f"  {_shortened(str(error))}")
         if self.count > len(self.errors):
-            notes().print(Text(f"  … and {self.count - len(self.errors)} more"))
+            say(f"  … and {self.count - len(self.errors):,} more")
 
     def as_json(self) -> dict[str, Any]:
         """Return the count and the first messages as JSON values."""
         return {"count": self.count, "first": [str(error) for error in self.errors]}
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= _LONGEST_ERROR:
+        return message
+    message = _LONG_QUOTATION.sub(lambda found: f"{found[0][:60]}…{found[1]}", message)
+    if len(message) <= _LONGEST_ERROR:
+        return message
+    half = _LONGEST_ERROR // 2
+    return f"{message[:half]} … {message[-half:]}"

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relscout.cli.screen import sentence, visible
+from relscout.cli.excerpt import excerpt
+from relscout.cli.screen import visible
 from relscout.discovery import Discovery, Relation
 
 _EXAMPLES = 2
@@ -28,9 +29,9 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
     table.add_column("sure", justify="right", no_wrap=True)
     table.add_column("examples", ratio=7)
     shown = discovery.relations[:limit]
-    room = max((width - 16) * 7 // 10 - 8, 30)
+    room = (width - 24) * 7 // 10
     for relation in shown:
-        examples = [sentence(one, room) for one in discovery.examples(relation.id, _EXAMPLES)]
+        examples = [excerpt(one, room) for one in discovery.examples(relation.id, _EXAMPLES)]
         for line in examples:
             line.no_wrap, line.overflow = True, "ellipsis"
         table.add_row(

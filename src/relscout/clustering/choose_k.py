@@ -1,10 +1,10 @@
 """How many relations are there? The finest partition that still follows the neighbour graph.
 
-For every candidate K the sample is clustered, and the partition is scored by its modularity (Newman and Girvan 2004) on the
-graph of nearest neighbours: how many more edges run inside clusters than if edges were drawn at random. Modularity falls
-slowly while clusters that hold several relations are taken apart, and fast once single relations are cut; chosen is
-therefore not its maximum (which puts similar relations together) but the last K before the smoothed curve has fallen to
-a set share of it. Share, neighbours and smoothing were chosen on draws of 5 to 40 labelled relations, never on the
+For every candidate K the sample is clustered, and the partition is scored by its modularity (Newman and Girvan 2004) on
+the graph of nearest neighbours: how many more edges run inside clusters than if edges were drawn at random. Modularity
+falls slowly while clusters that hold several relations are taken apart, and fast once single relations are cut; chosen
+is therefore not its maximum (which puts similar relations together) but the last K before the smoothed curve has fallen
+to a set share of it. Share, neighbours and smoothing were chosen on draws of 5 to 40 labelled relations, never on the
 relations that are reported.
 """
 
@@ -17,14 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
+from relscout.clustering.lloyd import check_finite
+from relscout.clustering.projection import strongest_directions
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
-_SAMPLE = 4000
+#: About the number of instances for which the share below was chosen: the more instances a relation has, the finer the
+#: parts of it that the graph can tell apart.
+_SAMPLE = 2500
 _NEIGHBOURS = 20
-_SHARE = 0.92
+_SHARE = 0.93
 _STEP = 1.13
 _COMPONENTS = 128
+#: Vectors of unit length whose cosine is nearer to 1 than this differ by rounding only.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,29 +69,36 @@ def choose_k(
     seed: int,
     smallest: int = 2,
     largest: int = 128,
+    sample_size: int = _SAMPLE,
     progress: Progress = silent,
 ) -> KChoice:
     """Estimate the number of clusters.
 
     Args:
-        vectors: (N, D) float32, of unit length; at most 4,000 of them are looked at.
+        vectors: (N, D) float32, of unit length.
         seed: Draws the sample and the starts of k-means.
         smallest: Smallest K that is considered.
         largest: Largest K that is considered; never more than a quarter of the sample, nor than there are different
             vectors.
+        sample_size: No more vectors than this are looked at.
         progress: Told the candidates done, stage ``"choose K"``.
+
+    Raises:
+        InputError: Some vectors are not finite.
     """
     sample = np.asarray(vectors)
-    if len(vectors) > _SAMPLE:
-        chosen = generator(seed, "choose K").choice(len(vectors), _SAMPLE, replace=False)
+    if len(vectors) > sample_size:
+        chosen = generator(seed, "choose K").choice(len(vectors), sample_size, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
-    n_different = len(np.unique(sample, axis=0))
+    check_finite(sample)
+    similarity = sample @ sample.T  # (N, N)
+    n_different = _count_different(similarity)
     candidates = _candidates(smallest, min(largest, len(sample) // 4, n_different))
     if len(candidates) < 2:
-        only = max(1, min(smallest, n_different, len(sample) // 2))
+        only = max(1, min(smallest, largest, n_different, len(sample) // 2))
         return KChoice(only, (only,), (0.0,), (0.0,), 0.0)
-    graph = _neighbour_graph(sample, min(_NEIGHBOURS, len(sample) - 1))
-    reduced = _principal_components(sample, _COMPONENTS)
+    graph = _neighbour_graph(similarity, min(_NEIGHBOURS, len(sample) - 1))
+    reduced = strongest_directions(sample, _COMPONENTS)
     curve = []
     for place, k in enumerate(candidates):
         progress("choose K", place, len(candidates))
@@ -110,16 +123,24 @@ def _candidates(smallest: int, largest: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _neighbour_graph(vectors: NDArray[np.float32], n_neighbours: int) -> Any:
+def _count_different(similarity: NDArray[np.float32]) -> int:
+    """Count the vectors whose cosines (N, N) tell them apart from all others, beyond the rounding of float32."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    return int(connected_components(csr_matrix(similarity > 1 - _ROUNDING), directed=False)[0])
+
+
+def _neighbour_graph(similarity: NDArray[np.float32], n_neighbours: int) -> Any:
     """Return the symmetric graph (N, N) that joins each vector to its nearest by cosine, as a sparse matrix."""
     from scipy.sparse import csr_matrix
 
-    similarity = vectors @ vectors.T
+    count = len(similarity)
     np.fill_diagonal(similarity, -np.inf)
     nearest = np.argpartition(-similarity, n_neighbours - 1, axis=1)[:, :n_neighbours]
-    rows = np.repeat(np.arange(len(vectors)), n_neighbours)
+    rows = np.repeat(np.arange(count), n_neighbours)
     ones = np.ones(len(rows), dtype=np.float64)
-    directed = csr_matrix((ones, (rows, nearest.ravel())), shape=(len(vectors), len(vectors)))
+    directed = csr_matrix((ones, (rows, nearest.ravel())), shape=(count, count))
     return directed.maximum(directed.T)
 
 
@@ -131,13 +152,3 @@ def _modularity(graph: Any, labels: NDArray[np.int64], k: int) -> float:
     total = degrees.sum()
     inside = (members @ graph @ members.T).diagonal() / total
     return float(inside.sum() - ((members @ degrees / total) ** 2).sum())
-
-
-def _principal_components(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    centred = (vectors - vectors.mean(axis=0)).astype(np.float64)
-    count = min(count, *centred.shape)
-    if centred.shape[1] <= centred.shape[0]:
-        _, directions = np.linalg.eigh(centred.T @ centred)
-        return np.asarray(centred @ directions[:, ::-1][:, :count], dtype=np.float32)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    return np.asarray(left[:, :count] * sizes[:count], dtype=np.float32)

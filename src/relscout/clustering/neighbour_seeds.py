@@ -1,9 +1,9 @@
 """Where k-means starts: at the parts of the neighbour graph rather than at distant vectors.
 
-K-means++ looks for vectors far from each other, and in a space where relations lie close together it often starts twice in a
-large relation and never in two similar ones. UMAP (McInnes et al. 2018) lays the graph of nearest neighbours out in few
-dimensions, where its parts stand apart; k-means there gives a partition, and the means of its parts in the original space
-are the starts.
+K-means++ looks for vectors far from each other, and in a space where relations lie close together it often starts twice
+in a large relation and never in two similar ones. UMAP (McInnes et al. 2018) lays the graph of nearest neighbours out
+in few dimensions, where its parts stand apart; k-means there gives a partition, and the means of its parts in the
+original space are the starts.
 """
 
 from __future__ import annotations
@@ -13,30 +13,37 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import kmeans, means
+from relscout.clustering.kmeans import kmeans
+from relscout.clustering.lloyd import means
+from relscout.clustering.projection import strongest_directions
 from relscout.seeding import generator
 
-_SAMPLE = 10_000
+_SAMPLE = 5000
+_COMPONENTS = 128
 _NEIGHBOURS = 30
 _DIMENSIONS = 10
+_EPOCHS = 200
 
 
 def neighbour_seeds(
-    vectors: NDArray[np.float32], n_clusters: int, *, seed: int
+    vectors: NDArray[np.float32], n_clusters: int, *, seed: int, sample_size: int = _SAMPLE
 ) -> NDArray[np.float32] | None:
     """Return starts for k-means (K, D), float32, or ``None`` where there are too few vectors for a neighbour graph.
 
     Args:
-        vectors: (N, D) float32; at most 10,000 of them are looked at.
-        n_clusters: K.
+        vectors: (N, D) float32.
+        n_clusters: K; for more than half as many as there are vectors, the graph has nothing to tell.
         seed: Draws the sample and the layout, which runs on one thread and is repeatable.
+        sample_size: No more vectors than this are looked at.
     """
     sample = np.asarray(vectors)
-    if len(vectors) > _SAMPLE:
-        chosen = generator(seed, "neighbour seeds").choice(len(vectors), _SAMPLE, replace=False)
+    if len(vectors) > sample_size:
+        chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
     # UMAP needs more vectors than neighbours, and its spectral start more than dimensions
-    if len(sample) < 4 * _NEIGHBOURS or n_clusters < 2 or len(np.unique(sample, axis=0)) < len(sample) // 2:
+    if len(sample) < 4 * _NEIGHBOURS or not 2 <= n_clusters <= len(sample) // 2:
+        return None
+    if len(np.unique(sample, axis=0)) < len(sample) // 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -47,8 +54,9 @@ def neighbour_seeds(
             n_neighbors=_NEIGHBOURS,
             min_dist=0.0,
             metric="cosine",
-            random_state=seed,
+            random_state=seed % 2**32,  # NumPy's older generators take no more
+            n_epochs=_EPOCHS,
             n_jobs=1,
-        ).fit_transform(sample)
+        ).fit_transform(strongest_directions(sample, _COMPONENTS))
     parts = kmeans(np.ascontiguousarray(layout, dtype=np.float32), n_clusters, seed=seed)
     return means(sample, parts.labels, n_clusters)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-
 #: Relations are neither round nor equally wide: with this factor the mean confidence equals the share of instances
 #: that are in the majority of their cluster, on draws of labelled relations that are reported nowhere else.
 _WIDENING = 4.5
@@ -41,7 +40,11 @@ def soft_assignment(
         variance: σ², > 0; see :func:`spread`.
     """
     norms = np.einsum("kd,kd->k", centroids, centroids)
-    logits = (vectors @ centroids.T - norms / 2) / variance  # ‖x‖² is the same for every k
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    return (logits / logits.sum(axis=1, keepdims=True)).astype(np.float32)
+    # in place from here on: (N, K) may be the largest array there is
+    shares: NDArray[np.float32] = vectors @ centroids.T
+    shares -= norms / 2  # ‖x‖² is the same for every k
+    shares /= np.float32(variance)
+    shares -= shares.max(axis=1, keepdims=True)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relscout.instances import RelationInstance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assignments:
     """Instances and the relation that each was given.
 

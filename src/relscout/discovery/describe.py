@@ -69,12 +69,16 @@ def _examples(
     members = vectors[rows]
     centrality = members @ members.mean(axis=0) * confidences[rows]
     by_centrality = [int(place) for place in np.lexsort((rows, -centrality))]
+    ids: set[str] = set()
     seen: set[tuple[str, ...]] = set()
     pool: list[int] = []
     repeated: list[int] = []
     for place in by_centrality:
         instance = instances[rows[place]]
         keys = {(instance.text,), (instance.head_text.lower(), instance.tail_text.lower())}
+        if instance.id in ids:
+            continue
+        ids.add(instance.id)
         (repeated if keys & seen else pool).append(place)
         seen |= keys
         if len(pool) == _POOL:
@@ -104,7 +108,7 @@ def _inverses(examples: dict[int, list[RelationInstance]], model: Estimator) -> 
     inverses = {}
     for label, others in share.items():
         other = max(others, key=lambda candidate: (others[candidate], -candidate))
-        # a relation whose own examples, read backwards, stay in it may be symmetric, or the encoder does not see direction
+        # where a relation's own examples, read backwards, stay in it, it may be symmetric, or direction is not seen
         if (
             other != label
             and others[other] >= _INVERSE_SHARE

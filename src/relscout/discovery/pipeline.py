@@ -15,13 +15,22 @@ from relscout.discovery.assignments import Assignments
 from relscout.discovery.describe import describe
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance, canonical_order
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations
 from relscout.progress import Progress, silent
 
-_PACKAGES = ("relscout", "torch", "transformers", "tokenizers", "numpy", "scipy", "scikit-learn")
+_PACKAGES = (
+    "relscout",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "umap-learn",
+)
 
 
 def discover(
@@ -56,11 +65,14 @@ def discover(
         UnknownNameError: There is no such method or setting.
     """
     started = time.perf_counter()
+    options = dict(settings or {})
+    if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
+        raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
     bare = [instance.without_relation() for instance in instances]
     warnings = _check(bare)
-    estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **(settings or {}))
+    estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **options)
     # methods get an order that the instances decide, so that the order of the input cannot matter
-    order = sorted(range(len(bare)), key=lambda row: (bare[row].id, bare[row].text))
+    order = canonical_order(bare)
     ordered = [bare[row] for row in order]
     estimator.fit(ordered, labeled, progress=progress)
     fitted = time.perf_counter()
@@ -71,7 +83,7 @@ def discover(
     run = {
         "method": method,
         "settings": dict(estimator.settings()),
-        "seed": seed,
+        "seed": int(seed),
         "data": _counts(bare),
         "n_relations": estimator.n_relations_,
         **estimator.report_,
@@ -89,15 +101,33 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
     by_id: dict[str, RelationInstance] = {}
     n_repeated = 0
     for instance in instances:
+        _check_unicode(instance)
         other = by_id.setdefault(instance.id, instance)
         if other is not instance:
             n_repeated += 1
-            if (other.text, other.head, other.tail) != (instance.text, instance.head, instance.tail):
+            if _spans(other) != _spans(instance):
                 raise InputError(
                     f"two different instances have the id {instance.id!r} ({other.source or 'no source'}; "
                     f"{instance.source or 'no source'}); ids must be unique, or left out"
                 )
     return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
+
+
+def _check_unicode(instance: RelationInstance) -> None:
+    mentions = (instance.head, instance.tail)
+    texts = [value for one in mentions for value in (one.type, one.entity_id) if value is not None]
+    try:
+        "".join([instance.id, instance.text, instance.source, *texts]).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"instance {instance.id!a} ({instance.source!a}) holds half a surrogate pair, which is not Unicode text "
+            "and which no file can hold; was an emoji cut in two?"
+        ) from error
+
+
+def _spans(instance: RelationInstance) -> tuple[object, ...]:
+    head, tail = instance.head, instance.tail
+    return instance.text, head.start, head.end, tail.start, tail.end
 
 
 def _counts(instances: Sequence[RelationInstance]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from relscout.progress import Progress, silent
 from relscout.triples import Triple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Discovery:
     """Relations that were found, and which instance expresses which.
 
@@ -128,6 +128,8 @@ class Discovery:
         parts.sort(key=lambda one: (-one.size, one.id))
         kept, gone = parts[0], {one.id for one in parts[1:]}
         size = sum(one.size for one in parts)
+        whole = gone | {kept.id}
+        inverses = [one.inverse for one in parts if one.inverse is not None and one.inverse not in whole]
         joined = dataclasses.replace(
             kept,
             size=size,
@@ -136,7 +138,7 @@ class Discovery:
             type_share=round(
                 sum(one.type_share * one.size for one in parts if one.types == kept.types) / size, 4
             ),
-            inverse=None if kept.inverse in gone else kept.inverse,
+            inverse=inverses[0] if inverses else None,
             examples=tuple(dict.fromkeys(example for one in parts for example in one.examples))[:12],
         )
         relations = tuple(

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from relscout.artifacts import load_artifact
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
-from relscout.files import whole_file, whole_folder
+from relscout.files import check_replaceable, whole_file, whole_folder
+from relscout.instances import RelationInstance
 from relscout.methods import Estimator, method
 from relscout.readers import read
 from relscout.triples import Triple
@@ -56,29 +58,20 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: The folder holds a run (and ``overwrite`` is not set) or something else, or cannot be written.
     """
-    if (folder / RUN).exists() and not overwrite:
-        raise OutputError(
-            f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
-        )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        if (folder / RUN).exists() and not overwrite:
+            raise OutputError(
+                f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
+            )
+        parent = folder.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        check_replaceable(folder, contents=CONTENTS)
+        if not os.access(parent, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
+            raise OutputError(f"cannot write {folder}: no permission to write in {parent}")
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK) or not os.access(
-        folder.parent, os.W_OK
-    ):
-        raise OutputError(f"cannot write {folder}: no permission to write in {folder.parent}")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: it is a file, and a run is a folder; choose another name")
-    foreign = (
-        sorted(entry.name for entry in folder.iterdir() if entry.name not in CONTENTS)
-        if folder.exists()
-        else []
-    )
-    if foreign:
-        raise OutputError(
-            f"cannot write {folder}: it holds {foreign[0]!r}, which is not part of a run; choose a new or an empty folder"
-        )
 
 
 def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
@@ -95,7 +88,8 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
         parts.model.save(fresh / MODEL)
         with whole_file(fresh / RUN) as partial:
             record = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
-            partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def load(folder: Path) -> Parts:
@@ -112,10 +106,10 @@ def load(folder: Path) -> Parts:
         merged = {int(old): int(new) for old, new in run.pop("merged").items()}
         rows = list(_json_lines(folder / ASSIGNMENTS))
         relations = tuple(Relation.from_dict(record) for record in _json_lines(folder / RELATIONS))
-        instances = list(read(folder / INSTANCES, format="jsonl")) if rows else []
+        instances = list(_read_instances(folder / INSTANCES))
         ids = [row["id"] for row in rows]
-        relation_ids = np.array([row["relation_id"] for row in rows], dtype=np.int64)
-        confidences = np.array([row["confidence"] for row in rows], dtype=np.float32)
+        relation_ids = np.array([index(row["relation_id"]) for row in rows], dtype=np.int64)
+        confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
         estimator = method(load_artifact(folder / MODEL).kind).load(folder / MODEL)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
@@ -129,7 +123,20 @@ def load(folder: Path) -> Parts:
         raise ArtifactError(
             f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again"
         )
+    named = {one.id for one in relations}
+    needed = {merged.get(label, label) for label in range(estimator.n_relations_)}
+    if missing := (needed | set(relation_ids.tolist())) - named - {-1}:
+        raise ArtifactError(
+            f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"
+        )
     return Parts(relations, Assignments(instances, relation_ids, confidences), estimator, run, merged)
+
+
+def _read_instances(path: Path) -> Iterator[RelationInstance]:
+    for number, instance in enumerate(read(path, format="jsonl"), start=1):
+        # an instance of unknown source must not come back as one from this file
+        unknown = instance.source == f"{path.name}, line {number}"
+        yield replace(instance, source="") if unknown else instance
 
 
 def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:

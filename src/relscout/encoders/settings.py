@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from relscout.encoders.marking import MARKINGS
@@ -10,6 +11,8 @@ from relscout.errors import SettingError, UnknownNameError
 
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+#: Holds two entities beside the longest markers (two types of four tokens each) and the tokenizer's special tokens.
+SHORTEST_INPUT = 32
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,13 @@ class EncoderSettings:
     marking: str = "none"
     """How the entities are shown to the encoder; a name of ``MARKINGS``."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
-    """What is read off the hidden states: parts joined by ``+``, each ``PART``, ``PART@LAYER`` or ``PART@LAYER*WEIGHT``."""
+    """What is read off the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; names of ``POOLINGS``."""
     max_length: int = 128
-    """Longest input in tokens, the tokenizer's special tokens included. Longer sentences are cut around the entities."""
+    """Longest input in tokens, special tokens included, at least 32; longer sentences are cut around the entities."""
     dtype: str = "float32"
     """Arithmetic of the transformer; the vectors are float32 in any case."""
     device: str = "auto"
-    """``auto`` takes CUDA, then MPS, then the CPU."""
+    """``cpu``, ``mps``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA, then MPS, then the CPU."""
     batch_tokens: int = 2048
     """Tokens in a batch, padding included: sets memory and speed, not results (beyond rounding)."""
     seed: int = 0
@@ -36,12 +39,13 @@ class EncoderSettings:
     def __post_init__(self) -> None:
         if self.marking not in MARKINGS:
             raise UnknownNameError("marking", self.marking, MARKINGS)
-        for value, known, kind in ((self.dtype, DTYPES, "dtype"), (self.device, DEVICES, "device")):
-            if value not in known and not (kind == "device" and value.startswith("cuda:")):
-                raise UnknownNameError(kind, value, known)
-        if self.max_length < 16:
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
+        if self.device not in DEVICES and not re.fullmatch("cuda:[0-9]{1,3}", self.device):
+            raise UnknownNameError("device", self.device, (*DEVICES, "cuda:N"))
+        if self.max_length < SHORTEST_INPUT:
             raise SettingError(
-                f"max_length is {self.max_length}; at least 16 tokens are needed to hold two entities"
+                f"max_length is {self.max_length}, but two entities and their markers need {SHORTEST_INPUT} tokens"
             )
         if self.batch_tokens < self.max_length:
             raise SettingError(

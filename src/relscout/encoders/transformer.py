@@ -10,29 +10,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches, shards
-from relscout.encoders.cache import VectorCache, instance_key
-from relscout.encoders.model_files import locate, unknown_encoder
+from relscout.encoders.batching import batches, rows_by_content, shards
+from relscout.encoders.cache import VectorCache
+from relscout.encoders.device import choose_device
+from relscout.encoders.loading import load_config, load_tokenizer, load_weights
+from relscout.encoders.memory import empty_vectors
 from relscout.encoders.pooling import Places, parse_pooling, pool
 from relscout.encoders.settings import EncoderSettings
+from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above
 from relscout.encoders.vocabulary import Input, Vocabulary
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
 
 #: Called with an instance and what of it did not fit into the encoder's length.
 OnLoss = Callable[[RelationInstance, str], None]
+#: Some instances of a shard: their places in it, their vectors (N, D), and what of each did not fit.
+_Encoded = tuple[Sequence[int], Sequence[NDArray[np.float32]], Sequence[str]]
 
 
 class TransformerEncoder:
     """Turns relation instances into vectors with a transformer whose weights stay as they are.
 
+    Nothing is loaded before it is needed.
+
     Args:
         settings: Model, marking, pooling and the rest.
-        cache: Keeps vectors, so that nothing is encoded twice and interrupted work goes on; ``None`` keeps nothing.
+        cache: Keeps vectors, so that nothing is encoded twice and interrupted work goes on; ``None`` keeps none.
     """
 
     def __init__(self, settings: EncoderSettings | None = None, *, cache: VectorCache | None = None) -> None:
@@ -49,14 +56,17 @@ class TransformerEncoder:
     def fingerprint(self) -> str:
         """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""
         digest = blake2b(digest_size=16)
-        settings = self.settings
+        settings, config = self.settings, self._config
         told = (settings.marking, settings.pooling, settings.max_length)
-        digest.update(repr(told).encode())
+        # what the weights do not show; other entries of a configuration come and go between versions
+        how = [str(getattr(config, name, "")) for name in ("model_type", "hidden_act", "num_attention_heads")]
+        digest.update(repr((*told, *how)).encode())
         _ = self._vocabulary  # sets the tokenizer up, which is part of what is hashed
         digest.update(self._tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
         for name, tensor in sorted(self._model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+            if "pooler" not in name:  # never read, and random where the checkpoint has none
+                digest.update(name.encode())
+                digest.update(tensor.detach().cpu().float().numpy().tobytes())
         return digest.hexdigest()
 
     def encode(
@@ -68,8 +78,8 @@ class TransformerEncoder:
     ) -> NDArray[np.float32]:
         """Encode instances.
 
-        The work is planned from the set of instances alone, so that neither their order nor an interruption changes
-        the result.
+        The work is planned from the set of instances alone, so that neither their order nor an interruption
+        changes the result. What reads the same is encoded once.
 
         Args:
             instances: What to encode.
@@ -77,87 +87,86 @@ class TransformerEncoder:
             on_loss: Told each instance that did not fit whole, and what was lost.
 
         Returns:
-            Vectors (N, :attr:`dimension`), float32, in the order of ``instances``.
+            Vectors (N, :attr:`dimension`), float32, in the order of ``instances``; a memory map where they take
+            more than 1 GiB.
+
+        Raises:
+            SettingError: The model cannot be loaded or does not go with the settings.
+            ArtifactError: The bundled model or the cache is damaged.
+            OutputError: There is no room for the vectors, in the cache or on disk.
         """
-        vectors = np.empty((len(instances), self.dimension), dtype=np.float32)
+        vectors = empty_vectors(len(instances), self.dimension)
+        rows = rows_by_content(instances)
         done = 0
         progress("encode", 0, len(instances))
-        for shard in shards(instances):
-            for rows, found, lost in self._encode_shard([instances[row] for row in shard]):
-                vectors[shard[rows]] = found
-                done += len(rows)
+        for keys in shards(instances, rows):
+            for places, found, lost in self._encode_shard(keys, [instances[rows[key][0]] for key in keys]):
+                for place, vector, what in zip(places, found, lost, strict=True):
+                    same = rows[keys[place]]
+                    vectors[same] = vector
+                    done += len(same)
+                    if what and on_loss is not None:
+                        for row in same:
+                            on_loss(instances[row], what)
                 progress("encode", done, len(instances))
-                if on_loss is not None:
-                    for row, what in zip(rows, lost, strict=True):
-                        if what:
-                            on_loss(instances[shard[row]], what)
         return vectors
 
     def _encode_shard(
-        self, instances: Sequence[RelationInstance]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], Sequence[str]]]:
-        keys = [instance_key(instance) for instance in instances] if self.cache else []
-        kept = self.cache.load(self._cache_name, keys) if self.cache else {}
-        if self.cache and len(kept) == len(set(keys)):
-            everything = np.arange(len(instances))
-            yield everything, np.stack([kept[key][0] for key in keys]), [kept[key][1] for key in keys]
-            return
-        inputs = self._vocabulary.inputs(instances)
-        overhead = len(self._vocabulary.before) + len(self._vocabulary.after)
-        lengths = np.array([len(item.marked.ids) + overhead for item in inputs])
-        for rows in batches(lengths, self.settings.batch_tokens):
-            lost = [inputs[row].lost for row in rows]
-            if self.cache and all(keys[row] in kept for row in rows):
-                yield rows, np.stack([kept[keys[row]][0] for row in rows]), lost
-                continue
-            found = self._run([inputs[row] for row in rows], int(lengths[rows].max()))
-            if self.cache:
-                self.cache.store(self._cache_name, [keys[row] for row in rows], found, lost)
-            yield rows, found, lost
+        self, keys: Sequence[bytes], instances: Sequence[RelationInstance]
+    ) -> Iterator[_Encoded]:
+        todo: Sequence[int] = range(len(keys))
+        if self.cache is not None:
+            kept = self.cache.load(self._cache_name, keys, dimension=self.dimension)
+            known = [place for place in todo if keys[place] in kept]
+            yield known, [kept[keys[place]][0] for place in known], [kept[keys[place]][1] for place in known]
+            todo = [place for place in todo if keys[place] not in kept]
+        inputs = self._vocabulary.inputs([instances[place] for place in todo])
+        lengths = (
+            np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + self._vocabulary.overhead
+        )
+        for batch in batches(lengths, self.settings.batch_tokens):
+            places = [todo[row] for row in batch]
+            lost = [inputs[row].lost for row in batch]
+            found = self._run([inputs[row] for row in batch])
+            if self.cache is not None:
+                self.cache.store(self._cache_name, [keys[place] for place in places], found, lost)
+            yield places, list(found), lost
 
-    def _run(self, inputs: Sequence[Input], longest: int) -> NDArray[np.float32]:
+    def _run(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         import torch
 
-        vocabulary = self._vocabulary
-        shift = len(vocabulary.before)
-        ids = np.full((len(inputs), longest), vocabulary.pad_id, dtype=np.int64)
-        length = np.empty(len(inputs), dtype=np.int64)
-        for row, item in enumerate(inputs):
-            whole = (*vocabulary.before, *item.marked.ids, *vocabulary.after)
-            ids[row, : len(whole)] = whole
-            length[row] = len(whole)
-        starts = np.array([(item.marked.head_start, item.marked.tail_start) for item in inputs]) + shift
-        spans = np.array([(item.marked.head, item.marked.tail) for item in inputs]) + shift
-        mask = np.array([item.mask for item in inputs]) + shift
-        device = self._device
-        places = Places(*(torch.from_numpy(array).to(device) for array in (length, starts, spans, mask)))
+        ids, places = self._tensors(inputs)
+        longest = ids.shape[1]
         with torch.inference_mode():
-            attention = torch.arange(longest, device=device) < places.length[:, None]
-            padded = bool((length < longest).any())
-            states: Sequence[Tensor] = self._model(
-                input_ids=torch.from_numpy(ids).to(device),
-                attention_mask=attention.long() if padded else None,
-                output_hidden_states=True,
+            attention = torch.arange(longest, device=self._device) < places.length[:, None]  # (B, T)
+            padded = bool((places.length < longest).any())
+            states: Sequence[torch.Tensor] = self._model(
+                input_ids=ids, attention_mask=attention.long() if padded else None, output_hidden_states=True
             ).hidden_states
             vectors: NDArray[np.float32] = pool(states, places, self._parts).cpu().numpy()
         return vectors
 
-    @cached_property
-    def _device(self) -> Any:
+    def _tensors(self, inputs: Sequence[Input]) -> tuple[torch.Tensor, Places]:
+        """Return the padded token ids (B, T), and where the parts of each input lie in them."""
         import torch
 
-        asked = self.settings.device
-        if asked == "auto":
-            asked = (
-                "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-            )
-        if asked.startswith("cuda") and not torch.cuda.is_available():
-            raise SettingError(
-                f"device {asked!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'"
-            )
-        if asked == "mps" and not torch.backends.mps.is_available():
-            raise SettingError("device 'mps' was asked for, but torch sees none; use 'auto' or 'cpu'")
-        return torch.device(asked)
+        before, after = self._vocabulary.before, self._vocabulary.after
+        whole = [(*before, *item.marked.ids, *after) for item in inputs]
+        length = np.array([len(ids) for ids in whole], dtype=np.int64)
+        padded = np.full((len(inputs), length.max()), self._vocabulary.pad_id, dtype=np.int64)
+        for row, ids in enumerate(whole):
+            padded[row, : len(ids)] = ids
+        starts = np.array([(item.marked.head_start, item.marked.tail_start) for item in inputs]) + len(before)
+        spans = np.array([(item.marked.head, item.marked.tail) for item in inputs]) + len(before)
+        mask = np.array([item.mask for item in inputs]) + len(before)
+        tokens, *places = (
+            torch.from_numpy(array).to(self._device) for array in (padded, length, starts, spans, mask)
+        )
+        return tokens, Places(*places)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose_device(self.settings.device)
 
     @cached_property
     def _cache_name(self) -> str:
@@ -167,22 +176,11 @@ class TransformerEncoder:
 
     @cached_property
     def _config(self) -> Any:
-        from transformers import AutoConfig
-
-        try:
-            return AutoConfig.from_pretrained(locate(self.settings.model))
-        except (OSError, ValueError) as error:
-            raise unknown_encoder(self.settings.model, str(error).strip().splitlines()[0]) from error
+        return load_config(self.settings.model)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        _ = self._config
-        try:
-            return AutoTokenizer.from_pretrained(locate(self.settings.model))
-        except (OSError, ValueError) as error:
-            raise unknown_encoder(self.settings.model, str(error).strip().splitlines()[0]) from error
+        return load_tokenizer(self.settings.model)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
@@ -192,44 +190,16 @@ class TransformerEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        import torch
-        from transformers import AutoModel
-
-        n_layers = self._config.num_hidden_layers
-        deepest = max((n_layers if part.layer is None else part.layer) for part in self._parts)
+        settings, n_layers = self.settings, self._config.num_hidden_layers
+        deepest = max(n_layers if part.layer is None else part.layer for part in self._parts)
         if deepest > n_layers:
             raise SettingError(
-                f"pooling {self.settings.pooling!r} reads layer {deepest}, but {self.settings.model!r} has {n_layers}"
+                f"pooling {settings.pooling!r} reads layer {deepest}, but {settings.model!r} has {n_layers}"
             )
-        try:
-            model = AutoModel.from_pretrained(
-                locate(self.settings.model), dtype=getattr(torch, self.settings.dtype)
-            )
-        except (OSError, ValueError) as error:
-            raise unknown_encoder(self.settings.model, str(error).strip().splitlines()[0]) from error
-        _drop_layers_above(model, deepest, n_layers)
+        device = self._device  # a device that is not there is told before anything is loaded
+        model = load_weights(settings.model, dtype=settings.dtype)
+        check_length(model, settings.max_length)
+        drop_layers_above(model, deepest, n_layers=n_layers)
         if self._vocabulary.n_new_embeddings:
-            _add_embeddings(model, self._vocabulary.n_new_embeddings, self.settings.seed)
-        return model.eval().requires_grad_(False).to(self._device)
-
-
-def _drop_layers_above(model: Any, wanted: int, n_layers: int) -> None:
-    import torch
-
-    for module in model.modules():
-        for name, child in module.named_children():
-            if isinstance(child, torch.nn.ModuleList) and len(child) == n_layers:
-                setattr(module, name, child[:wanted])
-                return
-
-
-def _add_embeddings(model: Any, count: int, seed: int) -> None:
-    """Append seeded marker embeddings near the mean of the known ones, as far out as they are."""
-    import torch
-
-    known = model.get_input_embeddings().weight.detach().float()
-    noise = torch.randn(count, known.shape[1], generator=torch.Generator().manual_seed(seed))
-    model.resize_token_embeddings(len(known) + count, mean_resizing=False)
-    weight = model.get_input_embeddings().weight
-    with torch.no_grad():
-        weight[-count:] = (known.mean(dim=0) + noise * known.std(dim=0)).to(weight.dtype)
+            add_embeddings(model, self._vocabulary.n_new_embeddings, seed=settings.seed)
+        return model.to(device)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from relscout.encoders.marking import TYPED, Dressing, Marked, Span, dress, keeps_context
+from relscout.encoders.alignment import align, excerpt
+from relscout.encoders.marker_tokens import MarkerTokens, assign
+from relscout.encoders.marking import Marked, keeps_context, mark, reveal
+from relscout.encoders.sentence import Sentence
 from relscout.encoders.window import fit
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
 
-_MARKERS = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
-#: What stands for a type that is not known.
-_NO_TYPE = "entity"
-#: A sentence longer than this many characters is cut around its mentions before it is tokenised.
+#: A sentence longer than this many characters for each token is cut around its mentions before it is tokenised.
 _CHARACTERS_PER_TOKEN = 40
+#: Half a character, which JSON escapes can write and tokenizers refuse.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Input:
     Args:
         marked: The marked sentence; its places count from the first token that is not special.
         mask: Place of the prompt's mask token, or -1.
-        lost: What did not fit (see :class:`relscout.encoders.window.Window`).
+        lost: What did not fit (see :func:`relscout.encoders.window.fit`).
     """
 
     marked: Marked
@@ -38,150 +40,116 @@ class Vocabulary:
     """Turns relation instances into token ids.
 
     Args:
-        tokenizer: A fast Hugging Face tokenizer.
+        tokenizer: A fast Hugging Face tokenizer; its truncation and padding are switched off.
         n_embeddings: Number of rows of the model's embedding matrix.
         marking: Marking scheme.
         max_length: Longest input in tokens, special tokens included.
 
+    Attributes:
+        before: Special tokens that the tokenizer puts before a text.
+        after: Special tokens that it puts behind.
+        overhead: Number of both.
+        pad_id: Id of the padding token.
+        n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
+
     Raises:
-        SettingError: The tokenizer has no offsets, or no mask token where the marking needs one.
+        SettingError: The tokenizer has no offsets, no mask token where the marking needs one, or more tokens than
+            the model has embeddings.
     """
 
     def __init__(self, tokenizer: Any, n_embeddings: int, marking: str, max_length: int) -> None:
-        if not tokenizer.is_fast:
-            raise SettingError(
-                f"{type(tokenizer).__name__} gives no character offsets; a fast tokenizer is needed"
-            )
-        if marking == "prompt" and tokenizer.mask_token_id is None:
-            raise SettingError(
-                f"marking 'prompt' needs a mask token, and {type(tokenizer).__name__} has none"
-            )
+        _check(tokenizer, n_embeddings, marking)
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
         # a sentence that contains "[SEP]" or "[MASK]" literally must not be read as special tokens
         self._backend.encode_special_tokens = True
+        self.pad_id: int = tokenizer.pad_token_id or 0
+        self._unknown_id = self.pad_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         self._mask_id = tokenizer.mask_token_id
-        self._unknown_id = (
-            tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.pad_token_id
-        )
-        self.pad_id = tokenizer.pad_token_id or 0
         self.before, self.after = _around(self._backend.encode("a", add_special_tokens=True))
-        self._room = max_length - len(self.before) - len(self.after)
+        self._max_length = max_length
+        self.overhead = len(self.before) + len(self.after)
+        self._room = max_length - self.overhead
         self._marking = marking
-        self._type_ids: dict[str | None, tuple[int, ...]] = {}
-        self.n_new_embeddings, self._marker_ids = self._assign_markers(tokenizer, n_embeddings)
-        self._punctuation = {mark: self._words(mark) for mark in "@*#^."}
-
-    def _assign_markers(self, tokenizer: Any, n_embeddings: int) -> tuple[int, dict[str, int]]:
-        if self._marking in ("none", "typed-markers", "prompt"):
-            return 0, {}
-        known = tokenizer.get_vocab()
-        unused = [known[f"[unused{i}]"] for i in range(len(_MARKERS)) if f"[unused{i}]" in known]
-        if len(unused) == len(_MARKERS):
-            return 0, dict(zip(_MARKERS, unused, strict=True))
-        return len(_MARKERS), dict(zip(_MARKERS, itertools.count(n_embeddings)))
+        ids = assign(marking, tokenizer.get_vocab(), n_embeddings)
+        self.n_new_embeddings = sum(token >= n_embeddings for token in ids.values())
+        self._tokens = MarkerTokens(marking, ids, words=self._words, unknown_id=self._unknown_id)
+        self._reserved = {*ids.values(), self._mask_id}
+        self._full_stop = self._words(".")
 
     def inputs(self, instances: Sequence[RelationInstance]) -> list[Input]:
-        """Mark and tokenise instances."""
-        cut = [self._shorten(instance) for instance in instances]
-        encodings = self._backend.encode_batch([text for text, _, _ in cut], add_special_tokens=False)
+        """Mark and tokenise instances.
+
+        Raises:
+            SettingError: The longest input has no room for both entities beside the markers.
+        """
+        reach = self._room * _CHARACTERS_PER_TOKEN
+        cut = [excerpt(instance, reach) for instance in instances]
+        texts = [_LONE_SURROGATE.sub("\ufffd", text) for text, _, _ in cut]
+        encodings = self._backend.encode_batch(texts, add_special_tokens=False)
         return [
             self._input(instance, encoding, head, tail, shortened=len(text) < len(instance.text))
             for instance, encoding, (text, head, tail) in zip(instances, encodings, cut, strict=True)
         ]
 
-    def _shorten(self, instance: RelationInstance) -> tuple[str, Mention, Mention]:
-        reach = self._room * _CHARACTERS_PER_TOKEN
-        head, tail = instance.head, instance.tail
-        start = max(min(head.start, tail.start) - reach, 0)
-        end = max(head.end, tail.end) + reach
-        if start == 0:
-            return instance.text[:end], head, tail
-        return (
-            instance.text[start:end],
-            Mention(head.start - start, head.end - start),
-            Mention(tail.start - start, tail.end - start),
-        )
-
     def _input(
         self, instance: RelationInstance, encoding: Any, head: Mention, tail: Mention, *, shortened: bool
     ) -> Input:
-        ids, spans = self._with_mentions(encoding.ids, encoding.offsets, (head, tail))
-        dressings = self._dressings(instance)
-        prompt = self._prompt(ids, spans) if self._marking == "prompt" else ()
-        growth = sum(dressing.growth(span) for dressing, span in zip(dressings, spans, strict=True))
-        budget = max(self._room - len(prompt) - max(growth, 0), 2)
-        window = fit(ids, *spans, budget)
-        marked = dress(
-            window.ids, window.head, window.tail, *dressings, keep_context=keeps_context(self._marking)
-        )
-        mask = -1
-        if prompt:
-            mask = len(marked.ids) + prompt.index(self._mask_id)
-            marked = Marked(
-                marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail
+        ids = self._without_reserved(encoding.ids)
+        sentence = align(ids, encoding.offsets, head, tail, unknown_id=self._unknown_id)
+        head_markers, tail_markers = self._tokens.around(instance)
+        prompt, lost_in_prompt = self._prompt(sentence)
+        keep_context = keeps_context(self._marking)
+        shown = reveal(sentence, instead=self._tokens.instead(instance), keep_context=keep_context)
+        window, lost = fit(shown, self._budget(len(head_markers) + len(tail_markers) + len(prompt)))
+        marked = mark(window, head_markers, tail_markers)
+        mask = len(marked.ids) + prompt.index(self._mask_id) if prompt else -1
+        lost = lost_in_prompt or lost or ("context" if shortened and keep_context else "")
+        return Input(replace(marked, ids=marked.ids + prompt), mask, lost)
+
+    def _without_reserved(self, ids: list[int]) -> list[int]:
+        # some vocabularies read a literal "[unused0]" as that token
+        if self._reserved.isdisjoint(ids):
+            return ids
+        return [self._unknown_id if token in self._reserved else token for token in ids]
+
+    def _budget(self, taken: int) -> int:
+        if self._room - taken < 2:
+            raise SettingError(
+                f"max_length is {self._max_length}, but marking {self._marking!r} takes {taken} tokens and the "
+                f"tokenizer {self.overhead}; that leaves none for the entities: give a longer max_length"
             )
-        return Input(marked, mask, window.lost or ("context" if shortened else ""))
+        return self._room - taken
 
-    def _with_mentions(
-        self, ids: list[int], offsets: list[tuple[int, int]], mentions: tuple[Mention, Mention]
-    ) -> tuple[list[int], tuple[Span, Span]]:
-        spans = [_covering(offsets, mention) for mention in mentions]
-        for side in (0, 1):
-            start, end = spans[side]
-            if start == end:  # the tokenizer knows none of the mention's characters
-                ids = [*ids[:start], self._unknown_id, *ids[start:]]
-                spans[side] = (start, start + 1)
-                other = spans[1 - side]
-                if other[0] >= start and other != (start, start):
-                    spans[1 - side] = (other[0] + 1, other[1] + 1)
-                elif other[1] > start:
-                    spans[1 - side] = (other[0], other[1] + 1)
-        return ids, (spans[0], spans[1])
-
-    def _dressings(self, instance: RelationInstance) -> tuple[Dressing, Dressing]:
-        if self._marking in ("none", "prompt"):
-            return Dressing(), Dressing()
-        types = [self._type(mention.type) for mention in (instance.head, instance.tail)]
-        if self._marking == "typed-markers":
-            mark = self._punctuation
-            return (
-                Dressing(mark["@"] + mark["*"] + types[0] + mark["*"], mark["@"]),
-                Dressing(mark["#"] + mark["^"] + types[1] + mark["^"], mark["#"]),
-            )
-        ids = [self._marker_ids[name] for name in _MARKERS]
-        blank = (ids[4],) if self._marking == "OnlyC" else None
-        instead = [kind if self._marking in TYPED else blank for kind in types]
-        return Dressing((ids[0],), (ids[1],), instead[0]), Dressing((ids[2],), (ids[3],), instead[1])
-
-    def _type(self, kind: str | None) -> tuple[int, ...]:
-        if kind not in self._type_ids:
-            words = (kind or _NO_TYPE).replace("_", " ").replace("-", " ").lower()
-            self._type_ids[kind] = self._words(words)[:4] or (self._unknown_id,)
-        return self._type_ids[kind]
-
-    def _prompt(self, ids: list[int], spans: tuple[Span, Span]) -> tuple[int, ...]:
+    def _prompt(self, sentence: Sentence) -> tuple[tuple[int, ...], str]:
+        """Return the prompt behind the sentence, and what of the mentions did not fit into it."""
+        if self._marking != "prompt":
+            return (), ""
         longest = max(self._room // 6, 1)
-        head, tail = (tuple(ids[start:end])[:longest] for start, end in spans)
-        return (*head, self._mask_id, *tail, *self._punctuation["."])
+        head, tail = (tuple(sentence.ids[start:end]) for start, end in (sentence.head, sentence.tail))
+        prompt = (*head[:longest], self._mask_id, *tail[:longest], *self._full_stop)
+        return prompt, "mention" if max(len(head), len(tail)) > longest else ""
 
     def _words(self, text: str) -> tuple[int, ...]:
-        return tuple(self._backend.encode(text, add_special_tokens=False).ids)
+        return tuple(self._backend.encode(_LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False).ids)
+
+
+def _check(tokenizer: Any, n_embeddings: int, marking: str) -> None:
+    name = type(tokenizer).__name__
+    if not tokenizer.is_fast:
+        raise SettingError(f"{name} gives no character offsets; a fast tokenizer is needed")
+    if marking == "prompt" and tokenizer.mask_token_id is None:
+        raise SettingError(f"marking 'prompt' needs a mask token, and {name} has none")
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= n_embeddings:
+        raise SettingError(
+            f"the tokenizer has tokens up to id {highest}, but the model only {n_embeddings} embeddings; "
+            "they do not belong together"
+        )
 
 
 def _around(encoding: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the special tokens that the tokenizer puts before and after a text."""
     of_text = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[-1] + 1 :])
-
-
-def _covering(offsets: list[tuple[int, int]], mention: Mention) -> Span:
-    """Return the tokens that share characters with a mention; an empty span at its place if there are none."""
-    first = 0
-    while first < len(offsets) and offsets[first][1] <= mention.start:
-        first += 1
-    end = first
-    while end < len(offsets) and offsets[end][0] < mention.end:
-        end += 1
-    return first, end

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import Encoder
+from relscout.errors import SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
@@ -17,11 +18,25 @@ from relscout.progress import Progress, silent
 NRelations = int | Literal["auto"]
 
 
+def checked_n_relations(n_relations: NRelations) -> NRelations:
+    """Return a number of relations as a plain ``int``, or ``"auto"``.
+
+    Raises:
+        SettingError: It is neither ``"auto"`` nor a whole number from 1.
+    """
+    if isinstance(n_relations, int | np.integer) and not isinstance(n_relations, bool) and n_relations >= 1:
+        return int(n_relations)
+    if n_relations == "auto":
+        return "auto"
+    raise SettingError(f"n_relations is {n_relations!r}, expected a whole number from 1, or 'auto'")
+
+
 class Estimator(Protocol):
     """A method that finds relations and tells them apart in unseen text.
 
     Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change
-    the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before ``save``.
+    the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before
+    ``save``.
 
     Attributes set by ``fit``:
         n_relations_: Number of relations K.

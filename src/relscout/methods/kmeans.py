@@ -1,7 +1,7 @@
 """Frozen encoder and k-means: no training, no labels. Where every other method starts from.
 
-Representations are those of the encoder, scaled to unit length. The baseline of the field since Elsahar et al., "Unsupervised
-Open Relation Extraction" (ESWC 2017), here with a transformer in place of re-weighted word embeddings.
+Representations are those of the encoder, scaled to unit length. The baseline of the field since Elsahar et al.,
+"Unsupervised Open Relation Extraction" (ESWC 2017), here with a transformer in place of re-weighted word embeddings.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
-from relscout.clustering.kmeans import Clusters, kmeans
+from relscout.clustering.kmeans import kmeans
+from relscout.clustering.lloyd import Clusters, check_finite
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
-from relscout.instances import RelationInstance
-from relscout.methods.estimator import NRelations
+from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.estimator import NRelations, checked_n_relations
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -46,15 +47,18 @@ class KMeansSettings:
     start: str = "neighbours"
     """Where k-means starts: ``neighbours`` (the parts of the neighbour graph, laid out by UMAP) or ``k-means++``."""
     n_init: int = 10
-    """Starts drawn by k-means++, of which the one with the lowest inertia is kept."""
+    """Starts drawn by k-means++, of which the one with the lowest inertia is kept; at least 1."""
     max_iterations: int = 100
-    """Most iterations of each start."""
+    """Most iterations of each start; at least 1."""
     max_relations: int = 128
-    """Largest number of relations that is considered where it is estimated."""
+    """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
         if self.start not in _STARTS:
             raise UnknownNameError("start", self.start, _STARTS)
+        for name in ("n_init", "max_iterations", "max_relations"):
+            if (value := getattr(self, name)) < 1:
+                raise SettingError(f"{name} is {value}, expected at least 1")
 
 
 class KMeans:
@@ -103,20 +107,22 @@ class KMeans:
 
         Raises:
             InputError: There is no instance, or there are fewer (different) ones than relations.
-            SettingError: ``labeled`` is given, which this method cannot use.
+            SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
+                number that can work.
         """
         if labeled is not None:
             raise SettingError("method 'kmeans' cannot learn from labelled instances; leave them out")
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
-        self.report_ = {"warnings": []}
-        order = _canonical(unlabeled)
-        vectors = self._encode([unlabeled[place] for place in order], progress)
-        clusters = _largest_first(self._cluster(vectors, progress))
+        n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
+        order = canonical_order(unlabeled)
+        lost: Counter[str] = Counter()
+        vectors = self._encode([unlabeled[place] for place in order], progress, lost)
+        self.report_ = {"warnings": [_LOSSES[what].format(count) for what, count in sorted(lost.items())]}
+        clusters = _largest_first(self._cluster(vectors, n_relations, progress))
         sample = vectors
         if len(vectors) > _SAMPLE:
-            chosen = generator(self.seed, "spread").choice(len(vectors), _SAMPLE, replace=False)
-            sample = vectors[np.sort(chosen)]
+            sample = vectors[np.sort(random.choice(len(vectors), _SAMPLE, replace=False))]
         self._centroids = clusters.centroids
         self._variance = spread(sample, clusters.inertia / len(vectors))
         self._encoder_fingerprint = self.encoder.fingerprint
@@ -130,13 +136,20 @@ class KMeans:
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.int64]:
         """Return the relation of each instance (N,), int64."""
-        return self.predict_proba(instances, progress=progress).argmax(axis=1).astype(np.int64)
+        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
+        return labels
 
     def predict_proba(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1."""
-        order = _canonical(instances)
+        """Return the probability of each relation (N, K), float32, rows summing to 1.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        self._check_ready()
+        order = canonical_order(instances)
         vectors = self._encode([instances[place] for place in order], progress)
         return _scattered(soft_assignment(vectors, self._centroids, self._variance), order)
 
@@ -144,14 +157,14 @@ class KMeans:
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
         """Return relation representations (N, D), float32, of unit length."""
-        order = _canonical(instances)
+        order = canonical_order(instances)
         return _scattered(self._encode([instances[place] for place in order], progress), order)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
         return {
-            "n_relations": self.n_relations,
-            "seed": self.seed,
+            "n_relations": checked_n_relations(self.n_relations),
+            "seed": int(self.seed),
             **to_mapping(self._settings),
             "encoder": to_mapping(self.encoder.settings),
         }
@@ -160,8 +173,10 @@ class KMeans:
         """Write the fitted method to a folder.
 
         Raises:
+            SettingError: Nothing was fitted yet.
             OutputError: The folder holds other files or cannot be written.
         """
+        self._check_fitted()
         settings = {
             **self.settings(),
             "variance": self._variance,
@@ -179,19 +194,29 @@ class KMeans:
         artifact = load_artifact(folder)
         if artifact.kind != cls.NAME:
             raise ArtifactError(f"{folder} holds a {artifact.kind!r}, expected {cls.NAME!r}")
-        values = dict(artifact.settings)
-        variance, fingerprint = values.pop("variance"), values.pop("encoder_fingerprint")
-        encoder = TransformerEncoder(from_mapping(EncoderSettings, values.pop("encoder")))
-        loaded = cls(encoder, **values)
-        loaded._centroids = artifact.tensors["centroids"]
+        try:
+            values = dict(artifact.settings)
+            variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
+            encoder = TransformerEncoder(from_mapping(EncoderSettings, values.pop("encoder")))
+            loaded = cls(encoder, **values)
+            centroids = artifact.tensors["centroids"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                f"{folder} is not a whole {cls.NAME!r} ({error}); save the model again"
+            ) from error
+        if centroids.ndim != 2 or not len(centroids) or not variance > 0:
+            raise ArtifactError(
+                f"{folder} has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
+                "number above 0; save the model again"
+            )
+        loaded._centroids = centroids
         loaded._variance, loaded._encoder_fingerprint = variance, fingerprint
-        loaded.n_relations_ = len(loaded._centroids)
+        loaded.n_relations_ = len(centroids)
         loaded.report_ = {"warnings": []}
         return loaded
 
-    def _cluster(self, vectors: NDArray[np.float32], progress: Progress) -> Clusters:
+    def _cluster(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> Clusters:
         options = self._settings
-        n_relations = self.n_relations
         if n_relations == "auto":
             choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
@@ -210,24 +235,30 @@ class KMeans:
             progress=progress,
         )
 
-    def _encode(self, instances: Sequence[RelationInstance], progress: Progress) -> NDArray[np.float32]:
-        expected = getattr(self, "_encoder_fingerprint", None)
-        if expected is not None and self.encoder.fingerprint != expected:
-            raise ArtifactError(
-                f"the encoder {self.encoder.settings.model!r} is not the one this model was fitted with: its weights or "
-                f"vocabulary have fingerprint {self.encoder.fingerprint}, expected {expected}"
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_centroids"):
+            raise SettingError(
+                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
-        lost: Counter[str] = Counter()
+
+    def _check_ready(self) -> None:
+        self._check_fitted()
+        if self.encoder.fingerprint != self._encoder_fingerprint:
+            raise ArtifactError(
+                f"the encoder {self.encoder.settings.model!r} is not the one this model was fitted with: its weights "
+                f"or vocabulary have fingerprint {self.encoder.fingerprint}, expected {self._encoder_fingerprint}"
+            )
+
+    def _encode(
+        self, instances: Sequence[RelationInstance], progress: Progress, lost: Counter[str] | None = None
+    ) -> NDArray[np.float32]:
+        """Return vectors of unit length, and count into ``lost`` what of the instances did not fit."""
+        count = Counter[str]() if lost is None else lost
         vectors = self.encoder.encode(
-            instances, progress=progress, on_loss=lambda _, what: lost.update([what])
+            instances, progress=progress, on_loss=lambda _, what: count.update([what])
         )
-        self.report_["warnings"] = [_LOSSES[what].format(count) for what, count in sorted(lost.items())]
+        check_finite(vectors)
         return _unit_length(vectors)
-
-
-def _canonical(instances: Sequence[RelationInstance]) -> list[int]:
-    """Return the places of the instances in an order that the instances decide, not their sequence."""
-    return sorted(range(len(instances)), key=lambda row: (instances[row].id, instances[row].text))
 
 
 def _scattered(rows: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:

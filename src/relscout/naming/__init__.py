@@ -2,7 +2,8 @@
 
 SelfORE (Hu et al., EMNLP 2020, section 2.4) names a cluster by the most frequent n-gram between its two
 entities. Here n-grams are in addition weighed against the other clusters, forms of a word are counted
-together, words of entity names and stop words alone do not name, and the direction stays readable.
+together, a word and the preposition before the second mention may stand apart ("studied physics at"), words of
+entity names and stop words alone do not name, and the direction stays readable.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from numpy.typing import NDArray
 
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
-from relscout.naming.choosing import Candidates, choose
+from relscout.naming.choosing import UNKNOWN, Candidates, choose
 from relscout.naming.contexts import context
 from relscout.naming.phrases import Corpus, Phrase
 
 #: Instances that are looked at: per cluster at most, in all clusters together about, per cluster at least.
 _PER_CLUSTER, _TOGETHER, _AT_LEAST = 20_000, 50_000, 200
+
+#: What corpora write where a type is not known.
+_NO_TYPES = frozenset({"", "?", "-", "_", "o", "none", "null", "unk", "unknown"})
 
 TypePair = tuple[str | None, str | None]
 
@@ -36,7 +40,8 @@ class RelationName:
         name: Unique among the clusters that were named together, such as ``"was born in"``.
         pattern: The name between HEAD and TAIL in the order of the sentences, ``"HEAD was born in TAIL"`` or
             ``"TAIL is the birthplace of HEAD"``: where TAIL comes first, the name reads from tail to head.
-            The mark ``…`` stands for any words: the name was then found before or behind both mentions.
+            The mark ``…`` stands for any words: the name was then found before or behind both mentions, or with
+            other words in it (``"HEAD studied … at TAIL"``).
         head_first: Share of the instances in which the head precedes the tail, in [0, 1].
         ngrams: The ten best n-grams and their weights (>= 0), best first.
         types: The most frequent entity types of head and tail; ``None`` where no instance has any.
@@ -60,8 +65,10 @@ def name_relations(
 ) -> dict[int, RelationName]:
     """Name every cluster by the phrase that its instances use and the others do not.
 
-    Words between the mentions name a relation, words close before or behind both at a discount; failing
-    these, the entity types ("PERSON – CITY"), a phrase of stop words ("is in"), and last "relation 7". The
+    A phrase is weighed by how typical it is of the cluster, and by how typical its best word is, in all its forms
+    and places: the latter is what names small clusters of varied sentences. Words between the mentions name a
+    relation, words close before or behind both at a discount; failing these, the entity types ("PERSON – CITY"), a
+    phrase of stop words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7". The
     result depends on neither the order of the instances nor the numbers of the clusters.
 
     Of large clusters a sample is looked at, drawn by a hash of the ids, so that time and memory stay
@@ -95,9 +102,10 @@ def name_relations(
         min_share=min_share,
     )
     types = {label: _types(members[label]) for label in order}
+    phrases = [corpus.phrases(place) for place in range(len(order))]
     candidates = [
-        Candidates(label, corpus.phrases(place), corpus.bare_phrases(place), _signature(types[label][0]))
-        for place, label in enumerate(order)
+        Candidates(label, found, [] if found else corpus.bare_phrases(place), _signature(types[label][0]))
+        for place, (label, found) in enumerate(zip(order, phrases, strict=True))
     ]
     chosen = choose(candidates)
     return {
@@ -164,4 +172,5 @@ def _types(cluster: Sequence[RelationInstance]) -> tuple[TypePair | None, float]
 
 
 def _signature(types: TypePair | None) -> str | None:
-    return None if types is None else " – ".join(name or "?" for name in types)
+    known = [None if name is None or name.strip().lower() in _NO_TYPES else name for name in types or ()]
+    return " – ".join(name or UNKNOWN for name in known) if any(known) else None

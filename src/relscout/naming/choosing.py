@@ -10,6 +10,9 @@ from relscout.naming.phrases import Phrase
 
 #: A phrase that is taken gives way to the next best one that has this share of its weight.
 _SECOND_BEST = 0.3
+#: Stands for a type that is not known.
+UNKNOWN = "?"
+_ANYWHERE = "HEAD … TAIL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,8 @@ class Candidates:
     Args:
         label: Number of the cluster.
         phrases: Phrases with a content word, best first.
-        bare: Phrases of stop words, best first.
-        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` where there are none.
+        bare: Phrases of stop words, best first; looked at only where there are no others.
+        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` where neither is known.
     """
 
     label: int
@@ -48,16 +51,24 @@ def choose(clusters: Sequence[Candidates]) -> dict[int, tuple[str, str]]:
 
 
 def _wishes(cluster: Candidates) -> Iterator[tuple[str, str]]:
+    signature = cluster.signature
+    whole = signature if signature and UNKNOWN not in signature else None
     if cluster.phrases:
         best = cluster.phrases[0]
         strong = [phrase for phrase in cluster.phrases if phrase.weight >= _SECOND_BEST * best.weight]
         yield from ((phrase.name, phrase.pattern) for phrase in strong)
-        if cluster.signature:
-            yield f"{best.name} ({cluster.signature})", best.pattern
+        if whole:
+            yield f"{best.name} ({whole})", best.pattern
         yield from ((phrase.name, phrase.pattern) for phrase in cluster.phrases[len(strong) :])
         yield from ((f"{best.name} ({number})", best.pattern) for number in count(2))
-    if cluster.signature:
-        yield cluster.signature, "HEAD … TAIL"
-        yield from ((f"{cluster.signature} ({number})", "HEAD … TAIL") for number in count(2))
+    if whole:
+        yield from _numbered(whole)
     yield from ((phrase.name, phrase.pattern) for phrase in cluster.bare)
-    yield f"relation {cluster.label}", "HEAD … TAIL"
+    if signature:
+        yield from _numbered(signature)
+    yield f"relation {cluster.label}", _ANYWHERE
+
+
+def _numbered(name: str) -> Iterator[tuple[str, str]]:
+    yield name, _ANYWHERE
+    yield from ((f"{name} ({number})", _ANYWHERE) for number in count(2))

@@ -37,7 +37,8 @@ _OTHERS = _set(
     "he she it they we i you him them us me himself herself itself themselves this these those there "
     "here one such same other others another both all each every any some no not only also then later "
     "now too very more most much many several just even still again already however ever never often "
-    "well n't etc first second third fourth fifth sixth seventh eighth ninth tenth two three four five "
+    "well n't etc year years month months week weeks day days hour hours "
+    "first second third fourth fifth sixth seventh eighth ninth tenth two three four five "
     "six seven eight nine ten last next own january february march april june july august september "
     "october november december jan feb mar apr jun jul aug sep sept oct nov dec monday tuesday "
     "wednesday thursday friday saturday sunday"
@@ -70,6 +71,7 @@ _BASE_FORMS = {
     for family in line.split("|")
     for form in family.split()
 }
+_BASES = frozenset(_BASE_FORMS.values())
 
 
 def pieces(text: str) -> list[str]:
@@ -97,8 +99,17 @@ def group(word: str) -> str:
         return base
     if word in STOP_WORDS:
         return word
-    stem = str(_stemmer().stemWord(word))
+    stem = _without_agent(str(_stemmer().stemWord(word)))
     return _BASE_FORMS.get(stem, stem)
+
+
+def _without_agent(stem: str) -> str:
+    """Take who does something for doing it: "inventor", "founder" and "writer", but not "member"."""
+    for ending in ("er", "or", "eri", "r"):
+        root = stem.removesuffix(ending)
+        if root != stem and (root in _BASES or (len(root) >= 5 and ending != "r")):
+            return root
+    return stem
 
 
 @cache

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.errors import InputError, RecordError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.readers.relation_names import RelationNames
 from relscout.readers.source import Source
@@ -37,6 +37,9 @@ FORMATS: dict[str, str] = {
     "semeval": "relscout.readers.semeval",
     "csv": "relscout.readers.csv",
 }
+
+#: Argument of :func:`read` → the only formats that have a use for it.
+_ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",)}
 
 OnError = Literal["raise", "skip"]
 
@@ -108,6 +111,7 @@ def read(
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
             wrong.
         UnknownNameError: There is no format of that name.
+        SettingError: ``labels`` or ``columns`` is given, and the format has no use for it.
     """
     source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}))
     if format is not None:
@@ -116,7 +120,14 @@ def read(
             raise InputError(f"{source.path}: no such file or folder")
         if not source.path.is_dir() and not source.sample.strip():
             raise InputError(f"{source.path}: the file is empty")
-    chosen = reader(format or recognise(source))
+    name = format or recognise(source)
+    chosen = reader(name)
+    for option, given in (("columns", columns), ("labels", labels)):
+        if given and name not in _ONLY_FOR[option]:
+            raise SettingError(
+                f"{source.path}: {option!r} is for {' and '.join(_ONLY_FOR[option])}, but the file is {name}; "
+                "leave it out"
+            )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
     return _read(chosen, source, names, on_error, on_skip)
 
@@ -148,4 +159,7 @@ def _why_unknown(source: Source) -> str:
         source.sample[: len(source.sample) - 4].decode("utf-8")
     except UnicodeDecodeError as error:
         return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
-    return "the format is not recognised from the content; if you know it, name it with --format"
+    return (
+        "the format is not recognised from the content; if you know it, name it with --format "
+        "(in plain text, --gazetteer or --spacy marks the entities)"
+    )

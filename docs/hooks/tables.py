@@ -1,0 +1,146 @@
+"""For mkdocs: tables that are made from the code, so that no page repeats what the code says.
+
+A page asks for one by a line ``<!-- table: NAME -->``; the names are those of :data:`TABLES`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+_RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+_MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables in place: mkdocs calls this with the text of every page."""
+    return _MARK.sub(lambda found: TABLES[found[1]](), markdown)
+
+
+def formats() -> str:
+    """Return the input formats."""
+    from relscout.readers import FORMATS, reader
+
+    return _table(("format", "what"), ((f"`{name}`", reader(name).DESCRIPTION) for name in FORMATS))
+
+
+def markings() -> str:
+    """Return the marking schemes."""
+    from relscout.encoders.marking import MARKINGS
+
+    return _table(("marking", "shows the encoder"), ((f"`{name}`", text) for name, text in MARKINGS.items()))
+
+
+def poolings() -> str:
+    """Return the parts of a pooling."""
+    from relscout.encoders.pooling import POOLINGS
+
+    return _table(("part", "reads"), ((f"`{name}`", text) for name, text in POOLINGS.items()))
+
+
+def encoder_settings() -> str:
+    """Return the settings of an encoder."""
+    from relscout.encoders import EncoderSettings
+
+    return _settings(EncoderSettings)
+
+
+def kmeans_settings() -> str:
+    """Return the settings of the method kmeans."""
+    from relscout.methods import method
+
+    return _settings(method("kmeans").SETTINGS)
+
+
+def commands() -> str:
+    """Return every command with its arguments and options."""
+    from typer.main import get_command
+
+    from relscout.cli.app import app
+
+    return "\n".join(_command(name, command) for name, command in get_command(app).commands.items())  # type: ignore[attr-defined]
+
+
+def results() -> str:
+    """Return the measured scores, a table for each protocol."""
+    return "\n".join(_result(json.loads(path.read_text("utf-8"))) for path in sorted(_RESULTS.glob("quality-*.json")))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "encoder-settings": encoder_settings,
+    "formats": formats,
+    "kmeans-settings": kmeans_settings,
+    "markings": markings,
+    "poolings": poolings,
+    "results": results,
+}
+
+
+def _settings(kind: type[Any]) -> str:
+    from relscout.config import documentation
+
+    rows = ((f"`{name}`", f"`{default}`", text) for name, (_, default, text) in documentation(kind).items())
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    usage = " ".join(
+        one.metavar or one.name.upper() if one.required else f"[{one.metavar or one.name.upper()}]" for one in arguments
+    )
+    rows = ((f"`{_spelled(param)}`", _explained(param)) for param in command.params)
+    told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    return f"## relscout {name}\n\n```text\nrelscout {name} {usage} [OPTIONS]\n```\n\n{told}\n\n" + _table(("", ""), rows)
+
+
+def _spelled(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return str(param.metavar or param.name.upper())
+    longest = max(param.opts, key=len)
+    return longest if param.is_flag else f"{longest} {param.metavar or 'TEXT'}"
+
+
+def _explained(param: Any) -> str:
+    shown = param.show_default if isinstance(getattr(param, "show_default", None), str) else param.default
+    is_told = shown not in (None, False) and not getattr(param, "is_flag", False) and not param.required
+    return f"{param.help or ''} Default: `{shown}`." if is_told else param.help or ""
+
+
+def _result(record: dict[str, Any]) -> str:
+    rows = (
+        (name, *(_figure(row[score]) for score in ("b3_f1", "v_measure", "ari")), _numbers(row))
+        for name, row in record["rows"].items()
+        if "b3_f1" in row
+    )
+    head = (
+        f"### {record['protocol']}\n\n{record['encoder']}. {record['labelled_instances']:,} labelled instances, "
+        f"{record['scored_instances']:,} scored; {len(record['seeds'])} seeds.\n\n"
+    )
+    return head + _table(("", "B³ F1", "V", "ARI", "relations found"), rows)
+
+
+def _figure(value: dict[str, Any]) -> str:
+    spread = "" if value["std"] is None else f" ± {value['std']:.3f}"
+    return f"{value['mean']:.3f}{spread}"
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    return ", ".join(str(k) for k in sorted(set(row.get("k", []))))
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(head)
+    return "\n".join(_lines([titles, ["---"] * len(titles), *rows])) + "\n"
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    for row in rows:
+        yield "| " + " | ".join(_cell(cell) for cell in row) + " |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("``", "`")

@@ -1,0 +1,139 @@
+"""Found and gold labels from files, and which of them belong together."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped
+from relscout.errors import InputError
+
+#: What a label never begins with: the line is JSON of another kind, and scoring it would give figures without meaning.
+_JSON = ("{", "[")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels in the order of their file.
+
+    Args:
+        path: The file.
+        labels: The labels (N,).
+        ids: Ids of their instances (N,); empty where the file holds bare labels.
+        type_pairs: Entity types of head and tail (N,); empty where the file does not tell.
+        n_unlabelled: Number of instances that were left out because they have no label.
+    """
+
+    path: Path
+    labels: list[str]
+    ids: list[str] = field(default_factory=list)
+    type_pairs: list[tuple[str | None, str | None]] = field(default_factory=list)
+    n_unlabelled: int = 0
+
+
+def found_labels(path: Path) -> Labelled:
+    """Read the folder of a run, its ``assignments.jsonl``, or a file with one label a line.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    from relscout.discovery.storage import ASSIGNMENTS
+
+    file = path / ASSIGNMENTS if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise InputError(f"{path}: is not the folder of a run, there is no {ASSIGNMENTS} in it")
+    lines = _lines(file)
+    if not lines[0][1].startswith("{"):
+        return Labelled(path, _bare(path, lines))
+    labels, ids = [], []
+    for number, line in lines:
+        try:
+            record = json.loads(line)
+            ids.append(str(record["id"]))
+            labels.append(str(record["relation_id"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{file}, line {number}: not a JSON object with 'id' and 'relation_id'; "
+                f"expected the {ASSIGNMENTS} of a run, or one label a line"
+            ) from error
+    return Labelled(path, labels, ids)
+
+
+def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
+    """Read the gold relations of a file in any input format, or one with one label a line.
+
+    Raises:
+        InputError: It is neither, or none of its instances has a gold relation.
+    """
+    from relscout.readers import recognise
+    from relscout.readers.source import Source
+
+    if reading.format is None and path.is_file():
+        try:
+            recognise(Source(path, columns=reading.column_map))
+        except InputError as error:
+            lines = _lines(path)
+            if lines[0][1].startswith(_JSON):
+                raise InputError(f"{error}; nor is it a file with one label a line") from error
+            return Labelled(path, _bare(path, lines))
+    instances = list(reading.instances([path], skipped))
+    known = [instance for instance in instances if instance.relation is not None]
+    if not known:
+        raise InputError(f"{path}: none of its {len(instances)} instances has a gold relation")
+    return Labelled(
+        path,
+        [str(instance.relation) for instance in known],
+        [instance.id for instance in known],
+        [instance.type_pair for instance in known],
+        n_unlabelled=len(instances) - len(known),
+    )
+
+
+def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
+    """Pair the rows of both sides: by id (the n-th of an id with its n-th), or line by line where there are no ids.
+
+    Raises:
+        InputError: They have no id in common, or without ids a different number of labels.
+    """
+    if not found.ids or not gold.ids:
+        if len(found.labels) != len(gold.labels):
+            raise InputError(
+                f"{found.path} has {len(found.labels)} labels and {gold.path} has {len(gold.labels)}; without ids they "
+                "are matched line by line and must be as many"
+            )
+        return [(row, row) for row in range(len(found.labels))]
+    places: dict[str, list[int]] = defaultdict(list)
+    for row in reversed(range(len(found.ids))):
+        places[found.ids[row]].append(row)
+    rows = [(places[id].pop(), row) for row, id in enumerate(gold.ids) if places.get(id)]
+    if not rows:
+        raise InputError(
+            f"no instance of {gold.path} is in {found.path}: their ids have nothing in common; was the run made from "
+            "this file?"
+        )
+    return rows
+
+
+def _bare(path: Path, lines: list[tuple[int, str]]) -> list[str]:
+    for number, label in lines:
+        if not label.isprintable() or label.startswith(_JSON):
+            raise InputError(
+                f"{path}, line {number}: {label[:60]!r} is not a label; expected one label a line"
+            )
+    return [label for _, label in lines]
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise InputError(f"{path}: the file is empty")
+    return lines

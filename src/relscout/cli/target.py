@@ -1,0 +1,23 @@
+"""Whether a file can be written, asked before long work begins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from relscout.errors import OutputError
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that could not be written at the end.
+
+    Raises:
+        OutputError: It is a folder, or its own folder is missing or not writable.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; add a file name")
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: no permission to write in {folder}")

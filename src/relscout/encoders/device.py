@@ -1,0 +1,32 @@
+"""Where the transformer runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relscout.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(asked: str) -> torch.device:
+    """Return the device that was asked for; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        SettingError: There is no such device.
+    """
+    import torch
+
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    has_mps = torch.backends.mps.is_available()
+    if asked == "auto":
+        return torch.device("cuda" if n_cuda else "mps" if has_mps else "cpu")
+    device = torch.device(asked)
+    if device.type == "cuda" and (device.index or 0) >= n_cuda:
+        raise SettingError(
+            f"device {asked!r} was asked for, but torch sees {n_cuda} CUDA devices; 'auto' takes what is there"
+        )
+    if device.type == "mps" and not has_mps:
+        raise SettingError("device 'mps' was asked for, but torch sees none; 'auto' takes what is there")
+    return device

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from relscout.clustering.lloyd import nearest
+from relscout.clustering.neighbour_seeds import neighbour_seeds
+
+
+@pytest.fixture(scope="module")
+def vectors_and_gold(blobs: Any) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    return blobs(4, 40)
+
+
+@pytest.fixture(scope="module")
+def seeds(vectors_and_gold: tuple[NDArray[np.float32], NDArray[np.int64]]) -> NDArray[np.float32]:
+    found = neighbour_seeds(vectors_and_gold[0], 4, seed=0)
+    assert found is not None
+    return found
+
+
+def test_there_is_a_seed_in_every_blob(seeds: NDArray[np.float32], vectors_and_gold: Any) -> None:
+    vectors, gold = vectors_and_gold
+    assert (seeds.shape, seeds.dtype) == ((4, 16), np.float32)
+    assert adjusted_rand_score(gold, nearest(vectors, seeds)[0]) == 1
+
+
+def test_the_same_seed_gives_the_same_bytes(seeds: NDArray[np.float32], vectors_and_gold: Any) -> None:
+    again = neighbour_seeds(vectors_and_gold[0], 4, seed=0)
+    assert again is not None
+    assert again.tobytes() == seeds.tobytes()
+
+
+def test_a_sample_and_a_seed_beyond_32_bits_will_do(vectors_and_gold: Any) -> None:
+    vectors, gold = vectors_and_gold
+    found = neighbour_seeds(vectors, 4, seed=2**40, sample_size=130)
+    assert found is not None
+    assert adjusted_rand_score(gold, nearest(vectors, found)[0]) == 1
+
+
+@pytest.mark.parametrize(("each", "n_clusters"), [(29, 4), (40, 1), (40, 81)])
+def test_there_are_none_where_a_graph_has_nothing_to_tell(blobs: Any, each: int, n_clusters: int) -> None:
+    assert neighbour_seeds(blobs(4, each)[0], n_clusters, seed=0) is None
+
+
+def test_there_are_none_where_most_vectors_repeat(blobs: Any) -> None:
+    few, _ = blobs(10, 1)
+    assert neighbour_seeds(np.repeat(few, 30, axis=0), 4, seed=0) is None

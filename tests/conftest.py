@@ -1,0 +1,110 @@
+"""What tests of several rooms share: small real models on disk, and the bundled corpus."""
+
+from __future__ import annotations
+
+import os
+
+# before anything imports transformers: no test may reach the network, and forked tokenizers must not warn
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import string
+from pathlib import Path
+
+import pytest
+
+from relscout.corpus import bundled_corpus
+from relscout.instances import RelationInstance
+
+UNUSED = [f"[unused{i}]" for i in range(10)]
+WORDS = (
+    "the a an of in on at by is was were and to from with who that he she it his her city person entity country "
+    "born died lives works wrote founded capital river company university ma ##rie cu ##rie war ##saw par ##is "
+    "new york john mary paris berlin london ##s ##ed ##ing ##er"
+)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[RelationInstance]:
+    """The bundled corpus, with gold relations."""
+    return list(bundled_corpus())
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random BERT of 3 layers and 32 dimensions, whose WordPiece vocabulary has ``[unused…]`` tokens."""
+    return save_bert(tmp_path_factory.mktemp("tiny-bert"), unused=UNUSED)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert_without_unused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without ``[unused…]`` tokens: markers need new embeddings."""
+    return save_bert(tmp_path_factory.mktemp("tiny-bert-without-unused"), unused=[])
+
+
+@pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, corpus: list[RelationInstance]) -> Path:
+    """Folder of a random RoBERTa of 2 layers and 32 dimensions with a byte-level BPE vocabulary."""
+    return save_roberta(tmp_path_factory.mktemp("tiny-roberta"), [instance.text for instance in corpus])
+
+
+def save_bert(folder: Path, *, unused: list[str]) -> Path:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    characters = [*string.ascii_lowercase, *string.digits]
+    tokens = ["[PAD]", *unused, "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.punctuation, *characters]
+    tokens += [f"##{character}" for character in characters] + WORDS.split()
+    vocabulary = {token: place for place, token in enumerate(dict.fromkeys(tokens))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106 - no password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    around = [(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+    # an initialisation wide enough to tell sentences apart
+    config = BertConfig(vocab_size=len(vocabulary), initializer_range=0.3, **shape)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def save_roberta(folder: Path, texts: list[str]) -> Path:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True)
+    names = dict(
+        zip(("cls_token", "pad_token", "sep_token", "unk_token", "mask_token"), special, strict=True)
+    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=130,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        RobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relscout.discovery import Discovery, discover
+from relscout.encoders import TransformerEncoder, VectorCache
+from relscout.instances import RelationInstance
+
+RELATIONS = ("place of birth", "spouse", "capital of", "river mouth", "orbits")
+
+
+@pytest.fixture(scope="session")
+def encoder() -> TransformerEncoder:
+    """The bundled encoder, which encodes nothing twice in these tests."""
+    return TransformerEncoder(cache=VectorCache())
+
+
+@pytest.fixture(scope="session")
+def instances(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """Instances of five relations, with gold relations: twenty, nineteen, … sixteen of each."""
+    return [
+        instance
+        for place, relation in enumerate(RELATIONS)
+        for instance in [one for one in corpus if one.relation == relation][: 20 - place]
+    ]
+
+
+@pytest.fixture(scope="session")
+def unseen(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """Instances of the same relations that are not among ``instances``."""
+    return [
+        instance
+        for relation in RELATIONS
+        for instance in [one for one in corpus if one.relation == relation][20:26]
+    ]
+
+
+@pytest.fixture(scope="session")
+def found(instances: list[RelationInstance], encoder: TransformerEncoder) -> Discovery:
+    return discover(instances, n_relations=5, encoder=encoder)
+
+
+@pytest.fixture(scope="session")
+def saved(found: Discovery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "run"
+    found.save(folder)
+    return folder

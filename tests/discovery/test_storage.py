@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from relscout.discovery import Discovery, discover
+from relscout.discovery.storage import check_target
+from relscout.encoders import TransformerEncoder
+from relscout.errors import ArtifactError, OutputError
+from relscout.instances import Mention, RelationInstance
+from relscout.methods import Estimator
+
+Instances = list[RelationInstance]
+
+FILES = [
+    "assignments.jsonl",
+    "instances.jsonl.gz",
+    "model",
+    "model/artifact.json",
+    "model/tensors.safetensors",
+    "relations.jsonl",
+    "run.json",
+    "triples.jsonl",
+]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): b"" if path.is_dir() else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_the_folder_holds_the_documented_files_and_no_others(saved: Path) -> None:
+    assert list(contents(saved)) == FILES
+    assert [path.name for path in saved.parent.iterdir()] == ["run"]
+
+
+def test_assignments_are_in_input_order_and_without_gold_relations(saved: Path, found: Discovery) -> None:
+    lines = records(saved / "assignments.jsonl")
+    assert [line["id"] for line in lines] == [one.id for one in found.assignments.instances]
+    for line, id in zip(lines, found.assignments.relation_ids.tolist(), strict=True):
+        assert list(line) == ["id", "relation_id", "relation", "confidence"]
+        assert (line["relation_id"], line["relation"]) == (id, found.relation(id).name)
+
+
+def test_an_instance_without_a_relation_is_assigned_minus_one(found: Discovery, tmp_path: Path) -> None:
+    ids = found.assignments.relation_ids.copy()
+    ids[1] = -1
+    dataclasses.replace(found, assignments=dataclasses.replace(found.assignments, relation_ids=ids)).save(
+        tmp_path / "run"
+    )
+    line = records(tmp_path / "run" / "assignments.jsonl")[1]
+    assert (line["relation_id"], line["relation"]) == (-1, None)
+    assert Discovery.load(tmp_path / "run").assignments.relation_ids[1] == -1
+
+
+def test_no_gold_relation_is_in_any_file(saved: Path, instances: Instances) -> None:
+    with gzip.open(saved / "instances.jsonl.gz", "rt", encoding="utf-8") as lines:
+        assert {json.loads(line)["relation"] for line in lines} == {None}
+
+
+def test_triples_are_written_for_every_assignment(saved: Path, found: Discovery) -> None:
+    lines = records(saved / "triples.jsonl")
+    assert [line["id"] for line in lines] == [one.id for one in found.assignments.instances]
+
+
+def test_a_loaded_discovery_is_the_saved_one(saved: Path, found: Discovery) -> None:
+    loaded = Discovery.load(saved)
+    assert loaded.relations == found.relations
+    assert loaded.run == found.run
+    assert list(loaded.assignments.instances) == list(found.assignments.instances)
+    np.testing.assert_array_equal(loaded.assignments.relation_ids, found.assignments.relation_ids)
+    np.testing.assert_array_equal(loaded.assignments.confidences, found.assignments.confidences)
+    assert list(loaded.triples()) == list(found.triples())
+
+
+def test_a_loaded_discovery_predicts_the_same_bytes(
+    saved: Path, found: Discovery, instances: Instances, unseen: Instances
+) -> None:
+    loaded = Discovery.load(str(saved))
+    for some in (instances, unseen):
+        before, after = found.predict(some), loaded.predict(some)
+        assert after.relation_ids.tobytes() == before.relation_ids.tobytes()
+        assert after.confidences.tobytes() == before.confidences.tobytes()
+
+
+def test_a_loaded_discovery_saves_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    Discovery.load(saved).save(tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(saved)
+
+
+def test_the_model_folder_leads_to_its_run(saved: Path, found: Discovery) -> None:
+    assert Discovery.load(saved / "model").relations == found.relations
+
+
+def test_instances_of_unknown_source_stay_so(encoder: TransformerEncoder, tmp_path: Path) -> None:
+    known, unknown = (
+        RelationInstance(f"{name} was born in Rome.", Mention(0, 3), Mention(16, 20), source=source)
+        for name, source in (("Ann", "births.txt, line 3"), ("Bob", ""))
+    )
+    discover([known, unknown], n_relations=1, encoder=encoder).save(tmp_path / "run")
+    sources = [one.source for one in Discovery.load(tmp_path / "run").assignments.instances]
+    assert sources == ["births.txt, line 3", ""]
+
+
+def test_every_character_survives_saving(encoder: TransformerEncoder, tmp_path: Path) -> None:
+    texts = [
+        "Zoë 👩‍👩‍👧 was born in Köln.",
+        "Zoe\u0308 was born in K\u0000o\u0001ln.",
+        "نجيب محفوظ وُلِد في القاهرة",
+        "A\u2028B\x85C was\r\nborn in\tRome",
+        '"Quoted" \\ was born in \\"Rome\\"',
+    ]
+    strange = [
+        RelationInstance(
+            text,
+            Mention(0, 3, type="PERSON 👩"),
+            Mention(len(text) - 4, len(text), type="CITY\n", entity_id="Q\u202e1"),
+            id=f"{number}:{text[:3]}",
+            source=f"däta\u2029.txt, line {number}",
+        )
+        for number, text in enumerate(texts)
+    ]
+    found = discover(strange, n_relations=2, encoder=encoder)
+    found.save(tmp_path / "run")
+    loaded = Discovery.load(tmp_path / "run")
+    assert list(loaded.assignments.instances) == strange
+    assert loaded.relations == found.relations
+
+
+def test_an_older_run_is_replaced(saved: Path, found: Discovery, tmp_path: Path) -> None:
+    found.rename(0, "old").save(tmp_path / "run")
+    found.save(tmp_path / "run")
+    assert contents(tmp_path / "run") == contents(saved)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_with_other_files_is_not_written_to(found: Discovery, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"the folder holds 'thesis\.tex'"):
+        found.save(tmp_path)
+    assert list(contents(tmp_path)) == ["thesis.tex"]
+
+
+class BreaksOff:
+    """A fitted method that is interrupted in the middle of being written."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "artifact.json").write_text("{", encoding="utf-8")
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
+def test_an_interrupted_save_leaves_the_older_run(
+    saved: Path, found: Discovery, tmp_path: Path, error: BaseException
+) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    broken = dataclasses.replace(found, model=cast(Estimator, BreaksOff(error)))
+    with pytest.raises(type(error)):
+        broken.save(run)
+    assert contents(run) == contents(saved)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_full_disk_leaves_nothing(found: Discovery, tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    broken = dataclasses.replace(found, model=cast(Estimator, BreaksOff(full)))
+    with pytest.raises(OutputError, match="No space left on device; nothing was written"):
+        broken.save(tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_last_line(path: Path) -> None:
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def scrambled(path: Path) -> None:
+    path.write_bytes(b"\x00\xff" * 50)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut_in_half, scrambled, emptied])
+@pytest.mark.parametrize("file", [file for file in FILES if file not in ("model", "triples.jsonl")])
+def test_a_damaged_file_is_refused(
+    saved: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    damage(run / file)
+    with pytest.raises(ArtifactError):
+        Discovery.load(run)
+
+
+@pytest.mark.parametrize("file", ["assignments.jsonl", "relations.jsonl"])
+def test_a_missing_line_is_refused(saved: Path, tmp_path: Path, file: str) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    without_last_line(run / file)
+    with pytest.raises(ArtifactError):
+        Discovery.load(run)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("relation_id", 77), ("relation_id", 1.5), ("relation_id", "1"), ("confidence", None), ("id", "other")],
+)
+def test_an_edited_assignment_is_refused(saved: Path, tmp_path: Path, field: str, value: object) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    first, *rest = (run / "assignments.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    edited = json.dumps({**json.loads(first), field: value}) + "\n"
+    (run / "assignments.jsonl").write_text("".join([edited, *rest]), encoding="utf-8")
+    with pytest.raises(ArtifactError):
+        Discovery.load(run)
+
+
+def test_a_method_that_this_version_lacks_is_named(saved: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    description = run / "model" / "artifact.json"
+    described = json.loads(description.read_text(encoding="utf-8"))
+    description.write_text(json.dumps({**described, "kind": "selforeX"}), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="a method this relscout lacks: unknown method 'selforeX'"):
+        Discovery.load(run)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None])
+def test_what_is_no_run_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "thing")
+    with pytest.raises(ArtifactError, match=r"is not a run of relscout: there is no run\.json in it"):
+        Discovery.load(tmp_path / "thing")
+
+
+def test_a_new_folder_below_new_folders_is_a_good_target(tmp_path: Path) -> None:
+    check_target(tmp_path / "a" / "b" / "run", overwrite=False)
+    assert (tmp_path / "a" / "b").is_dir()
+    assert not (tmp_path / "a" / "b" / "run").exists()
+
+
+def test_an_older_run_is_a_target_only_where_it_may_be_overwritten(saved: Path) -> None:
+    check_target(saved, overwrite=True)
+    with pytest.raises(OutputError, match="already holds a run; choose another folder, or allow"):
+        check_target(saved, overwrite=False)
+
+
+def test_what_cannot_be_replaced_is_no_target(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.touch()
+    for target, complaint in (
+        (file, "it is a file"),
+        (tmp_path, r"holds 'notes\.txt'"),
+        (file / "run", "Not a directory|File exists"),
+        (tmp_path / ("x" * 300), "too long"),
+    ):
+        with pytest.raises(OutputError, match=complaint):
+            check_target(target, overwrite=True)

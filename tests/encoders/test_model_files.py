@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from relscout.encoders.model_files import check_weights, locate, unknown_encoder
+from relscout.errors import ArtifactError
+
+
+def test_known_weights_pass(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    check_weights(tmp_path, sha256(b"weights").hexdigest())
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(ArtifactError, match=r"the bundled encoder is not the known one: .* pip install"):
+        check_weights(tmp_path, sha256(b"weights").hexdigest())
+
+
+def test_missing_weights_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"incomplete: .*model\.safetensors: No such file .* pip install"):
+        check_weights(tmp_path, sha256(b"weights").hexdigest())
+
+
+def test_the_bundled_encoder_is_a_folder_of_a_package() -> None:
+    assert (Path(locate("minilm")) / "model.safetensors").is_file()
+
+
+def test_any_other_name_stays_as_it_is() -> None:
+    assert locate("some/model") == "some/model"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["miniLM", "minlm", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "all-minilm-l12-v2"],
+)
+def test_a_name_like_the_bundled_one_is_told_the_bundled_one(name: str) -> None:
+    assert "did you mean 'minilm'?" in str(unknown_encoder(name, "not found"))
+
+
+def test_a_name_unlike_the_bundled_one_gets_no_hint() -> None:
+    message = str(unknown_encoder("some/bert", "not found"))
+    assert "did you mean" not in message
+    assert message.endswith("(not found)")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.instances import RelationInstance
+from relscout.methods import METHODS, Estimator, method
+
+CLEARLY_DIFFERENT = ("spouse", "capital of", "river mouth", "orbits")
+
+
+@pytest.fixture(scope="session")
+def encoder() -> TransformerEncoder:
+    """The bundled encoder, which encodes nothing twice in these tests."""
+    return TransformerEncoder(cache=VectorCache())
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny_bert: Path) -> Callable[[], TransformerEncoder]:
+    return lambda: TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="span-mean+sentence"))
+
+
+@pytest.fixture(scope="session")
+def instances(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """Twenty instances of each of four relations that nobody confuses, with gold relations, mixed."""
+    chosen = [
+        [instance for instance in corpus if instance.relation == relation][:20]
+        for relation in CLEARLY_DIFFERENT
+    ]
+    return [instance for four in zip(*chosen, strict=True) for instance in four]
+
+
+@pytest.fixture(scope="session")
+def unseen(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """Instances of the same four relations that are not among ``instances``."""
+    return [
+        instance
+        for relation in CLEARLY_DIFFERENT
+        for instance in [one for one in corpus if one.relation == relation][20:30]
+    ]
+
+
+@pytest.fixture(scope="session", params=sorted(METHODS))
+def name(request: pytest.FixtureRequest) -> str:
+    """Every registered method in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def fitted(name: str, encoder: TransformerEncoder, instances: list[RelationInstance]) -> Estimator:
+    return method(name)(encoder, n_relations=4).fit(instances)
+
+
+@pytest.fixture(scope="session")
+def saved(fitted: Estimator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    fitted.save(folder)
+    return folder

@@ -1,0 +1,309 @@
+"""What every registered method promises; a new entry of ``METHODS`` is tested by its name alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from relscout.config import documentation
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.errors import ArtifactError, InputError, OutputError, SettingError, UnknownNameError
+from relscout.instances import RelationInstance
+from relscout.methods import Estimator, method
+from relscout.metrics import score
+
+Instances = list[RelationInstance]
+
+
+def test_a_method_comes_with_its_name_and_citation(name: str) -> None:
+    kind = method(name)
+    assert name == kind.NAME
+    assert any(year in kind.CITATION for year in map(str, range(2000, 2100))), "cite the paper, with its year"
+
+
+def test_a_method_documents_its_settings(name: str) -> None:
+    settings = method(name).SETTINGS
+    assert dataclasses.is_dataclass(settings)
+    assert settings.__dataclass_params__.frozen, "settings are frozen"
+    undocumented = [field for field, (_, _, text) in documentation(settings).items() if not text]
+    assert not undocumented, f"write a docstring under {', '.join(undocumented)} of {settings.__name__}"
+
+
+def test_every_setting_has_a_default(name: str) -> None:
+    method(name).SETTINGS()
+
+
+def test_the_attributes_of_a_fit_have_the_promised_shapes(fitted: Estimator, instances: Instances) -> None:
+    size, k = len(instances), fitted.n_relations_
+    assert k == 4
+    assert (fitted.labels_.shape, fitted.labels_.dtype) == ((size,), np.int64)
+    assert (fitted.probabilities_.shape, fitted.probabilities_.dtype) == ((size, k), np.float32)
+    assert (fitted.vectors_.shape[0], fitted.vectors_.dtype) == (size, np.float32)
+    json.dumps(fitted.report_, allow_nan=False)
+
+
+def test_probabilities_sum_to_one_and_are_highest_for_the_label(fitted: Estimator) -> None:
+    np.testing.assert_allclose(fitted.probabilities_.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(fitted.probabilities_.argmax(axis=1), fitted.labels_)
+
+
+def test_relations_are_numbered_from_the_largest(fitted: Estimator) -> None:
+    sizes = np.bincount(fitted.labels_, minlength=fitted.n_relations_).tolist()
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > 0
+
+
+def test_it_is_far_better_than_chance_on_clearly_different_relations(
+    fitted: Estimator, instances: Instances
+) -> None:
+    found = score([instance.relation for instance in instances], fitted.labels_.tolist())
+    assert found.ari > 0.8
+
+
+def test_it_tells_relations_apart_in_unseen_text(
+    fitted: Estimator, instances: Instances, unseen: Instances
+) -> None:
+    labels = dict(zip([one.relation for one in instances], fitted.labels_.tolist(), strict=True))
+    expected = [labels[instance.relation] for instance in unseen]
+    assert np.mean(fitted.predict(unseen) == expected) > 0.8
+
+
+def test_fitting_again_gives_the_same_bytes(
+    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+) -> None:
+    again = method(name)(encoder, n_relations=4).fit(instances)
+    assert again.labels_.tobytes() == fitted.labels_.tobytes()
+    assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
+    assert again.report_ == fitted.report_
+
+
+def test_predicting_what_was_fitted_gives_the_labels(fitted: Estimator, instances: Instances) -> None:
+    np.testing.assert_array_equal(fitted.predict(instances), fitted.labels_)
+    assert fitted.predict_proba(instances).tobytes() == fitted.probabilities_.tobytes()
+    assert fitted.transform(instances).tobytes() == fitted.vectors_.tobytes()
+
+
+def test_predicting_leaves_the_fit_as_it_was(fitted: Estimator, unseen: Instances) -> None:
+    before = fitted.labels_.copy(), fitted.vectors_.copy(), json.dumps(fitted.report_)
+    fitted.predict(unseen)
+    fitted.transform(unseen)[:] = 0
+    np.testing.assert_array_equal(fitted.labels_, before[0])
+    np.testing.assert_array_equal(fitted.vectors_, before[1])
+    assert json.dumps(fitted.report_) == before[2]
+
+
+def test_predictions_have_the_promised_shapes(fitted: Estimator, unseen: Instances) -> None:
+    probabilities = fitted.predict_proba(unseen)
+    assert (probabilities.shape, probabilities.dtype) == ((len(unseen), 4), np.float32)
+    assert fitted.predict(unseen).dtype == np.int64
+    assert fitted.transform(unseen).shape == (len(unseen), fitted.vectors_.shape[1])
+
+
+def test_nothing_to_predict_gives_nothing(fitted: Estimator) -> None:
+    assert fitted.predict([]).shape == (0,)
+    assert fitted.predict_proba([]).shape == (0, 4)
+
+
+def test_the_order_of_the_input_changes_nothing(
+    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+) -> None:
+    order = np.random.default_rng(0).permutation(len(instances)).tolist()
+    shuffled = method(name)(encoder, n_relations=4).fit([instances[row] for row in order])
+    np.testing.assert_array_equal(shuffled.labels_, fitted.labels_[order])
+    np.testing.assert_array_equal(shuffled.probabilities_, fitted.probabilities_[order])
+    np.testing.assert_array_equal(shuffled.vectors_, fitted.vectors_[order])
+
+
+@pytest.mark.parametrize("gold", ["none", "renamed", "permuted"])
+def test_gold_relations_change_nothing(
+    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, gold: str
+) -> None:
+    relations = [instance.relation for instance in instances]
+    changed: list[str | None] = {
+        "none": [None for _ in relations],
+        "renamed": [f"P{len(relation or '')}" for relation in relations],
+        "permuted": relations[7:] + relations[:7],
+    }[gold]
+    relabelled = [
+        dataclasses.replace(instance, relation=relation)
+        for instance, relation in zip(instances, changed, strict=True)
+    ]
+    again = method(name)(encoder, n_relations=4).fit(relabelled)
+    assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
+
+
+def test_a_saved_method_predicts_the_same_bytes(
+    name: str, fitted: Estimator, saved: Path, instances: Instances, unseen: Instances
+) -> None:
+    loaded = method(name).load(saved)
+    assert loaded.n_relations_ == fitted.n_relations_
+    assert loaded.settings() == fitted.settings()
+    np.testing.assert_array_equal(loaded.predict(instances), fitted.labels_)
+    assert loaded.predict_proba(instances).tobytes() == fitted.probabilities_.tobytes()
+    assert loaded.transform(instances).tobytes() == fitted.vectors_.tobytes()
+    np.testing.assert_array_equal(loaded.predict(unseen), fitted.predict(unseen))
+
+
+def test_a_loaded_method_saves_the_same_files(name: str, saved: Path, tmp_path: Path) -> None:
+    method(name).load(saved).save(tmp_path / "again")
+    files = sorted(path.name for path in saved.iterdir())
+    assert files == ["artifact.json", "tensors.safetensors"]
+    for file in files:
+        assert (tmp_path / "again" / file).read_bytes() == (saved / file).read_bytes()
+
+
+def test_the_constructor_only_stores(name: str) -> None:
+    built = method(name)(TransformerEncoder(EncoderSettings(model="no-such-model")), n_relations=-3, seed=-1)
+    assert (built.n_relations, built.seed) == (-3, -1)  # type: ignore[attr-defined]
+
+
+def test_an_unknown_setting_is_named(name: str, encoder: TransformerEncoder) -> None:
+    with pytest.raises(UnknownNameError, match="unknown setting 'no_such_setting'"):
+        method(name)(encoder, no_such_setting=1)
+
+
+@pytest.mark.parametrize("n_relations", [0, -2, 2.0, "4", True, None])
+def test_an_impossible_number_of_relations_is_refused(
+    name: str, encoder: TransformerEncoder, instances: Instances, n_relations: object
+) -> None:
+    with pytest.raises(SettingError, match=r"n_relations is .*, expected a whole number from 1, or 'auto'"):
+        method(name)(encoder, n_relations=n_relations).fit(instances)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0"])
+def test_an_impossible_seed_is_refused(
+    name: str, encoder: TransformerEncoder, instances: Instances, seed: object
+) -> None:
+    with pytest.raises(SettingError, match=r"seed is .*, expected an integer from 0"):
+        method(name)(encoder, n_relations=4, seed=seed).fit(instances)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers(
+    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, tmp_path: Path
+) -> None:
+    found = method(name)(encoder, n_relations=np.int64(4), seed=np.int64(0)).fit(instances)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found.labels_, fitted.labels_)
+    found.save(tmp_path / "model")
+    assert method(name).load(tmp_path / "model").settings() == fitted.settings()
+
+
+def test_more_relations_than_instances_are_refused(
+    name: str, encoder: TransformerEncoder, instances: Instances
+) -> None:
+    with pytest.raises(InputError, match="cannot make 4 clusters of 3 instances"):
+        method(name)(encoder, n_relations=4).fit(instances[:3])
+
+
+def test_no_instances_are_refused(name: str, encoder: TransformerEncoder) -> None:
+    with pytest.raises(InputError, match="there are no instances"):
+        method(name)(encoder).fit([])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_few_instances_are_enough_to_estimate_the_number_of_relations(
+    name: str, encoder: TransformerEncoder, instances: Instances, size: int
+) -> None:
+    found = method(name)(encoder).fit(instances[:size])
+    assert 1 <= found.n_relations_ <= size
+    np.testing.assert_array_equal(found.predict(instances[:size]), found.labels_)
+
+
+def test_instances_that_repeat_each_other_are_one_relation(
+    name: str, encoder: TransformerEncoder, instances: Instances
+) -> None:
+    repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
+    assert method(name)(encoder).fit(repeated).n_relations_ == 1
+    with pytest.raises(InputError, match="the instances repeat each other"):
+        method(name)(encoder, n_relations=2).fit(repeated)
+
+
+def test_nothing_is_predicted_or_saved_before_a_fit(
+    name: str, encoder: TransformerEncoder, instances: Instances, tmp_path: Path
+) -> None:
+    fresh = method(name)(encoder)
+    with pytest.raises(SettingError, match="call fit"):
+        fresh.predict(instances)
+    with pytest.raises(SettingError, match="call fit"):
+        fresh.save(tmp_path / "model")
+
+
+def test_a_folder_of_another_kind_is_refused(name: str, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    _edit(folder, kind="something-else")
+    with pytest.raises(ArtifactError, match=f"holds a 'something-else', expected '{name}'"):
+        method(name).load(folder)
+
+
+def test_a_setting_of_another_version_is_refused(name: str, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    settings = json.loads((folder / "artifact.json").read_text("utf-8"))["settings"]
+    _edit(folder, settings={**settings, "setting_of_the_future": 1})
+    with pytest.raises(ArtifactError, match="setting_of_the_future"):
+        method(name).load(folder)
+
+
+def test_every_part_of_the_saved_settings_is_needed(name: str, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    _edit(folder, settings={})
+    with pytest.raises(ArtifactError, match="is not a whole"):
+        method(name).load(folder)
+
+
+def test_edited_tensors_are_refused(name: str, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    content = bytearray((folder / "tensors.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "tensors.safetensors").write_bytes(content)
+    with pytest.raises(ArtifactError, match="was changed after it was saved"):
+        method(name).load(folder)
+
+
+def test_other_weights_of_the_encoder_are_refused_with_both_fingerprints(
+    name: str, tiny_bert: Path, instances: Instances, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny_bert, tmp_path / "bert")
+    settings = EncoderSettings(model=str(model), pooling="span-mean+sentence")
+    fitted = method(name)(TransformerEncoder(settings), n_relations=3).fit(instances)
+    fitted.save(tmp_path / "model")
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {key: tensor + 0.01 for key, tensor in weights.items()},
+        model / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    loaded = method(name).load(tmp_path / "model")
+    with pytest.raises(ArtifactError, match="is not the one") as caught:
+        loaded.predict(instances)
+    assert fitted.encoder.fingerprint in str(caught.value)
+    assert TransformerEncoder(settings).fingerprint in str(caught.value)
+
+
+def test_refitting_with_another_encoder_is_welcome(
+    name: str,
+    tiny_encoder: Callable[[], TransformerEncoder],
+    encoder: TransformerEncoder,
+    instances: Instances,
+) -> None:
+    found = method(name)(tiny_encoder(), n_relations=3).fit(instances)
+    found.encoder = encoder
+    found.fit(instances)
+    np.testing.assert_array_equal(found.predict(instances), found.labels_)
+
+
+def test_a_folder_with_other_files_is_not_written_to(fitted: Estimator, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"the folder holds 'thesis\.tex'"):
+        fitted.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def _edit(folder: Path, **fields: object) -> None:
+    file = folder / "artifact.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **fields}), encoding="utf-8")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
+from relscout.errors import InputError, SettingError, UnknownNameError
+from relscout.instances import Mention, RelationInstance
+from relscout.methods.kmeans import KMeans, KMeansSettings
+from relscout.metrics import score
+from relscout.progress import Progress, silent
+
+Instances = list[RelationInstance]
+
+
+class EncoderOfNaN:
+    """An encoder whose arithmetic overflows."""
+
+    cache: VectorCache | None = None
+    settings = EncoderSettings()
+    fingerprint = "f" * 32
+
+    def encode(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        return np.full((len(instances), 4), np.nan, dtype=np.float32)
+
+
+def test_vectors_have_unit_length(fitted: KMeans) -> None:
+    np.testing.assert_allclose(np.linalg.norm(fitted.vectors_, axis=1), 1, atol=1e-5)
+
+
+def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, instances: Instances) -> None:
+    found = KMeans(encoder, max_relations=6).fit(instances)
+    curve = found.report_["k_curve"]
+    assert curve["k"] == found.n_relations_
+    assert max(curve["candidates"]) == 6
+
+
+def test_a_given_number_has_no_curve(fitted: KMeans) -> None:
+    assert "k_curve" not in fitted.report_
+
+
+def test_starts_on_the_neighbour_graph_find_the_relations(
+    encoder: TransformerEncoder, corpus: Instances
+) -> None:
+    relations = ("spouse", "capital of", "orbits")
+    chosen = [instance for instance in corpus if instance.relation in relations]
+    found = KMeans(encoder, n_relations=3, start="neighbours").fit(chosen)
+    assert score([instance.relation for instance in chosen], found.labels_.tolist()).ari > 0.9
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "complaint"),
+    [
+        ("n_init", 0, "n_init is 0, expected at least 1"),
+        ("max_iterations", -1, "max_iterations is -1"),
+        ("max_relations", "0", "max_relations is 0"),
+        ("n_init", "many", "n_init is 'many', expected int"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:
+    with pytest.raises(SettingError, match=complaint):
+        KMeans(**{setting: value})
+
+
+def test_an_unknown_start_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"did you mean 'k-means\+\+'"):
+        KMeansSettings(start="kmeans++")
+
+
+def test_labelled_instances_are_refused(encoder: TransformerEncoder, instances: Instances) -> None:
+    with pytest.raises(SettingError, match="cannot learn from labelled instances"):
+        KMeans(encoder).fit(instances, instances)
+
+
+def test_what_does_not_fit_the_encoder_is_reported(
+    tiny_encoder: Callable[[], TransformerEncoder], instances: Instances
+) -> None:
+    long = "Mary Long " + "lives " * 300 + "in Paris"
+    lengthy = [RelationInstance(long, Mention(0, 9), Mention(len(long) - 5, len(long)))]
+    found = KMeans(tiny_encoder(), n_relations=2).fit(instances[:9] + lengthy)
+    assert found.report_["warnings"] == [
+        "1 instances have their entities so far apart that words between them were left out"
+    ]
+    found.predict(instances[:9])
+    assert len(found.report_["warnings"]) == 1
+
+
+@pytest.mark.parametrize("n_relations", [2, "auto"])
+def test_vectors_that_are_no_numbers_are_refused(instances: Instances, n_relations: Any) -> None:
+    with pytest.raises(InputError, match="NaN or infinite"):
+        KMeans(EncoderOfNaN(), n_relations=n_relations).fit(instances)
+
+
+def test_progress_tells_every_stage(
+    tiny_encoder: Callable[[], TransformerEncoder], instances: Instances
+) -> None:
+    stages: list[str] = []
+    KMeans(tiny_encoder()).fit(instances, progress=lambda stage, done, total: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["encode", "choose K", "cluster"]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from relscout.config import documentation, from_mapping, to_mapping
+from relscout.errors import SettingError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Oven:
+    """How to bake."""
+
+    degrees: int = 180
+    """Temperature in °C,
+    from 50 to 250."""
+    hours: float = 0.5
+    """How long."""
+    fan: bool = False
+    """Whether air moves."""
+    shelf: str = "middle"
+
+    def __post_init__(self) -> None:
+        if self.degrees > 250:
+            raise SettingError(f"degrees is {self.degrees}, the oven goes to 250")
+
+
+def test_nothing_given_gives_the_defaults() -> None:
+    assert from_mapping(Oven, {}) == Oven()
+
+
+def test_values_survive_the_way_there_and_back() -> None:
+    oven = Oven(degrees=220, hours=1.25, fan=True, shelf="top")
+    assert from_mapping(Oven, to_mapping(oven)) == oven
+
+
+def test_texts_of_a_command_line_become_values() -> None:
+    texts = {"degrees": "200", "hours": "1.5", "fan": "True", "shelf": "7"}
+    assert from_mapping(Oven, texts) == Oven(200, 1.5, True, "7")
+
+
+def test_a_whole_number_may_stand_for_a_decimal_one() -> None:
+    hours = from_mapping(Oven, {"hours": 2}).hours
+    assert (hours, type(hours)) == (2.0, float)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("degrees", "hot", "int"),
+        ("degrees", "1.5", "int"),
+        ("degrees", 1.5, "int"),
+        ("degrees", True, "int"),
+        ("degrees", None, "int"),
+        ("hours", "long", "float"),
+        ("hours", False, "float"),
+        ("fan", "yes", "true or false"),
+        ("fan", 1, "bool"),
+        ("shelf", 2, "str"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name: str, value: object, expected: str) -> None:
+    with pytest.raises(SettingError, match=f"{name} is {value!r}, expected {expected}"):
+        from_mapping(Oven, {name: value})
+
+
+def test_an_unknown_setting_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown setting 'degree': did you mean 'degrees'"):
+        from_mapping(Oven, {"degree": 200})
+
+
+def test_the_settings_own_check_is_kept() -> None:
+    with pytest.raises(SettingError, match="the oven goes to 250"):
+        from_mapping(Oven, {"degrees": "300"})
+
+
+def test_the_text_under_a_field_documents_it() -> None:
+    assert documentation(Oven) == {
+        "degrees": ("int", 180, "Temperature in °C,\nfrom 50 to 250."),
+        "hours": ("float", 0.5, "How long."),
+        "fan": ("bool", False, "Whether air moves."),
+        "shelf": ("str", "middle", ""),
+    }

@@ -1,0 +1,230 @@
+"""What the README and the pages below docs/ show is true: examples run, commands parse, links lead somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from relscout import bundled_corpus, discover
+from relscout.cli.app import app, run
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")? *$")
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+) -->")
+SHELL_OPERATORS = {"|", ">", ">>", "<", "&&", ";"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code on a page.
+
+    ``bash`` and ``python`` blocks run, ``console`` blocks show a dialogue of which only the commands are checked.
+    A block with a title is a file. The line above may hold a mark: ``<!-- not run: reason -->`` or, for what the
+    Python block before prints, ``<!-- output -->``.
+    """
+
+    page: Path
+    line: int
+    language: str
+    title: str | None
+    mark: str
+    code: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def runs(self) -> bool:
+        return self.language in {"python", "bash"} and not NOT_RUN.fullmatch(self.mark)
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    number = 0
+    while number < len(lines):
+        opening = FENCE.match(lines[number])
+        number += 1
+        if opening is None:
+            continue
+        indent, start = opening["indent"], number
+        while lines[number].rstrip() != f"{indent}```":
+            number += 1
+        code = "".join(f"{line.removeprefix(indent)}\n" for line in lines[start:number])
+        mark = lines[start - 2].strip() if start > 1 else ""
+        yield Block(page, start, opening["language"], opening["title"], mark, code)
+        number += 1
+
+
+BLOCKS = {page: list(blocks(page)) for page in PAGES}
+EVERY_BLOCK = [block for found in BLOCKS.values() for block in found]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    """Return a page without its code."""
+    text = page.read_text(encoding="utf-8")
+    return re.sub(r"`[^`\n]+`", "", re.sub(r"^( *)```.*?^\1```", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def commands(block: Block) -> Iterator[list[str]]:
+    """Yield the commands of a block in words: of a dialogue the lines with a prompt, each up to a pipe."""
+    for line in block.code.splitlines():
+        if block.language == "console" and not line.startswith("$ "):
+            continue
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        ends = [place for place, word in enumerate(words) if word in SHELL_OPERATORS]
+        if words:
+            yield words[: min(ends, default=len(words))]
+
+
+EVERY_COMMAND = [
+    pytest.param(words, id=f"{block.place} {' '.join(words)}")
+    for block in EVERY_BLOCK
+    if block.language in {"bash", "console"}
+    for words in commands(block)
+]
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run like that of ``relscout demo``, by quicker settings."""
+    folder = tmp_path_factory.mktemp("docs") / "demo-run"
+    discover(bundled_corpus(), n_relations=15, settings={"start": "k-means++"}).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "page", [page for page, found in BLOCKS.items() if any(block.runs for block in found)], ids=named
+)
+def test_the_examples_of_a_page_run_in_their_order(
+    page: Path, demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(demo_run, "demo-run")
+    for block in BLOCKS[page]:
+        if block.title is not None:
+            Path(block.title).write_text(block.code, encoding="utf-8")
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    printed = ""
+    for block in BLOCKS[page]:
+        if block.runs and block.language == "python":
+            printed = run_python(block, namespace)
+        elif block.runs:
+            run_bash(block)
+        elif block.mark == "<!-- output -->":
+            assert printed == block.code, f"{block.place}: this is not what the example prints"
+
+
+def run_python(block: Block, namespace: dict[str, Any]) -> str:
+    # empty lines in front, so that a traceback names the line of the page
+    code = compile("\n" * block.line + block.code, str(block.page), "exec")
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(code, namespace)  # noqa: S102 - the pages are ours
+    return output.getvalue()
+
+
+def run_bash(block: Block) -> None:
+    for line in block.code.splitlines():
+        words = shlex.split(line, comments=True)
+        if words and words[0] == "relscout":
+            assert run(words[1:]) == 0, f"{block.place}: {line}"
+        elif words:
+            subprocess.run(["bash", "-c", line], check=True)  # noqa: S607 - the pages are ours
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND)
+def test_commands_that_are_shown_exist(words: list[str]) -> None:
+    if words[0] == "relscout" and not words[1].startswith("-"):
+        known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+        assert words[1] in known
+        known[words[1]].make_context(words[1], words[2:])
+    elif words[0] == "make":
+        goals = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert words[1] in goals
+
+
+def test_a_mark_that_spares_an_example_gives_its_reason() -> None:
+    vague = [
+        block.place for block in EVERY_BLOCK if "not run" in block.mark and not NOT_RUN.fullmatch(block.mark)
+    ]
+    assert not vague, f"write <!-- not run: reason -->: {', '.join(vague)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    targets = [link["target"] for link in LINK.finditer(prose(page))]
+    lost = [target for target in targets if "://" not in target and not leads_somewhere(page, target)]
+    assert not lost, f"{named(page)}: {', '.join(lost)}"
+
+
+def leads_somewhere(page: Path, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    file = (page.parent / path).resolve() if path else page
+    if not file.exists() or not anchor:
+        return file.exists()
+    # anchors of objects are made when the pages are built, and checked then
+    return anchor.startswith("relscout.") or anchor in anchors(file)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub and mkdocs make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+def test_the_navigation_lists_every_page() -> None:
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages = {page.relative_to(DOCS).as_posix() for page in PAGES if page.is_relative_to(DOCS)}
+    assert set(leaves(config["nav"])) == pages
+
+
+def leaves(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for inner in nav.values() if isinstance(nav, dict) else nav:
+            yield from leaves(inner)
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    """The hook by which mkdocs puts tables into pages."""
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "hooks" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "<!-- table:" in page.read_text("utf-8")], ids=named
+)
+def test_tables_that_are_made_from_the_code_have_rows(page: Path, tables: ModuleType) -> None:
+    before = page.read_text(encoding="utf-8")
+    after = tables.on_page_markdown(before)
+    assert "<!-- table:" not in after
+    assert after.count("\n| ") >= before.count("\n| ") + 3

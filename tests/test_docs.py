@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import json
 import re
 import shlex
 import shutil
@@ -199,6 +200,26 @@ def test_the_navigation_lists_every_page() -> None:
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = {page.relative_to(DOCS).as_posix() for page in PAGES if page.is_relative_to(DOCS)}
     assert set(leaves(config["nav"])) == pages
+
+
+def test_the_page_about_scripting_names_every_key_of_a_run(demo_run: Path) -> None:
+    page = (DOCS / "how-to" / "scripting.md").read_text(encoding="utf-8")
+    texts = [(demo_run / name).read_text("utf-8") for name in ("assignments.jsonl", "relations.jsonl")]
+    records = [json.loads(text.partition("\n")[0]) for text in texts]
+    keys = {*records[0], *records[1], *json.loads((demo_run / "run.json").read_text("utf-8"))}
+    assert sorted(key for key in keys if f"`{key}`" not in page) == []
+    assert sorted(path.name for path in demo_run.iterdir() if f"── {path.name}" not in page) == []
+
+
+def test_the_architecture_page_names_every_room() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)
+    rooms = {
+        path.stem
+        for path in (ROOT / "src" / "relscout").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {room for row in rows for room in re.findall(r"`(\w+)`", row)} == rooms
 
 
 def leaves(nav: Any) -> Iterator[str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+_OUTSIDE_CODE = re.compile(r"(`[^`]*`)|[|<>]")
+_ESCAPED = {"|": "\\|", "<": "&lt;", ">": "&gt;"}
 _MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 
 
@@ -66,7 +68,9 @@ def commands() -> str:
 
 def results() -> str:
     """Return the measured scores, a table for each protocol."""
-    return "\n".join(_result(json.loads(path.read_text("utf-8"))) for path in sorted(_RESULTS.glob("quality-*.json")))
+    return "\n".join(
+        _result(json.loads(path.read_text("utf-8"))) for path in sorted(_RESULTS.glob("quality-*.json"))
+    )
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -89,18 +93,17 @@ def _settings(kind: type[Any]) -> str:
 
 def _command(name: str, command: Any) -> str:
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    usage = " ".join(
-        one.metavar or one.name.upper() if one.required else f"[{one.metavar or one.name.upper()}]" for one in arguments
-    )
-    rows = ((f"`{_spelled(param)}`", _explained(param)) for param in command.params)
+    usage = " ".join(["relscout", name, *map(_spelled, arguments), "[OPTIONS]"])
     told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
-    return f"## relscout {name}\n\n```text\nrelscout {name} {usage} [OPTIONS]\n```\n\n{told}\n\n" + _table(("", ""), rows)
+    rows = ((f"`{_spelled(param)}`", _explained(param)) for param in command.params)
+    return f"## relscout {name}\n\n```text\n{usage}\n```\n\n{told}\n\n" + _table(("option", "meaning"), rows)
 
 
 def _spelled(param: Any) -> str:
     if param.param_type_name == "argument":
-        return str(param.metavar or param.name.upper())
-    longest = max(param.opts, key=len)
+        spelled = str(param.metavar or param.name.upper())
+        return spelled if param.required else f"[{spelled}]"
+    longest = str(max(param.opts, key=len))
     return longest if param.is_flag else f"{longest} {param.metavar or 'TEXT'}"
 
 
@@ -143,4 +146,6 @@ def _lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("``", "`")
+    shown = " ".join(text.split()).replace("``", "`")
+    # in code, signs stand for themselves
+    return _OUTSIDE_CODE.sub(lambda found: found[1] or _ESCAPED[found[0]], shown)

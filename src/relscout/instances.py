@@ -105,7 +105,7 @@ class RelationInstance:
 def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:
     """Return the places of the instances in an order that they decide, whatever order they come in.
 
-    What is computed in this order cannot depend on the order of the input: instances that are equal in it read the same.
+    What is computed in this order cannot depend on the order of the input: what is equal in it reads the same.
     """
     return sorted(range(len(instances)), key=lambda place: _order_key(instances[place]))
 

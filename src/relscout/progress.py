@@ -8,7 +8,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Called with the name of a stage, the steps done so far and their total (``None``: not known)."""
 
-    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Take note of how far a stage is."""
+        ...
 
 
 def silent(stage: str, done: int, total: int | None) -> None:

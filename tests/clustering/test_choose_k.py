@@ -75,6 +75,16 @@ def test_few_vectors_give_a_number_that_can_be_clustered(blobs: Any, size: int) 
     assert len(kmeans(vectors, found.k, seed=0).centroids) == found.k
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_vectors_that_hardly_differ_give_a_number_that_can_be_clustered(blobs: Any, seed: int) -> None:
+    few, _ = blobs(20, 1, dimensions=384, noise=0, seed=seed)
+    random = np.random.default_rng(seed)
+    vectors = np.repeat(few, 8, axis=0) + 10 ** random.uniform(-5.5, -4) * random.normal(size=(160, 384))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    found = choose_k(vectors, seed=0)
+    assert len(kmeans(vectors, found.k, seed=0, n_init=2).centroids) == found.k
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 40, 200])
 def test_equal_vectors_are_one_cluster(size: int) -> None:
     vectors = np.full((size, 25), 0.2, dtype=np.float32)

@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from relscout.config import documentation
-from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.errors import ArtifactError, InputError, OutputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator, method
@@ -34,6 +34,14 @@ def test_a_method_documents_its_settings(name: str) -> None:
     assert settings.__dataclass_params__.frozen, "settings are frozen"
     undocumented = [field for field, (_, _, text) in documentation(settings).items() if not text]
     assert not undocumented, f"write a docstring under {', '.join(undocumented)} of {settings.__name__}"
+
+
+def test_a_method_has_a_page_in_the_documentation(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "methods" / f"{name}.md"
+    assert page.is_file(), f"write docs/methods/{name}.md"
+    text = page.read_text(encoding="utf-8")
+    undocumented = [field for field in documentation(method(name).SETTINGS) if f"`{field}" not in text]
+    assert "-settings -->" in text or not undocumented, f"{page.name} does not tell {', '.join(undocumented)}"
 
 
 def test_every_setting_has_a_default(name: str) -> None:
@@ -143,6 +151,7 @@ def test_a_saved_method_predicts_the_same_bytes(
     name: str, fitted: Estimator, saved: Path, instances: Instances, unseen: Instances
 ) -> None:
     loaded = method(name).load(saved)
+    loaded.encoder.cache = VectorCache()
     assert loaded.n_relations_ == fitted.n_relations_
     assert loaded.settings() == fitted.settings()
     np.testing.assert_array_equal(loaded.predict(instances), fitted.labels_)

@@ -24,6 +24,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
 
-    from relscout.cli.app import run
-
+    try:
+        from relscout.cli.app import run
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(1)
     sys.exit(run())

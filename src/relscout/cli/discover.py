@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.encoding import encoder_settings, open_cache
+from relscout.cli.encoding import check_cache, encoder_settings, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, counted, output, print_json, progress_bars, say, say_note
 from relscout.errors import InputError
@@ -92,6 +92,7 @@ def command(
         directions=directions,
         types=types,
     )
+    check_cache(cache, no_cache=no_cache)
     if out is not None:
         check_target(out, overwrite=overwrite)
     skipped = Skipped()
@@ -99,13 +100,12 @@ def command(
     skipped.tell()
     if not instances:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(reading, skipped)}")
-    built = TransformerEncoder(described, cache=open_cache(cache, no_cache=no_cache))
-    with progress_bars(resumable=not no_cache) as progress:
+    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
         found = discover(
             instances,
             method=method,
             n_relations=wanted,
-            encoder=built,
+            encoder=TransformerEncoder(described, cache=vectors),
             seed=seed,
             settings=chosen,
             progress=progress,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,18 +41,28 @@ def encoder_settings(
     return EncoderSettings(model=name, device=device, seed=seed, **given)
 
 
-def open_cache(path: Path | None, *, no_cache: bool) -> VectorCache | None:
-    """Open the vector cache at ``path``, or at its usual place; ``None`` where none is wanted.
+@contextlib.contextmanager
+def open_cache(path: Path | None, *, no_cache: bool) -> Iterator[VectorCache | None]:
+    """Open the vector cache at ``path``, or at its usual place, and close it again; ``None`` where none is wanted.
 
     Raises:
-        SettingError: A place is given, and none wanted.
         OutputError: The file cannot be opened.
     """
     from relscout.encoders import VectorCache
 
     if no_cache:
-        if path is not None:
-            raise SettingError("--cache and --no-cache contradict each other; give one of them")
-        return None
+        yield None
+        return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return VectorCache(path or home / "relscout" / "vectors.sqlite")
+    with contextlib.closing(VectorCache(path or home / "relscout" / "vectors.sqlite")) as cache:
+        yield cache
+
+
+def check_cache(path: Path | None, *, no_cache: bool) -> None:
+    """Refuse a place for a cache that is not wanted.
+
+    Raises:
+        SettingError: Both options are given.
+    """
+    if no_cache and path is not None:
+        raise SettingError("--cache and --no-cache contradict each other; give one of them")

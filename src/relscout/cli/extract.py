@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relscout.cli import options
-from relscout.cli.encoding import open_cache
+from relscout.cli.encoding import check_cache, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, counted, progress_bars, say, say_note
 from relscout.cli.target import check_file
@@ -72,13 +72,14 @@ def command(
         directions=directions,
         types=types,
     )
+    check_cache(cache, no_cache=no_cache)
     _check_output(out, to)
     found = Discovery.load(model)
-    found.model.encoder.cache = open_cache(cache, no_cache=no_cache)
     skipped = Skipped()
     instances = list(reading.instances(inputs, skipped))
     skipped.tell()
-    with progress_bars(resumable=not no_cache) as progress:
+    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+        found.model.encoder.cache = vectors
         assigned = found.predict(instances, progress=progress)
     for warning in found.model.report_["warnings"]:
         say_note(warning)

@@ -29,8 +29,8 @@ _NEIGHBOURS = 20
 _SHARE = 0.93
 _STEP = 1.13
 _COMPONENTS = 128
-#: Vectors of unit length whose cosine is nearer to 1 than this differ by rounding only.
-_ROUNDING = 1e-6
+#: Vectors whose cosine is nearer to 1 than this count as equal: k-means in float32 cannot part them surely.
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def discover(
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
     bare = [instance.without_relation() for instance in instances]
     warnings = _check(bare)
+    if isinstance(n_relations, int) and n_relations > len(bare):
+        raise InputError(f"cannot find {n_relations} relations in {len(bare)} instances; ask for fewer")
     estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **options)
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from relscout.encoders.batching import batches, rows_by_content, shards
 from relscout.encoders.cache import VectorCache
+from relscout.encoders.collate import collate
 from relscout.encoders.device import choose_device
+from relscout.encoders.fingerprint import fingerprint
 from relscout.encoders.loading import load_config, load_tokenizer, load_weights
 from relscout.encoders.memory import empty_vectors
-from relscout.encoders.pooling import Places, parse_pooling, pool
+from relscout.encoders.pooling import parse_pooling, pool
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above
 from relscout.encoders.vocabulary import Input, Vocabulary
@@ -55,19 +57,8 @@ class TransformerEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""
-        digest = blake2b(digest_size=16)
-        settings, config = self.settings, self._config
-        told = (settings.marking, settings.pooling, settings.max_length)
-        # what the weights do not show; other entries of a configuration come and go between versions
-        how = [str(getattr(config, name, "")) for name in ("model_type", "hidden_act", "num_attention_heads")]
-        digest.update(repr((*told, *how)).encode())
         _ = self._vocabulary  # sets the tokenizer up, which is part of what is hashed
-        digest.update(self._tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
-        for name, tensor in sorted(self._model.state_dict().items()):
-            if "pooler" not in name:  # never read, and random where the checkpoint has none
-                digest.update(name.encode())
-                digest.update(tensor.detach().cpu().float().numpy().tobytes())
-        return digest.hexdigest()
+        return fingerprint(self.settings, self._config, self._tokenizer, self._model)
 
     def encode(
         self,
@@ -135,7 +126,7 @@ class TransformerEncoder:
     def _run(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         import torch
 
-        ids, places = self._tensors(inputs)
+        ids, places = collate(inputs, self._vocabulary, self._device)
         longest = ids.shape[1]
         with torch.inference_mode():
             attention = torch.arange(longest, device=self._device) < places.length[:, None]  # (B, T)
@@ -145,24 +136,6 @@ class TransformerEncoder:
             ).hidden_states
             vectors: NDArray[np.float32] = pool(states, places, self._parts).cpu().numpy()
         return vectors
-
-    def _tensors(self, inputs: Sequence[Input]) -> tuple[torch.Tensor, Places]:
-        """Return the padded token ids (B, T), and where the parts of each input lie in them."""
-        import torch
-
-        before, after = self._vocabulary.before, self._vocabulary.after
-        whole = [(*before, *item.marked.ids, *after) for item in inputs]
-        length = np.array([len(ids) for ids in whole], dtype=np.int64)
-        padded = np.full((len(inputs), length.max()), self._vocabulary.pad_id, dtype=np.int64)
-        for row, ids in enumerate(whole):
-            padded[row, : len(ids)] = ids
-        starts = np.array([(item.marked.head_start, item.marked.tail_start) for item in inputs]) + len(before)
-        spans = np.array([(item.marked.head, item.marked.tail) for item in inputs]) + len(before)
-        mask = np.array([item.mask for item in inputs]) + len(before)
-        tokens, *places = (
-            torch.from_numpy(array).to(self._device) for array in (padded, length, starts, spans, mask)
-        )
-        return tokens, Places(*places)
 
     @cached_property
     def _device(self) -> torch.device:

@@ -38,7 +38,9 @@ class Estimator(Protocol):
     the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before
     ``save``.
 
-    Attributes set by ``fit``:
+    Attributes whose names end in an underscore are set by ``fit``.
+
+    Attributes:
         n_relations_: Number of relations K.
         labels_: Relation of each fitted instance (N,), int64, in the order in which they were given.
         probabilities_: Probability of each relation (N, K), float32, rows summing to 1.

@@ -48,5 +48,6 @@ def commit() -> str:
 
 
 def command() -> str:
-    """Return the command line as a reader can type it."""
-    return " ".join(["python", *("-m benchmarks" if index == 0 else word for index, word in enumerate(sys.argv))])
+    """Return the command line as a reader can type it; where files lie on this machine stays out of it."""
+    words = ["python", "-m", "benchmarks", *sys.argv[1:]]
+    return " ".join("DIR" if os.sep in word else word for word in words)

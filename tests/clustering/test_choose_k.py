@@ -118,8 +118,13 @@ def test_the_input_stays_as_it_was(blobs: Any) -> None:
     np.testing.assert_array_equal(vectors, before)
 
 
-def test_progress_tells_the_candidates_that_are_done(blobs: Any) -> None:
+def test_progress_tells_the_samples_that_are_done(blobs: Any) -> None:
     told: list[tuple[str, int, int | None]] = []
-    found = choose_k(blobs(3, 30)[0], seed=0, progress=lambda *step: told.append(step))
-    total = len(found.candidates)
-    assert told == [("choose K", done, total) for done in range(total + 1)]
+    choose_k(blobs(3, 30)[0], seed=0, progress=lambda *step: told.append(step))
+    assert told == [("choose K", done, 3) for done in range(4)]
+
+
+def test_a_curve_ends_where_it_has_clearly_fallen(blobs: Any) -> None:
+    found = choose_k(blobs(4, 60)[0], seed=0)
+    assert found.candidates[-1] < 60, "60 of 240 vectors would be the largest K that is tried"
+    assert len(found.candidates) == len(found.modularity) == len(found.smoothed)

@@ -252,10 +252,11 @@ def test_what_is_no_run_is_refused(tmp_path: Path, make: Callable[[Path], None])
         Discovery.load(tmp_path / "thing")
 
 
-def test_a_new_folder_below_new_folders_is_a_good_target(tmp_path: Path) -> None:
+def test_a_new_folder_below_new_folders_is_a_good_target(found: Discovery, tmp_path: Path) -> None:
     check_target(tmp_path / "a" / "b" / "run", overwrite=False)
-    assert (tmp_path / "a" / "b").is_dir()
-    assert not (tmp_path / "a" / "b" / "run").exists()
+    assert list(tmp_path.iterdir()) == []
+    found.save(tmp_path / "a" / "b" / "run")
+    assert (tmp_path / "a" / "b" / "run" / "run.json").is_file()
 
 
 def test_an_older_run_is_a_target_only_where_it_may_be_overwritten(saved: Path) -> None:
@@ -270,7 +271,7 @@ def test_what_cannot_be_replaced_is_no_target(tmp_path: Path) -> None:
     for target, complaint in (
         (file, "it is a file"),
         (tmp_path, r"holds 'notes\.txt'"),
-        (file / "run", "Not a directory|File exists"),
+        (file / "run", r"notes\.txt is a file, not a folder"),
         (tmp_path / ("x" * 300), "too long"),
     ):
         with pytest.raises(OutputError, match=complaint):

@@ -10,6 +10,7 @@ relations that are reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,12 @@ from relscout.seeding import generator
 #: parts of it that the graph can tell apart.
 _SAMPLE = 2500
 _NEIGHBOURS = 20
-_SHARE = 0.93
+_SHARE = 0.95
 _STEP = 1.13
+#: Samples (or, of a small corpus, starts of k-means) over which the curve is averaged.
+_REPEATS = 3
+#: A curve ends when it has fallen to this share of its best, but not before this many candidates.
+_FALLEN, _AT_LEAST = 0.75, 8
 _COMPONENTS = 128
 #: Vectors whose cosine is nearer to 1 than this count as equal: k-means in float32 cannot part them surely.
 _ROUNDING = 1e-5
@@ -39,7 +44,7 @@ class KChoice:
 
     Args:
         k: The chosen number.
-        candidates: Every K that was tried, ascending.
+        candidates: Every K that was tried, ascending, up to where the curve has clearly fallen.
         modularity: Modularity of the partition into each, in [-0.5, 1].
         smoothed: The curve that decides: the mean of each value and its two neighbours.
         threshold: What the smoothed curve must reach.
@@ -72,7 +77,7 @@ def choose_k(
     sample_size: int = _SAMPLE,
     progress: Progress = silent,
 ) -> KChoice:
-    """Estimate the number of clusters.
+    """Estimate the number of clusters, from curves averaged over three samples.
 
     Args:
         vectors: (N, D) float32, of unit length.
@@ -81,36 +86,51 @@ def choose_k(
         largest: Largest K that is considered; never more than a quarter of the sample, nor than there are different
             vectors.
         sample_size: No more vectors than this are looked at.
-        progress: Told the candidates done, stage ``"choose K"``.
+        progress: Told the samples done, stage ``"choose K"``.
 
     Raises:
         InputError: Some vectors are not finite.
     """
-    sample = np.asarray(vectors)
-    if len(vectors) > sample_size:
-        chosen = generator(seed, "choose K").choice(len(vectors), sample_size, replace=False)
-        sample = np.asarray(vectors[np.sort(chosen)])
-    check_finite(sample)
-    similarity = sample @ sample.T  # (N, N)
-    n_different = _count_different(similarity)
-    candidates = _candidates(smallest, min(largest, len(sample) // 4, n_different))
+    samples = [_drawn(vectors, sample_size, seed=seed + repeat) for repeat in range(_REPEATS)]
+    check_finite(samples[0])
+    n_sample, n_different = len(samples[0]), _count_different(samples[0] @ samples[0].T)
+    candidates = _candidates(smallest, min(largest, n_sample // 4, n_different))
     if len(candidates) < 2:
-        only = max(1, min(smallest, largest, n_different, len(sample) // 2))
+        only = max(1, min(smallest, largest, n_different, n_sample // 2))
         return KChoice(only, (only,), (0.0,), (0.0,), 0.0)
-    graph = _neighbour_graph(similarity, min(_NEIGHBOURS, len(sample) - 1))
-    reduced = strongest_directions(sample, _COMPONENTS)
-    curve = []
-    for place, k in enumerate(candidates):
-        progress("choose K", place, len(candidates))
-        labels = kmeans(reduced, k, seed=seed, n_init=2, tolerance=1e-3).labels
-        curve.append(_modularity(graph, labels, k))
-    progress("choose K", len(candidates), len(candidates))
+    curves = []
+    for repeat, sample in enumerate(samples):
+        progress("choose K", repeat, _REPEATS)
+        curves.append(_curve(sample, candidates, seed=seed + repeat))
+    progress("choose K", _REPEATS, _REPEATS)
+    shortest = min(map(len, curves))
+    curve = np.mean([one[:shortest] for one in curves], axis=0).tolist()
     smoothed = [float(np.mean(curve[max(place - 1, 0) : place + 2])) for place in range(len(curve))]
     threshold = _SHARE * max(smoothed)
     place = int(np.argmax(smoothed))
     while place + 1 < len(smoothed) and smoothed[place + 1] >= threshold:
         place += 1
-    return KChoice(candidates[place], candidates, tuple(curve), tuple(smoothed), threshold)
+    return KChoice(candidates[place], candidates[:shortest], tuple(curve), tuple(smoothed), threshold)
+
+
+def _drawn(vectors: NDArray[np.float32], size: int, *, seed: int) -> NDArray[np.float32]:
+    if len(vectors) <= size:
+        return np.asarray(vectors)
+    chosen = generator(seed, "choose K").choice(len(vectors), size, replace=False)
+    return np.asarray(vectors[np.sort(chosen)])
+
+
+def _curve(sample: NDArray[np.float32], candidates: Sequence[int], *, seed: int) -> list[float]:
+    """Return the modularity of the partition into each K, up to where it has fallen far below the best."""
+    graph = _neighbour_graph(sample @ sample.T, min(_NEIGHBOURS, len(sample) - 1))
+    reduced = strongest_directions(sample, _COMPONENTS)
+    curve: list[float] = []
+    for k in candidates:
+        labels = kmeans(reduced, k, seed=seed, n_init=1, tolerance=1e-3).labels
+        curve.append(_modularity(graph, labels, k))
+        if len(curve) > _AT_LEAST and curve[-1] < _FALLEN * max(curve):
+            break
+    return curve
 
 
 def _candidates(smallest: int, largest: int) -> tuple[int, ...]:

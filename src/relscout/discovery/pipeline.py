@@ -71,7 +71,9 @@ def discover(
     bare = [instance.without_relation() for instance in instances]
     warnings = _check(bare)
     if isinstance(n_relations, int) and n_relations > len(bare):
-        raise InputError(f"cannot find {n_relations} relations in {len(bare)} instances; ask for fewer")
+        raise InputError(
+            f"cannot make {n_relations} clusters of {len(bare)} instances; ask for at most {len(bare)} relations"
+        )
     estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **options)
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)

@@ -63,11 +63,13 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
             raise OutputError(
                 f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
             )
-        parent = folder.resolve().parent
-        parent.mkdir(parents=True, exist_ok=True)
         check_replaceable(folder, contents=CONTENTS)
-        if not os.access(parent, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
-            raise OutputError(f"cannot write {folder}: no permission to write in {parent}")
+        # what is missing above the folder is made when it is saved, so that a run that fails leaves nothing behind
+        there = next(place for place in folder.resolve().parents if place.exists())
+        if not there.is_dir():
+            raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")
+        if not os.access(there, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
+            raise OutputError(f"cannot write {folder}: no permission to write in {there}")
     except OutputError:
         raise
     except OSError as error:
@@ -75,11 +77,15 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 
 
 def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
-    """Write a discovery; the folder appears whole or not at all.
+    """Write a discovery; the folder appears whole or not at all, below folders that are made where they are missing.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
     """
+    try:
+        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     with whole_folder(folder, contents=CONTENTS) as fresh:
         write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
         write_json_lines((one.as_dict() for one in parts.relations), fresh / RELATIONS)

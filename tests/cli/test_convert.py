@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import gzip
+import json
+
+
+def test_what_was_converted_converts_to_itself(noted, good, tmp_path):
+    assert noted("convert", good, "--out", tmp_path / "a.jsonl") == (
+        f"30 instances written to {tmp_path / 'a.jsonl'}\n"
+    )
+    noted("convert", tmp_path / "a.jsonl", "--out", tmp_path / "b.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_gold_relations_are_kept(noted, good, tmp_path):
+    noted("convert", good, "--out", tmp_path / "a.jsonl")
+    relations = [json.loads(line)["relation"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert relations == ["birthplace"] * 18 + ["employer"] * 12
+
+
+def test_a_table_is_converted_by_the_names_of_its_columns(noted, tmp_path):
+    (tmp_path / "table.csv").write_text("sentence,subj,obj\nAda in Rome,Ada,Rome\n")
+    columns = "text=sentence, head=subj, tail=obj"
+    noted("convert", tmp_path / "table.csv", "--columns", columns, "--out", tmp_path / "a.jsonl")
+    assert json.loads((tmp_path / "a.jsonl").read_text())["tail"]["text"] == "Rome"
+
+
+def test_the_output_is_packed_where_its_name_says_so(noted, good, tmp_path):
+    for name in ("a.jsonl", "a.jsonl.gz"):
+        noted("convert", good, "--out", tmp_path / name)
+    assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == (tmp_path / "a.jsonl").read_bytes()
+
+
+def test_a_file_can_be_converted_in_place(noted, good, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(good.read_bytes())
+    noted("convert", tmp_path / "a.jsonl", "--out", tmp_path / "a.jsonl")
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 30
+
+
+def test_nothing_is_written_where_a_record_is_wrong(refused, with_one_more, tmp_path):
+    assert "line 31" in refused("convert", with_one_more(head=(3, 3)), "--out", tmp_path / "a.jsonl")
+
+
+def test_wrong_records_can_be_skipped(noted, with_one_more, tmp_path):
+    said = noted(
+        "convert", with_one_more(head=(3, 3)), "--out", tmp_path / "a.jsonl", "--on-error", "skip"
+    )
+    assert said.splitlines()[0] == "note: 1 wrong record skipped:"
+    assert said.splitlines()[-1].startswith("30 instances written to ")
+
+
+def test_plain_text_is_converted_by_a_gazetteer(noted, tmp_path):
+    (tmp_path / "names.tsv").write_text("Zoe\tPERSON\tQ1\nOslo\tCITY\n")
+    (tmp_path / "text.txt").write_text("Zoe was born in Oslo. Zoe left.\n")
+    rules = ("--gazetteer", tmp_path / "names.tsv", "--types", "PERSON:CITY")
+    noted("convert", tmp_path / "text.txt", *rules, "--out", tmp_path / "a.jsonl")
+    (found,) = (json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines())
+    assert found["head"] == {"text": "Zoe", "type": "PERSON", "entity_id": "Q1", "start": 0, "end": 3}
+    assert found["source"] == "text.txt, line 1"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def damaged(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "damaged")
+
+
+def triples(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_triples_go_to_the_screen_as_json_lines(relscout, finished, good):
+    found = triples(relscout("extract", finished, good).out)
+    assert len(found) == 30
+    assert found[0]["head"]["text"] == "Ada"
+    assert found[0]["tail"]["text"] == "London"
+    assert found[0]["source"] == "good.jsonl, line 1"
+
+
+def test_the_corpus_itself_gets_what_it_was_given(relscout, finished, good):
+    before = triples((finished / "assignments.jsonl").read_text())
+    after = triples(relscout("extract", finished, good).out)
+    assert [one["relation_id"] for one in after] == [one["relation_id"] for one in before]
+    assert [one["relation"] for one in after] == [one["relation"] for one in before]
+
+
+def test_the_screen_gets_what_a_file_gets(relscout, finished, good, tmp_path):
+    relscout("extract", finished, good, "--out", tmp_path / "triples.jsonl")
+    assert relscout("extract", finished, good).out == (tmp_path / "triples.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.parquet", "x.nt", "x.ttl", "x.graphml"])
+def test_the_name_of_a_file_tells_its_format(noted, finished, good, tmp_path, name):
+    said = noted("extract", finished, good, "--out", tmp_path / name)
+    assert said == f"30 triples of 30 instances written to {tmp_path / name}\n"
+    assert (tmp_path / name).stat().st_size > 0
+
+
+def test_neo4j_gets_a_folder(noted, finished, good, tmp_path):
+    noted("extract", finished, good, "--out", tmp_path / "graph", "--to", "neo4j")
+    assert {path.name for path in (tmp_path / "graph").iterdir()} == {"entities.csv", "relations.csv"}
+
+
+def test_what_is_not_sure_enough_is_left_out(relscout, finished, good):
+    everything = triples(relscout("extract", finished, good).out)
+    middle = sorted(one["confidence"] for one in everything)[15]
+    some = triples(relscout("extract", finished, good, "--min-confidence", middle).out)
+    assert some == [one for one in everything if one["confidence"] >= middle]
+    assert 0 < len(some) < 30
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.1", "nan", "x"])
+def test_a_confidence_is_a_share(refused, finished, good, share):
+    assert "invalid value for '--min-confidence'" in refused("extract", finished, good, "--min-confidence", share)
+
+
+def test_plain_text_can_be_extracted_from(relscout, finished, tmp_path):
+    (tmp_path / "names.tsv").write_text("Zoe\tPERSON\nOslo\tCITY\n")
+    (tmp_path / "text.txt").write_text("Zoe was born in Oslo.\n")
+    rules = ("--gazetteer", tmp_path / "names.tsv", "--directions", "forward")
+    (found,) = triples(relscout("extract", finished, tmp_path / "text.txt", *rules).out)
+    assert (found["head"]["text"], found["tail"]["text"]) == ("Zoe", "Oslo")
+
+
+def test_what_the_encoder_could_not_read_is_noted(noted, finished, with_one_more):
+    longer = with_one_more(text="Ada was born in London ." + " word" * 400)
+    assert noted("extract", finished, longer).startswith("note: 1 instances are longer than the encoder reads")
+
+
+def test_the_model_folder_stands_for_its_run(relscout, finished, good):
+    assert relscout("extract", finished / "model", good) == relscout("extract", finished, good)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "", "good.jsonl"])
+def test_what_is_no_run_is_refused(refused, tmp_path, good, name):
+    shutil.copy(good, tmp_path)
+    assert "is not a run of relscout" in refused("extract", tmp_path / name, good)
+
+
+def test_an_input_that_is_missing_is_refused(refused, finished, tmp_path):
+    assert "no such file" in refused("extract", finished, tmp_path / "nowhere.jsonl")
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["run.json", "assignments.jsonl", "relations.jsonl", "model/artifact.json", "model/tensors.safetensors"],
+)
+@pytest.mark.parametrize("how", ["missing", "cut off", "binary"])
+def test_a_damaged_run_is_refused(refused, damaged, good, file, how):
+    content = (damaged / file).read_bytes()
+    (damaged / file).write_bytes(content[: len(content) // 2] if how == "cut off" else b"\xff\x00\xfe")
+    if how == "missing":
+        (damaged / file).unlink()
+    assert str(damaged) in refused("extract", damaged, good)
+
+
+def test_an_encoder_that_is_gone_is_refused(refused, damaged, good):
+    description = damaged / "model" / "artifact.json"
+    described = json.loads(description.read_text())
+    described["settings"]["encoder"]["model"] = "/nowhere/bert"
+    description.write_text(json.dumps(described))
+    assert "cannot load encoder '/nowhere/bert'" in refused("extract", damaged, good)

@@ -38,6 +38,7 @@ format: .venv/.installed-dev ## Format the code and mend what ruff can mend
 bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder with fewrel/, wiki80/, nyt_fb/
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/demo_time.py
+	$(BIN)/python benchmarks/metrics_speed.py
 	$(BIN)/python -m benchmarks million
 	@test -n "$(DATA)" || { echo "for the rest: make bench DATA=folder with fewrel/, wiki80/ and nyt_fb/"; exit 2; }
 	$(BIN)/python -m benchmarks encoding --data "$(DATA)"

@@ -1,4 +1,4 @@
-"""Run the measurements: ``python -m benchmarks quality --data DIR``, ``… dtypes``, ``… encoding``, ``… million``."""
+"""Run the measurements; ``python -m benchmarks --help`` lists them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def main() -> None:
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
+    demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -47,6 +49,10 @@ def main() -> None:
         from benchmarks import encoding as timed
 
         timed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    elif options.command == "demo":
+        from benchmarks import demo_time
+
+        demo_time.run(options.runs)
     else:
         from benchmarks import million as scaled
 

@@ -1,7 +1,7 @@
-"""How fast the encoder is: against padding to 128 with the same model, and against this machine's matrix multiplication.
+"""How fast the encoder is: against padding to 128 with the same model, and against plain matrix multiplication.
 
-The alternatives run in turn (A B C, A B C, …) on the same sentences, and the matrix multiplication is timed in every turn, so
-that ratios hold when the machine's speed drifts. Quoted are medians of the rounds.
+The alternatives run in turn (A B C, A B C, …) on the same sentences, and the matrix multiplication is timed in every
+turn, so that ratios hold when the machine's speed drifts. Quoted are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -45,27 +45,34 @@ def run(data: Path, *, n_instances: int, rounds: int) -> None:
             started = time.perf_counter()
             encode()
             seconds[name].append(time.perf_counter() - started)
-        print(f"round {round_number + 1}:", {name: round(times[-1], 2) for name, times in seconds.items()}, flush=True)
+        latest = {name: round(times[-1], 2) for name, times in seconds.items()}
+        print(f"round {round_number + 1}:", latest, flush=True)
     work = _matrix_operations(bucketed["float32"], instances)
     ratios = [
         padded / ours
         for padded, ours in zip(seconds["padded to 128, float32"], seconds["bucketed, float32"], strict=True)
     ]
-    low = [ours / other for ours, other in zip(seconds["bucketed, float32"], seconds["bucketed, bfloat16"], strict=True)]
+    low = [
+        ours / other
+        for ours, other in zip(seconds["bucketed, float32"], seconds["bucketed, bfloat16"], strict=True)
+    ]
     shares = [work / ours / rate for ours, rate in zip(seconds["bucketed, float32"], rates, strict=True)]
     result = {
         "instances": n_instances,
         "rounds": rounds,
         "threads": torch.get_num_threads(),
         "seconds": {name: [round(one, 3) for one in times] for name, times in seconds.items()},
-        "instances_per_second": {name: round(n_instances / statistics.median(t), 1) for name, t in seconds.items()},
+        "instances_per_second": {
+            name: round(n_instances / statistics.median(t), 1) for name, t in seconds.items()
+        },
         "bucketed_over_padded": round(statistics.median(ratios), 2),
         "bfloat16_over_float32": round(statistics.median(low), 2),
         "matrix_multiply_gflops": [round(rate / 1e9, 1) for rate in rates],
         "share_of_matrix_multiply_rate": round(statistics.median(shares), 3),
     }
     path = write_result("encoding", result)
-    print({key: result[key] for key in ("bucketed_over_padded", "bfloat16_over_float32", "share_of_matrix_multiply_rate")})
+    quoted = ("bucketed_over_padded", "bfloat16_over_float32", "share_of_matrix_multiply_rate")
+    print({key: result[key] for key in quoted})
     print(f"written to {path}")
 
 

@@ -1,7 +1,7 @@
 """How k-means, metrics and names grow from ten thousand to a million instances, and in how much memory.
 
-Every size runs in a process of its own, whose peak memory the operating system tells. Vectors are synthetic: 768 dimensions,
-100 clusters, written to a file first and memory-mapped, as a corpus would be that does not fit into memory.
+Every size runs in a process of its own, whose peak memory the operating system tells. Vectors are synthetic: 768
+dimensions, 100 clusters, written to a file first and memory-mapped, as a corpus would be that does not fit into memory.
 """
 
 from __future__ import annotations
@@ -24,8 +24,30 @@ from relscout.clustering.kmeans import kmeans
 from relscout.naming import name_relations
 
 _DIMENSIONS, _CLUSTERS, _CHUNK = 768, 100, 10_000
-_VERBS = ("founded", "joined", "left", "painted", "visited", "bought", "sold", "designed", "directed", "married")
-_PLACES = ("early", "twice", "in secret", "by letter", "again", "for a year", "with care", "abroad", "at night", "late")
+_VERBS = (
+    "founded",
+    "joined",
+    "left",
+    "painted",
+    "visited",
+    "bought",
+    "sold",
+    "designed",
+    "directed",
+    "married",
+)
+_PLACES = (
+    "early",
+    "twice",
+    "in secret",
+    "by letter",
+    "again",
+    "for a year",
+    "with care",
+    "abroad",
+    "at night",
+    "late",
+)
 
 
 def run(sizes: Sequence[int]) -> None:

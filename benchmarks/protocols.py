@@ -31,7 +31,8 @@ def fewrel_nyt_unsupervised(data: Path) -> list[RelationInstance]:
 def nytfb_unsupervised(data: Path) -> tuple[list[RelationInstance], list[RelationInstance]]:
     """Return ``train`` and ``validate`` of the NYT+FB sample; records without both entities are left out."""
     return tuple(
-        list(read(data / "nyt_fb" / f"{part}_sentence.json", on_error="skip")) for part in ("train", "validate")
+        list(read(data / "nyt_fb" / f"{part}_sentence.json", on_error="skip"))
+        for part in ("train", "validate")
     )  # type: ignore[return-value]
 
 

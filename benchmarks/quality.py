@@ -46,7 +46,10 @@ def run(data: Path, cache: VectorCache, *, seeds: Sequence[int], protocols: Sequ
             train, validate = nytfb_unsupervised(data)
             _write(protocol, _rows([*train, *validate], validate, 10, cache, seeds), validate, seeds)
         else:
-            load = {"fewrel-unsupervised": fewrel_unsupervised, "fewrel-nyt-unsupervised": fewrel_nyt_unsupervised}
+            load = {
+                "fewrel-unsupervised": fewrel_unsupervised,
+                "fewrel-nyt-unsupervised": fewrel_nyt_unsupervised,
+            }
             instances = load[protocol](data)
             n_relations = len({instance.relation for instance in instances})
             _write(protocol, _rows(instances, instances, n_relations, cache, seeds), instances, seeds)
@@ -63,7 +66,9 @@ def _rows(
     pairs = [instance.type_pair for instance in scored]
     rows: dict[str, dict[str, Any]] = {
         f"trivial: {name}": _told([scores])
-        for name, scores in trivial_baselines(gold, type_pairs=pairs if any(map(any, pairs)) else None).items()
+        for name, scores in trivial_baselines(
+            gold, type_pairs=pairs if any(map(any, pairs)) else None
+        ).items()
     }
     variants: Mapping[str, dict[str, Any]] = {
         "floor: frozen spans + sentence, k-means++": {**FLOOR, "n_relations": n_relations},

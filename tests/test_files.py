@@ -202,3 +202,17 @@ def test_a_kill_leaves_the_older_folder_whole(older: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert names(older) == ["a.txt"]
     assert (older / "a.txt").read_text("utf-8") == "older"
+
+
+def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with whole_file(tmp_path / "link") as partial:
+        partial.write_text("new", encoding="utf-8")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text(encoding="utf-8") == "new"
+
+
+def test_a_device_is_not_replaced() -> None:
+    with pytest.raises(OutputError, match="no ordinary file"), whole_file(Path("/dev/null")):
+        pass

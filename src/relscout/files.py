@@ -22,6 +22,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The folder is missing or not writable, or the disk is full.
     """
+    path = path.resolve() if path.is_symlink() else path  # what the link leads to is replaced, not the link
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     except OSError as error:

@@ -70,7 +70,9 @@ def test_utf_16(complaint, good):
     assert "the file is UTF-16" in complaint(good.read_text().encode("utf-16"))
 
 
-@pytest.mark.parametrize(("field", "kind"), [("text", "a string"), ("head", "an object"), ("tail", "an object")])
+@pytest.mark.parametrize(
+    ("field", "kind"), [("text", "a string"), ("head", "an object"), ("tail", "an object")]
+)
 def test_a_missing_field(complaint_about_last, field, kind):
     fields = {"text": "Ada in Rome", "head": {"start": 0, "end": 3}, "tail": {"start": 7, "end": 11}}
     del fields[field]

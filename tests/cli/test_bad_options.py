@@ -47,7 +47,9 @@ def test_columns_that_are_malformed(complaint):
 
 
 def test_columns_of_what_is_no_table(complaint):
-    assert "'columns' is for csv and parquet, but the file is jsonl" in complaint("--columns", "text=sentence")
+    assert "'columns' is for csv and parquet, but the file is jsonl" in complaint(
+        "--columns", "text=sentence"
+    )
 
 
 def test_columns_with_an_unknown_field(refused, tmp_path):

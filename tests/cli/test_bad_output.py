@@ -100,7 +100,9 @@ def test_the_demo_overwrites_no_other_folder(refused, tmp_path):
 
 
 def test_a_failed_discovery_leaves_no_folder_behind(refused, good, fast, tmp_path):
-    said = refused("discover", good, *fast, "--relations", 31, "--no-cache", "--out", tmp_path / "new" / "run")
+    said = refused(
+        "discover", good, *fast, "--relations", 31, "--no-cache", "--out", tmp_path / "new" / "run"
+    )
     assert "at most 30 relations" in said
 
 

@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-TEXT = (
-    "Ada was born in London. Bob was born in Paris and works for Acme.\nCarl works for Ford. Dora lives nowhere.\n"
-)
+TEXT = "Ada was born in London. Bob was born in Paris and works for Acme.\nCarl works for Ford. Dora lives nowhere.\n"
 NAMES = "Ada\tPERSON\nBob\tPERSON\nCarl\tPERSON\nLondon\tCITY\nParis\tCITY\nAcme\tORG\nFord\tORG\n"
 
 
@@ -72,10 +70,17 @@ def test_the_number_of_relations_is_estimated_unless_given(relscout, good, fast)
 
 
 def test_a_second_run_finds_the_same_through_the_cache(relscout, good, fast, tmp_path):
-    for name, cache in (("first", "--cache=vectors.db"), ("second", "--cache=vectors.db"), ("third", "--no-cache")):
+    for name, cache in (
+        ("first", "--cache=vectors.db"),
+        ("second", "--cache=vectors.db"),
+        ("third", "--no-cache"),
+    ):
         relscout("discover", good, *fast, cache, "--out", tmp_path / name)
     first, second, third = (
-        [(tmp_path / run / file).read_bytes() for file in ("assignments.jsonl", "relations.jsonl", "triples.jsonl")]
+        [
+            (tmp_path / run / file).read_bytes()
+            for file in ("assignments.jsonl", "relations.jsonl", "triples.jsonl")
+        ]
         for run in ("first", "second", "third")
     )
     assert first == second == third
@@ -115,7 +120,9 @@ def test_entities_are_marked_by_a_spacy_pipeline(relscout, text, fast, tmp_path)
     spacy = pytest.importorskip("spacy")
     pipeline = spacy.blank("en")
     patterns = [line.split("\t") for line in NAMES.splitlines()]
-    pipeline.add_pipe("entity_ruler").add_patterns([{"pattern": name, "label": kind} for name, kind in patterns])
+    pipeline.add_pipe("entity_ruler").add_patterns(
+        [{"pattern": name, "label": kind} for name, kind in patterns]
+    )
     pipeline.to_disk(tmp_path / "pipeline")
     rules = ("--types", "PERSON:CITY,PERSON:ORG", "--max-distance", 3)
     done = relscout("discover", text, "--spacy", tmp_path / "pipeline", *rules, *fast)

@@ -26,15 +26,17 @@ def test_a_short_sentence_is_shown_whole():
 
 
 def test_both_ends_are_left_out_around_the_entities():
-    assert shown("spent", "years", 40) == "…had [h spent] many [t years] of her…"
+    assert shown("spent", "years", 40) == "…had [h spent] many [t years] of…"
 
 
 def test_the_middle_is_left_out_where_entities_stand_far_apart():
-    assert shown("Ada Lovelace", "London", 60) == "…[h Ada Lovelace], who had … moved to [t London] with all her…"
+    assert shown("Ada Lovelace", "London", 60) == "…[h Ada Lovelace], who … moved to [t London] with all…"
 
 
 def test_the_order_of_the_sentence_is_kept():
-    assert shown("London", "Ada Lovelace", 50).index("[t Ada") < shown("London", "Ada Lovelace", 50).index("[h Lon")
+    assert shown("London", "Ada Lovelace", 50).index("[t Ada") < shown("London", "Ada Lovelace", 50).index(
+        "[h Lon"
+    )
 
 
 def test_an_entity_that_is_too_long_is_cut():
@@ -43,7 +45,10 @@ def test_an_entity_that_is_too_long_is_cut():
 
 
 def test_an_entity_inside_the_other_is_marked_inside():
-    assert shown("University of Paris", "Paris", 60, "The University of Paris") == "The [h University of [t Paris]]"
+    assert (
+        shown("University of Paris", "Paris", 60, "The University of Paris")
+        == "The [h University of [t Paris]]"
+    )
 
 
 def test_control_characters_are_made_visible():
@@ -53,7 +58,9 @@ def test_control_characters_are_made_visible():
 @pytest.mark.parametrize("width", [30, 45, 60, 90, 200])
 @given(data=st.data())
 def test_both_entities_are_always_in_sight_and_the_width_is_kept(width, data):
-    text = data.draw(st.text(alphabet="ab c", min_size=2, max_size=150).filter(lambda text: text.strip() == text))
+    text = data.draw(
+        st.text(alphabet="ab c", min_size=2, max_size=150).filter(lambda text: text.strip() == text)
+    )
     starts = [place for place, character in enumerate(text) if not character.isspace()]
     first, second = data.draw(st.lists(st.sampled_from(starts), min_size=2, max_size=2, unique=True))
     ends = [data.draw(st.integers(start + 1, len(text))) for start in (first, second)]

@@ -57,7 +57,9 @@ def test_what_is_not_sure_enough_is_left_out(relscout, finished, good):
 
 @pytest.mark.parametrize("share", ["-0.1", "1.1", "nan", "x"])
 def test_a_confidence_is_a_share(refused, finished, good, share):
-    assert "invalid value for '--min-confidence'" in refused("extract", finished, good, "--min-confidence", share)
+    assert "invalid value for '--min-confidence'" in refused(
+        "extract", finished, good, "--min-confidence", share
+    )
 
 
 def test_plain_text_can_be_extracted_from(relscout, finished, tmp_path):
@@ -66,11 +68,6 @@ def test_plain_text_can_be_extracted_from(relscout, finished, tmp_path):
     rules = ("--gazetteer", tmp_path / "names.tsv", "--directions", "forward")
     (found,) = triples(relscout("extract", finished, tmp_path / "text.txt", *rules).out)
     assert (found["head"]["text"], found["tail"]["text"]) == ("Zoe", "Oslo")
-
-
-def test_what_the_encoder_could_not_read_is_noted(noted, finished, with_one_more):
-    longer = with_one_more(text="Ada was born in London ." + " word" * 400)
-    assert noted("extract", finished, longer).startswith("note: 1 instances are longer than the encoder reads")
 
 
 def test_the_model_folder_stands_for_its_run(relscout, finished, good):

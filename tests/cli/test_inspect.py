@@ -34,7 +34,10 @@ def test_the_list_of_wrong_records_has_an_end(relscout, with_one_more):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"text": "University of Paris .", "head": (0, 19), "tail": (14, 19)}, "one entity inside the other: 1"),
+        (
+            {"text": "University of Paris .", "head": (0, 19), "tail": (14, 19)},
+            "one entity inside the other: 1",
+        ),
         ({"relation": "birthplace"}, "repeated ids: 1"),
         ({}, "without a gold relation: 1"),
     ],
@@ -52,7 +55,9 @@ def test_json_has_everything_as_numbers(relscout, good):
 
 def test_entity_types_are_counted_as_pairs(relscout, tmp_path):
     (tmp_path / "table.csv").write_text("text,head,tail,head_type\nAda in Rome,Ada,Rome,PERSON\n")
-    assert json.loads(relscout("inspect", tmp_path / "table.csv", "--json").out)["type_pairs"] == {"PERSON → ?": 1}
+    assert json.loads(relscout("inspect", tmp_path / "table.csv", "--json").out)["type_pairs"] == {
+        "PERSON → ?": 1
+    }
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(relscout, good, tmp_path):

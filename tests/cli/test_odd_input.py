@@ -28,13 +28,13 @@ def test_one_entity_inside_the_other(discovered):
 def test_entities_too_far_apart_for_the_encoder_are_noted(discovered):
     text = "Ada " + "word " * 400 + "London ."
     said, triple = discovered(text=text, head=(0, 3), tail=(2004, 2010))
-    assert "note: 1 instances have their entities so far apart" in said
+    assert "note: in 1 instance, words between the entities were left out" in said
     assert (triple["text"], triple["tail"]["text"]) == (text, "London")
 
 
 def test_an_entity_too_long_for_the_encoder_is_noted(discovered):
     said, triple = discovered(text="word " * 400 + "in London .", head=(0, 1999), tail=(2003, 2009))
-    assert "note: 1 instances have an entity too long for the encoder, which was cut" in said
+    assert "note: in 1 instance, an entity was cut: too long for the encoder" in said
     assert len(triple["head"]["text"]) == 1999
 
 
@@ -68,7 +68,9 @@ def test_windows_line_ends(noted, good, tmp_path, fast):
     (tmp_path / "windows.jsonl").write_bytes(good.read_bytes().replace(b"\n", b"\r\n"))
     for name, path in (("unix", good), ("windows", tmp_path / "windows.jsonl")):
         noted("discover", path, *fast, "--out", tmp_path / name)
-    assert (tmp_path / "unix/relations.jsonl").read_bytes() == (tmp_path / "windows/relations.jsonl").read_bytes()
+    assert (tmp_path / "unix/relations.jsonl").read_bytes() == (
+        tmp_path / "windows/relations.jsonl"
+    ).read_bytes()
 
 
 def test_duplicates_are_noted_and_kept(discovered, good, tmp_path):

@@ -120,7 +120,9 @@ def test_what_did_not_fit_the_encoder_is_told_in_the_run(tiny_bert: Path) -> Non
     lengthy = RelationInstance(long, Mention(0, 9), Mention(len(long) - 5, len(long)))
     encoder = TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="span-mean+sentence"))
     found = discover([*born("Ann", "Bo", "Cy"), lengthy], n_relations=2, encoder=encoder)
-    assert ["words between them were left out" in warning for warning in found.run["warnings"]] == [True]
+    assert ["words between the entities were left out" in warning for warning in found.run["warnings"]] == [
+        True
+    ]
 
 
 def test_instances_that_repeat_are_told_and_kept(instances: Instances, encoder: TransformerEncoder) -> None:

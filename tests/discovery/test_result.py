@@ -138,6 +138,14 @@ def test_predictions_go_through_merges(found: Discovery, unseen: Instances) -> N
     assert {triple.relation for triple in merged.extract(unseen)} <= set(names(merged).values())
 
 
+def test_a_merged_relation_is_as_sure_as_its_parts_together(found: Discovery, unseen: Instances) -> None:
+    probabilities = found.model.predict_proba(unseen)
+    merged = found.merge([1, 3]).predict(unseen)
+    for row, (id, sure) in enumerate(zip(merged.relation_ids, merged.confidences, strict=True)):
+        parts = [1, 3] if id == 1 else [id]
+        assert sure == pytest.approx(probabilities[row, parts].sum(), abs=1e-6)
+
+
 def test_merges_follow_each_other(found: Discovery, instances: Instances) -> None:
     # 3 and 4 together are larger than 1, which they then take over
     twice = found.merge([3, 4]).merge([1, 3])

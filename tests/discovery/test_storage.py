@@ -276,3 +276,17 @@ def test_what_cannot_be_replaced_is_no_target(tmp_path: Path) -> None:
     ):
         with pytest.raises(OutputError, match=complaint):
             check_target(target, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["model/weights.bin", "triples.jsonl"])
+def test_files_of_the_same_names_that_are_no_run_are_not_lost(
+    found: Discovery, tmp_path: Path, name: str
+) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious", encoding="utf-8")
+    with pytest.raises(OutputError, match="which is not written here"):
+        check_target(tmp_path / "mine", overwrite=True)
+    with pytest.raises(OutputError, match="which is not written here"):
+        found.save(tmp_path / "mine")
+    assert mine.read_text(encoding="utf-8") == "precious"

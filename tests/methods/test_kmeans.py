@@ -89,7 +89,7 @@ def test_what_does_not_fit_the_encoder_is_reported(
     lengthy = [RelationInstance(long, Mention(0, 9), Mention(len(long) - 5, len(long)))]
     found = KMeans(tiny_encoder(), n_relations=2).fit(instances[:9] + lengthy)
     assert found.report_["warnings"] == [
-        "1 instances have their entities so far apart that words between them were left out"
+        "in 1 instance, words between the entities were left out: they stand too far apart for the encoder"
     ]
     found.predict(instances[:9])
     assert len(found.report_["warnings"]) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from relscout.errors import InputError, RecordError, UnknownNameError
 from relscout.instances import RelationInstance
-from relscout.readers import csv
+from relscout.readers import csv, read
 from relscout.readers.source import Source
 
 
@@ -98,7 +98,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) 
         ("Ann, of Rome,Ann,Rome", "the row has 4 cells, the header has 3"),
         ("Ann of Rome", "the row has 1 cells, the header has 3"),
         ('"Ann" of Rome,Ann,Rome', "not a row of a table"),
-        ('"Ann of Rome,Ann,Rome', "not a row of a table"),
+        ('"Ann of Rome,Ann,Rome', "never closed"),
         (",Ann,Rome", "the head 'Ann' does not occur in the text ''"),
     ],
 )
@@ -161,3 +161,20 @@ def test_a_byte_that_is_not_utf_8_spoils_only_its_row(tmp_path: Path) -> None:
 def test_what_follows_a_wrong_row_is_read(tmp_path: Path) -> None:
     found = results(tmp_path, 'text,head,tail\n"Ann" of Rome,Ann,Rome\nAnn of Rome,Ann,Rome\n')
     assert [type(each) for each in found] == [RecordError, RelationInstance]
+
+
+def test_what_an_open_quotation_mark_swallows_is_told(tmp_path):
+    path = tmp_path / "open.csv"
+    path.write_text(
+        'text,head,tail\nAnn met Bo .,Ann,Bo\n"Cy met Di .,Cy,Di\nEd met Flo .,Ed,Flo\n', encoding="utf-8"
+    )
+    skipped = []
+    found = list(read(path, format="csv", on_error="skip", on_skip=skipped.append))
+    assert len(found) == 1
+    assert "nothing behind it could be read" in str(skipped[0])
+
+
+def test_a_cell_may_be_longer_than_python_expects(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text(f"text,head,tail\nAnn met Bo {'x' * 200_000},Ann,Bo\n", encoding="utf-8")
+    assert [one.head_text for one in read(path, format="csv")] == ["Ann"]

@@ -274,3 +274,8 @@ def test_a_folder_given_as_a_file_format_is_told(tmp_path: Path) -> None:
     for name in [*FILES, "parquet"]:
         with pytest.raises(InputError):
             list(read(tmp_path, format=name))
+
+
+def test_another_way_with_errors_is_refused(tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown on_error 'ignore'"):
+        read(tmp_path / "any.jsonl", on_error="ignore")

@@ -173,7 +173,7 @@ def test_triples_are_not_held(tmp_path: Path, file: str, make_triple: MakeTriple
     def stream() -> Iterator[Triple]:
         for number in range(50):
             yield make_triple(f"Person {number}")
-        alive.append(sum(isinstance(thing, Triple) for thing in gc.get_objects()))
+        alive.append(sum(type(thing) is Triple for thing in gc.get_objects()))
 
     alive: list[int] = []
     write(stream(), tmp_path / file, format=format_of(file))

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import warnings
+from typing import TextIO, cast
 
 __all__ = ["main"]
 
@@ -17,16 +18,25 @@ def main() -> None:
         warnings.simplefilter("ignore")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    # whoever started us may have closed a stream
-    sys.stdout = sys.stdout or io.TextIOWrapper(io.BytesIO())
-    sys.stderr = sys.stderr or io.TextIOWrapper(io.BytesIO())
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
-
+    sys.stdout, sys.stderr = _reliable(sys.stdout), _reliable(sys.stderr)
     try:
         from relscout.cli.app import run
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         sys.exit(1)
     sys.exit(run())
+
+
+def _reliable(stream: TextIO | None) -> TextIO:
+    """Return the stream as one that takes every character, and that fails where it cannot write all of it."""
+    if stream is None:  # whoever started us has closed it
+        return io.TextIOWrapper(io.BytesIO())
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
+    if isinstance(stream.buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED: a raw file takes what fits on a full disk and says nothing of the rest
+        encoding, on_terminal = stream.encoding, stream.isatty()
+        buffered = io.BufferedWriter(cast(io.RawIOBase, stream.detach()))
+        return io.TextIOWrapper(buffered, encoding=encoding, errors="replace", line_buffering=on_terminal)
+    return stream

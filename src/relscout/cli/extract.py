@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,7 @@ def command(
     Lines. The input is as for 'relscout discover'.
     """
     from relscout.discovery import Discovery
+    from relscout.encoders import loss_warnings
     from relscout.writers import write
 
     reading = Reading(
@@ -80,8 +82,9 @@ def command(
     skipped.tell()
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
         found.model.encoder.cache = vectors
-        assigned = found.predict(instances, progress=progress)
-    for warning in found.model.report_["warnings"]:
+        lost: Counter[str] = Counter()
+        assigned = found.predict(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    for warning in loss_warnings(lost):
         say_note(warning)
     triples = (triple for triple in found.triples_of(assigned) if triple.confidence >= min_confidence)
     if out is None:

@@ -1,10 +1,8 @@
-"""The table of a discovery, as a newcomer first sees it."""
+"""The relations of a discovery on a screen, as a newcomer first sees them."""
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from relscout.cli.excerpt import excerpt
@@ -12,50 +10,51 @@ from relscout.cli.screen import visible
 from relscout.discovery import Discovery, Relation
 
 _EXAMPLES = 2
+#: Characters before the examples, and the widths of the columns of size and confidence.
+_INDENT, _SIZE, _SURE = 5, 9, 7
 
 
 def relations_table(discovery: Discovery, *, width: int, limit: int | None = None) -> RenderableType:
-    """Return the relations with size, types, confidence and examples.
+    """Return the relations, each in one line, with two of its sentences below.
 
     Args:
         discovery: What was found.
         width: Width of the screen in characters.
         limit: Most relations to show.
     """
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    table.add_column("id", justify="right", style="dim", no_wrap=True)
-    table.add_column("relation", ratio=3)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("examples", ratio=7)
+    named = max(width - _INDENT - _SIZE - _SURE, 20)
+    head = Text(
+        "  id relation".ljust(_INDENT + named) + "size".rjust(_SIZE) + "sure".rjust(_SURE), style="bold"
+    )
+    lines = [head, Text("─" * width, style="dim")]
     shown = discovery.relations[:limit]
-    room = (width - 24) * 7 // 10
     for relation in shown:
-        examples = [excerpt(one, room) for one in discovery.examples(relation.id, _EXAMPLES)]
-        for line in examples:
-            line.no_wrap, line.overflow = True, "ellipsis"
-        table.add_row(
-            str(relation.id),
-            _named(relation, discovery),
-            f"{relation.size:,}",
-            f"{relation.confidence:.0%}",
-            Group(*examples, Text()),
-        )
+        line = Text(f"{relation.id:>{_INDENT - 1}} ", style="dim")
+        title = _title(relation, discovery)
+        title.truncate(named, overflow="ellipsis", pad=True)
+        line.append_text(title)
+        line.append(f"{relation.size:>{_SIZE},}{f'{relation.confidence:.0%}':>{_SURE}}")
+        lines.append(line)
+        for example in discovery.examples(relation.id, _EXAMPLES):
+            sentence = Text(" " * _INDENT).append_text(excerpt(example, width - _INDENT))
+            sentence.truncate(width, overflow="ellipsis")
+            lines.append(sentence)
+        lines.append(Text())
     left_out = len(discovery.relations) - len(shown)
-    return Group(table, Text(f"… and {left_out} more relations", style="dim")) if left_out else table
+    if left_out:
+        lines.append(Text(f"… and {left_out} more relations", style="dim"))
+    return Group(*lines)
 
 
-def _named(relation: Relation, discovery: Discovery) -> Text:
-    text = Text()
+def _title(relation: Relation, discovery: Discovery) -> Text:
+    text = Text(style="not dim")
     for word in relation.pattern.split(" "):
         style = {"HEAD": "cyan", "TAIL": "green", "…": "dim"}.get(word, "bold")
         text.append(visible(word) + " ", style=style)
     if relation.types is not None:
         head, tail = (visible(kind or "?") for kind in relation.types)
-        text.append(f"\n{head} → {tail}", style="dim")
+        text.append(f"  {head} → {tail}", style="dim")
     if relation.inverse is not None:
-        text.append(
-            f"\ninverse of {relation.inverse} ({visible(discovery.relation(relation.inverse).name)})",
-            style="dim",
-        )
+        name = visible(discovery.relation(relation.inverse).name)
+        text.append(f"  inverse of {relation.inverse} ({name})", style="dim")
     return text

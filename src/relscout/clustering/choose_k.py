@@ -31,6 +31,7 @@ _SHARE = 0.95
 _STEP = 1.13
 #: Samples (or, of a small corpus, starts of k-means) over which the curve is averaged.
 _REPEATS = 3
+_APART = 1_000_003
 #: A curve ends when it has fallen to this share of its best, but not before this many candidates.
 _FALLEN, _AT_LEAST = 0.75, 8
 _COMPONENTS = 128
@@ -91,7 +92,9 @@ def choose_k(
     Raises:
         InputError: Some vectors are not finite.
     """
-    samples = [_drawn(vectors, sample_size, seed=seed + repeat) for repeat in range(_REPEATS)]
+    # far from the seeds of other users' runs, so that their results stay independent
+    seeds = [seed + _APART * repeat for repeat in range(_REPEATS)]
+    samples = [_drawn(vectors, sample_size, seed=one) for one in seeds]
     check_finite(samples[0])
     n_sample, n_different = len(samples[0]), _count_different(samples[0] @ samples[0].T)
     candidates = _candidates(smallest, min(largest, n_sample // 4, n_different))
@@ -101,7 +104,7 @@ def choose_k(
     curves = []
     for repeat, sample in enumerate(samples):
         progress("choose K", repeat, _REPEATS)
-        curves.append(_curve(sample, candidates, seed=seed + repeat))
+        curves.append(_curve(sample, candidates, seed=seeds[repeat]))
     progress("choose K", _REPEATS, _REPEATS)
     shortest = min(map(len, curves))
     curve = np.mean([one[:shortest] for one in curves], axis=0).tolist()

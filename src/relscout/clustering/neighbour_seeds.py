@@ -26,7 +26,7 @@ _EPOCHS = 200
 
 
 def neighbour_seeds(
-    vectors: NDArray[np.float32], n_clusters: int, *, seed: int, sample_size: int = _SAMPLE
+    vectors: NDArray[np.float32], n_clusters: int, *, seed: int, n_init: int = 10, sample_size: int = _SAMPLE
 ) -> NDArray[np.float32] | None:
     """Return starts for k-means (K, D), float32, or ``None`` where there are too few vectors for a neighbour graph.
 
@@ -34,6 +34,7 @@ def neighbour_seeds(
         vectors: (N, D) float32.
         n_clusters: K; for more than half as many as there are vectors, the graph has nothing to tell.
         seed: Draws the sample and the layout, which runs on one thread and is repeatable.
+        n_init: Starts of k-means in the layout, of which the one with the lowest inertia is kept.
         sample_size: No more vectors than this are looked at.
     """
     sample = np.asarray(vectors)
@@ -58,5 +59,5 @@ def neighbour_seeds(
             n_epochs=_EPOCHS,
             n_jobs=1,
         ).fit_transform(strongest_directions(sample, _COMPONENTS))
-    parts = kmeans(np.ascontiguousarray(layout, dtype=np.float32), n_clusters, seed=seed)
+    parts = kmeans(np.ascontiguousarray(layout, dtype=np.float32), n_clusters, seed=seed, n_init=n_init)
     return means(sample, parts.labels, n_clusters)

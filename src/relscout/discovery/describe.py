@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from relscout.discovery.relation import Relation
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
-from relscout.naming import name_relations
+from relscout.naming import RelationName, name_relations
 
 #: Examples kept for each relation, and how many of the most central instances they are picked from.
 _EXAMPLES, _POOL = 12, 60
@@ -41,7 +41,7 @@ def describe(
     return tuple(
         Relation(
             id=label,
-            name=name.name,
+            name=_read_from_head(name),
             pattern=name.pattern,
             size=int((labels == label).sum()),
             confidence=round(float(confidences[labels == label].mean()), 4),
@@ -54,6 +54,12 @@ def describe(
         )
         for label, name in names.items()
     )
+
+
+def _read_from_head(name: RelationName) -> str:
+    """Return the name so that "head, name, tail" is true: marked where the sentences say it from tail to head."""
+    words = name.pattern.split(" ")
+    return f"{name.name} (inverse)" if words.index("TAIL") < words.index("HEAD") else name.name
 
 
 def _examples(

@@ -15,7 +15,8 @@ class Relation:
 
     Args:
         id: Its number, stable through renaming and merging.
-        name: Surface form, such as ``"was born in"``; unique in a discovery.
+        name: Surface form, such as ``"was born in"``; unique in a discovery. It reads from head to tail: where the
+            sentences say it the other way round, ``(inverse)`` is added, as in ``"invented (inverse)"``.
         pattern: The name between HEAD and TAIL in the order of the sentences. Where TAIL comes first, the name
             reads from tail to head.
         size: Number of instances.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
+from relscout.encoders import OnLoss
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
@@ -64,19 +65,31 @@ class Discovery:
         Raises:
             InputError: There is no relation of that id.
         """
-        wanted = self.relation(id).examples[:limit]
-        by_id = {instance.id: instance for instance in self.assignments.instances}
-        return [by_id[one] for one in wanted]
+        return [self._by_id[one] for one in self.relation(id).examples[:limit]]
 
-    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> Assignments:
-        """Assign unseen instances to the relations; gold relations are not looked at."""
+    def predict(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> Assignments:
+        """Assign unseen instances to the relations; gold relations are not looked at.
+
+        Args:
+            instances: What to assign.
+            progress: Told how far it is.
+            on_loss: Told each instance that the encoder could not read whole, and what was lost.
+        """
         bare = [instance.without_relation() for instance in instances]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
-        probabilities = self.model.predict_proba(bare, progress=progress)
-        labels = probabilities.argmax(axis=1).astype(np.int64)
-        confidences = probabilities[np.arange(len(labels)), labels]
-        return Assignments(bare, self._through_merges(labels), confidences)
+        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
+        # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree
+        table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
+        ids = table[probabilities.argmax(axis=1)].astype(np.int64)
+        confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
+        return Assignments(bare, ids, np.minimum(confidences, 1).astype(np.float32))
 
     def extract(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -182,8 +195,6 @@ class Discovery:
         parts = storage.load(Path(folder))
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
 
-    def _through_merges(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        table = np.array(
-            [self.merged.get(label, label) for label in range(self.model.n_relations_)], dtype=np.int64
-        )
-        return table[labels]
+    @cached_property
+    def _by_id(self) -> dict[str, RelationInstance]:
+        return {instance.id: instance for instance in self.assignments.instances}

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from relscout.artifacts import CONTENTS as MODEL_CONTENTS
 from relscout.artifacts import load_artifact
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
@@ -59,11 +60,12 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
         OutputError: The folder holds a run (and ``overwrite`` is not set) or something else, or cannot be written.
     """
     try:
-        if (folder / RUN).exists() and not overwrite:
+        holds_run = (folder / RUN).is_file()
+        if holds_run and not overwrite:
             raise OutputError(
                 f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
             )
-        check_replaceable(folder, contents=CONTENTS)
+        _check_contents(folder)
         # what is missing above the folder is made when it is saved, so that a run that fails leaves nothing behind
         there = next(place for place in folder.resolve().parents if place.exists())
         if not there.is_dir():
@@ -86,6 +88,7 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
         folder.resolve().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    _check_contents(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:
         write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
         write_json_lines((one.as_dict() for one in parts.relations), fresh / RELATIONS)
@@ -96,6 +99,12 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
             record = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
             text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _check_contents(folder: Path) -> None:
+    """Refuse a folder in which anything but a run would be lost: files of the same names may be somebody else's."""
+    check_replaceable(folder, contents=CONTENTS if (folder / RUN).is_file() else ())
+    check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
 
 
 def load(folder: Path) -> Parts:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.cache import VectorCache
+from relscout.encoders.losses import loss_warnings
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
-__all__ = ["Encoder", "EncoderSettings", "OnLoss", "TransformerEncoder", "VectorCache"]
+__all__ = ["Encoder", "EncoderSettings", "OnLoss", "TransformerEncoder", "VectorCache", "loss_warnings"]
 
 
 class Encoder(Protocol):

@@ -7,6 +7,19 @@ from typing import Any
 
 from relscout.encoders.settings import EncoderSettings
 
+#: Raised whenever marking, fitting into the length or pooling changes what a vector is.
+_SCHEME = 1
+#: Entries of a configuration that decide vectors and that the weights do not show.
+_CONFIGURATION = (
+    "model_type",
+    "hidden_act",
+    "num_attention_heads",
+    "layer_norm_eps",
+    "position_embedding_type",
+    "rope_theta",
+    "sliding_window",
+)
+
 
 def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: Any) -> str:
     """Return a hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length.
@@ -18,9 +31,8 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: Model as it is used: without the layers that are not read, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    told = (settings.marking, settings.pooling, settings.max_length)
-    # what the weights do not show; other entries of a configuration come and go between versions
-    how = [str(getattr(config, name, "")) for name in ("model_type", "hidden_act", "num_attention_heads")]
+    told = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    how = [str(getattr(config, name, "")) for name in _CONFIGURATION]
     digest.update(repr((*told, *how)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(model.state_dict().items()):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import Encoder
+from relscout.encoders import Encoder, OnLoss
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
@@ -86,7 +86,11 @@ class Estimator(Protocol):
         ...
 
     def predict_proba(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, rows summing to 1."""
         ...

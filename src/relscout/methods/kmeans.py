@@ -22,19 +22,13 @@ from relscout.clustering.lloyd import Clusters, check_finite
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
-#: What did not fit into the encoder's length → how it is told.
-_LOSSES = {
-    "context": "{} instances are longer than the encoder reads: words before or behind both entities were left out",
-    "between": "{} instances have their entities so far apart that words between them were left out",
-    "mention": "{} instances have an entity too long for the encoder, which was cut",
-}
 _STARTS = ("neighbours", "k-means++")
 #: Vectors that are looked at where a sample serves as well as all.
 _SAMPLE = 4096
@@ -117,8 +111,10 @@ class KMeans:
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
         order = canonical_order(unlabeled)
         lost: Counter[str] = Counter()
-        vectors = self._encode([unlabeled[place] for place in order], progress, lost)
-        self.report_ = {"warnings": [_LOSSES[what].format(count) for what, count in sorted(lost.items())]}
+        vectors = self._encode(
+            [unlabeled[place] for place in order], progress, lambda _, what: lost.update([what])
+        )
+        self.report_ = {"warnings": loss_warnings(lost)}
         clusters = _largest_first(self._cluster(vectors, n_relations, progress))
         sample = vectors
         if len(vectors) > _SAMPLE:
@@ -140,7 +136,11 @@ class KMeans:
         return labels
 
     def predict_proba(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, rows summing to 1.
 
@@ -150,7 +150,7 @@ class KMeans:
         """
         self._check_ready()
         order = canonical_order(instances)
-        vectors = self._encode([instances[place] for place in order], progress)
+        vectors = self._encode([instances[place] for place in order], progress, on_loss)
         return _scattered(soft_assignment(vectors, self._centroids, self._variance), order)
 
     def transform(
@@ -181,6 +181,7 @@ class KMeans:
             **self.settings(),
             "variance": self._variance,
             "encoder_fingerprint": self._encoder_fingerprint,
+            "encoder": _portable(self.encoder.settings),
         }
         save_artifact(folder, Artifact(self.NAME, settings, {"centroids": self._centroids}))
 
@@ -223,7 +224,9 @@ class KMeans:
             n_relations = choice.k
         progress("cluster", 0, None)
         starts = (
-            neighbour_seeds(vectors, n_relations, seed=self.seed) if options.start == "neighbours" else None
+            neighbour_seeds(vectors, n_relations, seed=self.seed, n_init=options.n_init)
+            if options.start == "neighbours"
+            else None
         )
         return kmeans(
             vectors,
@@ -250,15 +253,19 @@ class KMeans:
             )
 
     def _encode(
-        self, instances: Sequence[RelationInstance], progress: Progress, lost: Counter[str] | None = None
+        self, instances: Sequence[RelationInstance], progress: Progress, on_loss: OnLoss | None = None
     ) -> NDArray[np.float32]:
-        """Return vectors of unit length, and count into ``lost`` what of the instances did not fit."""
-        count = Counter[str]() if lost is None else lost
-        vectors = self.encoder.encode(
-            instances, progress=progress, on_loss=lambda _, what: count.update([what])
-        )
+        """Return vectors of unit length."""
+        vectors = self.encoder.encode(instances, progress=progress, on_loss=on_loss)
         check_finite(vectors)
         return _unit_length(vectors)
+
+
+def _portable(settings: EncoderSettings) -> dict[str, Any]:
+    """Return the settings with which the encoder can be built on another machine or from another folder."""
+    folder = Path(settings.model)
+    model = str(folder.resolve()) if folder.is_dir() else settings.model
+    return {**to_mapping(settings), "model": model, "device": "auto"}
 
 
 def _scattered(rows: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:

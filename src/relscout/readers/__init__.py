@@ -113,6 +113,8 @@ def read(
         UnknownNameError: There is no format of that name.
         SettingError: ``labels`` or ``columns`` is given, and the format has no use for it.
     """
+    if on_error not in ("raise", "skip"):
+        raise UnknownNameError("on_error", on_error, ("raise", "skip"))
     source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}))
     if format is not None:
         reader(format)  # an unknown name is told before a missing file

@@ -16,6 +16,8 @@ DESCRIPTION = (
     "Table: CSV or TSV with the columns text, head and tail, or with head_start … tail_end (end exclusive)"
 )
 
+#: Python refuses cells of over 131,072 characters unless told otherwise.
+_LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
 _COLUMN_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
 _ROWS_TO_JUDGE = 5
@@ -63,6 +65,7 @@ def _rows(source: Source) -> Iterator[tuple[str, list[str] | RecordError]]:
     header = source.sample_text.lstrip("\r\n").split("\n", 1)[0]
     # a byte that is not UTF-8 must cost one row only, so it travels through the parser in disguise
     lines = (raw.decode("utf-8", "surrogateescape") for _, raw in source.raw_lines())
+    csv.field_size_limit(_LONGEST_CELL)
     parser = csv.reader(lines, delimiter=_delimiter(header), strict=True)
     while True:
         place = f"line {parser.line_num + 1}"
@@ -81,6 +84,11 @@ def _rows(source: Source) -> Iterator[tuple[str, list[str] | RecordError]]:
 
 
 def _reason(error: csv.Error) -> str:
+    if "unexpected end of data" in str(error):
+        return (
+            "a quotation mark that opens here is never closed, so nothing behind it could be read; close it, or double "
+            "quotation marks inside a cell"
+        )
     return (
         f"not a row of a table ({error}); a cell that begins with a quotation mark must end with one, and "
         "quotation marks inside it are doubled"

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import resource
 import shutil
 
 import pytest
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk():
-    """No file can grow beyond 4 KiB, as on a disk that is full."""
+    """No file can grow beyond 4 KiB, as on a disk that is full; held briefly, for pytest's own log is a file too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
@@ -48,23 +51,25 @@ def test_a_folder_below_a_file(discovery, tmp_path):
     assert "file is a file, not a folder" in discovery(tmp_path / "file" / "run")
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_no_half_run(discovery, tmp_path):
-    assert f"cannot write {tmp_path / 'run'}" in (said := discovery(tmp_path / "run"))
+    with full_disk():
+        said = discovery(tmp_path / "run")
+    assert f"cannot write {tmp_path / 'run'}" in said
     assert "nothing was written" in said
 
 
-@pytest.mark.usefixtures("full_disk")
 @pytest.mark.parametrize("name", ["triples.nt", "triples.parquet", "triples.jsonl"])
 def test_a_full_disk_leaves_no_half_triples(refused, finished, good, tmp_path, name):
-    said = refused("extract", finished, good, "--no-cache", "--out", tmp_path / name)
+    with full_disk():
+        said = refused("extract", finished, good, "--no-cache", "--out", tmp_path / name)
     assert "nothing was written" in said
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_an_older_file_as_it_was(refused, good, tmp_path):
     (tmp_path / "old.jsonl").write_text("precious")
-    assert "cannot write" in refused("convert", good, "--out", tmp_path / "old.jsonl")
+    with full_disk():
+        said = refused("convert", good, "--out", tmp_path / "old.jsonl")
+    assert "cannot write" in said
 
 
 def test_a_file_below_a_folder_that_is_missing(refused, finished, good, tmp_path):

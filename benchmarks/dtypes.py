@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.protocols import fewrel_unsupervised
 from benchmarks.records import write_result
 from relscout import EncoderSettings, TransformerEncoder, VectorCache, discover, score
+from relscout.experiments.protocols import load
 from relscout.metrics import over_seeds
 
 _K = 16
@@ -17,7 +17,7 @@ _K = 16
 
 def run(data: Path, cache: VectorCache, *, seeds: Sequence[int]) -> None:
     """Cluster FewRel with both arithmetics under the same seeds, and write scores and how alike the vectors are."""
-    instances = fewrel_unsupervised(data)
+    instances = load("fewrel-unsupervised", data).scored
     gold = [str(instance.relation) for instance in instances]
     rows, vectors = {}, {}
     for dtype in ("float32", "bfloat16"):

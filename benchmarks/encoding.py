@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from benchmarks.protocols import fewrel_unsupervised
 from benchmarks.records import write_result
 from relscout import EncoderSettings, RelationInstance, TransformerEncoder
 from relscout.encoders.model_files import BUNDLED, locate
+from relscout.experiments.protocols import load
 
 _PADDED_TO, _BATCH = 128, 32
 
 
 def run(data: Path, *, n_instances: int, rounds: int) -> None:
     """Time the alternatives on ``n_instances`` sentences drawn from FewRel, and write the result."""
-    everything = fewrel_unsupervised(data)
+    everything = load("fewrel-unsupervised", data).scored
     chosen = np.random.default_rng(0).choice(len(everything), n_instances, replace=False)
     instances = [everything[place] for place in chosen]
     bucketed = {dtype: TransformerEncoder(EncoderSettings(dtype=dtype)) for dtype in ("float32", "bfloat16")}
@@ -91,7 +91,7 @@ def _matrix_operations(encoder: TransformerEncoder, instances: Sequence[Relation
     """Return the floating-point operations of all matrix products that the sentences need, padding not counted."""
     config: Any = encoder._config
     width, inner = config.hidden_size, config.intermediate_size
-    lengths = [len(one.marked.ids) + 2 for one in encoder._vocabulary.inputs(instances)]
+    lengths = [len(one.marked.ids) + 2 for one in encoder.vocabulary.inputs(instances)]
     linear = 2 * sum(lengths) * (4 * width * width + 2 * width * inner)
     attention = 4 * width * sum(length * length for length in lengths)
     return float(config.num_hidden_layers * (linear + attention))

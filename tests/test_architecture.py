@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 #: The rooms of each floor. A room imports lower floors only; the package's own ``__init__`` is a room too.
 FLOORS = (
     {"errors", "instances", "triples", "files", "progress", "seeding", "config"},
-    {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts"},
+    {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts", "datasets"},
     {"encoders", "corpus"},
     {"training"},
     {"methods", "pretraining", "finetuning"},
@@ -31,13 +31,15 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 LEARNING = {"encoders", "training", "methods", "pretraining", "finetuning"}
 #: Heavy library → the rooms that may import it.
 HOMES = {
-    "torch": LEARNING,
+    # adaptive clustering trains a mapping, and imports torch where it does
+    "torch": LEARNING | {"clustering"},
     "transformers": LEARNING,
     "typer": {"cli"},
     "rich": {"cli"},
     "fastapi": {"serving"},
     "spacy": {"readers", "mentions"},
     "ray": {"encoders"},
+    "matplotlib": {"experiments", "report"},
 }
 
 #: What must not come along with a light room.

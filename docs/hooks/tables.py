@@ -63,7 +63,26 @@ def commands() -> str:
 
     from relscout.cli.app import app
 
-    return "\n".join(_command(name, command) for name, command in get_command(app).commands.items())  # type: ignore[attr-defined]
+    return "\n".join(_command(name, command) for name, command in _leaves(get_command(app)))
+
+
+def datasets() -> str:
+    """Return the public data sets."""
+    from relscout.datasets import DATASETS
+
+    return _table(
+        ("name", "what", "licence", "size", "paper"),
+        (
+            (
+                f"`{name}`",
+                f"[{known.title}]({known.page})",
+                known.licence,
+                _megabytes(known.size),
+                known.citation,
+            )
+            for name, known in DATASETS.items()
+        ),
+    )
 
 
 def results() -> str:
@@ -75,6 +94,7 @@ def results() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "datasets": datasets,
     "encoder-settings": encoder_settings,
     "formats": formats,
     "kmeans-settings": kmeans_settings,
@@ -89,6 +109,19 @@ def _settings(kind: type[Any]) -> str:
 
     rows = ((f"`{name}`", f"`{default}`", text) for name, (_, default, text) in documentation(kind).items())
     return _table(("setting", "default", "meaning"), rows)
+
+
+def _leaves(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all commands with their names, those of a group after its name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
+
+
+def _megabytes(size: int | None) -> str:
+    return "not known" if size is None else f"{size / 1_000_000:.1f} MB"
 
 
 def _command(name: str, command: Any) -> str:

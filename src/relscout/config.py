@@ -36,6 +36,18 @@ def to_mapping(settings: Any) -> dict[str, Any]:
 
 def documentation(kind: type[Any]) -> dict[str, tuple[str, Any, str]]:
     """Return, for every field of a settings dataclass, its type, default and the docstring under it."""
+    texts: dict[str, str] = {}
+    for ancestor in reversed(kind.__mro__):
+        if dataclasses.is_dataclass(ancestor):
+            texts |= _docstrings(ancestor)
+    return {
+        field.name: (str(field.type), field.default, texts.get(field.name, ""))
+        for field in dataclasses.fields(kind)
+    }
+
+
+def _docstrings(kind: type[Any]) -> dict[str, str]:
+    """Return the text under each field that a class itself declares."""
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     texts: dict[str, str] = {}
     name = ""
@@ -47,10 +59,7 @@ def documentation(kind: type[Any]) -> dict[str, tuple[str, Any, str]]:
             name = ""
         else:
             name = ""
-    return {
-        field.name: (str(field.type), field.default, texts.get(field.name, ""))
-        for field in dataclasses.fields(kind)
-    }
+    return texts
 
 
 def _converted(name: str, value: Any, kind: Any) -> Any:

@@ -9,6 +9,7 @@
     │   └── UnknownNameError         no format, method or encoder has that name; names the nearest
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
+    ├── DownloadError                a public data set cannot be fetched
     └── OutputError (OSError)        a result cannot be written where it was asked for
 """
 
@@ -81,6 +82,10 @@ class MissingExtraError(RelscoutError, ImportError):
 
 class ArtifactError(RelscoutError):
     """A saved folder is damaged, incomplete or was written by another version."""
+
+
+class DownloadError(RelscoutError):
+    """A public data set cannot be fetched: no network, no such file, or not the file that was published."""
 
 
 class OutputError(RelscoutError, OSError):

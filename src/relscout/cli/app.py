@@ -14,7 +14,7 @@ from typing import Annotated, cast
 import typer
 import typer.main
 
-from relscout.cli import convert, demo, discover, evaluate, extract, inspect, methods
+from relscout.cli import convert, datasets, demo, discover, evaluate, extract, inspect, methods, reproduce
 from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error
 from relscout.errors import RelscoutError
@@ -39,6 +39,8 @@ for name, module in (
     ("methods", methods),
 ):
     app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(reproduce.app, name="reproduce")
 
 
 def _version(asked: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.encoding import check_cache, encoder_settings, open_cache
+from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, counted, output, print_json, progress_bars, say, say_note
 from relscout.errors import InputError
@@ -109,6 +109,7 @@ def command(
             seed=seed,
             settings=chosen,
             progress=progress,
+            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
         )
     if out is not None:
         found.save(out)

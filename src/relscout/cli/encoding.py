@@ -53,9 +53,19 @@ def open_cache(path: Path | None, *, no_cache: bool) -> Iterator[VectorCache | N
     if no_cache:
         yield None
         return
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    with contextlib.closing(VectorCache(path or home / "relscout" / "vectors.sqlite")) as cache:
+    with contextlib.closing(VectorCache(path or _home() / "vectors.sqlite")) as cache:
         yield cache
+
+
+def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
+    """Return the folder for work in progress, beside the vector cache; ``None`` where no cache is wanted."""
+    if no_cache:
+        return None
+    return (_home() if path is None else path.parent) / "checkpoints"
+
+
+def _home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout"
 
 
 def check_cache(path: Path | None, *, no_cache: bool) -> None:

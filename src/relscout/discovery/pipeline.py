@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ def discover(
     labeled: Sequence[RelationInstance] | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
+    checkpoints: Path | None = None,
 ) -> Discovery:
     """Find the relations that a corpus expresses, name them, and tell which instance expresses which.
 
@@ -58,6 +60,7 @@ def discover(
         labeled: Instances with gold relations, for methods that learn from some.
         settings: Settings of the method by name.
         progress: Told how far it is.
+        checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
 
     Raises:
         InputError: There are no instances, fewer (different) ones than relations, or two different ones with one id.
@@ -78,7 +81,7 @@ def discover(
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]
-    estimator.fit(ordered, labeled, progress=progress)
+    estimator.fit(ordered, labeled, progress=progress, checkpoints=checkpoints)
     fitted = time.perf_counter()
     progress("describe", 0, None)
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]

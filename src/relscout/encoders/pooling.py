@@ -90,6 +90,10 @@ class Places:
     spans: Tensor
     mask: Tensor
 
+    def __getitem__(self, rows: Tensor) -> Places:
+        """Return the places of some sentences."""
+        return Places(self.length[rows], self.starts[rows], self.spans[rows], self.mask[rows])
+
 
 def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
     """Read the parts of a pooling off the hidden states and join them.
@@ -103,13 +107,18 @@ def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[Poolin
         Vectors (B, sum of the parts' widths), float32.
     """
     import torch
+
+    return torch.cat(
+        [pool_part(hidden_states[-1 if part.layer is None else part.layer], places, part) for part in parts],
+        dim=1,
+    )
+
+
+def pool_part(states: Tensor, places: Places, part: PoolingPart) -> Tensor:
+    """Read one part of a pooling off the hidden states (B, T, D) of its layer: (B, the part's width), float32."""
     from torch.nn.functional import normalize
 
-    pieces = []
-    for part in parts:
-        states = hidden_states[-1 if part.layer is None else part.layer].float()  # (B, T, D)
-        pieces.append(part.weight * normalize(_read(part.name, states, places), dim=1))
-    return torch.cat(pieces, dim=1)
+    return part.weight * normalize(_read(part.name, states.float(), places), dim=1)
 
 
 def _read(name: str, states: Tensor, places: Places) -> Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from relscout.errors import SettingError
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.errors import ArtifactError, SettingError
 from relscout.seeding import generator
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> None:
+def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
     """Remove the layers above ``wanted`` where the hidden states up to it stay the same.
 
     Models that normalise after their last layer give another state there once it is not their last one: they
@@ -22,12 +25,15 @@ def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> None:
         model: A Hugging Face model.
         wanted: The highest hidden state that is read; 0 is the embeddings.
         n_layers: Number of layers of the model.
+
+    Returns:
+        Number of layers that are left.
     """
     import torch
 
-    place = _layers(model, n_layers)
+    place = find_layers(model, n_layers)
     if place is None:
-        return
+        return n_layers
     owner, name = place
     layers = getattr(owner, name)
     expected = _hidden_states(model)[: wanted + 1]
@@ -35,11 +41,13 @@ def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> None:
         setattr(owner, name, layers[:kept])
         found = _hidden_states(model)
         if len(found) > wanted and all(map(torch.equal, expected, found)):
-            return
+            return kept
     setattr(owner, name, layers)
+    return n_layers
 
 
-def _layers(model: Any, n_layers: int) -> tuple[Any, str] | None:
+def find_layers(model: Any, n_layers: int) -> tuple[Any, str] | None:
+    """Return the module that owns the list of layers, and the list's name there; ``None`` where it cannot be told."""
     import torch
 
     for module in model.modules():
@@ -89,3 +97,23 @@ def check_length(model: Any, max_length: int) -> None:
                 raise SettingError(
                     f"max_length is {max_length}, but the model reads at most {longest} tokens"
                 )
+
+
+def overlay(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Replace weights of a model by others of the same names and shapes.
+
+    Raises:
+        ArtifactError: The model has no weight of that name and shape.
+    """
+    import torch
+
+    known = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in weights.items():
+            there = tuple(known[name].shape) if name in known else None
+            if there != weight.shape:
+                raise ArtifactError(
+                    f"the model has {'no weight' if there is None else f'a weight of shape {there}'} named {name!r}, "
+                    f"expected one of shape {weight.shape}; these weights were trained from another model"
+                )
+            known[name].copy_(torch.from_numpy(weight))

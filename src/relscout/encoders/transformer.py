@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,9 @@ from relscout.encoders.device import choose_device
 from relscout.encoders.fingerprint import fingerprint
 from relscout.encoders.loading import load_config, load_tokenizer, load_weights
 from relscout.encoders.memory import empty_vectors
-from relscout.encoders.pooling import parse_pooling, pool
+from relscout.encoders.pooling import Places, parse_pooling, pool
 from relscout.encoders.settings import EncoderSettings
-from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above
+from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
 from relscout.encoders.vocabulary import Input, Vocabulary
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
@@ -42,23 +42,72 @@ class TransformerEncoder:
     Args:
         settings: Model, marking, pooling and the rest.
         cache: Keeps vectors, so that nothing is encoded twice and interrupted work goes on; ``None`` keeps none.
+        weights: Weights by name that a method trained, in place of the model's own.
+
+    Attributes:
+        parts: The parts of the pooling.
     """
 
-    def __init__(self, settings: EncoderSettings | None = None, *, cache: VectorCache | None = None) -> None:
+    def __init__(
+        self,
+        settings: EncoderSettings | None = None,
+        *,
+        cache: VectorCache | None = None,
+        weights: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
         self.settings = settings or EncoderSettings()
         self.cache = cache
-        self._parts = parse_pooling(self.settings.pooling)
+        self.parts = parse_pooling(self.settings.pooling)
+        self._weights = weights or {}
 
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
-        return sum(part.width(self._config.hidden_size) for part in self._parts)
+        return sum(part.width(self._config.hidden_size) for part in self.parts)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""
-        _ = self._vocabulary  # sets the tokenizer up, which is part of what is hashed
-        return fingerprint(self.settings, self._config, self._tokenizer, self._model)
+        _ = self.vocabulary  # sets the tokenizer up, which is part of what is hashed
+        return fingerprint(self.settings, self._config, self._tokenizer, self.model)
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of dimensions of a hidden state."""
+        return int(self._config.hidden_size)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the transformer runs."""
+        return choose_device(self.settings.device)
+
+    @cached_property
+    def depth(self) -> int:
+        """The highest hidden state that the pooling reads; 0 is the embeddings."""
+        n_layers = int(self._config.num_hidden_layers)
+        deepest = max(n_layers if part.layer is None else part.layer for part in self.parts)
+        if deepest > n_layers:
+            raise SettingError(
+                f"pooling {self.settings.pooling!r} reads layer {deepest}, but {self.settings.model!r} has {n_layers}"
+            )
+        return deepest
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What turns instances into token ids."""
+        return Vocabulary(
+            self._tokenizer, self._config.vocab_size, self.settings.marking, self.settings.max_length
+        )
+
+    @cached_property
+    def model(self) -> Any:
+        """The Hugging Face model: without the layers above :attr:`depth`, with embeddings for new markers."""
+        return self._loaded[0]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers of :attr:`model`, at least :attr:`depth`."""
+        return self._loaded[1]
 
     def encode(
         self,
@@ -111,9 +160,9 @@ class TransformerEncoder:
             known = [place for place in todo if keys[place] in kept]
             yield known, [kept[keys[place]][0] for place in known], [kept[keys[place]][1] for place in known]
             todo = [place for place in todo if keys[place] not in kept]
-        inputs = self._vocabulary.inputs([instances[place] for place in todo])
+        inputs = self.vocabulary.inputs([instances[place] for place in todo])
         lengths = (
-            np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + self._vocabulary.overhead
+            np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + self.vocabulary.overhead
         )
         for batch in batches(lengths, self.settings.batch_tokens):
             places = [todo[row] for row in batch]
@@ -126,25 +175,34 @@ class TransformerEncoder:
     def _run(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         import torch
 
-        ids, places = collate(inputs, self._vocabulary, self._device)
-        longest = ids.shape[1]
+        ids, places = collate(inputs, self.vocabulary, self.device)
         with torch.inference_mode():
-            attention = torch.arange(longest, device=self._device) < places.length[:, None]  # (B, T)
-            padded = bool((places.length < longest).any())
-            states: Sequence[torch.Tensor] = self._model(
-                input_ids=ids, attention_mask=attention.long() if padded else None, output_hidden_states=True
-            ).hidden_states
-            vectors: NDArray[np.float32] = pool(states, places, self._parts).cpu().numpy()
+            states = self.hidden_states(ids, places)
+            vectors: NDArray[np.float32] = pool(states, places, self.parts).cpu().numpy()
         return vectors
 
-    @cached_property
-    def _device(self) -> torch.device:
-        return choose_device(self.settings.device)
+    def hidden_states(self, ids: torch.Tensor, places: Places) -> Sequence[torch.Tensor]:
+        """Return the hidden states of a batch, (B, T, D) each: the embeddings first, then after every layer.
+
+        Args:
+            ids: Token ids (B, T), int64.
+            places: Where the parts of each sentence lie.
+        """
+        import torch
+
+        longest = ids.shape[1]
+        with torch.inference_mode():
+            attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
+            padded = bool((places.length < longest).any())
+            states: Sequence[torch.Tensor] = self.model(
+                input_ids=ids, attention_mask=attention.long() if padded else None, output_hidden_states=True
+            ).hidden_states
+        return states
 
     @cached_property
     def _cache_name(self) -> str:
         # other arithmetic gives other bytes for the same vector
-        how = f"{self.fingerprint} {self.settings.dtype} {self._device.type}"
+        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}"
         return blake2b(how.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -156,23 +214,13 @@ class TransformerEncoder:
         return load_tokenizer(self.settings.model)
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(
-            self._tokenizer, self._config.vocab_size, self.settings.marking, self.settings.max_length
-        )
-
-    @cached_property
-    def _model(self) -> Any:
-        settings, n_layers = self.settings, self._config.num_hidden_layers
-        deepest = max(n_layers if part.layer is None else part.layer for part in self._parts)
-        if deepest > n_layers:
-            raise SettingError(
-                f"pooling {settings.pooling!r} reads layer {deepest}, but {settings.model!r} has {n_layers}"
-            )
-        device = self._device  # a device that is not there is told before anything is loaded
+    def _loaded(self) -> tuple[Any, int]:
+        settings, depth = self.settings, self.depth
+        device = self.device  # a device that is not there is told before anything is loaded
         model = load_weights(settings.model, dtype=settings.dtype)
         check_length(model, settings.max_length)
-        drop_layers_above(model, deepest, n_layers=n_layers)
-        if self._vocabulary.n_new_embeddings:
-            add_embeddings(model, self._vocabulary.n_new_embeddings, seed=settings.seed)
-        return model.to(device)
+        n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
+        if self.vocabulary.n_new_embeddings:
+            add_embeddings(model, self.vocabulary.n_new_embeddings, seed=settings.seed)
+        overlay(model, self._weights)
+        return model.to(device), n_layers

@@ -75,8 +75,12 @@ class Estimator(Protocol):
         labeled: Sequence[RelationInstance] | None = None,
         *,
         progress: Progress = silent,
+        checkpoints: Path | None = None,
     ) -> Self:
-        """Find the relations of ``unlabeled``, whose gold relations are never looked at."""
+        """Find the relations of ``unlabeled``, whose gold relations are never looked at.
+
+        ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
+        """
         ...
 
     def predict(

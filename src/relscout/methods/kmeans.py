@@ -15,23 +15,23 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, load_artifact, save_artifact
+from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import Clusters, check_finite
+from relscout.clustering.lloyd import Clusters
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters, transformed
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
 _STARTS = ("neighbours", "k-means++")
-#: Vectors that are looked at where a sample serves as well as all.
-_SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class KMeans:
         labeled: Sequence[RelationInstance] | None = None,
         *,
         progress: Progress = silent,
+        checkpoints: Path | None = None,  # noqa: ARG002 - the encoder's cache keeps all that takes long
     ) -> Self:
         """Find the relations of ``unlabeled``.
 
@@ -111,21 +112,21 @@ class KMeans:
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
         order = canonical_order(unlabeled)
         lost: Counter[str] = Counter()
-        vectors = self._encode(
-            [unlabeled[place] for place in order], progress, lambda _, what: lost.update([what])
+        vectors = encode(
+            self.encoder,
+            [unlabeled[place] for place in order],
+            progress=progress,
+            on_loss=lambda _, what: lost.update([what]),
         )
         self.report_ = {"warnings": loss_warnings(lost)}
-        clusters = _largest_first(self._cluster(vectors, n_relations, progress))
-        sample = vectors
-        if len(vectors) > _SAMPLE:
-            sample = vectors[np.sort(random.choice(len(vectors), _SAMPLE, replace=False))]
+        clusters = sorted_clusters(self._cluster(vectors, n_relations, progress))
         self._centroids = clusters.centroids
-        self._variance = spread(sample, clusters.inertia / len(vectors))
+        self._variance = spread(drawn(vectors, random), clusters.inertia / len(vectors))
         self._encoder_fingerprint = self.encoder.fingerprint
         self.n_relations_ = len(clusters.centroids)
-        self.probabilities_ = _scattered(soft_assignment(vectors, self._centroids, self._variance), order)
+        self.probabilities_ = scattered(soft_assignment(vectors, self._centroids, self._variance), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = _scattered(vectors, order)
+        self.vectors_ = scattered(vectors, order)
         return self
 
     def predict(
@@ -150,15 +151,16 @@ class KMeans:
         """
         self._check_ready()
         order = canonical_order(instances)
-        vectors = self._encode([instances[place] for place in order], progress, on_loss)
-        return _scattered(soft_assignment(vectors, self._centroids, self._variance), order)
+        vectors = encode(
+            self.encoder, [instances[place] for place in order], progress=progress, on_loss=on_loss
+        )
+        return scattered(soft_assignment(vectors, self._centroids, self._variance), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
         """Return relation representations (N, D), float32, of unit length."""
-        order = canonical_order(instances)
-        return _scattered(self._encode([instances[place] for place in order], progress), order)
+        return transformed(self.encoder, instances, progress=progress)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
@@ -181,7 +183,7 @@ class KMeans:
             **self.settings(),
             "variance": self._variance,
             "encoder_fingerprint": self._encoder_fingerprint,
-            "encoder": _portable(self.encoder.settings),
+            "encoder": portable(self.encoder.settings),
         }
         save_artifact(folder, Artifact(self.NAME, settings, {"centroids": self._centroids}))
 
@@ -192,19 +194,12 @@ class KMeans:
         Raises:
             ArtifactError: The folder does not hold a fitted ``kmeans``.
         """
-        artifact = load_artifact(folder)
-        if artifact.kind != cls.NAME:
-            raise ArtifactError(f"{folder} holds a {artifact.kind!r}, expected {cls.NAME!r}")
-        try:
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
-            encoder = TransformerEncoder(from_mapping(EncoderSettings, values.pop("encoder")))
-            loaded = cls(encoder, **values)
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             centroids = artifact.tensors["centroids"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                f"{folder} is not a whole {cls.NAME!r} ({error}); save the model again"
-            ) from error
         if centroids.ndim != 2 or not len(centroids) or not variance > 0:
             raise ArtifactError(
                 f"{folder} has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
@@ -246,45 +241,4 @@ class KMeans:
 
     def _check_ready(self) -> None:
         self._check_fitted()
-        if self.encoder.fingerprint != self._encoder_fingerprint:
-            raise ArtifactError(
-                f"the encoder {self.encoder.settings.model!r} is not the one this model was fitted with: its weights "
-                f"or vocabulary have fingerprint {self.encoder.fingerprint}, expected {self._encoder_fingerprint}"
-            )
-
-    def _encode(
-        self, instances: Sequence[RelationInstance], progress: Progress, on_loss: OnLoss | None = None
-    ) -> NDArray[np.float32]:
-        """Return vectors of unit length."""
-        vectors = self.encoder.encode(instances, progress=progress, on_loss=on_loss)
-        check_finite(vectors)
-        return _unit_length(vectors)
-
-
-def _portable(settings: EncoderSettings) -> dict[str, Any]:
-    """Return the settings with which the encoder can be built on another machine or from another folder."""
-    folder = Path(settings.model)
-    model = str(folder.resolve()) if folder.is_dir() else settings.model
-    return {**to_mapping(settings), "model": model, "device": "auto"}
-
-
-def _scattered(rows: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:
-    """Put row i back to place ``order[i]``; rows that stand in order are not copied."""
-    if all(place == row for row, place in enumerate(order)):
-        return rows
-    return rows[np.argsort(order)]
-
-
-def _unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    for start in range(0, len(vectors), _SAMPLE):
-        rows = vectors[start : start + _SAMPLE]
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return vectors
-
-
-def _largest_first(clusters: Clusters) -> Clusters:
-    sizes = np.bincount(clusters.labels, minlength=len(clusters.centroids))
-    first_member = np.full(len(sizes), len(clusters.labels))
-    np.minimum.at(first_member, clusters.labels, np.arange(len(clusters.labels)))
-    order = np.lexsort((first_member, -sizes))
-    return Clusters(clusters.centroids[order], np.argsort(order)[clusters.labels], clusters.inertia)
+        check_encoder(self.encoder, self._encoder_fingerprint)

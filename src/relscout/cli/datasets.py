@@ -1,0 +1,128 @@
+"""``relscout datasets``: public data sets, and how to get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli import options
+from relscout.cli.help import Command, Group
+from relscout.cli.screen import counted, output, print_json, progress_bars, say, say_error, say_note
+from relscout.datasets import DATASETS, DataSet, available, data_folder, dataset, get
+
+app = typer.Typer(cls=Group, help="List the public data sets that relscout knows, and get them.")
+
+_Dir = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        help="Folder of all sets.",
+        show_default="$RELSCOUT_DATA, else ~/.cache/relscout/datasets",
+    ),
+]
+
+
+@app.command("list", cls=Command)
+def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
+    """List the data sets: what they are, under what terms, how large, and whether they are here."""
+    place = data_folder(folder)
+    if as_json:
+        print_json([_as_json(known, place) for known in DATASETS.values()])
+        return
+    table = Table("name", "what", "licence", box=None, pad_edge=False, header_style="bold")
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("here", no_wrap=True)
+    for known in DATASETS.values():
+        table.add_row(
+            Text(known.name, style="bold cyan"),
+            known.title,
+            known.licence,
+            "?" if known.size is None else _amount(known.size),
+            _where(known, place),
+        )
+    output().print(table)
+    say(f"data folder: {place}")
+
+
+@app.command("get", cls=Command)
+def get_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 'relscout datasets list' shows.")],
+    folder: _Dir = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PLACE", help="Address or folder to get the files from instead of their own."
+        ),
+    ] = None,
+) -> None:
+    """Download a data set into its folder, and verify it.
+
+    Goes on where an earlier download stopped, and leaves alone what is there already. Prints where the files are. For a
+    set that cannot be downloaded it tells how to obtain it.
+    """
+    chosen, place = dataset(name), data_folder(folder)
+    if source is None and not chosen.downloadable and not available(name, place):
+        _tell_how(chosen, place / name)
+        raise typer.Exit(2)
+    try:
+        with progress_bars(resumable=False) as bars:
+            paths = get(name, place, source=source, progress=lambda *told: bars(*_in_kilobytes(*told)))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "what was downloaded is kept, so the same command goes on from there"
+        ) from None
+    for path in paths:
+        typer.echo(path)
+    size = sum(path.stat().st_size for path in paths)
+    say(f"{name}: {counted(len(paths), 'file')}, {_amount(size)}, licence: {chosen.licence}")
+    say(f"read it with: {chosen.reads.format(folder=place / name)}")
+    if unsure := [file for file in chosen.files if file.sha256 is None]:
+        checked = "size checked only" if all(file.size for file in unsure) else "nothing to check it against"
+        say_note(f"no published checksum of {', '.join(file.name for file in unsure)}; {checked}")
+
+
+def _tell_how(chosen: DataSet, place: Path) -> None:
+    say_error(f"{chosen.name} cannot be downloaded; licence: {chosen.licence}. How to obtain it:")
+    for number, step in enumerate(chosen.steps, 1):
+        say(f"  {number}. {step.format(folder=place)}")
+    say(f"Then read it with: {chosen.reads.format(folder=place)}")
+
+
+def _where(known: DataSet, folder: Path) -> Text:
+    if available(known.name, folder):
+        return Text("yes", style="green")
+    return Text("no" if known.downloadable else "no (by hand)", style="dim")
+
+
+def _as_json(known: DataSet, folder: Path) -> dict[str, Any]:
+    place = folder / known.name
+    return {
+        "name": known.name,
+        "title": known.title,
+        "licence": known.licence,
+        "page": known.page,
+        "citation": known.citation,
+        "bytes": known.size,
+        "downloadable": known.downloadable,
+        "folder": str(place),
+        "here": available(known.name, folder),
+        "files": [
+            {"name": file.name, "address": file.address, "bytes": file.size, "sha256": file.sha256}
+            for file in known.files
+        ],
+        "steps": [step.format(folder=place) for step in known.steps],
+        "reads": known.reads.format(folder=place),
+    }
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else counted(size, "byte")
+
+
+def _in_kilobytes(stage: str, done: int, total: int | None) -> tuple[str, int, int | None]:
+    return f"{stage} (kB)", done // 1000, None if total is None else total // 1000

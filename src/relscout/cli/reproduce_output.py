@@ -1,0 +1,144 @@
+"""``relscout reproduce table`` and ``relscout reproduce figure``: what was measured, beside what was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from relscout.cli.reproduce_options import RESULTS, PresetName, Results
+from relscout.cli.screen import say, say_note
+from relscout.cli.target import check_file
+from relscout.errors import InputError
+
+if TYPE_CHECKING:
+    from relscout.experiments.layout import Table
+    from relscout.experiments.summaries import Measured
+
+
+def table(
+    name: PresetName,
+    results: Results = RESULTS,
+    format: Annotated[
+        Literal["markdown", "latex"],
+        typer.Option(metavar="markdown|latex", help="How the tables are written."),
+    ] = "markdown",
+    scoring: Annotated[
+        Literal["raw", "majority-mapped", "both"],
+        typer.Option(
+            metavar="raw|majority-mapped|both",
+            help="Score the clusters as found, or each cluster's majority relation (SelfORE), or each in a table.",
+        ),
+    ] = "both",
+    all_scores: Annotated[
+        bool,
+        typer.Option("--all-scores", help="Add B³ precision and recall, homogeneity and completeness."),
+    ] = False,
+    names: Annotated[
+        bool, typer.Option("--names", help="List the relations that were found instead, by their names.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the tables to a file.", show_default="the screen"),
+    ] = None,
+) -> None:
+    """Set the results of a preset beside the published numbers.
+
+    The two scorings never share a table, for their figures are not comparable. The values of a sweep have a table of
+    their own.
+    """
+    from relscout.experiments.table_formats import FORMATS
+    from relscout.writers.textfile import text_file
+
+    if out is not None:
+        check_file(out)
+    measured = _measured(name, results)
+    scorings: list[str] = ["raw", "majority-mapped"] if scoring == "both" else [scoring]
+    tables = _names(measured) if names else _scores(measured, scorings, all_scores=all_scores)
+    text = "\n".join(FORMATS[format](one) for one in tables)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with text_file(out) as file:
+        file.write(text)
+    say(f"written to {out}")
+
+
+def figure(
+    name: PresetName,
+    results: Results = RESULTS,
+    kind: Annotated[
+        Literal["tsne", "sweep", "losses"] | None,
+        typer.Option(
+            metavar="tsne|sweep|losses", help="Draw this kind only.", show_default="those of the preset"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the figures.")] = Path(),
+) -> None:
+    """Draw the figures of a preset from its results, each as PNG and SVG.
+
+    tsne: relation representations in the plane. sweep: a score over the values of a setting. losses: how a method that
+    works in loops came along.
+    """
+    from relscout.experiments.figures import draw_figures
+
+    measured = _measured(name, results)
+    if kind is None and not measured.preset.figures:
+        raise InputError(f"preset {measured.preset.name!r} declares no figure; ask for one by its --kind")
+    written, lacking = 0, []
+    for drawn in draw_figures(measured, out, points=results.parent, kind=kind):
+        written += len(drawn.files)
+        if drawn.files:
+            say(f"written to {', '.join(map(str, drawn.files))}")
+        if drawn.lacking:
+            lacking.append(f"{drawn.kind}: {drawn.lacking}")
+    if not written:
+        raise InputError(f"there is nothing to draw ({'; '.join(lacking)}); {_what_to_do(name, results)}")
+    for line in lacking:
+        say_note(line)
+
+
+def _measured(name: str, results: Path) -> Measured:
+    """Return the records of a preset.
+
+    Raises:
+        InputError: There are none.
+    """
+    from relscout.experiments.preset import preset
+    from relscout.experiments.results import read_records
+    from relscout.experiments.summaries import Measured
+
+    measured = Measured(preset(name), read_records(results))
+    if not measured.records:
+        raise InputError(
+            f"no results of preset {measured.preset.name!r} in {results}; {_what_to_do(name, results)}"
+        )
+    return measured
+
+
+def _what_to_do(name: str, results: Path) -> str:
+    where = "" if results == RESULTS else f" --results {results}"
+    return f"what is missing is run by 'relscout reproduce run {name}{where}'"
+
+
+def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> list[Table]:
+    from relscout.experiments.small_tables import sweep_table
+    from relscout.experiments.tables import scores_table
+
+    tables = []
+    for scoring in scorings:
+        tables.append(scores_table(measured, scoring, all_scores=all_scores))
+        if (swept := sweep_table(measured, scoring)) is not None:
+            tables.append(swept)
+    return tables
+
+
+def _names(measured: Measured) -> list[Table]:
+    from relscout.experiments.small_tables import names_tables
+
+    if not (tables := names_tables(measured)):
+        raise InputError(
+            f"no run of preset {measured.preset.name!r} has found relations that could be listed"
+        )
+    return tables

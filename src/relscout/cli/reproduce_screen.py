@@ -1,0 +1,151 @@
+"""How presets look on a screen, and what of them is told to machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli.reproduce_progress import listed
+from relscout.cli.screen import visible
+
+if TYPE_CHECKING:
+    from relscout.experiments.preset import Preset, Row
+
+
+def overview(preset: Preset, data: Path) -> dict[str, Any]:
+    """Return everything about a preset as JSON values, with the files that it lacks in a data folder."""
+    from relscout.experiments.protocols import protocol
+
+    chosen = protocol(preset.protocol)
+    return {
+        **dataclasses.asdict(preset),
+        "datasets": chosen.datasets,
+        "missing_files": [str(data / file) for file in chosen.missing(data)],
+    }
+
+
+def presets_table(presets: Sequence[Preset], data: Path) -> Table:
+    """Return the presets, each in one row."""
+    table = Table("preset", "paper", "protocol", "encoder", box=None, pad_edge=False, header_style="bold")
+    table.add_column("rows", justify="right")
+    table.add_column("data")
+    for one in presets:
+        table.add_row(
+            Text(one.name, style="bold cyan"),
+            Text(_short(one.paper)),
+            Text(one.protocol),
+            Text(", ".join(_encoders(one))),
+            str(len(one.rows)),
+            _data_state(one, data),
+        )
+    return table
+
+
+def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
+    """Yield all of a preset: what it is of, its rows and settings, the published numbers, and its data."""
+    from relscout.experiments.protocols import protocol
+
+    chosen = protocol(preset.protocol)
+    facts = {
+        "paper": preset.paper,
+        "protocol": f"{preset.protocol}: {chosen.description}",
+        "relations": str(preset.n_relations),
+        "encoder": listed(preset.encoder) or "the default",
+        **{f"{method}": listed(settings) for method, settings in preset.settings.items()},
+        "seeds": ", ".join(map(str, preset.seeds)),
+        "varied": _sweep(preset),
+        "figures": "; ".join(f"{one.kind} {', '.join(one.rows)}".strip() for one in preset.figures),
+        "data": _data_told(preset, data),
+        "notes": preset.notes,
+    }
+    yield Text(visible(preset.title), style="bold")
+    told = Table.grid(padding=(0, 2, 0, 0))
+    for what, text in facts.items():
+        if text:
+            told.add_row(Text(what, style="dim"), Text(visible(text)))
+    yield told
+    yield Text()
+    yield _rows_table(preset)
+    if preset.published:
+        yield Text()
+        yield _published_table(preset)
+
+
+def _rows_table(preset: Preset) -> Table:
+    table = Table(
+        "row", "method", "kind", "relations", "settings", box=None, pad_edge=False, header_style="bold"
+    )
+    for row in preset.rows:
+        table.add_row(
+            Text(visible(row.name), style="bold cyan"),
+            row.method,
+            row.kind,
+            str(preset.n_relations_of(row)),
+            Text(visible(_own(row)) or "the defaults"),
+        )
+    return table
+
+
+def _published_table(preset: Preset) -> Table:
+    names = list(dict.fromkeys(key for one in preset.published for key in one.scores))
+    table = Table("published for", "scoring", box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("source")
+    for one in preset.published:
+        figures = (f"{one.scores[name]:g}" if name in one.scores else "" for name in names)
+        table.add_row(Text(visible(one.row)), one.scoring, *figures, Text(visible(one.source)))
+    return table
+
+
+def _own(row: Row) -> str:
+    return ", ".join(filter(None, (listed(row.settings), listed(row.encoder))))
+
+
+def _sweep(preset: Preset) -> str:
+    if preset.sweep is None:
+        return ""
+    values = ", ".join(map(str, preset.sweep.values))
+    return f"{preset.sweep.setting} = {values} of {', '.join(preset.sweep.rows)}"
+
+
+def _encoders(preset: Preset) -> list[str]:
+    from relscout.encoders import EncoderSettings
+
+    found = (str(preset.encoder_of(row).get("model", EncoderSettings.model)) for row in preset.rows)
+    return list(dict.fromkeys(found))
+
+
+def _short(paper: str) -> str:
+    """Return the title of a paper without its authors."""
+    return visible(paper.partition(": ")[2] or paper)
+
+
+def _data_state(preset: Preset, data: Path) -> Text:
+    from relscout.experiments.protocols import protocol
+
+    return (
+        Text("missing", style="yellow")
+        if protocol(preset.protocol).missing(data)
+        else Text("there", style="green")
+    )
+
+
+def _data_told(preset: Preset, data: Path) -> str:
+    from relscout.experiments.protocols import dataset_of, protocol
+
+    chosen = protocol(preset.protocol)
+    if not chosen.files:
+        return "comes with relscout"
+    if missing := chosen.missing(data):
+        sets = " and ".join(
+            f"'relscout datasets get {name}'" for name in dict.fromkeys(map(dataset_of, missing))
+        )
+        return f"{data / missing[0]} is missing; get it with {sets}"
+    return f"{', '.join(chosen.datasets)} in {data}: there"

@@ -1,0 +1,62 @@
+"""What is known of a public data set: where it is, whose it is, how large, and how else to obtain it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set."""
+
+    name: str
+    """Name in the folder of the set; for files that are put there by hand, a pattern such as ``*.json`` will do."""
+
+    address: str | None = None
+    """Where it is published, or ``None`` where nobody may or can simply fetch it."""
+
+    size: int | None = None
+    """Bytes, or ``None`` where that is not known."""
+
+    sha256: str | None = None
+    """Checksum in hexadecimal digits, or ``None`` where none is known."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A public data set."""
+
+    name: str
+    """How commands and presets call it, and its folder in the data folder."""
+
+    title: str
+    """What it is, in a few words."""
+
+    licence: str
+    """The terms under which the data may be used, as far as its publishers state them."""
+
+    page: str
+    """Address of the page that tells about it."""
+
+    citation: str
+    """The paper that describes it."""
+
+    files: tuple[DataFile, ...]
+    """Its files."""
+
+    reads: str
+    """The relscout command that reads it; ``{folder}`` stands for the folder of the set."""
+
+    steps: tuple[str, ...] = ()
+    """How to obtain and convert it, where it cannot be downloaded; ``{folder}`` as above."""
+
+    @property
+    def downloadable(self) -> bool:
+        """Whether all files have an address."""
+        return all(file.address is not None for file in self.files)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files, or ``None`` where that is not known of each."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size or 0 for size in sizes)

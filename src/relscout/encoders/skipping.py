@@ -1,0 +1,78 @@
+"""Let a model start in the middle: its lowest layers pass on what they get, and the next one reads what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def keep_states(layers: Sequence[torch.nn.Module], states: MutableMapping[int, torch.Tensor]) -> None:
+    """Write the output of every layer into ``states`` when the model runs, the first one's under 1."""
+    for number, layer in enumerate(layers, start=1):
+        layer.register_forward_hook(_keeper(states, number))
+
+
+def skip_layers(
+    model: Any, place: tuple[Any, str], boundary: int, states: MutableMapping[int, torch.Tensor]
+) -> None:
+    """Leave out the lowest layers of a model; the next one reads the hidden state ``states[boundary]``.
+
+    Args:
+        model: A Hugging Face model.
+        place: The module that owns the list of layers, and the list's name there.
+        boundary: Number of layers that are left out, at least 0.
+        states: Where the next layer finds what it reads, when the model runs.
+    """
+    import torch
+
+    owner, name = place
+    layers = list(getattr(owner, name))
+    in_tuple = _gives_tuple(model, layers[0])
+
+    class Skipped(torch.nn.Module):
+        def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> Any:
+            return (hidden_states,) if in_tuple else hidden_states
+
+    def read(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if given:
+            return (states[boundary], *given[1:]), named
+        return given, {**named, "hidden_states": states[boundary]}
+
+    # layers keep their numbers, by which some models choose their attention
+    skipped = [Skipped() for _ in range(boundary)]
+    setattr(owner, name, torch.nn.ModuleList([*skipped, *layers[boundary:]]))
+    layers[boundary].register_forward_pre_hook(read, with_kwargs=True)
+
+
+def set_dropout(module: torch.nn.Module, rate: float) -> None:
+    """Set the rate of every dropout in a module."""
+    import torch
+
+    for part in module.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = rate
+        for name in ("dropout_prob", "attention_dropout"):
+            if isinstance(getattr(part, name, None), float):
+                setattr(part, name, rate)
+
+
+def _keeper(states: MutableMapping[int, torch.Tensor], number: int) -> Callable[[Any, Any, Any], None]:
+    def keep(_: Any, __: Any, output: Any) -> None:
+        states[number] = output[0] if isinstance(output, tuple) else output
+
+    return keep
+
+
+def _gives_tuple(model: Any, layer: Any) -> bool:
+    import torch
+
+    seen: list[bool] = []
+    handle = layer.register_forward_hook(lambda _, __, output: seen.append(isinstance(output, tuple)))
+    with torch.inference_mode():
+        ids = torch.zeros((1, 4), dtype=torch.long, device=next(model.parameters()).device)
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    handle.remove()
+    return seen[0]

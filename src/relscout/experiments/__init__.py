@@ -1,0 +1,1 @@
+"""Experiments that reproduce papers: presets with published numbers, protocols, runs, results."""

@@ -1,0 +1,142 @@
+"""The protocols: what is clustered, what is scored, and what is labelled, from files of public data.
+
+A data folder holds one folder for each data set, with the published file names in it. Gold relations are for
+scoring only: ``discover`` removes them before any method sees an instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from relscout.errors import InputError, UnknownNameError
+from relscout.experiments import fewrel, tasks
+from relscout.experiments.tasks import Task
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a method is put to the test."""
+
+    description: str
+    """One line: what is labelled, clustered and scored."""
+    load: Callable[[Path], Task]
+    """Reads the instances from a data folder; :func:`load` looks for the files first."""
+    files: tuple[str, ...] = ()
+    """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets that are needed, as ``relscout datasets`` calls them."""
+        return tuple(dict.fromkeys(dataset_of(file) for file in self.files))
+
+    def missing(self, data: Path) -> list[str]:
+        """Return the files that are not there."""
+        return [file for file in self.files if not _is_there(data / file, folder=file.endswith("/"))]
+
+
+#: Folders that hold a part of a data set; all others are called like theirs.
+_PARTS = {"trex-spo": "trex", "trex-ds": "trex"}
+_FEWREL = "fewrel/val_wiki.json"
+_WIKI80 = tuple(f"wiki80/{part}.txt" for part in ("dev", "train_0.1", "train_0.1_untyped"))
+_PREDEFINED = (_FEWREL, "fewrel/pid2name.json", *_WIKI80)
+_NYTFB = tuple(
+    f"nyt_fb/{part}_{what}.json" for part in ("train", "validate") for what in ("sentence", "label_id")
+)
+
+PROTOCOLS: dict[str, Protocol] = {
+    "bundled": Protocol(
+        "the corpus that comes with relscout, all of it clustered and scored; nothing to download",
+        tasks.bundled,
+    ),
+    "fewrel-unsupervised": Protocol(
+        "FewRel's 16 validation relations, all 11,200 instances clustered and scored",
+        fewrel.unsupervised,
+        (_FEWREL,),
+    ),
+    "fewrel-nyt-unsupervised": Protocol(
+        "25 relations on New York Times text, all 2,500 instances clustered and scored",
+        fewrel.nyt_unsupervised,
+        ("fewrel/val_nyt.json",),
+    ),
+    "nytfb-unsupervised": Protocol(
+        "a sample of NYT+FB: train and validate clustered, validate scored", tasks.nytfb_unsupervised, _NYTFB
+    ),
+    "trex-spo": Protocol(
+        "T-REx documents whose sentences name subject, predicate and object; all clustered and scored",
+        tasks.trex_spo,
+        ("trex-spo/",),
+    ),
+    "trex-ds": Protocol(
+        "T-REx documents aligned by distant supervision; all clustered and scored",
+        tasks.trex_ds,
+        ("trex-ds/",),
+    ),
+    "fewrel-transfer": Protocol(
+        "labelled: 64 relations of Wiki80; 9,600 instances of 16 others clustered, 1,600 unseen ones scored",
+        fewrel.transfer,
+        _PREDEFINED,
+    ),
+    **{
+        f"dev-{draw}": Protocol(
+            f"for development: draw {draw} of 16 of Wiki80's 64 pre-defined relations, clustered and scored",
+            fewrel.development(draw),
+            _PREDEFINED,
+        )
+        for draw in fewrel.DRAWS
+    },
+    **{
+        f"dev-transfer-{draw}": Protocol(
+            f"for development: draw {draw} of 16 relations clustered and scored, the other 48 labelled",
+            fewrel.development_transfer(draw),
+            _PREDEFINED,
+        )
+        for draw in fewrel.DRAWS
+    },
+}
+
+
+def protocol(name: str) -> Protocol:
+    """Return a protocol by its name.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if name not in PROTOCOLS:
+        raise UnknownNameError("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]
+
+
+def load(name: str, data: Path) -> Task:
+    """Read the instances of a protocol from a data folder.
+
+    Raises:
+        UnknownNameError: There is no protocol of that name.
+        InputError: A file is missing or wrong, or a scored instance has no gold relation.
+    """
+    chosen = protocol(name)
+    if missing := chosen.missing(data):
+        what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is not there"
+        raise InputError(
+            f"protocol {name!r} needs {data / missing[0]}, {what}; get it with "
+            f"'relscout datasets get {dataset_of(missing[0])}', or name your data folder with --data"
+        )
+    task = chosen.load(data)
+    bare = sum(instance.relation is None for instance in task.scored)
+    if bare or not task.scored:
+        raise InputError(
+            f"protocol {name!r} in {data}: {bare} of {len(task.scored)} instances to be scored have no gold "
+            "relation; expected at least one instance, and a relation for each"
+        )
+    return task
+
+
+def dataset_of(file: str) -> str:
+    """Return which data set a file is of, as ``relscout datasets`` calls it."""
+    folder = file.partition("/")[0]
+    return _PARTS.get(folder, folder)
+
+
+def _is_there(path: Path, *, folder: bool) -> bool:
+    return any(path.glob("*.json*")) if folder else path.is_file()

@@ -1,0 +1,125 @@
+"""The parts of a preset: what an experiment runs, and the numbers that its paper published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from relscout.errors import UnknownNameError
+
+KINDS = ("method", "frozen")
+FIGURES = ("tsne", "sweep")
+#: How it is scored, as presets say it → as records say it.
+SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped"}
+
+NRelations = int | Literal["gold", "auto"]
+"""A number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a method with settings of its own."""
+
+    name: str
+    """What the table calls it."""
+    method: str
+    """A name of ``relscout.methods.METHODS``."""
+    kind: str = "method"
+    """``method``, or ``frozen``: an encoder that learns nothing, which never gets labelled instances."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the method, over those of the preset."""
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the encoder, over those of the preset."""
+    n_relations: NRelations | None = None
+    """Number of relations, where it is not that of the preset."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A setting that takes several values: each is one more variation of some rows."""
+
+    setting: str
+    """Name of the setting."""
+    values: tuple[Any, ...]
+    """Its values."""
+    rows: tuple[str, ...]
+    """Names of the rows."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper that is drawn from the results."""
+
+    kind: str
+    """``tsne`` (points in the plane) or ``sweep`` (a score over the values of the sweep)."""
+    rows: tuple[str, ...] = ()
+    """Names of the rows whose points are drawn."""
+    relations: int = 4
+    """Gold relations among the points."""
+    instances: int = 50
+    """Most points of each relation."""
+    score: str = "b3_f1"
+    """The score over a sweep."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The numbers of one row of a table in a paper."""
+
+    row: str
+    """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside."""
+    scoring: str
+    """``raw`` clusters, or ``majority-mapped``."""
+    source: str
+    """Table and page."""
+    scores: Mapping[str, float]
+    """Name of a score → the figure in percent, as printed."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An experiment. The fields are the keys of the YAML file, whose name is the preset's name."""
+
+    name: str
+    title: str
+    protocol: str
+    n_relations: NRelations
+    rows: tuple[Row, ...]
+    paper: str = ""
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sweep: Sweep | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    figures: tuple[Figure, ...] = ()
+    published: tuple[Published, ...] = ()
+    notes: str = ""
+
+    def row(self, name: str) -> Row:
+        """Return a row by its name.
+
+        Raises:
+            UnknownNameError: There is none of that name.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise UnknownNameError(f"row of preset {self.name!r}", name, [row.name for row in self.rows])
+
+    def settings_of(self, row: Row, variation: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the method's settings of a row: those of the preset, then the row's own, then the variation."""
+        return {**self.settings.get(row.method, {}), **row.settings, **(variation or {})}
+
+    def encoder_of(self, row: Row) -> dict[str, Any]:
+        """Return the encoder's settings of a row: those of the preset, then the row's own."""
+        return {**self.encoder, **row.encoder}
+
+    def n_relations_of(self, row: Row) -> NRelations:
+        """Return the number of relations of a row: its own, or the preset's."""
+        return self.n_relations if row.n_relations is None else row.n_relations
+
+    def variations(self, row: Row) -> list[dict[str, Any]]:
+        """Return what is varied of a row: nothing, then each value of the sweep where the row is in it."""
+        if self.sweep is None or row.name not in self.sweep.rows:
+            return [{}]
+        return [{}, *({self.sweep.setting: value} for value in self.sweep.values)]

@@ -1,0 +1,285 @@
+"""SelfORE as an estimator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, save_artifact
+from relscout.clustering.choose_k import choose_k
+from relscout.config import from_mapping, to_mapping
+from relscout.encoders import Encoder, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.selfore.loop import Bootstrap
+from relscout.methods.selfore.partition import (
+    Adaptive,
+    Hard,
+    relations_of_clusters,
+    restored,
+    softened,
+    summed,
+)
+from relscout.methods.selfore.settings import SelfORESettings
+from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.vectors import encode, scattered, transformed, unit_length
+from relscout.methods.work import Work
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+
+
+class SelfORE:
+    """Self-supervised relational feature learning: cluster, learn the clusters, cluster again.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`SelfORESettings`.
+    """
+
+    NAME: ClassVar[str] = "selfore"
+    CITATION: ClassVar[str] = (
+        "Hu, Wen, Xu, Zhang, Yu: SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction. "
+        "EMNLP 2020"
+    )
+    SETTINGS: ClassVar[type[SelfORESettings]] = SelfORESettings
+
+    n_relations_: int
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder()
+        self.n_relations = n_relations
+        self.seed = seed
+        self._settings = from_mapping(SelfORESettings, settings)
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Find the relations of ``unlabeled``.
+
+        Args:
+            unlabeled: What to find relations in.
+            labeled: Nothing: the method learns from no labels.
+            progress: Told how far it is.
+            checkpoints: Folder that keeps what is done after each epoch of relation classification, so that an
+                interrupted fit goes on there and ends as it would have.
+
+        Raises:
+            InputError: There is no instance, or there are fewer (different) ones than relations or pseudo labels.
+            SettingError: ``labeled`` is given, the encoder cannot be trained, or a setting cannot work.
+        """
+        if labeled is not None:
+            raise SettingError("method 'selfore' cannot learn from labelled instances; leave them out")
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        n_relations = checked_n_relations(self.n_relations)
+        generator(self.seed, "check")
+        order = canonical_order(unlabeled)
+        instances = [unlabeled[place] for place in order]
+        base, options = self._trainable(), self._settings
+        self.report_ = {"warnings": []}
+        lost: Counter[str] = Counter()
+        tunable = prepared = None
+        if options.classification:
+            tunable = TunableEncoder(base, trained_layers=options.trained_layers)
+            prepared = tunable.prepare(
+                instances, progress=progress, on_loss=lambda _, what: lost.update([what])
+            )
+            vectors = unit_length(tunable.encode(prepared))
+        else:
+            vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        if n_relations == "auto":
+            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
+            self.report_["k_curve"] = choice.as_dict()
+            n_relations = choice.k
+        n_clusters = self._n_clusters(n_relations, len(instances))
+        work = Work.of(
+            checkpoints,
+            settings={**self.settings(), "method": self.NAME},
+            fingerprint=base.fingerprint,
+            instances=instances,
+        )
+        loop = Bootstrap(options, n_clusters, self.seed, progress, work)
+        self._partition = loop.run(vectors, tunable, prepared)
+        self._weights = tunable.weights() if tunable is not None else {}
+        self._encoder_fingerprint = base.fingerprint
+        self._trained = None
+        del vectors, prepared, tunable
+        # by the way of transform and predict, so that these give the very same
+        final = encode(self._encoder(), instances, progress=progress)
+        self._relation_of = relations_of_clusters(
+            self._partition, final, n_relations if options.merge else n_clusters, seed=self.seed
+        )
+        self.n_relations_ = int(self._relation_of.max()) + 1
+        self.probabilities_ = scattered(self._probabilities(final), order)
+        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+        self.vectors_ = scattered(final, order)
+        self.report_ |= {
+            "pseudo_labels": n_clusters,
+            "loops": loop.loops,
+            "stopped": loop.stopped,
+            "warnings": [*loss_warnings(lost), *loop.warnings, *self._fewer(n_relations, n_clusters)],
+        }
+        work.clear()
+        return self
+
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
+        """Return the relation of each instance (N,), int64."""
+        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
+        return labels
+
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, rows summing to 1.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        order = canonical_order(instances)
+        ordered = [instances[place] for place in order]
+        vectors = encode(self._encoder(), ordered, progress=progress, on_loss=on_loss)
+        return scattered(self._probabilities(vectors), order)
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations h of the trained encoder (N, D), float32, of unit length."""
+        return transformed(self._encoder(), instances, progress=progress)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {
+            "n_relations": checked_n_relations(self.n_relations),
+            "seed": int(self.seed),
+            **to_mapping(self._settings),
+            "encoder": to_mapping(self.encoder.settings),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder: the trained layers and the clusters.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        self._check_fitted()
+        settings = {
+            **self.settings(),
+            "encoder_fingerprint": self._encoder_fingerprint,
+            "encoder": portable(self.encoder.settings),
+        }
+        tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
+        tensors |= {f"encoder.{name}": array for name, array in self._weights.items()}
+        save_artifact(folder, Artifact(self.NAME, settings, {**tensors, "relation_of": self._relation_of}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a fitted method from a folder.
+
+        Raises:
+            ArtifactError: The folder does not hold a fitted ``selfore``.
+        """
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
+            values = dict(artifact.settings)
+            fingerprint = str(values.pop("encoder_fingerprint"))
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded._partition = restored(_below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
+            loaded._relation_of = artifact.tensors["relation_of"]
+            loaded._weights = _below("encoder.", artifact.tensors)
+            loaded.n_relations_ = int(loaded._relation_of.max()) + 1
+        loaded._encoder_fingerprint, loaded._trained = fingerprint, None
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return softened(summed(self._partition.shares(vectors), self._relation_of))
+
+    def _n_clusters(self, n_relations: int, n_instances: int) -> int:
+        n_clusters = self._settings.n_clusters or n_relations
+        if n_clusters < n_relations:
+            raise SettingError(
+                f"n_clusters is {n_clusters}, but {n_relations} relations were asked for; give as many pseudo labels, "
+                "or 0"
+            )
+        if n_relations <= n_instances < n_clusters:
+            raise InputError(
+                f"n_clusters is {n_clusters}, but there are only {n_instances} instances; ask for at most as many"
+            )
+        return n_clusters
+
+    def _fewer(self, n_relations: int, n_clusters: int) -> list[str]:
+        asked = n_relations if self._settings.merge else n_clusters
+        if self.n_relations_ == asked:
+            return []
+        return [
+            f"{self.n_relations_} relations were found instead of {asked}: the others were left without instances"
+        ]
+
+    def _trainable(self) -> TransformerEncoder:
+        if not isinstance(self.encoder, TransformerEncoder):
+            raise SettingError(
+                f"method 'selfore' trains its encoder, and a {type(self.encoder).__name__} cannot be trained; "
+                "give a TransformerEncoder"
+            )
+        return self.encoder
+
+    def _encoder(self) -> TransformerEncoder:
+        """Return the encoder with the weights that were trained."""
+        self._check_fitted()
+        base = self._trainable()
+        check_encoder(base, self._encoder_fingerprint)
+        if not self._weights:
+            return base
+        if self._trained is None:
+            self._trained = TransformerEncoder(base.settings, weights=self._weights)
+        self._trained.cache = base.cache
+        return self._trained
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_partition"):
+            raise SettingError(
+                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
+            )
+
+    _partition: Adaptive | Hard
+    _relation_of: NDArray[np.int64]
+    _weights: dict[str, NDArray[np.float32]]
+    _trained: TransformerEncoder | None
+    _encoder_fingerprint: str
+
+
+def _below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}

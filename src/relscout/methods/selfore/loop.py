@@ -1,0 +1,205 @@
+"""The bootstrapping loop (SelfORE section 2.4): pseudo labels from clusters, a better encoder from pseudo labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.adaptive import adapt, effective_number
+from relscout.clustering.autoencoder import pretrain
+from relscout.clustering.kmeans import kmeans
+from relscout.clustering.lloyd import Clusters
+from relscout.clustering.neighbour_seeds import neighbour_seeds
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.errors import InputError
+from relscout.methods.selfore.partition import Adaptive, Hard
+from relscout.methods.selfore.settings import SelfORESettings
+from relscout.methods.vectors import unit_length
+from relscout.methods.work import Work
+from relscout.metrics import align
+from relscout.progress import Progress
+from relscout.seeding import generator
+from relscout.training.classification import Classifier
+
+#: A clustering has collapsed when its entropy is that of fewer clusters than this share of what k-means finds.
+_COLLAPSED = 0.5
+
+Labels = NDArray[np.int64]
+
+
+@dataclass
+class Bootstrap:
+    """The loop, and what happened in it.
+
+    Args:
+        settings: See :class:`SelfORESettings`.
+        n_clusters: K̂.
+        seed: Draws everything random.
+        progress: Told how far it is.
+        work: Keeps what is done, so that an interrupted loop goes on.
+
+    Attributes:
+        loops: What happened in each loop, as JSON values.
+        stopped: Why the loop ended.
+        warnings: What a user should know.
+    """
+
+    settings: SelfORESettings
+    n_clusters: int
+    seed: int
+    progress: Progress
+    work: Work
+    loops: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    def run(
+        self, vectors: NDArray[np.float32], encoder: TunableEncoder | None, prepared: Prepared | None
+    ) -> Adaptive | Hard:
+        """Cluster and classify in turn, and return the last clustering; the encoder keeps what it has learnt.
+
+        Args:
+            vectors: Of the untrained encoder (N, D), float32, of unit length.
+            encoder: What relation classification trains; ``None`` where there is none.
+            prepared: The instances for it.
+        """
+        self._start = self._k_means(vectors, self._seed("start"))
+        if encoder is None or prepared is None:
+            self.stopped = "after one clustering: there is no relation classification"
+            return self._cluster(vectors, 0, None)[0]
+        loop, epochs = 0, 0
+        labels: Labels | None = None
+        head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        classifier: Classifier | None = None
+        if (resumed := self.work.load()) is not None:
+            state, arrays = resumed
+            self.loops, self.warnings = state["loops"], state["warnings"]
+            loop, epochs, labels = state["loop"], state["epochs"], arrays["labels"]
+            classifier = self._classifier(encoder, prepared, labels, loop, None)
+            classifier.load(arrays)
+        while True:
+            if classifier is None:
+                partition, labels = self._cluster(vectors, loop, labels)
+                if self._ends(loop):
+                    return partition
+                classifier = self._classifier(encoder, prepared, labels, loop, head)
+            for result in classifier.epochs(first=epochs, progress=self.progress):
+                self.loops[loop]["classification_loss"].append(round(result.loss, 6))
+                self.loops[loop]["classification_accuracy"].append(round(result.accuracy, 6))
+                self._keep(loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.arrays()})
+            vectors = unit_length(encoder.encode(prepared, progress=self.progress))
+            head = classifier.head if self.settings.head == "aligned" else None
+            classifier, epochs, loop = None, 0, loop + 1
+
+    def _cluster(
+        self, vectors: NDArray[np.float32], loop: int, previous: Labels | None
+    ) -> tuple[Adaptive | Hard, Labels]:
+        """Return the clustering of a loop and its pseudo labels, and tell about it in ``loops``."""
+        told: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
+        told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0}
+        self.loops.append(told)
+        found: tuple[Adaptive | Hard, Labels] | None = None
+        if self.settings.adaptive:
+            found = self._adaptive(vectors, loop, told)
+        if found is None:
+            clusters = self._k_means(vectors, self._seed(f"k-means {loop}"))
+            hard = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
+            found = hard, clusters.labels
+        partition, labels = found
+        told["effective_clusters"] = round(effective_number(labels), 3)
+        if previous is not None:
+            match = align(labels, previous)
+            told["changed"] = round(1 - match.accuracy, 6)
+            if self.settings.head == "aligned":
+                labels = _renumbered(labels, match.mapping, self.n_clusters)
+        return partition, labels
+
+    def _adaptive(
+        self, vectors: NDArray[np.float32], loop: int, told: dict[str, Any]
+    ) -> tuple[Adaptive, Labels] | None:
+        """Return the adaptive clustering, or ``None`` where every attempt collapsed."""
+        settings = self.settings
+        expected = effective_number(self._start.labels)
+        for attempt in range(settings.restarts + 1):
+            seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
+            pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
+            told["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
+            slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2**attempt)
+            try:
+                found = adapt(
+                    vectors,
+                    self.n_clusters,
+                    pretrained.mapping,
+                    settings=slower,
+                    seed=seed,
+                    progress=self.progress,
+                )
+            except InputError:
+                # the vectors differ (k-means on them went well), so it is the codes that do not
+                left = 1.0
+            else:
+                left = effective_number(found.labels)
+                told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
+                told["redraws"] = found.redraws
+                if left >= _COLLAPSED * expected:
+                    return Adaptive.of(found), found.labels
+            self.warnings.append(
+                f"adaptive clustering of loop {loop + 1} collapsed: its {self.n_clusters} clusters have the entropy "
+                f"of {left:.1f} equal ones, k-means had {expected:.1f}; "
+                + (
+                    "tried again with half the learning rate"
+                    if attempt < settings.restarts
+                    else "k-means stands in for it"
+                )
+            )
+        return None
+
+    def _k_means(self, vectors: NDArray[np.float32], seed: int) -> Clusters:
+        starts = (
+            neighbour_seeds(vectors, self.n_clusters, seed=seed)
+            if self.settings.start == "neighbours"
+            else None
+        )
+        return kmeans(vectors, self.n_clusters, seed=seed, starts=starts, progress=self.progress)
+
+    def _classifier(
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        labels: Labels,
+        loop: int,
+        head: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    ) -> Classifier:
+        seed = self._seed(f"classify {loop}")
+        return Classifier(
+            encoder, prepared, labels, self.n_clusters, settings=self.settings, seed=seed, head=head
+        )
+
+    def _keep(self, loop: int, epochs: int, arrays: dict[str, NDArray[Any]]) -> None:
+        state = {"loop": loop, "epochs": epochs, "loops": self.loops, "warnings": self.warnings}
+        self.work.keep(state, arrays)
+
+    def _ends(self, loop: int) -> bool:
+        changed = self.loops[loop]["changed"]
+        if changed is not None and changed < self.settings.stop_change:
+            self.stopped = (
+                f"in loop {loop + 1}: {changed:.1%} of the pseudo labels changed, fewer than "
+                f"{self.settings.stop_change:.1%}"
+            )
+        elif loop + 1 >= self.settings.max_loops:
+            self.stopped = f"after {loop + 1} loops, the most that were allowed"
+        return bool(self.stopped)
+
+    def _seed(self, purpose: str) -> int:
+        return int(generator(self.seed, f"selfore {purpose}").integers(2**31))
+
+
+def _renumbered(labels: Labels, mapping: Any, n_clusters: int) -> Labels:
+    """Return labels under the numbers they are matched with; what is matched with none takes those that are left."""
+    left = iter(sorted(set(range(n_clusters)) - {int(number) for number in mapping.values()}))
+    table = np.array([mapping[label] if label in mapping else next(left) for label in range(n_clusters)])
+    found: Labels = table[labels]
+    return found

@@ -1,0 +1,1 @@
+"""Training: one loop that everything which learns runs in."""

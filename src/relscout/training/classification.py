@@ -1,0 +1,216 @@
+"""Train an encoder and a linear head to tell labels: gold ones, or pseudo labels (SelfORE eq. 11–12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.errors import SettingError
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+from relscout.training.loop import train
+
+if TYPE_CHECKING:
+    import torch
+
+#: Batches among which sentences are sorted by length, so that little is padded and batches still vary.
+_WINDOW = 20
+#: Standard deviation of the head's first weights, BERT's own.
+_HEAD_STD = 0.02
+#: Decoupled weight decay, that of the BertAdam which the paper used.
+_WEIGHT_DECAY = 0.01
+
+
+@dataclass(frozen=True)
+class ClassificationSettings:
+    """Settings of relation classification; what the paper says stands in each description."""
+
+    classifier_epochs: int = 5
+    """Epochs of relation classification in each loop, at least 1 (released code: 5; the paper gives none)."""
+    frozen_epochs: int = 3
+    """First epochs in which only the classification layer trains (paper: 3); fewer than ``classifier_epochs``."""
+    classifier_learning_rate: float = 1e-4
+    """Highest learning rate of the encoder (paper: 1e-5, for all layers of BERT-base)."""
+    head_learning_rate: float = 1e-3
+    """Highest learning rate of the classification layer (paper: 1e-5)."""
+    classifier_batch: int = 64
+    """Sentences in a step of relation classification; the paper gives none."""
+    classifier_dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1) (paper: 0.1); the encoder keeps its own."""
+    warm_up: float = 0.1
+    """Share of the steps in which learning rates rise, in [0, 1] (paper: 0.1)."""
+    trained_layers: int = 3
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("classifier_epochs", 1), ("frozen_epochs", 0), ("classifier_batch", 1)):
+            if (value := getattr(self, name)) < least:
+                raise SettingError(f"{name} is {value}, expected at least {least}")
+        for name in ("classifier_learning_rate", "head_learning_rate"):
+            if not (value := getattr(self, name)) > 0:
+                raise SettingError(f"{name} is {value}, expected a number above 0")
+        if not 0 <= self.classifier_dropout < 1:
+            raise SettingError(
+                f"classifier_dropout is {self.classifier_dropout}, expected a rate from 0 to below 1"
+            )
+        if not 0 <= self.warm_up <= 1:
+            raise SettingError(f"warm_up is {self.warm_up}, expected a share from 0 to 1")
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """How an epoch went.
+
+    Args:
+        epoch: Its number, from 0.
+        loss: Mean cross entropy, in nats.
+        accuracy: Share of the labels that were told right while training, in [0, 1].
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+class Classifier:
+    """A linear head on an encoder, and the encoder's top layers with it.
+
+    Args:
+        encoder: What trains.
+        prepared: The instances.
+        labels: Label of each instance (N,), int64, from 0.
+        n_labels: Number of labels.
+        settings: See :class:`ClassificationSettings`.
+        seed: Draws the head's first weights, batches and dropout.
+        head: Weight (n_labels, D) and bias to start from; drawn when left out.
+    """
+
+    def __init__(
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        labels: NDArray[np.int64],
+        n_labels: int,
+        *,
+        settings: ClassificationSettings,
+        seed: int,
+        head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    ) -> None:
+        import torch
+
+        self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
+        # what reads the same has one representation and hence one label; it counts once
+        of_content = np.empty(len(prepared.lengths), dtype=np.int64)
+        of_content[prepared.row_of] = labels
+        self._labels = torch.from_numpy(of_content).to(encoder.device)
+        if head is None:
+            drawn = generator(seed, "head").standard_normal((n_labels, encoder.dimension))
+            head = (_HEAD_STD * drawn.astype(np.float32), np.zeros(n_labels, dtype=np.float32))
+        self._head = [
+            torch.from_numpy(array.copy()).to(encoder.device).requires_grad_(True) for array in head
+        ]
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": list(encoder.parameters()), "lr": settings.classifier_learning_rate},
+                {"params": self._head, "lr": settings.head_learning_rate},
+            ],
+            weight_decay=_WEIGHT_DECAY,
+            fused=True,
+        )
+
+    @property
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight (n_labels, D) and bias (n_labels,) of the classification layer, float32."""
+        weight, bias = (tensor.detach().cpu().numpy().copy() for tensor in self._head)
+        return weight, bias
+
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+
+        Args:
+            first: Where to go on, if some epochs are done.
+            progress: Told the steps done, stage ``"classify"``.
+        """
+        import torch
+        from torch.nn.functional import cross_entropy, dropout
+
+        settings, encoder, labels = self._settings, self._encoder, self._labels
+        n_frozen = min(settings.frozen_epochs, settings.classifier_epochs)
+        fixed: torch.Tensor | None = None
+        if first < n_frozen:
+            fixed = torch.from_numpy(encoder.encode_contents(self._prepared)).to(encoder.device)
+        correct = 0
+
+        def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:
+            nonlocal correct
+            encoder.train(epoch >= n_frozen)
+            if fixed is not None and epoch < n_frozen:
+                h = fixed[torch.from_numpy(rows)]  # (B, D)
+            else:
+                h = encoder(self._prepared, rows)
+            weight, bias = self._head
+            scores = (
+                dropout(h * encoder.scale, settings.classifier_dropout) @ weight.T + bias
+            )  # (B, n_labels)
+            told = labels[torch.from_numpy(rows).to(labels.device)]
+            correct += int((scores.detach().argmax(dim=1) == told).sum())
+            return cross_entropy(scores, told)
+
+        losses: list[float] = []
+        for step in train(
+            self._batches,
+            loss,
+            self._optimizer,
+            epochs=settings.classifier_epochs,
+            first_epoch=first,
+            warm_up=settings.warm_up,
+            seed=self._seed,
+        ):
+            progress("classify", step.number, step.total)
+            losses.append(step.loss)
+            if step.ends_epoch:
+                encoder.train(False)
+                yield EpochResult(step.epoch, float(np.mean(losses)), correct / len(labels))
+                losses, correct = [], 0
+
+    def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        random = generator(self._seed, f"batches {epoch}")
+        lengths, size = self._prepared.lengths, self._settings.classifier_batch
+        order = random.permutation(len(lengths))
+        found: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), size * _WINDOW):
+            window = order[start : start + size * _WINDOW]
+            window = window[np.argsort(lengths[window], kind="stable")]
+            found += [window[begin : begin + size] for begin in range(0, len(window), size)]
+        return [found[place] for place in random.permutation(len(found))]
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return head, encoder and the optimizer's memory as arrays."""
+        found = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        found |= dict(zip(("head.weight", "head.bias"), self.head, strict=True))
+        for number, entry in self._optimizer.state_dict()["state"].items():
+            for name, tensor in entry.items():
+                found[f"optimizer.{number}.{name}"] = tensor.detach().cpu().float().numpy()
+        return found
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go back to where :meth:`arrays` was called."""
+        import torch
+
+        self._encoder.load(
+            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
+        )
+        with torch.no_grad():
+            for tensor, name in zip(self._head, ("head.weight", "head.bias"), strict=True):
+                tensor.copy_(torch.from_numpy(arrays[name]))
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, array in arrays.items():
+            if key.startswith("optimizer."):
+                _, number, name = key.split(".")
+                state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})

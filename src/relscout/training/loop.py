@@ -1,0 +1,98 @@
+"""The training loop: a generator of steps, consumed by progress bars, reports and checkpoints alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from relscout.errors import SettingError
+from relscout.seeding import generator
+
+if TYPE_CHECKING:
+    import torch
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an optimizer.
+
+    Args:
+        epoch: Epoch it belongs to, from 0.
+        number: Steps done so far, this one included.
+        total: Steps of all epochs.
+        loss: Loss of its batch.
+        ends_epoch: Whether it is the last one of its epoch.
+    """
+
+    epoch: int
+    number: int
+    total: int
+    loss: float
+    ends_epoch: bool
+
+
+def train(
+    batches: Callable[[int], Sequence[Batch]],
+    loss: Callable[[int, Batch], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int,
+    first_epoch: int = 0,
+    warm_up: float = 0.1,
+    seed: int,
+) -> Iterator[Step]:
+    """Yield a step after it was taken.
+
+    Random numbers that torch draws inside (dropout) come from a stream of each epoch's own, so that training resumed
+    at an epoch goes on exactly as it would have; the program's other random numbers are left alone.
+
+    Args:
+        batches: Batches of an epoch; every epoch has as many.
+        loss: Loss of a batch in an epoch.
+        optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0.
+        epochs: Number of epochs in all.
+        first_epoch: Where to go on, if some are done.
+        warm_up: Share of the steps in which learning rates rise, in [0, 1].
+        seed: Decides the streams.
+
+    Raises:
+        SettingError: The loss is no longer a number.
+    """
+    import torch
+
+    highest = [group["lr"] for group in optimizer.param_groups]
+    for epoch in range(first_epoch, epochs):
+        planned = batches(epoch)
+        total = epochs * len(planned)
+        dice = torch.Generator().manual_seed(int(generator(seed, f"epoch {epoch}").integers(2**62)))
+        state = dice.get_state()
+        for place, batch in enumerate(planned):
+            number = epoch * len(planned) + place + 1
+            for group, rate in zip(optimizer.param_groups, highest, strict=True):
+                group["lr"] = rate * _factor(number, total, warm_up)
+            before = torch.get_rng_state()
+            torch.set_rng_state(state)
+            found = loss(epoch, batch)
+            optimizer.zero_grad()
+            found.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            state = torch.get_rng_state()
+            torch.set_rng_state(before)
+            value = found.item()
+            if value != value or value in (float("inf"), float("-inf")):
+                raise SettingError(
+                    f"training diverged in step {number}: the loss is {value}; lower the learning rate"
+                )
+            yield Step(epoch, number, total, value, place + 1 == len(planned))
+    for group, rate in zip(optimizer.param_groups, highest, strict=True):
+        group["lr"] = rate
+
+
+def _factor(number: int, total: int, warm_up: float) -> float:
+    rising = warm_up * total
+    if number <= rising:
+        return number / rising
+    return (total - number + 1) / (total - rising + 1)

@@ -1,0 +1,91 @@
+"""Small data folders and presets, on which an experiment takes no time worth mentioning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PEOPLE = ("ada", "bob", "carl", "dora", "emil", "fred")
+PHRASES = {"P19": "was born in", "P108": "works for", "P800": "wrote"}
+
+
+def sentences(phrase: str, places: Iterable[str] = ("london", "paris")) -> list[dict[str, Any]]:
+    """Return records of FewRel: everyone with every place."""
+    records = []
+    for person in PEOPLE:
+        for place in places:
+            tokens = [person, *phrase.split(), place, "."]
+            ends = [[person, "Q1", [[0]]], [place, "Q2", [[len(tokens) - 2]]]]
+            records.append({"tokens": tokens, "h": ends[0], "t": ends[1]})
+    return records
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder for the protocol ``fewrel-nyt-unsupervised``: 36 instances of three relations."""
+    folder = tmp_path / "data"
+    (folder / "fewrel").mkdir(parents=True)
+    written = {relation: sentences(phrase) for relation, phrase in PHRASES.items()}
+    (folder / "fewrel" / "val_nyt.json").write_text(json.dumps(written))
+    return folder
+
+
+@pytest.fixture
+def transfer_data(data: Path) -> Path:
+    """A data folder for the protocols on pre-defined relations: 20 of them, and three novel ones."""
+    novel = {relation: sentences(phrase) for relation, phrase in PHRASES.items()}
+    (data / "fewrel" / "val_wiki.json").write_text(json.dumps(novel))
+    names = {relation: [f"novel {relation}", "…"] for relation in PHRASES}
+    (data / "fewrel" / "pid2name.json").write_text(json.dumps(names))
+    (data / "wiki80").mkdir()
+    for part, number in (("dev", 0), ("train_0.1", 1), ("train_0.1_untyped", 1)):
+        lines = [
+            opennre(f"relation {relation:02}", PEOPLE[number], f"verbs{relation}", place)
+            for relation in range(20)
+            for place in ("london", "paris")
+        ]
+        lines.append(opennre("novel P19", "emil", "was", f"rome{number}"))
+        (data / "wiki80" / f"{part}.txt").write_text("".join(lines))
+    return data
+
+
+def opennre(relation: str, head: str, verb: str, tail: str) -> str:
+    ends = {
+        "h": {"name": head, "id": "Q1", "pos": [0, 1]},
+        "t": {"name": tail, "id": "Q2", "pos": [2, 3]},
+    }
+    return json.dumps({"token": [head, verb, tail], **ends, "relation": relation}) + "\n"
+
+
+@pytest.fixture
+def description(tiny_bert: Path) -> dict[str, Any]:
+    """What a preset's file says: two rows on a tiny encoder."""
+    return {
+        "title": "A small experiment",
+        "protocol": "fewrel-nyt-unsupervised",
+        "n_relations": "gold",
+        "encoder": {"model": str(tiny_bert), "pooling": "sentence"},
+        "settings": {"kmeans": {"start": "k-means++", "n_init": 1}},
+        "rows": [
+            {"name": "plain", "method": "kmeans", "kind": "frozen"},
+            {"name": "spans", "method": "kmeans", "encoder": {"pooling": "span-mean"}},
+        ],
+        "seeds": [0, 1],
+    }
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Write a preset's file."""
+
+    def write(description: dict[str, Any] | str, name: str = "small.yaml") -> Path:
+        text = description if isinstance(description, str) else yaml.safe_dump(description)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return write

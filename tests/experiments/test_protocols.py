@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from relscout.errors import InputError, UnknownNameError
+from relscout.experiments.protocols import PROTOCOLS, load, protocol
+
+
+def ids(instances):
+    return {instance.id for instance in instances}
+
+
+def relations(instances):
+    return {instance.relation for instance in instances}
+
+
+def test_every_protocol_is_described_and_knows_its_data():
+    assert all(one.description for one in PROTOCOLS.values())
+    assert [name for name, one in PROTOCOLS.items() if not one.files] == ["bundled"]
+
+
+def test_an_unknown_protocol_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'fewrel-transfer'"):
+        protocol("fewrel-transfr")
+
+
+def test_the_bundled_corpus_needs_no_data(tmp_path, corpus):
+    task = load("bundled", tmp_path)
+    assert list(task.fitted) == list(task.scored) == corpus
+    assert task.labeled is None
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "bundled"])
+def test_a_missing_file_is_told_with_the_command_that_gets_it(tmp_path, name):
+    place, dataset = protocol(name).files[0], protocol(name).datasets[0]
+    said = rf"needs {re.escape(str(tmp_path / place))}.*'relscout datasets get {dataset}'"
+    with pytest.raises(InputError, match=said):
+        load(name, tmp_path)
+
+
+def test_the_data_sets_of_a_protocol_are_those_that_can_be_got():
+    from relscout.datasets import DATASETS
+
+    assert {name for one in PROTOCOLS.values() for name in one.datasets} <= set(DATASETS)
+
+
+def test_the_files_of_a_protocol_are_called_as_they_are_published():
+    from relscout.datasets import dataset
+
+    files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
+    published = {
+        f"{name}/{file.name}" for name in ("fewrel", "wiki80", "nyt_fb") for file in dataset(name).files
+    }
+    assert files <= published
+
+
+def test_all_of_fewrel_is_clustered_and_scored(data):
+    task = load("fewrel-nyt-unsupervised", data)
+    assert len(task.fitted) == len(task.scored) == 36
+    assert relations(task.scored) == {"P19", "P108", "P800"}
+
+
+def test_instances_without_a_gold_relation_cannot_be_scored(data):
+    records = json.loads((data / "fewrel/val_nyt.json").read_text())["P19"]
+    (data / "fewrel/val_nyt.json").write_text(json.dumps(records))
+    with pytest.raises(InputError, match="12 of 12 instances to be scored have no gold relation"):
+        load("fewrel-nyt-unsupervised", data)
+
+
+def test_the_draws_for_development_leave_the_novel_relations_out(transfer_data):
+    task = load("dev-A", transfer_data)
+    assert len(relations(task.scored)) == 16
+    assert not any(relation.startswith("novel") for relation in relations(task.scored))
+    assert len(task.scored) == 16 * 2 * 2, "what is in two files counts once"
+
+
+def test_the_draws_for_development_differ(transfer_data):
+    drawn = [relations(load(f"dev-{draw}", transfer_data).scored) for draw in "ABC"]
+    assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
+
+
+def test_in_a_development_transfer_the_other_relations_are_labelled(transfer_data):
+    task = load("dev-transfer-B", transfer_data)
+    assert relations(task.scored) == relations(load("dev-B", transfer_data).scored)
+    assert relations(task.labeled).isdisjoint(relations(task.scored))
+    assert len(relations(task.labeled) | relations(task.scored)) == 20
+
+
+def test_a_transfer_scores_unseen_instances(transfer_data):
+    words = [f"w{number}" for number in range(1700)]
+    ends = {"h": ["ada", "Q1", [[0]]], "t": ["rome", "Q2", [[2]]]}
+    records = [{"tokens": ["ada", word, "rome"], **ends} for word in words]
+    (transfer_data / "fewrel/val_wiki.json").write_text(json.dumps({"P19": records}))
+    task = load("fewrel-transfer", transfer_data)
+    assert (len(task.fitted), len(task.scored)) == (100, 1600)
+    assert ids(task.fitted).isdisjoint(ids(task.scored))
+    assert len(relations(task.labeled)) == 20
+
+    (transfer_data / "fewrel/val_wiki.json").write_text(json.dumps({"P19": records[::-1]}))
+    assert ids(load("fewrel-transfer", transfer_data).scored) == ids(task.scored), "whatever the file's order"
+
+
+def test_a_transfer_needs_more_instances_than_it_scores(transfer_data):
+    with pytest.raises(InputError, match="holds 36 instances; 1600 of them are scored"):
+        load("fewrel-transfer", transfer_data)
+
+
+def test_wrong_records_of_nyt_fb_are_left_out_and_told(tmp_path):
+    (tmp_path / "nyt_fb").mkdir()
+    whole = "<e1:PERSON> Ada </e1:PERSON> lives in <e2:CITY> Rome </e2:CITY>"
+    for part, sentences in (("train", [whole, "no <e1:X> one </e1:X>"]), ("validate", [f"{whole} ."])):
+        (tmp_path / f"nyt_fb/{part}_sentence.json").write_text(json.dumps(sentences))
+        (tmp_path / f"nyt_fb/{part}_label_id.json").write_text(json.dumps([3] * len(sentences)))
+    task = load("nytfb-unsupervised", tmp_path)
+    assert (len(task.fitted), len(task.scored)) == (2, 1)
+    assert ids(task.scored) < ids(task.fitted)
+    (note,) = task.notes
+    assert note.startswith("nyt_fb/train_sentence.json: 1 of 2 records left out; the first, record 2: ")
+
+
+def test_t_rex_is_read_from_all_files_of_its_folder(tmp_path):
+    text = "Ada lives in Rome."
+    triple = {
+        "sentence_id": 0,
+        "predicate": {"uri": "http://www.wikidata.org/prop/direct/P551"},
+        "subject": {"boundaries": [0, 3], "uri": "http://www.wikidata.org/entity/Q1", "surfaceform": "Ada"},
+        "object": {"boundaries": [13, 17], "uri": "http://www.wikidata.org/entity/Q2", "surfaceform": "Rome"},
+    }
+    nameless = triple | {"subject": triple["subject"] | {"boundaries": None}}
+    document = {"text": text, "sentences_boundaries": [[0, len(text)]], "triples": [triple, nameless]}
+    (tmp_path / "trex-spo").mkdir()
+    with pytest.raises(InputError, match=r"trex-spo, which holds no \.json file"):
+        load("trex-spo", tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / f"trex-spo/{name}.json").write_text(json.dumps([document]))
+    task = load("trex-spo", tmp_path)
+    assert [instance.relation for instance in task.scored] == ["P551", "P551"]
+    assert len(task.notes) == 2

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.clustering.lloyd import check_finite
-from relscout.errors import SettingError
+from relscout.errors import InputError, SettingError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -109,12 +109,14 @@ def pretrain(
         progress: Told the epochs done, stage ``"autoencoder"``.
 
     Raises:
-        InputError: Some vectors are not finite.
+        InputError: There are no vectors, or some are not finite.
         SettingError: The loss is no longer a number.
     """
     import torch
 
     settings = settings or AdaptiveSettings()
+    if not len(vectors):
+        raise InputError("there are no vectors to learn a mapping from")
     check_finite(vectors)
     random = generator(seed, "autoencoder")
     dice = torch.Generator().manual_seed(int(random.integers(2**62)))

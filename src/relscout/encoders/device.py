@@ -30,3 +30,21 @@ def choose_device(asked: str) -> torch.device:
     if device.type == "mps" and not has_mps:
         raise SettingError("device 'mps' was asked for, but torch sees none; 'auto' takes what is there")
     return device
+
+
+def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
+    """Tell whether the layers that train compute in bfloat16, their weights staying float32.
+
+    Args:
+        asked: ``float32``, ``bfloat16``, or ``auto``: where the device has instructions for it.
+        device: Where the transformer runs.
+    """
+    import torch
+
+    if asked != "auto":
+        return asked == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # no public function tells; where this one is missing, float32 is what surely works
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and bool(supported())

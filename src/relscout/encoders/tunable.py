@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from relscout.encoders.batching import batches, rows_by_content, shards
 from relscout.encoders.collate import collate
+from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.pooling import Places, pool_part
 from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
 from relscout.encoders.states import HiddenStates
@@ -64,18 +65,27 @@ class TunableEncoder:
         trained_layers: How many layers train, counted from the highest that the pooling reads; -1 trains the whole
             model, embeddings included.
         dropout: Dropout rate of the trained layers, in [0, 1); ``None`` keeps the model's own.
+        arithmetic: ``float32``, ``bfloat16`` or ``auto`` (see :func:`trains_in_bfloat16`): how the trained layers
+            compute while dropout is on; without it they compute as the encoder does.
 
     Raises:
         SettingError: The encoder has not as many layers, or its layers cannot be told.
     """
 
     def __init__(
-        self, encoder: TransformerEncoder, *, trained_layers: int, dropout: float | None = None
+        self,
+        encoder: TransformerEncoder,
+        *,
+        trained_layers: int,
+        dropout: float | None = None,
+        arithmetic: str = "float32",
     ) -> None:
 
         self._base = encoder
         self._model = copy.deepcopy(encoder.model)
         self.device = encoder.device
+        self._low_precision = trains_in_bfloat16(arithmetic, self.device)
+        self._training = False
         place = find_layers(self._model, encoder.n_layers)
         if place is None:
             raise SettingError(
@@ -120,6 +130,7 @@ class TunableEncoder:
 
     def train(self, mode: bool = True) -> None:
         """Switch dropout on or off in the layers that train."""
+        self._training = mode
         for module in self._trained:
             module.train(mode)
 
@@ -210,10 +221,13 @@ class TunableEncoder:
         if prepared.states is not None:
             self._states[self._boundary] = prepared.states.padded(contents).to(self.device)
         attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
-        output = self._model(
-            input_ids=torch.from_numpy(tokens).to(self.device),
-            attention_mask=attention.long() if bool((lengths < longest).any()) else None,
-        )
+        with torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self._training and self._low_precision
+        ):
+            output = self._model(
+                input_ids=torch.from_numpy(tokens).to(self.device),
+                attention_mask=attention.long() if bool((lengths < longest).any()) else None,
+            )
         pieces, begin = [], 0
         for part in self._base.parts:
             width = part.width(self._base.hidden_size)

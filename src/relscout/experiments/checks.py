@@ -76,7 +76,12 @@ def _check_names(preset: Preset, section: Section) -> None:
                 raise SettingError("a figure 'sweep' needs the key 'sweep' of the preset")
     for place, published in enumerate(preset.published):
         with section.located(f"published[{place}]"):
-            _check_known([published.row], [*names, *TRIVIAL])
+            if not published.reference:
+                _check_known([published.row], [*names, *TRIVIAL])
+            elif published.row in (*names, *TRIVIAL):
+                raise SettingError(
+                    f"row {published.row!r} is run here, so its published figures are no reference"
+                )
 
 
 def _check_known(rows: Iterable[str], known: Iterable[str]) -> None:

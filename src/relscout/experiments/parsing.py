@@ -93,8 +93,8 @@ def _figure(section: Section) -> Figure:
 
 def _published(section: Section) -> Published:
     fixed = ("row", "scoring", "source")
-    section.check_keys([*fixed, *SCORES])
-    scores = {key: section.take(key, float) for key in section.values if key not in fixed}
+    section.check_keys([*fixed, "reference", *SCORES])
+    scores = {key: section.take(key, float) for key in section.values if key in SCORES}
     for key, value in scores.items():
         if not -100 <= value <= 100:
             raise SettingError(f"{section.place}, {key} is {value}, expected percent, at most 100")
@@ -105,6 +105,7 @@ def _published(section: Section) -> Published:
         scoring=_choice(section, "scoring", SCORINGS),
         source=section.take("source", str),
         scores=scores,
+        reference=section.take("reference", bool, False),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from relscout.errors import UnknownNameError
 
 KINDS = ("method", "frozen")
-FIGURES = ("tsne", "sweep")
+FIGURES = ("tsne", "sweep", "losses")
 #: How it is scored, as presets say it → as records say it.
 SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped"}
 
@@ -52,7 +52,7 @@ class Figure:
     """A figure of the paper that is drawn from the results."""
 
     kind: str
-    """``tsne`` (points in the plane) or ``sweep`` (a score over the values of the sweep)."""
+    """``tsne`` (points in the plane), ``sweep`` (a score over its values) or ``losses`` (over the loops)."""
     rows: tuple[str, ...] = ()
     """Names of the rows whose points are drawn."""
     relations: int = 4
@@ -68,13 +68,15 @@ class Published:
     """The numbers of one row of a table in a paper."""
 
     row: str
-    """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside."""
+    """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside; or any, as a reference."""
     scoring: str
     """``raw`` clusters, or ``majority-mapped``."""
     source: str
     """Table and page."""
     scores: Mapping[str, float]
     """Name of a score → the figure in percent, as printed."""
+    reference: bool = False
+    """Whether the row is not run here, and only stands in the table for comparison."""
 
 
 @dataclass(frozen=True)

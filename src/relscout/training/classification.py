@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.errors import SettingError
+from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.loop import train
@@ -24,6 +24,7 @@ _WINDOW = 20
 _HEAD_STD = 0.02
 #: Decoupled weight decay, that of the BertAdam which the paper used.
 _WEIGHT_DECAY = 0.01
+_DTYPES = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,12 @@ class ClassificationSettings:
     """Share of the steps in which learning rates rise, in [0, 1] (paper: 0.1)."""
     trained_layers: int = 3
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    training_dtype: str = "auto"
+    """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
     def __post_init__(self) -> None:
+        if self.training_dtype not in _DTYPES:
+            raise UnknownNameError("training_dtype", self.training_dtype, _DTYPES)
         for name, least in (("classifier_epochs", 1), ("frozen_epochs", 0), ("classifier_batch", 1)):
             if (value := getattr(self, name)) < least:
                 raise SettingError(f"{name} is {value}, expected at least {least}")

@@ -105,7 +105,9 @@ class SelfORE:
         lost: Counter[str] = Counter()
         tunable = prepared = None
         if options.classification:
-            tunable = TunableEncoder(base, trained_layers=options.trained_layers)
+            tunable = TunableEncoder(
+                base, trained_layers=options.trained_layers, arithmetic=options.training_dtype
+            )
             prepared = tunable.prepare(
                 instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )

@@ -40,9 +40,11 @@ bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder wi
 	$(BIN)/python benchmarks/demo_time.py
 	$(BIN)/python benchmarks/metrics_speed.py
 	$(BIN)/python -m benchmarks million
+	$(BIN)/python -m benchmarks selfore-memory
 	@test -n "$(DATA)" || { echo "for the rest: make bench DATA=folder with fewrel/, wiki80/ and nyt_fb/"; exit 2; }
 	$(BIN)/python -m benchmarks encoding --data "$(DATA)"
 	$(BIN)/python -m benchmarks dtypes --data "$(DATA)"
+	$(BIN)/python -m benchmarks selfore-speed --data "$(DATA)"
 	$(BIN)/python -m benchmarks quality --data "$(DATA)"
 
 docs: .venv/.installed-docs ## Build the documentation into site/

@@ -28,6 +28,14 @@ def main() -> None:
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    speed = commands.add_parser("selfore-speed", help="a loop of SelfORE, against whole passes padded to 128")
+    speed.add_argument("--data", type=Path, required=True)
+    speed.add_argument("--instances", type=int, default=768)
+    speed.add_argument("--rounds", type=int, default=5)
+    memory = commands.add_parser(
+        "selfore-memory", help="memory of SelfORE on up to a hundred thousand sentences"
+    )
+    memory.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -49,6 +57,14 @@ def main() -> None:
         from benchmarks import encoding as timed
 
         timed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    elif options.command == "selfore-speed":
+        from benchmarks import selfore_speed
+
+        selfore_speed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    elif options.command == "selfore-memory":
+        from benchmarks import selfore_memory
+
+        selfore_memory.run(options.sizes)
     elif options.command == "demo":
         from benchmarks import demo_time
 

@@ -22,6 +22,7 @@ import yaml
 
 from relscout import bundled_corpus, discover
 from relscout.cli.app import app, run
+from relscout.experiments.record import Record
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -209,6 +210,24 @@ def test_the_page_about_scripting_names_every_key_of_a_run(demo_run: Path) -> No
     keys = {*records[0], *records[1], *json.loads((demo_run / "run.json").read_text("utf-8"))}
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
     assert sorted(path.name for path in demo_run.iterdir() if f"── {path.name}" not in page) == []
+
+
+def test_the_page_about_experiments_names_every_key_of_a_record() -> None:
+    page = (DOCS / "experiments.md").read_text(encoding="utf-8")
+    assert [key for key in Record.__annotations__ if f"`{key}`" not in page] == []
+
+
+def test_the_page_about_selfore_names_every_key_of_its_report() -> None:
+    page = (DOCS / "methods" / "selfore.md").read_text(encoding="utf-8")
+    quick = {"layers": "8", "autoencoder_steps": 1, "autoencoder_epochs": 1, "cluster_epochs": 1}
+    found = discover(
+        list(bundled_corpus())[:8],
+        method="selfore",
+        n_relations=2,
+        settings=quick | {"classification": False},
+    )
+    report = found.model.report_
+    assert [key for key in (*report, *report["loops"][0]) if f"`{key}`" not in page] == []
 
 
 def test_the_architecture_page_names_every_room() -> None:

@@ -5,6 +5,7 @@ A page asks for one by a line ``<!-- table: NAME -->``; the names are those of :
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -57,6 +58,78 @@ def kmeans_settings() -> str:
     return _settings(method("kmeans").SETTINGS)
 
 
+def selfore_settings() -> str:
+    """Return the settings of the method selfore, with the step that each belongs to."""
+    from relscout.clustering.adaptive_settings import AdaptiveSettings
+    from relscout.config import documentation
+    from relscout.methods import method
+    from relscout.training.classification import ClassificationSettings
+
+    steps = {
+        "clustering": documentation(AdaptiveSettings),
+        "classification": documentation(ClassificationSettings),
+    }
+    rows = [
+        (next((step for step, known in steps.items() if name in known), "loop"), name, default, text)
+        for name, (_, default, text) in documentation(method("selfore").SETTINGS).items()
+    ]
+    order = ("loop", *steps)
+    return _table(
+        ("setting", "step", "default", "meaning"),
+        (
+            (f"`{name}`", step, f"`{default}`", text)
+            for step, name, default, text in sorted(rows, key=lambda row: order.index(row[0]))
+        ),
+    )
+
+
+def presets() -> str:
+    """Return the presets that come with relscout."""
+    from relscout.experiments.preset import preset, presets
+
+    found = map(preset, presets())
+    return _table(
+        ("preset", "what", "protocol", "rows"),
+        ((f"`{one.name}`", one.title, f"`{one.protocol}`", str(len(one.rows))) for one in found),
+    )
+
+
+def protocols() -> str:
+    """Return the protocols."""
+    from relscout.experiments.protocols import PROTOCOLS
+
+    return _table(
+        ("protocol", "what", "data sets"),
+        (
+            (f"`{name}`", known.description, ", ".join(f"`{one}`" for one in known.datasets) or "none")
+            for name, known in PROTOCOLS.items()
+        ),
+    )
+
+
+def preset_keys() -> str:
+    """Return the keys of a preset, and of what stands inside it."""
+    from relscout.experiments import schema
+    from relscout.experiments.parsing import SCORES
+
+    scores = (
+        ", ".join(f"`{name}`" for name in SCORES),
+        "",
+        "The figures, in percent as printed; at least one.",
+    )
+    parts = {
+        "The file": (_keys(schema.Preset, "name"), ()),
+        "Each of `rows`": (_keys(schema.Row), ()),
+        "`sweep`": (_keys(schema.Sweep), ()),
+        "Each of `figures`": (_keys(schema.Figure), ()),
+        "Each of `published`": (_keys(schema.Published, "scores"), (scores,)),
+    }
+    return "\n".join(
+        f"**{title}**\n\n" + _table(("key", "default", "meaning"), [*rows, *more])
+        for title, (rows, more) in parts.items()
+    )
+
+
 def commands() -> str:
     """Return every command with its arguments and options."""
     from typer.main import get_command
@@ -100,7 +173,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "kmeans-settings": kmeans_settings,
     "markings": markings,
     "poolings": poolings,
+    "preset-keys": preset_keys,
+    "presets": presets,
+    "protocols": protocols,
     "results": results,
+    "selfore-settings": selfore_settings,
 }
 
 
@@ -109,6 +186,24 @@ def _settings(kind: type[Any]) -> str:
 
     rows = ((f"`{name}`", f"`{default}`", text) for name, (_, default, text) in documentation(kind).items())
     return _table(("setting", "default", "meaning"), rows)
+
+
+def _keys(kind: type[Any], *left_out: str) -> list[tuple[str, str, str]]:
+    """Return the keys of a mapping in a YAML file with their defaults."""
+    from relscout.config import documentation
+
+    texts = {name: text for name, (_, _, text) in documentation(kind).items()}
+    fields = [field for field in dataclasses.fields(kind) if field.name not in left_out]
+    return [(f"`{field.name}`", _default(field), texts[field.name]) for field in fields]
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    """Return the default of a key as YAML has it; nothing where the key adds nothing by default."""
+    if field.default is dataclasses.MISSING:
+        return "required" if field.default_factory is dataclasses.MISSING else ""
+    if field.default in (None, "", ()):
+        return ""
+    return f"`{field.default if isinstance(field.default, str) else json.dumps(field.default)}`"
 
 
 def _leaves(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:

@@ -111,6 +111,17 @@ def test_a_set_on_request_that_is_there_is_in_order(relscout, mirror):
     assert relscout("datasets", "get", "tacred", "--dir", ".").code == 0
 
 
+def test_what_protocols_read_of_a_set_is_told_before_and_after_it_is_there(relscout):
+    before = relscout("datasets", "get", "trex", "--dir", "data").err
+    Path("data/trex").mkdir(parents=True)
+    Path("data/trex/re-nlg_0-10000.json").write_text("[]", encoding="utf-8")
+    after = relscout("datasets", "get", "trex", "--dir", "data")
+    assert after.code == 0
+    for told in (before, after.err):
+        assert "into data/trex-spo: mkdir -p data/trex-spo; for file in data/trex/*.json; do jq '[" in told
+        assert "into data/trex-ds: " in told
+
+
 def test_a_server_without_the_file_is_told_in_one_line(relscout, address):
     done = relscout("datasets", "get", "fewrel", "--dir", "data", "--from", address)
     assert (done.code, done.out) == (2, "")

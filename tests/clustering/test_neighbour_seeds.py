@@ -7,6 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from relscout.clustering.adaptive import adapt
+from relscout.clustering.adaptive_settings import AdaptiveSettings
+from relscout.clustering.autoencoder import pretrain
+from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import nearest
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 
@@ -50,3 +54,14 @@ def test_there_are_none_where_a_graph_has_nothing_to_tell(blobs: Any, each: int,
 def test_there_are_none_where_most_vectors_repeat(blobs: Any) -> None:
     few, _ = blobs(10, 1)
     assert neighbour_seeds(np.repeat(few, 30, axis=0), 4, seed=0) is None
+
+
+def test_adaptive_clustering_starts_at_those_of_its_codes(vectors_and_gold: Any) -> None:
+    vectors, gold = vectors_and_gold
+    settings = AdaptiveSettings(layers="16-4", start="neighbours", cluster_epochs=0, autoencoder_epochs=5)
+    mapping = pretrain(vectors, settings=settings, seed=0).mapping
+    codes = mapping(vectors)
+    started = kmeans(codes, 4, seed=0, starts=neighbour_seeds(codes, 4, seed=0))
+    found = adapt(vectors, 4, mapping, settings=settings, seed=0)
+    assert found.centroids.tobytes() == started.centroids.tobytes()
+    assert adjusted_rand_score(gold, found.labels) == 1

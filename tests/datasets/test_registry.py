@@ -7,6 +7,7 @@ import pytest
 
 from relscout.datasets import DATASETS, DataSet, data_folder, dataset
 from relscout.errors import UnknownNameError
+from relscout.experiments.protocols import PROTOCOLS, dataset_of
 
 SETS = pytest.mark.parametrize("known", DATASETS.values(), ids=DATASETS)
 
@@ -47,6 +48,24 @@ def test_the_command_that_reads_it_names_its_files(known: DataSet) -> None:
     assert re.match(r"relscout (inspect|convert) \{folder\}/", known.reads)
     read = set(re.findall(r"\{folder\}/(\S+)", known.reads))
     assert read <= {file.name for file in known.files}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "folder"),
+    [
+        (name, file.rstrip("/"))
+        for name, known in PROTOCOLS.items()
+        for file in known.files
+        if file.endswith("/")
+    ],
+)
+def test_a_folder_that_a_protocol_reads_is_named_where_its_set_is_explained(
+    protocol: str, folder: str
+) -> None:
+    known = dataset(dataset_of(folder))
+    told = [part.format(folder=f"DATA/{known.name}") for part in known.parts]
+    (mine,) = [part for part in told if f"protocol {protocol}," in part]
+    assert f"into DATA/{folder}: mkdir -p DATA/{folder};" in mine
 
 
 def test_no_two_files_have_one_address_or_one_checksum() -> None:

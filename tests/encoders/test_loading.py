@@ -31,6 +31,12 @@ def test_loading_prints_nothing(load: Any, tiny_bert: Path, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
+def test_loading_leaves_the_random_numbers_of_the_program_alone(tiny_bert: Path) -> None:
+    state = torch.get_rng_state()
+    assert "pooler.dense.weight" in load_weights(str(tiny_bert), dtype="float32").state_dict()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_checkpoint_with_weights_for_another_task_loads_without_a_word(copy: Path) -> None:
     weights = load_file(copy / "model.safetensors")
     save_file(

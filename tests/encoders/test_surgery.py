@@ -3,13 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import AlbertConfig, AlbertModel, RobertaPreLayerNormConfig, RobertaPreLayerNormModel
 
+from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.loading import load_weights
-from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above
-from relscout.errors import SettingError
+from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.errors import ArtifactError, SettingError
 
 IDS = torch.tensor([[12, 40, 7, 33, 21]])
 SHAPE = {"vocab_size": 60, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
@@ -110,3 +112,47 @@ def test_positions_that_a_model_keeps_for_padding_do_not_count(tiny_roberta: Pat
     check_length(model, 128)
     with pytest.raises(SettingError, match="max_length is 129, but the model reads at most 128 tokens"):
         check_length(model, 129)
+
+
+QUERY = "encoder.layer.2.attention.self.query.weight"
+
+
+def test_weights_are_replaced_by_name(bert: Any) -> None:
+    before = {name: parameter.clone() for name, parameter in bert.named_parameters()}
+    overlay(bert, {QUERY: np.full((32, 32), 0.5, dtype=np.float32)})
+    after = dict(bert.named_parameters())
+    assert [name for name in before if not torch.equal(before[name], after[name])] == [QUERY]
+    assert after[QUERY].unique().tolist() == [0.5]
+    assert not after[QUERY].requires_grad
+
+
+def test_replaced_weights_take_the_precision_of_the_model(tiny_bert: Path) -> None:
+    model = load_weights(str(tiny_bert), dtype="bfloat16")
+    overlay(model, {QUERY: np.full((32, 32), 0.1, dtype=np.float32)})
+    assert dict(model.named_parameters())[QUERY].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "complaint"),
+    [
+        (
+            "encoder.layer.9.weight",
+            (32, 32),
+            r"no weight named 'encoder\.layer\.9\.weight', expected one of shape",
+        ),
+        (QUERY, (16, 32), r"a weight of shape \(32, 32\) named .*, expected one of shape \(16, 32\)"),
+        (QUERY, (1024,), r"a weight of shape \(32, 32\) named"),
+    ],
+)
+def test_weights_of_another_model_are_refused(
+    name: str, shape: tuple[int, ...], complaint: str, bert: Any
+) -> None:
+    with pytest.raises(ArtifactError, match=f"{complaint}.*; these weights were trained from another model"):
+        overlay(bert, {name: np.zeros(shape, dtype=np.float32)})
+
+
+def test_an_encoder_takes_no_weights_of_another_model(tiny_bert: Path) -> None:
+    weights = {"no.such.weight": np.zeros(3, dtype=np.float32)}
+    encoder = TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="cls"), weights=weights)
+    with pytest.raises(ArtifactError, match=r"the model has no weight named 'no\.such\.weight'"):
+        _ = encoder.fingerprint

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,19 @@ from relscout.instances import RelationInstance
 from relscout.methods import METHODS, Estimator, method
 
 CLEARLY_DIFFERENT = ("spouse", "capital of", "river mouth", "orbits")
+#: Settings with which a method that trains is fitted in a moment; the others take their defaults.
+QUICK: dict[str, dict[str, Any]] = {
+    "selfore": {
+        "layers": "32-8",
+        "autoencoder_steps": 100,
+        "autoencoder_epochs": 1,
+        "cluster_epochs": 5,
+        "max_loops": 2,
+        "classifier_epochs": 2,
+        "frozen_epochs": 1,
+        "trained_layers": 1,
+    }
+}
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +65,16 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def fitted(name: str, encoder: TransformerEncoder, instances: list[RelationInstance]) -> Estimator:
-    return method(name)(encoder, n_relations=4).fit(instances)
+def build(name: str) -> Callable[..., Estimator]:
+    """Build the method with settings that let it be fitted in a moment."""
+    return partial(method(name), **QUICK.get(name, {}))
+
+
+@pytest.fixture(scope="session")
+def fitted(
+    build: Callable[..., Estimator], encoder: TransformerEncoder, instances: list[RelationInstance]
+) -> Estimator:
+    return build(encoder, n_relations=4).fit(instances)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from relscout.methods import Estimator, method
 from relscout.metrics import score
 
 Instances = list[RelationInstance]
+Build = Callable[..., Estimator]
 
 
 def test_a_method_comes_with_its_name_and_citation(name: str) -> None:
@@ -84,9 +85,9 @@ def test_it_tells_relations_apart_in_unseen_text(
 
 
 def test_fitting_again_gives_the_same_bytes(
-    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
 ) -> None:
-    again = method(name)(encoder, n_relations=4).fit(instances)
+    again = build(encoder, n_relations=4).fit(instances)
     assert again.labels_.tobytes() == fitted.labels_.tobytes()
     assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
     assert again.report_ == fitted.report_
@@ -120,10 +121,10 @@ def test_nothing_to_predict_gives_nothing(fitted: Estimator) -> None:
 
 
 def test_the_order_of_the_input_changes_nothing(
-    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
 ) -> None:
     order = np.random.default_rng(0).permutation(len(instances)).tolist()
-    shuffled = method(name)(encoder, n_relations=4).fit([instances[row] for row in order])
+    shuffled = build(encoder, n_relations=4).fit([instances[row] for row in order])
     np.testing.assert_array_equal(shuffled.labels_, fitted.labels_[order])
     np.testing.assert_array_equal(shuffled.probabilities_, fitted.probabilities_[order])
     np.testing.assert_array_equal(shuffled.vectors_, fitted.vectors_[order])
@@ -131,7 +132,7 @@ def test_the_order_of_the_input_changes_nothing(
 
 @pytest.mark.parametrize("gold", ["none", "renamed", "permuted"])
 def test_gold_relations_change_nothing(
-    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, gold: str
+    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, gold: str
 ) -> None:
     relations = [instance.relation for instance in instances]
     changed: list[str | None] = {
@@ -143,7 +144,7 @@ def test_gold_relations_change_nothing(
         dataclasses.replace(instance, relation=relation)
         for instance, relation in zip(instances, changed, strict=True)
     ]
-    again = method(name)(encoder, n_relations=4).fit(relabelled)
+    again = build(encoder, n_relations=4).fit(relabelled)
     assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
 
 
@@ -168,75 +169,80 @@ def test_a_loaded_method_saves_the_same_files(name: str, saved: Path, tmp_path: 
         assert (tmp_path / "again" / file).read_bytes() == (saved / file).read_bytes()
 
 
-def test_the_constructor_only_stores(name: str) -> None:
-    built = method(name)(TransformerEncoder(EncoderSettings(model="no-such-model")), n_relations=-3, seed=-1)
+def test_the_constructor_only_stores(build: Build) -> None:
+    built = build(TransformerEncoder(EncoderSettings(model="no-such-model")), n_relations=-3, seed=-1)
     assert (built.n_relations, built.seed) == (-3, -1)  # type: ignore[attr-defined]
 
 
-def test_an_unknown_setting_is_named(name: str, encoder: TransformerEncoder) -> None:
+def test_an_unknown_setting_is_named(build: Build, encoder: TransformerEncoder) -> None:
     with pytest.raises(UnknownNameError, match="unknown setting 'no_such_setting'"):
-        method(name)(encoder, no_such_setting=1)
+        build(encoder, no_such_setting=1)
 
 
 @pytest.mark.parametrize("n_relations", [0, -2, 2.0, "4", True, None])
 def test_an_impossible_number_of_relations_is_refused(
-    name: str, encoder: TransformerEncoder, instances: Instances, n_relations: object
+    build: Build, encoder: TransformerEncoder, instances: Instances, n_relations: object
 ) -> None:
     with pytest.raises(SettingError, match=r"n_relations is .*, expected a whole number from 1, or 'auto'"):
-        method(name)(encoder, n_relations=n_relations).fit(instances)  # type: ignore[arg-type]
+        build(encoder, n_relations=n_relations).fit(instances)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "0"])
 def test_an_impossible_seed_is_refused(
-    name: str, encoder: TransformerEncoder, instances: Instances, seed: object
+    build: Build, encoder: TransformerEncoder, instances: Instances, seed: object
 ) -> None:
     with pytest.raises(SettingError, match=r"seed is .*, expected an integer from 0"):
-        method(name)(encoder, n_relations=4, seed=seed).fit(instances)  # type: ignore[arg-type]
+        build(encoder, n_relations=4, seed=seed).fit(instances)  # type: ignore[arg-type]
 
 
 def test_numbers_of_numpy_are_numbers(
-    name: str, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, tmp_path: Path
+    name: str,
+    build: Build,
+    fitted: Estimator,
+    encoder: TransformerEncoder,
+    instances: Instances,
+    tmp_path: Path,
 ) -> None:
-    found = method(name)(encoder, n_relations=np.int64(4), seed=np.int64(0)).fit(instances)  # type: ignore[arg-type]
+    found = build(encoder, n_relations=np.int64(4), seed=np.int64(0)).fit(instances)  # type: ignore[arg-type]
     np.testing.assert_array_equal(found.labels_, fitted.labels_)
     found.save(tmp_path / "model")
     assert method(name).load(tmp_path / "model").settings() == fitted.settings()
 
 
 def test_more_relations_than_instances_are_refused(
-    name: str, encoder: TransformerEncoder, instances: Instances
+    build: Build, encoder: TransformerEncoder, instances: Instances
 ) -> None:
     with pytest.raises(InputError, match="cannot make 4 clusters of 3 instances"):
-        method(name)(encoder, n_relations=4).fit(instances[:3])
+        build(encoder, n_relations=4).fit(instances[:3])
 
 
-def test_no_instances_are_refused(name: str, encoder: TransformerEncoder) -> None:
+def test_no_instances_are_refused(build: Build, encoder: TransformerEncoder) -> None:
     with pytest.raises(InputError, match="there are no instances"):
-        method(name)(encoder).fit([])
+        build(encoder).fit([])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_a_few_instances_are_enough_to_estimate_the_number_of_relations(
-    name: str, encoder: TransformerEncoder, instances: Instances, size: int
+    build: Build, encoder: TransformerEncoder, instances: Instances, size: int
 ) -> None:
-    found = method(name)(encoder).fit(instances[:size])
+    found = build(encoder).fit(instances[:size])
     assert 1 <= found.n_relations_ <= size
     np.testing.assert_array_equal(found.predict(instances[:size]), found.labels_)
 
 
 def test_instances_that_repeat_each_other_are_one_relation(
-    name: str, encoder: TransformerEncoder, instances: Instances
+    build: Build, encoder: TransformerEncoder, instances: Instances
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
-    assert method(name)(encoder).fit(repeated).n_relations_ == 1
+    assert build(encoder).fit(repeated).n_relations_ == 1
     with pytest.raises(InputError, match="the instances repeat each other"):
-        method(name)(encoder, n_relations=2).fit(repeated)
+        build(encoder, n_relations=2).fit(repeated)
 
 
 def test_nothing_is_predicted_or_saved_before_a_fit(
-    name: str, encoder: TransformerEncoder, instances: Instances, tmp_path: Path
+    build: Build, encoder: TransformerEncoder, instances: Instances, tmp_path: Path
 ) -> None:
-    fresh = method(name)(encoder)
+    fresh = build(encoder)
     with pytest.raises(SettingError, match="call fit"):
         fresh.predict(instances)
     with pytest.raises(SettingError, match="call fit"):
@@ -275,11 +281,11 @@ def test_edited_tensors_are_refused(name: str, saved: Path, tmp_path: Path) -> N
 
 
 def test_other_weights_of_the_encoder_are_refused_with_both_fingerprints(
-    name: str, tiny_bert: Path, instances: Instances, tmp_path: Path
+    name: str, build: Build, tiny_bert: Path, instances: Instances, tmp_path: Path
 ) -> None:
     model = shutil.copytree(tiny_bert, tmp_path / "bert")
     settings = EncoderSettings(model=str(model), pooling="span-mean+sentence")
-    fitted = method(name)(TransformerEncoder(settings), n_relations=3).fit(instances)
+    fitted = build(TransformerEncoder(settings), n_relations=3).fit(instances)
     fitted.save(tmp_path / "model")
     weights = load_file(model / "model.safetensors")
     save_file(
@@ -295,12 +301,12 @@ def test_other_weights_of_the_encoder_are_refused_with_both_fingerprints(
 
 
 def test_refitting_with_another_encoder_is_welcome(
-    name: str,
+    build: Build,
     tiny_encoder: Callable[[], TransformerEncoder],
     encoder: TransformerEncoder,
     instances: Instances,
 ) -> None:
-    found = method(name)(tiny_encoder(), n_relations=3).fit(instances)
+    found = build(tiny_encoder(), n_relations=3).fit(instances)
     found.encoder = encoder
     found.fit(instances)
     np.testing.assert_array_equal(found.predict(instances), found.labels_)

@@ -81,6 +81,8 @@ def get_command(
     size = sum(path.stat().st_size for path in paths)
     say(f"{name}: {counted(len(paths), 'file')}, {_amount(size)}, licence: {chosen.licence}")
     say(f"read it with: {chosen.reads.format(folder=place / name)}")
+    for part in chosen.parts:
+        say(part.format(folder=place / name))
     if unsure := [file for file in chosen.files if file.sha256 is None]:
         checked = "size checked only" if all(file.size for file in unsure) else "nothing to check it against"
         say_note(f"no published checksum of {', '.join(file.name for file in unsure)}; {checked}")
@@ -88,7 +90,7 @@ def get_command(
 
 def _tell_how(chosen: DataSet, place: Path) -> None:
     say_error(f"{chosen.name} cannot be downloaded; licence: {chosen.licence}. How to obtain it:")
-    for number, step in enumerate(chosen.steps, 1):
+    for number, step in enumerate((*chosen.steps, *chosen.parts), 1):
         say(f"  {number}. {step.format(folder=place)}")
     say(f"Then read it with: {chosen.reads.format(folder=place)}")
 
@@ -115,7 +117,7 @@ def _as_json(known: DataSet, folder: Path) -> dict[str, Any]:
             {"name": file.name, "address": file.address, "bytes": file.size, "sha256": file.sha256}
             for file in known.files
         ],
-        "steps": [step.format(folder=place) for step in known.steps],
+        "steps": [step.format(folder=place) for step in (*known.steps, *known.parts)],
         "reads": known.reads.format(folder=place),
     }
 

@@ -39,15 +39,15 @@ class AdaptiveSettings:
     """Weight decay of the autoencoder (paper: 1e-5)."""
     alpha: float = 1.0
     """Degrees of freedom of the Student t-distribution, above 0 (paper: 1)."""
-    start: str = "k-means++"
+    start: str = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++`` (paper)."""
     optimizer: str = "adam"
     """Moves mapping and centroids: ``adam`` or ``sgd`` (released code; momentum 0.9); the paper names none."""
-    cluster_learning_rate: float = 1e-4
+    cluster_learning_rate: float = 3e-4
     """Learning rate of mapping and centroids (released code: 0.1)."""
     cluster_epochs: int = 30
     """Epochs in which mapping and centroids adapt, at least 0; targets are renewed at the start of each."""
-    cluster_batch: int = 64
+    cluster_batch: int = 256
     """Vectors in a step of the clustering; 0 takes all at once (released code)."""
     label_from: str = "target"
     """Pseudo labels are the highest p of the ``target`` (paper, eq. 10) or q of the ``assignment`` (released code)."""
@@ -79,7 +79,7 @@ class AdaptiveSettings:
         for name in ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"):
             if not (value := getattr(self, name)) > 0:
                 raise SettingError(f"{name} is {value}, expected a number above 0")
-        if self.weight_decay < 0:
+        if not self.weight_decay >= 0:
             raise SettingError(f"weight_decay is {self.weight_decay}, expected at least 0")
 
     @property

@@ -50,6 +50,9 @@ class DataSet:
     steps: tuple[str, ...] = ()
     """How to obtain and convert it, where it cannot be downloaded; ``{folder}`` as above."""
 
+    parts: tuple[str, ...] = ()
+    """What to make of the files when they are there, for protocols that read a part of them; ``{folder}`` as above."""
+
     @property
     def downloadable(self) -> bool:
         """Whether all files have an address."""

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from relscout.datasets.description import DataFile, DataSet
 
+
+def _trex_part(protocol: str, part: str, annotator: str, condition: str) -> str:
+    keep = f"[.[] | .triples |= map(select(.annotator {condition}))]"
+    return (
+        f"For the protocol {protocol}, write the triples whose annotator {annotator} into {{folder}}-{part}: "
+        f"mkdir -p {{folder}}-{part}; for file in {{folder}}/*.json; do "
+        f"jq '{keep}' $file > {{folder}}-{part}/$(basename $file); done"
+    )
+
+
 NYT_FB_FULL = DataSet(
     name="nyt_fb_full",
     title="NYT+FB: all of it, on request from its authors",
@@ -50,8 +60,10 @@ TREX = DataSet(
         "(on figshare: https://figshare.com/ndownloader/files/8760241). relscout does not fetch it, for neither its "
         "size nor a checksum of it is published.",
         "Unzip it and put the files, re-nlg_0-10000.json and so on, into {folder}",
-        "For T-REx SPO, keep the triples whose annotator is SPOAligner; for T-REx DS, those whose annotator is not "
-        "NoSubject-Triple-aligner. With jq: jq '[.[] | .triples |= map(select(.annotator == \"SPOAligner\"))]'",
+    ),
+    parts=(
+        _trex_part("trex-spo", "spo", "is SPOAligner", '== "SPOAligner"'),
+        _trex_part("trex-ds", "ds", "is not NoSubject-Triple-aligner", '!= "NoSubject-Triple-aligner"'),
     ),
 )
 

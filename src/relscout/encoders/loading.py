@@ -52,9 +52,11 @@ def load_weights(model: str, *, dtype: str) -> Any:
         import torch
         from transformers import AutoModel
 
-        loaded, info = AutoModel.from_pretrained(
-            locate(model), dtype=getattr(torch, dtype), trust_remote_code=False, output_loading_info=True
-        )
+        # a pooler that the checkpoint lacks is drawn, with random numbers that are the program's
+        with torch.random.fork_rng(devices=[]):
+            loaded, info = AutoModel.from_pretrained(
+                locate(model), dtype=getattr(torch, dtype), trust_remote_code=False, output_loading_info=True
+            )
     # many checkpoints come without a pooler, which nothing here reads
     if missing := sorted(name for name in info["missing_keys"] if "pooler" not in name):
         raise SettingError(

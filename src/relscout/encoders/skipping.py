@@ -30,11 +30,16 @@ def skip_layers(
 
     owner, name = place
     layers = list(getattr(owner, name))
-    in_tuple = _gives_tuple(model, layers[0])
+    besides = _besides(model, layers[0])
 
     class Skipped(torch.nn.Module):
+        def __init__(self, layer: torch.nn.Module) -> None:
+            super().__init__()
+            # some models ask a layer for its kind before they run it
+            self.__dict__ |= {name: value for name, value in vars(layer).items() if name[0] != "_"}
+
         def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> Any:
-            return (hidden_states,) if in_tuple else hidden_states
+            return hidden_states if besides is None else (hidden_states, *[None] * besides)
 
     def read(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if given:
@@ -42,7 +47,7 @@ def skip_layers(
         return given, {**named, "hidden_states": states[boundary]}
 
     # layers keep their numbers, by which some models choose their attention
-    skipped = [Skipped() for _ in range(boundary)]
+    skipped = [Skipped(layer) for layer in layers[:boundary]]
     setattr(owner, name, torch.nn.ModuleList([*skipped, *layers[boundary:]]))
     layers[boundary].register_forward_pre_hook(read, with_kwargs=True)
 
@@ -66,11 +71,14 @@ def _keeper(states: MutableMapping[int, torch.Tensor], number: int) -> Callable[
     return keep
 
 
-def _gives_tuple(model: Any, layer: Any) -> bool:
+def _besides(model: Any, layer: Any) -> int | None:
+    """Return how much a layer gives in a tuple behind the hidden states; ``None`` where it gives no tuple."""
     import torch
 
-    seen: list[bool] = []
-    handle = layer.register_forward_hook(lambda _, __, output: seen.append(isinstance(output, tuple)))
+    seen: list[int | None] = []
+    handle = layer.register_forward_hook(
+        lambda _, __, output: seen.append(len(output) - 1 if isinstance(output, tuple) else None)
+    )
     with torch.inference_mode():
         ids = torch.zeros((1, 4), dtype=torch.long, device=next(model.parameters()).device)
         model(input_ids=ids, attention_mask=torch.ones_like(ids))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
@@ -44,8 +46,12 @@ class HiddenStates:
             self._array = np.empty((n_bytes // (4 * width), width), dtype=np.float32)
             return
         try:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+            # unbuffered: what a full disk refused must not be tried again when the file is closed
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
+            weakref.finalize(self, self._file.close)
             self._file.truncate(n_bytes)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self._file.fileno(), 0, n_bytes)
         except OSError as error:
             raise _no_room(n_bytes, error) from error
 
@@ -63,8 +69,9 @@ class HiddenStates:
         file: Any = self._file
         try:
             file.seek(start * self.width * 4)
-            file.write(np.ascontiguousarray(states, dtype=np.float32).data)
-            file.flush()
+            left = np.ascontiguousarray(states, dtype=np.float32).data.cast("B")
+            while left:
+                left = left[file.write(left) :]
         except OSError as error:
             raise _no_room(int(self._ends[-1]) * self.width * 4, error) from error
 
@@ -81,7 +88,9 @@ class HiddenStates:
             else:
                 file: Any = self._file
                 file.seek((end - length) * self.width * 4)
-                file.readinto(out[place, :length].data)
+                left = out[place, :length].data.cast("B")
+                while left:
+                    left = left[file.readinto(left) :]
         return torch.from_numpy(out)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from relscout.encoders.batching import batches, rows_by_content, shards
 from relscout.encoders.collate import collate
 from relscout.encoders.device import trains_in_bfloat16
+from relscout.encoders.memory import empty_vectors
 from relscout.encoders.pooling import Places, pool_part
 from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
 from relscout.encoders.states import HiddenStates
@@ -39,7 +40,7 @@ class Prepared:
         ends: Where the ids of each content end (M,), int64.
         places: Where the parts of each sentence lie; tensors of M rows.
         states: What the lowest trained layer reads; ``None`` where the whole model trains.
-        fixed: Vectors (M, D), float32, of which only the parts are filled that no trained layer changes.
+        fixed: The parts of the vectors that no trained layer changes, side by side (M, their widths), float32.
     """
 
     row_of: NDArray[np.int64]
@@ -66,7 +67,7 @@ class TunableEncoder:
             model, embeddings included.
         dropout: Dropout rate of the trained layers, in [0, 1); ``None`` keeps the model's own.
         arithmetic: ``float32``, ``bfloat16`` or ``auto`` (see :func:`trains_in_bfloat16`): how the trained layers
-            compute while dropout is on; without it they compute as the encoder does.
+            compute while dropout is on; their weights are float32, and so is what they compute without it.
 
     Raises:
         SettingError: The encoder has not as many layers, or its layers cannot be told.
@@ -82,7 +83,8 @@ class TunableEncoder:
     ) -> None:
 
         self._base = encoder
-        self._model = copy.deepcopy(encoder.model)
+        # in float32 whatever the encoder computes in: steps as small as these are lost in the rounding of others
+        self._model = copy.deepcopy(encoder.model).float()
         self.device = encoder.device
         self._low_precision = trains_in_bfloat16(arithmetic, self.device)
         self._training = False
@@ -175,7 +177,7 @@ class TunableEncoder:
         )
         ids = np.empty(int(lengths.sum()), dtype=np.int64)
         ends = np.cumsum(lengths)
-        fixed = torch.zeros((len(keys), base.dimension))
+        fixed = torch.from_numpy(empty_vectors(len(keys), self._fixed_width))
         states = HiddenStates(lengths, base.hidden_size) if self._boundary != _ALL else None
         found: list[Places] = []
         order: list[int] = []
@@ -230,39 +232,66 @@ class TunableEncoder:
             )
         pieces, begin = [], 0
         for part in self._base.parts:
-            width = part.width(self._base.hidden_size)
             if self._is_fixed(part.layer):
-                pieces.append(prepared.fixed[contents, begin : begin + width])
+                end = begin + part.width(self._base.hidden_size)
+                pieces.append(prepared.fixed[contents, begin:end])
+                begin = end
             else:
                 state = output.last_hidden_state if part.layer is None else self._states[part.layer]
                 pieces.append(pool_part(state, places, part))
-            begin += width
         self._states.clear()
         return torch.cat(pieces, dim=1)
 
-    def encode(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
-        """Return vectors (N, D), float32, of all prepared instances, without dropout."""
-        return self.encode_contents(prepared, progress=progress)[prepared.row_of]
+    def encode(
+        self, prepared: Prepared, *, into: NDArray[np.float32] | None = None, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return vectors (N, D), float32, of all prepared instances, without dropout.
+
+        Args:
+            prepared: The instances.
+            into: Where they are written; an array of its own where left out, on disk beyond 1 GiB.
+            progress: Told the number of contents done, stage ``"encode again"``.
+        """
+        vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
+        order = np.argsort(prepared.row_of, kind="stable")
+        ends = np.cumsum(np.bincount(prepared.row_of, minlength=len(prepared.lengths)))
+        for batch, found in self._encoded(prepared, progress):
+            for content, vector in zip(batch, found, strict=True):
+                vectors[order[ends[content - 1] if content else 0 : ends[content]]] = vector
+        return vectors
 
     def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
-        """Return vectors (M, D), float32, of all prepared contents, without dropout."""
+        """Return vectors (M, D), float32, of all prepared contents, without dropout; on disk beyond 1 GiB."""
+        vectors = empty_vectors(len(prepared.lengths), self.dimension)
+        for batch, found in self._encoded(prepared, progress):
+            vectors[batch] = found
+        return vectors
+
+    def _encoded(
+        self, prepared: Prepared, progress: Progress
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield contents (B,) and their vectors (B, D), float32."""
         import torch
 
         self.train(False)
-        lengths = prepared.lengths
-        vectors = np.empty((len(lengths), self.dimension), dtype=np.float32)
-        done = 0
-        with torch.inference_mode():
-            for batch in batches(lengths, self._base.settings.batch_tokens):
-                vectors[batch] = self(prepared, batch).cpu().numpy()
-                done += len(batch)
-                progress("encode again", done, len(lengths))
-        return vectors
+        lengths, done = prepared.lengths, 0
+        for batch in batches(lengths, self._base.settings.batch_tokens):
+            with torch.inference_mode():
+                found: NDArray[np.float32] = self(prepared, batch).cpu().numpy()
+            yield batch, found
+            done += len(batch)
+            progress("encode again", done, len(lengths))
 
     def _named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad and "pooler" not in name:  # no vector is read off a pooler
                 yield name, parameter
+
+    @property
+    def _fixed_width(self) -> int:
+        return sum(
+            part.width(self._base.hidden_size) for part in self._base.parts if self._is_fixed(part.layer)
+        )
 
     def _is_fixed(self, layer: int | None) -> bool:
         return layer is not None and layer <= self._boundary
@@ -272,7 +301,7 @@ class TunableEncoder:
     ) -> None:
         begin = 0
         for part in self._base.parts:
-            width = part.width(self._base.hidden_size)
             if part.layer is not None and self._is_fixed(part.layer):
-                fixed[batch, begin : begin + width] = pool_part(hidden[part.layer], places, part).cpu()
-            begin += width
+                end = begin + part.width(self._base.hidden_size)
+                fixed[batch, begin:end] = pool_part(hidden[part.layer], places, part).cpu()
+                begin = end

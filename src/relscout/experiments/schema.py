@@ -84,18 +84,31 @@ class Preset:
     """An experiment. The fields are the keys of the YAML file, whose name is the preset's name."""
 
     name: str
+    """Name of the file without its ending; no key."""
     title: str
+    """What the experiment is, in a few words."""
     protocol: str
+    """A name of ``relscout.experiments.protocols.PROTOCOLS``."""
     n_relations: NRelations
+    """Number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated."""
     rows: tuple[Row, ...]
+    """Lines of the table, in its order."""
     paper: str = ""
+    """The paper; what stands before the first colon are its authors."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the encoder of all rows."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name of a method → settings of all rows that have it."""
     sweep: Sweep | None = None
+    """A setting of which several values are tried."""
     seeds: tuple[int, ...] = (0, 1, 2)
+    """Each row is run once with each."""
     figures: tuple[Figure, ...] = ()
+    """What ``relscout reproduce figure`` draws."""
     published: tuple[Published, ...] = ()
+    """Figures of papers, to stand beside those that are measured."""
     notes: str = ""
+    """What else is to be known."""
 
     def row(self, name: str) -> Row:
         """Return a row by its name.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.encoders.cache import instance_key
+from relscout.errors import OutputError
 from relscout.instances import RelationInstance
 
 _KIND = "work in progress"
@@ -40,9 +41,19 @@ class Work:
         fingerprint: str,
         instances: Sequence[RelationInstance],
     ) -> Work:
-        """Return the place, below a folder for many, of the fit that these settings, encoder and instances decide."""
+        """Return the place, below a folder for many, of the fit that these settings, encoder and instances decide.
+
+        Raises:
+            OutputError: The folder for many cannot be made.
+        """
         if folder is None:
             return cls(None)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot keep work in progress in {folder}: {error.strerror or error}"
+            ) from error
         told = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
         digest = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12)
         for instance in instances:

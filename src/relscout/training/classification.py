@@ -35,9 +35,9 @@ class ClassificationSettings:
     """Epochs of relation classification in each loop, at least 1 (released code: 5; the paper gives none)."""
     frozen_epochs: int = 3
     """First epochs in which only the classification layer trains (paper: 3); fewer than ``classifier_epochs``."""
-    classifier_learning_rate: float = 1e-4
+    classifier_learning_rate: float = 2e-4
     """Highest learning rate of the encoder (paper: 1e-5, for all layers of BERT-base)."""
-    head_learning_rate: float = 1e-3
+    head_learning_rate: float = 1e-4
     """Highest learning rate of the classification layer (paper: 1e-5)."""
     classifier_batch: int = 64
     """Sentences in a step of relation classification; the paper gives none."""
@@ -152,11 +152,12 @@ class Classifier:
         correct = 0
 
         def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:
-            nonlocal correct
+            nonlocal correct, fixed
             encoder.train(epoch >= n_frozen)
             if fixed is not None and epoch < n_frozen:
                 h = fixed[torch.from_numpy(rows)]  # (B, D)
             else:
+                fixed = None  # as large as all vectors, and not read again
                 h = encoder(self._prepared, rows)
             weight, bias = self._head
             scores = (
@@ -200,7 +201,7 @@ class Classifier:
         found |= dict(zip(("head.weight", "head.bias"), self.head, strict=True))
         for number, entry in self._optimizer.state_dict()["state"].items():
             for name, tensor in entry.items():
-                found[f"optimizer.{number}.{name}"] = tensor.detach().cpu().float().numpy()
+                found[f"optimizer.{number}.{name}"] = tensor.detach().cpu().float().numpy().copy()
         return found
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:

@@ -62,7 +62,8 @@ class Bootstrap:
         """Cluster and classify in turn, and return the last clustering; the encoder keeps what it has learnt.
 
         Args:
-            vectors: Of the untrained encoder (N, D), float32, of unit length.
+            vectors: Of the untrained encoder (N, D), float32, of unit length; overwritten in every loop, so that only
+                one array as large as this is held.
             encoder: What relation classification trains; ``None`` where there is none.
             prepared: The instances for it.
         """
@@ -90,7 +91,7 @@ class Bootstrap:
                 self.loops[loop]["classification_loss"].append(round(result.loss, 6))
                 self.loops[loop]["classification_accuracy"].append(round(result.accuracy, 6))
                 self._keep(loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.arrays()})
-            vectors = unit_length(encoder.encode(prepared, progress=self.progress))
+            vectors = unit_length(encoder.encode(prepared, into=vectors, progress=self.progress))
             head = classifier.head if self.settings.head == "aligned" else None
             classifier, epochs, loop = None, 0, loop + 1
 

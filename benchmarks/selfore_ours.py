@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from relscout import RelationInstance, TransformerEncoder
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.vectors import unit_length
 from relscout.training.classification import ClassificationSettings, Classifier
 

@@ -68,7 +68,7 @@ def test_bars_are_drawn_on_no_pipe(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("resumable", "words"), [(True, ("what was encoded is kept",)), (False, ())])
+@pytest.mark.parametrize(("resumable", "words"), [(True, ("finished steps are kept",)), (False, ())])
 def test_an_interruption_tells_whether_work_is_kept(resumable, words):
     with pytest.raises(KeyboardInterrupt) as stop, screen.progress_bars(resumable=resumable):
         raise KeyboardInterrupt

@@ -17,7 +17,8 @@ from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.batching import batches
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import pool
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
 
@@ -319,6 +320,15 @@ def test_what_reads_the_same_is_one_content(encoder: TransformerEncoder, few: Fe
     vectors = tunable.encode(prepared)
     assert vectors.shape == (8, encoder.dimension)
     assert vectors.tobytes() == encoder.encode(repeated).tobytes()
+
+
+def test_vectors_may_be_written_into_an_array_that_is_there(encoder: TransformerEncoder, few: Few) -> None:
+    tunable = TunableEncoder(encoder, trained_layers=1)
+    prepared = tunable.prepare([few[1], *few])
+    into = np.full((41, encoder.dimension), 7, dtype=np.float32)
+    found = tunable.encode(prepared, into=into)
+    assert found is into
+    assert into.tobytes() == tunable.encode(prepared).tobytes()
 
 
 def test_the_order_of_the_input_changes_no_bit(encoder: TransformerEncoder, few: Few) -> None:

@@ -16,7 +16,7 @@ CLEARLY_DIFFERENT = ("spouse", "capital of", "river mouth", "orbits")
 QUICK: dict[str, dict[str, Any]] = {
     "selfore": {
         "layers": "32-8",
-        "autoencoder_steps": 100,
+        "autoencoder_steps": 60,
         "autoencoder_epochs": 1,
         "cluster_epochs": 5,
         "max_loops": 2,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.training.classification import ClassificationSettings, Classifier, EpochResult

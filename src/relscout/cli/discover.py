@@ -142,6 +142,8 @@ def show(found: Discovery, out: Path | None) -> None:
             f"in {sum(seconds.values()):.0f} s",
         )
     )
+    if found.run.get("stopped"):
+        console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
     console.print(relations_table(found, width=console.width))
     if out is not None:
         say(f"written to {out}: relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")

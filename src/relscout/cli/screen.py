@@ -104,7 +104,7 @@ def progress_bars(*, resumable: bool) -> Iterator[Progress]:
         try:
             yield report
         except KeyboardInterrupt:
-            kept = ["what was encoded is kept, so the same command goes on from there"] if resumable else []
+            kept = ["finished steps are kept, so the same command goes on from there"] if resumable else []
             raise KeyboardInterrupt(*kept) from None
 
 

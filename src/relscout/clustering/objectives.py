@@ -24,8 +24,8 @@ def student_t(codes: Tensor, centroids: Tensor, *, alpha: float = 1.0) -> Tensor
         - 2 * codes @ centroids.T
         + (centroids * centroids).sum(dim=1)
     ).clamp(min=0)  # (N, K); rounding may fall below 0
-    kernel = (1 + squared / alpha) ** (-(alpha + 1) / 2)
-    return kernel / kernel.sum(dim=1, keepdim=True)
+    # the kernel (1 + ‖z − μ‖² / α)^(−(α + 1) / 2) by its logarithm: its power underflows for a large α
+    return (-(alpha + 1) / 2 * (squared / alpha).log1p()).softmax(dim=1)
 
 
 def target_distribution(q: Tensor, frequencies: Tensor | None = None) -> Tensor:

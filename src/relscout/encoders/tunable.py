@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from relscout.encoders.collate import collate
 from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.pooling import Places, pool_part
+from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
 from relscout.encoders.states import HiddenStates
 from relscout.encoders.surgery import find_layers
@@ -28,32 +28,6 @@ if TYPE_CHECKING:
 
 #: The whole model trains.
 _ALL = -1
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Instances as far as the frozen layers bring them, every content once; M contents.
-
-    Args:
-        row_of: Content of each instance (N,), int64.
-        ids: Token ids of all contents, one after the other.
-        ends: Where the ids of each content end (M,), int64.
-        places: Where the parts of each sentence lie; tensors of M rows.
-        states: What the lowest trained layer reads; ``None`` where the whole model trains.
-        fixed: The parts of the vectors that no trained layer changes, side by side (M, their widths), float32.
-    """
-
-    row_of: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    places: Places
-    states: HiddenStates | None
-    fixed: torch.Tensor
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each content (M,)."""
-        return np.diff(self.ends, prepend=0)
 
 
 class TunableEncoder:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
@@ -56,6 +57,11 @@ class ClassificationSettings:
         for name, least in (("classifier_epochs", 1), ("frozen_epochs", 0), ("classifier_batch", 1)):
             if (value := getattr(self, name)) < least:
                 raise SettingError(f"{name} is {value}, expected at least {least}")
+        if self.frozen_epochs >= self.classifier_epochs:
+            raise SettingError(
+                f"frozen_epochs is {self.frozen_epochs} of {self.classifier_epochs} classifier_epochs: the encoder "
+                "would never train; give fewer"
+            )
         for name in ("classifier_learning_rate", "head_learning_rate"):
             if not (value := getattr(self, name)) > 0:
                 raise SettingError(f"{name} is {value}, expected a number above 0")
@@ -145,10 +151,11 @@ class Classifier:
         from torch.nn.functional import cross_entropy, dropout
 
         settings, encoder, labels = self._settings, self._encoder, self._labels
-        n_frozen = min(settings.frozen_epochs, settings.classifier_epochs)
+        n_frozen = settings.frozen_epochs
         fixed: torch.Tensor | None = None
         if first < n_frozen:
-            fixed = torch.from_numpy(encoder.encode_contents(self._prepared)).to(encoder.device)
+            fixed = torch.from_numpy(encoder.encode_contents(self._prepared, progress=progress))
+            fixed = fixed.to(encoder.device)
         correct = 0
 
         def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:

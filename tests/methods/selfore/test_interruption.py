@@ -47,7 +47,7 @@ def n_told(selfore: Build, few: Few) -> int:
     return counted.told.total()
 
 
-@pytest.mark.parametrize("share", [0.02, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.02, 0.35, 0.65, 0.999])
 def test_wherever_it_was_interrupted_it_ends_the_same(
     share: float, n_told: int, selfore: Build, few: Few, plain: SelfORE, tmp_path: Path
 ) -> None:
@@ -63,14 +63,10 @@ def test_wherever_it_was_interrupted_it_ends_the_same(
     [
         ("encode", 1),
         ("cluster", 2),
-        ("autoencoder", 5),
         ("autoencoder", 40),
-        ("adapt", 2),
         ("adapt", 7),
-        ("classify", 1),
         ("classify", 4),
         ("classify", 8),
-        ("encode again", 2),
         ("encode again", 4),
     ],
 )

@@ -16,10 +16,10 @@ from relscout.clustering.kmeans import kmeans
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
+    of_relations,
     relations_of_clusters,
     restored,
     softened,
-    summed,
 )
 
 #: Five places on a line, with 1, 4, 2, 3 and 2 vectors; the first three lie together, and so do the last two.
@@ -72,16 +72,16 @@ def test_whatever_the_clusters_relations_are_sorted_and_filled(
     partition = hard(centroids, variance)
     relation_of = relations_of_clusters(partition, vectors, min(n_relations, n_clusters), seed=0)
     assert relation_of.shape == (n_clusters,)
-    labels = summed(partition.shares(vectors), relation_of).argmax(axis=1)
+    labels = softened(of_relations(partition.shares(vectors), relation_of)).argmax(axis=1)
     sizes = np.bincount(labels, minlength=relation_of.max() + 1).tolist()
     assert sizes == sorted(sizes, reverse=True)
     assert min(sizes) > 0
     assert len(sizes) <= min(n_relations, n_clusters)
 
 
-def test_shares_of_a_relation_are_those_of_its_clusters_together() -> None:
-    shares = np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0]], dtype=np.float32)
-    np.testing.assert_allclose(summed(shares, np.array([1, 0, 1])), [[0.2, 0.8], [0.5, 0.5]], rtol=1e-6)
+def test_the_share_of_a_relation_is_the_highest_of_its_clusters() -> None:
+    shares = np.array([[0.3, 0.4, 0.3], [0.5, 0.5, 0]], dtype=np.float32)
+    np.testing.assert_array_equal(of_relations(shares, np.array([1, 0, 1])), shares[:, [1, 0]])
 
 
 def test_worked_probabilities() -> None:

@@ -22,10 +22,10 @@ from relscout.methods.selfore.loop import Bootstrap
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
+    of_relations,
     relations_of_clusters,
     restored,
     softened,
-    summed,
 )
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
@@ -111,7 +111,7 @@ class SelfORE:
             prepared = tunable.prepare(
                 instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )
-            vectors = unit_length(tunable.encode(prepared))
+            vectors = unit_length(tunable.encode(prepared, progress=progress))
         else:
             vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         if n_relations == "auto":
@@ -227,7 +227,7 @@ class SelfORE:
         return loaded
 
     def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return softened(summed(self._partition.shares(vectors), self._relation_of))
+        return softened(of_relations(self._partition.shares(vectors), self._relation_of))
 
     def _n_clusters(self, n_relations: int, n_instances: int) -> int:
         n_clusters = self._settings.n_clusters or n_relations

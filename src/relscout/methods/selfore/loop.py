@@ -13,7 +13,8 @@ from relscout.clustering.autoencoder import pretrain
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.neighbour_seeds import neighbour_seeds
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError
 from relscout.methods.selfore.partition import Adaptive, Hard
 from relscout.methods.selfore.settings import SelfORESettings

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from relscout.clustering.adaptive import AdaptiveClusters, assign
 from relscout.clustering.autoencoder import Mapping as VectorMapping
 from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import Clusters
+from relscout.clustering.lloyd import Clusters, nearest
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.methods.vectors import drawn, largest_first
 from relscout.seeding import generator
@@ -128,25 +128,31 @@ def relations_of_clusters(
     if n_relations < len(centroids):
         groups = kmeans(centroids, n_relations, seed=seed).labels
     while True:
-        labels = summed(shares, groups).argmax(axis=1)
-        chosen = np.unique(labels)
-        unchosen = np.flatnonzero(~np.isin(groups, chosen))
+        labels = softened(of_relations(shares, groups)).argmax(axis=1)
+        unchosen = np.flatnonzero(~np.isin(groups, labels))
         if not len(unchosen):
             break
-        others = np.flatnonzero(np.isin(groups, chosen))
-        apart = np.square(centroids[unchosen, None, :] - centroids[None, others, :]).sum(axis=2)
+        others = np.flatnonzero(np.isin(groups, labels))
         groups = groups.copy()
-        groups[unchosen] = groups[others[apart.argmin(axis=1)]]
+        groups[unchosen] = groups[others[nearest(centroids[unchosen], centroids[others])[0]]]
         groups = np.searchsorted(np.unique(groups), groups)
     order = largest_first(labels, int(groups.max()) + 1)
     return np.argsort(order)[groups]
 
 
-def summed(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the shares of relations (N, K), float32: of their clusters together."""
-    members = np.zeros((len(relation_of), int(relation_of.max()) + 1), dtype=np.float32)
-    members[np.arange(len(relation_of)), relation_of] = 1
-    return shares @ members
+def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the share of each relation (N, K), float32: the highest of its clusters, so that eq. 10 still decides.
+
+    The sum of its clusters would let a relation of many clusters take what belongs to one of few.
+
+    Args:
+        shares: Shares of the clusters (N, K̂), float32.
+        relation_of: Relation of each cluster (K̂,), int64, every one from 0 to K - 1 among them.
+    """
+    order = np.argsort(relation_of, kind="stable")
+    first = np.searchsorted(relation_of[order], np.arange(int(relation_of.max()) + 1))
+    found: NDArray[np.float32] = np.maximum.reduceat(shares[:, order], first, axis=1)
+    return found
 
 
 def softened(shares: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -165,6 +165,26 @@ def results() -> str:
     )
 
 
+def reproduced_selfore() -> str:
+    """Return the tables of every preset of SelfORE that was run, from the records of the runs."""
+    from relscout.experiments.preset import preset, presets
+    from relscout.experiments.results import read_records
+    from relscout.experiments.small_tables import sweep_table
+    from relscout.experiments.summaries import Measured
+    from relscout.experiments.table_formats import FORMATS
+    from relscout.experiments.tables import scores_table
+
+    records = read_records(_RESULTS / "reproduced.jsonl")
+    found = []
+    for name in presets():
+        measured = Measured(preset(name), records)
+        if name.startswith("selfore") and measured.records:
+            for scoring in ("raw", "majority-mapped"):
+                tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
+                found += [FORMATS["markdown"](table) for table in tables if table is not None]
+    return "\n".join(found)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "datasets": datasets,
@@ -176,6 +196,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "preset-keys": preset_keys,
     "presets": presets,
     "protocols": protocols,
+    "reproduced-selfore": reproduced_selfore,
     "results": results,
     "selfore-settings": selfore_settings,
 }

@@ -16,6 +16,7 @@ from relscout.clustering.kmeans import kmeans
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
+    exponent_for,
     of_relations,
     relations_of_clusters,
     restored,
@@ -72,7 +73,7 @@ def test_whatever_the_clusters_relations_are_sorted_and_filled(
     partition = hard(centroids, variance)
     relation_of = relations_of_clusters(partition, vectors, min(n_relations, n_clusters), seed=0)
     assert relation_of.shape == (n_clusters,)
-    labels = softened(of_relations(partition.shares(vectors), relation_of)).argmax(axis=1)
+    labels = of_relations(partition.shares(vectors), relation_of).argmax(axis=1)
     sizes = np.bincount(labels, minlength=relation_of.max() + 1).tolist()
     assert sizes == sorted(sizes, reverse=True)
     assert min(sizes) > 0
@@ -86,8 +87,24 @@ def test_the_share_of_a_relation_is_the_highest_of_its_clusters() -> None:
 
 def test_worked_probabilities() -> None:
     # the tenth root of 1/1024 is 1/2
-    found = softened(np.array([[1, 2**-10], [0.5, 0.5]], dtype=np.float32))
+    found = softened(np.array([[1, 2**-10], [0.5, 0.5]], dtype=np.float32), 0.1)
     np.testing.assert_allclose(found, [[2 / 3, 1 / 3], [0.5, 0.5]], rtol=1e-6)
+
+
+def test_the_exponent_brings_the_mean_confidence_to_what_is_asked_for() -> None:
+    # at the tenth root, the highest probability is 2/3
+    assert exponent_for(np.array([[1, 2**-10]], dtype=np.float32), 2 / 3) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_shares_that_are_unsure_already_are_left_as_they_are() -> None:
+    shares = np.array([[0.6, 0.4], [0.5, 0.5]], dtype=np.float32)
+    assert exponent_for(shares, 0.9) == 1
+    np.testing.assert_allclose(softened(shares, 1), shares, rtol=1e-6)
+
+
+def test_rounding_does_not_change_which_relation_is_likeliest() -> None:
+    shares = np.array([[0.49999997, 0.5]], dtype=np.float32)
+    assert softened(shares, 0.01).argmax() == 1
 
 
 @given(
@@ -98,7 +115,7 @@ def test_probabilities_sum_to_one_and_the_highest_share_stays_the_highest(
 ) -> None:
     shares = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     before = shares.copy()
-    found = softened(shares)
+    found = softened(shares, 0.1)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(found.argmax(axis=1), before.argmax(axis=1))
     np.testing.assert_array_equal(shares, before)

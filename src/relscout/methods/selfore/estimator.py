@@ -22,6 +22,7 @@ from relscout.methods.selfore.loop import Bootstrap
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
+    exponent_for,
     of_relations,
     relations_of_clusters,
     restored,
@@ -136,6 +137,11 @@ class SelfORE:
         self._relation_of = relations_of_clusters(
             self._partition, final, n_relations if options.merge else n_clusters, seed=self.seed
         )
+        self._exponent = 1.0
+        if isinstance(self._partition, Adaptive):
+            # label-free: how much the adaptive clustering agrees with the one that it started from
+            found = of_relations(self._partition.shares(final), self._relation_of)
+            self._exponent = exponent_for(found, loop.kept)
         self.n_relations_ = int(self._relation_of.max()) + 1
         self.probabilities_ = scattered(self._probabilities(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
@@ -199,6 +205,7 @@ class SelfORE:
         self._check_fitted()
         settings = {
             **self.settings(),
+            "exponent": self._exponent,
             "encoder_fingerprint": self._encoder_fingerprint,
             "encoder": portable(self.encoder.settings),
         }
@@ -216,18 +223,20 @@ class SelfORE:
         artifact = load_kind(folder, cls.NAME)
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
-            fingerprint = str(values.pop("encoder_fingerprint"))
+            exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             loaded._partition = restored(_below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
             loaded._relation_of = artifact.tensors["relation_of"]
             loaded._weights = _below("encoder.", artifact.tensors)
             loaded.n_relations_ = int(loaded._relation_of.max()) + 1
         loaded._encoder_fingerprint, loaded._trained = fingerprint, None
+        loaded._exponent = exponent
         loaded.report_ = {"warnings": []}
         return loaded
 
     def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return softened(of_relations(self._partition.shares(vectors), self._relation_of))
+        shares = of_relations(self._partition.shares(vectors), self._relation_of)
+        return softened(shares, self._exponent)
 
     def _n_clusters(self, n_relations: int, n_instances: int) -> int:
         n_clusters = self._settings.n_clusters or n_relations
@@ -278,6 +287,7 @@ class SelfORE:
 
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]
+    _exponent: float
     _weights: dict[str, NDArray[np.float32]]
     _trained: TransformerEncoder | None
     _encoder_fingerprint: str

@@ -46,6 +46,7 @@ class Bootstrap:
         loops: What happened in each loop, as JSON values.
         stopped: Why the loop ended.
         warnings: What a user should know.
+        kept: Share of the instances that the last adaptive clustering left where k-means on the codes had put them.
     """
 
     settings: SelfORESettings
@@ -56,6 +57,7 @@ class Bootstrap:
     loops: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
     warnings: list[str] = field(default_factory=list)
+    kept: float = 1.0
 
     def run(
         self, vectors: NDArray[np.float32], encoder: TunableEncoder | None, prepared: Prepared | None
@@ -147,6 +149,8 @@ class Bootstrap:
                 told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
                 told["redraws"] = found.redraws
                 if left >= _COLLAPSED * expected:
+                    self.kept = float((found.labels == found.starting_labels).mean())
+                    told["kept"] = round(self.kept, 6)
                     return Adaptive.of(found), found.labels
             self.warnings.append(
                 f"adaptive clustering of loop {loop + 1} collapsed: its {self.n_clusters} clusters have the entropy "

@@ -17,9 +17,8 @@ from relscout.clustering.soft import soft_assignment, spread
 from relscout.methods.vectors import drawn, largest_first
 from relscout.seeding import generator
 
-#: Shares are raised to this power before they are given out as probabilities: clustering drives them to 0 and 1. With
-#: it the mean confidence equals the share of instances in the majority of their relation, on the development draws.
-_SOFTENING = 0.1
+#: Bisections of the exponent of :func:`exponent_for`, and the smallest share that counts.
+_BISECTIONS, _TINY = 40, 1e-30
 
 
 class Partition(Protocol):
@@ -128,7 +127,7 @@ def relations_of_clusters(
     if n_relations < len(centroids):
         groups = kmeans(centroids, n_relations, seed=seed).labels
     while True:
-        labels = softened(of_relations(shares, groups)).argmax(axis=1)
+        labels = of_relations(shares, groups).argmax(axis=1)
         unchosen = np.flatnonzero(~np.isin(groups, labels))
         if not len(unchosen):
             break
@@ -155,8 +154,32 @@ def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) ->
     return found
 
 
-def softened(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return shares (N, K) as probabilities that mean what they say; which one is highest stays."""
-    found = np.power(np.maximum(shares, 1e-30), np.float32(_SOFTENING))
+def exponent_for(shares: NDArray[np.float32], confidence: float) -> float:
+    """Return the power that brings the mean of the highest shares to a confidence, in (0, 1].
+
+    Clustering drives shares to 0 and 1 however often it errs, so that they tell which instances are surer than others,
+    but not how sure. A power keeps the former and sets the latter.
+
+    Args:
+        shares: Shares of the relations (N, K), float32.
+        confidence: The mean to reach, in [0, 1].
+    """
+    low, high = 0.0, 1.0
+    if len(shares) == 0 or float(softened(shares, high).max(axis=1).mean()) <= confidence:
+        return high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        above = float(softened(shares, middle).max(axis=1).mean()) > confidence
+        low, high = (low, middle) if above else (middle, high)
+    return high
+
+
+def softened(shares: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Return shares (N, K) raised to a power in (0, 1], rows summing to 1; which one is highest stays."""
+    found: NDArray[np.float32] = np.maximum(shares, np.float32(_TINY)) ** np.float32(exponent)
     found /= found.sum(axis=1, keepdims=True)
+    best = shares.argmax(axis=1)
+    # rounding may make equal what was not
+    moved = np.flatnonzero(found.argmax(axis=1) != best)
+    found[moved, best[moved]] = np.nextafter(found[moved].max(axis=1), np.float32(2))
     return found

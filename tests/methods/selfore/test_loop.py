@@ -85,7 +85,7 @@ def test_the_first_loop_is_the_one_without_classification(selfore: Build, few: F
 
 def test_an_aligned_head_knows_the_pseudo_labels_of_the_next_loop(selfore: Build, few: Few) -> None:
     # k-means on the representations that were trained to tell its clusters hardly changes them
-    settings = {"adaptive": False, "classifier_epochs": 25, "frozen_epochs": 25, "max_loops": 3}
+    settings = {"adaptive": False, "classifier_epochs": 26, "frozen_epochs": 25, "max_loops": 3}
     settings |= {"head_learning_rate": 0.01}
     aligned, fresh = (loops(selfore(head=head, **settings).fit(few)) for head in ("aligned", "fresh"))
     assert aligned[0] == fresh[0]
@@ -113,7 +113,7 @@ def test_a_collapse_is_told_and_k_means_stands_in(selfore: Build, few: Few) -> N
 
 @pytest.mark.parametrize("restarts", [0, 3])
 def test_a_collapse_is_tried_again_as_often_as_allowed(restarts: int, selfore: Build, few: Few) -> None:
-    found = selfore(restarts=restarts, cluster_learning_rate=1000.0, **TOO_FAST).fit(few)
+    found = selfore(restarts=restarts, cluster_learning_rate=100.0, **TOO_FAST).fit(few)
     assert len(found.report_["warnings"]) == restarts + 1
 
 

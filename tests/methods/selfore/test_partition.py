@@ -146,3 +146,12 @@ def test_k_means_gives_a_partition_with_its_own_labels() -> None:
     shares = partition.shares(VECTORS)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(shares.argmax(axis=1), clusters.labels)
+
+
+def test_merging_weighs_centroids_by_how_often_they_are_chosen() -> None:
+    # two crowds, and four centroids far out that one vector chooses or none
+    crowded = np.array([[0, 0], [1, 0], [50, 50], [51, 52], [-90, 9], [9, -90]], dtype=np.float32)
+    vectors = np.concatenate([np.repeat(crowded[:2], 20, axis=0), crowded[2:4]])
+    relation_of = relations_of_clusters(hard(crowded), vectors, 3, seed=0)
+    assert relation_of[:2].tolist() == [0, 1]
+    assert relation_of[2] == relation_of[3] == 2

@@ -126,7 +126,7 @@ class SelfORE:
             fingerprint=base.fingerprint,
             instances=instances,
         )
-        loop = Bootstrap(options, n_clusters, self.seed, progress, work)
+        loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work)
         self._partition = loop.run(vectors, tunable, prepared)
         self._weights = tunable.weights() if tunable is not None else {}
         self._encoder_fingerprint = base.fingerprint

@@ -38,6 +38,7 @@ class Bootstrap:
     Args:
         settings: See :class:`SelfORESettings`.
         n_clusters: K̂.
+        n_relations: K.
         seed: Draws everything random.
         progress: Told how far it is.
         work: Keeps what is done, so that an interrupted loop goes on.
@@ -51,6 +52,7 @@ class Bootstrap:
 
     settings: SelfORESettings
     n_clusters: int
+    n_relations: int
     seed: int
     progress: Progress
     work: Work
@@ -126,7 +128,8 @@ class Bootstrap:
     ) -> tuple[Adaptive, Labels] | None:
         """Return the adaptive clustering, or ``None`` where every attempt collapsed."""
         settings = self.settings
-        expected = effective_number(self._start.labels)
+        # of K̂ ≫ K pseudo labels only as many need be left as there are relations
+        expected = min(effective_number(self._start.labels), float(self.n_relations))
         for attempt in range(settings.restarts + 1):
             seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
             pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
@@ -154,7 +157,7 @@ class Bootstrap:
                     return Adaptive.of(found), found.labels
             self.warnings.append(
                 f"adaptive clustering of loop {loop + 1} collapsed: its {self.n_clusters} clusters have the entropy "
-                f"of {left:.1f} equal ones, k-means had {expected:.1f}; "
+                f"of {left:.1f} equal ones, {expected:.1f} were expected; "
                 + (
                     "tried again with half the learning rate"
                     if attempt < settings.restarts

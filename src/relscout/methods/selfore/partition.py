@@ -113,7 +113,7 @@ def relations_of_clusters(
 ) -> NDArray[np.int64]:
     """Return the relation of each cluster (K̂,), int64: relations are numbered by size and none is empty.
 
-    Where there are more clusters than relations, k-means on the centroids merges them (section 3.2). A relation that
+    Where there are more clusters than relations, k-means on the centroids merges them (section 3.2). A cluster that
     no vector chooses joins the one with the nearest centroid, so that fewer may be left than were asked for.
 
     Args:
@@ -125,7 +125,7 @@ def relations_of_clusters(
     shares, centroids = partition.shares(vectors), partition.centroids
     groups = np.arange(len(centroids))
     if n_relations < len(centroids):
-        groups = kmeans(centroids, n_relations, seed=seed).labels
+        groups = _merged(centroids, shares.argmax(axis=1), n_relations, seed=seed)
     while True:
         labels = of_relations(shares, groups).argmax(axis=1)
         unchosen = np.flatnonzero(~np.isin(groups, labels))
@@ -137,6 +137,25 @@ def relations_of_clusters(
         groups = np.searchsorted(np.unique(groups), groups)
     order = largest_first(labels, int(groups.max()) + 1)
     return np.argsort(order)[groups]
+
+
+def _merged(
+    centroids: NDArray[np.float32], labels: NDArray[np.int64], n_relations: int, *, seed: int
+) -> NDArray[np.int64]:
+    """Return the group (K̂,), int64, of each cluster: k-means on the centroids, each as often as it was chosen.
+
+    The paper does not say whether centroids are weighted. Where K̂ ≫ K, most are chosen by few vectors or by none, and
+    would take most of the K groups for themselves.
+    """
+    chosen, member = np.unique(labels, return_inverse=True)
+    n_groups = min(n_relations, len(np.unique(centroids[chosen].round(4), axis=0)))
+    found = kmeans(centroids[labels], n_groups, seed=seed).labels
+    of_chosen = np.empty(len(chosen), dtype=np.int64)
+    of_chosen[member] = found
+    nearest_chosen = nearest(centroids, centroids[chosen])[0]
+    nearest_chosen[chosen] = np.arange(len(chosen))
+    groups: NDArray[np.int64] = of_chosen[nearest_chosen]
+    return groups
 
 
 def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:

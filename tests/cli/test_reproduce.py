@@ -45,7 +45,9 @@ def small(tmp_path, tiny_bert):
 
 def test_all_presets_are_listed_and_whether_their_data_is_there(relscout, data):
     done = relscout("reproduce", "list", "--data", data)
-    state = {line.split()[0]: line.split()[-1] for line in done.out.splitlines()[1:]}
+    # a long cell goes on in the next line, which begins with a space
+    rows = [line.split() for line in done.out.splitlines()[1:] if line[0] != " "]
+    state = {row[0]: row[-1] for row in rows}
     assert state.keys() == set(presets())
     assert (state["kmeans-fewrel-nyt"], state["kmeans-fewrel"], state["kmeans-bundled"]) == (
         "there",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -109,6 +110,19 @@ def test_three_examples_are_shown_even_where_they_repeat() -> None:
 def test_the_same_instance_is_one_example() -> None:
     twins = [likes(1)[0]] * 4
     assert described(twins, [0] * 4)[0].examples == (twins[0].id,)
+
+
+def possessive(count: int, *, turned: bool) -> list[RelationInstance]:
+    """Return sentences such as "Ann1 's aunt Bo1", the first of both the head, or the tail."""
+    found = [sentence(f"Ann{n}", "'s aunt", f"Bo{n}") for n in range(count)]
+    return [replace(one, head=one.tail, tail=one.head) for one in found] if turned else found
+
+
+@pytest.mark.parametrize(("turned", "name"), [(False, "aunt"), (True, "aunt (inverse)")])
+def test_a_name_in_the_possessive_tells_its_direction(turned: bool, name: str) -> None:
+    (relation,) = described(possessive(6, turned=turned), [0] * 6)
+    assert relation.pattern.replace("’", "'") == ("TAIL's aunt HEAD" if turned else "HEAD's aunt TAIL")
+    assert relation.name == name
 
 
 def parents_and_children(count: int) -> list[RelationInstance]:

@@ -58,8 +58,11 @@ def describe(
 
 def _read_from_head(name: RelationName) -> str:
     """Return the name so that "head, name, tail" is true: marked where the sentences say it from tail to head."""
-    words = name.pattern.split(" ")
-    return f"{name.name} (inverse)" if words.index("TAIL") < words.index("HEAD") else name.name
+    # "TAIL's mother HEAD" has no word "TAIL", so the pattern is read as it was made (see relscout.naming)
+    backwards = name.pattern.endswith("… TAIL … HEAD") or (
+        name.pattern.startswith("TAIL") and not name.pattern.endswith("… HEAD … TAIL")
+    )
+    return f"{name.name} (inverse)" if backwards else name.name
 
 
 def _examples(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import Encoder, EncoderSettings, OnLoss
-from relscout.errors import SettingError
+from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.methods.labelled import Labels
 from relscout.progress import Progress, silent
@@ -30,6 +30,18 @@ def checked_n_relations(n_relations: NRelations) -> NRelations:
     if n_relations == "auto":
         return "auto"
     raise SettingError(f"n_relations is {n_relations!r}, expected a whole number from 1, or 'auto'")
+
+
+def check_enough(n_relations: NRelations, n_instances: int) -> None:
+    """Check, before anything is trained, that no more relations are asked for than there are instances.
+
+    Raises:
+        InputError: There are fewer.
+    """
+    if n_relations != "auto" and n_relations > n_instances:
+        raise InputError(
+            f"cannot make {n_relations} clusters of {n_instances} instances; ask for at most {n_instances} relations"
+        )
 
 
 class Estimator(Protocol):

@@ -13,6 +13,7 @@ __all__ = ["METHODS", "Estimator", "method"]
 #: Name → ``module:Class``.
 METHODS: dict[str, str] = {
     "kmeans": "relscout.methods.kmeans:KMeans",
+    "rocore": "relscout.methods.rocore:RoCORE",
     "selfore": "relscout.methods.selfore:SelfORE",
 }
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import Encoder, OnLoss
-from relscout.errors import SettingError
+from relscout.encoders import Encoder, EncoderSettings, OnLoss
+from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
+from relscout.methods.labelled import Labels
 from relscout.progress import Progress, silent
 
 #: A number of relations, or ``"auto"`` to estimate it.
@@ -29,6 +30,18 @@ def checked_n_relations(n_relations: NRelations) -> NRelations:
     if n_relations == "auto":
         return "auto"
     raise SettingError(f"n_relations is {n_relations!r}, expected a whole number from 1, or 'auto'")
+
+
+def check_enough(n_relations: NRelations, n_instances: int) -> None:
+    """Check, before anything is trained, that no more relations are asked for than there are instances.
+
+    Raises:
+        InputError: There are fewer.
+    """
+    if n_relations != "auto" and n_relations > n_instances:
+        raise InputError(
+            f"cannot make {n_relations} clusters of {n_instances} instances; ask for at most {n_instances} relations"
+        )
 
 
 class Estimator(Protocol):
@@ -51,6 +64,10 @@ class Estimator(Protocol):
     NAME: ClassVar[str]
     CITATION: ClassVar[str]
     SETTINGS: ClassVar[type[Any]]
+    #: Whether it learns from labelled instances.
+    LABELS: ClassVar[Labels]
+    #: The encoder that it takes where none is given.
+    ENCODER: ClassVar[EncoderSettings]
 
     encoder: Encoder
     seed: int
@@ -79,6 +96,7 @@ class Estimator(Protocol):
     ) -> Self:
         """Find the relations of ``unlabeled``, whose gold relations are never looked at.
 
+        ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
         ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
         """
         ...

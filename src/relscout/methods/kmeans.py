@@ -22,10 +22,11 @@ from relscout.clustering.lloyd import Clusters
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
 from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters, transformed
 from relscout.progress import Progress, silent
@@ -70,6 +71,8 @@ class KMeans:
         "Elsahar, Demidova, Gottschalk, Gravier, Laforest: Unsupervised Open Relation Extraction. ESWC 2017"
     )
     SETTINGS: ClassVar[type[KMeansSettings]] = KMeansSettings
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     n_relations_: int
     labels_: NDArray[np.int64]
@@ -85,7 +88,7 @@ class KMeans:
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder()
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
         self.n_relations = n_relations
         self.seed = seed
         self._settings = from_mapping(KMeansSettings, settings)
@@ -105,8 +108,7 @@ class KMeans:
             SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
                 number that can work.
         """
-        if labeled is not None:
-            raise SettingError("method 'kmeans' cannot learn from labelled instances; leave them out")
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")

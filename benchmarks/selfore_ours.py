@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relscout import RelationInstance, TransformerEncoder
 from relscout.encoders.prepared import Prepared
+from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.vectors import unit_length
 from relscout.training.classification import ClassificationSettings, Classifier
@@ -49,8 +50,9 @@ class Ours:
         self._tunable = self._tuned()
         self._prepared = self._tunable.prepare(instances)
         self._calls: list[_Call] = []
+        contents = self._tunable.encode_contents(self._prepared)
         with self._listening():
-            self._loop(self._tunable, self._prepared)
+            self._loop(self._tunable, self._prepared, contents)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -69,9 +71,10 @@ class Ours:
         prepared = tunable.prepare(self._instances)
         found = {"frozen layers": time.perf_counter() - started}
         started = time.perf_counter()
-        unit_length(tunable.encode(prepared))
+        contents = ContentVectors(len(prepared.lengths), tunable.dimension)
+        unit_length(tunable.encode(prepared, contents=contents))
         found["first features"] = time.perf_counter() - started
-        found |= self._loop(tunable, prepared)
+        found |= self._loop(tunable, prepared, contents)
         started = time.perf_counter()
         TransformerEncoder(self._base.settings, weights=tunable.weights()).encode(self._instances)
         found["last encoding"] = time.perf_counter() - started
@@ -84,19 +87,22 @@ class Ours:
             self._base, trained_layers=settings.trained_layers, arithmetic=settings.training_dtype
         )
 
-    def _loop(self, tunable: TunableEncoder, prepared: Prepared) -> dict[str, float]:
+    def _loop(
+        self, tunable: TunableEncoder, prepared: Prepared, contents: ContentVectors
+    ) -> dict[str, float]:
         classifier = Classifier(
             tunable, prepared, self._labels, int(self._labels.max()) + 1, settings=self._settings, seed=0
         )
         found = {"frozen epochs": 0.0, "other epochs": 0.0}
         started = time.perf_counter()
-        for result in classifier.epochs():
+        for result in classifier.epochs(contents=contents):
             ended = time.perf_counter()
             kind = "frozen epochs" if result.epoch < self._settings.frozen_epochs else "other epochs"
             found[kind] += ended - started
             started = ended
         started = time.perf_counter()
-        unit_length(tunable.encode(prepared))
+        again = ContentVectors(len(prepared.lengths), tunable.dimension)
+        unit_length(tunable.encode(prepared, contents=again))
         return {**found, "features": time.perf_counter() - started}
 
     @contextmanager

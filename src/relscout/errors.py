@@ -6,7 +6,8 @@
     ├── InputError (ValueError)      the data cannot be used as it is
     │   └── RecordError              one record of a file is wrong: which file, which place, why
     ├── SettingError (ValueError)    a setting has a value that cannot work
-    │   └── UnknownNameError         no format, method or encoder has that name; names the nearest
+    │   ├── UnknownNameError         no format, method or encoder has that name; names the nearest
+    │   └── DivergedError            learning rates let a loss grow until it was no number
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
     ├── DownloadError                a public data set cannot be fetched
@@ -64,6 +65,10 @@ class UnknownNameError(SettingError):
         self.kind = kind
         self.name = name
         self.known = choices
+
+
+class DivergedError(SettingError):
+    """A loss is no longer a number: the learning rate is too high for these data."""
 
 
 class MissingExtraError(RelscoutError, ImportError):

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": ""}
-COMMAND = [sys.executable, "-c", "from relscout.cli import main; main()"]
+#: Ctrl-C reaches it even where these tests run in the background of a shell, whose jobs ignore it.
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+COMMAND = [sys.executable, "-c", START + "from relscout.cli import main; main()"]
 
 
 def started(*arguments: object, **more: object) -> subprocess.Popen:

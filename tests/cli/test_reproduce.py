@@ -77,6 +77,17 @@ def test_a_preset_is_shown_with_settings_published_numbers_and_data(relscout, sm
         assert told in out
 
 
+def test_published_numbers_of_the_two_scorings_stand_in_tables_of_their_own(relscout):
+    lines = relscout("reproduce", "show", "selfore-nytfb-minilm").out.splitlines()
+    (mapped,) = (place for place, line in enumerate(lines) if line.startswith("majority-mapped clusters"))
+    (raw,) = (place for place, line in enumerate(lines) if line.startswith("published, raw clusters"))
+    assert mapped < raw
+    assert [line.split()[1] for line in lines[mapped:raw] if line.startswith("SelfORE ")][-1] == "49.1"
+    assert [line.split()[1:4] for line in lines[raw:] if line.startswith("SelfORE ")] == [
+        ["41.4", "40.4", "35.0"]
+    ]
+
+
 def test_what_data_a_preset_lacks_is_shown_with_the_command_that_gets_it(relscout, small):
     out = " ".join(relscout("reproduce", "show", small).out.split())
     assert "val_nyt.json is missing; get it with 'relscout datasets get fewrel'" in out

@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.encoders.states import HiddenStates
+from relscout.encoders.states import ContentVectors, HiddenStates
 from relscout.errors import OutputError
 
 LENGTHS = np.array([3, 1, 5, 2], dtype=np.int64)
@@ -135,3 +135,12 @@ def test_a_disk_that_fills_up_is_told() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
+
+
+@pytest.mark.parametrize("in_memory", [0, 1 << 20])
+def test_vectors_of_contents_come_back(in_memory: int) -> None:
+    vectors = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
+    kept = ContentVectors(5, 7, in_memory=in_memory)
+    for content in (3, 0, 4, 1, 2):
+        kept[content] = vectors[content]
+    np.testing.assert_array_equal(kept[np.array([4, 0, 4])].numpy(), vectors[[4, 0, 4]])

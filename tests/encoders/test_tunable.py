@@ -18,6 +18,7 @@ from relscout.encoders.batching import batches
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import pool
 from relscout.encoders.prepared import Prepared
+from relscout.encoders.skipping import LowestLayers
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
@@ -158,6 +159,41 @@ def test_every_architecture_starts_in_the_middle(
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_lowest_layers_alone_give_the_bits_of_the_whole_model(
+    architecture: str, saved_model: Callable[[str], Path]
+) -> None:
+    model = build(saved_model(architecture)).model
+    ids = torch.arange(5, 65).reshape(4, 15)
+    mask = torch.ones_like(ids).tril(12)  # the last sentences are padded
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    with torch.inference_mode():
+        whole = model(**inputs, output_hidden_states=True).hidden_states
+    for count in range(4):
+        found = LowestLayers(model, count, n_layers=4)(**inputs)
+        assert [state.numpy().tobytes() for state in found] == [
+            state.numpy().tobytes() for state in whole[: count + 1]
+        ]
+    with torch.inference_mode():
+        again = model(**inputs, output_hidden_states=True).hidden_states
+    assert all(map(torch.equal, again, whole)), "the model itself is left alone"
+
+
+def test_what_is_prepared_runs_no_layer_that_trains(tiny_bert: Path, few: Few) -> None:
+    encoder = build(tiny_bert)
+    tunable = TunableEncoder(encoder, trained_layers=2)
+    tokens = [0, 0, 0]
+    for number, layer in enumerate(layers_of(encoder.model, 3)):
+
+        def count(_: Any, given: tuple[torch.Tensor, ...], __: Any, number: int = number) -> None:
+            tokens[number] += given[0].shape[0] * given[0].shape[1]
+
+        layer.register_forward_hook(count)
+    n_tokens = int(tunable.prepare(few).lengths.sum())
+    assert tokens[0] >= n_tokens
+    assert max(tokens[1:]) <= 4, "but for a look at what layers give"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_layers_above_those_that_are_read_do_not_matter(
     architecture: str, saved_model: Callable[[str], Path], few: Few
 ) -> None:
@@ -225,7 +261,7 @@ def test_the_rate_of_dropout_can_be_set(encoder: TransformerEncoder, few: Few) -
     for rate in (0.05, 0.6):
         tunable = TunableEncoder(encoder, trained_layers=1, dropout=rate)
         prepared = tunable.prepare(few)
-        still = tunable.encode_contents(prepared)
+        still = tunable.encode_contents(prepared)[np.arange(len(prepared.lengths))].numpy()
         tunable.train()
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
@@ -299,7 +335,7 @@ def test_vectors_of_some_contents_are_those_of_all(encoder: TransformerEncoder, 
     chosen = np.array([31, 0, 17, 5])
     with torch.no_grad():
         found = tunable(prepared, chosen).numpy()
-    np.testing.assert_allclose(found, tunable.encode_contents(prepared)[chosen], atol=1e-6)
+    np.testing.assert_allclose(found, tunable.encode_contents(prepared)[chosen].numpy(), atol=1e-6)
 
 
 def test_the_cached_states_give_the_bits_of_a_whole_pass(encoder: TransformerEncoder, few: Few) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import kmeans
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.prepared import Prepared
+from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.instances import RelationInstance
@@ -192,6 +193,29 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
     second.load(kept)
     assert before + list(second.epochs(first=done)) == expected
     assert everything(second) == everything(whole)
+
+
+def test_vectors_that_are_there_are_not_encoded_again(
+    base: TransformerEncoder, sentences: tuple[list[RelationInstance], Labels]
+) -> None:
+    repeated, labels = [*sentences[0], sentences[0][0]], np.append(sentences[1], 0)
+    found, told = [], []
+    for given in (False, True):
+        tunable = TunableEncoder(base, trained_layers=1)
+        prepared = tunable.prepare(repeated)
+        contents = None
+        if given:
+            contents = ContentVectors(len(prepared.lengths), tunable.dimension)
+            tunable.encode(prepared, contents=contents)
+        built = Classifier(tunable, prepared, labels, 2, settings=SMALL, seed=0)
+        stages: list[str] = []
+        results = list(
+            built.epochs(contents=contents, progress=lambda stage, *_, stages=stages: stages.append(stage))
+        )
+        found.append((results, everything(built)))
+        told.append("encode again" in stages)
+    assert found[0] == found[1]
+    assert told == [True, False]
 
 
 def test_arrays_are_a_copy(classifier: Callable[..., Classifier]) -> None:

@@ -16,6 +16,7 @@ from relscout.cli.screen import visible
 
 if TYPE_CHECKING:
     from relscout.experiments.preset import Preset, Row
+    from relscout.experiments.schema import Published
 
 
 def overview(preset: Preset, data: Path) -> dict[str, Any]:
@@ -72,9 +73,10 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
     yield told
     yield Text()
     yield _rows_table(preset)
-    if preset.published:
+    # the two scorings never share a column: their figures cannot be compared
+    for scoring in dict.fromkeys(one.scoring for one in preset.published):
         yield Text()
-        yield _published_table(preset)
+        yield _published_table([one for one in preset.published if one.scoring == scoring], scoring)
 
 
 def _rows_table(preset: Preset) -> Table:
@@ -92,15 +94,17 @@ def _rows_table(preset: Preset) -> Table:
     return table
 
 
-def _published_table(preset: Preset) -> Table:
-    names = list(dict.fromkeys(key for one in preset.published for key in one.scores))
-    table = Table("published for", "scoring", box=None, pad_edge=False, header_style="bold")
+def _published_table(published: Sequence[Published], scoring: str) -> Table:
+    from relscout.experiments.quantities import as_printed
+
+    names = list(dict.fromkeys(key for one in published for key in one.scores))
+    table = Table(f"published, {scoring} clusters", box=None, pad_edge=False, header_style="bold")
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("source")
-    for one in preset.published:
-        figures = (f"{one.scores[name]:g}" if name in one.scores else "" for name in names)
-        table.add_row(Text(visible(one.row)), one.scoring, *figures, Text(visible(one.source)))
+    for one in published:
+        figures = (as_printed(one.scores[name]) if name in one.scores else "" for name in names)
+        table.add_row(Text(visible(one.row)), *figures, Text(visible(one.source)))
     return table
 
 

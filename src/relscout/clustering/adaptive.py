@@ -20,7 +20,7 @@ from relscout.clustering.autoencoder import Mapping
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.objectives import divergence, student_t, target_distribution
-from relscout.errors import SettingError
+from relscout.errors import DivergedError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -132,7 +132,7 @@ def adapt(
 
     Raises:
         InputError: There are fewer vectors, or fewer codes that differ, than clusters, or some are not finite.
-        SettingError: The loss is no longer a number.
+        DivergedError: The loss is no longer a number.
     """
     settings = settings or AdaptiveSettings()
     codes = mapping(vectors)
@@ -243,7 +243,7 @@ class _Run:
         q = assign(self.mapping, self.centroids.detach().numpy(), vectors, alpha=self.settings.alpha)
         loss = float(divergence(torch.from_numpy(targets), torch.from_numpy(q))) / len(vectors)
         if not np.isfinite(loss):
-            raise SettingError(
+            raise DivergedError(
                 f"adaptive clustering diverged: its loss is {loss}; lower cluster_learning_rate, now "
                 f"{self.settings.cluster_learning_rate}"
             )

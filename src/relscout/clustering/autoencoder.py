@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.clustering.lloyd import check_finite
-from relscout.errors import InputError, SettingError
+from relscout.errors import DivergedError, InputError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -110,7 +110,7 @@ def pretrain(
 
     Raises:
         InputError: There are no vectors, or some are not finite.
-        SettingError: The loss is no longer a number.
+        DivergedError: The loss is no longer a number.
     """
     import torch
 
@@ -145,7 +145,7 @@ def pretrain(
             total += loss.item() * len(rows)
         losses.append(total / len(vectors))
         if not np.isfinite(losses[-1]):
-            raise SettingError(
+            raise DivergedError(
                 f"the autoencoder diverged: its loss is {losses[-1]}; lower autoencoder_learning_rate, now "
                 f"{settings.autoencoder_learning_rate}"
             )

@@ -1,9 +1,14 @@
-"""Let a model start in the middle: its lowest layers pass on what they get, and the next one reads what is given."""
+"""Let a model start in the middle, or end there: the layers that are left out pass on what they get."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, MutableMapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from relscout.encoders.surgery import find_layers
+from relscout.errors import SettingError
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +31,54 @@ def skip_layers(
         boundary: Number of layers that are left out, at least 0.
         states: Where the next layer finds what it reads, when the model runs.
     """
+    owner, name = place
+    layers = list(getattr(owner, name))
+
+    def read(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if given:
+            return (states[boundary], *given[1:]), named
+        return given, {**named, "hidden_states": states[boundary]}
+
+    _pass_on(model, place, range(boundary))
+    layers[boundary].register_forward_pre_hook(read, with_kwargs=True)
+
+
+class LowestLayers:
+    """The lowest layers of a model, run alone; they share its weights, and the model stays as it is.
+
+    Args:
+        model: A Hugging Face model whose layers can be told.
+        count: Number of layers that run, at least 0 and below ``n_layers``.
+        n_layers: Number of layers of the model.
+    """
+
+    def __init__(self, model: Any, count: int, *, n_layers: int) -> None:
+        shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+        self._model = copy.deepcopy(model, shared)
+        self._states: list[torch.Tensor] = []
+        place = find_layers(self._model, n_layers)
+        if place is None:
+            raise SettingError(f"the layers of a {type(model).__name__} cannot be told, so they all run")
+        _pass_on(self._model, place, range(count, n_layers))
+        for layer in list(getattr(*place))[: count + 1]:
+            layer.register_forward_pre_hook(self._read, with_kwargs=True)
+
+    def __call__(self, **inputs: Any) -> Sequence[torch.Tensor]:
+        """Return the hidden states (B, T, D) from the embeddings (0) to what the last of the layers gives."""
+        import torch
+
+        self._states = []
+        with torch.inference_mode():
+            self._model(**inputs)
+        states, self._states = self._states, []
+        return states
+
+    def _read(self, _: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._states.append(given[0] if given else named["hidden_states"])
+
+
+def _pass_on(model: Any, place: tuple[Any, str], left_out: range) -> None:
+    """Put, in the place of some layers, ones that give what they get."""
     import torch
 
     owner, name = place
@@ -41,15 +94,10 @@ def skip_layers(
         def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> Any:
             return hidden_states if besides is None else (hidden_states, *[None] * besides)
 
-    def read(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        if given:
-            return (states[boundary], *given[1:]), named
-        return given, {**named, "hidden_states": states[boundary]}
-
     # layers keep their numbers, by which some models choose their attention
-    skipped = [Skipped(layer) for layer in layers[:boundary]]
-    setattr(owner, name, torch.nn.ModuleList([*skipped, *layers[boundary:]]))
-    layers[boundary].register_forward_pre_hook(read, with_kwargs=True)
+    for number in left_out:
+        layers[number] = Skipped(layers[number])
+    setattr(owner, name, torch.nn.ModuleList(layers))
 
 
 def set_dropout(module: torch.nn.Module, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""Hidden states of frozen layers, kept while the layers above them train."""
+"""Hidden states of frozen layers, and vectors of contents, kept while the layers above them train."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Bytes above which states are kept on disk.
 _IN_MEMORY = 1 << 30
+#: The same for vectors of contents, which lie there while others of the same size are clustered.
+_VECTORS_IN_MEMORY = 1 << 24
 
 
 class HiddenStates:
@@ -92,6 +94,30 @@ class HiddenStates:
                 while left:
                     left = left[file.readinto(left) :]
         return torch.from_numpy(out)
+
+
+class ContentVectors:
+    """Vectors of contents as an encoder gave them, read by the batch; on disk beyond 16 MiB.
+
+    Args:
+        count: Number of contents M.
+        dimension: Dimensions D of a vector.
+        in_memory: Bytes that may be held in memory.
+
+    Raises:
+        OutputError: The disk has not enough room.
+    """
+
+    def __init__(self, count: int, dimension: int, *, in_memory: int = _VECTORS_IN_MEMORY) -> None:
+        self._rows = HiddenStates(np.ones(count, dtype=np.int64), dimension, in_memory=in_memory)
+
+    def __setitem__(self, content: int, vector: NDArray[np.float32]) -> None:
+        """Keep the vector (D,) of one content."""
+        self._rows.write(content, vector[None])
+
+    def __getitem__(self, contents: NDArray[np.int64]) -> torch.Tensor:
+        """Return the vectors (B, D), float32, of some contents."""
+        return self._rows.padded(contents)[:, 0]
 
 
 def _no_room(n_bytes: int, error: OSError) -> OutputError:

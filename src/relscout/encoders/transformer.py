@@ -190,14 +190,25 @@ class TransformerEncoder:
         """
         import torch
 
-        longest = ids.shape[1]
         with torch.inference_mode():
-            attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
-            padded = bool((places.length < longest).any())
             states: Sequence[torch.Tensor] = self.model(
-                input_ids=ids, attention_mask=attention.long() if padded else None, output_hidden_states=True
+                **self.model_inputs(ids, places), output_hidden_states=True
             ).hidden_states
         return states
+
+    def model_inputs(self, ids: torch.Tensor, places: Places) -> dict[str, torch.Tensor | None]:
+        """Return what the model is given for a batch; no attention mask where nothing is padded.
+
+        Args:
+            ids: Token ids (B, T), int64.
+            places: Where the parts of each sentence lie.
+        """
+        import torch
+
+        longest = ids.shape[1]
+        attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
+        padded = bool((places.length < longest).any())
+        return {"input_ids": ids, "attention_mask": attention.long() if padded else None}
 
     @cached_property
     def _cache_name(self) -> str:

@@ -15,8 +15,8 @@ from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.pooling import Places, pool_part
 from relscout.encoders.prepared import Prepared
-from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
-from relscout.encoders.states import HiddenStates
+from relscout.encoders.skipping import LowestLayers, keep_states, set_dropout, skip_layers
+from relscout.encoders.states import ContentVectors, HiddenStates
 from relscout.encoders.surgery import find_layers
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.errors import SettingError
@@ -152,15 +152,19 @@ class TunableEncoder:
         ids = np.empty(int(lengths.sum()), dtype=np.int64)
         ends = np.cumsum(lengths)
         fixed = torch.from_numpy(empty_vectors(len(keys), self._fixed_width))
-        states = HiddenStates(lengths, base.hidden_size) if self._boundary != _ALL else None
+        states = frozen = None
+        if self._boundary != _ALL:
+            states = HiddenStates(lengths, base.hidden_size)
+            # nothing above the boundary is read here
+            frozen = LowestLayers(base.model, self._boundary, n_layers=base.n_layers)
         found: list[Places] = []
         order: list[int] = []
         done = 0
         progress("encode", 0, len(instances))
         for batch in batches(lengths, base.settings.batch_tokens):
             tokens, places = collate([inputs[row] for row in batch], base.vocabulary, self.device)
-            if states is not None:
-                hidden = base.hidden_states(tokens, places)
+            if frozen is not None:
+                hidden = frozen(**base.model_inputs(tokens, places))
                 self._fill(fixed, batch, hidden, places)
                 kept = hidden[self._boundary].float().cpu().numpy()
             for place, row in enumerate(batch):
@@ -217,13 +221,19 @@ class TunableEncoder:
         return torch.cat(pieces, dim=1)
 
     def encode(
-        self, prepared: Prepared, *, into: NDArray[np.float32] | None = None, progress: Progress = silent
+        self,
+        prepared: Prepared,
+        *,
+        into: NDArray[np.float32] | None = None,
+        contents: ContentVectors | None = None,
+        progress: Progress = silent,
     ) -> NDArray[np.float32]:
         """Return vectors (N, D), float32, of all prepared instances, without dropout.
 
         Args:
             prepared: The instances.
             into: Where they are written; an array of its own where left out, on disk beyond 1 GiB.
+            contents: Where those of the contents are written as well.
             progress: Told the number of contents done, stage ``"encode again"``.
         """
         vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
@@ -232,14 +242,17 @@ class TunableEncoder:
         for batch, found in self._encoded(prepared, progress):
             for content, vector in zip(batch, found, strict=True):
                 vectors[order[ends[content - 1] if content else 0 : ends[content]]] = vector
+                if contents is not None:
+                    contents[content] = vector
         return vectors
 
-    def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
-        """Return vectors (M, D), float32, of all prepared contents, without dropout; on disk beyond 1 GiB."""
-        vectors = empty_vectors(len(prepared.lengths), self.dimension)
+    def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> ContentVectors:
+        """Return vectors (M, D), float32, of all prepared contents, without dropout."""
+        contents = ContentVectors(len(prepared.lengths), self.dimension)
         for batch, found in self._encoded(prepared, progress):
-            vectors[batch] = found
-        return vectors
+            for content, vector in zip(batch, found, strict=True):
+                contents[content] = vector
+        return contents
 
     def _encoded(
         self, prepared: Prepared, progress: Progress

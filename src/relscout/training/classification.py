@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.prepared import Prepared
+from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
@@ -140,11 +141,14 @@ class Classifier:
         weight, bias = (tensor.detach().cpu().numpy().copy() for tensor in self._head)
         return weight, bias
 
-    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+    def epochs(
+        self, *, first: int = 0, contents: ContentVectors | None = None, progress: Progress = silent
+    ) -> Iterator[EpochResult]:
         """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
 
         Args:
             first: Where to go on, if some epochs are done.
+            contents: What the encoder gives before it trains, for the frozen epochs; encoded when left out.
             progress: Told the steps done, stage ``"classify"``.
         """
         import torch
@@ -152,17 +156,17 @@ class Classifier:
 
         settings, encoder, labels = self._settings, self._encoder, self._labels
         n_frozen = settings.frozen_epochs
-        fixed: torch.Tensor | None = None
-        if first < n_frozen:
-            fixed = torch.from_numpy(encoder.encode_contents(self._prepared, progress=progress))
-            fixed = fixed.to(encoder.device)
+        fixed = contents if first < n_frozen else None
+        del contents
+        if first < n_frozen and fixed is None:
+            fixed = encoder.encode_contents(self._prepared, progress=progress)
         correct = 0
 
         def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:
             nonlocal correct, fixed
             encoder.train(epoch >= n_frozen)
             if fixed is not None and epoch < n_frozen:
-                h = fixed[torch.from_numpy(rows)]  # (B, D)
+                h = fixed[rows].to(encoder.device)  # (B, D)
             else:
                 fixed = None  # as large as all vectors, and not read again
                 h = encoder(self._prepared, rows)

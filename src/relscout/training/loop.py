@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from relscout.errors import SettingError
+from relscout.errors import DivergedError
 from relscout.seeding import generator
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def train(
         seed: Decides the streams.
 
     Raises:
-        SettingError: The loss is no longer a number.
+        DivergedError: The loss is no longer a number.
     """
     highest = [group["lr"] for group in optimizer.param_groups]
     for epoch in range(first_epoch, epochs):
@@ -81,7 +81,7 @@ def train(
                 optimizer.step()
             value = found.item()
             if value != value or value in (float("inf"), float("-inf")):
-                raise SettingError(
+                raise DivergedError(
                     f"training diverged in step {number}: the loss is {value}; lower the learning rate"
                 )
             yield Step(epoch, number, total, value, place + 1 == len(planned))

@@ -18,7 +18,7 @@ from relscout.encoders.batching import batches
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import pool
 from relscout.encoders.prepared import Prepared
-from relscout.encoders.skipping import LowestLayers
+from relscout.encoders.skipping import LowestLayers, set_dropout
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
@@ -204,15 +204,25 @@ def test_layers_above_those_that_are_read_do_not_matter(
 
 
 @pytest.mark.parametrize("trained_layers", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("pooling", "dropout"),
+    [
+        pytest.param("start+cls", None, id="every token of the last layer is computed"),
+        pytest.param("start+sentence@1", 0.0, id="few are, which draws another dropout"),
+    ],
+)
 def test_gradients_and_dropout_are_those_of_a_whole_model_with_frozen_layers(
-    trained_layers: int, encoder: TransformerEncoder, few: Few
+    pooling: str, dropout: float | None, trained_layers: int, tiny_bert: Path, few: Few
 ) -> None:
-    tunable = TunableEncoder(encoder, trained_layers=trained_layers)
+    encoder = build(tiny_bert, pooling=pooling)
+    tunable = TunableEncoder(encoder, trained_layers=trained_layers, dropout=dropout)
     prepared = tunable.prepare(few)
     contents = np.arange(12)
     model = copy.deepcopy(encoder.model).eval()
     for layer in layers_of(model, 3)[3 - trained_layers :]:
         layer.requires_grad_(True).train()
+        if dropout is not None:
+            set_dropout(layer, dropout)
     tunable.train()
     found = []
     for vectors in (

@@ -13,6 +13,7 @@ from relscout.encoders.batching import batches, rows_by_content, shards
 from relscout.encoders.collate import collate
 from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
+from relscout.encoders.narrowing import narrow, reads_few, tokens_read
 from relscout.encoders.pooling import Places, pool_part
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import LowestLayers, keep_states, set_dropout, skip_layers
@@ -82,6 +83,11 @@ class TunableEncoder:
             skip_layers(self._model, place, self._boundary, self._states)
         self._trained: list[torch.nn.Module] = (
             [self._model] if self._boundary == _ALL else layers[self._boundary : depth]
+        )
+        #: Which tokens the highest layer is read at, where these are few.
+        self._read: dict[str, torch.Tensor] = {}
+        self._narrowed = reads_few(encoder.parts, depth, encoder.n_layers) and narrow(
+            layers[depth - 1], self._read
         )
         for module in self._trained:
             module.requires_grad_(True)
@@ -200,6 +206,8 @@ class TunableEncoder:
             tokens[place, :length] = prepared.ids[end - length : end]
         if prepared.states is not None:
             self._states[self._boundary] = prepared.states.padded(contents).to(self.device)
+        if self._narrowed:
+            self._read["tokens"] = tokens_read(places, longest)
         attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
         with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self._training and self._low_precision

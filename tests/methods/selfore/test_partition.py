@@ -156,3 +156,22 @@ def test_merging_weighs_centroids_by_how_often_they_are_chosen() -> None:
     relation_of = relations_of_clusters(hard(crowded), vectors, 3, seed=0)
     assert relation_of[:2].tolist() == [0, 1]
     assert relation_of[2] == relation_of[3] == 2
+
+
+def test_merging_goes_by_what_was_clustered_and_not_by_codes_that_were_adapted_to_more_clusters() -> None:
+    # the mapping has torn apart what is alike: codes say 0 1 | 2 3, representations say 0 2 | 1 3
+    vectors = np.array([[0.0, 0], [9, 0], [0.1, 0], [9.1, 0]], dtype=np.float32).repeat(4, axis=0)
+
+    class Torn:
+        centroids = np.array([[0], [1], [50], [51]], dtype=np.float32)
+
+        def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+            nearest = np.abs(vectors[:, :1] - np.array([0.0, 9, 0.1, 9.1])).argmin(axis=1)
+            found: NDArray[np.float32] = np.eye(4, dtype=np.float32)[nearest]
+            return found
+
+        def arrays(self) -> dict[str, NDArray[Any]]:
+            return {}
+
+    relation_of = relations_of_clusters(Torn(), vectors, 2, seed=0).tolist()
+    assert relation_of[0] == relation_of[2] != relation_of[1] == relation_of[3]

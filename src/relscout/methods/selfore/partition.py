@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from relscout.clustering.adaptive import AdaptiveClusters, assign
 from relscout.clustering.autoencoder import Mapping as VectorMapping
-from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import Clusters, nearest
+from relscout.clustering.lloyd import Clusters, means, nearest
+from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.methods.vectors import drawn, largest_first
 from relscout.seeding import generator
@@ -110,7 +110,7 @@ def relations_of_clusters(
 ) -> NDArray[np.int64]:
     """Return the relation of each cluster (K̂,), int64: relations are numbered by size and none is empty.
 
-    Where there are more clusters than relations, k-means on the centroids merges them (section 3.2). A cluster that
+    Where there are more clusters than relations, k-means merges them (section 3.2). A cluster that
     no vector chooses joins the one with the nearest centroid, so that fewer may be left than were asked for.
 
     Args:
@@ -122,7 +122,7 @@ def relations_of_clusters(
     shares, centroids = partition.shares(vectors), partition.centroids
     groups = np.arange(len(centroids))
     if n_relations < len(centroids):
-        groups = _merged(centroids, shares.argmax(axis=1), n_relations, seed=seed)
+        groups = _merged(partition, vectors, shares.argmax(axis=1), n_relations, seed=seed)
     while True:
         labels = of_relations(shares, groups).argmax(axis=1)
         unchosen = np.flatnonzero(~np.isin(groups, labels))
@@ -137,22 +137,37 @@ def relations_of_clusters(
 
 
 def _merged(
-    centroids: NDArray[np.float32], labels: NDArray[np.int64], n_relations: int, *, seed: int
+    partition: Partition,
+    vectors: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    n_relations: int,
+    *,
+    seed: int,
 ) -> NDArray[np.int64]:
-    """Return the group (K̂,), int64, of each cluster: k-means on the centroids, each as often as it was chosen.
+    """Return the group (K̂,), int64, of each cluster: k-means on the clusters' means, each as often as it was chosen.
 
-    The paper does not say whether centroids are weighted. Where K̂ ≫ K, most are chosen by few vectors or by none, and
-    would take most of the K groups for themselves.
+    The paper merges centroids, and does not say whether they are weighted. Where K̂ ≫ K, most are chosen by few vectors
+    or by none, and would take most of the K groups for themselves. And where the mapping was adapted to K̂ ≫ K clusters,
+    the codes no longer tell which of them are alike: the means of their representations h do.
     """
+    from sklearn.cluster import KMeans
+
+    centroids = partition.centroids
     chosen, member = np.unique(labels, return_inverse=True)
-    n_groups = min(n_relations, len(np.unique(centroids[chosen].round(4), axis=0)))
-    found = kmeans(centroids[labels], n_groups, seed=seed).labels
-    of_chosen = np.empty(len(chosen), dtype=np.int64)
-    of_chosen[member] = found
+    of_h = means(vectors, member, len(chosen))
+    n_groups = min(n_relations, len(np.unique(of_h.round(4), axis=0)))
+    starts = neighbour_seeds(vectors, n_groups, seed=seed)
+    found = KMeans(
+        n_groups,
+        init="k-means++" if starts is None else starts,
+        n_init=10 if starts is None else 1,
+        random_state=seed % 2**32,
+    ).fit_predict(of_h, sample_weight=np.bincount(member))
     nearest_chosen = nearest(centroids, centroids[chosen])[0]
     nearest_chosen[chosen] = np.arange(len(chosen))
-    groups: NDArray[np.int64] = of_chosen[nearest_chosen]
-    return groups
+    groups: NDArray[np.int64] = found[nearest_chosen].astype(np.int64)
+    # k-means may leave a group empty
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:

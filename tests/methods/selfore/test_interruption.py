@@ -67,7 +67,7 @@ def test_wherever_it_was_interrupted_it_ends_the_same(
         ("adapt", 7),
         ("classify", 4),
         ("classify", 8),
-        ("encode again", 4),
+        ("encode again", 2),
     ],
 )
 def test_whatever_it_did_when_it_was_interrupted_it_ends_the_same(

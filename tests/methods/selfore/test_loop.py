@@ -63,6 +63,17 @@ def test_the_report_has_the_curves(plain: SelfORE) -> None:
     json.dumps(plain.report_, allow_nan=False)
 
 
+@pytest.mark.parametrize(("settings", "passes"), [({}, 3), ({"max_loops": 1}, 1), ({"frozen_epochs": 0}, 3)])
+def test_sentences_are_encoded_once_in_a_loop(
+    settings: dict[str, Any], passes: int, selfore: Build, few: Few
+) -> None:
+    told: list[int] = []
+    selfore(**settings).fit(
+        few, progress=lambda stage, done, _: told.append(done) if stage == "encode again" else None
+    )
+    assert told.count(40) == passes
+
+
 def test_without_adaptive_clustering_there_is_k_means(selfore: Build, few: Few) -> None:
     told = loops(selfore(adaptive=False).fit(few))
     assert all(loop["adaptive_loss"] == loop["autoencoder_loss"] == [] for loop in told)
@@ -123,6 +134,36 @@ def test_a_slower_attempt_may_do(selfore: Build, few: Few) -> None:
     assert 1 <= len(told) <= 9
     assert all(warning.endswith("; tried again with half the learning rate") for warning in told)
     assert loops(found)[0]["adaptive_loss"]
+
+
+#: Steps of SGD so long that the loss is no number after the first one.
+DIVERGES = {"optimizer": "sgd", "cluster_learning_rate": 1e38, "cluster_batch": 0}
+
+
+def test_a_divergence_is_told_and_k_means_stands_in(selfore: Build, few: Few) -> None:
+    found = selfore(restarts=1, **TOO_FAST, **DIVERGES).fit(few)
+    diverged = "in loop 1, adaptive clustering diverged: its loss is nan; lower cluster_learning_rate, now "
+    assert found.report_["warnings"] == [
+        f"{diverged}1e+38; tried again with half the learning rates",
+        f"{diverged}5e+37; k-means stands in for it",
+    ]
+    instead = selfore(adaptive=False, classification=False).fit(few)
+    np.testing.assert_array_equal(found.labels_, instead.labels_)
+    json.dumps(found.report_, allow_nan=False)
+
+
+def test_an_autoencoder_that_diverged_is_trained_again_more_slowly(selfore: Build, few: Few) -> None:
+    found = selfore(restarts=9, autoencoder_learning_rate=1e13, **TOO_FAST).fit(few)
+    told = [warning for warning in found.report_["warnings"] if "the autoencoder diverged" in warning]
+    assert told[0].endswith("now 10000000000000.0; tried again with half the learning rates")
+    assert "now 5000000000000.0;" in told[1]
+
+
+def test_a_loop_goes_on_behind_a_clustering_that_diverged(selfore: Build, few: Few) -> None:
+    found = selfore(restarts=0, max_loops=2, redraws=0, **DIVERGES).fit(few)
+    assert [warning[:9] for warning in found.report_["warnings"]] == ["in loop 1", "in loop 2"]
+    assert len(loops(found)) == 2
+    np.testing.assert_array_equal(found.predict(few), found.labels_)
 
 
 def test_codes_that_are_all_the_same_are_a_collapse(selfore: Build, few: Few) -> None:

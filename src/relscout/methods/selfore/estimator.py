@@ -20,7 +20,7 @@ from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import NRelations, checked_n_relations
 from relscout.methods.labelled import Labels, check_labels
-from relscout.methods.selfore.loop import Bootstrap
+from relscout.methods.selfore.loop import Bootstrap, room_for_frozen_epochs
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
@@ -106,7 +106,7 @@ class SelfORE:
         base, options = trainable(self.NAME, self.encoder), self._settings
         self.report_ = {"warnings": []}
         lost: Counter[str] = Counter()
-        tunable = prepared = None
+        tunable = prepared = contents = None
         if options.classification:
             tunable = TunableEncoder(
                 base, trained_layers=options.trained_layers, arithmetic=options.training_dtype
@@ -114,7 +114,8 @@ class SelfORE:
             prepared = tunable.prepare(
                 instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )
-            vectors = unit_length(tunable.encode(prepared, progress=progress))
+            contents = room_for_frozen_epochs(options, 0, tunable, prepared)
+            vectors = unit_length(tunable.encode(prepared, contents=contents, progress=progress))
         else:
             vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         if n_relations == "auto":
@@ -128,7 +129,8 @@ class SelfORE:
             fingerprint=base.fingerprint,
             instances=instances,
         )
-        loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work)
+        loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work, contents)
+        del contents
         self._partition = loop.run(vectors, tunable, prepared)
         self._trained = Trained(base.fingerprint, tunable.weights() if tunable is not None else {})
         del vectors, prepared, tunable

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import adapt, effective_number
+from relscout.clustering.adaptive import AdaptiveClusters, adapt, effective_number
+from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.clustering.autoencoder import pretrain
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.encoders.prepared import Prepared
+from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import InputError
+from relscout.errors import DivergedError, InputError
 from relscout.methods.selfore.partition import Adaptive, Hard
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.vectors import unit_length
@@ -42,6 +44,7 @@ class Bootstrap:
         seed: Draws everything random.
         progress: Told how far it is.
         work: Keeps what is done, so that an interrupted loop goes on.
+        contents: The untrained encoder's vectors in their :func:`room_for_frozen_epochs`.
 
     Attributes:
         loops: What happened in each loop, as JSON values.
@@ -56,6 +59,7 @@ class Bootstrap:
     seed: int
     progress: Progress
     work: Work
+    contents: ContentVectors | None = None
     loops: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -80,23 +84,30 @@ class Bootstrap:
         labels: Labels | None = None
         head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         classifier: Classifier | None = None
+        contents, self.contents = self.contents, None
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
             self.loops, self.warnings = state["loops"], state["warnings"]
             loop, epochs, labels = state["loop"], state["epochs"], arrays["labels"]
             classifier = self._classifier(encoder, prepared, labels, loop, None)
             classifier.load(arrays)
+            contents = None  # of the untrained encoder
         while True:
             if classifier is None:
                 partition, labels = self._cluster(vectors, loop, labels)
                 if self._ends(loop):
                     return partition
                 classifier = self._classifier(encoder, prepared, labels, loop, head)
-            for result in classifier.epochs(first=epochs, progress=self.progress):
+            training = classifier.epochs(first=epochs, contents=contents, progress=self.progress)
+            contents = None  # let go of when the frozen epochs are over
+            for result in training:
                 self.loops[loop]["classification_loss"].append(round(result.loss, 6))
                 self.loops[loop]["classification_accuracy"].append(round(result.accuracy, 6))
                 self._keep(loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.arrays()})
-            vectors = unit_length(encoder.encode(prepared, into=vectors, progress=self.progress))
+            contents = room_for_frozen_epochs(self.settings, loop + 1, encoder, prepared)
+            vectors = unit_length(
+                encoder.encode(prepared, into=vectors, contents=contents, progress=self.progress)
+            )
             head = classifier.head if self.settings.head == "aligned" else None
             classifier, epochs, loop = None, 0, loop + 1
 
@@ -126,45 +137,55 @@ class Bootstrap:
     def _adaptive(
         self, vectors: NDArray[np.float32], loop: int, told: dict[str, Any]
     ) -> tuple[Adaptive, Labels] | None:
-        """Return the adaptive clustering, or ``None`` where every attempt collapsed."""
-        settings = self.settings
-        # of K̂ ≫ K pseudo labels only as many need be left as there are relations
-        expected = min(effective_number(self._start.labels), float(self.n_relations))
-        for attempt in range(settings.restarts + 1):
+        """Return the adaptive clustering, or ``None`` where every attempt collapsed or diverged."""
+        settings: AdaptiveSettings = self.settings
+        for left in range(self.settings.restarts, -1, -1):
+            attempt = self.settings.restarts - left
             seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
-            pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
-            told["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
-            slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2**attempt)
+            slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2)
             try:
-                found = adapt(
-                    vectors,
-                    self.n_clusters,
-                    pretrained.mapping,
-                    settings=slower,
-                    seed=seed,
-                    progress=self.progress,
-                )
-            except InputError:
-                # the vectors differ (k-means on them went well), so it is the codes that do not
-                left = 1.0
+                found = self._attempt(vectors, settings, seed, told)
+            except DivergedError as error:
+                slower = replace(slower, autoencoder_learning_rate=settings.autoencoder_learning_rate / 2)
+                wrong, again = f"in loop {loop + 1}, {error}", "with half the learning rates"
             else:
-                left = effective_number(found.labels)
-                told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
-                told["redraws"] = found.redraws
-                if left >= _COLLAPSED * expected:
+                if isinstance(found, AdaptiveClusters):
                     self.kept = float((found.labels == found.starting_labels).mean())
                     told["kept"] = round(self.kept, 6)
                     return Adaptive.of(found), found.labels
+                wrong = f"adaptive clustering of loop {loop + 1} collapsed: {found}"
+                again = "with half the learning rate"
             self.warnings.append(
-                f"adaptive clustering of loop {loop + 1} collapsed: its {self.n_clusters} clusters have the entropy "
-                f"of {left:.1f} equal ones, {expected:.1f} were expected; "
-                + (
-                    "tried again with half the learning rate"
-                    if attempt < settings.restarts
-                    else "k-means stands in for it"
-                )
+                f"{wrong}; " + (f"tried again {again}" if left else "k-means stands in for it")
             )
+            settings = slower
         return None
+
+    def _attempt(
+        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, told: dict[str, Any]
+    ) -> AdaptiveClusters | str:
+        """Return one adaptive clustering, or how it has collapsed.
+
+        Raises:
+            DivergedError: A loss is no longer a number.
+        """
+        pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
+        told["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
+        mapping, progress = pretrained.mapping, self.progress
+        # of K̂ ≫ K pseudo labels only as many need be left as there are relations
+        expected = min(effective_number(self._start.labels), float(self.n_relations))
+        try:
+            found = adapt(vectors, self.n_clusters, mapping, settings=settings, seed=seed, progress=progress)
+        except InputError:
+            # the vectors differ (k-means on them went well), so it is the codes that do not
+            left = 1.0
+        else:
+            left = effective_number(found.labels)
+            told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
+            told["redraws"] = found.redraws
+            if left >= _COLLAPSED * expected:
+                return found
+        return f"its {self.n_clusters} clusters have the entropy of {left:.1f} equal ones, {expected:.1f} were expected"
 
     def _k_means(self, vectors: NDArray[np.float32], seed: int) -> Clusters:
         starts = (
@@ -204,6 +225,15 @@ class Bootstrap:
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"selfore {purpose}").integers(2**31))
+
+
+def room_for_frozen_epochs(
+    settings: SelfORESettings, loop: int, encoder: TunableEncoder, prepared: Prepared
+) -> ContentVectors | None:
+    """Return room for what the frozen epochs of a loop read, so that it is encoded once; ``None`` if there are none."""
+    if settings.frozen_epochs == 0 or loop + 1 >= settings.max_loops:
+        return None
+    return ContentVectors(len(prepared.lengths), encoder.dimension)
 
 
 def _renumbered(labels: Labels, mapping: Any, n_clusters: int) -> Labels:

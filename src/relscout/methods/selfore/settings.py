@@ -30,7 +30,7 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
     merge: bool = True
     """Whether K̂ clusters are merged into the number of relations, by k-means on their centroids (paper)."""
     restarts: int = 2
-    """How often a collapsed clustering is tried again, with half the learning rate, before k-means stands in for it."""
+    """How often a clustering that collapsed or diverged is tried again, slower, before k-means stands in for it."""
     max_relations: int = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 

@@ -50,7 +50,7 @@ class Ours:
         self._tunable = self._tuned()
         self._prepared = self._tunable.prepare(instances)
         self._calls: list[_Call] = []
-        contents = self._tunable.encode_contents(self._prepared)
+        contents = self._tunable.keep_contents(self._prepared)
         with self._listening():
             self._loop(self._tunable, self._prepared, contents)
 

@@ -254,8 +254,15 @@ class TunableEncoder:
                     contents[content] = vector
         return vectors
 
-    def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> ContentVectors:
-        """Return vectors (M, D), float32, of all prepared contents, without dropout."""
+    def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
+        """Return vectors (M, D), float32, of all prepared contents, without dropout; on disk beyond 1 GiB."""
+        vectors = empty_vectors(len(prepared.lengths), self.dimension)
+        for batch, found in self._encoded(prepared, progress):
+            vectors[batch] = found
+        return vectors
+
+    def keep_contents(self, prepared: Prepared, *, progress: Progress = silent) -> ContentVectors:
+        """Return the same vectors, to be read by the batch; on disk beyond 16 MiB."""
         contents = ContentVectors(len(prepared.lengths), self.dimension)
         for batch, found in self._encoded(prepared, progress):
             for content, vector in zip(batch, found, strict=True):

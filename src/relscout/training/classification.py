@@ -159,7 +159,7 @@ class Classifier:
         fixed = contents if first < n_frozen else None
         del contents
         if first < n_frozen and fixed is None:
-            fixed = encoder.encode_contents(self._prepared, progress=progress)
+            fixed = encoder.keep_contents(self._prepared, progress=progress)
         correct = 0
 
         def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:

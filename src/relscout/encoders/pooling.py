@@ -121,6 +121,29 @@ def pool_part(states: Tensor, places: Places, part: PoolingPart) -> Tensor:
     return part.weight * normalize(_read(part.name, states.float(), places), dim=1)
 
 
+def tells_direction(parts: Sequence[PoolingPart]) -> bool:
+    """Tell whether a part reads head and tail apart."""
+    return any(part.name in _TWO_SIDED for part in parts)
+
+
+def turned(vectors: Tensor, parts: Sequence[PoolingPart], hidden: int) -> Tensor:
+    """Return the vectors (B, D) that the same sentences have with head and tail exchanged.
+
+    Exact where the encoder is not shown which mention is the head, as with the marking ``none``.
+
+    Args:
+        vectors: As :func:`pool` gives them.
+        parts: The pooling.
+        hidden: Dimensions of a hidden state.
+    """
+    import torch
+
+    pieces = []
+    for piece, part in zip(vectors.split([part.width(hidden) for part in parts], dim=1), parts, strict=True):
+        pieces += reversed(piece.chunk(2, dim=1)) if part.name in _TWO_SIDED else [piece]
+    return torch.cat(pieces, dim=1)
+
+
 def _read(name: str, states: Tensor, places: Places) -> Tensor:
     import torch
 

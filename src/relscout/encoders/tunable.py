@@ -14,7 +14,7 @@ from relscout.encoders.collate import collate
 from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
-from relscout.encoders.pooling import Places, pool_part
+from relscout.encoders.pooling import Places, pool_part, tells_direction, turned
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import LowestLayers, keep_states, set_dropout, skip_layers
 from relscout.encoders.states import ContentVectors, HiddenStates
@@ -104,6 +104,15 @@ class TunableEncoder:
         """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
         squared_length = sum(part.weight**2 for part in self._base.parts)
         return float((self.dimension / squared_length) ** 0.5)
+
+    @property
+    def can_turn(self) -> bool:
+        """Whether :meth:`turned` is exact: the encoder is not shown which mention is the head, and its vectors tell."""
+        return self._base.settings.marking == "none" and tells_direction(self._base.parts)
+
+    def turned(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the vectors (B, D) of the same sentences with head and tail exchanged."""
+        return turned(vectors, self._base.parts, self._base.hidden_size)
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """Yield what trains."""

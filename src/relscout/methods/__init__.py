@@ -15,6 +15,7 @@ METHODS: dict[str, str] = {
     "kmeans": "relscout.methods.kmeans:KMeans",
     "rocore": "relscout.methods.rocore:RoCORE",
     "selfore": "relscout.methods.selfore:SelfORE",
+    "transfer": "relscout.methods.transfer:Transfer",
 }
 
 

@@ -19,12 +19,12 @@ from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
-from relscout.methods.labelled import Labels, check_labels
+from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
 from relscout.methods.rocore.network import Network
 from relscout.methods.rocore.settings import RoCORESettings
-from relscout.methods.rocore.sides import Sides, canonical, classes_of, digest
+from relscout.methods.rocore.sides import Sides
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, scattered, transformed, unit_length

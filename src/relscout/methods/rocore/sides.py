@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.prepared import Prepared
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.labelled import check_labelled, unambiguous
 from relscout.training.batching import batches_by_length
 
 #: Rows of the unlabelled and of the labelled contents in a step.
@@ -68,28 +64,6 @@ def _pass(side: Prepared, size: int, random: np.random.Generator) -> list[NDArra
     count = len(side.lengths)
     n_batches = -(-count // size)
     return batches_by_length(side.lengths, -(-count // n_batches), random)
-
-
-def canonical(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
-    """Return labelled instances in an order that they decide, each content once, and what was left out.
-
-    Raises:
-        InputError: They have not two relations.
-    """
-    check_labelled(labeled)
-    return unambiguous([labeled[place] for place in canonical_order(labeled)])
-
-
-def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the relations by their first instance, so that names decide nothing, and that of each instance (N,)."""
-    names = list(dict.fromkeys(str(instance.relation) for instance in known))
-    number = {name: place for place, name in enumerate(names)}
-    return names, np.array([number[str(instance.relation)] for instance in known], dtype=np.int64)
-
-
-def digest(classes: NDArray[np.int64]) -> str:
-    """Return a hash of the relations of labelled instances that tells which have the same, not their names."""
-    return blake2b(classes.tobytes(), digest_size=8).hexdigest()
 
 
 def _of_contents(prepared: Prepared, labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -204,16 +204,31 @@ class SelfORE:
             SettingError: Nothing was fitted yet.
             OutputError: The folder holds other files or cannot be written.
         """
+        told, tensors = self.state()
+        settings = {**self.settings(), **told, "encoder": portable(self.encoder.settings)}
+        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what was fitted, beside encoder and settings, as JSON values and arrays.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+        """
         self._check_fitted()
-        settings = {
-            **self.settings(),
-            "exponent": self._exponent,
-            "encoder_fingerprint": self._trained.fingerprint,
-            "encoder": portable(self.encoder.settings),
-        }
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
         tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        save_artifact(folder, Artifact(self.NAME, settings, {**tensors, "relation_of": self._relation_of}))
+        told = {"exponent": self._exponent, "encoder_fingerprint": self._trained.fingerprint}
+        return told, {**tensors, "relation_of": self._relation_of}
+
+    def restore(self, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        """Take over what :meth:`state` gave."""
+        self._partition = restored(below("partition.", tensors), alpha=self._settings.alpha)
+        self._relation_of = tensors["relation_of"]
+        self._trained = Trained(str(told["encoder_fingerprint"]), below("encoder.", tensors))
+        self._exponent = float(told["exponent"])
+        self.n_relations_ = int(self._relation_of.max()) + 1
+        self.report_ = {"warnings": []}
+        return self
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -225,15 +240,9 @@ class SelfORE:
         artifact = load_kind(folder, cls.NAME)
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
-            exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
+            told = {name: values.pop(name) for name in ("exponent", "encoder_fingerprint")}
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            loaded._partition = restored(below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
-            loaded._relation_of = artifact.tensors["relation_of"]
-            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-            loaded.n_relations_ = int(loaded._relation_of.max()) + 1
-        loaded._exponent = exponent
-        loaded.report_ = {"warnings": []}
-        return loaded
+            return loaded.restore(told, artifact.tensors)
 
     def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         shares = of_relations(self._partition.shares(vectors), self._relation_of)

@@ -1,0 +1,240 @@
+"""Transfer as an estimator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, save_artifact
+from relscout.config import from_mapping, to_mapping
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
+from relscout.methods.selfore import SelfORE
+from relscout.methods.stored import encoder_settings, load_kind, portable, whole
+from relscout.methods.trained import Trained, below, trainable
+from relscout.methods.transfer.settings import TransferSettings
+from relscout.methods.work import Work
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+from relscout.training.teaching import Teacher
+
+
+class Transfer:
+    """Find novel relations with an encoder that labelled relations, and their inverses, have taught.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the taught representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`TransferSettings`.
+    """
+
+    NAME: ClassVar[str] = "transfer"
+    CITATION: ClassVar[str] = (
+        "relscout 2026; labelled relations teach as in Zhao et al.: RoCORE. EMNLP 2021, clustering as in Hu et al.: "
+        "SelfORE. EMNLP 2020"
+    )
+    SETTINGS: ClassVar[type[TransferSettings]] = TransferSettings
+    LABELS: ClassVar[Labels] = "required"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+
+    n_relations_: int
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
+        self.n_relations = n_relations
+        self.seed = seed
+        self._settings = from_mapping(TransferSettings, settings)
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+
+        Args:
+            unlabeled: What to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
+            progress: Told how far it is.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
+                ends as it would have.
+
+        Raises:
+            InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
+                fewer than two relations.
+            SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
+        """
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        check_enough(checked_n_relations(self.n_relations), len(unlabeled))
+        generator(self.seed, "check")
+        known, left_out = canonical(labeled or ())
+        names, classes = classes_of(known)
+        base = trainable(self.NAME, self.encoder)
+        work = Work.of(
+            checkpoints,
+            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
+            fingerprint=base.fingerprint,
+            instances=known,
+        )
+        lost: Counter[str] = Counter()
+        taught = self._teach(base, known, classes, work, lost, progress)
+        self._taught = Trained(base.fingerprint, taught.pop("weights"))
+        self._found = self._clustering(self._taught.on(base)).fit(
+            unlabeled, progress=progress, checkpoints=checkpoints
+        )
+        self.n_relations_, self.labels_ = self._found.n_relations_, self._found.labels_
+        self.probabilities_, self.vectors_ = self._found.probabilities_, self._found.vectors_
+        warnings = [*left_out, *loss_warnings(lost), *self._found.report_["warnings"]]
+        self.report_ = {
+            "labelled": len(known),
+            "predefined": len(names),
+            "taught": taught,
+            **self._found.report_,
+            "warnings": list(dict.fromkeys(warnings)),
+        }
+        work.clear()
+        return self
+
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
+        """Return the novel relation of each instance (N,), int64."""
+        return self._fitted().predict(instances, progress=progress)
+
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each novel relation (N, K), float32, rows summing to 1.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        return self._fitted().predict_proba(instances, progress=progress, on_loss=on_loss)
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations of the taught encoder (N, D), float32, of unit length."""
+        return self._fitted().transform(instances, progress=progress)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {
+            "n_relations": checked_n_relations(self.n_relations),
+            "seed": int(self.seed),
+            **to_mapping(self._settings),
+            "encoder": to_mapping(self.encoder.settings),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder: the layers that were taught, and the clusters.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        told, tensors = self._fitted().state()
+        settings = {
+            **self.settings(),
+            "found": told,
+            "encoder_fingerprint": self._taught.fingerprint,
+            "encoder": portable(self.encoder.settings),
+        }
+        taught = {f"taught.{name}": array for name, array in self._taught.weights.items()}
+        found = {f"found.{name}": array for name, array in tensors.items()}
+        save_artifact(folder, Artifact(self.NAME, settings, {**taught, **found}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a fitted method from a folder.
+
+        Raises:
+            ArtifactError: The folder does not hold a fitted ``transfer``.
+        """
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
+            values = dict(artifact.settings)
+            told, fingerprint = dict(values.pop("found")), str(values.pop("encoder_fingerprint"))
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded._taught = Trained(fingerprint, below("taught.", artifact.tensors))
+            found = loaded._clustering(trainable(cls.NAME, loaded.encoder))
+            loaded._found = found.restore(told, below("found.", artifact.tensors))
+            loaded.n_relations_ = loaded._found.n_relations_
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    def _teach(
+        self,
+        base: TransformerEncoder,
+        known: Sequence[RelationInstance],
+        classes: NDArray[np.int64],
+        work: Work,
+        lost: Counter[str],
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """Return the weights that were taught, and how each epoch went."""
+        options = self._settings
+        tunable = TunableEncoder(base, trained_layers=options.taught_layers, arithmetic=options.taught_dtype)
+        told: dict[str, Any] = {"loss": [], "accuracy": []}
+        resumed = work.load()
+        if resumed is not None:
+            told = {name: resumed[0][name] for name in told}
+            if len(told["loss"]) == resumed[0]["of"]:
+                return {**told, "weights": below("encoder.", resumed[1])}
+        prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        teacher = Teacher(tunable, prepared, classes, settings=options, seed=self.seed)
+        if resumed is not None:
+            teacher.load(resumed[1])
+        for result in teacher.epochs(first=len(told["loss"]), progress=progress):
+            told["loss"].append(round(result.loss, 6))
+            told["accuracy"].append(round(result.accuracy, 6))
+            work.keep({**told, "of": teacher.n_epochs}, teacher.arrays())
+        return {**told, "weights": tunable.weights()}
+
+    def _clustering(self, encoder: TransformerEncoder) -> SelfORE:
+        return SelfORE(
+            encoder, n_relations=self.n_relations, seed=self.seed, **to_mapping(self._settings.of_clustering)
+        )
+
+    def _fitted(self) -> SelfORE:
+        if not hasattr(self, "_found"):
+            raise SettingError(
+                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
+            )
+        # an encoder of other weights is told here, and one that was given a cache since has it
+        self._found.encoder = self._taught.on(trainable(self.NAME, self.encoder))
+        return self._found
+
+    _taught: Trained
+    _found: SelfORE

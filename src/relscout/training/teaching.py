@@ -1,0 +1,202 @@
+"""Teach an encoder what relations are like: labelled ones, and each of them read backwards, told apart by cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import SettingError, UnknownNameError
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+from relscout.training.batching import batches_by_length
+from relscout.training.classification import EpochResult
+from relscout.training.loop import train
+from relscout.training.memory import memory, restore_memory
+
+if TYPE_CHECKING:
+    import torch
+
+#: Standard deviation of the first directions of the relations, of which only the direction counts.
+_DIRECTION_STD = 0.05
+#: Decoupled weight decay.
+_WEIGHT_DECAY = 0.01
+_DTYPES = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class TeachingSettings:
+    """Settings of teaching an encoder by labelled relations; chosen on the development draws."""
+
+    inverses: bool = True
+    """Whether each labelled relation is learnt backwards, too, head and tail exchanged, as a relation of its own."""
+    taught_layers: int = 3
+    """Layers of the encoder that learn, counted from the highest that is read; -1 for the whole encoder."""
+    taught_epochs: int = 1
+    """Passes over the labelled instances, at least 1; a second one fits the labels better, and other relations less."""
+    taught_steps: int = 100
+    """Least steps, so that few labelled instances get more passes; at least 0."""
+    taught_learning_rate: float = 2e-4
+    """Highest learning rate of the encoder."""
+    directions_learning_rate: float = 1e-3
+    """Highest learning rate of the relations' directions."""
+    taught_batch: int = 64
+    """Labelled instances in a step, at least 1."""
+    taught_dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1); the encoder keeps its own."""
+    sharpness: float = 16.0
+    """Factor of the cosines before the softmax, above 0."""
+    taught_warm_up: float = 0.1
+    """Share of the steps in which learning rates rise, in [0, 1]."""
+    taught_dtype: str = "auto"
+    """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+
+    def __post_init__(self) -> None:
+        if self.taught_dtype not in _DTYPES:
+            raise UnknownNameError("taught_dtype", self.taught_dtype, _DTYPES)
+        for name, least in (("taught_epochs", 1), ("taught_steps", 0), ("taught_batch", 1)):
+            if (value := getattr(self, name)) < least:
+                raise SettingError(f"{name} is {value}, expected at least {least}")
+        for name in ("taught_learning_rate", "directions_learning_rate", "sharpness"):
+            if not (value := getattr(self, name)) > 0:
+                raise SettingError(f"{name} is {value}, expected a number above 0")
+        if not 0 <= self.taught_dropout < 1:
+            raise SettingError(f"taught_dropout is {self.taught_dropout}, expected a rate from 0 to below 1")
+        if not 0 <= self.taught_warm_up <= 1:
+            raise SettingError(f"taught_warm_up is {self.taught_warm_up}, expected a share from 0 to 1")
+
+
+class Teacher:
+    """A direction for each relation, and the encoder's top layers, which learn to turn vectors towards it.
+
+    The score of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
+    what is clustered by its direction later is told apart by its direction here. With ``inverses``, the vector of the
+    same sentence with head and tail exchanged belongs to another relation: whoever tells "mother" from its inverse has
+    learnt to see "child". It costs no pass of the encoder, since only halves of the vector change places.
+
+    Args:
+        encoder: What learns.
+        prepared: The labelled instances.
+        classes: Relation of each (N,), int64, from 0.
+        settings: See :class:`TeachingSettings`.
+        seed: Draws first directions, batches and dropout.
+
+    Raises:
+        SettingError: Inverses are to be learnt, and head and tail cannot be exchanged in the encoder's vectors.
+    """
+
+    def __init__(
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        classes: NDArray[np.int64],
+        *,
+        settings: TeachingSettings,
+        seed: int,
+    ) -> None:
+        import torch
+
+        self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
+        of_content = np.empty(len(prepared.lengths), dtype=np.int64)
+        of_content[prepared.row_of] = classes
+        self._classes = torch.from_numpy(of_content).to(encoder.device)
+        self._n_classes = int(classes.max()) + 1
+        if settings.inverses and not encoder.can_turn:
+            raise SettingError(
+                "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
+                "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
+            )
+        n_directions = self._n_classes * (2 if settings.inverses else 1)
+        drawn = generator(seed, "directions").standard_normal((n_directions, encoder.dimension))
+        first = torch.from_numpy(_DIRECTION_STD * drawn.astype(np.float32))
+        self._directions = first.to(encoder.device).requires_grad_(True)
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": list(encoder.parameters()), "lr": settings.taught_learning_rate},
+                {"params": [self._directions], "lr": settings.directions_learning_rate},
+            ],
+            weight_decay=_WEIGHT_DECAY,
+            fused=True,
+        )
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs in all."""
+        n_batches = -(-len(self._prepared.lengths) // self._settings.taught_batch)
+        return max(self._settings.taught_epochs, -(-self._settings.taught_steps // n_batches))
+
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+        """Teach, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+
+        Args:
+            first: Where to go on, if some epochs are done.
+            progress: Told the steps done, stage ``"teach"``.
+        """
+        settings, encoder = self._settings, self._encoder
+        correct = seen = 0
+        losses: list[float] = []
+
+        def loss(_: int, rows: NDArray[np.int64]) -> torch.Tensor:
+            nonlocal correct, seen
+            encoder.train(True)
+            found, right, count = self._loss(rows)
+            correct, seen = correct + right, seen + count
+            return found
+
+        for step in train(
+            self._batches,
+            loss,
+            self._optimizer,
+            epochs=self.n_epochs,
+            first_epoch=first,
+            warm_up=settings.taught_warm_up,
+            seed=self._seed,
+        ):
+            progress("teach", step.number, step.total)
+            losses.append(step.loss)
+            if step.ends_epoch:
+                encoder.train(False)
+                yield EpochResult(step.epoch, float(np.mean(losses)), correct / seen)
+                losses, correct, seen = [], 0, 0
+
+    def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:
+        """Return the loss of a batch, how many labels were told right, and of how many."""
+        import torch
+        from torch.nn.functional import cross_entropy, dropout, normalize
+
+        settings = self._settings
+        h = self._encoder(self._prepared, rows)  # (B, D)
+        told = self._classes[torch.from_numpy(rows).to(self._classes.device)]
+        if settings.inverses:
+            h = torch.cat([h, self._encoder.turned(h)])  # (2B, D)
+            told = torch.cat([told, told + self._n_classes])
+        cosines = dropout(normalize(h, dim=1), settings.taught_dropout) @ normalize(self._directions, dim=1).T
+        scores = settings.sharpness * cosines
+        right = int((scores.detach().argmax(dim=1) == told).sum())
+        return cross_entropy(scores, told), right, len(told)
+
+    def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        random = generator(self._seed, f"batches {epoch}")
+        return batches_by_length(self._prepared.lengths, self._settings.taught_batch, random)
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return directions, encoder and the optimizer's memory as arrays."""
+        found = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        found["directions"] = self._directions.detach().cpu().numpy().copy()
+        return found | memory(self._optimizer)
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go back to where :meth:`arrays` was called."""
+        import torch
+
+        self._encoder.load(
+            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
+        )
+        with torch.no_grad():
+            self._directions.copy_(torch.from_numpy(arrays["directions"]))
+        restore_memory(self._optimizer, arrays)

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,13 @@ def rocore_settings() -> str:
     from relscout.methods import method
 
     return _settings(method("rocore").SETTINGS)
+
+
+def transfer_settings() -> str:
+    """Return the settings of the method transfer that selfore does not have."""
+    from relscout.training.teaching import TeachingSettings
+
+    return _settings(TeachingSettings)
 
 
 def presets() -> str:
@@ -172,8 +180,8 @@ def results() -> str:
     )
 
 
-def reproduced_selfore() -> str:
-    """Return the tables of every preset of SelfORE that was run, from the records of the runs."""
+def reproduced(prefix: str) -> str:
+    """Return the tables of every preset whose name begins so and that was run, from the records of the runs."""
     from relscout.experiments.preset import preset, presets
     from relscout.experiments.results import read_records
     from relscout.experiments.small_tables import sweep_table
@@ -185,7 +193,7 @@ def reproduced_selfore() -> str:
     found = []
     for name in presets():
         measured = Measured(preset(name), records)
-        if name.startswith("selfore") and measured.records:
+        if name.startswith(prefix) and measured.records:
             for scoring in ("raw", "majority-mapped"):
                 tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
                 found += [FORMATS["markdown"](table) for table in tables if table is not None]
@@ -203,10 +211,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "preset-keys": preset_keys,
     "presets": presets,
     "protocols": protocols,
-    "reproduced-selfore": reproduced_selfore,
+    "reproduced-selfore": partial(reproduced, "selfore"),
+    "reproduced-transfer": partial(reproduced, "relscout"),
     "results": results,
     "rocore-settings": rocore_settings,
     "selfore-settings": selfore_settings,
+    "transfer-settings": transfer_settings,
 }
 
 

@@ -35,6 +35,14 @@ QUICK: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "training_dtype": "float32",
     },
+    "transfer": {
+        "layers": "64-16",
+        "autoencoder_steps": 100,
+        "taught_layers": 1,
+        "taught_steps": 6,
+        "taught_batch": 16,
+        "taught_dtype": "float32",
+    },
 }
 
 

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders.pooling import parse_pooling, tells_direction, turned
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import SettingError, UnknownNameError
+from relscout.instances import RelationInstance
+from relscout.training.teaching import Teacher, TeachingSettings
+
+Labels = NDArray[np.int64]
+Build = Callable[..., Teacher]
+
+SMALL = TeachingSettings(taught_layers=1, taught_steps=0, taught_batch=8, taught_dtype="float32")
+
+
+def encoder_of(model: Path, **settings: Any) -> TransformerEncoder:
+    settings = {"pooling": "span-mean@1+span-mean+sentence", "device": "cpu", **settings}
+    return TransformerEncoder(EncoderSettings(model=str(model), **settings))
+
+
+@pytest.fixture(scope="session")
+def sentences(corpus: list[RelationInstance]) -> tuple[list[RelationInstance], Labels]:
+    """20 sentences of each of two relations, mixed, and which relation each has."""
+    names = ("spouse", "capital of")
+    chosen = [[one for one in corpus if one.relation == name][:20] for name in names]
+    return [one for pair in zip(*chosen, strict=True) for one in pair], np.tile([0, 1], 20)
+
+
+@pytest.fixture
+def tunable(tiny_bert: Path) -> TunableEncoder:
+    return TunableEncoder(encoder_of(tiny_bert), trained_layers=1, dropout=0.0)
+
+
+@pytest.fixture
+def prepared(tunable: TunableEncoder, sentences: tuple[list[RelationInstance], Labels]) -> Prepared:
+    return tunable.prepare(sentences[0])
+
+
+@pytest.fixture
+def teacher(
+    tunable: TunableEncoder, prepared: Prepared, sentences: tuple[list[RelationInstance], Labels]
+) -> Build:
+    def build(settings: TeachingSettings = SMALL, seed: int = 0) -> Teacher:
+        return Teacher(tunable, prepared, sentences[1], settings=settings, seed=seed)
+
+    return build
+
+
+def exchanged(instance: RelationInstance) -> RelationInstance:
+    return replace(instance, id="", head=instance.tail, tail=instance.head)
+
+
+def test_vectors_turned_are_those_of_the_sentence_with_head_and_tail_exchanged(
+    tunable: TunableEncoder, sentences: tuple[list[RelationInstance], Labels]
+) -> None:
+    found = tunable.encode(tunable.prepare(sentences[0]))
+    other = tunable.encode(tunable.prepare([exchanged(one) for one in sentences[0]]))
+    assert not np.allclose(found, other)
+    np.testing.assert_allclose(tunable.turned(torch.from_numpy(found)).numpy(), other, atol=1e-6)
+
+
+def test_turning_exchanges_the_halves_of_parts_that_read_both_mentions() -> None:
+    parts = parse_pooling("start@1+sentence+span-max")
+    vectors = torch.arange(10.0)[None]  # 2 + 2, 2, 2 + 2 of two dimensions each
+    assert turned(vectors, parts, 2)[0].tolist() == [2, 3, 0, 1, 4, 5, 8, 9, 6, 7]
+    torch.testing.assert_close(turned(turned(vectors, parts, 2), parts, 2), vectors)
+
+
+def test_only_parts_that_read_both_mentions_tell_the_direction() -> None:
+    assert tells_direction(parse_pooling("sentence+span-mean@1"))
+    assert not tells_direction(parse_pooling("sentence+between+cls"))
+
+
+@pytest.mark.parametrize("settings", [{"marking": "markers"}, {"pooling": "sentence+between"}])
+def test_inverses_need_vectors_that_can_be_turned(
+    settings: dict[str, str], tiny_bert: Path, sentences: tuple[list[RelationInstance], Labels]
+) -> None:
+    tunable = TunableEncoder(encoder_of(tiny_bert, **settings), trained_layers=1)
+    prepared = tunable.prepare(sentences[0])
+    with pytest.raises(SettingError, match="inverses=false"):
+        Teacher(tunable, prepared, sentences[1], settings=SMALL, seed=0)
+    without = replace(SMALL, inverses=False)
+    assert list(Teacher(tunable, prepared, sentences[1], settings=without, seed=0).epochs())
+
+
+@pytest.mark.parametrize("inverses", [True, False])
+def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
+    inverses: bool, teacher: Build, tunable: TunableEncoder, prepared: Prepared, sentences: Any
+) -> None:
+    settings = replace(SMALL, inverses=inverses, taught_dropout=0.0, sharpness=5.0)
+    built = teacher(settings)
+    contents = np.arange(6)
+    loss, right, count = built._loss(contents)
+
+    vectors = tunable.encode_contents(prepared)[contents].astype(np.float64)
+    of_content = np.empty(len(prepared.lengths), dtype=np.int64)
+    of_content[prepared.row_of] = sentences[1]
+    told = of_content[contents]
+    if inverses:
+        backwards = tunable.turned(torch.from_numpy(vectors)).numpy()
+        vectors, told = np.concatenate([vectors, backwards]), np.concatenate([told, told + 2])
+    directions = built.arrays()["directions"].astype(np.float64)
+    losses, hits = [], 0
+    for vector, label in zip(vectors, told, strict=True):
+        scores = np.array(
+            [5.0 * vector @ one / (np.linalg.norm(vector) * np.linalg.norm(one)) for one in directions]
+        )
+        losses.append(np.log(np.exp(scores).sum()) - scores[label])
+        hits += int(scores.argmax() == label)
+    assert loss.item() == pytest.approx(np.mean(losses), abs=1e-4)
+    assert (right, count) == (hits, len(told))
+
+
+def test_a_relation_and_its_inverse_are_two(teacher: Build) -> None:
+    assert teacher().arrays()["directions"].shape[0] == 4
+    assert teacher(replace(SMALL, inverses=False)).arrays()["directions"].shape[0] == 2
+
+
+def test_teaching_lowers_the_loss(teacher: Build) -> None:
+    settings = replace(SMALL, taught_epochs=6, taught_learning_rate=1e-3, directions_learning_rate=1e-2)
+    results = list(teacher(settings).epochs())
+    assert results[-1].loss < 0.8 * results[0].loss
+    assert results[-1].accuracy > results[0].accuracy
+
+
+def test_few_sentences_get_more_passes(teacher: Build) -> None:
+    assert teacher(replace(SMALL, taught_steps=12)).n_epochs == 3
+    assert teacher(replace(SMALL, taught_epochs=4)).n_epochs == 4
+
+
+def test_the_seed_decides(teacher: Build, tunable: TunableEncoder) -> None:
+    before = tunable.weights()
+    found = []
+    for seed in (0, 0, 1):
+        tunable.load(before)
+        built = teacher(seed=seed)
+        losses = [result.loss for result in built.epochs()]
+        found.append((losses, built.arrays()["directions"].tobytes()))
+    assert found[0] == found[1] != found[2]
+
+
+def test_interrupted_teaching_ends_as_it_would_have(teacher: Build, tunable: TunableEncoder) -> None:
+    settings = replace(SMALL, taught_epochs=3)
+    before = tunable.weights()
+    whole = teacher(settings)
+    losses = [result.loss for result in whole.epochs()]
+
+    tunable.load(before)
+    begun = teacher(settings)
+    next(begun.epochs())
+    kept = begun.arrays()
+    tunable.load(before)
+    resumed = teacher(settings)
+    resumed.load(kept)
+    assert [result.loss for result in resumed.epochs(first=1)] == losses[1:]
+    for name, array in resumed.arrays().items():
+        np.testing.assert_array_equal(array, whole.arrays()[name])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"taught_epochs": 0},
+        {"taught_steps": -1},
+        {"taught_batch": 0},
+        {"taught_learning_rate": 0.0},
+        {"directions_learning_rate": -1.0},
+        {"sharpness": 0.0},
+        {"taught_dropout": 1.0},
+        {"taught_warm_up": 2.0},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=next(iter(wrong))):
+        TeachingSettings(**wrong)
+
+
+def test_an_unknown_arithmetic_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="float32"):
+        TeachingSettings(taught_dtype="float31")

@@ -46,7 +46,7 @@ def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
 
     whole = getattr(layer, "feed_forward_chunk", None)
     # chunks along the sentence would not fit the mask
-    if whole is None or getattr(layer, "chunk_size_feed_forward", 0):
+    if whole is None or layer.chunk_size_feed_forward:
         return False
 
     def narrowed(states: torch.Tensor) -> torch.Tensor:

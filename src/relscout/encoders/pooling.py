@@ -138,9 +138,13 @@ def turned(vectors: Tensor, parts: Sequence[PoolingPart], hidden: int) -> Tensor
     """
     import torch
 
-    pieces = []
-    for piece, part in zip(vectors.split([part.width(hidden) for part in parts], dim=1), parts, strict=True):
-        pieces += reversed(piece.chunk(2, dim=1)) if part.name in _TWO_SIDED else [piece]
+    pieces: list[Tensor] = []
+    begin = 0
+    for part in parts:
+        end = begin + part.width(hidden)
+        middle = (begin + end) // 2 if part.name in _TWO_SIDED else begin
+        pieces += [vectors[:, middle:end], vectors[:, begin:middle]]
+        begin = end
     return torch.cat(pieces, dim=1)
 
 

@@ -72,6 +72,18 @@ def refine(
     return Clusters(centroids, labels, inertia)
 
 
+def check_count(n_vectors: int, n_clusters: int) -> None:
+    """Refuse to make more clusters than there are vectors.
+
+    Raises:
+        InputError: There are fewer vectors.
+    """
+    if n_clusters > n_vectors:
+        raise InputError(
+            f"cannot make {n_clusters} clusters of {n_vectors} instances; ask for at most {n_vectors} relations"
+        )
+
+
 def check_finite(vectors: NDArray[np.float32], *, chunk_size: int = CHUNK) -> None:
     """Refuse vectors (N, D) with values that are not numbers, which would cluster to anything.
 

@@ -12,6 +12,7 @@ __all__ = ["METHODS", "Estimator", "method"]
 
 #: Name → ``module:Class``.
 METHODS: dict[str, str] = {
+    "hac": "relscout.methods.hac:HAC",
     "kmeans": "relscout.methods.kmeans:KMeans",
     "selfore": "relscout.methods.selfore:SelfORE",
 }

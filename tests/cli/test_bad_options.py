@@ -118,3 +118,11 @@ def test_a_length_that_holds_no_two_entities(complaint):
 
 def test_options_are_checked_before_anything_is_read(refused, tmp_path):
     assert "unknown setting" in refused("discover", tmp_path / "nowhere.json", "--set", "n_int=3")
+
+
+def test_labels_for_a_method_that_learns_from_none(complaint, good):
+    assert "method 'kmeans' cannot learn from labelled instances" in complaint("--labeled", good)
+
+
+def test_a_choice_about_labels_without_labels(complaint):
+    assert "--known drop has no effect here" in complaint("--known", "drop")

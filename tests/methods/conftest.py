@@ -11,6 +11,8 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.instances import RelationInstance
 from relscout.methods import METHODS, Estimator, method
 
+#: Relations that others than the above are told from, for methods that learn from labelled instances.
+LABELLED = ("award received", "official language", "composer", "mountain range")
 CLEARLY_DIFFERENT = ("spouse", "capital of", "river mouth", "orbits")
 #: Settings with which a method that trains is fitted in a moment; the others take their defaults.
 QUICK: dict[str, dict[str, Any]] = {
@@ -71,10 +73,29 @@ def build(name: str) -> Callable[..., Estimator]:
 
 
 @pytest.fixture(scope="session")
+def labelled(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """Twenty instances of each of four other relations, with gold relations."""
+    return [
+        instance
+        for relation in LABELLED
+        for instance in [one for one in corpus if one.relation == relation][:20]
+    ]
+
+
+@pytest.fixture(scope="session")
+def labeled(name: str, labelled: list[RelationInstance]) -> list[RelationInstance] | None:
+    """Labelled instances, for a method that learns from some."""
+    return labelled if method(name).LABELS == "required" else None
+
+
+@pytest.fixture(scope="session")
 def fitted(
-    build: Callable[..., Estimator], encoder: TransformerEncoder, instances: list[RelationInstance]
+    build: Callable[..., Estimator],
+    encoder: TransformerEncoder,
+    instances: list[RelationInstance],
+    labeled: list[RelationInstance] | None,
 ) -> Estimator:
-    return build(encoder, n_relations=4).fit(instances)
+    return build(encoder, n_relations=4).fit(instances, labeled)
 
 
 @pytest.fixture(scope="session")

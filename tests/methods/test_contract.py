@@ -21,6 +21,7 @@ from relscout.metrics import score
 
 Instances = list[RelationInstance]
 Build = Callable[..., Estimator]
+Labeled = Instances | None
 
 
 def test_a_method_comes_with_its_name_and_citation(name: str) -> None:
@@ -85,9 +86,9 @@ def test_it_tells_relations_apart_in_unseen_text(
 
 
 def test_fitting_again_gives_the_same_bytes(
-    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, labeled: Labeled
 ) -> None:
-    again = build(encoder, n_relations=4).fit(instances)
+    again = build(encoder, n_relations=4).fit(instances, labeled)
     assert again.labels_.tobytes() == fitted.labels_.tobytes()
     assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
     assert again.report_ == fitted.report_
@@ -121,10 +122,10 @@ def test_nothing_to_predict_gives_nothing(fitted: Estimator) -> None:
 
 
 def test_the_order_of_the_input_changes_nothing(
-    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances
+    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, labeled: Labeled
 ) -> None:
     order = np.random.default_rng(0).permutation(len(instances)).tolist()
-    shuffled = build(encoder, n_relations=4).fit([instances[row] for row in order])
+    shuffled = build(encoder, n_relations=4).fit([instances[row] for row in order], labeled)
     np.testing.assert_array_equal(shuffled.labels_, fitted.labels_[order])
     np.testing.assert_array_equal(shuffled.probabilities_, fitted.probabilities_[order])
     np.testing.assert_array_equal(shuffled.vectors_, fitted.vectors_[order])
@@ -132,7 +133,12 @@ def test_the_order_of_the_input_changes_nothing(
 
 @pytest.mark.parametrize("gold", ["none", "renamed", "permuted"])
 def test_gold_relations_change_nothing(
-    build: Build, fitted: Estimator, encoder: TransformerEncoder, instances: Instances, gold: str
+    build: Build,
+    fitted: Estimator,
+    encoder: TransformerEncoder,
+    instances: Instances,
+    gold: str,
+    labeled: Labeled,
 ) -> None:
     relations = [instance.relation for instance in instances]
     changed: list[str | None] = {
@@ -144,7 +150,7 @@ def test_gold_relations_change_nothing(
         dataclasses.replace(instance, relation=relation)
         for instance, relation in zip(instances, changed, strict=True)
     ]
-    again = build(encoder, n_relations=4).fit(relabelled)
+    again = build(encoder, n_relations=4).fit(relabelled, labeled)
     assert again.probabilities_.tobytes() == fitted.probabilities_.tobytes()
 
 
@@ -181,18 +187,18 @@ def test_an_unknown_setting_is_named(build: Build, encoder: TransformerEncoder) 
 
 @pytest.mark.parametrize("n_relations", [0, -2, 2.0, "4", True, None])
 def test_an_impossible_number_of_relations_is_refused(
-    build: Build, encoder: TransformerEncoder, instances: Instances, n_relations: object
+    build: Build, encoder: TransformerEncoder, instances: Instances, n_relations: object, labeled: Labeled
 ) -> None:
     with pytest.raises(SettingError, match=r"n_relations is .*, expected a whole number from 1, or 'auto'"):
-        build(encoder, n_relations=n_relations).fit(instances)  # type: ignore[arg-type]
+        build(encoder, n_relations=n_relations).fit(instances, labeled)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "0"])
 def test_an_impossible_seed_is_refused(
-    build: Build, encoder: TransformerEncoder, instances: Instances, seed: object
+    build: Build, encoder: TransformerEncoder, instances: Instances, seed: object, labeled: Labeled
 ) -> None:
     with pytest.raises(SettingError, match=r"seed is .*, expected an integer from 0"):
-        build(encoder, n_relations=4, seed=seed).fit(instances)  # type: ignore[arg-type]
+        build(encoder, n_relations=4, seed=seed).fit(instances, labeled)  # type: ignore[arg-type]
 
 
 def test_numbers_of_numpy_are_numbers(
@@ -202,41 +208,42 @@ def test_numbers_of_numpy_are_numbers(
     encoder: TransformerEncoder,
     instances: Instances,
     tmp_path: Path,
+    labeled: Labeled,
 ) -> None:
-    found = build(encoder, n_relations=np.int64(4), seed=np.int64(0)).fit(instances)  # type: ignore[arg-type]
+    found = build(encoder, n_relations=np.int64(4), seed=np.int64(0)).fit(instances, labeled)  # type: ignore[arg-type]
     np.testing.assert_array_equal(found.labels_, fitted.labels_)
     found.save(tmp_path / "model")
     assert method(name).load(tmp_path / "model").settings() == fitted.settings()
 
 
 def test_more_relations_than_instances_are_refused(
-    build: Build, encoder: TransformerEncoder, instances: Instances
+    build: Build, encoder: TransformerEncoder, instances: Instances, labeled: Labeled
 ) -> None:
     with pytest.raises(InputError, match="cannot make 4 clusters of 3 instances"):
-        build(encoder, n_relations=4).fit(instances[:3])
+        build(encoder, n_relations=4).fit(instances[:3], labeled)
 
 
-def test_no_instances_are_refused(build: Build, encoder: TransformerEncoder) -> None:
+def test_no_instances_are_refused(build: Build, encoder: TransformerEncoder, labeled: Labeled) -> None:
     with pytest.raises(InputError, match="there are no instances"):
-        build(encoder).fit([])
+        build(encoder).fit([], labeled)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_a_few_instances_are_enough_to_estimate_the_number_of_relations(
-    build: Build, encoder: TransformerEncoder, instances: Instances, size: int
+    build: Build, encoder: TransformerEncoder, instances: Instances, size: int, labeled: Labeled
 ) -> None:
-    found = build(encoder).fit(instances[:size])
+    found = build(encoder).fit(instances[:size], labeled)
     assert 1 <= found.n_relations_ <= size
     np.testing.assert_array_equal(found.predict(instances[:size]), found.labels_)
 
 
 def test_instances_that_repeat_each_other_are_one_relation(
-    build: Build, encoder: TransformerEncoder, instances: Instances
+    build: Build, encoder: TransformerEncoder, instances: Instances, labeled: Labeled
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
-    assert build(encoder).fit(repeated).n_relations_ == 1
+    assert build(encoder).fit(repeated, labeled).n_relations_ == 1
     with pytest.raises(InputError, match="the instances repeat each other"):
-        build(encoder, n_relations=2).fit(repeated)
+        build(encoder, n_relations=2).fit(repeated, labeled)
 
 
 def test_nothing_is_predicted_or_saved_before_a_fit(
@@ -281,11 +288,11 @@ def test_edited_tensors_are_refused(name: str, saved: Path, tmp_path: Path) -> N
 
 
 def test_other_weights_of_the_encoder_are_refused_with_both_fingerprints(
-    name: str, build: Build, tiny_bert: Path, instances: Instances, tmp_path: Path
+    name: str, build: Build, tiny_bert: Path, instances: Instances, tmp_path: Path, labeled: Labeled
 ) -> None:
     model = shutil.copytree(tiny_bert, tmp_path / "bert")
     settings = EncoderSettings(model=str(model), pooling="span-mean+sentence")
-    fitted = build(TransformerEncoder(settings), n_relations=3).fit(instances)
+    fitted = build(TransformerEncoder(settings), n_relations=3).fit(instances, labeled)
     fitted.save(tmp_path / "model")
     weights = load_file(model / "model.safetensors")
     save_file(
@@ -305,10 +312,11 @@ def test_refitting_with_another_encoder_is_welcome(
     tiny_encoder: Callable[[], TransformerEncoder],
     encoder: TransformerEncoder,
     instances: Instances,
+    labeled: Labeled,
 ) -> None:
-    found = build(tiny_encoder(), n_relations=3).fit(instances)
+    found = build(tiny_encoder(), n_relations=3).fit(instances, labeled)
     found.encoder = encoder
-    found.fit(instances)
+    found.fit(instances, labeled)
     np.testing.assert_array_equal(found.predict(instances), found.labels_)
 
 

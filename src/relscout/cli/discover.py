@@ -12,7 +12,7 @@ from relscout.cli import options
 from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, counted, output, print_json, progress_bars, say, say_note
-from relscout.errors import InputError
+from relscout.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery
@@ -38,6 +38,8 @@ def command(
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
+    labeled: options.Labeled = None,
+    known: options.Known = "raise",
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -60,19 +62,29 @@ def command(
     """Find the relations of a corpus and name them.
 
     The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
-    entities. Gold relations in it are ignored. An interrupted run goes on where it stopped when it is started again.
+    entities. Gold relations in it are ignored. Methods that learn from labels take them from --labeled, files of any
+    such format whose gold relations are other ones than those to be found. An interrupted run goes on where it
+    stopped when it is started again.
     """
     from relscout.config import from_mapping
     from relscout.discovery import discover
     from relscout.discovery.storage import check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
+    from relscout.methods.labelled import check_labels
 
     # everything that can be wrong with the options is told before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
-    from_mapping(method_class(method).SETTINGS, chosen)
+    kind = method_class(method)
+    from_mapping(kind.SETTINGS, chosen)
+    check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
+    if known != "raise" and labeled is None:
+        raise SettingError(
+            f"--known {known} has no effect here: it is for labelled instances; give --labeled, too"
+        )
     described = encoder_settings(
         encoder,
+        default=kind.ENCODER,
         marking=marking,
         pooling=pooling,
         max_length=max_length,
@@ -97,6 +109,9 @@ def command(
         check_target(out, overwrite=overwrite)
     skipped = Skipped()
     instances = list(reading.instances(inputs, skipped))
+    # a file of its own format, so that what tells how to read INPUT is not meant for it
+    of_labelled = Reading(on_error=on_error, relation_names=relation_names) if labeled else None
+    learnt_from = list(of_labelled.instances(labeled, skipped)) if of_labelled and labeled else None
     skipped.tell()
     if not instances:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(reading, skipped)}")
@@ -107,6 +122,8 @@ def command(
             n_relations=wanted,
             encoder=TransformerEncoder(described, cache=vectors),
             seed=seed,
+            labeled=learnt_from,
+            known=known,
             settings=chosen,
             progress=progress,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def encoder_settings(
     name: str,
     *,
+    default: EncoderSettings | None = None,
     marking: str | None = None,
     pooling: str | None = None,
     max_length: int | None = None,
@@ -24,7 +26,7 @@ def encoder_settings(
     device: str = "auto",
     seed: int = 0,
 ) -> EncoderSettings:
-    """Return the settings that the options describe; what is not given keeps its default.
+    """Return the settings that the options describe; what is not given stays as in ``default``.
 
     Raises:
         SettingError: A setting has a value that cannot work.
@@ -38,7 +40,7 @@ def encoder_settings(
         "dtype": dtype,
     }
     given = {key: value for key, value in given.items() if value is not None}
-    return EncoderSettings(model=name, device=device, seed=seed, **given)
+    return replace(default or EncoderSettings(), model=name, device=device, seed=seed, **given)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,23 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT...", help="Files in which two entities of every sentence are marked."),
 ]
+Labeled = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--labeled",
+        metavar="FILE",
+        help="Gold relations of others, to learn from; may be given again.",
+        rich_help_panel=_INPUT,
+    ),
+]
+Known = Annotated[
+    Literal["raise", "drop", "keep"],
+    typer.Option(
+        metavar="raise|drop|keep",
+        help="Labelled relations that INPUT has, too.",
+        rich_help_panel=_INPUT,
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Format of the input; recognised if left out.", rich_help_panel=_INPUT),

@@ -14,12 +14,14 @@ import numpy as np
 
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.describe import describe
+from relscout.discovery.known import Known, apart, check_known
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations
+from relscout.methods.labelled import check_labels
 from relscout.progress import Progress, silent
 
 _PACKAGES = (
@@ -41,7 +43,8 @@ def discover(
     n_relations: NRelations = "auto",
     encoder: Encoder | None = None,
     seed: int = 0,
-    labeled: Sequence[RelationInstance] | None = None,
+    labeled: Iterable[RelationInstance] | None = None,
+    known: Known = "raise",
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -57,13 +60,16 @@ def discover(
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: Gives the relation representations; the bundled encoder when left out.
         seed: Draws everything random; the same seed on the same machine gives the same result.
-        labeled: Instances with gold relations, for methods that learn from some.
+        labeled: Instances with gold relations that are not to be found, for methods that learn from some.
+        known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
+            ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         settings: Settings of the method by name.
         progress: Told how far it is.
         checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
 
     Raises:
-        InputError: There are no instances, fewer (different) ones than relations, or two different ones with one id.
+        InputError: There are no instances, fewer (different) ones than relations, two different ones with one id, or
+            the labelled instances cannot be learnt from.
         SettingError: A setting cannot work.
         UnknownNameError: There is no such method or setting.
     """
@@ -71,17 +77,26 @@ def discover(
     options = dict(settings or {})
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
-    bare = [instance.without_relation() for instance in instances]
+    kind = method_class(method)
+    check_known(known)
+    check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
+    given = list(instances)
+    bare = [instance.without_relation() for instance in given]
     warnings = _check(bare)
+    learnt_from: list[RelationInstance] | None = None
+    if labeled is not None:
+        learnt_from, left_out = apart(given, _checked(labeled), known=known)
+        warnings += left_out
+    del given
     if isinstance(n_relations, int) and n_relations > len(bare):
         raise InputError(
             f"cannot make {n_relations} clusters of {len(bare)} instances; ask for at most {len(bare)} relations"
         )
-    estimator = method_class(method)(encoder, n_relations=n_relations, seed=seed, **options)
+    estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]
-    estimator.fit(ordered, labeled, progress=progress, checkpoints=checkpoints)
+    estimator.fit(ordered, learnt_from, progress=progress, checkpoints=checkpoints)
     fitted = time.perf_counter()
     progress("describe", 0, None)
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
@@ -91,7 +106,7 @@ def discover(
         "method": method,
         "settings": dict(estimator.settings()),
         "seed": int(seed),
-        "data": _counts(bare),
+        "data": _counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
         "n_relations": estimator.n_relations_,
         **estimator.report_,
         "warnings": warnings + list(estimator.report_.get("warnings", [])),
@@ -120,6 +135,13 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
     return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
 
 
+def _checked(labeled: Iterable[RelationInstance]) -> list[RelationInstance]:
+    found = list(labeled)
+    for instance in found:
+        _check_unicode(instance)
+    return found
+
+
 def _check_unicode(instance: RelationInstance) -> None:
     mentions = (instance.head, instance.tail)
     texts = [value for one in mentions for value in (one.type, one.entity_id) if value is not None]
@@ -145,6 +167,10 @@ def _counts(instances: Sequence[RelationInstance]) -> dict[str, Any]:
         "entity_pairs": len({(instance.head_text, instance.tail_text) for instance in instances}),
         "entity_types": dict(sorted(types.items())),
     }
+
+
+def _labelled_counts(labeled: Sequence[RelationInstance]) -> dict[str, int]:
+    return {"labelled": len(labeled), "labelled_relations": len({one.relation for one in labeled})}
 
 
 def _versions() -> dict[str, str]:

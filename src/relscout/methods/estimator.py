@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import Encoder, OnLoss
+from relscout.encoders import Encoder, EncoderSettings, OnLoss
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
+from relscout.methods.labelled import Labels
 from relscout.progress import Progress, silent
 
 #: A number of relations, or ``"auto"`` to estimate it.
@@ -51,6 +52,10 @@ class Estimator(Protocol):
     NAME: ClassVar[str]
     CITATION: ClassVar[str]
     SETTINGS: ClassVar[type[Any]]
+    #: Whether it learns from labelled instances.
+    LABELS: ClassVar[Labels]
+    #: The encoder that it takes where none is given.
+    ENCODER: ClassVar[EncoderSettings]
 
     encoder: Encoder
     seed: int
@@ -79,6 +84,7 @@ class Estimator(Protocol):
     ) -> Self:
         """Find the relations of ``unlabeled``, whose gold relations are never looked at.
 
+        ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
         ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
         """
         ...

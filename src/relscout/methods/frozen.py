@@ -16,10 +16,11 @@ from relscout.clustering.choose_k import choose_k
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.soft import soft_assignment, spread
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
 from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters, transformed
 from relscout.progress import Progress, silent
@@ -41,6 +42,8 @@ class FrozenClusters(ABC):
     NAME: ClassVar[str]
     CITATION: ClassVar[str]
     SETTINGS: ClassVar[type[Any]]
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     n_relations_: int
     labels_: NDArray[np.int64]
@@ -56,7 +59,7 @@ class FrozenClusters(ABC):
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder()
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
         self.n_relations = n_relations
         self.seed = seed
         self._settings = from_mapping(self.SETTINGS, settings)
@@ -76,8 +79,7 @@ class FrozenClusters(ABC):
             SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
                 number that can work.
         """
-        if labeled is not None:
-            raise SettingError(f"method {self.NAME!r} cannot learn from labelled instances; leave them out")
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.selfore.loop import Bootstrap
 from relscout.methods.selfore.partition import (
     Adaptive,
@@ -52,6 +53,8 @@ class SelfORE:
         "EMNLP 2020"
     )
     SETTINGS: ClassVar[type[SelfORESettings]] = SelfORESettings
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     n_relations_: int
     labels_: NDArray[np.int64]
@@ -67,7 +70,7 @@ class SelfORE:
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder()
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
         self.n_relations = n_relations
         self.seed = seed
         self._settings = from_mapping(SelfORESettings, settings)
@@ -93,8 +96,7 @@ class SelfORE:
             InputError: There is no instance, or there are fewer (different) ones than relations or pseudo labels.
             SettingError: ``labeled`` is given, the encoder cannot be trained, or a setting cannot work.
         """
-        if labeled is not None:
-            raise SettingError("method 'selfore' cannot learn from labelled instances; leave them out")
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations = checked_n_relations(self.n_relations)

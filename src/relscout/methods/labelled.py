@@ -1,0 +1,95 @@
+"""Labelled instances: whether a method takes them, and whether anything can be learnt from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+
+#: Whether a method learns from labelled instances: it refuses them, or cannot do without.
+Labels = Literal["none", "required"]
+
+Content = tuple[object, ...]
+
+
+def check_labels(name: str, labels: Labels, *, given: bool) -> None:
+    """Check that labelled instances are given to a method that learns from some, and to no other.
+
+    Raises:
+        SettingError: They are missing, or of no use.
+    """
+    if labels == "none" and given:
+        raise SettingError(f"method {name!r} cannot learn from labelled instances; leave them out")
+    if labels == "required" and not given:
+        raise SettingError(
+            f"method {name!r} learns from labelled instances of other relations; give some "
+            "(--labeled FILE on the command line, labeled=… in Python)"
+        )
+
+
+def check_labelled(labeled: Sequence[RelationInstance]) -> None:
+    """Check that labelled instances have relations, at least two different ones.
+
+    Raises:
+        InputError: They have not.
+    """
+    bare = [instance for instance in labeled if instance.relation is None]
+    if bare:
+        first = bare[0]
+        raise InputError(
+            f"{len(bare)} of {len(labeled)} labelled instances have no gold relation, the first of them {first.id!r} "
+            f"({first.source or 'no source'}); label them, or leave them out"
+        )
+    relations = sorted({str(instance.relation) for instance in labeled})
+    if len(relations) < 2:
+        have = f"only the relation {relations[0]!r}" if relations else "no relation at all"
+        raise InputError(
+            f"the {len(labeled)} labelled instances have {have}; expected at least two different relations"
+        )
+
+
+def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
+    """Return labelled instances each content once, none whose labels contradict each other, and what was left out.
+
+    Whatever the order of the instances, the same ones are left; their order stays.
+
+    Raises:
+        InputError: Fewer than two relations are left.
+    """
+    relations: dict[Content, set[str | None]] = {}
+    for instance in labeled:
+        relations.setdefault(content(instance), set()).add(instance.relation)
+    first: Mapping[Content, RelationInstance] = {content(one): one for one in reversed(labeled)}
+    kept = [one for one in labeled if first[content(one)] is one and len(relations[content(one)]) == 1]
+    contradicted = sum(len(relations[content(instance)]) > 1 for instance in labeled)
+    warnings = []
+    if repeated := len(labeled) - contradicted - len(kept):
+        warnings.append(f"{repeated} of {len(labeled)} labelled instances repeat another one and count once")
+    if contradicted:
+        warnings.append(
+            f"{contradicted} of {len(labeled)} labelled instances were left out: the same sentence with the same "
+            "mentions has another relation, too"
+        )
+    check_left(kept, warnings)
+    return kept, warnings
+
+
+def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:
+    """Check that after something was left out there still are two labelled relations.
+
+    Raises:
+        InputError: There are not; it tells what was left out.
+    """
+    n_relations = len({instance.relation for instance in kept})
+    if n_relations < 2:
+        raise InputError(
+            f"{n_relations} labelled relations are left, expected at least two; {'; '.join(warnings)}"
+        )
+
+
+def content(instance: RelationInstance) -> Content:
+    """Return text and spans of an instance: what is equal in these is one and the same sentence."""
+    head, tail = instance.head, instance.tail
+    return instance.text, head.start, head.end, tail.start, tail.end

@@ -50,7 +50,7 @@ class Mapping:
         """Return codes (B, Z), from which gradients reach the weights."""
         import torch
 
-        return _through(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)), self.weights)
+        return through(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)), self.weights)
 
     def parameters(self) -> Iterator[torch.Tensor]:
         """Yield weights and biases."""
@@ -121,8 +121,8 @@ def pretrain(
     random = generator(seed, "autoencoder")
     dice = torch.Generator().manual_seed(int(random.integers(2**62)))
     widths = (vectors.shape[1], *settings.widths)
-    down = [_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths)]
-    up = [_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths[::-1])]
+    down = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths)]
+    up = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths[::-1])]
     mapping = Mapping(down, _scale(vectors))
     trained = [tensor.requires_grad_(True) for layer in (*down, *up) for tensor in layer]
     optimizer = torch.optim.Adam(
@@ -137,8 +137,8 @@ def pretrain(
         for rows in np.array_split(random.permutation(len(vectors)), n_batches):
             rows.sort()
             given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
-            codes = _through(_noised(given, settings.noise, dice), down)  # (B, Z)
-            loss = (_through(_noised(codes, settings.noise, dice), up) - given).square().mean()
+            codes = through(_noised(given, settings.noise, dice), down)  # (B, Z)
+            loss = (through(_noised(codes, settings.noise, dice), up) - given).square().mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -155,18 +155,32 @@ def pretrain(
     return Pretrained(mapping, tuple(losses))
 
 
-def _layer(n_in: int, n_out: int, initial: str, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def first_layer(
+    n_in: int, n_out: int, initial: str, dice: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return first weights (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a bias (out,) of zeros."""
     import torch
 
     std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
     return std * torch.randn((n_out, n_in), generator=dice), torch.zeros(n_out)
 
 
-def _through(states: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-    import torch
+def through(
+    states: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
+) -> torch.Tensor:
+    """Return what fully connected layers make of states (B, D), with ReLU between them.
+
+    Args:
+        states: What goes in.
+        layers: Weight and bias of each layer.
+        slope: Of the ReLU below 0; above 0 it is a leaky one.
+    """
+    from torch.nn.functional import leaky_relu, linear
 
     for number, (weight, bias) in enumerate(layers):
-        states = torch.nn.functional.linear(states.relu() if number else states, weight, bias)
+        if number:
+            states = leaky_relu(states, slope) if slope else states.relu()
+        states = linear(states, weight, bias)
     return states
 
 

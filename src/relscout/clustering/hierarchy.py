@@ -32,7 +32,7 @@ def agglomerate(
     the vector that is farthest from its own mean, so that none of the result is.
 
     Args:
-        vectors: (N, D) float32.
+        vectors: (N, D) float32, for the distance ``cosine`` of unit length.
         n_clusters: K, from 1 to N.
         linkage: One of :data:`LINKAGES`; ``ward`` with distance ``euclidean`` only.
         distance: One of :data:`DISTANCES`.
@@ -57,7 +57,9 @@ def agglomerate(
         chosen = generator(seed, "hierarchy").choice(len(vectors), max_vectors, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
     near = strongest_directions(sample, directions) if directions else sample
-    labels = cut(pdist(near, distance), len(sample), n_clusters, linkage=linkage)
+    # 1 − cos = ‖x − y‖² / 2 at unit length; that of a zero vector is a number, too
+    distances = pdist(near) if distance == "euclidean" else pdist(near, "sqeuclidean") / 2
+    labels = cut(distances, len(sample), n_clusters, linkage=linkage)
     centroids = means(sample, labels, n_clusters)
     return refine(vectors, centroids, max_iterations=0, tolerance=0, chunk_size=CHUNK)
 

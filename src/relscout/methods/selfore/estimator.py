@@ -30,7 +30,7 @@ from relscout.methods.selfore.partition import (
     softened,
 )
 from relscout.methods.selfore.settings import SelfORESettings
-from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.stored import below, check_encoder, encoder_settings, load_kind, portable, whole
 from relscout.methods.vectors import encode, scattered, transformed, unit_length
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
@@ -227,9 +227,9 @@ class SelfORE:
             values = dict(artifact.settings)
             exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            loaded._partition = restored(_below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
+            loaded._partition = restored(below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
             loaded._relation_of = artifact.tensors["relation_of"]
-            loaded._weights = _below("encoder.", artifact.tensors)
+            loaded._weights = below("encoder.", artifact.tensors)
             loaded.n_relations_ = int(loaded._relation_of.max()) + 1
         loaded._encoder_fingerprint, loaded._trained = fingerprint, None
         loaded._exponent = exponent
@@ -293,7 +293,3 @@ class SelfORE:
     _weights: dict[str, NDArray[np.float32]]
     _trained: TransformerEncoder | None
     _encoder_fingerprint: str
-
-
-def _below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}

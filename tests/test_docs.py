@@ -230,6 +230,22 @@ def test_the_page_about_selfore_names_every_key_of_its_report() -> None:
     assert [key for key in (*report, *report["loops"][0]) if f"`{key}`" not in page] == []
 
 
+def test_the_page_about_rocore_names_every_key_of_its_report() -> None:
+    page = (DOCS / "methods" / "rocore.md").read_text(encoding="utf-8")
+    quick = {"layers": "8", "pretrain_epochs": 1, "pretrain_steps": 0, "epochs": 1, "epoch_steps": 0}
+    corpus = list(bundled_corpus())
+    found = discover(
+        [one for one in corpus if one.relation == "orbits"][:4],
+        labeled=[one for one in corpus if one.relation in ("spouse", "author")][::20],
+        method="rocore",
+        n_relations=2,
+        settings=quick | {"incremental": True},
+    )
+    report = found.model.report_
+    told = (*report, *report["epochs"][0], *report["epochs"][0]["losses"])
+    assert [key for key in told if f"`{key}`" not in page] == []
+
+
 def test_the_architecture_page_names_every_room() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)

@@ -83,6 +83,13 @@ def selfore_settings() -> str:
     )
 
 
+def rocore_settings() -> str:
+    """Return the settings of the method rocore."""
+    from relscout.methods import method
+
+    return _settings(method("rocore").SETTINGS)
+
+
 def presets() -> str:
     """Return the presets that come with relscout."""
     from relscout.experiments.preset import preset, presets
@@ -198,6 +205,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "reproduced-selfore": reproduced_selfore,
     "results": results,
+    "rocore-settings": rocore_settings,
     "selfore-settings": selfore_settings,
 }
 

@@ -25,7 +25,16 @@ QUICK: dict[str, dict[str, Any]] = {
         "classifier_epochs": 2,
         "frozen_epochs": 1,
         "trained_layers": 1,
-    }
+    },
+    "rocore": {
+        "layers": "64-16",
+        "pretrain_steps": 60,
+        "epochs": 3,
+        "epoch_steps": 12,
+        "batch": 20,
+        "learning_rate": 1e-3,
+        "training_dtype": "float32",
+    },
 }
 
 

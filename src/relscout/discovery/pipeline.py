@@ -20,7 +20,7 @@ from relscout.encoders import Encoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods import method as method_class
-from relscout.methods.estimator import NRelations
+from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
 from relscout.progress import Progress, silent
 
@@ -88,10 +88,7 @@ def discover(
         learnt_from, left_out = apart(given, _checked(labeled), known=known)
         warnings += left_out
     del given
-    if isinstance(n_relations, int) and n_relations > len(bare):
-        raise InputError(
-            f"cannot make {n_relations} clusters of {len(bare)} instances; ask for at most {len(bare)} relations"
-        )
+    check_enough(n_relations, len(bare))
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)

@@ -14,6 +14,7 @@ __all__ = ["METHODS", "Estimator", "method"]
 METHODS: dict[str, str] = {
     "hac": "relscout.methods.hac:HAC",
     "kmeans": "relscout.methods.kmeans:KMeans",
+    "rocore": "relscout.methods.rocore:RoCORE",
     "rsn": "relscout.methods.rsn:RSN",
     "selfore": "relscout.methods.selfore:SelfORE",
 }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.lloyd import check_count
 from relscout.encoders import Encoder, EncoderSettings, OnLoss
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
@@ -30,6 +31,16 @@ def checked_n_relations(n_relations: NRelations) -> NRelations:
     if n_relations == "auto":
         return "auto"
     raise SettingError(f"n_relations is {n_relations!r}, expected a whole number from 1, or 'auto'")
+
+
+def check_enough(n_relations: NRelations, n_instances: int) -> None:
+    """Check, before anything is trained, that no more relations are asked for than there are instances.
+
+    Raises:
+        InputError: There are fewer.
+    """
+    if n_relations != "auto":
+        check_count(n_instances, n_relations)
 
 
 class Estimator(Protocol):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
+from relscout.instances import RelationInstance, canonical_order
 
 #: Whether a method learns from labelled instances: it refuses them, or cannot do without.
 Labels = Literal["none", "required"]
@@ -74,6 +78,28 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
         )
     check_left(kept, warnings)
     return kept, warnings
+
+
+def canonical(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
+    """Return labelled instances in an order that they decide, each content once, and what was left out.
+
+    Raises:
+        InputError: They have not two relations.
+    """
+    check_labelled(labeled)
+    return unambiguous([labeled[place] for place in canonical_order(labeled)])
+
+
+def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the relations by their first instance, so that names decide nothing, and that of each instance (N,)."""
+    names = list(dict.fromkeys(str(instance.relation) for instance in known))
+    number = {name: place for place, name in enumerate(names)}
+    return names, np.array([number[str(instance.relation)] for instance in known], dtype=np.int64)
+
+
+def digest(classes: NDArray[np.int64]) -> str:
+    """Return a hash of the relations of labelled instances that tells which have the same, not their names."""
+    return blake2b(classes.tobytes(), digest_size=8).hexdigest()
 
 
 def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings
@@ -50,11 +48,6 @@ def whole(folder: Path, kind: str) -> Iterator[None]:
 def encoder_settings(values: Mapping[str, Any]) -> EncoderSettings:
     """Return the settings of an encoder as :func:`portable` gave them."""
     return from_mapping(EncoderSettings, values)
-
-
-def below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the tensors whose names begin with a prefix, by the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
 
 def check_encoder(encoder: Encoder, expected: str) -> None:

@@ -14,13 +14,13 @@ from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
+from relscout.training.memory import memory, restore_memory
 
 if TYPE_CHECKING:
     import torch
 
-#: Batches among which sentences are sorted by length, so that little is padded and batches still vary.
-_WINDOW = 20
 #: Standard deviation of the head's first weights, BERT's own.
 _HEAD_STD = 0.02
 #: Decoupled weight decay, that of the BertAdam which the paper used.
@@ -193,23 +193,13 @@ class Classifier:
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")
-        lengths, size = self._prepared.lengths, self._settings.classifier_batch
-        order = random.permutation(len(lengths))
-        found: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), size * _WINDOW):
-            window = order[start : start + size * _WINDOW]
-            window = window[np.argsort(lengths[window], kind="stable")]
-            found += [window[begin : begin + size] for begin in range(0, len(window), size)]
-        return [found[place] for place in random.permutation(len(found))]
+        return batches_by_length(self._prepared.lengths, self._settings.classifier_batch, random)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return head, encoder and the optimizer's memory as arrays."""
         found = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
         found |= dict(zip(("head.weight", "head.bias"), self.head, strict=True))
-        for number, entry in self._optimizer.state_dict()["state"].items():
-            for name, tensor in entry.items():
-                found[f"optimizer.{number}.{name}"] = tensor.detach().cpu().float().numpy().copy()
-        return found
+        return found | memory(self._optimizer)
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """Go back to where :meth:`arrays` was called."""
@@ -221,9 +211,4 @@ class Classifier:
         with torch.no_grad():
             for tensor, name in zip(self._head, ("head.weight", "head.bias"), strict=True):
                 tensor.copy_(torch.from_numpy(arrays[name]))
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, array in arrays.items():
-            if key.startswith("optimizer."):
-                _, number, name = key.split(".")
-                state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+        restore_memory(self._optimizer, arrays)

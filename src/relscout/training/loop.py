@@ -43,6 +43,7 @@ def train(
     epochs: int,
     first_epoch: int = 0,
     warm_up: float = 0.1,
+    falls: bool = True,
     seed: int,
 ) -> Iterator[Step]:
     """Yield a step after it was taken.
@@ -53,10 +54,12 @@ def train(
     Args:
         batches: Batches of an epoch; every epoch has as many.
         loss: Loss of a batch in an epoch.
-        optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0.
+        optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0,
+            or stay.
         epochs: Number of epochs in all.
         first_epoch: Where to go on, if some are done.
         warm_up: Share of the steps in which learning rates rise, in [0, 1].
+        falls: Whether learning rates fall behind that, or stay.
         seed: Decides the streams.
 
     Raises:
@@ -70,7 +73,7 @@ def train(
         for place, batch in enumerate(planned):
             number = epoch * len(planned) + place + 1
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
-                group["lr"] = rate * _factor(number, total, warm_up)
+                group["lr"] = rate * _factor(number, total, warm_up, falls=falls)
             with dice.thrown():
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
@@ -86,10 +89,12 @@ def train(
         group["lr"] = rate
 
 
-def _factor(number: int, total: int, warm_up: float) -> float:
+def _factor(number: int, total: int, warm_up: float, *, falls: bool) -> float:
     rising = warm_up * total
     if number <= rising:
         return number / rising
+    if not falls:
+        return 1.0
     return (total - number + 1) / (total - rising + 1)
 
 

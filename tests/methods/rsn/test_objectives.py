@@ -76,7 +76,8 @@ def test_the_worst_direction_is_worse_than_random_ones() -> None:
     for _ in range(200):
         ways = [torch.randn((1, 6), generator=random, dtype=torch.float64) for _ in range(2)]
         moved = [
-            side + 0.05 * way / way.square().mean().sqrt() for side, way in zip((left, right), ways, strict=True)
+            side + 0.05 * way / way.square().mean().sqrt()
+            for side, way in zip((left, right), ways, strict=True)
         ]
         others.append(float(divergence(logit(left, right), logit(*moved))))
     assert worst > np.quantile(others, 0.95)
@@ -102,6 +103,9 @@ def test_gradients_reach_the_vectors_and_the_weights_by_the_moved_prediction_onl
 
 def test_a_prediction_that_nothing_changes_is_not_moved() -> None:
     found = adversarial_divergence(
-        lambda a, b: (a * 0).sum(dim=1) + (b * 0).sum(dim=1), torch.ones((2, 3)), torch.ones((2, 3)), length=1.0
+        lambda a, b: (a * 0).sum(dim=1) + (b * 0).sum(dim=1),
+        torch.ones((2, 3)),
+        torch.ones((2, 3)),
+        length=1.0,
     )
     assert float(found) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relscout.errors import InputError
-from relscout.methods.rsn.pairs import LabelledPairs, Pairs, numbered, unlabelled_pairs
+from relscout.methods.rsn.pairs import LabelledPairs, Pairs, unlabelled_pairs
 
 #: Relation 1 has four instances, 0 three, 2 one.
 RELATIONS = np.array([1, 0, 1, 2, 1, 0, 0, 1])
@@ -78,7 +78,10 @@ def test_the_numbers_of_the_relations_change_no_pair_that_is_possible() -> None:
 
 def test_numbers_of_which_some_are_missing_work() -> None:
     found = LabelledPairs(np.array([4, 4, 9, 9])).draw(50, np.random.default_rng(0))
-    assert {frozenset(pair[:2]) for pair in as_list(found) if pair[2]} == {frozenset({0, 1}), frozenset({2, 3})}
+    assert {frozenset(pair[:2]) for pair in as_list(found) if pair[2]} == {
+        frozenset({0, 1}),
+        frozenset({2, 3}),
+    }
 
 
 def test_one_relation_gives_no_pairs_of_different_ones() -> None:
@@ -112,8 +115,3 @@ def test_fewer_than_two_rows_give_no_pairs(size: int) -> None:
     found = unlabelled_pairs(np.arange(size), 10, np.random.default_rng(0))
     assert not len(found.left)
     assert [len(part.left) for part in found.split(3)] == [0, 0, 0]
-
-
-def test_relations_are_numbered_as_they_come() -> None:
-    assert numbered(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
-    assert numbered(["x", "z", "x", "y"]).tolist() == [0, 1, 0, 2]

@@ -28,9 +28,7 @@ def slow(one: NDArray[Any], other: NDArray[Any], found: Similarity) -> float:
     return 1 / (1 + np.exp(-(z + found.bias)))
 
 
-@pytest.mark.parametrize(
-    "weight", [[-1.0, -0.5, -2.0], [1.0, -0.5, 0.25], [0.5, 0.0, 1.0], [0.0, 0.0, 0.0]]
-)
+@pytest.mark.parametrize("weight", [[-1.0, -0.5, -2.0], [1.0, -0.5, 0.25], [0.5, 0.0, 1.0], [0.0, 0.0, 0.0]])
 def test_it_is_that_of_one_pair_at_a_time(weight: list[float]) -> None:
     random = np.random.default_rng(0)
     codes, others = (random.normal(size=(size, 3)).astype(np.float32) for size in (5, 4))

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from relscout.clustering.adaptive import AdaptiveClusters
 from relscout.clustering.autoencoder import Mapping
 from relscout.clustering.kmeans import kmeans
+from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
-    exponent_for,
     of_relations,
     relations_of_clusters,
     restored,
-    softened,
 )
 
 #: Five places on a line, with 1, 4, 2, 3 and 2 vectors; the first three lie together, and so do the last two.

@@ -11,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
-from relscout.clustering.lloyd import check_count, too_alike
+from relscout.clustering.lloyd import too_alike
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.batching import rows_by_content
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, checked_n_relations
-from relscout.methods.labelled import Labels, check_labels
+from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.labelled import Labels, check_labels, digest
 from relscout.methods.rsn.partition import Prototypes, grouped
 from relscout.methods.rsn.settings import RSNSettings
 from relscout.methods.rsn.similarity import Similarity
-from relscout.methods.rsn.transfer import Lesson, trainable, transfer
-from relscout.methods.stored import below, check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.rsn.transfer import Lesson, transfer
+from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, largest_first, scattered
+from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -84,7 +86,8 @@ class RSN:
             unlabeled: What to find relations in.
             labeled: Instances of other relations, with gold relations, to learn from.
             progress: Told how far it is.
-            checkpoints: Nothing is kept there.
+            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit goes on
+                there and ends as it would have.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones give
@@ -95,15 +98,20 @@ class RSN:
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations = checked_n_relations(self.n_relations)
+        check_enough(n_relations, len(unlabeled))
         generator(self.seed, "check")
         order = canonical_order(unlabeled)
         instances = [unlabeled[place] for place in order]
         rows = list(rows_by_content(instances).values())
-        if n_relations != "auto":
-            check_count(len(instances), n_relations)
-            if n_relations > len(rows):
-                raise too_alike(len(instances), n_relations)
+        if n_relations != "auto" and n_relations > len(rows):
+            raise too_alike(len(instances), n_relations)
         lesson = Lesson(labeled or ())
+        work = Work.of(
+            checkpoints,
+            settings={**self.settings(), "method": self.NAME, "labelled": digest(lesson.classes)},
+            fingerprint=self.encoder.fingerprint,
+            instances=[*instances, *lesson.instances],
+        )
         lost: Counter[str] = Counter()
         learnt = transfer(
             self.encoder,
@@ -113,9 +121,10 @@ class RSN:
             seed=self.seed,
             progress=progress,
             on_loss=lambda _, what: lost.update([what]),
+            work=work,
         )
-        self._similarity, self._weights, self._trained = learnt.similarity, learnt.weights, None
-        self._encoder_fingerprint = self.encoder.fingerprint
+        self._similarity = learnt.similarity
+        self._trained = Trained(self.encoder.fingerprint, learnt.weights)
         # by the way of transform and predict, so that these give the very same
         codes, row_of = self._codes(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         progress("cluster", 0, None)
@@ -143,6 +152,7 @@ class RSN:
                 *self._fewer(asked),
             ],
         }
+        work.clear()
         return self
 
     def predict(self, instances: Instances, *, progress: Progress = silent) -> NDArray[np.int64]:
@@ -189,13 +199,13 @@ class RSN:
         self._check_fitted()
         settings = {
             **self.settings(),
-            "encoder_fingerprint": self._encoder_fingerprint,
+            "encoder_fingerprint": self._trained.fingerprint,
             "encoder": portable(self.encoder.settings),
         }
         parts = {
             "similarity": self._similarity.arrays(),
             "prototypes": self._prototypes.arrays(),
-            "encoder": self._weights,
+            "encoder": self._trained.weights,
         }
         tensors = {f"{part}.{name}": array for part, all in parts.items() for name, array in all.items()}
         save_artifact(folder, Artifact(self.NAME, settings, tensors))
@@ -214,8 +224,7 @@ class RSN:
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             loaded._similarity = Similarity.from_arrays(below("similarity.", artifact.tensors))
             loaded._prototypes = Prototypes.from_arrays(below("prototypes.", artifact.tensors))
-            loaded._weights = below("encoder.", artifact.tensors)
-        loaded._encoder_fingerprint, loaded._trained = fingerprint, None
+            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
         loaded.n_relations_ = len(loaded._prototypes.starts)
         loaded.report_ = {"warnings": []}
         return loaded
@@ -238,13 +247,10 @@ class RSN:
     def _encoder(self) -> Encoder:
         """Return the encoder, with the weights that were trained."""
         self._check_fitted()
-        check_encoder(self.encoder, self._encoder_fingerprint)
-        if not self._weights:
-            return self.encoder
-        if self._trained is None:
-            self._trained = TransformerEncoder(trainable(self.encoder).settings, weights=self._weights)
-        self._trained.cache = self.encoder.cache
-        return self._trained
+        if self._trained.weights:
+            return self._trained.on(trainable(self.NAME, self.encoder))
+        check_encoder(self.encoder, self._trained.fingerprint)
+        return self.encoder
 
     def _fewer(self, asked: int | None) -> list[str]:
         if asked is None or self.n_relations_ == asked:
@@ -261,6 +267,4 @@ class RSN:
 
     _similarity: Similarity
     _prototypes: Prototypes
-    _weights: dict[str, NDArray[np.float32]]
-    _trained: TransformerEncoder | None
-    _encoder_fingerprint: str
+    _trained: Trained

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,9 +98,3 @@ def unlabelled_pairs(rows: Rows, count: int, random: np.random.Generator) -> Pai
     right = random.integers(len(rows) - 1, size=count)
     right += right >= left
     return Pairs(rows[left], rows[right], np.empty(0, dtype=bool))
-
-
-def numbered(relations: Sequence[str | None]) -> Rows:
-    """Return relations as numbers (N,), int64, in the order in which they first come, so that names do not matter."""
-    numbers: dict[str | None, int] = {}
-    return np.array([numbers.setdefault(relation, len(numbers)) for relation in relations], dtype=np.int64)

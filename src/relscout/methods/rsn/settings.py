@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from relscout.errors import SettingError, UnknownNameError
 
 _CHOICES = {
+    "start": ("directions", "random"),
     "clustering": ("hac", "louvain"),
     "linkage": ("average", "complete"),
     "training_dtype": ("auto", "float32", "bfloat16"),
@@ -18,24 +19,28 @@ _CHOICES = {
 class RSNSettings:
     """Settings of the method ``rsn``."""
 
-    layers: str = "256-128"
+    layers: str = "64"
     """Widths of the fully connected layers that make f of the encoder's vector, with ReLU between them."""
+    start: str = "directions"
+    """First weights of the first layer: strongest ``directions`` of all vectors, labelled or not, or ``random``."""
     trained_layers: int = 0
     """Layers of the encoder that train with them, counted from the highest that is read; 0 keeps it frozen."""
-    epochs: int = 5
+    epochs: int = 3
     """Epochs of training, at least 1."""
     pairs: int = 20_000
     """Labelled pairs drawn in each epoch, half of them of the same relation; at least 2."""
     batch: int = 256
     """Labelled pairs in a step, and as many unlabelled ones where these are used; at least 2."""
-    learning_rate: float = 1e-3
-    """Highest learning rate of f and of the similarity."""
+    learning_rate: float = 1e-4
+    """Highest learning rate of f."""
+    similarity_learning_rate: float = 1e-3
+    """Highest learning rate of the weights w and c with which the similarity reads |f(a) − f(b)|."""
     encoder_learning_rate: float = 1e-4
     """Highest learning rate of the encoder's layers, where some train."""
     weight_decay: float = 0.01
     """Decoupled weight decay, at least 0."""
-    dropout: float = 0.1
-    """Dropout rate on the encoder's vector while training, in [0, 1); layers of the encoder keep their own."""
+    dropout: float = 0.2
+    """Dropout rate on |f(a) − f(b)| while training, in [0, 1); layers of the encoder keep their own."""
     warm_up: float = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]."""
     training_dtype: str = "auto"
@@ -66,7 +71,7 @@ class RSNSettings:
             if (choice := getattr(self, name)) not in choices:
                 raise UnknownNameError(name, choice, choices)
         if not re.fullmatch("[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*", self.layers):
-            raise SettingError(f"layers is {self.layers!r}, expected widths joined by '-', such as '256-128'")
+            raise SettingError(f"layers is {self.layers!r}, expected widths joined by '-', such as '256-64'")
         for name, least in (
             ("trained_layers", -1),
             ("epochs", 1),
@@ -82,7 +87,7 @@ class RSNSettings:
         ):
             if not (value := getattr(self, name)) >= least:
                 raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("learning_rate", "encoder_learning_rate", "perturbation"):
+        for name in ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation"):
             if not (value := getattr(self, name)) > 0:
                 raise SettingError(f"{name} is {value}, expected a number above 0")
         if not 0 <= self.dropout < 1:

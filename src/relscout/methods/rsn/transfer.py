@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import Encoder, OnLoss, TransformerEncoder
+from relscout.clustering.lloyd import check_finite
+from relscout.encoders import Encoder, OnLoss
+from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.labelled import check_labelled, unambiguous
-from relscout.methods.rsn.learning import Material, Represent, frozen, learn, trained
+from relscout.instances import RelationInstance
+from relscout.methods.labelled import canonical, classes_of
+from relscout.methods.rsn.learning import Learner, Material, frozen, trained
 from relscout.methods.rsn.network import Network
-from relscout.methods.rsn.pairs import LabelledPairs, numbered
+from relscout.methods.rsn.pairs import LabelledPairs
 from relscout.methods.rsn.settings import RSNSettings
 from relscout.methods.rsn.similarity import Similarity
-from relscout.methods.vectors import encode
+from relscout.methods.trained import trainable
+from relscout.methods.vectors import encode, unit_length
+from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Lesson:
@@ -35,6 +35,7 @@ class Lesson:
 
     Attributes:
         instances: Those that are learnt from.
+        classes: Relation of each (N,), int64, from 0.
         pairs: Their pairs.
         warnings: What was left out or is of little use, in words.
 
@@ -43,9 +44,9 @@ class Lesson:
     """
 
     def __init__(self, labeled: Sequence[RelationInstance]) -> None:
-        check_labelled(labeled)
-        self.instances, self.warnings = unambiguous([labeled[place] for place in canonical_order(labeled)])
-        self.pairs = LabelledPairs(numbered([instance.relation for instance in self.instances]))
+        self.instances, self.warnings = canonical(labeled)
+        _, self.classes = classes_of(self.instances)
+        self.pairs = LabelledPairs(self.classes)
         if alone := self.pairs.n_alone:
             self.warnings.append(
                 f"{alone} labelled {'relation has' if alone == 1 else 'relations have'} one instance only, which "
@@ -77,64 +78,70 @@ def transfer(
     seed: int,
     progress: Progress,
     on_loss: OnLoss,
+    work: Work,
 ) -> Learnt:
     """Learn from labelled instances.
 
     Args:
         encoder: Where representations start.
         lesson: The labelled instances.
-        unlabeled: Others, each content once, for semi-supervised training.
+        unlabeled: Others, each content once.
         settings: See :class:`RSNSettings`.
         seed: Draws everything random.
         progress: Told how far it is.
         on_loss: Told each labelled instance that did not fit whole, and what was lost.
+        work: Keeps what is done after each epoch, so that an interrupted training goes on.
     """
-    import torch
-
-    given = [*lesson.instances, *(unlabeled if settings.semi_supervised else ())]
+    given = [*lesson.instances, *unlabeled]
     labelled = {id(instance) for instance in lesson.instances}
 
     def told(instance: RelationInstance, what: Any) -> None:
         if id(instance) in labelled:
             on_loss(instance, what)
 
-    represent: Represent
-    tunable: TunableEncoder | None = None
-    parameters: list[torch.nn.Parameter] = []
-    if settings.trained_layers:
-        tunable = TunableEncoder(
-            trainable(encoder), trained_layers=settings.trained_layers, arithmetic=settings.training_dtype
-        )
-        prepared = tunable.prepare(given, progress=progress, on_loss=told)
-        network = Network(tunable.dimension, settings=settings, seed=seed, device=tunable.device)
-        represent, rows = trained(tunable, prepared, network), prepared.row_of
-        parameters = list(tunable.parameters())
+    tunable, prepared = _prepared(encoder, given, settings=settings, progress=progress, on_loss=told)
+    if tunable is None or prepared is None:
+        vectors, rows = encode(encoder, given, progress=progress, on_loss=told), np.arange(len(given))
     else:
-        vectors = encode(encoder, given, progress=progress, on_loss=told)
-        network = Network(vectors.shape[1], settings=settings, seed=seed, device=torch.device("cpu"))
-        represent, rows = frozen(vectors, network), np.arange(len(given))
+        vectors, rows = tunable.encode_contents(prepared, progress=progress), prepared.row_of
+        check_finite(vectors)
+        unit_length(vectors)
+    network = Network(vectors, settings=settings, seed=seed, device=tunable.device if tunable else None)
     count = len(lesson.instances)
-    steps = learn(
+    material = Material(rows[:count], lesson.pairs, np.unique(rows[count:]))
+    represent = frozen(vectors, network)
+    material.balance(network, represent, generator(seed, "balance"))
+    if tunable is not None and prepared is not None:
+        represent = trained(tunable, prepared, network)
+    learner = Learner(
         network,
         represent,
-        Material(rows[:count], lesson.pairs, rows[count:]),
-        encoder=parameters,
+        material,
+        encoder=tunable,
         settings=settings,
         seed=int(generator(seed, "rsn training").integers(2**31)),
-        progress=progress,
     )
-    epochs = list(steps)
-    return Learnt(network.similarity(), tunable.weights() if tunable else {}, epochs)
+    epochs: list[dict[str, Any]] = []
+    if (resumed := work.load()) is not None:
+        epochs = resumed[0]["epochs"]
+        learner.load(resumed[1])
+    for epoch in learner.epochs(first=len(epochs), progress=progress):
+        epochs.append(epoch)
+        work.keep({"epochs": epochs}, learner.arrays())
+    return Learnt(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
 
 
-def trainable(encoder: Encoder) -> TransformerEncoder:
-    """Return the encoder as one whose layers can train.
-
-    Raises:
-        SettingError: It is of another kind.
-    """
-    if not isinstance(encoder, TransformerEncoder):
-        raise SettingError(
-            f"a {type(encoder).__name__} cannot be trained; give a TransformerEncoder, or the setting trained_layers=0"
-        )
-    return encoder
+def _prepared(
+    encoder: Encoder,
+    given: Sequence[RelationInstance],
+    *,
+    settings: RSNSettings,
+    progress: Progress,
+    on_loss: OnLoss,
+) -> tuple[TunableEncoder, Prepared] | tuple[None, None]:
+    """Return the encoder with layers to train, and instances as its frozen ones leave them; ``None`` if all are."""
+    if not settings.trained_layers:
+        return None, None
+    base, arithmetic = trainable("rsn", encoder), settings.training_dtype
+    tunable = TunableEncoder(base, trained_layers=settings.trained_layers, arithmetic=arithmetic)
+    return tunable, tunable.prepare(given, progress=progress, on_loss=on_loss)

@@ -17,20 +17,20 @@ from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncod
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import NRelations, checked_n_relations
 from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.selfore.loop import Bootstrap
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
-    exponent_for,
     of_relations,
     relations_of_clusters,
     restored,
-    softened,
 )
 from relscout.methods.selfore.settings import SelfORESettings
-from relscout.methods.stored import below, check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.methods.stored import encoder_settings, load_kind, portable, whole
+from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, scattered, transformed, unit_length
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
@@ -103,7 +103,7 @@ class SelfORE:
         generator(self.seed, "check")
         order = canonical_order(unlabeled)
         instances = [unlabeled[place] for place in order]
-        base, options = self._trainable(), self._settings
+        base, options = trainable(self.NAME, self.encoder), self._settings
         self.report_ = {"warnings": []}
         lost: Counter[str] = Counter()
         tunable = prepared = None
@@ -130,9 +130,7 @@ class SelfORE:
         )
         loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work)
         self._partition = loop.run(vectors, tunable, prepared)
-        self._weights = tunable.weights() if tunable is not None else {}
-        self._encoder_fingerprint = base.fingerprint
-        self._trained = None
+        self._trained = Trained(base.fingerprint, tunable.weights() if tunable is not None else {})
         del vectors, prepared, tunable
         # by the way of transform and predict, so that these give the very same
         final = encode(self._encoder(), instances, progress=progress)
@@ -208,11 +206,11 @@ class SelfORE:
         settings = {
             **self.settings(),
             "exponent": self._exponent,
-            "encoder_fingerprint": self._encoder_fingerprint,
+            "encoder_fingerprint": self._trained.fingerprint,
             "encoder": portable(self.encoder.settings),
         }
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
-        tensors |= {f"encoder.{name}": array for name, array in self._weights.items()}
+        tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
         save_artifact(folder, Artifact(self.NAME, settings, {**tensors, "relation_of": self._relation_of}))
 
     @classmethod
@@ -229,9 +227,8 @@ class SelfORE:
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             loaded._partition = restored(below("partition.", artifact.tensors), alpha=loaded._settings.alpha)
             loaded._relation_of = artifact.tensors["relation_of"]
-            loaded._weights = below("encoder.", artifact.tensors)
+            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
             loaded.n_relations_ = int(loaded._relation_of.max()) + 1
-        loaded._encoder_fingerprint, loaded._trained = fingerprint, None
         loaded._exponent = exponent
         loaded.report_ = {"warnings": []}
         return loaded
@@ -261,25 +258,10 @@ class SelfORE:
             f"{self.n_relations_} relations were found instead of {asked}: the others were left without instances"
         ]
 
-    def _trainable(self) -> TransformerEncoder:
-        if not isinstance(self.encoder, TransformerEncoder):
-            raise SettingError(
-                f"method 'selfore' trains its encoder, and a {type(self.encoder).__name__} cannot be trained; "
-                "give a TransformerEncoder"
-            )
-        return self.encoder
-
     def _encoder(self) -> TransformerEncoder:
         """Return the encoder with the weights that were trained."""
         self._check_fitted()
-        base = self._trainable()
-        check_encoder(base, self._encoder_fingerprint)
-        if not self._weights:
-            return base
-        if self._trained is None:
-            self._trained = TransformerEncoder(base.settings, weights=self._weights)
-        self._trained.cache = base.cache
-        return self._trained
+        return self._trained.on(trainable(self.NAME, self.encoder))
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_partition"):
@@ -290,6 +272,4 @@ class SelfORE:
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]
     _exponent: float
-    _weights: dict[str, NDArray[np.float32]]
-    _trained: TransformerEncoder | None
-    _encoder_fingerprint: str
+    _trained: Trained

@@ -1,0 +1,302 @@
+"""RoCORE as an estimator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, save_artifact
+from relscout.clustering.choose_k import choose_k
+from relscout.config import from_mapping, to_mapping
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.confidence import exponent_for, softened
+from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
+from relscout.methods.rocore.classifier import Linear, outputs_by_size
+from relscout.methods.rocore.loop import JointTraining
+from relscout.methods.rocore.network import Network
+from relscout.methods.rocore.settings import RoCORESettings
+from relscout.methods.rocore.sides import Sides
+from relscout.methods.stored import encoder_settings, load_kind, portable, whole
+from relscout.methods.trained import Trained, below, trainable
+from relscout.methods.vectors import encode, scattered, transformed, unit_length
+from relscout.methods.work import Work
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+
+
+class RoCORE:
+    """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder with the pooling of
+            the paper when left out.
+        n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`RoCORESettings`.
+
+    Attributes:
+        predefined_: Names of the labelled relations, sorted.
+        epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
+            relations), so that an experiment can tell what another choice of the epoch would have given; not saved.
+    """
+
+    NAME: ClassVar[str] = "rocore"
+    CITATION: ClassVar[str] = (
+        "Zhao, Gui, Zhang, Zhou: A Relation-Oriented Clustering Method for Open Relation Extraction. EMNLP 2021"
+    )
+    SETTINGS: ClassVar[type[RoCORESettings]] = RoCORESettings
+    LABELS: ClassVar[Labels] = "required"
+    # eq. 2 and 3; the paper reads layer 8 of 12, which is as deep as 4 of 6
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(pooling="span-max@4")
+
+    n_relations_: int
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    predefined_: tuple[str, ...]
+    epochs_labels_: NDArray[np.signedinteger[Any]]
+    report_: dict[str, Any]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
+        self.n_relations = n_relations
+        self.seed = seed
+        self._settings = from_mapping(RoCORESettings, settings)
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+
+        Args:
+            unlabeled: What to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
+            progress: Told how far it is.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
+                ends as it would have.
+
+        Raises:
+            InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
+                fewer than two relations.
+            SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
+        """
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        n_relations = checked_n_relations(self.n_relations)
+        check_enough(n_relations, len(unlabeled))
+        generator(self.seed, "check")
+        order = canonical_order(unlabeled)
+        instances = [unlabeled[place] for place in order]
+        known, left_out = canonical(labeled or ())
+        base, options = trainable(self.NAME, self.encoder), self._settings
+        tunable = TunableEncoder(
+            base, trained_layers=options.trained_layers, arithmetic=options.training_dtype
+        )
+        lost: Counter[str] = Counter()
+        prepared, prepared_known = (
+            tunable.prepare(side, progress=progress, on_loss=lambda _, what: lost.update([what]))
+            for side in (instances, known)
+        )
+        self.report_ = {"warnings": []}
+        if n_relations == "auto":
+            vectors = unit_length(tunable.encode(prepared, progress=progress))
+            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
+            self.report_["k_curve"] = choice.as_dict()
+            n_relations = choice.k
+        names, classes = classes_of(known)
+        work = Work.of(
+            checkpoints,
+            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
+            fingerprint=base.fingerprint,
+            instances=[*instances, *known],
+        )
+        sides = Sides.of(prepared, prepared_known, classes, n_relations)
+        n_outputs = len(names) + (n_relations if options.incremental else 0)
+        network = Network(tunable, n_outputs, n_relations, settings=options, seed=self.seed)
+        loop = JointTraining(options, network, sides, self.seed, progress, work)
+        loop.run()
+        self._trained = Trained(base.fingerprint, tunable.weights())
+        # by the way of transform and predict, so that these give the very same
+        final = encode(self._encoder(), instances, progress=progress)
+        self._take_over(network, final, names)
+        # label-free: how far the classifier agrees with the clusters
+        self._exponent = exponent_for(self._novel.shares(final), loop.verdict.agreement)
+        self.probabilities_ = scattered(self._probabilities(final), order)
+        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+        self.vectors_ = scattered(final, order)
+        self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
+        self.report_ |= {
+            "labelled": len(known),
+            "predefined": len(names),
+            **loop.report(),
+            "warnings": [*left_out, *loss_warnings(lost), *loop.warnings, *self._fewer(n_relations)],
+        }
+        work.clear()
+        return self
+
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
+        """Return the novel relation of each instance (N,), int64, by η_u (eq. 14)."""
+        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
+        return labels
+
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each novel relation (N, K), float32, rows summing to 1.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        order = canonical_order(instances)
+        ordered = [instances[place] for place in order]
+        vectors = encode(self._encoder(), ordered, progress=progress, on_loss=on_loss)
+        return scattered(self._probabilities(vectors), order)
+
+    def predict_all(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> tuple[NDArray[np.int64], tuple[str | int, ...]]:
+        """Tell instances of which nobody knows whether their relation is a pre-defined or a novel one.
+
+        Returns:
+            Labels (N,), int64, and what they stand for: ``names[label]`` is the name of a pre-defined relation, or the
+            number of a novel one as ``predict`` gives it.
+
+        Raises:
+            SettingError: Nothing was fitted yet, or not with ``incremental=True``.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        encoder = self._encoder()
+        if self._unified is None:
+            raise SettingError(
+                "this RoCORE has no classifier for pre-defined and novel relations together; fit it with "
+                "incremental=True"
+            )
+        order = canonical_order(instances)
+        vectors = encode(encoder, [instances[place] for place in order], progress=progress)
+        labels = self._unified.scores(vectors).argmax(axis=1).astype(np.int64)
+        return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations h of the trained encoder (N, D), float32, of unit length."""
+        return transformed(self._encoder(), instances, progress=progress)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {
+            "n_relations": checked_n_relations(self.n_relations),
+            "seed": int(self.seed),
+            **to_mapping(self._settings),
+            "encoder": to_mapping(self.encoder.settings),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder: the trained layers and the classifiers.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        self._check_fitted()
+        settings = {
+            **self.settings(),
+            "exponent": self._exponent,
+            "predefined": list(self.predefined_),
+            "encoder_fingerprint": self._trained.fingerprint,
+            "encoder": portable(self.encoder.settings),
+        }
+        tensors = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
+        tensors |= {f"novel.{name}": array for name, array in vars(self._novel).items()}
+        if self._unified is not None:
+            tensors |= {f"unified.{name}": array for name, array in vars(self._unified).items()}
+        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a fitted method from a folder.
+
+        Raises:
+            ArtifactError: The folder does not hold a fitted ``rocore``.
+        """
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
+            values = dict(artifact.settings)
+            exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
+            predefined = tuple(str(name) for name in values.pop("predefined"))
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded._novel = Linear(**below("novel.", artifact.tensors))
+            unified = below("unified.", artifact.tensors)
+            loaded._unified = Linear(**unified) if unified else None
+            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
+            loaded.n_relations_ = len(loaded._novel.bias)
+        loaded.predefined_, loaded._exponent = predefined, exponent
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    def _take_over(self, network: Network, final: NDArray[np.float32], names: Sequence[str]) -> None:
+        """Keep the classifiers: relations by size, none of them empty; pre-defined ones by name."""
+        novel = Linear(*network.head("novel"))
+        outputs = outputs_by_size(novel.scores(final).argmax(axis=1), len(novel.bias))
+        self._novel, self._unified = novel.chosen(outputs), None
+        by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+        self.predefined_ = tuple(names[place] for place in by_name)
+        if self._settings.incremental:
+            unified = Linear(*network.head("known"))
+            self._unified = unified.chosen(np.concatenate([by_name, len(names) + outputs]))
+        self.n_relations_ = len(outputs)
+
+    def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return softened(self._novel.shares(vectors), self._exponent)
+
+    def _fewer(self, asked: int) -> list[str]:
+        if self.n_relations_ == asked:
+            return []
+        return [
+            f"{self.n_relations_} relations were found instead of {asked}: the others were left without instances"
+        ]
+
+    def _encoder(self) -> TransformerEncoder:
+        """Return the encoder with the weights that were trained."""
+        self._check_fitted()
+        return self._trained.on(trainable(self.NAME, self.encoder))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_trained"):
+            raise SettingError(
+                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
+            )
+
+    _novel: Linear
+    _unified: Linear | None
+    _exponent: float
+    _trained: Trained

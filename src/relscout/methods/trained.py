@@ -1,0 +1,60 @@
+"""What methods that train an encoder have in common: the encoder that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders import Encoder, TransformerEncoder
+from relscout.errors import SettingError
+from relscout.methods.stored import check_encoder
+
+
+def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
+    """Return the encoder, if a method can train it.
+
+    Raises:
+        SettingError: It is no transformer.
+    """
+    if not isinstance(encoder, TransformerEncoder):
+        raise SettingError(
+            f"method {name!r} trains its encoder, and a {type(encoder).__name__} cannot be trained; "
+            "give a TransformerEncoder"
+        )
+    return encoder
+
+
+class Trained:
+    """Weights that were trained, and the encoder that has them.
+
+    Args:
+        fingerprint: Of the encoder that they were trained from.
+        weights: By their names in the model; none where nothing was trained.
+    """
+
+    def __init__(self, fingerprint: str, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self.fingerprint = fingerprint
+        self.weights = weights
+        self._encoder: TransformerEncoder | None = None
+
+    def on(self, base: TransformerEncoder) -> TransformerEncoder:
+        """Return the encoder with these weights in place of its own.
+
+        Raises:
+            ArtifactError: It is not the one that they were trained from.
+        """
+        check_encoder(base, self.fingerprint)
+        if not self.weights:
+            return base
+        if self._encoder is None:
+            self._encoder = TransformerEncoder(base.settings, weights=self.weights)
+        self._encoder.cache = base.cache
+        return self._encoder
+
+
+def below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,145 @@
+"""A method that learns from labelled instances, through the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from relscout.instances import RelationInstance
+
+QUICK = (
+    "layers=16-4,pretrain_epochs=1,pretrain_steps=0,epochs=2,epoch_steps=0,batch=20,training_dtype=float32"
+)
+
+
+def written(path: Path, instances: Sequence[RelationInstance]) -> Path:
+    lines = [
+        {
+            "text": one.text,
+            "head": {"start": one.head.start, "end": one.head.end},
+            "tail": {"start": one.tail.start, "end": one.tail.end},
+            **({"relation": one.relation} if one.relation else {}),
+        }
+        for one in instances
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def known(corpus: list[RelationInstance], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten labelled instances of each of two relations that the good file has not."""
+    chosen = [
+        one
+        for name in ("orbits", "spouse")
+        for one in [instance for instance in corpus if instance.relation == name][:10]
+    ]
+    return written(tmp_path_factory.mktemp("known") / "known.jsonl", chosen)
+
+
+@pytest.fixture(scope="session")
+def training(tiny_bert: Path) -> Sequence[object]:
+    """Options of a discovery that trains for a moment."""
+    encoder = ("--encoder", tiny_bert, "--pooling", "span-max@2", "--relations", 2)
+    return (*encoder, "--method", "rocore", "--set", QUICK)
+
+
+def test_labels_reach_the_method_and_the_run_tells_so(relscout, good, known, training, tmp_path):
+    done = relscout("discover", good, "--labeled", known, *training, "--json", "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["labelled"], told["predefined"]) == (20, 2)
+    assert (told["data"]["labelled"], told["data"]["labelled_relations"]) == (20, 2)
+    assert told["data"]["instances"] == 30
+    again = relscout("extract", tmp_path / "run", good)
+    assert again.code == 0, again.err
+
+
+def test_several_files_are_learnt_from_together(relscout, good, known, training, tmp_path):
+    lines = known.read_text().splitlines(keepends=True)
+    for name, part in (("a", lines[:10]), ("b", lines[10:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(part))
+    files = ("--labeled", tmp_path / "a.jsonl", "--labeled", tmp_path / "b.jsonl")
+    done = relscout("discover", good, *files, *training, "--json", "--no-cache")
+    assert json.loads(done.out)["labelled"] == 20
+
+
+def test_no_labels(refused, good, training):
+    said = refused("discover", good, *training, "--no-cache")
+    assert (
+        "method 'rocore' learns from labelled instances of other relations; give some (--labeled FILE" in said
+    )
+
+
+def test_a_labelled_file_that_is_not_there(refused, good, training, tmp_path):
+    assert "nowhere.jsonl: no such file" in refused(
+        "discover", good, "--labeled", tmp_path / "nowhere.jsonl", *training, "--no-cache"
+    )
+
+
+def test_a_labelled_file_without_gold(refused, good, known, training, tmp_path):
+    bare = [{**json.loads(line), "relation": None} for line in known.read_text().splitlines()]
+    (tmp_path / "bare.jsonl").write_text("".join(json.dumps(one) + "\n" for one in bare))
+    said = refused("discover", good, "--labeled", tmp_path / "bare.jsonl", *training, "--no-cache")
+    assert "20 of 20 labelled instances have no gold relation" in said
+    assert "bare.jsonl, line 1" in said
+
+
+def test_one_labelled_relation(refused, good, known, training, tmp_path):
+    (tmp_path / "one.jsonl").write_text("".join(known.read_text().splitlines(keepends=True)[:10]))
+    said = refused("discover", good, "--labeled", tmp_path / "one.jsonl", *training, "--no-cache")
+    assert "the 10 labelled instances have only the relation 'orbits'" in said
+
+
+@pytest.mark.parametrize(
+    ("known", "complaint"),
+    [
+        ((), "2 relations ('birthplace', 'employer') are labelled and among the gold relations"),
+        (
+            ("--known", "drop"),
+            "0 labelled relations are left, expected at least two; 30 labelled instances were",
+        ),
+        (
+            ("--known", "keep"),
+            "0 labelled relations are left, expected at least two; 30 labelled instances were",
+        ),
+    ],
+)
+def test_the_same_file_twice(known, complaint, refused, good, training):
+    assert complaint in refused("discover", good, "--labeled", good, *known, *training, "--no-cache")
+
+
+@pytest.fixture
+def overlapping(good, known, tmp_path):
+    """The labelled file and one more relation, which the good file has, too, in another sentence."""
+    one = {**json.loads(good.read_text().splitlines()[0]), "text": "Zoe was born in London .", "id": "z"}
+    (tmp_path / "overlapping.jsonl").write_text(known.read_text() + json.dumps(one) + "\n")
+    return tmp_path / "overlapping.jsonl"
+
+
+def test_relations_on_both_sides(refused, good, overlapping, training):
+    said = refused("discover", good, "--labeled", overlapping, *training, "--no-cache")
+    assert "1 relation ('birthplace') is labelled and among the gold relations" in said
+    assert "--known drop" in said
+
+
+@pytest.mark.parametrize(("choice", "labelled", "n_warnings"), [("drop", 20, 1), ("keep", 21, 0)])
+def test_they_are_dropped_or_kept(choice, labelled, n_warnings, relscout, good, overlapping, training):
+    done = relscout(
+        "discover", good, "--labeled", overlapping, "--known", choice, *training, "--json", "--no-cache"
+    )
+    assert done.code == 0, done.err
+    run = json.loads(done.out)
+    assert run["labelled"] == labelled
+    assert sum("among the gold relations" in warning for warning in run["warnings"]) == n_warnings
+
+
+def test_the_encoder_of_the_paper_is_the_default_unless_a_pooling_is_given(
+    relscout, good, known, training, tmp_path
+):
+    options = [option for option in training if option not in ("--pooling", "span-max@2")]
+    said = relscout("discover", good, "--labeled", known, *options, "--no-cache")
+    assert "pooling 'span-max@4' reads layer 4" in said.err

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+from relscout.methods.rocore import RoCORE
+
+Build = Callable[..., RoCORE]
+Few = list[RelationInstance]
+
+
+def renamed(instances: Few, names: Callable[[str], str]) -> Few:
+    return [replace(instance, relation=names(str(instance.relation))) for instance in instances]
+
+
+def test_without_an_encoder_it_takes_the_pooling_of_the_paper() -> None:
+    assert RoCORE().encoder.settings.pooling == "span-max@4"
+
+
+def test_training_moves_the_representations(
+    plain: RoCORE, random_encoder: TransformerEncoder, few: Few
+) -> None:
+    frozen = random_encoder.encode(few)
+    assert np.abs(plain.vectors_ - frozen / np.linalg.norm(frozen, axis=1, keepdims=True)).max() > 1e-4
+    np.testing.assert_allclose(np.linalg.norm(plain.vectors_, axis=1), 1, atol=1e-5)
+
+
+def test_labels_are_needed(rocore: Build, few: Few) -> None:
+    with pytest.raises(SettingError, match="method 'rocore' learns from labelled instances"):
+        rocore().fit(few)
+
+
+def test_one_labelled_relation_is_refused(rocore: Build, few: Few, known: Few) -> None:
+    with pytest.raises(InputError, match="only the relation 'x'"):
+        rocore().fit(few, renamed(known, lambda _: "x"))
+
+
+def test_a_labelled_relation_may_have_one_instance(rocore: Build, few: Few, known: Few) -> None:
+    alone = [known[0], *(one for one in known if one.relation != known[0].relation)]
+    found = rocore(epochs=1).fit(few, alone)
+    assert found.report_["predefined"] == 4
+
+
+def test_batches_larger_than_either_side_are_that_side(rocore: Build, few: Few, known: Few) -> None:
+    found = rocore(2, epochs=1, batch=500).fit(few[:3], known[::5])
+    np.testing.assert_array_equal(found.predict(few[:3]), found.labels_)
+
+
+def test_one_novel_relation_has_all(rocore: Build, few: Few, known: Few) -> None:
+    found = rocore(1).fit(few, known)
+    assert not found.labels_.any()
+    assert found.probabilities_.tolist() == [[1]] * len(few)
+
+
+def test_as_many_relations_as_instances_are_allowed_and_more_are_not(
+    rocore: Build, few: Few, known: Few
+) -> None:
+    assert 1 <= rocore(6, epochs=1).fit(few[:6], known).n_relations_ <= 6
+    with pytest.raises(InputError, match="cannot make 7 clusters of 6 instances"):
+        rocore(7).fit(few[:6], known)
+
+
+def test_vectors_that_are_no_numbers_are_refused(
+    rocore: Build, few: Few, known: Few, tiny_bert: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    weights = load_file(folder / "model.safetensors")
+    broken = {name: tensor * float("nan") for name, tensor in weights.items()}
+    save_file(broken, folder / "model.safetensors", metadata={"format": "pt"})
+    encoder = TransformerEncoder(EncoderSettings(model=str(folder), pooling="span-max@2", device="cpu"))
+    with pytest.raises((InputError, SettingError), match=r"NaN|nan"):
+        rocore(encoder=encoder).fit(few, known)
+
+
+@pytest.mark.parametrize("gold", [None, "same", "each its own"])
+def test_gold_relations_of_what_is_clustered_cannot_reach_the_fit(
+    gold: str | None, rocore: Build, few: Few, known: Few, plain: RoCORE
+) -> None:
+    changed = [
+        replace(one, relation=f"{gold} {place}" if gold == "each its own" else gold)
+        for place, one in enumerate(few)
+    ]
+    found = rocore().fit(changed, known)
+    assert found.probabilities_.tobytes() == plain.probabilities_.tobytes()
+    assert found.report_ == plain.report_
+
+
+def test_names_of_labelled_relations_change_nothing_but_names(
+    rocore: Build, few: Few, known: Few, unified: RoCORE
+) -> None:
+    found = rocore(incremental=True, select="last").fit(few, renamed(known, lambda name: name[::-1]))
+    assert found.probabilities_.tobytes() == unified.probabilities_.tobytes()
+    assert found.report_ == unified.report_
+    labels, names = found.predict_all(known)
+    before, before_names = unified.predict_all(known)
+    told = [names[label] for label in labels]
+    assert [one[::-1] if isinstance(one, str) else one for one in told] == [
+        before_names[label] for label in before
+    ]
+
+
+def test_the_order_of_either_side_changes_nothing(rocore: Build, few: Few, known: Few, plain: RoCORE) -> None:
+    found = rocore().fit(few[::-1], known[::-1])
+    np.testing.assert_array_equal(found.probabilities_, plain.probabilities_[::-1])
+    np.testing.assert_array_equal(found.epochs_labels_, plain.epochs_labels_[:, ::-1])
+    assert found.report_ == plain.report_
+
+
+def test_which_labels_are_the_same_does_matter(rocore: Build, few: Few, known: Few, plain: RoCORE) -> None:
+    relations = [one.relation for one in known]
+    shuffled = [
+        replace(one, relation=name) for one, name in zip(known, relations[2:] + relations[:2], strict=True)
+    ]
+    assert rocore().fit(few, shuffled).probabilities_.tobytes() != plain.probabilities_.tobytes()
+
+
+def test_the_report_tells_every_epoch(plain: RoCORE) -> None:
+    report = json.loads(json.dumps(plain.report_, allow_nan=False))
+    assert (report["labelled"], report["predefined"], len(report["epochs"])) == (20, 4, 3)
+    assert len(report["pretraining_loss"]) == 2
+    assert report["stopped"] == "after 3 epochs, the most that were allowed"
+    assert set(report["epochs"][0]["losses"]) == {"pairwise", "cross_entropy", "reconstruction", "center"}
+    agreements = [epoch["agreement"] for epoch in report["epochs"]]
+    assert report["kept_epoch"] == 1 + agreements.index(max(agreements))
+
+
+def test_what_every_epoch_predicted_is_kept_for_experiments(plain: RoCORE, few: Few) -> None:
+    history = plain.epochs_labels_
+    assert (history.shape, history.dtype) == ((3, len(few)), np.int16)
+    kept = history[plain.report_["kept_epoch"] - 1]
+    pairs = set(zip(kept.tolist(), plain.labels_.tolist(), strict=True))
+    assert len(pairs) == plain.n_relations_, "the kept epoch is the result, under other numbers"
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({"center": False}, "center"),
+        ({"reconstruction": False}, "reconstruction"),
+        ({"cross_entropy": False}, "cross_entropy"),
+    ],
+)
+def test_ablations_leave_out_a_loss_and_are_saved(
+    settings: dict[str, Any], missing: str, rocore: Build, few: Few, known: Few, tmp_path: Path
+) -> None:
+    found = rocore(**settings).fit(few, known)
+    assert all(missing not in epoch["losses"] for epoch in found.report_["epochs"])
+    found.save(tmp_path / "model")
+    loaded = RoCORE.load(tmp_path / "model")
+    assert loaded.predict_proba(few).tobytes() == found.probabilities_.tobytes()
+    assert loaded.predefined_ == found.predefined_
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"activation": "leaky-relu", "weight_penalty": 1e-5, "pretrain_center": True},
+        {"reconstruction_scale": "sum", "center_weight": 3.84, "initial": "normal"},
+        {"start": "k-means++", "select": "last", "trained_layers": -1},
+        {"pretrain_epochs": 0},
+    ],
+)
+def test_every_choice_leads_to_another_result(
+    settings: dict[str, Any], rocore: Build, few: Few, known: Few, plain: RoCORE
+) -> None:
+    found = rocore(**settings).fit(few, known)
+    assert found.report_["epochs"] != plain.report_["epochs"]
+    np.testing.assert_array_equal(found.predict(few), found.labels_)
+
+
+def test_the_estimated_number_comes_with_its_curve(rocore: Build, few: Few, known: Few) -> None:
+    found = rocore("auto", max_relations=5, epochs=1).fit(few, known)
+    assert 1 <= found.n_relations_ <= found.report_["k_curve"]["k"] <= 5
+
+
+def test_one_classifier_tells_pre_defined_and_novel_relations(unified: RoCORE, few: Few, known: Few) -> None:
+    labels, names = unified.predict_all([*few, *known])
+    assert names == (*sorted({str(one.relation) for one in known}), *range(unified.n_relations_))
+    assert unified.predefined_ == names[:4]
+    assert (labels.shape, labels.dtype) == ((44,), np.int64)
+    assert 0 <= labels.min() <= labels.max() < len(names)
+
+
+def test_the_ramp_gives_the_novel_relations_their_weight(rocore: Build, few: Few, known: Few) -> None:
+    settings = {"incremental": True, "select": "last", "ramp_up_epochs": 1}
+    light = rocore(**settings, ramp_up_weight=0.0).fit(few, known)
+    heavy = rocore(**settings, ramp_up_weight=50.0).fit(few, known)
+    losses = [found.report_["epochs"][-1]["losses"]["novel_cross_entropy"] for found in (light, heavy)]
+    assert losses[1] < losses[0]
+
+
+def test_the_classifier_of_all_is_saved_and_loaded(unified: RoCORE, few: Few, tmp_path: Path) -> None:
+    unified.save(tmp_path / "model")
+    loaded = RoCORE.load(tmp_path / "model")
+    labels, names = loaded.predict_all(few)
+    np.testing.assert_array_equal(labels, unified.predict_all(few)[0])
+    assert names == unified.predict_all(few)[1]
+
+
+def test_without_it_nobody_is_asked(plain: RoCORE, few: Few) -> None:
+    with pytest.raises(SettingError, match="fit it with incremental=True"):
+        plain.predict_all(few)
+
+
+def test_labelled_sentences_that_repeat_or_contradict_are_told(rocore: Build, few: Few, known: Few) -> None:
+    twice = replace(known[0], id="again")
+    wrong = replace(known[1], id="other", relation="something else")
+    found = rocore(epochs=1).fit(few, [*known, twice, wrong])
+    assert found.report_["labelled"] == 19
+    assert [warning[:11] for warning in found.report_["warnings"][:2]] == ["1 of 22 lab", "2 of 22 lab"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.methods.trained import below
 from relscout.methods.vectors import largest_first
 
 
@@ -46,3 +49,56 @@ def outputs_by_size(labels: NDArray[np.int64], n_outputs: int) -> NDArray[np.int
     """Return the outputs that any instance chose, the largest first."""
     order = largest_first(labels, n_outputs)
     return order[np.bincount(labels, minlength=n_outputs)[order] > 0]
+
+
+@dataclass(frozen=True)
+class Classifiers:
+    """What a fitted RoCORE tells relations by.
+
+    Args:
+        novel: η_u, its outputs by size, none that nobody chose.
+        unified: η_l of incremental learning: the pre-defined relations by name, the novel ones behind them as in
+            ``novel``; ``None`` where there is none.
+        predefined: Names of the pre-defined relations, sorted.
+    """
+
+    novel: Linear
+    unified: Linear | None
+    predefined: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        novel: Linear,
+        unified: Linear | None,
+        names: Sequence[str],
+        vectors: NDArray[np.float32],
+    ) -> Self:
+        """Put the outputs of trained classifiers in order.
+
+        Args:
+            novel: η_u.
+            unified: η_l of incremental learning.
+            names: Pre-defined relations in the order of the outputs of η_l.
+            vectors: Of what was clustered (N, D), of unit length.
+        """
+        outputs = outputs_by_size(novel.scores(vectors).argmax(axis=1), len(novel.bias))
+        by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+        if unified is not None:
+            unified = unified.chosen(np.concatenate([by_name, len(names) + outputs]))
+        return cls(novel.chosen(outputs), unified, tuple(names[place] for place in by_name))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything but the names as arrays, to be saved."""
+        found = {f"novel.{name}": array for name, array in vars(self.novel).items()}
+        if self.unified is not None:
+            found |= {f"unified.{name}": array for name, array in vars(self.unified).items()}
+        return found
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]], predefined: Sequence[str]) -> Self:
+        """Build classifiers from what :meth:`arrays` gave; other arrays are passed over."""
+        unified = below("unified.", arrays)
+        return cls(
+            Linear(**below("novel.", arrays)), Linear(**unified) if unified else None, tuple(predefined)
+        )

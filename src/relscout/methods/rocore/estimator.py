@@ -20,7 +20,7 @@ from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
-from relscout.methods.rocore.classifier import Linear, outputs_by_size
+from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
 from relscout.methods.rocore.network import Network
 from relscout.methods.rocore.settings import RoCORESettings
@@ -140,9 +140,11 @@ class RoCORE:
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
         final = encode(self._encoder(), instances, progress=progress)
-        self._take_over(network, final, names)
+        unified = Linear(*network.head("known")) if options.incremental else None
+        self._classifiers = Classifiers.of(Linear(*network.head("novel")), unified, names, final)
+        self._count()
         # label-free: how far the classifier agrees with the clusters
-        self._exponent = exponent_for(self._novel.shares(final), loop.verdict.agreement)
+        self._exponent = exponent_for(self._classifiers.novel.shares(final), loop.verdict.agreement)
         self.probabilities_ = scattered(self._probabilities(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
@@ -194,15 +196,15 @@ class RoCORE:
             SettingError: Nothing was fitted yet, or not with ``incremental=True``.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        encoder = self._encoder()
-        if self._unified is None:
+        encoder, unified = self._encoder(), self._classifiers.unified
+        if unified is None:
             raise SettingError(
                 "this RoCORE has no classifier for pre-defined and novel relations together; fit it with "
                 "incremental=True"
             )
         order = canonical_order(instances)
         vectors = encode(encoder, [instances[place] for place in order], progress=progress)
-        labels = self._unified.scores(vectors).argmax(axis=1).astype(np.int64)
+        labels = unified.scores(vectors).argmax(axis=1).astype(np.int64)
         return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
 
     def transform(
@@ -236,10 +238,7 @@ class RoCORE:
             "encoder": portable(self.encoder.settings),
         }
         tensors = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        tensors |= {f"novel.{name}": array for name, array in vars(self._novel).items()}
-        if self._unified is not None:
-            tensors |= {f"unified.{name}": array for name, array in vars(self._unified).items()}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+        save_artifact(folder, Artifact(self.NAME, settings, {**tensors, **self._classifiers.arrays()}))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -252,31 +251,20 @@ class RoCORE:
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
-            predefined = tuple(str(name) for name in values.pop("predefined"))
+            predefined = [str(name) for name in values.pop("predefined")]
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            loaded._novel = Linear(**below("novel.", artifact.tensors))
-            unified = below("unified.", artifact.tensors)
-            loaded._unified = Linear(**unified) if unified else None
+            loaded._classifiers = Classifiers.restored(artifact.tensors, predefined)
             loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-            loaded.n_relations_ = len(loaded._novel.bias)
-        loaded.predefined_, loaded._exponent = predefined, exponent
-        loaded.report_ = {"warnings": []}
+            loaded._count()
+        loaded._exponent, loaded.report_ = exponent, {"warnings": []}
         return loaded
 
-    def _take_over(self, network: Network, final: NDArray[np.float32], names: Sequence[str]) -> None:
-        """Keep the classifiers: relations by size, none of them empty; pre-defined ones by name."""
-        novel = Linear(*network.head("novel"))
-        outputs = outputs_by_size(novel.scores(final).argmax(axis=1), len(novel.bias))
-        self._novel, self._unified = novel.chosen(outputs), None
-        by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-        self.predefined_ = tuple(names[place] for place in by_name)
-        if self._settings.incremental:
-            unified = Linear(*network.head("known"))
-            self._unified = unified.chosen(np.concatenate([by_name, len(names) + outputs]))
-        self.n_relations_ = len(outputs)
+    def _count(self) -> None:
+        self.predefined_ = self._classifiers.predefined
+        self.n_relations_ = len(self._classifiers.novel.bias)
 
     def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return softened(self._novel.shares(vectors), self._exponent)
+        return softened(self._classifiers.novel.shares(vectors), self._exponent)
 
     def _fewer(self, asked: int) -> list[str]:
         if self.n_relations_ == asked:
@@ -296,7 +284,6 @@ class RoCORE:
                 f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
 
-    _novel: Linear
-    _unified: Linear | None
+    _classifiers: Classifiers
     _exponent: float
     _trained: Trained

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
+from relscout.clustering.lloyd import check_finite
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.errors import InputError
 from relscout.methods.rocore.network import Network
@@ -100,6 +101,8 @@ class JointTraining:
         if not settings.reconstruction or not (settings.pretrain_epochs or settings.pretrain_steps):
             return vectors
         labeled = network.encoder.encode_contents(sides.labeled, progress=self.progress)
+        for encoded in (vectors, labeled):
+            check_finite(encoded)
 
         def begin(epoch: int) -> Sequence[Pair]:
             if settings.center and settings.pretrain_center:

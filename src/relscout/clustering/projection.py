@@ -37,5 +37,5 @@ def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.flo
     count = min(count, *exact.shape)
     if exact.shape[1] <= exact.shape[0]:
         _, found = np.linalg.eigh(exact.T @ exact)  # ascending
-        return np.asarray(found[:, ::-1][:, :count].T)
+        return np.ascontiguousarray(found[:, ::-1][:, :count].T)
     return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -65,8 +65,13 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
     relations: dict[Content, set[str | None]] = {}
     for instance in labeled:
         relations.setdefault(content(instance), set()).add(instance.relation)
-    first: Mapping[Content, RelationInstance] = {content(one): one for one in reversed(labeled)}
-    kept = [one for one in labeled if first[content(one)] is one and len(relations[content(one)]) == 1]
+    # by place, since one and the same object may stand there twice
+    first = {content(one): place for place, one in reversed(list(enumerate(labeled)))}
+    kept = [
+        one
+        for place, one in enumerate(labeled)
+        if first[content(one)] == place and len(relations[content(one)]) == 1
+    ]
     contradicted = sum(len(relations[content(instance)]) > 1 for instance in labeled)
     warnings = []
     if repeated := len(labeled) - contradicted - len(kept):

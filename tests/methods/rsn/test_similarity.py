@@ -12,7 +12,7 @@ from relscout.methods.rsn.network import Network
 from relscout.methods.rsn.settings import RSNSettings
 from relscout.methods.rsn.similarity import Similarity
 
-CPU = torch.device("cpu")
+VECTORS = np.random.default_rng(5).normal(size=(9, 6)).astype(np.float32)
 
 
 def similarity(weight: list[float], bias: float) -> Similarity:
@@ -59,7 +59,7 @@ def test_one_code_has_no_pairs() -> None:
 
 
 def test_arrays_build_the_same_similarity() -> None:
-    network = Network(6, settings=RSNSettings(layers="5-3"), seed=0, device=CPU)
+    network = Network(VECTORS, settings=RSNSettings(layers="5-3"), seed=0)
     found = network.similarity()
     again = Similarity.from_arrays(found.arrays())
     vectors = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
@@ -68,7 +68,7 @@ def test_arrays_build_the_same_similarity() -> None:
 
 
 def test_the_network_and_what_is_taken_from_it_agree() -> None:
-    network = Network(6, settings=RSNSettings(layers="5-3"), seed=1, device=CPU)
+    network = Network(VECTORS, settings=RSNSettings(layers="5-3"), seed=1)
     with torch.no_grad():
         for tensor in network.parameters.values():
             tensor += 0.3 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0))
@@ -82,7 +82,7 @@ def test_the_network_and_what_is_taken_from_it_agree() -> None:
 
 
 def test_a_network_is_layers_with_relu_between_them() -> None:
-    network = Network(4, settings=RSNSettings(layers="3-2"), seed=0, device=CPU)
+    network = Network(VECTORS[:, :4], settings=RSNSettings(layers="3-2"), seed=0)
     weights = {name: tensor.detach().numpy() for name, tensor in network.parameters.items()}
     h = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     hidden = np.maximum(h @ weights["layer.0.weight"].T + weights["layer.0.bias"], 0)
@@ -91,14 +91,16 @@ def test_a_network_is_layers_with_relu_between_them() -> None:
 
 
 def test_before_training_the_nearer_are_the_more_alike() -> None:
-    network = Network(4, settings=RSNSettings(layers="2"), seed=0, device=CPU)
+    network = Network(VECTORS[:, :4], settings=RSNSettings(layers="2"), seed=0)
     codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [3.0, 1.0]])
     assert network.logit(codes[[0, 0, 0]], codes).tolist() == [0, -0.5, -2]
 
 
 def test_the_seed_draws_the_first_weights() -> None:
     one, same, other = (
-        Network(4, settings=RSNSettings(layers="2"), seed=seed, device=CPU).parameters["layer.0.weight"]
+        Network(VECTORS[:, :4], settings=RSNSettings(layers="2", start="random"), seed=seed).parameters[
+            "layer.0.weight"
+        ]
         for seed in (0, 0, 1)
     )
     assert torch.equal(one, same)

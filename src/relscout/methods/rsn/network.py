@@ -52,7 +52,7 @@ class Network:
             found = torch.from_numpy(directions(drawn(vectors, generator(seed, "directions")), widths[1]))
             layers[0][0][: len(found)] = found.float()
         # training begins with what is sure: the farther apart, the less alike
-        layers.append((torch.full((widths[-1],), -1 / widths[-1]), torch.zeros(())))
+        layers.append((torch.full((widths[-1],), -1 / widths[-1]), torch.zeros(1)))
         trained = [
             (w.to(self.device).requires_grad_(True), b.to(self.device).requires_grad_(True))
             for w, b in layers

@@ -45,11 +45,11 @@ class RSNSettings:
     """Share of the steps in which learning rates rise, in [0, 1]."""
     training_dtype: str = "auto"
     """Arithmetic of encoder layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    entropy_weight: float = 0.0
+    entropy_weight: float = 1.0
     """Weight of the conditional entropy of unlabelled pairs, which makes predictions decided; 0 leaves it out."""
     adversarial_weight: float = 0.0
     """Weight of virtual adversarial training on labelled and unlabelled pairs; 0 leaves it out."""
-    perturbation: float = 0.3
+    perturbation: float = 0.03
     """Length of its perturbation, as a share of the vector's own; above 0."""
     clustering: str = "hac"
     """How a given number of relations is made: ``hac``, or ``louvain`` communities merged until as many are left."""

@@ -101,7 +101,11 @@ def transfer(
 
     tunable, prepared = _prepared(encoder, given, settings=settings, progress=progress, on_loss=told)
     if tunable is None or prepared is None:
-        vectors, rows = encode(encoder, given, progress=progress, on_loss=told), np.arange(len(given))
+        # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
+        sides = [
+            encode(encoder, side, progress=progress, on_loss=told) for side in (lesson.instances, unlabeled)
+        ]
+        vectors, rows = np.concatenate(sides), np.arange(len(given))
     else:
         vectors, rows = tunable.encode_contents(prepared, progress=progress), prepared.row_of
         check_finite(vectors)

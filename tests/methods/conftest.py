@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, VectorCache
 from relscout.instances import RelationInstance
 from relscout.methods import METHODS, Estimator, method
+from relscout.progress import Progress, silent
 
 #: Relations that others than the above are told from, for methods that learn from labelled instances.
 LABELLED = ("award received", "official language", "composer", "mountain range")
@@ -43,6 +46,28 @@ QUICK: dict[str, dict[str, Any]] = {
         "training_dtype": "float32",
     },
 }
+
+
+class EncoderOfNaN:
+    """An encoder whose arithmetic overflows."""
+
+    cache: VectorCache | None = None
+    settings = EncoderSettings()
+    fingerprint = "f" * 32
+
+    def encode(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        return np.full((len(instances), 4), np.nan, dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def encoder_of_nan() -> Encoder:
+    return EncoderOfNaN()
 
 
 @pytest.fixture(scope="session")

@@ -1,38 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
+from relscout.encoders import Encoder, TransformerEncoder
 from relscout.errors import InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.methods.hac import HAC, HACSettings
 from relscout.metrics import score
-from relscout.progress import Progress, silent
 
 Instances = list[RelationInstance]
-
-
-class EncoderOfNaN:
-    """An encoder whose arithmetic overflows."""
-
-    cache: VectorCache | None = None
-    settings = EncoderSettings()
-    fingerprint = "f" * 32
-
-    def encode(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        return np.full((len(instances), 4), np.nan, dtype=np.float32)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +76,8 @@ def test_labelled_instances_are_refused(encoder: TransformerEncoder, instances: 
 
 
 @pytest.mark.parametrize("n_relations", [2, "auto"])
-def test_vectors_that_are_no_numbers_are_refused(instances: Instances, n_relations: Any) -> None:
+def test_vectors_that_are_no_numbers_are_refused(
+    encoder_of_nan: Encoder, instances: Instances, n_relations: Any
+) -> None:
     with pytest.raises(InputError, match="NaN or infinite"):
-        HAC(EncoderOfNaN(), n_relations=n_relations).fit(instances)
+        HAC(encoder_of_nan, n_relations=n_relations).fit(instances)

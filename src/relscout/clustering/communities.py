@@ -13,7 +13,7 @@ def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArr
 
     Args:
         joined: Whether each two points are joined (N (N − 1) / 2,), in the order of SciPy's ``pdist``. Memory: some
-            300 bytes for each two that are.
+            600 bytes for each two that are.
         n_points: N.
         seed: Draws the order in which points are moved.
     """

@@ -25,7 +25,7 @@ from relscout.methods.rsn.similarity import Similarity
 from relscout.methods.rsn.transfer import Lesson, transfer
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
-from relscout.methods.vectors import encode, largest_first, scattered
+from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
@@ -141,7 +141,7 @@ class RSN:
         shares = self._prototypes.shares(self._similarity, codes)[row_of]
         self.probabilities_ = scattered(shares, order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(codes[row_of], order)
+        self.vectors_ = scattered(unit_length(codes[row_of]), order)
         self.report_ = {
             "epochs": learnt.epochs,
             **grouping.told(),
@@ -175,10 +175,10 @@ class RSN:
         return scattered(self._prototypes.shares(self._similarity, codes)[row_of], order)
 
     def transform(self, instances: Instances, *, progress: Progress = silent) -> NDArray[np.float32]:
-        """Return what the similarity compares, f (N, Z), float32."""
+        """Return relation representations f (N, Z), float32, scaled to unit length."""
         order = canonical_order(instances)
         codes, row_of = self._codes([instances[place] for place in order], progress=progress)
-        return scattered(codes[row_of], order)
+        return scattered(unit_length(codes[row_of]), order)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""

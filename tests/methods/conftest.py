@@ -39,8 +39,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "rocore": {
         "layers": "64-16",
         "pretrain_steps": 60,
-        "epochs": 3,
-        "epoch_steps": 12,
+        "epochs": 2,
+        "epoch_steps": 8,
         "batch": 20,
         "learning_rate": 1e-3,
         "training_dtype": "float32",
@@ -115,11 +115,11 @@ def build(name: str) -> Callable[..., Estimator]:
 
 @pytest.fixture(scope="session")
 def labelled(corpus: list[RelationInstance]) -> list[RelationInstance]:
-    """Twenty instances of each of four other relations, with gold relations."""
+    """Ten instances of each of four other relations, with gold relations."""
     return [
         instance
         for relation in LABELLED
-        for instance in [one for one in corpus if one.relation == relation][:20]
+        for instance in [one for one in corpus if one.relation == relation][:10]
     ]
 
 

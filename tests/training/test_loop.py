@@ -35,6 +35,12 @@ class Line:
         return train(lambda epoch: range(n_batches), self.loss, self.optimizer, **options)
 
 
+def test_learning_rates_may_stay_behind_the_warm_up() -> None:
+    line = Line(rate=0.1)
+    list(line.train(warm_up=0.25, falls=False))
+    assert line.rates == pytest.approx([0.1 / 3, 0.2 / 3, *[0.1] * 10])
+
+
 def test_every_batch_of_every_epoch_is_a_step() -> None:
     line = Line()
     steps = list(line.train())

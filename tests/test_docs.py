@@ -246,6 +246,19 @@ def test_the_page_about_rocore_names_every_key_of_its_report() -> None:
     assert [key for key in told if f"`{key}`" not in page] == []
 
 
+def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
+    page = (DOCS / "methods" / "rsn.md").read_text(encoding="utf-8")
+    corpus = list(bundled_corpus())
+    found = discover(
+        [one for one in corpus if one.relation == "orbits"][:4],
+        labeled=[one for one in corpus if one.relation in ("spouse", "author")][::20],
+        method="rsn",
+        settings={"layers": "8", "epochs": 1, "pairs": 20},
+    )
+    report = found.model.report_
+    assert [key for key in (*report, *report["epochs"][0]) if f"`{key}`" not in page] == []
+
+
 def test_the_architecture_page_names_every_room() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)

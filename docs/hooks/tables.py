@@ -84,6 +84,20 @@ def selfore_settings() -> str:
     )
 
 
+def hac_settings() -> str:
+    """Return the settings of the method hac."""
+    from relscout.methods import method
+
+    return _settings(method("hac").SETTINGS)
+
+
+def rsn_settings() -> str:
+    """Return the settings of the method rsn."""
+    from relscout.methods import method
+
+    return _settings(method("rsn").SETTINGS)
+
+
 def rocore_settings() -> str:
     """Return the settings of the method rocore."""
     from relscout.methods import method
@@ -205,6 +219,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "datasets": datasets,
     "encoder-settings": encoder_settings,
     "formats": formats,
+    "hac-settings": hac_settings,
     "kmeans-settings": kmeans_settings,
     "markings": markings,
     "poolings": poolings,
@@ -215,6 +230,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reproduced-transfer": partial(reproduced, "relscout"),
     "results": results,
     "rocore-settings": rocore_settings,
+    "rsn-settings": rsn_settings,
     "selfore-settings": selfore_settings,
     "transfer-settings": transfer_settings,
 }

@@ -143,3 +143,13 @@ def test_the_encoder_of_the_paper_is_the_default_unless_a_pooling_is_given(
     options = [option for option in training if option not in ("--pooling", "span-max@2")]
     said = relscout("discover", good, "--labeled", known, *options, "--no-cache")
     assert "pooling 'span-max@4' reads layer 4" in said.err
+
+
+def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known, tiny_bert):
+    quick = ("--method", "rsn", "--set", "layers=4,epochs=1,pairs=20", "--encoder", tiny_bert)
+    quick = (*quick, "--pooling", "span-mean")
+    done = relscout("discover", good, "--labeled", known, *quick)
+    assert done.code == 0, done.err
+    assert "(estimated)" in done.out
+    done = relscout("discover", good, "--labeled", known, *quick, "--relations", 2)
+    assert "(given)" in done.out

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, VectorCache
 from relscout.instances import RelationInstance
 from relscout.methods import METHODS, Estimator, method
+from relscout.progress import Progress, silent
 
 #: Relations that others than the above are told from, for methods that learn from labelled instances.
 LABELLED = ("award received", "official language", "composer", "mountain range")
@@ -25,6 +28,13 @@ QUICK: dict[str, dict[str, Any]] = {
         "classifier_epochs": 2,
         "frozen_epochs": 1,
         "trained_layers": 1,
+    },
+    "rsn": {
+        "pairs": 4000,
+        "epochs": 2,
+        "learning_rate": 1e-3,
+        "similarity_learning_rate": 5e-3,
+        "layers": "32",
     },
     "rocore": {
         "layers": "64-16",
@@ -44,6 +54,28 @@ QUICK: dict[str, dict[str, Any]] = {
         "taught_dtype": "float32",
     },
 }
+
+
+class EncoderOfNaN:
+    """An encoder whose arithmetic overflows."""
+
+    cache: VectorCache | None = None
+    settings = EncoderSettings()
+    fingerprint = "f" * 32
+
+    def encode(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        return np.full((len(instances), 4), np.nan, dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def encoder_of_nan() -> Encoder:
+    return EncoderOfNaN()
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
+from relscout.encoders import Encoder, TransformerEncoder
 from relscout.errors import InputError, SettingError, UnknownNameError
 from relscout.instances import Mention, RelationInstance
 from relscout.methods.kmeans import KMeans, KMeansSettings
 from relscout.metrics import score
-from relscout.progress import Progress, silent
 
 Instances = list[RelationInstance]
-
-
-class EncoderOfNaN:
-    """An encoder whose arithmetic overflows."""
-
-    cache: VectorCache | None = None
-    settings = EncoderSettings()
-    fingerprint = "f" * 32
-
-    def encode(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        return np.full((len(instances), 4), np.nan, dtype=np.float32)
 
 
 def test_vectors_have_unit_length(fitted: KMeans) -> None:
@@ -96,9 +77,11 @@ def test_what_does_not_fit_the_encoder_is_reported(
 
 
 @pytest.mark.parametrize("n_relations", [2, "auto"])
-def test_vectors_that_are_no_numbers_are_refused(instances: Instances, n_relations: Any) -> None:
+def test_vectors_that_are_no_numbers_are_refused(
+    encoder_of_nan: Encoder, instances: Instances, n_relations: Any
+) -> None:
     with pytest.raises(InputError, match="NaN or infinite"):
-        KMeans(EncoderOfNaN(), n_relations=n_relations).fit(instances)
+        KMeans(encoder_of_nan, n_relations=n_relations).fit(instances)
 
 
 def test_progress_tells_every_stage(

@@ -50,6 +50,13 @@ def test_what_repeats_counts_once_and_is_told() -> None:
     assert warnings == ["1 of 3 labelled instances repeat another one and count once"]
 
 
+def test_an_object_that_stands_there_twice_repeats_itself() -> None:
+    ann, cy = met("Ann", "friend"), met("Cy", "boss")
+    kept, warnings = unambiguous([ann, ann, cy])
+    assert kept == [ann, cy]
+    assert warnings == ["1 of 3 labelled instances repeat another one and count once"]
+
+
 def test_what_contradicts_itself_is_left_out_and_told() -> None:
     given = [met("Ann", "friend"), met("Ann", "boss"), met("Cy", "boss"), met("Dee", "friend")]
     kept, warnings = unambiguous(given)

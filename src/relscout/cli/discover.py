@@ -151,7 +151,7 @@ def show(found: Discovery, out: Path | None) -> None:
 
     console = output()
     data, seconds = found.run["data"], found.run["seconds"]
-    how = "estimated" if "k_curve" in found.run else "given"
+    how = "estimated" if found.run["settings"]["n_relations"] == "auto" else "given"
     console.print(
         Text.assemble(
             (counted(len(found.relations), "relation"), "bold"),

@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import CHUNK, Clusters, check_finite, refine
-from relscout.errors import InputError, SettingError
+from relscout.clustering.lloyd import CHUNK, Clusters, check_count, check_finite, refine
+from relscout.errors import SettingError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
@@ -56,10 +56,7 @@ def kmeans(
     """
     if n_clusters < 1 or n_init < 1:
         raise SettingError(f"got {n_clusters} clusters and {n_init} starts; both must be at least 1")
-    if n_clusters > len(vectors):
-        raise InputError(
-            f"cannot make {n_clusters} clusters of {len(vectors)} instances; ask for at most {len(vectors)} relations"
-        )
+    check_count(len(vectors), n_clusters)
     check_finite(vectors, chunk_size=chunk_size)
     refined = partial(refine, max_iterations=max_iterations, tolerance=tolerance, chunk_size=chunk_size)
     if starts is not None:

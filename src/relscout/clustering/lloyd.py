@@ -68,8 +68,28 @@ def refine(
         iteration += 1
         # filling an empty cluster lowers the inertia, unless the vectors are too alike to be told apart
         if len(empty) and iteration > max_iterations and inertia >= before:
-            raise _too_alike(vectors, centroids)
+            raise too_alike(len(vectors), len(centroids))
     return Clusters(centroids, labels, inertia)
+
+
+def check_count(n_vectors: int, n_clusters: int) -> None:
+    """Refuse to make more clusters than there are vectors.
+
+    Raises:
+        InputError: There are fewer vectors.
+    """
+    if n_clusters > n_vectors:
+        raise InputError(
+            f"cannot make {n_clusters} clusters of {n_vectors} instances; ask for at most {n_vectors} relations"
+        )
+
+
+def too_alike(n_vectors: int, n_clusters: int) -> InputError:
+    """Return the error that fewer vectors differ than there are to be clusters."""
+    return InputError(
+        f"cannot make {n_clusters} clusters of {n_vectors} vectors of which fewer than {n_clusters} differ; "
+        "the instances repeat each other, so ask for fewer relations"
+    )
 
 
 def check_finite(vectors: NDArray[np.float32], *, chunk_size: int = CHUNK) -> None:
@@ -130,15 +150,8 @@ def _farthest(
     vector: NDArray[np.float32] = np.asarray(vectors[int(distances.argmax())], dtype=np.float32)
     squared_length = max(float(vector @ vector), float(np.einsum("kd,kd->k", centroids, centroids).max()))
     if distances.max() <= _RESOLUTION * squared_length:
-        raise _too_alike(vectors, centroids)
+        raise too_alike(len(vectors), len(centroids))
     return vector
-
-
-def _too_alike(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> InputError:
-    return InputError(
-        f"cannot make {len(centroids)} clusters of {len(vectors)} vectors of which fewer than {len(centroids)} differ; "
-        "the instances repeat each other, so ask for fewer relations"
-    )
 
 
 def _chunks(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:

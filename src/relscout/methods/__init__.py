@@ -12,8 +12,10 @@ __all__ = ["METHODS", "Estimator", "method"]
 
 #: Name → ``module:Class``.
 METHODS: dict[str, str] = {
+    "hac": "relscout.methods.hac:HAC",
     "kmeans": "relscout.methods.kmeans:KMeans",
     "rocore": "relscout.methods.rocore:RoCORE",
+    "rsn": "relscout.methods.rsn:RSN",
     "selfore": "relscout.methods.selfore:SelfORE",
     "transfer": "relscout.methods.transfer:Transfer",
 }

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.lloyd import check_count
 from relscout.encoders import Encoder, EncoderSettings, OnLoss
-from relscout.errors import InputError, SettingError
+from relscout.errors import SettingError
 from relscout.instances import RelationInstance
 from relscout.methods.labelled import Labels
 from relscout.progress import Progress, silent
@@ -38,10 +39,8 @@ def check_enough(n_relations: NRelations, n_instances: int) -> None:
     Raises:
         InputError: There are fewer.
     """
-    if n_relations != "auto" and n_relations > n_instances:
-        raise InputError(
-            f"cannot make {n_relations} clusters of {n_instances} instances; ask for at most {n_instances} relations"
-        )
+    if n_relations != "auto":
+        check_count(n_instances, n_relations)
 
 
 class Estimator(Protocol):

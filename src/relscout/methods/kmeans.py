@@ -6,31 +6,18 @@ Representations are those of the encoder, scaled to unit length. The baseline of
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
-from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.neighbour_seeds import neighbour_seeds
-from relscout.clustering.soft import soft_assignment, spread
-from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.errors import ArtifactError, InputError, SettingError, UnknownNameError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, checked_n_relations
-from relscout.methods.labelled import Labels, check_labels
-from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
-from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters, transformed
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
+from relscout.errors import SettingError, UnknownNameError
+from relscout.methods.frozen import FrozenClusters
+from relscout.progress import Progress
 
 _STARTS = ("neighbours", "k-means++")
 
@@ -56,7 +43,7 @@ class KMeansSettings:
                 raise SettingError(f"{name} is {value}, expected at least 1")
 
 
-class KMeans:
+class KMeans(FrozenClusters):
     """Cluster frozen relation representations by k-means.
 
     Args:
@@ -71,155 +58,11 @@ class KMeans:
         "Elsahar, Demidova, Gottschalk, Gravier, Laforest: Unsupervised Open Relation Extraction. ESWC 2017"
     )
     SETTINGS: ClassVar[type[KMeansSettings]] = KMeansSettings
-    LABELS: ClassVar[Labels] = "none"
-    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
+    _settings: KMeansSettings
 
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(KMeansSettings, settings)
-
-    def fit(
-        self,
-        unlabeled: Sequence[RelationInstance],
-        labeled: Sequence[RelationInstance] | None = None,
-        *,
-        progress: Progress = silent,
-        checkpoints: Path | None = None,  # noqa: ARG002 - the encoder's cache keeps all that takes long
-    ) -> Self:
-        """Find the relations of ``unlabeled``.
-
-        Raises:
-            InputError: There is no instance, or there are fewer (different) ones than relations.
-            SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
-                number that can work.
-        """
-        check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
-        order = canonical_order(unlabeled)
-        lost: Counter[str] = Counter()
-        vectors = encode(
-            self.encoder,
-            [unlabeled[place] for place in order],
-            progress=progress,
-            on_loss=lambda _, what: lost.update([what]),
-        )
-        self.report_ = {"warnings": loss_warnings(lost)}
-        clusters = sorted_clusters(self._cluster(vectors, n_relations, progress))
-        self._centroids = clusters.centroids
-        self._variance = spread(drawn(vectors, random), clusters.inertia / len(vectors))
-        self._encoder_fingerprint = self.encoder.fingerprint
-        self.n_relations_ = len(clusters.centroids)
-        self.probabilities_ = scattered(soft_assignment(vectors, self._centroids, self._variance), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(vectors, order)
-        return self
-
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
-
-    def predict_proba(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            ArtifactError: The encoder is not the one that was fitted with.
-        """
-        self._check_ready()
-        order = canonical_order(instances)
-        vectors = encode(
-            self.encoder, [instances[place] for place in order], progress=progress, on_loss=on_loss
-        )
-        return scattered(soft_assignment(vectors, self._centroids, self._variance), order)
-
-    def transform(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """Return relation representations (N, D), float32, of unit length."""
-        return transformed(self.encoder, instances, progress=progress)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
-
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
-        self._check_fitted()
-        settings = {
-            **self.settings(),
-            "variance": self._variance,
-            "encoder_fingerprint": self._encoder_fingerprint,
-            "encoder": portable(self.encoder.settings),
-        }
-        save_artifact(folder, Artifact(self.NAME, settings, {"centroids": self._centroids}))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
-
-        Raises:
-            ArtifactError: The folder does not hold a fitted ``kmeans``.
-        """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            centroids = artifact.tensors["centroids"]
-        if centroids.ndim != 2 or not len(centroids) or not variance > 0:
-            raise ArtifactError(
-                f"{folder} has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
-                "number above 0; save the model again"
-            )
-        loaded._centroids = centroids
-        loaded._variance, loaded._encoder_fingerprint = variance, fingerprint
-        loaded.n_relations_ = len(centroids)
-        loaded.report_ = {"warnings": []}
-        return loaded
-
-    def _cluster(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> Clusters:
+    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
         options = self._settings
-        if n_relations == "auto":
-            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
-        progress("cluster", 0, None)
         starts = (
             neighbour_seeds(vectors, n_relations, seed=self.seed, n_init=options.n_init)
             if options.start == "neighbours"
@@ -234,13 +77,3 @@ class KMeans:
             max_iterations=options.max_iterations,
             progress=progress,
         )
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_centroids"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
-
-    def _check_ready(self) -> None:
-        self._check_fitted()
-        check_encoder(self.encoder, self._encoder_fingerprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -65,8 +65,13 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
     relations: dict[Content, set[str | None]] = {}
     for instance in labeled:
         relations.setdefault(content(instance), set()).add(instance.relation)
-    first: Mapping[Content, RelationInstance] = {content(one): one for one in reversed(labeled)}
-    kept = [one for one in labeled if first[content(one)] is one and len(relations[content(one)]) == 1]
+    # by place, since one and the same object may stand there twice
+    first = {content(one): place for place, one in reversed(list(enumerate(labeled)))}
+    kept = [
+        one
+        for place, one in enumerate(labeled)
+        if first[content(one)] == place and len(relations[content(one)]) == 1
+    ]
     contradicted = sum(len(relations[content(instance)]) > 1 for instance in labeled)
     warnings = []
     if repeated := len(labeled) - contradicted - len(kept):
@@ -78,25 +83,6 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
         )
     check_left(kept, warnings)
     return kept, warnings
-
-
-def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:
-    """Check that after something was left out there still are two labelled relations.
-
-    Raises:
-        InputError: There are not; it tells what was left out.
-    """
-    n_relations = len({instance.relation for instance in kept})
-    if n_relations < 2:
-        raise InputError(
-            f"{n_relations} labelled relations are left, expected at least two; {'; '.join(warnings)}"
-        )
-
-
-def content(instance: RelationInstance) -> Content:
-    """Return text and spans of an instance: what is equal in these is one and the same sentence."""
-    head, tail = instance.head, instance.tail
-    return instance.text, head.start, head.end, tail.start, tail.end
 
 
 def canonical(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
@@ -119,3 +105,22 @@ def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np
 def digest(classes: NDArray[np.int64]) -> str:
     """Return a hash of the relations of labelled instances that tells which have the same, not their names."""
     return blake2b(classes.tobytes(), digest_size=8).hexdigest()
+
+
+def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:
+    """Check that after something was left out there still are two labelled relations.
+
+    Raises:
+        InputError: There are not; it tells what was left out.
+    """
+    n_relations = len({instance.relation for instance in kept})
+    if n_relations < 2:
+        raise InputError(
+            f"{n_relations} labelled relations are left, expected at least two; {'; '.join(warnings)}"
+        )
+
+
+def content(instance: RelationInstance) -> Content:
+    """Return text and spans of an instance: what is equal in these is one and the same sentence."""
+    head, tail = instance.head, instance.tail
+    return instance.text, head.start, head.end, tail.start, tail.end

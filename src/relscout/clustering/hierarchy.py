@@ -1,0 +1,98 @@
+"""Hierarchical agglomerative clustering: the two nearest clusters become one, until K are left."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.lloyd import CHUNK, Clusters, check_count, check_finite, means, refine
+from relscout.clustering.projection import strongest_directions
+from relscout.errors import UnknownNameError
+from relscout.seeding import generator
+
+#: How far two clusters are apart: by what merging adds to the inertia (Ward 1963), or by the mean or the greatest
+#: distance of their members.
+LINKAGES = ("ward", "average", "complete")
+DISTANCES = ("euclidean", "cosine")
+
+
+def agglomerate(
+    vectors: NDArray[np.float32],
+    n_clusters: int,
+    *,
+    linkage: str = "ward",
+    distance: str = "euclidean",
+    directions: int = 0,
+    max_vectors: int = 10_000,
+    seed: int,
+) -> Clusters:
+    """Cluster vectors hierarchically, then give each to the cluster with the nearest mean.
+
+    The last step makes new vectors and those that were clustered follow one rule. A cluster that it leaves empty gets
+    the vector that is farthest from its own mean, so that none of the result is.
+
+    Args:
+        vectors: (N, D) float32, for the distance ``cosine`` of unit length.
+        n_clusters: K, from 1 to N.
+        linkage: One of :data:`LINKAGES`; ``ward`` with distance ``euclidean`` only.
+        distance: One of :data:`DISTANCES`.
+        directions: Distances are taken in this many directions, the strongest ones; 0 takes vectors as they are.
+        max_vectors: Of more vectors than this (or K, where that is more), a sample is clustered. Memory grows with the
+            square: 16 bytes for each two of them.
+        seed: Draws the sample.
+
+    Raises:
+        UnknownNameError: There is no such linkage or distance.
+        InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.
+    """
+    from scipy.spatial.distance import pdist
+
+    if distance not in DISTANCES:
+        raise UnknownNameError("distance", distance, DISTANCES)
+    check_count(len(vectors), n_clusters)
+    check_finite(vectors)
+    sample = np.asarray(vectors)
+    max_vectors = max(max_vectors, n_clusters)
+    if len(vectors) > max_vectors:
+        chosen = generator(seed, "hierarchy").choice(len(vectors), max_vectors, replace=False)
+        sample = np.asarray(vectors[np.sort(chosen)])
+    near = strongest_directions(sample, directions) if directions else sample
+    # 1 − cos = ‖x − y‖² / 2 at unit length; that of a zero vector is a number, too
+    distances = pdist(near) if distance == "euclidean" else pdist(near, "sqeuclidean") / 2
+    labels = cut(distances, len(sample), n_clusters, linkage=linkage)
+    centroids = means(sample, labels, n_clusters)
+    return refine(vectors, centroids, max_iterations=0, tolerance=0, chunk_size=CHUNK)
+
+
+def cut(distances: NDArray[np.float64], n_points: int, n_clusters: int, *, linkage: str) -> NDArray[np.int64]:
+    """Merge the two nearest clusters until K are left, and return the cluster of each point (N,), int64.
+
+    Clusters are numbered by their first points, so that equal distances give the same numbers everywhere.
+
+    Args:
+        distances: Distance of each two points (N (N - 1) / 2,), float64, in the order of SciPy's ``pdist``.
+        n_points: N.
+        n_clusters: K, from 1 to N.
+        linkage: One of :data:`LINKAGES`; ``ward`` takes Euclidean distances.
+
+    Raises:
+        UnknownNameError: There is no such linkage.
+    """
+    from scipy.cluster.hierarchy import linkage as merges_of
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    if linkage not in LINKAGES:
+        raise UnknownNameError("linkage", linkage, LINKAGES)
+    n_merges = n_points - n_clusters
+    if not n_merges:
+        return np.arange(n_points)
+    # the first merges only: SciPy's own cut goes by height, and leaves fewer clusters where heights are equal
+    merged = merges_of(distances, method=linkage)[:n_merges, :2].astype(np.int64)  # (N - K, 2)
+    made = np.repeat(np.arange(n_points, n_points + n_merges), 2)
+    size = n_points + n_merges
+    tree = coo_matrix((np.ones(len(made), dtype=np.int8), (made, merged.ravel())), shape=(size, size))
+    components = connected_components(tree, directed=False)[1][:n_points]
+    _, first, found = np.unique(components, return_index=True, return_inverse=True)
+    labels: NDArray[np.int64] = np.argsort(np.argsort(first))[found].astype(np.int64)
+    return labels

@@ -1,0 +1,90 @@
+"""Frozen encoder and hierarchical agglomerative clustering: no training, no labels, no starts to choose.
+
+The clustering of Elsahar et al., "Unsupervised Open Relation Extraction" (ESWC 2017), which others compare with as
+RW-HAC, on representations of a transformer in place of re-weighted word embeddings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
+from relscout.clustering.lloyd import Clusters
+from relscout.errors import SettingError, UnknownNameError
+from relscout.methods.frozen import FrozenClusters
+from relscout.progress import Progress
+
+
+@dataclass(frozen=True)
+class HACSettings:
+    """Settings of the method ``hac``."""
+
+    linkage: str = "ward"
+    """Which two clusters merge: those that add least to the inertia (``ward``), or ``average`` or ``complete``."""
+    distance: str = "euclidean"
+    """Distance of two vectors of unit length, ``euclidean`` or ``cosine``; ``ward`` is Euclidean."""
+    directions: int = 128
+    """Strongest directions of the vectors in which distances are taken; 0 takes them whole, which is slower."""
+    max_instances: int = 10_000
+    """Of more instances than this, a sample is clustered, from which the others get their relation; at least 2."""
+    max_relations: int = 128
+    """Largest number of relations that is considered where it is estimated; at least 1."""
+
+    def __post_init__(self) -> None:
+        if self.linkage not in LINKAGES:
+            raise UnknownNameError("linkage", self.linkage, LINKAGES)
+        if self.distance not in DISTANCES:
+            raise UnknownNameError("distance", self.distance, DISTANCES)
+        if self.linkage == "ward" and self.distance != "euclidean":
+            raise SettingError(
+                f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
+                "take linkage 'average' or 'complete', or leave the distance out"
+            )
+        for name, least in (("directions", 0), ("max_instances", 2), ("max_relations", 1)):
+            if (value := getattr(self, name)) < least:
+                raise SettingError(f"{name} is {value}, expected at least {least}")
+
+
+class HAC(FrozenClusters):
+    """Cluster frozen relation representations hierarchically.
+
+    Args:
+        encoder: Gives the representations; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it.
+        seed: Draws the sample, where not all instances are clustered.
+        **settings: Fields of :class:`HACSettings`.
+    """
+
+    NAME: ClassVar[str] = "hac"
+    CITATION: ClassVar[str] = (
+        "Elsahar, Demidova, Gottschalk, Gravier, Laforest: Unsupervised Open Relation Extraction. ESWC 2017"
+    )
+    SETTINGS: ClassVar[type[HACSettings]] = HACSettings
+
+    _settings: HACSettings
+
+    def _cluster(
+        self,
+        vectors: NDArray[np.float32],
+        n_relations: int,
+        progress: Progress,  # noqa: ARG002 - nothing inside tells how far it is
+    ) -> Clusters:
+        options = self._settings
+        if len(vectors) > (most := max(options.max_instances, n_relations)):
+            self.report_["warnings"].append(
+                f"{most} of {len(vectors)} instances were clustered, drawn at random; the others got the relation with "
+                "the nearest mean (setting max_instances)"
+            )
+        return agglomerate(
+            vectors,
+            n_relations,
+            linkage=options.linkage,
+            distance=options.distance,
+            directions=options.directions,
+            max_vectors=options.max_instances,
+            seed=self.seed,
+        )

@@ -50,7 +50,8 @@ class Ours:
         self._tunable = self._tuned()
         self._prepared = self._tunable.prepare(instances)
         self._calls: list[_Call] = []
-        contents = self._tunable.keep_contents(self._prepared)
+        contents = ContentVectors(len(self._prepared.lengths), self._tunable.dimension)
+        self._tunable.encode(self._prepared, contents=contents)
         with self._listening():
             self._loop(self._tunable, self._prepared, contents)
 

@@ -55,6 +55,11 @@ def test_control_characters_are_made_visible():
     assert shown("Ada", "Rome", 40, "Ada \x1b[31m in\nRome") == "[h Ada] ·[31m in [t Rome]"
 
 
+def test_a_head_that_is_cut_is_closed_once_where_the_tail_follows_at_once():
+    instance = RelationInstance("a" * 21, Mention(0, 13), Mention(13, 21))
+    assert excerpt(instance, 30).plain == "[h aaaaaaaaaa…] … a[t aaaaaaaa]"
+
+
 @pytest.mark.parametrize("width", [30, 45, 60, 90, 200])
 @given(data=st.data())
 def test_both_entities_are_always_in_sight_and_the_width_is_kept(width, data):

@@ -271,7 +271,7 @@ def test_the_rate_of_dropout_can_be_set(encoder: TransformerEncoder, few: Few) -
     for rate in (0.05, 0.6):
         tunable = TunableEncoder(encoder, trained_layers=1, dropout=rate)
         prepared = tunable.prepare(few)
-        still = tunable.keep_contents(prepared)[np.arange(len(prepared.lengths))].numpy()
+        still = tunable.encode_contents(prepared)
         tunable.train()
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
@@ -345,7 +345,7 @@ def test_vectors_of_some_contents_are_those_of_all(encoder: TransformerEncoder, 
     chosen = np.array([31, 0, 17, 5])
     with torch.no_grad():
         found = tunable(prepared, chosen).numpy()
-    np.testing.assert_allclose(found, tunable.keep_contents(prepared)[chosen].numpy(), atol=1e-6)
+    np.testing.assert_allclose(found, tunable.encode_contents(prepared)[chosen], atol=1e-6)
 
 
 def test_the_cached_states_give_the_bits_of_a_whole_pass(encoder: TransformerEncoder, few: Few) -> None:

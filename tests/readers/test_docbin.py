@@ -22,7 +22,7 @@ WORDS = ["Dara", "Lund", "mends", "clocks", ".", "Her", "shop", "is", "in", "Ber
 
 @pytest.fixture(autouse=True)
 def rel_extension() -> Iterator[None]:
-    Doc.set_extension("rel", default={})
+    Doc.set_extension("rel", default={}, force=True)  # an example of the documentation sets it, too
     yield
     Doc.remove_extension("rel")
 

@@ -14,6 +14,7 @@ from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.pooling import parse_pooling, tells_direction, turned
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.turning import turned_by
 from relscout.errors import SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.training.teaching import Teacher, TeachingSettings
@@ -67,7 +68,7 @@ def test_vectors_turned_are_those_of_the_sentence_with_head_and_tail_exchanged(
     found = tunable.encode(tunable.prepare(sentences[0]))
     other = tunable.encode(tunable.prepare([exchanged(one) for one in sentences[0]]))
     assert not np.allclose(found, other)
-    np.testing.assert_allclose(tunable.turned(torch.from_numpy(found)).numpy(), other, atol=1e-6)
+    np.testing.assert_allclose(turned_by(tunable.base, torch.from_numpy(found)).numpy(), other, atol=1e-6)
 
 
 def test_turning_exchanges_the_halves_of_parts_that_read_both_mentions() -> None:
@@ -108,7 +109,7 @@ def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
     of_content[prepared.row_of] = sentences[1]
     told = of_content[contents]
     if inverses:
-        backwards = tunable.turned(torch.from_numpy(vectors)).numpy()
+        backwards = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
         vectors, told = np.concatenate([vectors, backwards]), np.concatenate([told, told + 2])
     directions = built.arrays()["directions"].astype(np.float64)
     losses, hits = [], 0

@@ -39,6 +39,8 @@ def _append(shown: Text, instance: RelationInstance, start: int, end: int) -> No
                 shown.append(f"[{role} ", style="dim")
         shown.append(visible(instance.text[here:there]), style=_style(here, instance))
         for mention in mentions.values():
+            if mention.start < start:
+                continue  # it was opened, and closed, in the stretch before
             if mention.end == there:
                 shown.append("]", style="dim")
             elif mention.start <= here and there == end < mention.end:

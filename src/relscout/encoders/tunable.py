@@ -14,7 +14,7 @@ from relscout.encoders.collate import collate
 from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
-from relscout.encoders.pooling import Places, pool_part, tells_direction, turned
+from relscout.encoders.pooling import Places, pool_part
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import LowestLayers, keep_states, set_dropout, skip_layers
 from relscout.encoders.states import ContentVectors, HiddenStates
@@ -37,7 +37,7 @@ class TunableEncoder:
     Dropout acts in the layers that train and in no other, so that what the frozen ones give can be computed once.
 
     Args:
-        encoder: The encoder to start from, which stays as it is.
+        encoder: The encoder to start from, which stays as it is; :attr:`base`.
         trained_layers: How many layers train, counted from the highest that the pooling reads; -1 trains the whole
             model, embeddings included.
         dropout: Dropout rate of the trained layers, in [0, 1); ``None`` keeps the model's own.
@@ -56,8 +56,7 @@ class TunableEncoder:
         dropout: float | None = None,
         arithmetic: str = "float32",
     ) -> None:
-
-        self._base = encoder
+        self.base = encoder
         # in float32 whatever the encoder computes in: steps as small as these are lost in the rounding of others
         self._model = copy.deepcopy(encoder.model).float()
         self.device = encoder.device
@@ -97,27 +96,17 @@ class TunableEncoder:
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
-        return self._base.dimension
+        return self.base.dimension
 
     @property
     def scale(self) -> float:
         """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
-        squared_length = sum(part.weight**2 for part in self._base.parts)
+        squared_length = sum(part.weight**2 for part in self.base.parts)
         return float((self.dimension / squared_length) ** 0.5)
 
-    @property
-    def can_turn(self) -> bool:
-        """Whether :meth:`turned` is exact: the encoder is not shown which mention is the head, and its vectors tell."""
-        return self._base.settings.marking == "none" and tells_direction(self._base.parts)
-
-    def turned(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return the vectors (B, D) of the same sentences with head and tail exchanged."""
-        return turned(vectors, self._base.parts, self._base.hidden_size)
-
     def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Yield what trains."""
-        for _, parameter in self._named():
-            yield parameter
+        """Return what trains."""
+        return (parameter for _, parameter in self._named())
 
     def train(self, mode: bool = True) -> None:
         """Switch dropout on or off in the layers that train."""
@@ -153,7 +142,7 @@ class TunableEncoder:
         """
         import torch
 
-        base, rows = self._base, rows_by_content(instances)
+        base, rows = self.base, rows_by_content(instances)
         keys = [key for shard in shards(instances, rows) for key in shard]
         row_of = np.empty(len(instances), dtype=np.int64)
         for content, key in enumerate(keys):
@@ -209,7 +198,7 @@ class TunableEncoder:
         places = prepared.places[torch.from_numpy(contents).to(self.device)]
         lengths = prepared.lengths[contents]
         longest = int(lengths.max())
-        tokens = np.full((len(contents), longest), self._base.vocabulary.pad_id, dtype=np.int64)
+        tokens = np.full((len(contents), longest), self.base.vocabulary.pad_id, dtype=np.int64)
         for place, (content, length) in enumerate(zip(contents, lengths, strict=True)):
             end = prepared.ends[content]
             tokens[place, :length] = prepared.ids[end - length : end]
@@ -226,9 +215,9 @@ class TunableEncoder:
                 attention_mask=attention.long() if bool((lengths < longest).any()) else None,
             )
         pieces, begin = [], 0
-        for part in self._base.parts:
+        for part in self.base.parts:
             if self._is_fixed(part.layer):
-                end = begin + part.width(self._base.hidden_size)
+                end = begin + part.width(self.base.hidden_size)
                 pieces.append(prepared.fixed[contents, begin:end])
                 begin = end
             else:
@@ -256,7 +245,7 @@ class TunableEncoder:
         vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
         order = np.argsort(prepared.row_of, kind="stable")
         ends = np.cumsum(np.bincount(prepared.row_of, minlength=len(prepared.lengths)))
-        for batch, found in self._encoded(prepared, progress):
+        for batch, found in self.encoded(prepared, progress):
             for content, vector in zip(batch, found, strict=True):
                 vectors[order[ends[content - 1] if content else 0 : ends[content]]] = vector
                 if contents is not None:
@@ -266,27 +255,19 @@ class TunableEncoder:
     def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
         """Return vectors (M, D), float32, of all prepared contents, without dropout; on disk beyond 1 GiB."""
         vectors = empty_vectors(len(prepared.lengths), self.dimension)
-        for batch, found in self._encoded(prepared, progress):
+        for batch, found in self.encoded(prepared, progress):
             vectors[batch] = found
         return vectors
 
-    def keep_contents(self, prepared: Prepared, *, progress: Progress = silent) -> ContentVectors:
-        """Return the same vectors, to be read by the batch; on disk beyond 16 MiB."""
-        contents = ContentVectors(len(prepared.lengths), self.dimension)
-        for batch, found in self._encoded(prepared, progress):
-            for content, vector in zip(batch, found, strict=True):
-                contents[content] = vector
-        return contents
-
-    def _encoded(
+    def encoded(
         self, prepared: Prepared, progress: Progress
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield contents (B,) and their vectors (B, D), float32."""
+        """Yield contents (B,) and their vectors (B, D), float32, without dropout."""
         import torch
 
         self.train(False)
         lengths, done = prepared.lengths, 0
-        for batch in batches(lengths, self._base.settings.batch_tokens):
+        for batch in batches(lengths, self.base.settings.batch_tokens):
             with torch.inference_mode():
                 found: NDArray[np.float32] = self(prepared, batch).cpu().numpy()
             yield batch, found
@@ -301,7 +282,7 @@ class TunableEncoder:
     @property
     def _fixed_width(self) -> int:
         return sum(
-            part.width(self._base.hidden_size) for part in self._base.parts if self._is_fixed(part.layer)
+            part.width(self.base.hidden_size) for part in self.base.parts if self._is_fixed(part.layer)
         )
 
     def _is_fixed(self, layer: int | None) -> bool:
@@ -311,8 +292,8 @@ class TunableEncoder:
         self, fixed: torch.Tensor, batch: NDArray[np.int64], hidden: Sequence[torch.Tensor], places: Places
     ) -> None:
         begin = 0
-        for part in self._base.parts:
+        for part in self.base.parts:
             if part.layer is not None and self._is_fixed(part.layer):
-                end = begin + part.width(self._base.hidden_size)
+                end = begin + part.width(self.base.hidden_size)
                 fixed[batch, begin:end] = pool_part(hidden[part.layer], places, part).cpu()
                 begin = end

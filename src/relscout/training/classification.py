@@ -159,7 +159,10 @@ class Classifier:
         fixed = contents if first < n_frozen else None
         del contents
         if first < n_frozen and fixed is None:
-            fixed = encoder.keep_contents(self._prepared, progress=progress)
+            fixed = ContentVectors(len(self._prepared.lengths), encoder.dimension)
+            for batch, found in encoder.encoded(self._prepared, progress):
+                for content, vector in zip(batch, found, strict=True):
+                    fixed[content] = vector
         correct = 0
 
         def loss(epoch: int, rows: NDArray[np.int64]) -> torch.Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.turning import can_turn, turned_by
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
@@ -106,7 +107,7 @@ class Teacher:
         of_content[prepared.row_of] = classes
         self._classes = torch.from_numpy(of_content).to(encoder.device)
         self._n_classes = int(classes.max()) + 1
-        if settings.inverses and not encoder.can_turn:
+        if settings.inverses and not can_turn(encoder.base):
             raise SettingError(
                 "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
                 "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
@@ -173,7 +174,7 @@ class Teacher:
         h = self._encoder(self._prepared, rows)  # (B, D)
         told = self._classes[torch.from_numpy(rows).to(self._classes.device)]
         if settings.inverses:
-            h = torch.cat([h, self._encoder.turned(h)])  # (2B, D)
+            h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
             told = torch.cat([told, told + self._n_classes])
         cosines = dropout(normalize(h, dim=1), settings.taught_dropout) @ normalize(self._directions, dim=1).T
         scores = settings.sharpness * cosines

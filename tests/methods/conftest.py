@@ -29,13 +29,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "frozen_epochs": 1,
         "trained_layers": 1,
     },
-    "rsn": {
-        "pairs": 4000,
-        "epochs": 2,
-        "learning_rate": 1e-3,
-        "similarity_learning_rate": 5e-3,
-        "layers": "32",
-    },
+    "rsn": {"pairs": 4000, "epochs": 2, "similarity_learning_rate": 5e-3, "entropy_weight": 0.3},
     "rocore": {
         "layers": "64-16",
         "pretrain_steps": 60,

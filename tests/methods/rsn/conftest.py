@@ -36,7 +36,7 @@ def few(instances: list[RelationInstance]) -> list[RelationInstance]:
 @pytest.fixture(scope="session")
 def known(labelled: list[RelationInstance]) -> list[RelationInstance]:
     """20 labelled instances of four other relations."""
-    return labelled[::4]
+    return labelled[::2]
 
 
 @pytest.fixture(scope="session")

@@ -77,8 +77,8 @@ class Teacher:
 
     The score of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
     what is clustered by its direction later is told apart by its direction here. With ``inverses``, the vector of the
-    same sentence with head and tail exchanged belongs to another relation: whoever tells "mother" from its inverse has
-    learnt to see "child". It costs no pass of the encoder, since only halves of the vector change places.
+    same sentence with head and tail exchanged belongs to another relation: who tells "mother" from its inverse may see
+    "child", too. It costs no pass of the encoder, since only halves of the vector change places.
 
     Args:
         encoder: What learns.

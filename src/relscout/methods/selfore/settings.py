@@ -28,7 +28,7 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
     n_clusters: int = 0
     """Number of pseudo labels K̂, not below the number of relations, which 0 takes (paper: 10 to 1250)."""
     merge: bool = True
-    """Whether K̂ clusters are merged into the number of relations, by k-means on their centroids (paper)."""
+    """Whether K̂ clusters are merged into the number of relations, by k-means on their means (paper: centroids)."""
     restarts: int = 2
     """How often a clustering that collapsed or diverged is tried again, slower, before k-means stands in for it."""
     max_relations: int = 128

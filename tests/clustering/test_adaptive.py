@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from relscout.clustering.adaptive import AdaptiveClusters, adapt, assign, effective_number
+from relscout.clustering.adaptive import AdaptiveClusters, _starts, adapt, assign, effective_number
 from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.clustering.autoencoder import Mapping, pretrain
 from relscout.clustering.kmeans import kmeans
@@ -207,13 +207,26 @@ def test_centroids_are_redrawn_when_the_first_epoch_does_not_lower_the_loss(
 
 
 def test_redrawn_centroids_are_codes(vectors: NDArray[np.float32], mapping: Mapping) -> None:
-    settings = replace(RELEASED, cluster_learning_rate=5.0, cluster_epochs=1, redraws=1)
-    found = adapt(vectors, 5, mapping, settings=settings, seed=0)
-    assert found.redraws == 1
-    assert found.losses[0] < found.losses[1], "what is kept is the state before the step"
     codes = mapping(vectors)
-    assert all((codes == centroid).all(axis=1).any() for centroid in found.centroids)
-    assert len(np.unique(found.centroids, axis=0)) == 5
+    first = codes[:5] + 1
+    starts = list(_starts(codes, first, 2, np.random.default_rng(0)))
+    assert [is_last for _, is_last in starts] == [False, False, False, True]
+    for redrawn, _ in starts[1:3]:
+        assert all((codes == centroid).all(axis=1).any() for centroid in redrawn)
+        assert len(np.unique(redrawn, axis=0)) == 5
+    assert next(is_last for _, is_last in _starts(codes, first, 0, np.random.default_rng(0)))
+
+
+def test_where_no_redrawn_centroids_lower_the_loss_those_of_k_means_are_taken(
+    vectors: NDArray[np.float32], mapping: Mapping
+) -> None:
+    settings = replace(RELEASED, cluster_learning_rate=5.0, cluster_epochs=1, redraws=2)
+    found = adapt(vectors, 5, mapping, settings=settings, seed=0)
+    assert found.redraws == 2
+    assert found.losses[0] < found.losses[1], "what is kept is the state before the step"
+    assert everything(found) == everything(
+        adapt(vectors, 5, mapping, settings=replace(settings, redraws=0), seed=0)
+    )
 
 
 def test_centroids_are_kept_when_the_first_epoch_lowers_the_loss(

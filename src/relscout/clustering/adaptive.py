@@ -139,19 +139,30 @@ def adapt(
     starts = neighbour_seeds(codes, n_clusters, seed=seed) if settings.start == "neighbours" else None
     started = kmeans(codes, n_clusters, seed=seed, starts=starts)
     random = generator(seed, "adaptive clustering")
-    centroids, redraws = started.centroids, 0
-    while True:
+    redraws = settings.redraws if n_clusters > 1 else 0
+    for attempt, (centroids, is_last) in enumerate(_starts(codes, started.centroids, redraws, random)):
+        redrawn = min(attempt, redraws)
         run = _Run(mapping.copy(), centroids, settings, random)
         losses: list[float] = []
         for loss, fell in run.epochs(vectors, progress):
             losses.append(loss)
-            if not fell and n_clusters > 1 and redraws < settings.redraws:
+            if not fell and not is_last:
                 break
         else:
             break
-        redraws += 1
-        centroids = codes[np.sort(random.choice(len(codes), n_clusters, replace=False))]
-    return run.result(vectors, started.labels, tuple(losses), redraws)
+    return run.result(vectors, started.labels, tuple(losses), redrawn)
+
+
+def _starts(
+    codes: NDArray[np.float32], centroids: NDArray[np.float32], redraws: int, random: np.random.Generator
+) -> Iterator[tuple[NDArray[np.float32], bool]]:
+    """Yield the centroids to start from, each time the loss did not fall, and whether these are the last."""
+    yield centroids, not redraws
+    for _ in range(redraws):
+        yield codes[np.sort(random.choice(len(codes), len(centroids), replace=False))], False
+    # Where it fell from no random start either, that of k-means is better than any of them. With K̂ ≫ K this is the
+    # rule: q is nearly even then, and its loss so small that Adam, whose steps are as long as ever, overshoots.
+    yield centroids, True
 
 
 @dataclass

@@ -205,6 +205,14 @@ def test_values_that_were_not_run_are_told(tmp_path):
     assert len(drawn.files) == 4
 
 
+def test_a_row_of_a_sweep_that_was_not_run_stands_in_no_legend(tmp_path):
+    both = Sweep("n_clusters", SWEEP.values, ("SelfORE", "frozen"))
+    (drawn,) = draw(preset(Figure("sweep"), sweep=both), swept(seeds=1), tmp_path)
+    found = texts(drawn.files[1])
+    assert "SelfORE" in found
+    assert "frozen" not in found
+
+
 def test_a_sweep_that_the_preset_does_not_have_is_an_error(tmp_path):
     with pytest.raises(InputError, match="'small' has no sweep"):
         draw(preset(), [record()], tmp_path, "sweep")

@@ -47,7 +47,9 @@ def draw_sweep(
     rows = list(dict.fromkeys(summary.row for summary in swept))
     handles: dict[str, Any] = {}
     for number, row in enumerate(rows):
-        mine = [summary for summary in swept if summary.row == row]
+        mine = [one for one in swept if one.row == row and one.score(score, scoring) is not None]
+        if not mine:
+            continue  # a row that was not run stands in no legend
         at = [places[values.index(summary.variation[setting])] for summary in mine]
         handles[row] = _line(axes, mine, at, score, scoring, number)
     best = max(

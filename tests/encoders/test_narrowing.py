@@ -21,15 +21,22 @@ _SMALL = {
 _READ = torch.tensor([[True, False, True, False, False], [False, False, False, True, True]])
 
 
+@pytest.mark.parametrize("implementation", ["sdpa", "eager", "another"])
+@pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize(
     ("kind", "config"),
     [(BertLayer, BertConfig), (RobertaLayer, RobertaConfig), (ElectraLayer, ElectraConfig)],
 )
-def test_what_is_read_and_its_gradients_stay_the_same(kind: type, config: type) -> None:
+def test_what_is_read_and_its_gradients_stay_the_same(
+    kind: type, config: type, padded: bool, implementation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     settings = config(**_SMALL)
-    settings._attn_implementation = "sdpa"
-    layer = kind(settings)
+    settings._attn_implementation = implementation if implementation != "another" else "sdpa"
+    layer = kind(settings).train()  # without dropout, whose rates are 0
+    if implementation == "another":
+        monkeypatch.setattr("relscout.encoders.narrowing._PLAIN", frozenset())
+    mask = torch.zeros(2, 1, 5, 5).masked_fill(torch.arange(5) == 4, -1e9) if padded else None
     states = torch.randn(2, 5, 8)
     found = []
     for narrowed in (False, True):
@@ -37,7 +44,7 @@ def test_what_is_read_and_its_gradients_stay_the_same(kind: type, config: type) 
             assert narrow(layer, {"tokens": _READ})
         layer.zero_grad()
         given = states.clone().requires_grad_(True)
-        output = layer(given)
+        output = layer(given, mask)
         output = output[0] if isinstance(output, tuple) else output
         output[_READ].square().sum().backward()
         gradients = [p.grad.clone() for p in layer.parameters()]

@@ -137,12 +137,12 @@ def test_they_are_dropped_or_kept(choice, labelled, n_warnings, relscout, good, 
     assert sum("among the gold relations" in warning for warning in run["warnings"]) == n_warnings
 
 
-def test_the_encoder_of_the_paper_is_the_default_unless_a_pooling_is_given(
+def test_the_encoder_of_the_method_is_the_default_unless_a_pooling_is_given(
     relscout, good, known, training, tmp_path
 ):
     options = [option for option in training if option not in ("--pooling", "span-max@2")]
     said = relscout("discover", good, "--labeled", known, *options, "--no-cache")
-    assert "pooling 'span-max@4' reads layer 4" in said.err
+    assert "pooling 'span-mean@3+span-mean@5+sentence@4+between@4' reads layer 5" in said.err
 
 
 def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known, tiny_bert):

@@ -33,6 +33,8 @@ def describe(
         model: The fitted method.
     """
     names = name_relations(instances, labels)
+    # pre-defined relations that a method has recognised keep the names of the labels
+    given: dict[int, str] = getattr(model, "names_", {})
     examples = {
         label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
         for label in names
@@ -41,8 +43,8 @@ def describe(
     return tuple(
         Relation(
             id=label,
-            name=_read_from_head(name),
-            pattern=name.pattern,
+            name=given.get(label) or _unlike(set(given.values()), _read_from_head(name)),
+            pattern=f"HEAD {given[label]} TAIL" if label in given else name.pattern,
             size=int((labels == label).sum()),
             confidence=round(float(confidences[labels == label].mean()), 4),
             types=name.types,
@@ -63,6 +65,11 @@ def _read_from_head(name: RelationName) -> str:
         name.pattern.startswith("TAIL") and not name.pattern.endswith("… HEAD … TAIL")
     )
     return f"{name.name} (inverse)" if backwards else name.name
+
+
+def _unlike(taken: set[str], name: str) -> str:
+    """Return the name of a novel relation, marked where a pre-defined one is called the same."""
+    return f"{name} (novel)" if name in taken else name
 
 
 def _examples(

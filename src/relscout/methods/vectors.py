@@ -70,6 +70,12 @@ def largest_first(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int6
     return np.lexsort((first_member, -sizes))
 
 
+def outputs_by_size(labels: NDArray[np.int64], n_outputs: int) -> NDArray[np.int64]:
+    """Return the outputs that any instance chose, the largest first."""
+    order = largest_first(labels, n_outputs)
+    return order[np.bincount(labels, minlength=n_outputs)[order] > 0]
+
+
 def sorted_clusters(clusters: Clusters) -> Clusters:
     """Return clusters numbered by size, the largest first."""
     order = largest_first(clusters.labels, len(clusters.centroids))

@@ -25,7 +25,7 @@ def renamed(instances: Few, names: Callable[[str], str]) -> Few:
 
 
 def test_without_an_encoder_it_takes_the_pooling_of_the_paper() -> None:
-    assert RoCORE().encoder.settings.pooling == "span-max@4"
+    assert RoCORE().encoder.settings.pooling == "span-mean@3+span-mean@5+sentence@4+between@4"
 
 
 def test_training_moves_the_representations(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.methods.trained import below
-from relscout.methods.vectors import largest_first
+from relscout.methods.vectors import outputs_by_size
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,6 @@ class Linear:
     def chosen(self, outputs: NDArray[np.int64]) -> Linear:
         """Return the classifier of some of the classes, in this order."""
         return Linear(self.weight[outputs], self.bias[outputs])
-
-
-def outputs_by_size(labels: NDArray[np.int64], n_outputs: int) -> NDArray[np.int64]:
-    """Return the outputs that any instance chose, the largest first."""
-    order = largest_first(labels, n_outputs)
-    return order[np.bincount(labels, minlength=n_outputs)[order] > 0]
 
 
 @dataclass(frozen=True)

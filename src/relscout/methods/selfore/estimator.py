@@ -145,7 +145,7 @@ class SelfORE:
             found = of_relations(self._partition.shares(final), self._relation_of)
             self._exponent = exponent_for(found, loop.kept)
         self.n_relations_ = int(self._relation_of.max()) + 1
-        self.probabilities_ = scattered(self._probabilities(final), order)
+        self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
         self.report_ |= {
@@ -180,7 +180,7 @@ class SelfORE:
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
         vectors = encode(self._encoder(), ordered, progress=progress, on_loss=on_loss)
-        return scattered(self._probabilities(vectors), order)
+        return scattered(self.probabilities_of(vectors), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -244,7 +244,8 @@ class SelfORE:
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             return loaded.restore(told, artifact.tensors)
 
-    def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
         shares = of_relations(self._partition.shares(vectors), self._relation_of)
         return softened(shares, self._exponent)
 

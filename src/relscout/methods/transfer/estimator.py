@@ -15,13 +15,15 @@ from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
+from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.selfore import SelfORE
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.transfer.settings import TransferSettings
+from relscout.methods.transfer.sorting import OpenWorld, sorted_apart
+from relscout.methods.vectors import encode, scattered
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
@@ -36,6 +38,9 @@ class Transfer:
         n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the taught representations.
         seed: Draws everything random.
         **settings: Fields of :class:`TransferSettings`.
+
+    Attributes:
+        names_: With ``open_world``, names of the pre-defined relations among those found, by their number.
     """
 
     NAME: ClassVar[str] = "transfer"
@@ -51,6 +56,7 @@ class Transfer:
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
+    names_: dict[int, str]
     report_: dict[str, Any]
 
     def __init__(
@@ -105,15 +111,35 @@ class Transfer:
         lost: Counter[str] = Counter()
         taught = self._teach(base, known, classes, work, lost, progress)
         self._taught = Trained(base.fingerprint, taught.pop("weights"))
-        self._found = self._clustering(self._taught.on(base)).fit(
-            unlabeled, progress=progress, checkpoints=checkpoints
-        )
-        self.n_relations_, self.labels_ = self._found.n_relations_, self._found.labels_
-        self.probabilities_, self.vectors_ = self._found.probabilities_, self._found.vectors_
+        encoder = self._taught.on(base)
+        clustering, self._open = self._clustering(encoder), None
+        if self._settings.open_world:
+            order = canonical_order(unlabeled)
+            vectors, of_known = (
+                encode(encoder, side, progress=progress)
+                for side in ([unlabeled[place] for place in order], known)
+            )
+            n_relations = checked_n_relations(self.n_relations)
+            sorting, is_novel = sorted_apart(
+                vectors, of_known, classes, n_relations, self._settings, seed=self.seed
+            )
+            novel = [unlabeled[place] for place, strange in zip(order, is_novel, strict=True) if strange]
+            self._found = clustering.fit(novel, progress=progress, checkpoints=checkpoints)
+            of_novel = self._found.probabilities_of(vectors)
+            self._open = OpenWorld.of(sorting, names, vectors, of_novel)
+            self.probabilities_ = scattered(self._open.probabilities(vectors, of_novel), order)
+            self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+            self.vectors_ = scattered(vectors, order)
+        else:
+            self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
+            self.probabilities_ = self._found.probabilities_
+        self._count()
         warnings = [*left_out, *loss_warnings(lost), *self._found.report_["warnings"]]
         self.report_ = {
             "labelled": len(known),
             "predefined": len(names),
+            **({"predefined_found": len(self.names_)} if self._open else {}),
             "taught": taught,
             **self._found.report_,
             "warnings": list(dict.fromkeys(warnings)),
@@ -124,8 +150,9 @@ class Transfer:
     def predict(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.int64]:
-        """Return the novel relation of each instance (N,), int64."""
-        return self._fitted().predict(instances, progress=progress)
+        """Return the relation of each instance (N,), int64."""
+        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
+        return labels
 
     def predict_proba(
         self,
@@ -134,13 +161,19 @@ class Transfer:
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each novel relation (N, K), float32, rows summing to 1.
+        """Return the probability of each relation (N, K), float32, rows summing to 1.
 
         Raises:
             SettingError: Nothing was fitted yet.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        return self._fitted().predict_proba(instances, progress=progress, on_loss=on_loss)
+        found = self._fitted()
+        if self._open is None:
+            return found.predict_proba(instances, progress=progress, on_loss=on_loss)
+        order = canonical_order(instances)
+        ordered = [instances[place] for place in order]
+        vectors = encode(found.encoder, ordered, progress=progress, on_loss=on_loss)
+        return scattered(self._open.probabilities(vectors, found.probabilities_of(vectors)), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -168,11 +201,14 @@ class Transfer:
         settings = {
             **self.settings(),
             "found": told,
+            "names": list(self._open.names) if self._open else [],
             "encoder_fingerprint": self._taught.fingerprint,
             "encoder": portable(self.encoder.settings),
         }
         taught = {f"taught.{name}": array for name, array in self._taught.weights.items()}
         found = {f"found.{name}": array for name, array in tensors.items()}
+        if self._open:
+            found |= {f"open.{name}": array for name, array in self._open.arrays().items()}
         save_artifact(folder, Artifact(self.NAME, settings, {**taught, **found}))
 
     @classmethod
@@ -186,11 +222,14 @@ class Transfer:
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             told, fingerprint = dict(values.pop("found")), str(values.pop("encoder_fingerprint"))
+            names = [str(name) for name in values.pop("names")]
             loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
             loaded._taught = Trained(fingerprint, below("taught.", artifact.tensors))
             found = loaded._clustering(trainable(cls.NAME, loaded.encoder))
             loaded._found = found.restore(told, below("found.", artifact.tensors))
-            loaded.n_relations_ = loaded._found.n_relations_
+            of_open = below("open.", artifact.tensors)
+            loaded._open = OpenWorld.restored(of_open, names) if of_open else None
+            loaded._count()
         loaded.report_ = {"warnings": []}
         return loaded
 
@@ -222,6 +261,10 @@ class Transfer:
             work.keep({**told, "of": teacher.n_epochs}, teacher.arrays())
         return {**told, "weights": tunable.weights()}
 
+    def _count(self) -> None:
+        self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_
+        self.names_ = self._open.given_names if self._open else {}
+
     def _clustering(self, encoder: TransformerEncoder) -> SelfORE:
         return SelfORE(
             encoder, n_relations=self.n_relations, seed=self.seed, **to_mapping(self._settings.of_clustering)
@@ -238,3 +281,4 @@ class Transfer:
 
     _taught: Trained
     _found: SelfORE
+    _open: OpenWorld | None

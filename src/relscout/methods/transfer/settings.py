@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.config import from_mapping, to_mapping
+from relscout.errors import SettingError
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.training.teaching import TeachingSettings
 
@@ -15,10 +16,25 @@ class TransferSettings(TeachingSettings, SelfORESettings):
 
     classification: bool = False
     """Whether SelfORE's loop of classification follows; without it, one clustering of the taught encoder."""
+    open_world: bool = False
+    """Whether instances of the labelled relations may be among those to be clustered: these get the labelled names."""
+    novel_parts: int = 3
+    """Clusters for each novel relation where instances of labelled relations are told from novel ones, at least 1."""
+    shrinkage: float = 0.1
+    """How little what varies within labelled relations is discounted there, above 0 to 1: at 1 not at all."""
 
     def __post_init__(self) -> None:
         TeachingSettings.__post_init__(self)
         SelfORESettings.__post_init__(self)
+        if self.open_world and self.classification:
+            raise SettingError(
+                "open_world is true and so is classification, which trains an encoder that knows novel relations only; "
+                "switch one of them off"
+            )
+        if self.novel_parts < 1:
+            raise SettingError(f"novel_parts is {self.novel_parts}, expected at least 1")
+        if not 0 < self.shrinkage <= 1:
+            raise SettingError(f"shrinkage is {self.shrinkage}, expected a share above 0, and at most 1")
 
     @property
     def of_clustering(self) -> SelfORESettings:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from relscout.clustering.within_class import Whitening
+from relscout.errors import InputError, SettingError
+
+
+@pytest.fixture
+def labelled() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Two relations that differ along the second axis, and within each mostly along the first."""
+    random = np.random.default_rng(0)
+    classes = np.repeat([0, 1], 200).astype(np.int64)
+    vectors = random.normal(scale=[5.0, 0.5, 1.0], size=(400, 3))
+    vectors[:, 1] += 4.0 * classes
+    return vectors.astype(np.float32), classes
+
+
+def seen_before_scaling(view: Whitening, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (vectors - view.mean) @ view.matrix
+
+
+def test_what_varies_within_relations_varies_evenly_in_the_view(
+    labelled: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    vectors, classes = labelled
+    seen = seen_before_scaling(Whitening.of(vectors, classes, shrinkage=1e-9), vectors)
+    around = np.concatenate([seen[classes == one] - seen[classes == one].mean(axis=0) for one in (0, 1)])
+    np.testing.assert_allclose(around.T @ around / len(around), np.eye(3), atol=1e-3)
+
+
+def test_it_is_the_inverse_root_of_the_shrunk_covariance(
+    labelled: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    vectors, classes = labelled
+    exact = vectors.astype(np.float64)
+    within = np.zeros((3, 3))
+    for one in (0, 1):
+        for vector in exact[classes == one]:
+            away = vector - exact[classes == one].mean(axis=0)
+            within += np.outer(away, away) / len(exact)
+    shrunk = 0.7 * within + 0.3 * np.trace(within) / 3 * np.eye(3)
+    matrix = Whitening.of(vectors, classes, shrinkage=0.3).matrix.astype(np.float64)
+    np.testing.assert_allclose(matrix @ matrix.T, np.linalg.inv(shrunk), rtol=1e-4)
+
+
+def test_relations_are_told_apart_where_topics_hid_them(
+    labelled: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    vectors, classes = labelled
+    view = Whitening.of(vectors, classes)
+    found = view(vectors)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+
+    def apart(given: NDArray[np.float32]) -> float:
+        unit = given / np.linalg.norm(given, axis=1, keepdims=True)
+        same = classes[:, None] == classes[None, :]
+        cosines = unit @ unit.T
+        return float(cosines[same].mean() - cosines[~same].mean())
+
+    assert apart(found) > 2 * apart(vectors - vectors.mean(axis=0))
+
+
+def test_no_more_directions_than_there_are_or_than_asked_for(
+    labelled: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    vectors, classes = labelled
+    assert Whitening.of(vectors, classes, dimensions=2).matrix.shape == (3, 2)
+    flat = np.concatenate([vectors, np.zeros((400, 1), np.float32)], axis=1)
+    assert Whitening.of(flat, classes).matrix.shape == (4, 3)
+
+
+def test_relations_of_one_instance_each_leave_the_vectors_as_they_are() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    view = Whitening.of(vectors, np.arange(3))
+    cosines = view(vectors) @ view(vectors).T
+    np.testing.assert_allclose(cosines, np.where(np.eye(3) > 0, 1, -0.5), atol=1e-5)
+
+
+def test_what_cannot_be_learnt_from_is_refused(
+    labelled: tuple[NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    vectors, classes = labelled
+    with pytest.raises(InputError, match="the 400 labelled vectors do not differ"):
+        Whitening.of(np.ones_like(vectors), classes)
+    for shrinkage in (0.0, 1.5):
+        with pytest.raises(SettingError, match=f"shrinkage is {shrinkage}, expected a share above 0"):
+            Whitening.of(vectors, classes, shrinkage=shrinkage)

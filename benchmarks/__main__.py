@@ -36,6 +36,12 @@ def main() -> None:
         "selfore-memory", help="memory of SelfORE on up to a hundred thousand sentences"
     )
     memory.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    opened = commands.add_parser("open-world", help="pre-defined, novel and no relations in one corpus")
+    opened.add_argument("--data", type=Path, required=True)
+    opened.add_argument("--draws", nargs="+", choices=("A", "B", "C"), default=("A", "B", "C"))
+    opened.add_argument("--seeds", type=int, default=1)
+    opened.add_argument("--none", type=int, default=1000, help="pairs that nobody labelled")
+    opened.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -65,6 +71,14 @@ def main() -> None:
         from benchmarks import selfore_memory
 
         selfore_memory.run(options.sizes)
+    elif options.command == "open-world":
+        from benchmarks import open_world
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            seeds = range(options.seeds)
+            open_world.run(options.data, cache, draws=options.draws, seeds=seeds, n_none=options.none)
     elif options.command == "demo":
         from benchmarks import demo_time
 

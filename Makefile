@@ -23,7 +23,7 @@ demo: .venv/.installed ## Find the relations in the bundled corpus
 	$(BIN)/relscout demo
 
 test: .venv/.installed-dev ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: .venv/.installed-dev ## All that CI checks: style, types, tests
 	$(BIN)/ruff check

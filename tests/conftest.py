@@ -7,6 +7,11 @@ import os
 # before anything imports transformers: no test may reach the network, and forked tokenizers must not warn
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    # each with its share of the processors, or they would wait for each other
+    share = str(max((os.cpu_count() or 1) // workers, 1))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, share)
 
 import string
 from pathlib import Path

@@ -103,6 +103,11 @@ def test_one_scoring_can_be_asked_for(shown):
     assert "41.4" not in text
 
 
+def test_what_gold_relations_have_chosen_has_a_table_only_where_there_is_something(shown):
+    assert "that gold relations chose" not in shown()
+    assert "raw clusters of the epoch that gold relations chose." in shown("--scoring", "gold-selected")
+
+
 def test_a_sweep_has_a_table_of_its_own(shown):
     assert "n\\_init" in shown("--scoring", "raw")
 

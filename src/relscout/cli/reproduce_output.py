@@ -25,12 +25,13 @@ def table(
         typer.Option(metavar="markdown|latex", help="How the tables are written."),
     ] = "markdown",
     scoring: Annotated[
-        Literal["raw", "majority-mapped", "both"],
+        Literal["raw", "majority-mapped", "gold-selected", "all"],
         typer.Option(
-            metavar="raw|majority-mapped|both",
-            help="Score the clusters as found, or each cluster's majority relation (SelfORE), or each in a table.",
+            metavar="raw|majority-mapped|gold-selected|all",
+            help="Score the clusters as found, or each cluster's majority relation (SelfORE), or the epoch that gold "
+            "relations choose (RoCORE's code), or all there are, each in a table.",
         ),
-    ] = "both",
+    ] = "all",
     all_scores: Annotated[
         bool,
         typer.Option("--all-scores", help="Add B³ precision and recall, homogeneity and completeness."),
@@ -45,7 +46,7 @@ def table(
 ) -> None:
     """Set the results of a preset beside the published numbers.
 
-    The two scorings never share a table, for their figures are not comparable. The values of a sweep have a table of
+    Two scorings never share a table, for their figures are not comparable. The values of a sweep have a table of
     their own.
     """
     from relscout.experiments.table_formats import FORMATS
@@ -54,7 +55,7 @@ def table(
     if out is not None:
         check_file(out)
     measured = _measured(name, results)
-    scorings: list[str] = ["raw", "majority-mapped"] if scoring == "both" else [scoring]
+    scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
     tables = _names(measured) if names else _scores(measured, scorings, all_scores=all_scores)
     text = "\n".join(FORMATS[format](one) for one in tables)
     if out is None:
@@ -120,6 +121,18 @@ def _measured(name: str, results: Path) -> Measured:
 def _what_to_do(name: str, results: Path) -> str:
     where = "" if results == RESULTS else f" --results {results}"
     return f"what is missing is run by 'relscout reproduce run {name}{where}'"
+
+
+def _scorings(measured: Measured) -> list[str]:
+    """Return the scorings of which there may be figures: epochs are chosen by gold relations in some methods only."""
+    from relscout.experiments.schema import SCORINGS
+
+    usual = ["raw", "majority-mapped"]
+    return usual + [
+        name
+        for name, field in SCORINGS.items()
+        if name not in usual and any(field in record["scores"] for record in measured.records)
+    ]
 
 
 def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> list[Table]:

@@ -19,7 +19,7 @@ from relscout.experiments.record import RelationRow
 from relscout.experiments.runs import Run
 from relscout.experiments.tasks import Task
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations
+from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, score
 from relscout.progress import Progress
 
@@ -73,6 +73,7 @@ def measure(
         "scores": {
             "raw": score(found, gold).as_dict(),
             "majority_mapped": majority_mapped(found, gold).as_dict(),
+            **_gold_selected(discovery.model, task),
         },
         "n_relations": discovery.model.n_relations_,
         "sizes": [relation.size for relation in discovery.relations],
@@ -102,6 +103,23 @@ def _found(discovery: Discovery, scored: Sequence[RelationInstance], progress: P
         predicted = discovery.predict(unseen, progress=progress).relation_ids.tolist()
         assigned.update(zip(map(_content, unseen), predicted, strict=True))
     return np.array([assigned[_content(one)] for one in scored], dtype=np.int64)
+
+
+def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
+    """Return the scores of the epoch that is best by gold relations, where the method tells what each would have given.
+
+    It stands in a table of its own (see :data:`relscout.experiments.tables.MEANINGS`) and decides nothing.
+    """
+    epochs: NDArray[np.signedinteger[Any]] | None = getattr(model, "epochs_labels_", None)
+    # in the order in which ``discover`` hands instances to a method
+    ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
+    column = {_content(instance): place for place, instance in enumerate(ordered)}
+    if epochs is None or any(_content(one) not in column for one in task.scored):
+        return {}
+    columns = [column[_content(one)] for one in task.scored]
+    gold = [str(one.relation) for one in task.scored]
+    scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
+    return {"gold_selected": max(scores, key=lambda one: one.b3_f1).as_dict()}
 
 
 def _content(instance: RelationInstance) -> tuple[object, ...]:

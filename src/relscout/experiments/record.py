@@ -35,7 +35,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which nothing random decides."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """``raw`` and ``majority_mapped``: the fields of ``ClusteringScores``."""
+    """``raw``, ``majority_mapped``, and of a method that keeps what each epoch told ``gold_selected``: the fields of
+    ``ClusteringScores``."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]

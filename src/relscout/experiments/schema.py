@@ -11,7 +11,7 @@ from relscout.errors import UnknownNameError
 KINDS = ("method", "frozen")
 FIGURES = ("tsne", "sweep", "losses")
 #: How it is scored, as presets say it → as records say it.
-SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped"}
+SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped", "gold-selected": "gold_selected"}
 
 NRelations = int | Literal["gold", "auto"]
 """A number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated."""
@@ -70,7 +70,7 @@ class Published:
     row: str
     """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside; or any, as a reference."""
     scoring: str
-    """``raw`` clusters, or ``majority-mapped``."""
+    """``raw`` clusters, ``majority-mapped``, or ``gold-selected``, of the epoch that gold relations chose."""
     source: str
     """Table and page."""
     scores: Mapping[str, float]

@@ -15,7 +15,7 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
 
     Args:
         measured: The preset and its records.
-        scoring: ``"raw"`` or ``"majority-mapped"``.
+        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
     """
     sweep, swept = measured.preset.sweep, measured.swept()
     if sweep is None or not any(summary.records for summary in swept):

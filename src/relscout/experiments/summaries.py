@@ -40,7 +40,7 @@ class Summary:
 
         Args:
             name: A figure of :class:`~relscout.metrics.ClusteringScores`, such as ``"b3_f1"``.
-            scoring: ``"raw"`` or ``"majority-mapped"``.
+            scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
         """
         scored = [record["scores"].get(SCORINGS[scoring], {}).get(name) for record in self.records]
         values = [value for value in scored if value is not None]

@@ -37,7 +37,7 @@ def draw_sweep(
         swept: The rows of the sweep at each of its values.
         setting: Name of the setting; numbers stand at their values, anything else at equal distances.
         score: A figure of the scores, such as ``"b3_f1"``.
-        scoring: ``"raw"`` or ``"majority-mapped"``.
+        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
         published: Published figures; the best one of the score under this scoring is drawn as a line.
     """
     figure = new_figure(_WIDTH, _HEIGHT)

@@ -52,7 +52,9 @@ def test_the_files_of_a_protocol_are_called_as_they_are_published():
 
     files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
     published = {
-        f"{name}/{file.name}" for name in ("fewrel", "wiki80", "nyt_fb") for file in dataset(name).files
+        f"{name}/{file.name}"
+        for name in ("fewrel", "wiki80", "nyt_fb", "semeval")
+        for file in dataset(name).files
     }
     assert files <= published
 
@@ -101,6 +103,31 @@ def test_a_transfer_scores_unseen_instances(transfer_data):
 
     (transfer_data / "fewrel/val_wiki.json").write_text(json.dumps({"P19": records[::-1]}))
     assert ids(load("fewrel-transfer", transfer_data).scored) == ids(task.scored), "whatever the file's order"
+
+
+def test_what_is_clustered_in_another_domain_is_not_labelled(transfer_data):
+    names = {"P19": ["relation 07", "…"], "P108": ["employer", "…"], "P800": ["notable work", "…"]}
+    (transfer_data / "fewrel/pid2name.json").write_text(json.dumps(names))
+    task = load("wikipedia-to-news", transfer_data)
+    assert relations(task.fitted) == relations(task.scored) == {"relation 07", "employer", "notable work"}
+    assert relations(task.labeled) == {f"relation {n:02}" for n in range(20) if n != 7} | {"novel P19"}
+
+
+def test_no_relation_of_semeval_is_neither_labelled_nor_clustered(transfer_data):
+    (transfer_data / "semeval").mkdir()
+    ends = {"h": {"name": "ada", "pos": [0, 1]}, "t": {"name": "rome", "pos": [2, 3]}}
+    lines = [
+        json.dumps({"token": ["ada", verb, "rome"], **ends, "relation": relation})
+        for relation in ("Cause-Effect(e1,e2)", "Other", "Entity-Origin(e1,e2)")
+        for verb in ("saw", "left")
+    ]
+    for part in ("train", "test"):
+        (transfer_data / "semeval" / f"{part}.txt").write_text("\n".join(lines))
+    there, back = (load(name, transfer_data) for name in ("wikipedia-to-web", "web-to-wikipedia"))
+    assert (
+        relations(there.scored) == relations(back.labeled) == {"Cause-Effect(e1,e2)", "Entity-Origin(e1,e2)"}
+    )
+    assert len(relations(there.labeled)) == len(relations(back.scored)) == 21
 
 
 def test_a_transfer_needs_more_instances_than_it_scores(transfer_data):

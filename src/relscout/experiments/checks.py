@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from relscout.config import from_mapping
 from relscout.encoders import EncoderSettings
 from relscout.errors import SettingError, UnknownNameError
+from relscout.experiments.labelled_part import VARIED, check_varied
 from relscout.experiments.protocols import protocol
 from relscout.experiments.schema import Preset
 from relscout.experiments.sections import Section
@@ -37,6 +38,11 @@ def check(preset: Preset, section: Section) -> None:
             from_mapping(EncoderSettings, preset.encoder_of(row))
             for variation in preset.variations(row):
                 from_mapping(settings, preset.settings_of(row, variation))
+                check_varied(variation)
+                if set(variation) & set(VARIED) and (
+                    row.kind == "frozen" or method(row.method).LABELS == "none"
+                ):
+                    raise SettingError("the sweep is over labelled instances, of which this row gets none")
     for name in preset.settings:
         with section.located(f"settings, {name}"):
             method(name)

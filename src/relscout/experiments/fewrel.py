@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from relscout.errors import InputError
+from relscout.experiments import tasks
 from relscout.experiments.tasks import Task, everything
 from relscout.instances import RelationInstance, canonical_order
 from relscout.readers import read
@@ -69,12 +70,7 @@ def predefined(data: Path) -> list[RelationInstance]:
     folder = data / "fewrel"
     named = read(folder / "val_wiki.json", relation_names=folder / "pid2name.json")
     novel = {one.relation for one in named}
-    found: dict[str, RelationInstance] = {}
-    for part in ("dev", "train_0.1", "train_0.1_untyped"):
-        for instance in read(data / "wiki80" / f"{part}.txt"):
-            if instance.relation not in novel:
-                found.setdefault(instance.id, instance)
-    return [found[key] for key in sorted(found)]
+    return [one for one in tasks.wiki80(data) if one.relation not in novel]
 
 
 def _novel(data: Path) -> list[RelationInstance]:

@@ -11,6 +11,7 @@ from typing import Any
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.experiments import provenance, runs
 from relscout.experiments.checks import TRIVIAL
+from relscout.experiments.labelled_part import part_of
 from relscout.experiments.measuring import measure
 from relscout.experiments.points import points_file
 from relscout.experiments.schema import Preset
@@ -67,11 +68,14 @@ class Jobs:
             yield partial(self._of, run)
 
     def _of(self, run: runs.Run) -> Job:
-        labeled = None if run.row.kind == "frozen" else self._task.labeled
+        labeled = None
+        if run.row.kind != "frozen" and self._task.labeled is not None:
+            labeled = part_of(self._task.labeled, run.variation)
         encoder = TransformerEncoder(run.encoder, cache=self._cache)
         if run.encoder not in self._fingerprints:
             self._fingerprints[run.encoder] = encoder.fingerprint
-        setup = runs.setup_of(run, self._preset.protocol, self._keys, labeled=labeled is not None)
+        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
+        setup = runs.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
         key = runs.hash_of([setup, run.seed, self._fingerprints[run.encoder]])
         points = None if run.figure is None else points_file(self._results, key, run.figure)
         checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relscout.errors import InputError, UnknownNameError
-from relscout.experiments import fewrel, tasks
+from relscout.experiments import cross_domain, fewrel, tasks
 from relscout.experiments.tasks import Task
 
 
@@ -77,6 +77,21 @@ PROTOCOLS: dict[str, Protocol] = {
         "labelled: 64 relations of Wiki80; 9,600 instances of 16 others clustered, 1,600 unseen ones scored",
         fewrel.transfer,
         _PREDEFINED,
+    ),
+    "wikipedia-to-news": Protocol(
+        "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
+        cross_domain.wikipedia_to_news,
+        ("fewrel/val_nyt.json", "fewrel/pid2name.json", *_WIKI80),
+    ),
+    "wikipedia-to-web": Protocol(
+        "labelled: Wiki80; SemEval 2010's test instances clustered and scored, without 'Other'",
+        cross_domain.wikipedia_to_web,
+        ("semeval/test.txt", *_WIKI80),
+    ),
+    "web-to-wikipedia": Protocol(
+        "labelled: SemEval 2010's training instances, without 'Other'; Wiki80's dev clustered and scored",
+        cross_domain.web_to_wikipedia,
+        ("semeval/train.txt", "wiki80/dev.txt"),
     ),
     **{
         f"dev-{draw}": Protocol(

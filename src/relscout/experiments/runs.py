@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -56,6 +56,10 @@ class Keys:
             _hash_of_instances(task.scored),
             _hash_of_instances(task.labeled or ()),
         )
+
+    def with_labeled(self, labeled: Sequence[RelationInstance]) -> Keys:
+        """Return the hashes with those of other labelled instances."""
+        return replace(self, labeled=_hash_of_instances(labeled))
 
 
 def runs_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from relscout.errors import UnknownNameError
+from relscout.experiments.labelled_part import VARIED
 
 KINDS = ("method", "frozen")
 FIGURES = ("tsne", "sweep", "losses")
@@ -40,7 +41,7 @@ class Sweep:
     """A setting that takes several values: each is one more variation of some rows."""
 
     setting: str
-    """Name of the setting."""
+    """Name of the setting, or ``labeled.relations`` or ``labeled.share``: how much of what is labelled a row gets."""
     values: tuple[Any, ...]
     """Its values."""
     rows: tuple[str, ...]
@@ -123,7 +124,8 @@ class Preset:
 
     def settings_of(self, row: Row, variation: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the method's settings of a row: those of the preset, then the row's own, then the variation."""
-        return {**self.settings.get(row.method, {}), **row.settings, **(variation or {})}
+        varied = {name: value for name, value in (variation or {}).items() if name not in VARIED}
+        return {**self.settings.get(row.method, {}), **row.settings, **varied}
 
     def encoder_of(self, row: Row) -> dict[str, Any]:
         """Return the encoder's settings of a row: those of the preset, then the row's own."""

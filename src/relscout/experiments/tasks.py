@@ -31,6 +31,15 @@ def bundled(data: Path) -> Task:  # noqa: ARG001 - every protocol is called alik
     return everything(list(bundled_corpus()))
 
 
+def wiki80(data: Path) -> list[RelationInstance]:
+    """Return the instances of Wiki80 that can be had, each once, in the order of their ids."""
+    found: dict[str, RelationInstance] = {}
+    for part in ("dev", "train_0.1", "train_0.1_untyped"):
+        for instance in read(data / "wiki80" / f"{part}.txt"):
+            found.setdefault(instance.id, instance)
+    return [found[key] for key in sorted(found)]
+
+
 def nytfb_unsupervised(data: Path) -> Task:
     """Return ``train`` and ``validate`` of the NYT+FB sample; records without both entities are left out."""
     notes: list[str] = []

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from relscout.errors import InputError, SettingError
+from relscout.experiments.labelled_part import check_varied, part_of
+from relscout.instances import RelationInstance
+
+
+@pytest.fixture(scope="module")
+def labelled(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    return [one for one in corpus if one.relation != "no_relation"]
+
+
+def ids(instances: list[RelationInstance]) -> set[str]:
+    return {one.id for one in instances}
+
+
+def test_of_some_relations_all_instances_are_left(labelled: list[RelationInstance]) -> None:
+    part = part_of(labelled, {"labeled.relations": 5})
+    kept = {one.relation for one in part}
+    assert len(kept) == 5
+    assert ids(part) == ids([one for one in labelled if one.relation in kept])
+
+
+def test_of_a_share_every_relation_keeps_its_share(labelled: list[RelationInstance]) -> None:
+    all_of, some_of = (
+        Counter(one.relation for one in part_of(labelled, {"labeled.share": s})) for s in (1, 0.1)
+    )
+    assert all_of == Counter(one.relation for one in labelled)
+    assert some_of == {name: -(-count // 10) for name, count in all_of.items()}
+
+
+@pytest.mark.parametrize(("name", "smaller", "larger"), [("relations", 3, 9), ("share", 0.2, 0.6)])
+def test_a_smaller_part_is_within_a_larger_one(
+    labelled: list[RelationInstance], name: str, smaller: float, larger: float
+) -> None:
+    few, many = (part_of(labelled, {f"labeled.{name}": amount}) for amount in (smaller, larger))
+    assert ids(few) < ids(many)
+
+
+def test_the_order_of_the_input_does_not_matter(labelled: list[RelationInstance]) -> None:
+    varied = {"labeled.relations": 4}
+    assert part_of(labelled[::-1], varied) == part_of(labelled, varied)
+
+
+def test_settings_of_a_method_leave_the_labels_alone(labelled: list[RelationInstance]) -> None:
+    assert part_of(labelled, {"margin": 1.0}) is labelled
+
+
+def test_more_relations_than_there_are_labelled_are_refused(labelled: list[RelationInstance]) -> None:
+    with pytest.raises(InputError, match=r"labeled\.relations is 99, but only 14 relations are labelled"):
+        part_of(labelled, {"labeled.relations": 99})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("labeled.relations", 1, "labeled.relations is 1, expected a whole number from 2"),
+        ("labeled.relations", 2.5, "labeled.relations is 2.5, expected a whole number from 2"),
+        ("labeled.relations", True, "labeled.relations is True, expected a whole number from 2"),
+        ("labeled.share", 0, "labeled.share is 0, expected a share above 0"),
+        ("labeled.share", 1.5, "labeled.share is 1.5, expected a share above 0"),
+        ("labeled.share", "half", "labeled.share is 'half', expected a share above 0"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        check_varied({name: value})
+    check_varied({"labeled.relations": 2, "labeled.share": 1, "margin": "anything"})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,19 @@ from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.soft import soft_assignment, spread
-from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.errors import ArtifactError, InputError, SettingError
+from relscout.encoders import Encoder, TransformerEncoder, loss_warnings
+from relscout.errors import ArtifactError, InputError
 from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.base import VectorMethod
 from relscout.methods.estimator import NRelations, checked_n_relations
-from relscout.methods.labelled import Labels, check_labels
+from relscout.methods.labelled import check_labels
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
-from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters, transformed
+from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
 
-class FrozenClusters(ABC):
+class FrozenClusters(VectorMethod):
     """A method that clusters frozen relation representations; a subclass says how, in ``_cluster``.
 
     Every instance belongs to the relation with the nearest mean, those that were fitted as well as new ones.
@@ -39,30 +39,7 @@ class FrozenClusters(ABC):
         **settings: Fields of ``SETTINGS``, which has a field ``max_relations``.
     """
 
-    NAME: ClassVar[str]
-    CITATION: ClassVar[str]
-    SETTINGS: ClassVar[type[Any]]
-    LABELS: ClassVar[Labels] = "none"
-    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
-
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(self.SETTINGS, settings)
+    _FITTED: ClassVar[str] = "_centroids"
 
     def fit(
         self,
@@ -104,47 +81,9 @@ class FrozenClusters(ABC):
         self.vectors_ = scattered(vectors, order)
         return self
 
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
-
-    def predict_proba(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            ArtifactError: The encoder is not the one that was fitted with.
-        """
-        self._check_ready()
-        order = canonical_order(instances)
-        vectors = encode(
-            self.encoder, [instances[place] for place in order], progress=progress, on_loss=on_loss
-        )
-        return scattered(soft_assignment(vectors, self._centroids, self._variance), order)
-
-    def transform(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """Return relation representations (N, D), float32, of unit length."""
-        return transformed(self.encoder, instances, progress=progress)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        return soft_assignment(vectors, self._centroids, self._variance)
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder.
@@ -197,12 +136,11 @@ class FrozenClusters(ABC):
         self.report_["k_curve"] = choice.as_dict()
         return choice.k
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_centroids"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
-
-    def _check_ready(self) -> None:
+    def _ready_encoder(self) -> Encoder:
         self._check_fitted()
         check_encoder(self.encoder, self._encoder_fingerprint)
+        return self.encoder
+
+    def _vector_encoder(self) -> Encoder:
+        # nothing is trained, so that vectors can be had before anything is fitted
+        return self.encoder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
-from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
-from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
@@ -27,13 +27,13 @@ from relscout.methods.rocore.settings import RoCORESettings
 from relscout.methods.rocore.sides import Sides
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
-from relscout.methods.vectors import encode, scattered, transformed, unit_length
+from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
 
-class RoCORE:
+class RoCORE(VectorMethod):
     """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
 
     Args:
@@ -62,26 +62,10 @@ class RoCORE:
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )
 
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
+    _FITTED: ClassVar[str] = "_trained"
+
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
-    report_: dict[str, Any]
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(RoCORESettings, settings)
 
     def fit(
         self,
@@ -143,13 +127,13 @@ class RoCORE:
         loop.run()
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
-        final = encode(self._encoder(), instances, progress=progress)
+        final = encode(self._ready_encoder(), instances, progress=progress)
         unified = Linear(*network.head("known")) if options.incremental else None
         self._classifiers = Classifiers.of(Linear(*network.head("novel")), unified, names, final)
         self._count()
         # label-free: how far the classifier agrees with the clusters
         self._exponent = exponent_for(self._classifiers.novel.shares(final), loop.verdict.agreement)
-        self.probabilities_ = scattered(self._probabilities(final), order)
+        self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
         self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
@@ -161,31 +145,6 @@ class RoCORE:
         }
         work.clear()
         return self
-
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the novel relation of each instance (N,), int64, by η_u (eq. 14)."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
-
-    def predict_proba(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability of each novel relation (N, K), float32, rows summing to 1.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            ArtifactError: The encoder is not the one that was fitted with.
-        """
-        order = canonical_order(instances)
-        ordered = [instances[place] for place in order]
-        vectors = encode(self._encoder(), ordered, progress=progress, on_loss=on_loss)
-        return scattered(self._probabilities(vectors), order)
 
     def predict_all(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -200,7 +159,7 @@ class RoCORE:
             SettingError: Nothing was fitted yet, or not with ``incremental=True``.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        encoder, unified = self._encoder(), self._classifiers.unified
+        encoder, unified = self._ready_encoder(), self._classifiers.unified
         if unified is None:
             raise SettingError(
                 "this RoCORE has no classifier for pre-defined and novel relations together; fit it with "
@@ -210,21 +169,6 @@ class RoCORE:
         vectors = encode(encoder, [instances[place] for place in order], progress=progress)
         labels = unified.scores(vectors).argmax(axis=1).astype(np.int64)
         return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
-
-    def transform(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """Return relation representations h of the trained encoder (N, D), float32, of unit length."""
-        return transformed(self._encoder(), instances, progress=progress)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: the trained layers and the classifiers.
@@ -267,26 +211,14 @@ class RoCORE:
         self.predefined_ = self._classifiers.predefined
         self.n_relations_ = len(self._classifiers.novel.bias)
 
-    def _probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each novel relation by η_u (N, K), float32, for vectors of ``transform`` (N, D)."""
         return softened(self._classifiers.novel.shares(vectors), self._exponent)
 
-    def _fewer(self, asked: int) -> list[str]:
-        if self.n_relations_ == asked:
-            return []
-        return [
-            f"{self.n_relations_} relations were found instead of {asked}: the others were left without instances"
-        ]
-
-    def _encoder(self) -> TransformerEncoder:
+    def _ready_encoder(self) -> TransformerEncoder:
         """Return the encoder with the weights that were trained."""
         self._check_fitted()
         return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_trained"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
 
     _classifiers: Classifiers
     _exponent: float

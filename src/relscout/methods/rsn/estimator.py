@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.lloyd import too_alike
-from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.batching import rows_by_content
-from relscout.errors import InputError, SettingError
+from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.base import Method
+from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, check_labels, digest
 from relscout.methods.rsn.partition import Prototypes, grouped
 from relscout.methods.rsn.settings import RSNSettings
@@ -33,7 +33,7 @@ from relscout.seeding import generator
 Instances = Sequence[RelationInstance]
 
 
-class RSN:
+class RSN(Method):
     """Relational siamese network: learn which labelled instances say the same, and group others by it.
 
     Args:
@@ -53,24 +53,7 @@ class RSN:
     LABELS: ClassVar[Labels] = "required"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(RSNSettings, settings)
+    _FITTED: ClassVar[str] = "_similarity"
 
     def fit(
         self,
@@ -149,16 +132,11 @@ class RSN:
                 *loss_warnings(lost),
                 *lesson.warnings,
                 *grouping.warnings(len(codes)),
-                *self._fewer(asked),
+                *([] if asked is None else self._fewer(asked, "the network tells no more apart")),
             ],
         }
         work.clear()
         return self
-
-    def predict(self, instances: Instances, *, progress: Progress = silent) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
 
     def predict_proba(
         self, instances: Instances, *, progress: Progress = silent, on_loss: OnLoss | None = None
@@ -179,15 +157,6 @@ class RSN:
         order = canonical_order(instances)
         codes, row_of = self._codes([instances[place] for place in order], progress=progress)
         return scattered(unit_length(codes[row_of]), order)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: similarity, prototypes, and the layers that trained.
@@ -251,19 +220,6 @@ class RSN:
             return self._trained.on(trainable(self.NAME, self.encoder))
         check_encoder(self.encoder, self._trained.fingerprint)
         return self.encoder
-
-    def _fewer(self, asked: int | None) -> list[str]:
-        if asked is None or self.n_relations_ == asked:
-            return []
-        return [
-            f"{self.n_relations_} relations were found instead of {asked}: the network tells no more apart"
-        ]
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_similarity"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
 
     _similarity: Similarity
     _prototypes: Prototypes

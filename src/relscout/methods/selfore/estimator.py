@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
-from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
-from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.estimator import checked_n_relations
 from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.selfore.loop import Bootstrap, room_for_frozen_epochs
 from relscout.methods.selfore.partition import (
@@ -31,13 +31,13 @@ from relscout.methods.selfore.partition import (
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
-from relscout.methods.vectors import encode, scattered, transformed, unit_length
+from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 
 
-class SelfORE:
+class SelfORE(VectorMethod):
     """Self-supervised relational feature learning: cluster, learn the clusters, cluster again.
 
     Args:
@@ -56,24 +56,7 @@ class SelfORE:
     LABELS: ClassVar[Labels] = "none"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(SelfORESettings, settings)
+    _FITTED: ClassVar[str] = "_partition"
 
     def fit(
         self,
@@ -135,10 +118,9 @@ class SelfORE:
         self._trained = Trained(base.fingerprint, tunable.weights() if tunable is not None else {})
         del vectors, prepared, tunable
         # by the way of transform and predict, so that these give the very same
-        final = encode(self._encoder(), instances, progress=progress)
-        self._relation_of = relations_of_clusters(
-            self._partition, final, n_relations if options.merge else n_clusters, seed=self.seed
-        )
+        final = encode(self._ready_encoder(), instances, progress=progress)
+        asked = n_relations if options.merge else n_clusters
+        self._relation_of = relations_of_clusters(self._partition, final, asked, seed=self.seed)
         self._exponent = 1.0
         if isinstance(self._partition, Adaptive):
             # label-free: how much the adaptive clustering agrees with the one that it started from
@@ -152,50 +134,14 @@ class SelfORE:
             "pseudo_labels": n_clusters,
             "loops": loop.loops,
             "stopped": loop.stopped,
-            "warnings": [*loss_warnings(lost), *loop.warnings, *self._fewer(n_relations, n_clusters)],
+            "warnings": [
+                *loss_warnings(lost),
+                *loop.warnings,
+                *self._fewer(n_relations if options.merge else n_clusters),
+            ],
         }
         work.clear()
         return self
-
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
-
-    def predict_proba(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            ArtifactError: The encoder is not the one that was fitted with.
-        """
-        order = canonical_order(instances)
-        ordered = [instances[place] for place in order]
-        vectors = encode(self._encoder(), ordered, progress=progress, on_loss=on_loss)
-        return scattered(self.probabilities_of(vectors), order)
-
-    def transform(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """Return relation representations h of the trained encoder (N, D), float32, of unit length."""
-        return transformed(self._encoder(), instances, progress=progress)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: the trained layers and the clusters.
@@ -262,24 +208,10 @@ class SelfORE:
             )
         return n_clusters
 
-    def _fewer(self, n_relations: int, n_clusters: int) -> list[str]:
-        asked = n_relations if self._settings.merge else n_clusters
-        if self.n_relations_ == asked:
-            return []
-        return [
-            f"{self.n_relations_} relations were found instead of {asked}: the others were left without instances"
-        ]
-
-    def _encoder(self) -> TransformerEncoder:
+    def _ready_encoder(self) -> TransformerEncoder:
         """Return the encoder with the weights that were trained."""
         self._check_fitted()
         return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_partition"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
 
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
-from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.config import to_mapping
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import InputError, SettingError
+from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
+from relscout.methods.base import Method
+from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.selfore import SelfORE
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
@@ -30,7 +31,7 @@ from relscout.seeding import generator
 from relscout.training.teaching import Teacher
 
 
-class Transfer:
+class Transfer(Method):
     """Find novel relations with an encoder that labelled relations, and their inverses, have taught.
 
     Args:
@@ -52,25 +53,9 @@ class Transfer:
     LABELS: ClassVar[Labels] = "required"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    n_relations_: int
-    labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    names_: dict[int, str]
-    report_: dict[str, Any]
+    _FITTED: ClassVar[str] = "_found"
 
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self.encoder: Encoder = encoder if encoder is not None else TransformerEncoder(self.ENCODER)
-        self.n_relations = n_relations
-        self.seed = seed
-        self._settings = from_mapping(TransferSettings, settings)
+    names_: dict[int, str]
 
     def fit(
         self,
@@ -147,13 +132,6 @@ class Transfer:
         work.clear()
         return self
 
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
-
     def predict_proba(
         self,
         instances: Sequence[RelationInstance],
@@ -180,15 +158,6 @@ class Transfer:
     ) -> NDArray[np.float32]:
         """Return relation representations of the taught encoder (N, D), float32, of unit length."""
         return self._fitted().transform(instances, progress=progress)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        return {
-            "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
-            **to_mapping(self._settings),
-            "encoder": to_mapping(self.encoder.settings),
-        }
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: the layers that were taught, and the clusters.
@@ -271,10 +240,7 @@ class Transfer:
         )
 
     def _fitted(self) -> SelfORE:
-        if not hasattr(self, "_found"):
-            raise SettingError(
-                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
-            )
+        self._check_fitted()
         # an encoder of other weights is told here, and one that was given a cache since has it
         self._found.encoder = self._taught.on(trainable(self.NAME, self.encoder))
         return self._found

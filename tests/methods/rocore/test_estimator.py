@@ -208,6 +208,33 @@ def test_the_classifier_of_all_is_saved_and_loaded(unified: RoCORE, few: Few, tm
     assert names == unified.predict_all(few)[1]
 
 
+def test_more_pseudo_labels_than_relations_are_merged(
+    rocore: Build, few: Few, known: Few, tmp_path: Path
+) -> None:
+    found = rocore(n_relations=2, n_clusters=8, incremental=True).fit(few, known)
+    assert found.n_relations_ <= 2
+    assert found.probabilities_.shape == (len(few), found.n_relations_)
+    np.testing.assert_allclose(found.probabilities_.sum(axis=1), 1, rtol=1e-5)
+    assert (np.diff(np.bincount(found.labels_)) <= 0).all()
+    assert (found.predict(few) == found.labels_).all()
+    labels, names = found.predict_all(few)
+    assert names == (*found.predefined_, *range(found.n_relations_))
+    assert labels.max() < len(names)
+    found.save(tmp_path / "model")
+    loaded = RoCORE.load(tmp_path / "model")
+    assert loaded.predict_proba(few).tobytes() == found.probabilities_.tobytes()
+    assert (loaded.predict_all(few)[0] == labels).all()
+
+
+def test_fewer_pseudo_labels_than_relations_or_more_than_instances_are_refused(
+    rocore: Build, few: Few, known: Few
+) -> None:
+    with pytest.raises(SettingError, match="n_clusters is 2, but 3 relations were asked for"):
+        rocore(n_relations=3, n_clusters=2).fit(few, known)
+    with pytest.raises(InputError, match=f"n_clusters is 999, but there are only {len(few)} instances"):
+        rocore(n_relations=3, n_clusters=999).fit(few, known)
+
+
 def test_without_it_nobody_is_asked(plain: RoCORE, few: Few) -> None:
     with pytest.raises(SettingError, match="fit it with incremental=True"):
         plain.predict_all(few)

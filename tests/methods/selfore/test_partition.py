@@ -14,10 +14,10 @@ from relscout.clustering.adaptive import AdaptiveClusters
 from relscout.clustering.autoencoder import Mapping
 from relscout.clustering.kmeans import kmeans
 from relscout.methods.confidence import exponent_for, softened
+from relscout.methods.merging import of_relations
 from relscout.methods.selfore.partition import (
     Adaptive,
     Hard,
-    of_relations,
     relations_of_clusters,
     restored,
 )

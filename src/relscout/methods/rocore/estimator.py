@@ -20,6 +20,7 @@ from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
+from relscout.methods.merging import checked_n_clusters
 from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
 from relscout.methods.rocore.network import Network
@@ -120,19 +121,22 @@ class RoCORE(VectorMethod):
             fingerprint=base.fingerprint,
             instances=[*instances, *known],
         )
-        sides = Sides.of(prepared, prepared_known, classes, n_relations)
-        n_outputs = len(names) + (n_relations if options.incremental else 0)
-        network = Network(tunable, n_outputs, n_relations, settings=options, seed=self.seed)
+        n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
+        sides = Sides.of(prepared, prepared_known, classes, n_clusters)
+        n_outputs = len(names) + (n_clusters if options.incremental else 0)
+        network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
         loop = JointTraining(options, network, sides, self.seed, progress, work)
         loop.run()
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
         final = encode(self._ready_encoder(), instances, progress=progress)
         unified = Linear(*network.head("known")) if options.incremental else None
-        self._classifiers = Classifiers.of(Linear(*network.head("novel")), unified, names, final)
+        self._classifiers = Classifiers.of(
+            Linear(*network.head("novel")), unified, names, final, n_relations, seed=self.seed
+        )
         self._count()
         # label-free: how far the classifier agrees with the clusters
-        self._exponent = exponent_for(self._classifiers.novel.shares(final), loop.verdict.agreement)
+        self._exponent = exponent_for(self._classifiers.shares(final), loop.verdict.agreement)
         self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
@@ -167,7 +171,7 @@ class RoCORE(VectorMethod):
             )
         order = canonical_order(instances)
         vectors = encode(encoder, [instances[place] for place in order], progress=progress)
-        labels = unified.scores(vectors).argmax(axis=1).astype(np.int64)
+        labels = self._classifiers.numbered(unified.scores(vectors).argmax(axis=1))
         return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
 
     def save(self, folder: Path) -> None:
@@ -209,11 +213,11 @@ class RoCORE(VectorMethod):
 
     def _count(self) -> None:
         self.predefined_ = self._classifiers.predefined
-        self.n_relations_ = len(self._classifiers.novel.bias)
+        self.n_relations_ = self._classifiers.n_relations
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each novel relation by η_u (N, K), float32, for vectors of ``transform`` (N, D)."""
-        return softened(self._classifiers.novel.shares(vectors), self._exponent)
+        return softened(self._classifiers.shares(vectors), self._exponent)
 
     def _ready_encoder(self) -> TransformerEncoder:
         """Return the encoder with the weights that were trained."""

@@ -29,6 +29,8 @@ class RoCORESettings:
     """The cross entropy on pre-defined relations, eq. 15 (Table 3: w/o CE)."""
     incremental: bool = False
     """One classifier for pre-defined and novel relations together (section 3.5.2, eq. 17), for ``predict_all``."""
+    n_clusters: int = 0
+    """Pseudo labels and outputs of η_u, at least as many as novel relations, into which they are merged; 0: as many."""
     layers: str = "512-512-256"
     """Widths of the mapping g, the code last; d mirrors it (paper: 512-512-256)."""
     activation: str = "relu"
@@ -87,6 +89,7 @@ class RoCORESettings:
                 f"layers is {self.layers!r}, expected widths joined by '-', such as '512-512-256'"
             )
         for name, least in (
+            ("n_clusters", 0),
             ("pretrain_epochs", 0),
             ("pretrain_steps", 0),
             ("batch", 2),

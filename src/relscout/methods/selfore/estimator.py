@@ -14,20 +14,15 @@ from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import InputError, SettingError
+from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import checked_n_relations
 from relscout.methods.labelled import Labels, check_labels
+from relscout.methods.merging import checked_n_clusters, of_relations
 from relscout.methods.selfore.loop import Bootstrap, room_for_frozen_epochs
-from relscout.methods.selfore.partition import (
-    Adaptive,
-    Hard,
-    of_relations,
-    relations_of_clusters,
-    restored,
-)
+from relscout.methods.selfore.partition import Adaptive, Hard, relations_of_clusters, restored
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
@@ -105,7 +100,7 @@ class SelfORE(VectorMethod):
             choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k
-        n_clusters = self._n_clusters(n_relations, len(instances))
+        n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
         work = Work.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME},
@@ -194,19 +189,6 @@ class SelfORE(VectorMethod):
         """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
         shares = of_relations(self._partition.shares(vectors), self._relation_of)
         return softened(shares, self._exponent)
-
-    def _n_clusters(self, n_relations: int, n_instances: int) -> int:
-        n_clusters = self._settings.n_clusters or n_relations
-        if n_clusters < n_relations:
-            raise SettingError(
-                f"n_clusters is {n_clusters}, but {n_relations} relations were asked for; give as many pseudo labels, "
-                "or 0"
-            )
-        if n_relations <= n_instances < n_clusters:
-            raise InputError(
-                f"n_clusters is {n_clusters}, but there are only {n_instances} instances; ask for at most as many"
-            )
-        return n_clusters
 
     def _ready_encoder(self) -> TransformerEncoder:
         """Return the encoder with the weights that were trained."""

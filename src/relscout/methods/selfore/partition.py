@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from relscout.clustering.adaptive import AdaptiveClusters, assign
 from relscout.clustering.autoencoder import Mapping as VectorMapping
-from relscout.clustering.lloyd import Clusters, means, nearest
-from relscout.clustering.neighbour_seeds import neighbour_seeds
+from relscout.clustering.lloyd import Clusters, nearest
 from relscout.clustering.soft import soft_assignment, spread
+from relscout.methods.merging import merged, of_relations
 from relscout.methods.vectors import drawn, largest_first
 from relscout.seeding import generator
 
@@ -122,7 +122,12 @@ def relations_of_clusters(
     shares, centroids = partition.shares(vectors), partition.centroids
     groups = np.arange(len(centroids))
     if n_relations < len(centroids):
-        groups = _merged(partition, vectors, shares.argmax(axis=1), n_relations, seed=seed)
+        labels = shares.argmax(axis=1)
+        chosen = np.unique(labels)
+        # a cluster that no vector chose goes with the one that is nearest
+        nearest_chosen = nearest(centroids, centroids[chosen])[0]
+        nearest_chosen[chosen] = np.arange(len(chosen))
+        groups = merged(vectors, labels, n_relations, seed=seed)[nearest_chosen]
     while True:
         labels = of_relations(shares, groups).argmax(axis=1)
         unchosen = np.flatnonzero(~np.isin(groups, labels))
@@ -134,52 +139,3 @@ def relations_of_clusters(
         groups = np.searchsorted(np.unique(groups), groups)
     order = largest_first(labels, int(groups.max()) + 1)
     return np.argsort(order)[groups]
-
-
-def _merged(
-    partition: Partition,
-    vectors: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    n_relations: int,
-    *,
-    seed: int,
-) -> NDArray[np.int64]:
-    """Return the group (K̂,), int64, of each cluster: k-means on the clusters' means, each as often as it was chosen.
-
-    The paper merges centroids, and does not say whether they are weighted. Where K̂ ≫ K, most are chosen by few vectors
-    or by none, and would take most of the K groups for themselves. And where the mapping was adapted to K̂ ≫ K clusters,
-    the codes no longer tell which of them are alike: the means of their representations h do.
-    """
-    from sklearn.cluster import KMeans
-
-    centroids = partition.centroids
-    chosen, member = np.unique(labels, return_inverse=True)
-    of_h = means(vectors, member, len(chosen))
-    n_groups = min(n_relations, len(np.unique(of_h.round(4), axis=0)))
-    starts = neighbour_seeds(vectors, n_groups, seed=seed)
-    found = KMeans(
-        n_groups,
-        init="k-means++" if starts is None else starts,
-        n_init=10 if starts is None else 1,
-        random_state=seed % 2**32,
-    ).fit_predict(of_h, sample_weight=np.bincount(member))
-    nearest_chosen = nearest(centroids, centroids[chosen])[0]
-    nearest_chosen[chosen] = np.arange(len(chosen))
-    groups: NDArray[np.int64] = found[nearest_chosen].astype(np.int64)
-    # k-means may leave a group empty
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-
-
-def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the share of each relation (N, K), float32: the highest of its clusters, so that eq. 10 still decides.
-
-    The sum of its clusters would let a relation of many clusters take what belongs to one of few.
-
-    Args:
-        shares: Shares of the clusters (N, K̂), float32.
-        relation_of: Relation of each cluster (K̂,), int64, every one from 0 to K - 1 among them.
-    """
-    order = np.argsort(relation_of, kind="stable")
-    first = np.searchsorted(relation_of[order], np.arange(int(relation_of.max()) + 1))
-    found: NDArray[np.float32] = np.maximum.reduceat(shares[:, order], first, axis=1)
-    return found

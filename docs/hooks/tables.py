@@ -198,6 +198,7 @@ def reproduced(prefix: str) -> str:
     """Return the tables of every preset whose name begins so and that was run, from the records of the runs."""
     from relscout.experiments.preset import preset, presets
     from relscout.experiments.results import read_records
+    from relscout.experiments.schema import SCORINGS
     from relscout.experiments.small_tables import sweep_table
     from relscout.experiments.summaries import Measured
     from relscout.experiments.table_formats import FORMATS
@@ -208,7 +209,9 @@ def reproduced(prefix: str) -> str:
     for name in presets():
         measured = Measured(preset(name), records)
         if name.startswith(prefix) and measured.records:
-            for scoring in ("raw", "majority-mapped"):
+            for scoring in ("raw", "majority-mapped", "gold-selected"):
+                if not any(SCORINGS[scoring] in record["scores"] for record in measured.records):
+                    continue
                 tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
                 found += [FORMATS["markdown"](table) for table in tables if table is not None]
     return "\n".join(found)
@@ -226,6 +229,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "preset-keys": preset_keys,
     "presets": presets,
     "protocols": protocols,
+    "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),
     "reproduced-transfer": partial(reproduced, "relscout"),
     "results": results,

@@ -51,6 +51,15 @@ def test_where_nothing_is_strange_the_classes_keep_almost_all() -> None:
     assert (found.labels < 4).mean() > 0.9
 
 
+def test_a_strange_vector_that_is_repeated_counts_once_where_clusters_start() -> None:
+    strange = np.tile(np.array([[50, 50]], dtype=np.float32), (30, 1))
+    vectors = np.concatenate([blobs(PLACES, 10), strange])
+    found = partly_labelled_kmeans(vectors, blobs(PLACES, 50, seed=1), np.repeat(np.arange(4), 50), 6, seed=0)
+    assert len(found.centroids) == 10
+    assert len(set(found.labels[-30:].tolist())) == 1
+    assert found.labels[-1] >= 4
+
+
 def test_it_is_repeatable() -> None:
     given = blobs(PLACES, 100), blobs(PLACES[:2], 30, seed=1), np.repeat([0, 1], 30)
     first, second = (partly_labelled_kmeans(*given, 2, seed=3) for _ in range(2))
@@ -58,5 +67,6 @@ def test_it_is_repeatable() -> None:
 
 
 def test_more_clusters_than_vectors_are_refused() -> None:
-    with pytest.raises(InputError, match="cannot find 9 clusters in 8 vectors"):
-        partly_labelled_kmeans(blobs(PLACES, 2), blobs(PLACES, 2), np.repeat(np.arange(4), 2), 9, seed=0)
+    twice = np.concatenate([blobs(PLACES, 2)] * 2)
+    with pytest.raises(InputError, match="cannot find 9 clusters in 16 vectors, of which 8 differ"):
+        partly_labelled_kmeans(twice, blobs(PLACES, 2), np.repeat(np.arange(4), 2), 9, seed=0)

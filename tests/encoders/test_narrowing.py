@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig
+from transformers import (
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    MegatronBertConfig,
+    RobertaConfig,
+    RobertaPreLayerNormConfig,
+)
 from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.distilbert.modeling_distilbert import TransformerBlock
 from transformers.models.electra.modeling_electra import ElectraLayer
+from transformers.models.megatron_bert.modeling_megatron_bert import MegatronBertLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
+from transformers.models.roberta_prelayernorm.modeling_roberta_prelayernorm import RobertaPreLayerNormLayer
 
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
 from relscout.encoders.pooling import Places, parse_pooling
@@ -21,21 +30,21 @@ _SMALL = {
 _READ = torch.tensor([[True, False, True, False, False], [False, False, False, True, True]])
 
 
-@pytest.mark.parametrize("implementation", ["sdpa", "eager", "another"])
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize(
     ("kind", "config"),
     [(BertLayer, BertConfig), (RobertaLayer, RobertaConfig), (ElectraLayer, ElectraConfig)],
 )
 def test_what_is_read_and_its_gradients_stay_the_same(
-    kind: type, config: type, padded: bool, implementation: str, monkeypatch: pytest.MonkeyPatch
+    kind: type, config: type, padded: bool, implementation: str
 ) -> None:
     torch.manual_seed(0)
     settings = config(**_SMALL)
-    settings._attn_implementation = implementation if implementation != "another" else "sdpa"
+    settings._attn_implementation = implementation
     layer = kind(settings).train()  # without dropout, whose rates are 0
-    if implementation == "another":
-        monkeypatch.setattr("relscout.encoders.narrowing._PLAIN", frozenset())
+    asked: list[int] = []
+    layer.attention.self.query.register_forward_hook(lambda *given: asked.append(given[2].shape[1]))
     mask = torch.zeros(2, 1, 5, 5).masked_fill(torch.arange(5) == 4, -1e9) if padded else None
     states = torch.randn(2, 5, 8)
     found = []
@@ -55,6 +64,28 @@ def test_what_is_read_and_its_gradients_stay_the_same(
     for one, other in zip(few_gradients, whole_gradients, strict=True):
         torch.testing.assert_close(one, other)
     assert (few[~_READ] == 0).all()
+    assert asked == [5, 2], "a narrowed layer asks for the tokens that are read only"
+
+
+def test_attention_that_normalises_elsewhere_is_left_whole() -> None:
+    torch.manual_seed(0)
+    settings = RobertaPreLayerNormConfig(**_SMALL)
+    settings._attn_implementation = "sdpa"
+    layer = RobertaPreLayerNormLayer(settings).train()
+    states = torch.randn(2, 5, 8)
+    whole = layer(states)
+    assert narrow(layer, {"tokens": _READ})
+    torch.testing.assert_close(layer(states)[_READ], whole[_READ])
+
+
+def test_a_layer_whose_attention_keeps_no_configuration_is_narrowed_in_its_other_half() -> None:
+    layer = MegatronBertLayer(MegatronBertConfig(**_SMALL)).train()
+    states = torch.randn(2, 5, 8)
+    whole = layer(states)
+    assert narrow(layer, {"tokens": _READ})
+    found = layer(states)
+    whole, found = (one[0] if isinstance(one, tuple) else one for one in (whole, found))
+    torch.testing.assert_close(found[_READ], whole[_READ])
 
 
 def test_a_layer_of_another_build_stays_as_it_is() -> None:

@@ -116,7 +116,7 @@ def test_a_discovery_names_what_was_labelled(
     assert composer.pattern == "HEAD composer TAIL"
 
 
-def test_where_nothing_is_novel_the_error_says_so(
+def test_more_relations_than_novel_instances_are_refused_with_the_numbers(
     encoder: TransformerEncoder, mixed: list[RelationInstance], known: list[RelationInstance]
 ) -> None:
     labelled_only = [one for one in mixed if one.relation in PREDEFINED]

@@ -152,6 +152,8 @@ def show(found: Discovery, out: Path | None) -> None:
     console = output()
     data, seconds = found.run["data"], found.run["seconds"]
     how = "estimated" if found.run["settings"]["n_relations"] == "auto" else "given"
+    if known := found.run.get("predefined_found"):
+        how = f"{known} of them pre-defined, the number of the others {how}"
     console.print(
         Text.assemble(
             (counted(len(found.relations), "relation"), "bold"),

@@ -124,14 +124,18 @@ def _what_to_do(name: str, results: Path) -> str:
 
 
 def _scorings(measured: Measured) -> list[str]:
-    """Return the scorings of which there may be figures: epochs are chosen by gold relations in some methods only."""
+    """Return the scorings of which there are figures: few methods can let gold relations choose an epoch."""
     from relscout.experiments.schema import SCORINGS
 
     usual = ["raw", "majority-mapped"]
     return usual + [
         name
         for name, field in SCORINGS.items()
-        if name not in usual and any(field in record["scores"] for record in measured.records)
+        if name not in usual
+        and (
+            any(field in record["scores"] for record in measured.records)
+            or any(one.scoring == name for one in measured.preset.published)
+        )
     ]
 
 

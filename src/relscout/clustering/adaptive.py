@@ -44,6 +44,7 @@ class AdaptiveClusters:
         starting_labels: What k-means on the codes had said before (N,), int64.
         losses: KL(P‖Q) per vector, in nats, at the start of each epoch and at the end.
         redraws: How often the centroids were drawn anew at random, because the loss had not fallen.
+        kept_start: Whether it went on from the centroids of k-means: at once, or since no redrawn ones helped.
         label_from: ``target`` or ``assignment``: which distribution the labels are read from.
     """
 
@@ -55,6 +56,7 @@ class AdaptiveClusters:
     starting_labels: NDArray[np.int64]
     losses: tuple[float, ...] = ()
     redraws: int = 0
+    kept_start: bool = True
     label_from: str = "target"
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -150,7 +152,8 @@ def adapt(
                 break
         else:
             break
-    return run.result(vectors, started.labels, tuple(losses), redrawn)
+    found = run.result(vectors, started.labels, tuple(losses), redrawn)
+    return replace(found, kept_start=attempt in (0, redraws + 1))
 
 
 def _starts(
@@ -236,7 +239,7 @@ class _Run:
             starting_labels,
             losses,
             redraws,
-            settings.label_from,
+            label_from=settings.label_from,
         )
         return replace(found, labels=found.probabilities(vectors).argmax(axis=1).astype(np.int64))
 

@@ -54,17 +54,19 @@ def partly_labelled_kmeans(
     Raises:
         InputError: There are fewer unlabelled vectors than clusters to be found, or fewer of them differ.
     """
-    if n_found > len(vectors):
+    distinct = np.unique(vectors, axis=0)
+    if n_found > len(distinct):
         raise InputError(
-            f"cannot find {n_found} clusters in {len(vectors)} vectors; ask for at most {len(vectors)}"
+            f"cannot find {n_found} clusters in {len(vectors)} vectors, of which {len(distinct)} differ; ask for at "
+            f"most {len(distinct)}"
         )
     n_classes = int(classes.max()) + 1
     of_classes = means(labelled, classes, n_classes)
     own = np.square(labelled - of_classes[classes]).sum(axis=1)
-    strangeness = nearest(vectors, of_classes)[1]
+    strangeness = nearest(distinct, of_classes)[1]
     # where hardly anything is strange, what is strangest
-    least = np.partition(strangeness, len(vectors) - n_found)[len(vectors) - n_found]
-    strangers = vectors[strangeness >= min(float(np.quantile(own, stranger)), float(least))]
+    least = np.partition(strangeness, len(distinct) - n_found)[len(distinct) - n_found]
+    strangers = distinct[strangeness >= min(float(np.quantile(own, stranger)), float(least))]
     starts = neighbour_seeds(strangers, n_found, seed=seed)
     centroids = np.concatenate([of_classes, kmeans(strangers, n_found, seed=seed, starts=starts).centroids])
     labels = nearest(vectors, centroids)[0]

@@ -18,7 +18,7 @@ class Relation:
         name: Surface form, such as ``"was born in"``; unique in a discovery. It reads from head to tail: where the
             sentences say it the other way round, ``(inverse)`` is added, as in ``"invented (inverse)"``.
         pattern: The name between HEAD and TAIL in the order of the sentences. Where TAIL comes first, the name
-            reads from tail to head.
+            reads from tail to head. Of a name that a person or a label gave, it is "HEAD name TAIL".
         size: Number of instances.
         confidence: Mean confidence of its assignments, in [0, 1].
         types: Most frequent entity types of head and tail; ``None`` where no types are known.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Implementations of attention that compute what the formula says, on a mask of one row for each query.
 _PLAIN = frozenset({"eager", "sdpa"})
+#: Attention that is BERT's: others of the same parts normalise in other places (RoBERTa-PreLayerNorm, XLM-RoBERTa-XL).
+_ALIKE = frozenset(f"{name}Attention" for name in ("Bert", "Camembert", "Electra", "Roberta", "XLMRoberta"))
 #: Parts that read a few tokens of each sentence.
 _FEW = frozenset({"start", "span-mean", "span-max"})
 
@@ -63,15 +65,15 @@ def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
 
 
 def _attends_plainly(layer: Any) -> bool:
-    """Tell whether a layer's attention is that of BERT, by dot products of queries, keys and values alone."""
+    """Tell whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
     attention = getattr(layer, "attention", None)
     inner: Any = getattr(attention, "self", None)
+    config = getattr(inner, "config", None)
     return (
-        all(hasattr(inner, name) for name in ("query", "key", "value", "dropout", "num_attention_heads"))
-        and hasattr(attention, "output")
+        type(attention).__name__ in _ALIKE
         and not getattr(layer, "is_decoder", False)
         and getattr(inner, "position_embedding_type", "absolute") == "absolute"
-        and getattr(inner.config, "_attn_implementation", "") in _PLAIN
+        and getattr(config, "_attn_implementation", "") in _PLAIN
     )
 
 
@@ -100,7 +102,7 @@ def _narrow_attention(attention: Any, read: MutableMapping[str, torch.Tensor]) -
             heads(inner.value(hidden_states)),
             # nothing but padding is masked, for every query alike
             attn_mask=None if attention_mask is None else attention_mask[:, :, :1],
-            dropout_p=inner.dropout.p if inner.training else 0.0,
+            dropout_p=inner.dropout.p,
         )
         output: torch.Tensor = attention.output(found.transpose(1, 2).flatten(2), few)  # (B, M, D)
         is_read = torch.arange(most, device=places.device) < chosen.sum(dim=1)[:, None]

@@ -114,7 +114,12 @@ def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     # in the order in which ``discover`` hands instances to a method
     ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
     column = {_content(instance): place for place, instance in enumerate(ordered)}
-    if epochs is None or any(_content(one) not in column for one in task.scored):
+    # where there are more outputs than relations, what an epoch told is not what it would have given
+    if (
+        epochs is None
+        or epochs.max() >= model.n_relations_
+        or any(_content(one) not in column for one in task.scored)
+    ):
         return {}
     columns = [column[_content(one)] for one in task.scored]
     gold = [str(one.relation) for one in task.scored]

@@ -18,8 +18,8 @@ from relscout.clustering.soft import soft_assignment, spread
 from relscout.encoders import Encoder, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.base import VectorMethod
 from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.foundation import VectorMethod
 from relscout.methods.labelled import check_labels
 from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
 from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters
@@ -83,6 +83,7 @@ class FrozenClusters(VectorMethod):
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        self._check_fitted()
         return soft_assignment(vectors, self._centroids, self._variance)
 
     def save(self, folder: Path) -> None:

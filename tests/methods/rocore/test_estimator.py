@@ -24,7 +24,7 @@ def renamed(instances: Few, names: Callable[[str], str]) -> Few:
     return [replace(instance, relation=names(str(instance.relation))) for instance in instances]
 
 
-def test_without_an_encoder_it_takes_the_pooling_of_the_paper() -> None:
+def test_without_an_encoder_it_takes_the_bundled_one_with_a_pooling_of_its_own() -> None:
     assert RoCORE().encoder.settings.pooling == "span-mean@3+span-mean@5+sentence@4+between@4"
 
 

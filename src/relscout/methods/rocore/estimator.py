@@ -16,9 +16,9 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import check_enough, checked_n_relations
+from relscout.methods.foundation import VectorMethod
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.merging import checked_n_clusters
 from relscout.methods.rocore.classifier import Classifiers, Linear
@@ -38,8 +38,7 @@ class RoCORE(VectorMethod):
     """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder with the pooling of
-            the paper when left out.
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
         seed: Draws everything random.
         **settings: Fields of :class:`RoCORESettings`.
@@ -57,7 +56,7 @@ class RoCORE(VectorMethod):
     SETTINGS: ClassVar[type[RoCORESettings]] = RoCORESettings
     LABELS: ClassVar[Labels] = "required"
     # Eq. 2 and 3 read one layer at the mentions, `span-max@8` for BERT-base. One layer of the small encoder says too
-    # little: on a development draw span-max@4 gave .741 B³ F1, this .804. Layer 5, which trains, is read at the
+    # little: on dev-transfer-A, seed 0, span-max@4 gave .741 B³ F1, this .804. Layer 5, which trains, is read at the
     # mentions only; all else lies below and is computed once.
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
@@ -95,6 +94,8 @@ class RoCORE(VectorMethod):
             raise InputError("there are no instances to find relations in")
         n_relations = checked_n_relations(self.n_relations)
         check_enough(n_relations, len(unlabeled))
+        if n_relations != "auto":
+            checked_n_clusters(self._settings.n_clusters, n_relations, len(unlabeled))
         generator(self.seed, "check")
         order = canonical_order(unlabeled)
         instances = [unlabeled[place] for place in order]
@@ -217,6 +218,7 @@ class RoCORE(VectorMethod):
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each novel relation by η_u (N, K), float32, for vectors of ``transform`` (N, D)."""
+        self._check_fitted()
         return softened(self._classifiers.shares(vectors), self._exponent)
 
     def _ready_encoder(self) -> TransformerEncoder:

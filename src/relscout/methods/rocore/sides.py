@@ -24,7 +24,7 @@ class Sides:
         labeled: Instances of the pre-defined ones, each content once.
         classes: Relation of each labelled content, int64, from 0.
         n_known: C_l.
-        n_novel: C_u.
+        n_novel: Outputs of η_u: C_u, or the number of pseudo labels where these are more.
     """
 
     unlabeled: Prepared

@@ -16,8 +16,8 @@ from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncod
 from relscout.encoders.batching import rows_by_content
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.base import Method
 from relscout.methods.estimator import check_enough, checked_n_relations
+from relscout.methods.foundation import Method
 from relscout.methods.labelled import Labels, check_labels, digest
 from relscout.methods.rsn.partition import Prototypes, grouped
 from relscout.methods.rsn.settings import RSNSettings

@@ -16,9 +16,9 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.base import VectorMethod
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import checked_n_relations
+from relscout.methods.foundation import VectorMethod
 from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.merging import checked_n_clusters, of_relations
 from relscout.methods.selfore.loop import Bootstrap, room_for_frozen_epochs
@@ -187,6 +187,7 @@ class SelfORE(VectorMethod):
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        self._check_fitted()
         shares = of_relations(self._partition.shares(vectors), self._relation_of)
         return softened(shares, self._exponent)
 

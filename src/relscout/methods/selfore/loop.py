@@ -116,7 +116,7 @@ class Bootstrap:
     ) -> tuple[Adaptive | Hard, Labels]:
         """Return the clustering of a loop and its pseudo labels, and tell about it in ``loops``."""
         told: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
-        told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0}
+        told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
         self.loops.append(told)
         found: tuple[Adaptive | Hard, Labels] | None = None
         if self.settings.adaptive:
@@ -182,7 +182,7 @@ class Bootstrap:
         else:
             left = effective_number(found.labels)
             told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
-            told["redraws"] = found.redraws
+            told["redraws"], told["kept_start"] = found.redraws, found.kept_start
             if left >= _COLLAPSED * expected:
                 return found
         return f"its {self.n_clusters} clusters have the entropy of {left:.1f} equal ones, {expected:.1f} were expected"

@@ -16,8 +16,8 @@ from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.base import Method
 from relscout.methods.estimator import check_enough, checked_n_relations
+from relscout.methods.foundation import Method
 from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
 from relscout.methods.selfore import SelfORE
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
@@ -98,18 +98,31 @@ class Transfer(Method):
         self._taught = Trained(base.fingerprint, taught.pop("weights"))
         encoder = self._taught.on(base)
         clustering, self._open = self._clustering(encoder), None
+        again: list[str] = []
         if self._settings.open_world:
             order = canonical_order(unlabeled)
-            vectors, of_known = (
-                encode(encoder, side, progress=progress)
-                for side in ([unlabeled[place] for place in order], known)
+            of_known = encode(encoder, known, progress=progress)
+            cut: dict[int, str] = {}
+            vectors = encode(
+                encoder,
+                [unlabeled[place] for place in order],
+                progress=progress,
+                on_loss=lambda one, what: cut.update({id(one): what}),
             )
             n_relations = checked_n_relations(self.n_relations)
             sorting, is_novel = sorted_apart(
                 vectors, of_known, classes, n_relations, self._settings, seed=self.seed
             )
             novel = [unlabeled[place] for place, strange in zip(order, is_novel, strict=True) if strange]
+            if len(novel) < self._settings.n_clusters:
+                raise InputError(
+                    f"n_clusters is {self._settings.n_clusters}, but only {len(novel)} of {len(unlabeled)} instances "
+                    "are of novel relations; ask for at most as many"
+                )
             self._found = clustering.fit(novel, progress=progress, checkpoints=checkpoints)
+            # told of all instances, not of the novel ones alone
+            again = loss_warnings(Counter(cut[id(one)] for one in novel if id(one) in cut))
+            lost.update(cut.values())
             of_novel = self._found.probabilities_of(vectors)
             self._open = OpenWorld.of(sorting, names, vectors, of_novel)
             self.probabilities_ = scattered(self._open.probabilities(vectors, of_novel), order)
@@ -120,7 +133,8 @@ class Transfer(Method):
             self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
             self.probabilities_ = self._found.probabilities_
         self._count()
-        warnings = [*left_out, *loss_warnings(lost), *self._found.report_["warnings"]]
+        of_found = [one for one in self._found.report_["warnings"] if one not in again]
+        warnings = [*left_out, *loss_warnings(lost), *of_found]
         self.report_ = {
             "labelled": len(known),
             "predefined": len(names),

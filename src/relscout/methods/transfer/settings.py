@@ -19,7 +19,7 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     open_world: bool = False
     """Whether instances of the labelled relations may be among those to be clustered: these get the labelled names."""
     novel_parts: int = 3
-    """Clusters for each novel relation where instances of labelled relations are told from novel ones, at least 1."""
+    """Clusters of each novel relation where these are told from labelled ones, at least 1; not used by ``auto``."""
     shrinkage: float = 0.1
     """How little what varies within labelled relations is discounted there, above 0 to 1: at 1 not at all."""
 

@@ -210,7 +210,8 @@ class OpenWorld:
     def probabilities(self, vectors: NDArray[np.float32], novel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, R), float32; arguments as :meth:`of` takes them."""
         found = self.sorting.joined(vectors, novel)[:, self.outputs]
-        found /= np.maximum(found.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        # what speaks for a relation that the corpus does not have speaks for none of these
+        found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:

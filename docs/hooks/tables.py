@@ -107,9 +107,9 @@ def rocore_settings() -> str:
 
 def transfer_settings() -> str:
     """Return the settings of the method transfer that selfore does not have."""
-    from relscout.training.teaching import TeachingSettings
+    from relscout.methods import method
 
-    return _settings(TeachingSettings)
+    return _settings(method("transfer").SETTINGS, but=method("selfore").SETTINGS)
 
 
 def presets() -> str:
@@ -241,10 +241,15 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _settings(kind: type[Any]) -> str:
+def _settings(kind: type[Any], *, but: type[Any] | None = None) -> str:
     from relscout.config import documentation
 
-    rows = ((f"`{name}`", f"`{default}`", text) for name, (_, default, text) in documentation(kind).items())
+    left_out = documentation(but) if but else {}
+    rows = (
+        (f"`{name}`", f"`{default}`", text)
+        for name, (_, default, text) in documentation(kind).items()
+        if name not in left_out
+    )
     return _table(("setting", "default", "meaning"), rows)
 
 

@@ -69,7 +69,8 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
     told = Table.grid(padding=(0, 2, 0, 0))
     for what, text in facts.items():
         if text:
-            told.add_row(Text(what, style="dim"), Text(visible(text)))
+            # a path that is longer than a line is broken, not cut off
+            told.add_row(Text(what, style="dim"), Text(visible(text), overflow="fold"))
     yield told
     yield Text()
     yield _rows_table(preset)

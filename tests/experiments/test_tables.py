@@ -330,3 +330,13 @@ def test_found_relations_are_listed_by_size_with_their_gold_relation():
 )
 def test_a_duration_has_the_unit_that_suits_it(seconds, spelled):
     assert cells(table([record(seconds={"total": seconds})]), "SelfORE")["time"] == spelled
+
+
+def test_what_gold_relations_have_chosen_stands_with_those_rows_only_that_have_it() -> None:
+    chosen = record(b3=0.5)
+    chosen["scores"]["gold_selected"] = {**chosen["scores"]["raw"], "b3_f1": 0.8}
+    published = (Published("SelfORE", "gold-selected", "Table 2", {"b3_f1": 79.6}),)
+    table = scores_table(Measured(preset(published=published), [chosen, record("frozen")]), "gold-selected")
+    rows = [[cell.text for cell in row] for block in table.blocks for row in block]
+    assert [row[0] for row in rows] == ["SelfORE", "SelfORE, published"]
+    assert "80.0" in rows[0][1]

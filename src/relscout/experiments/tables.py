@@ -52,6 +52,9 @@ class _ScoresTable:
         self.preset = measured.preset
         self.scoring, self.scores = scoring, scores
         self.summaries = measured.table()
+        if scoring == "gold-selected":
+            # few methods keep what each epoch told: the others have nothing to show here
+            self.summaries = [one for one in self.summaries if one.score("b3_f1", scoring) is not None]
         self.strangers = measured.strangers()
         self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
         self.published = [one for one in self.preset.published if one.scoring == scoring]

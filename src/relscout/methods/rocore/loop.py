@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import check_finite
+from relscout.clustering.lloyd import check_finite, means
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.errors import InputError
 from relscout.methods.rocore.network import Network
@@ -227,9 +227,7 @@ class JointTraining:
         codes = self.network.codes(vectors)[self.sides.unlabeled.row_of]
         n_clusters, seed = self.sides.n_novel, self._seed(f"k-means {epoch}")
         try:
-            starts = (
-                neighbour_seeds(codes, n_clusters, seed=seed) if self.settings.start == "neighbours" else None
-            )
+            starts = self._starts(codes, epoch)
             return kmeans(codes, n_clusters, seed=seed, starts=starts, progress=self.progress).labels
         except InputError:
             if not epoch:
@@ -240,6 +238,17 @@ class JointTraining:
                 "pseudo labels of the epoch before stand in for theirs"
             )
             return self._pseudo
+
+    def _starts(self, codes: NDArray[np.float32], epoch: int) -> NDArray[np.float32] | None:
+        """Return where k-means starts (C_u, Z); ``None`` where it draws that itself."""
+        n_clusters = self.sides.n_novel
+        if epoch and self.settings.carry_clusters:
+            # the paper says nothing, the released code draws anew, and then clusters flip between partitions that are
+            # equally good, so that the classifier never settles
+            return means(codes, self._pseudo, n_clusters)
+        if self.settings.start == "neighbours":
+            return neighbour_seeds(codes, n_clusters, seed=self._seed(f"k-means {epoch}"))
+        return None
 
     def _class_means(self, vectors: NDArray[np.float32]) -> torch.Tensor:
         import torch

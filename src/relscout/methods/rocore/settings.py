@@ -51,6 +51,8 @@ class RoCORESettings:
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
     start: str = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
+    carry_clusters: bool = True
+    """Whether k-means starts at the clusters of the epoch before, from the second epoch on, rather than anew."""
     margin: float = 2.0
     """σ, the divergence that two instances of different clusters should have, above 0, in nats (paper: 2)."""
     batch: int = 100

@@ -242,9 +242,9 @@ class JointTraining:
     def _starts(self, codes: NDArray[np.float32], epoch: int) -> NDArray[np.float32] | None:
         """Return where k-means starts (C_u, Z); ``None`` where it draws that itself."""
         n_clusters = self.sides.n_novel
-        if epoch and self.settings.carry_clusters:
-            # the paper says nothing, the released code draws anew, and then clusters flip between partitions that are
-            # equally good, so that the classifier never settles
+        if epoch >= self.settings.fresh_starts:
+            # the released code always starts anew; then clusters flip between partitions that are equally good, and the
+            # classifier never settles. Carried on from the first epoch they settle in a worse one
             return means(codes, self._pseudo, n_clusters)
         if self.settings.start == "neighbours":
             return neighbour_seeds(codes, n_clusters, seed=self._seed(f"k-means {epoch}"))

@@ -51,8 +51,8 @@ class RoCORESettings:
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
     start: str = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
-    carry_clusters: bool = True
-    """Whether k-means starts at the clusters of the epoch before, from the second epoch on, rather than anew."""
+    fresh_starts: int = 5
+    """Clusterings that start anew, at least 1; later ones start at the clusters of the epoch before (paper: none do)."""
     margin: float = 2.0
     """σ, the divergence that two instances of different clusters should have, above 0, in nats (paper: 2)."""
     batch: int = 100
@@ -95,6 +95,7 @@ class RoCORESettings:
             ("pretrain_epochs", 0),
             ("pretrain_steps", 0),
             ("batch", 2),
+            ("fresh_starts", 1),
             ("epochs", 1),
             ("epoch_steps", 0),
             ("patience", 1),

@@ -32,6 +32,12 @@ def main() -> None:
     speed.add_argument("--data", type=Path, required=True)
     speed.add_argument("--instances", type=int, default=768)
     speed.add_argument("--rounds", type=int, default=5)
+    passes = commands.add_parser(
+        "rocore-speed", help="an epoch of RoCORE, against whole passes padded to 128"
+    )
+    passes.add_argument("--data", type=Path, required=True)
+    passes.add_argument("--instances", type=int, default=600)
+    passes.add_argument("--rounds", type=int, default=5)
     memory = commands.add_parser(
         "selfore-memory", help="memory of SelfORE on up to a hundred thousand sentences"
     )
@@ -67,6 +73,10 @@ def main() -> None:
         from benchmarks import selfore_speed
 
         selfore_speed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    elif options.command == "rocore-speed":
+        from benchmarks import rocore_speed
+
+        rocore_speed.run(options.data, n_instances=options.instances, rounds=options.rounds)
     elif options.command == "selfore-memory":
         from benchmarks import selfore_memory
 

@@ -190,3 +190,38 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
 def test_an_unknown_arithmetic_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="float32"):
         TeachingSettings(taught_dtype="float31")
+
+
+@pytest.mark.parametrize("inverses", [True, False])
+def test_directions_start_at_the_means_of_the_relations(
+    inverses: bool, teacher: Build, tunable: TunableEncoder, prepared: Prepared, sentences: Any
+) -> None:
+    built = teacher(replace(SMALL, inverses=inverses))
+    vectors = tunable.encode_contents(prepared)[prepared.row_of].astype(np.float64)
+    labels = sentences[1]
+    if inverses:
+        backwards = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
+        vectors, labels = np.concatenate([vectors, backwards]), np.concatenate([labels, labels + 2])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = built.arrays()["directions"]
+    for label in range(len(found)):
+        mean = vectors[labels == label].mean(axis=0) - vectors.mean(axis=0)
+        assert found[label] @ mean / np.linalg.norm(found[label]) / np.linalg.norm(mean) == pytest.approx(
+            1, abs=1e-4
+        )
+
+
+def test_means_are_of_as_many_instances_of_each_relation(
+    teacher: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relscout.training.teaching._FOR_MEANS", 5)
+    few = teacher().arrays()["directions"]
+    assert few.tobytes() == teacher().arrays()["directions"].tobytes()
+    assert few.tobytes() != teacher(seed=1).arrays()["directions"].tobytes()
+
+
+def test_directions_can_start_at_random(teacher: Build) -> None:
+    at_random = replace(SMALL, means_first=False)
+    found = teacher(at_random).arrays()["directions"]
+    assert found.tobytes() != teacher(at_random, seed=1).arrays()["directions"].tobytes()
+    assert found.std() == pytest.approx(0.05, rel=0.1)

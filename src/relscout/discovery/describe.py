@@ -28,7 +28,7 @@ def describe(
 
     Args:
         instances: The fitted instances, in the order in which they were fitted.
-        labels: Relation of each (N,), int64.
+        labels: Relation of each (N,), int64; -1 for none.
         confidences: Confidence of each assignment (N,), float32.
         model: The fitted method.
     """

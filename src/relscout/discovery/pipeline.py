@@ -96,6 +96,7 @@ def discover(
     estimator.fit(ordered, learnt_from, progress=progress, checkpoints=checkpoints)
     fitted = time.perf_counter()
     progress("describe", 0, None)
+    # no relation is -1, and its column the last one
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)

@@ -87,6 +87,8 @@ class Discovery:
         probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
         # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
+        if self.model.none_ is not None:
+            table[self.model.none_] = -1
         ids = table[probabilities.argmax(axis=1)].astype(np.int64)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
         return Assignments(bare, ids, np.minimum(confidences, 1).astype(np.float32))

@@ -54,8 +54,9 @@ class Estimator(Protocol):
 
     Attributes:
         n_relations_: Number of relations K.
-        labels_: Relation of each fitted instance (N,), int64, in the order in which they were given.
-        probabilities_: Probability of each relation (N, K), float32, rows summing to 1.
+        none_: Column of the probabilities that stands for "no relation", K; ``None`` where every instance has one.
+        labels_: Relation of each fitted instance (N,), int64, in the order in which they were given; -1 for none.
+        probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_`` one column more.
         vectors_: Relation representation of each fitted instance (N, D), float32.
         report_: What a user should know of the fit, as JSON values (the curve behind an estimated K, …).
     """
@@ -71,6 +72,7 @@ class Estimator(Protocol):
     encoder: Encoder
     seed: int
     n_relations_: int
+    none_: int | None
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
@@ -103,7 +105,7 @@ class Estimator(Protocol):
     def predict(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
+        """Return the relation of each instance (N,), int64; -1 for none."""
         ...
 
     def predict_proba(

@@ -38,6 +38,7 @@ class Method(ABC):
     _FITTED: ClassVar[str]
 
     n_relations_: int
+    none_: int | None = None
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
@@ -59,9 +60,8 @@ class Method(ABC):
     def predict(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64."""
-        labels: NDArray[np.int64] = self.predict_proba(instances, progress=progress).argmax(axis=1)
-        return labels
+        """Return the relation of each instance (N,), int64; -1 for none."""
+        return self._likeliest(self.predict_proba(instances, progress=progress))
 
     @abstractmethod
     def predict_proba(
@@ -81,6 +81,11 @@ class Method(ABC):
             **to_mapping(self._settings),
             "encoder": to_mapping(self.encoder.settings),
         }
+
+    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the relation of the highest probability (N,), int64; -1 for none."""
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, self._FITTED):

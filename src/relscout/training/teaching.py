@@ -23,8 +23,10 @@ from relscout.training.memory import memory, restore_memory
 if TYPE_CHECKING:
     import torch
 
-#: Standard deviation of the first directions of the relations, of which only the direction counts.
+#: Standard deviation of the first directions of the relations: the longer they are, the less a step turns them.
 _DIRECTION_STD = 0.05
+#: Instances of each relation whose mean its direction starts at.
+_FOR_MEANS = 32
 #: Decoupled weight decay.
 _WEIGHT_DECAY = 0.01
 _DTYPES = ("auto", "float32", "bfloat16")
@@ -44,8 +46,10 @@ class TeachingSettings:
     """Least steps, so that few labelled instances get more passes; at least 0."""
     taught_learning_rate: float = 2e-4
     """Highest learning rate of the encoder."""
-    directions_learning_rate: float = 1e-3
+    directions_learning_rate: float = 3e-3
     """Highest learning rate of the relations' directions."""
+    means_first: bool = True
+    """Whether directions start at the relations' means, as the encoder sees them before it learns, or at random."""
     taught_batch: int = 64
     """Labelled instances in a step, at least 1."""
     taught_dropout: float = 0.1
@@ -85,7 +89,7 @@ class Teacher:
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         settings: See :class:`TeachingSettings`.
-        seed: Draws first directions, batches and dropout.
+        seed: Draws first directions (or the instances whose means they are), batches and dropout.
 
     Raises:
         SettingError: Inverses are to be learnt, and head and tail cannot be exchanged in the encoder's vectors.
@@ -112,9 +116,7 @@ class Teacher:
                 "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
                 "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
             )
-        n_directions = self._n_classes * (2 if settings.inverses else 1)
-        drawn = generator(seed, "directions").standard_normal((n_directions, encoder.dimension))
-        first = torch.from_numpy(_DIRECTION_STD * drawn.astype(np.float32))
+        first = self._means() if settings.means_first else self._random()
         self._directions = first.to(encoder.device).requires_grad_(True)
         self._optimizer = torch.optim.AdamW(
             [
@@ -164,6 +166,47 @@ class Teacher:
                 encoder.train(False)
                 yield EpochResult(step.epoch, float(np.mean(losses)), correct / seen)
                 losses, correct, seen = [], 0, 0
+
+    def _random(self) -> torch.Tensor:
+        import torch
+
+        n_directions = self._n_classes * (2 if self._settings.inverses else 1)
+        drawn = generator(self._seed, "directions").standard_normal((n_directions, self._encoder.dimension))
+        return torch.from_numpy(_DIRECTION_STD * drawn.astype(np.float32))
+
+    def _means(self) -> torch.Tensor:
+        """Return the mean direction of some instances of each relation, seen from the mean of them all.
+
+        Imprinting (Qi, Brown, Lowe: "Low-Shot Learning with Imprinted Weights", CVPR 2018): the first steps teach the
+        encoder, rather than where the relations lie.
+        """
+        import torch
+        from torch.nn.functional import normalize
+
+        encoder, random = self._encoder, generator(self._seed, "directions")
+        told = self._classes.cpu().numpy()
+        order = random.permutation(len(told))
+        chosen = np.concatenate(
+            [order[told[order] == label][:_FOR_MEANS] for label in range(self._n_classes)]
+        )
+        chosen = chosen[np.argsort(self._prepared.lengths[chosen], kind="stable")]
+        encoder.train(False)
+        size = self._settings.taught_batch
+        with torch.inference_mode():
+            h = torch.cat(
+                [
+                    encoder(self._prepared, chosen[start : start + size])
+                    for start in range(0, len(chosen), size)
+                ]
+            )
+            labels = self._classes[torch.from_numpy(chosen).to(self._classes.device)]
+            if self._settings.inverses:
+                h = torch.cat([h, turned_by(encoder.base, h)])
+                labels = torch.cat([labels, labels + self._n_classes])
+            h = normalize(h, dim=1)
+            sums = h.new_zeros((int(labels.max()) + 1, h.shape[1])).index_add_(0, labels, h - h.mean(dim=0))
+            found: torch.Tensor = normalize(sums, dim=1) * (h.shape[1] ** 0.5 * _DIRECTION_STD)
+        return found.clone()  # outside of inference mode, so that it can learn
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:
         """Return the loss of a batch, how many labels were told right, and of how many."""

@@ -22,8 +22,9 @@ from relscout.methods.labelled import Labels, canonical, check_labels, classes_o
 from relscout.methods.selfore import SelfORE
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
 from relscout.methods.trained import Trained, below, trainable
+from relscout.methods.transfer.open_world import OpenWorld
+from relscout.methods.transfer.opening import Opening
 from relscout.methods.transfer.settings import TransferSettings
-from relscout.methods.transfer.sorting import OpenWorld, sorted_apart
 from relscout.methods.vectors import encode, scattered
 from relscout.methods.work import Work
 from relscout.progress import Progress, silent
@@ -97,48 +98,38 @@ class Transfer(Method):
         taught = self._teach(base, known, classes, work, lost, progress)
         self._taught = Trained(base.fingerprint, taught.pop("weights"))
         encoder = self._taught.on(base)
-        clustering, self._open = self._clustering(encoder), None
+        self._found, self._open = self._clustering(encoder), None
         again: list[str] = []
         if self._settings.open_world:
-            order = canonical_order(unlabeled)
-            of_known = encode(encoder, known, progress=progress)
-            cut: dict[int, str] = {}
-            vectors = encode(
+            opening = Opening(
+                base,
                 encoder,
-                [unlabeled[place] for place in order],
-                progress=progress,
-                on_loss=lambda one, what: cut.update({id(one): what}),
+                self._found,
+                checked_n_relations(self.n_relations),
+                self._settings,
+                self.seed,
+                lost,
+                progress,
+                checkpoints,
             )
-            n_relations = checked_n_relations(self.n_relations)
-            sorting, is_novel = sorted_apart(
-                vectors, of_known, classes, n_relations, self._settings, seed=self.seed
-            )
-            novel = [unlabeled[place] for place, strange in zip(order, is_novel, strict=True) if strange]
-            if len(novel) < self._settings.n_clusters:
-                raise InputError(
-                    f"n_clusters is {self._settings.n_clusters}, but only {len(novel)} of {len(unlabeled)} instances "
-                    "are of novel relations; ask for at most as many"
-                )
-            self._found = clustering.fit(novel, progress=progress, checkpoints=checkpoints)
-            # told of all instances, not of the novel ones alone
-            again = loss_warnings(Counter(cut[id(one)] for one in novel if id(one) in cut))
-            lost.update(cut.values())
-            of_novel = self._found.probabilities_of(vectors)
-            self._open = OpenWorld.of(sorting, names, vectors, of_novel)
-            self.probabilities_ = scattered(self._open.probabilities(vectors, of_novel), order)
-            self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-            self.vectors_ = scattered(vectors, order)
+            self._open = opening.fit(unlabeled, known, names, classes)
+            self._count()
+            self.probabilities_, self.vectors_ = opening.probabilities, opening.vectors
+            self.labels_ = self._likeliest(self.probabilities_)
+            left_out += opening.warnings
+            again = opening.told_again
         else:
-            self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._found.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._count()
             self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
             self.probabilities_ = self._found.probabilities_
-        self._count()
         of_found = [one for one in self._found.report_["warnings"] if one not in again]
         warnings = [*left_out, *loss_warnings(lost), *of_found]
+        of_open = {"predefined_found": len(self.names_), "no_relation": int((self.labels_ < 0).sum())}
         self.report_ = {
             "labelled": len(known),
             "predefined": len(names),
-            **({"predefined_found": len(self.names_)} if self._open else {}),
+            **(of_open if self._open else {}),
             "taught": taught,
             **self._found.report_,
             "warnings": list(dict.fromkeys(warnings)),
@@ -153,7 +144,9 @@ class Transfer(Method):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1.
+        """Return the probability of each relation, and last that of none where it is told (N, K or K + 1), float32.
+
+        Rows sum to 1.
 
         Raises:
             SettingError: Nothing was fitted yet.
@@ -164,8 +157,11 @@ class Transfer(Method):
             return found.predict_proba(instances, progress=progress, on_loss=on_loss)
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
+        none = None
+        if self._open.relatedness is not None:
+            none = self._open.relatedness.none(encode(self.encoder, ordered, progress=progress))
         vectors = encode(found.encoder, ordered, progress=progress, on_loss=on_loss)
-        return scattered(self._open.probabilities(vectors, found.probabilities_of(vectors)), order)
+        return scattered(self._open.probabilities(vectors, found.probabilities_of(vectors), none), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -247,6 +243,7 @@ class Transfer(Method):
     def _count(self) -> None:
         self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_
         self.names_ = self._open.given_names if self._open else {}
+        self.none_ = self.n_relations_ if self._open and self._open.relatedness else None
 
     def _clustering(self, encoder: TransformerEncoder) -> SelfORE:
         return SelfORE(

@@ -18,6 +18,8 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     """Whether SelfORE's loop of classification follows; without it, one clustering of the taught encoder."""
     open_world: bool = False
     """Whether instances of the labelled relations may be among those to be clustered: these get the labelled names."""
+    none_mistakes: float = 0.05
+    """Share of labelled instances that may be taken there for ones of no relation, in [0, 1); at 0 all have one."""
     novel_parts: int = 3
     """Clusters of each novel relation where these are told from labelled ones, at least 1; not used by ``auto``."""
     shrinkage: float = 0.1
@@ -31,6 +33,8 @@ class TransferSettings(TeachingSettings, SelfORESettings):
                 "open_world is true and so is classification, which trains an encoder that knows novel relations only; "
                 "switch one of them off"
             )
+        if not 0 <= self.none_mistakes < 1:
+            raise SettingError(f"none_mistakes is {self.none_mistakes}, expected a share from 0 to below 1")
         if self.novel_parts < 1:
             raise SettingError(f"novel_parts is {self.novel_parts}, expected at least 1")
         if not 0 < self.shrinkage <= 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,9 +14,8 @@ from relscout.clustering.soft import soft_assignment, spread
 from relscout.clustering.within_class import Whitening
 from relscout.errors import InputError
 from relscout.methods.estimator import NRelations
-from relscout.methods.trained import below
 from relscout.methods.transfer.settings import TransferSettings
-from relscout.methods.vectors import drawn, outputs_by_size
+from relscout.methods.vectors import drawn
 from relscout.seeding import generator
 
 #: Clusters of novel relations where nobody says how many these are.
@@ -160,70 +159,3 @@ def sorted_apart(
             f"relations, but {wanted} relations are to be found; ask for fewer, or set open_world=false"
         )
     return sorting, is_novel
-
-
-@dataclass(frozen=True)
-class OpenWorld:
-    """Novel and pre-defined relations as one list, numbered by size, none that nobody chose.
-
-    Args:
-        sorting: Tells which are which.
-        outputs: What each relation is (R,), int64: a novel one below K, the pre-defined relation c at K + c.
-        names: Of the pre-defined relations, by their class.
-        n_novel: K.
-    """
-
-    sorting: Sorting
-    outputs: NDArray[np.int64]
-    names: tuple[str, ...]
-    n_novel: int
-
-    @classmethod
-    def of(
-        cls,
-        sorting: Sorting,
-        names: Sequence[str],
-        vectors: NDArray[np.float32],
-        novel: NDArray[np.float32],
-    ) -> Self:
-        """Number the relations of what was fitted.
-
-        Args:
-            sorting: Tells which are which.
-            names: Of the pre-defined relations, by their class.
-            vectors: (N, D), float32.
-            novel: Probability of each novel relation, if it is one of them (N, K), float32.
-        """
-        joined = sorting.joined(vectors, novel)
-        outputs = outputs_by_size(joined.argmax(axis=1).astype(np.int64), joined.shape[1])
-        return cls(sorting, outputs, tuple(names), novel.shape[1])
-
-    @property
-    def given_names(self) -> dict[int, str]:
-        """Names of the pre-defined relations by their number."""
-        return {
-            number: self.names[output - self.n_novel]
-            for number, output in enumerate(self.outputs.tolist())
-            if output >= self.n_novel
-        }
-
-    def probabilities(self, vectors: NDArray[np.float32], novel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, R), float32; arguments as :meth:`of` takes them."""
-        found = self.sorting.joined(vectors, novel)[:, self.outputs]
-        # what speaks for a relation that the corpus does not have speaks for none of these
-        found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
-        return found
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but the names as arrays, to be saved."""
-        return {
-            "outputs": self.outputs,
-            "n_novel": np.array([self.n_novel], dtype=np.int64),
-            **{f"sorting.{name}": array for name, array in self.sorting.arrays().items()},
-        }
-
-    @classmethod
-    def restored(cls, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Self:
-        """Build it from what :meth:`arrays` gave."""
-        sorting = Sorting.restored(below("sorting.", arrays))
-        return cls(sorting, arrays["outputs"], tuple(names), int(arrays["n_novel"][0]))

@@ -28,6 +28,7 @@ from relscout.methods.labelled import canonical, classes_of
 from relscout.methods.transfer import Transfer
 
 _HELD_OUT = 0.2
+_NONE = "(none)"
 _WORD = re.compile(r"\b[A-Z]\w+")
 
 
@@ -55,11 +56,13 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
     found = Transfer(encoder, n_relations=n_relations, seed=seed, open_world=True).fit(bare, labelled)
     alone = Transfer(encoder, n_relations=n_relations, seed=seed).fit(bare[:n_novel], labelled)
 
-    told = [found.names_.get(label) for label in found.labels_.tolist()]
+    told = [_NONE if label < 0 else found.names_.get(label) for label in found.labels_.tolist()]
     known = range(n_novel, n_novel + len(held_out))
     right = float(np.mean([told[row] == mixed[row].relation for row in known]))
     gold = [str(one.relation) for one in novel]
     is_none = np.arange(len(mixed)) >= n_novel + len(held_out)
+    told_none = np.array([name == _NONE for name in told])
+    of_none = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
     opened, closed = (score(one.labels_[:n_novel], gold) for one in (found, alone))
     return {
         "instances": {
@@ -73,7 +76,12 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
         "novel_told_novel": round(float(np.mean([name is None for name in told[:n_novel]])), 4),
         "novel": {"b3_f1": round(opened.b3_f1, 4), "ari": round(opened.ari, 4)},
         "novel_alone": {"b3_f1": round(closed.b3_f1, 4), "ari": round(closed.ari, 4)},
-        "none_auroc": round(float(roc_auc_score(is_none, -found.probabilities_.max(axis=1))), 4),
+        "none_auroc": round(float(roc_auc_score(is_none, of_none)), 4),
+        "told_none": {
+            "novel": round(float(told_none[:n_novel].mean()), 4),
+            "predefined": round(float(told_none[n_novel : n_novel + len(held_out)].mean()), 4),
+            "none": round(float(told_none[is_none].mean()), 4),
+        },
     }
 
 

@@ -45,6 +45,7 @@ bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder wi
 	$(BIN)/python -m benchmarks encoding --data "$(DATA)"
 	$(BIN)/python -m benchmarks dtypes --data "$(DATA)"
 	$(BIN)/python -m benchmarks selfore-speed --data "$(DATA)"
+	$(BIN)/python -m benchmarks rocore-speed --data "$(DATA)"
 	$(BIN)/python -m benchmarks quality --data "$(DATA)"
 
 docs: .venv/.installed-docs ## Build the documentation into site/

@@ -153,3 +153,53 @@ def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known
     assert "(estimated)" in done.out
     done = relscout("discover", good, "--labeled", known, *quick, "--relations", 2)
     assert "(given)" in done.out
+
+
+TRANSFER = (
+    "layers=16-4,autoencoder_steps=10,taught_layers=1,taught_steps=4,taught_batch=20,taught_dtype=float32,adaptive=false,"
+    "none_mistakes=0"
+)
+
+
+def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(relscout, good, known, tiny_bert, tmp_path):
+    encoder = ("--encoder", tiny_bert, "--pooling", "span-mean@2+sentence")
+    done = relscout("discover", good, *encoder, "--relations", 2, "--out", tmp_path / "first")
+    assert done.code == 0, done.err
+    method = ("--method", "transfer", "--relations", 1, "--set", TRANSFER)
+    done = relscout(
+        "discover", known, *encoder, *method, "--after", tmp_path / "first", "--json", "--out", tmp_path / "2"
+    )
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["predefined"] == 2
+    ids = [relation["relation_id"] for relation in told["relations"]]
+    assert 2 in ids, "what is novel comes behind"
+    names = {
+        record["relation_id"]: record["name"]
+        for record in map(
+            json.loads, (tmp_path / "first" / "relations.jsonl").read_text("utf-8").splitlines()
+        )
+    }
+    for relation in told["relations"]:
+        assert names.get(relation["relation_id"], relation["name"]) == relation["name"]
+    done = relscout("extract", tmp_path / "2", known)
+    assert done.code == 0, done.err
+    assert {json.loads(line)["relation_id"] for line in done.out.splitlines()} <= set(ids)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--method", "kmeans"), "only 'transfer' can tell"),
+        (("--method", "transfer", "--set", "open_world=false"), "open_world is 'false'"),
+        (("--method", "transfer", "--set", "open_world=true"), "is not a run of relscout"),
+        (("--method", "transfer", "--labeled", "KNOWN"), "cannot be given both"),
+        (("--method", "transfer"), "is not a run of relscout"),
+    ],
+)
+def test_what_cannot_be_a_later_batch_is_told(relscout, good, known, tmp_path, options, message):
+    given = [known if one == "KNOWN" else one for one in options]
+    done = relscout("discover", good, "--after", tmp_path / "nothing", *given)
+    assert done.code == 2
+    assert message in " ".join(done.err.split())
+    assert "Traceback" not in done.err

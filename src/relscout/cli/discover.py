@@ -40,6 +40,7 @@ def command(
     as_json: options.AsJson = False,
     labeled: options.Labeled = None,
     known: options.Known = "raise",
+    after: options.After = None,
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -63,11 +64,12 @@ def command(
 
     The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
     entities. Gold relations in it are ignored. Methods that learn from labels take them from --labeled, files of any
-    such format whose gold relations are other ones than those to be found. An interrupted run goes on where it
-    stopped when it is started again.
+    such format whose gold relations are other ones than those to be found. A later batch of text comes --after the runs
+    of earlier ones. An interrupted run goes on where it stopped when it is started again.
     """
     from relscout.config import from_mapping
-    from relscout.discovery import discover
+    from relscout.discovery import Discovery, discover
+    from relscout.discovery.batches import settings_after
     from relscout.discovery.storage import check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
@@ -77,7 +79,11 @@ def command(
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
-    check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
+    if after:
+        if labeled is not None:
+            raise SettingError("--labeled and --after cannot be given both; save what is labelled as a run")
+        settings_after(method, chosen)
+    check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
     if known != "raise" and labeled is None:
         raise SettingError(
             f"--known {known} has no effect here: it is for labelled instances; give --labeled, too"
@@ -107,6 +113,7 @@ def command(
     check_cache(cache, no_cache=no_cache)
     if out is not None:
         check_target(out, overwrite=overwrite)
+    earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
     instances = list(reading.instances(inputs, skipped))
     # a file of its own format, so that what tells how to read INPUT is not meant for it
@@ -124,6 +131,7 @@ def command(
             seed=seed,
             labeled=learnt_from,
             known=known,
+            after=earlier,
             settings=chosen,
             progress=progress,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),

@@ -24,6 +24,15 @@ Labeled = Annotated[
         rich_help_panel=_INPUT,
     ),
 ]
+After = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--after",
+        metavar="RUN",
+        help="Earlier run, whose relations keep names and numbers; may be given again, oldest first.",
+        rich_help_panel=_INPUT,
+    ),
+]
 Known = Annotated[
     Literal["raise", "drop", "keep"],
     typer.Option(

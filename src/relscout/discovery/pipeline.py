@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.batches import labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
 from relscout.discovery.known import Known, apart, check_known
 from relscout.discovery.result import Discovery
@@ -45,6 +46,7 @@ def discover(
     seed: int = 0,
     labeled: Iterable[RelationInstance] | None = None,
     known: Known = "raise",
+    after: Sequence[Discovery] = (),
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -63,6 +65,8 @@ def discover(
         labeled: Instances with gold relations that are not to be found, for methods that learn from some.
         known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
+        after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
+            and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
         settings: Settings of the method by name.
         progress: Told how far it is.
         checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
@@ -75,6 +79,15 @@ def discover(
     """
     started = time.perf_counter()
     options = dict(settings or {})
+    numbers: dict[str, int] = {}
+    if after:
+        if labeled is not None:
+            raise SettingError(
+                "labelled instances and earlier runs cannot be given both; save the former as a run"
+            )
+        options = settings_after(method, options)
+        labeled, numbers = labelled_by(after)
+        known = "keep"
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
     kind = method_class(method)
@@ -112,7 +125,8 @@ def discover(
         "versions": _versions(),
     }
     assignments = Assignments(bare, estimator.labels_[back], confidences[back])
-    return Discovery(relations, assignments, estimator, run)
+    found = Discovery(relations, assignments, estimator, run)
+    return numbered_after(found, numbers) if after else found
 
 
 def _check(instances: Sequence[RelationInstance]) -> list[str]:

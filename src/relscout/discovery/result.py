@@ -33,7 +33,8 @@ class Discovery:
         assignments: What every instance of the corpus was given.
         model: The fitted method, which tells the relations apart in unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
-        merged: Model's number of a relation → id of the relation that took it over.
+        merged: Model's number of a relation → its id, where that is another one: because another relation took it over,
+            or because it has the number of an earlier run.
     """
 
     relations: tuple[Relation, ...]
@@ -163,8 +164,10 @@ class Discovery:
             for one in self.relations
             if one.id not in gone
         )
-        merged = {old: kept.id if new in gone else new for old, new in self.merged.items()}
-        merged |= dict.fromkeys(gone, kept.id)
+        targets = {label: self.merged.get(label, label) for label in range(self.model.n_relations_)}
+        merged = {
+            label: id for label, old in targets.items() if (id := kept.id if old in gone else old) != label
+        }
         ids_now = np.where(
             np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids
         )

@@ -62,6 +62,8 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
     gold = [str(one.relation) for one in novel]
     is_none = np.arange(len(mixed)) >= n_novel + len(held_out)
     told_none = np.array([name == _NONE for name in told])
+    if found.none_ is None:
+        raise SystemExit("too few pairs could be re-drawn to learn what no relation is like")
     of_none = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
     opened, closed = (score(one.labels_[:n_novel], gold) for one in (found, alone))
     return {

@@ -110,7 +110,7 @@ def _ours(
         before = now
 
     method.fit([one.without_relation() for one in novel], known, progress=progress)
-    # the unlabelled side is read once more before the first epoch than there are epochs; its share is small
+    # both sides are read once more, before pre-training, which counts among the epochs here: against ours
     return {
         "frozen layers and last encoding": seconds["encode"],
         "pre-train": seconds["pre-train"],

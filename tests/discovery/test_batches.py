@@ -94,32 +94,48 @@ def test_runs_in_a_row_are_all_learnt_from(first: Discovery, later: Discovery) -
     assert len(instances) == len(list(first.triples())) + len(list(later.triples()))
 
 
-def test_what_several_runs_have_is_labelled_by_the_last(first: Discovery) -> None:
-    renamed = dataclasses.replace(
-        first,
-        relations=tuple(
-            dataclasses.replace(one, id=one.id + 10, name=f"{one.name} too") for one in first.relations
-        ),
-        assignments=dataclasses.replace(first.assignments, relation_ids=first.assignments.relation_ids + 10),
+def test_the_last_name_and_the_last_relation_count(first: Discovery) -> None:
+    ids = np.where(first.assignments.relation_ids == 2, -1, first.assignments.relation_ids)
+    last = dataclasses.replace(
+        first.rename(0, "another name"),
+        assignments=dataclasses.replace(first.assignments, relation_ids=ids),
+        run={**first.run, "after": {"0": "x", "1": "y", "2": "z"}},
     )
-    instances, _ = labelled_by([first, renamed])
-    assert len(instances) == len(first.assignments.instances)
-    assert all(str(one.relation).endswith(" too") for one in instances)
+    instances, numbers = labelled_by([first, last])
+    assert numbers == {"another name": 0, "is written by": 1, first.relation(2).name: 2}
+    assert len(instances) == int((ids >= 0).sum()), "what was given no relation in the end is not labelled"
+    assert "another name" in {one.relation for one in instances}
 
 
-def test_a_name_of_two_numbers_is_refused(first: Discovery) -> None:
-    other = dataclasses.replace(
-        first, relations=tuple(dataclasses.replace(one, id=2 - one.id) for one in first.relations)
-    )
-    with pytest.raises(InputError, match=r"has the number \d in one of the earlier runs and \d in another"):
-        labelled_by([first, other])
+def test_runs_that_did_not_come_after_each_other_are_refused(first: Discovery, later: Discovery) -> None:
+    for wrong in ([first, first], [later, first]):
+        with pytest.raises(InputError, match=r"earlier run 2 does not know relation \d"):
+            labelled_by(wrong)
+
+
+def test_two_relations_of_one_name_are_refused(first: Discovery) -> None:
+    renamed = dataclasses.replace(first.relation(0), name="is written by")
+    last = dataclasses.replace(first, relations=(renamed,), run={"after": {"0": "", "1": "", "2": ""}})
+    with pytest.raises(InputError, match="relations 0 and 1 of the earlier runs are both called"):
+        labelled_by([first, last])
+
+
+def test_instances_without_a_relation_stay_without(first: Discovery) -> None:
+    ids = first.assignments.relation_ids.copy()
+    ids[:5] = -1
+    some = dataclasses.replace(first, assignments=dataclasses.replace(first.assignments, relation_ids=ids))
+    found = numbered_after(some, {"x": 4})
+    assert (found.assignments.relation_ids[:5] == -1).all()
+    assert (found.assignments.relation_ids[5:] == ids[5:] + 5).all()
 
 
 def test_a_novel_relation_that_is_called_like_an_earlier_one_is_marked(first: Discovery) -> None:
-    numbers = {first.relations[0].name: 7}
+    name = first.relations[0].name
+    numbers = {name: 7, f"{name} (novel)": 5}
     found = numbered_after(first, numbers)
     assert [one.id for one in found.relations] == [8, 9, 10]
-    assert found.relations[0].name == f"{first.relations[0].name} (novel)"
+    assert found.relations[0].name == f"{name} (novel 2)"
+    assert found.run["after"] == {"7": name, "5": f"{name} (novel)"}
     assert sorted(set(found.assignments.relation_ids.tolist())) == [8, 9, 10]
     assert found.merged == {0: 8, 1: 9, 2: 10}
 
@@ -136,6 +152,7 @@ def test_inverses_are_numbered_along(first: Discovery) -> None:
         ({"method": "kmeans"}, "only 'transfer' can tell"),
         ({"method": "transfer", "settings": {"open_world": False}}, "open_world is False"),
         ({"method": "transfer", "labeled": []}, "cannot be given both"),
+        ({"method": "transfer", "known": "drop"}, "known is 'drop'"),
     ],
 )
 def test_what_cannot_be_a_later_batch_is_refused(

@@ -70,4 +70,16 @@ def test_the_order_does_not_matter_and_nothing_is_drawn_twice(corpus: list[Relat
 def test_names_without_letters_are_not_looked_for() -> None:
     text = "Ada - Jon - Kim"
     odd = replace(marked(text, "Ada", "Jon"), head=Mention(4, 5))
-    assert redrawn_pairs([odd, marked("- and Kim", "-", "Kim")], seed=0)[0].tail_text in {"Jon", "Kim"}
+    found = {
+        (one.head_text, one.tail_text)
+        for seed in range(20)
+        for one in redrawn_pairs([odd, marked("- and Kim", "-", "Kim")], seed=seed)
+    }
+    assert found == {("-", "Kim"), ("Kim", "Jon")}, "other than the dash that is a mention of its own"
+
+
+def test_what_is_not_to_be_drawn_is_not(instances: list[RelationInstance]) -> None:
+    text = instances[0].text
+    others = [marked(text, "Port Vell", "Ada Hale"), marked(text, "Jon Roe", "Port Vell")]
+    assert redrawn_pairs(instances, but=others[:1], seed=0)
+    assert redrawn_pairs(instances, but=others, seed=0) == []

@@ -172,6 +172,7 @@ def test_interrupted_teaching_ends_as_it_would_have(teacher: Build, tunable: Tun
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"means_of": -1},
         {"taught_epochs": 0},
         {"taught_steps": -1},
         {"taught_batch": 0},
@@ -212,16 +213,27 @@ def test_directions_start_at_the_means_of_the_relations(
 
 
 def test_means_are_of_as_many_instances_of_each_relation(
-    teacher: Build, monkeypatch: pytest.MonkeyPatch
+    teacher: Build,
 ) -> None:
-    monkeypatch.setattr("relscout.training.teaching._FOR_MEANS", 5)
-    few = teacher().arrays()["directions"]
-    assert few.tobytes() == teacher().arrays()["directions"].tobytes()
-    assert few.tobytes() != teacher(seed=1).arrays()["directions"].tobytes()
+    of_five = replace(SMALL, means_of=5)
+    few = teacher(of_five).arrays()["directions"]
+    assert few.tobytes() == teacher(of_five).arrays()["directions"].tobytes()
+    assert few.tobytes() != teacher(of_five, seed=1).arrays()["directions"].tobytes()
+
+
+def test_a_relation_that_is_where_all_are_starts_at_random(
+    tunable: TunableEncoder, prepared: Prepared
+) -> None:
+    one = Teacher(
+        tunable, prepared, np.zeros(40, dtype=np.int64), settings=replace(SMALL, inverses=False), seed=0
+    )
+    found = one.arrays()["directions"]
+    assert found.shape[0] == 1
+    assert found.std() == pytest.approx(0.05, rel=0.3)
 
 
 def test_directions_can_start_at_random(teacher: Build) -> None:
-    at_random = replace(SMALL, means_first=False)
+    at_random = replace(SMALL, means_of=0)
     found = teacher(at_random).arrays()["directions"]
     assert found.tobytes() != teacher(at_random, seed=1).arrays()["directions"].tobytes()
     assert found.std() == pytest.approx(0.05, rel=0.1)

@@ -173,7 +173,7 @@ def show(found: Discovery, out: Path | None) -> None:
         console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
     if none := found.run.get("no_relation"):
         console.print(
-            Text(f"{counted(none, 'instance')} express no relation, as far as the labels tell", style="dim")
+            Text(f"{counted(none, 'instance')} without any relation, as far as the labels tell", style="dim")
         )
     console.print(relations_table(found, width=console.width))
     if out is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relscout.config import from_mapping
+from relscout.discovery.describe import unlike
 from relscout.discovery.result import Discovery
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
@@ -37,33 +38,40 @@ def settings_after(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
-    """Return what earlier runs have found as labelled instances, and the number of every relation's name.
+    """Return what earlier runs have found as labelled instances, and the number of every relation by its name.
 
-    Of instances that several runs have, the last one's relation counts.
+    The last word counts: of an instance that several runs have, the relation that the last of them gave it, if any;
+    and of a relation, the name that it has in the last run that has it.
+
+    Args:
+        earlier: The runs, of which each came after those before it.
 
     Raises:
-        InputError: A relation of one name has two numbers.
+        InputError: A run did not come after those before it, or two relations have one name.
     """
-    numbers: dict[str, int] = {}
-    found: dict[tuple[object, ...], RelationInstance] = {}
-    for one in earlier:
-        for relation in one.relations:
-            if numbers.setdefault(relation.name, relation.id) != relation.id:
-                raise InputError(
-                    f"the relation {relation.name!r} has the number {numbers[relation.name]} in one of the earlier "
-                    f"runs and {relation.id} in another; give runs of which each came after those before it"
-                )
-        for triple in one.triples():
-            instance = triple.instance
-            key = (
-                instance.text,
-                instance.head.start,
-                instance.head.end,
-                instance.tail.start,
-                instance.tail.end,
+    names: dict[int, str] = {}
+    told: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
+    for place, run in enumerate(earlier, start=1):
+        behind = {int(number) for number in run.run.get("after", {})}
+        if missing := names.keys() - behind:
+            raise InputError(
+                f"earlier run {place} does not know relation {min(missing)}, {names[min(missing)]!r}, of those before "
+                "it; give runs, oldest first, of which each came after all before it"
             )
-            found[key] = dataclasses.replace(instance, relation=triple.relation)
-    return list(found.values()), numbers
+        names |= {relation.id: relation.name for relation in run.relations}
+        given = run.assignments
+        for one, id in zip(given.instances, given.relation_ids.tolist(), strict=True):
+            key = (one.text, one.head.start, one.head.end, one.tail.start, one.tail.end)
+            told.pop(key, None)
+            if id >= 0:
+                told[key] = one, id
+    numbers: dict[str, int] = {}
+    for number, name in names.items():
+        if (other := numbers.setdefault(name, number)) != number:
+            raise InputError(
+                f"relations {other} and {number} of the earlier runs are both called {name!r}; rename one of them"
+            )
+    return [dataclasses.replace(one, relation=names[id]) for one, id in told.values()], numbers
 
 
 def numbered_after(found: Discovery, numbers: Mapping[str, int]) -> Discovery:
@@ -74,14 +82,17 @@ def numbered_after(found: Discovery, numbers: Mapping[str, int]) -> Discovery:
         numbers: Of the relations of earlier runs, by name.
     """
     given: dict[int, str] = getattr(found.model, "names_", {})
-    following, ids, names = max(numbers.values(), default=-1) + 1, dict[int, int](), dict[int, str]()
+    taken, following = set(numbers), max(numbers.values(), default=-1) + 1
+    ids: dict[int, int] = {}
+    names: dict[int, str] = {}
     for relation in found.relations:
         if relation.id in given:
             ids[relation.id], names[relation.id] = numbers[relation.name], relation.name
         else:
-            ids[relation.id], following = following, following + 1
             # it is none of theirs, whatever it is called
-            names[relation.id] = f"{relation.name} (novel)" if relation.name in numbers else relation.name
+            ids[relation.id], names[relation.id] = following, unlike(taken, relation.name)
+            following += 1
+        taken.add(names[relation.id])
     relations = tuple(
         dataclasses.replace(
             one,
@@ -91,11 +102,12 @@ def numbered_after(found: Discovery, numbers: Mapping[str, int]) -> Discovery:
         )
         for one in found.relations
     )
-    old = found.assignments.relation_ids
-    table = np.array([*(ids.get(label, label) for label in range(len(found.relations))), -1])
+    table = np.array([*(ids.get(label, label) for label in range(found.model.n_relations_)), -1])
+    ids_now = table[found.assignments.relation_ids]
     return dataclasses.replace(
         found,
         relations=relations,
-        assignments=dataclasses.replace(found.assignments, relation_ids=table[old]),
+        assignments=dataclasses.replace(found.assignments, relation_ids=ids_now),
         merged={label: id for label, id in ids.items() if label != id},
+        run={**found.run, "after": {str(number): name for name, number in sorted(numbers.items())}},
     )

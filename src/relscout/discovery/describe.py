@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ def describe(
     names = name_relations(instances, labels)
     # pre-defined relations that a method has recognised keep the names of the labels
     given: dict[int, str] = getattr(model, "names_", {})
+    called = dict(given)
+    for label, name in names.items():
+        if label not in given:
+            called[label] = unlike(set(called.values()), _read_from_head(name))
     examples = {
         label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
         for label in names
@@ -43,7 +47,7 @@ def describe(
     return tuple(
         Relation(
             id=label,
-            name=given.get(label) or _unlike(set(given.values()), _read_from_head(name)),
+            name=called[label],
             pattern=f"HEAD {given[label]} TAIL" if label in given else name.pattern,
             size=int((labels == label).sum()),
             confidence=round(float(confidences[labels == label].mean()), 4),
@@ -67,9 +71,14 @@ def _read_from_head(name: RelationName) -> str:
     return f"{name.name} (inverse)" if backwards else name.name
 
 
-def _unlike(taken: set[str], name: str) -> str:
-    """Return the name of a novel relation, marked where a pre-defined one is called the same."""
-    return f"{name} (novel)" if name in taken else name
+def unlike(taken: Collection[str], name: str) -> str:
+    """Return the name of a novel relation, marked where another one is called the same."""
+    if name not in taken:
+        return name
+    marked, number = f"{name} (novel)", 2
+    while marked in taken:
+        marked, number = f"{name} (novel {number})", number + 1
+    return marked
 
 
 def _examples(

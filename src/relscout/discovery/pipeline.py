@@ -85,6 +85,8 @@ def discover(
             raise SettingError(
                 "labelled instances and earlier runs cannot be given both; save the former as a run"
             )
+        if known != "raise":
+            raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
         options = settings_after(method, options)
         labeled, numbers = labelled_by(after)
         known = "keep"

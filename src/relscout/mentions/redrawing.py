@@ -12,7 +12,9 @@ from relscout.seeding import generator
 _ANY = "entity"
 
 
-def redrawn_pairs(instances: Sequence[RelationInstance], *, seed: int) -> list[RelationInstance]:
+def redrawn_pairs(
+    instances: Sequence[RelationInstance], *, but: Sequence[RelationInstance] = (), seed: int
+) -> list[RelationInstance]:
     """Return instances with one of both mentions replaced by another entity of the same sentence.
 
     Entities are what is a mention anywhere among the instances; so what is drawn is worded as mentions are. A pair that
@@ -20,6 +22,7 @@ def redrawn_pairs(instances: Sequence[RelationInstance], *, seed: int) -> list[R
 
     Args:
         instances: The instances; their gold relations are not looked at.
+        but: Others that are not to be drawn, in whatever direction.
         seed: Draws the mention and which of both it replaces.
 
     Returns:
@@ -27,9 +30,12 @@ def redrawn_pairs(instances: Sequence[RelationInstance], *, seed: int) -> list[R
     """
     ordered = [instances[place] for place in canonical_order(instances)]
     entities, types = Gazetteer(), dict[str, str | None]()
-    taken: set[tuple[object, ...]] = set()
+    taken = {
+        _key(one.text, *pair)
+        for one in (*ordered, *but)
+        for pair in ((one.head, one.tail), (one.tail, one.head))
+    }
     for one in ordered:
-        taken |= {_key(one.text, one.head, one.tail), _key(one.text, one.tail, one.head)}
         for mention in (one.head, one.tail):
             name = " ".join(mention.surface(one.text).split())
             if name not in types and any(character.isalnum() for character in name):

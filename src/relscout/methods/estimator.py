@@ -115,7 +115,7 @@ class Estimator(Protocol):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1."""
+        """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
         ...
 
     def transform(

@@ -71,7 +71,7 @@ class Method(ABC):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1."""
+        """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""

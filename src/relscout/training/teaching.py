@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 #: Standard deviation of the first directions of the relations: the longer they are, the less a step turns them.
 _DIRECTION_STD = 0.05
-#: Instances of each relation whose mean its direction starts at.
-_FOR_MEANS = 32
+_NEAR_ZERO = 1e-6
 #: Decoupled weight decay.
 _WEIGHT_DECAY = 0.01
 _DTYPES = ("auto", "float32", "bfloat16")
@@ -48,8 +47,8 @@ class TeachingSettings:
     """Highest learning rate of the encoder."""
     directions_learning_rate: float = 3e-3
     """Highest learning rate of the relations' directions."""
-    means_first: bool = True
-    """Whether directions start at the relations' means, as the encoder sees them before it learns, or at random."""
+    means_of: int = 32
+    """Instances of each relation at whose mean its direction starts, at least 0; at 0 it starts at random."""
     taught_batch: int = 64
     """Labelled instances in a step, at least 1."""
     taught_dropout: float = 0.1
@@ -64,7 +63,7 @@ class TeachingSettings:
     def __post_init__(self) -> None:
         if self.taught_dtype not in _DTYPES:
             raise UnknownNameError("taught_dtype", self.taught_dtype, _DTYPES)
-        for name, least in (("taught_epochs", 1), ("taught_steps", 0), ("taught_batch", 1)):
+        for name, least in (("means_of", 0), ("taught_epochs", 1), ("taught_steps", 0), ("taught_batch", 1)):
             if (value := getattr(self, name)) < least:
                 raise SettingError(f"{name} is {value}, expected at least {least}")
         for name in ("taught_learning_rate", "directions_learning_rate", "sharpness"):
@@ -116,7 +115,7 @@ class Teacher:
                 "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
                 "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
             )
-        first = self._means() if settings.means_first else self._random()
+        first = self._means() if settings.means_of else self._random()
         self._directions = first.to(encoder.device).requires_grad_(True)
         self._optimizer = torch.optim.AdamW(
             [
@@ -187,7 +186,7 @@ class Teacher:
         told = self._classes.cpu().numpy()
         order = random.permutation(len(told))
         chosen = np.concatenate(
-            [order[told[order] == label][:_FOR_MEANS] for label in range(self._n_classes)]
+            [order[told[order] == label][: self._settings.means_of] for label in range(self._n_classes)]
         )
         chosen = chosen[np.argsort(self._prepared.lengths[chosen], kind="stable")]
         encoder.train(False)
@@ -204,8 +203,11 @@ class Teacher:
                 h = torch.cat([h, turned_by(encoder.base, h)])
                 labels = torch.cat([labels, labels + self._n_classes])
             h = normalize(h, dim=1)
-            sums = h.new_zeros((int(labels.max()) + 1, h.shape[1])).index_add_(0, labels, h - h.mean(dim=0))
-            found: torch.Tensor = normalize(sums, dim=1) * (h.shape[1] ** 0.5 * _DIRECTION_STD)
+            found = self._random().to(h.device)
+            sums = torch.zeros_like(found).index_add_(0, labels, h - h.mean(dim=0))
+            # one that is where all are has no direction, and keeps the random one
+            told_by = sums.norm(dim=1) > _NEAR_ZERO
+            found[told_by] = normalize(sums[told_by], dim=1) * (h.shape[1] ** 0.5 * _DIRECTION_STD)
         return found.clone()  # outside of inference mode, so that it can learn
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:

@@ -52,7 +52,7 @@ class RoCORESettings:
     start: str = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
     fresh_starts: int = 5
-    """Clusterings that start anew, at least 1; later ones start at the clusters of the epoch before (paper: none)."""
+    """Clusterings that start anew, at least 1; later ones start at the clusters before (released code: all anew)."""
     margin: float = 2.0
     """σ, the divergence that two instances of different clusters should have, above 0, in nats (paper: 2)."""
     batch: int = 100

@@ -98,28 +98,30 @@ class Transfer(Method):
         taught = self._teach(base, known, classes, work, lost, progress)
         self._taught = Trained(base.fingerprint, taught.pop("weights"))
         encoder = self._taught.on(base)
-        self._found, self._open = self._clustering(encoder), None
+        clustering = self._clustering(encoder)
         again: list[str] = []
         if self._settings.open_world:
             opening = Opening(
-                base,
-                encoder,
-                self._found,
-                checked_n_relations(self.n_relations),
-                self._settings,
-                self.seed,
-                lost,
-                progress,
-                checkpoints,
+                base=base,
+                taught=encoder,
+                clustering=clustering,
+                n_relations=checked_n_relations(self.n_relations),
+                settings=self._settings,
+                seed=self.seed,
+                lost=lost,
+                progress=progress,
+                checkpoints=checkpoints,
             )
-            self._open = opening.fit(unlabeled, known, names, classes)
+            opened = opening.fit(unlabeled, known, names, classes)
+            self._found, self._open = clustering, opened
             self._count()
             self.probabilities_, self.vectors_ = opening.probabilities, opening.vectors
             self.labels_ = self._likeliest(self.probabilities_)
             left_out += opening.warnings
             again = opening.told_again
         else:
-            self._found.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._open = None
             self._count()
             self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
             self.probabilities_ = self._found.probabilities_

@@ -52,8 +52,15 @@ class OpenWorld:
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
         """
         joined = sorting.joined(vectors, novel)
-        outputs = outputs_by_size(joined.argmax(axis=1).astype(np.int64), joined.shape[1])
-        return cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
+        n_outputs = joined.shape[1]
+        outputs = outputs_by_size(joined.argmax(axis=1).astype(np.int64), n_outputs)
+        while True:
+            found = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
+            # what is left out makes the others likelier, and rounding may decide between two that are as likely
+            told = outputs[found.probabilities(vectors, novel, None).argmax(axis=1)]
+            if len(np.unique(told)) == len(outputs):
+                return found
+            outputs = outputs_by_size(told, n_outputs)
 
     @property
     def given_names(self) -> dict[int, str]:

@@ -24,7 +24,7 @@ from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Opening:
     """The fit, and what came of it.
 
@@ -80,18 +80,19 @@ class Opening:
         """
         order = canonical_order(unlabeled)
         ordered = [unlabeled[place] for place in order]
-        relatedness, none = self._relatedness(known), None
+        relatedness, none = self._relatedness(known, ordered), None
         related = np.ones(len(ordered), dtype=bool)
         if relatedness is not None:
             none = relatedness.none(encode(self.base, ordered, progress=self.progress))
             related = none <= 0.5
+            self._check_related(related)
         of_known = encode(self.taught, known, progress=self.progress)
-        cut: dict[int, str] = {}
+        cut: list[tuple[RelationInstance, str]] = []
         vectors = encode(
             self.taught,
             ordered,
             progress=self.progress,
-            on_loss=lambda one, what: cut.update({id(one): what}),
+            on_loss=lambda one, what: cut.append((one, what)),
         )
         sorting, is_novel = sorted_apart(
             vectors[related], of_known, classes, self.n_relations, self.settings, seed=self.seed
@@ -104,19 +105,32 @@ class Opening:
             )
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
         # told of all instances, not of the novel ones alone
-        self.told_again = loss_warnings(Counter(cut[id(one)] for one in novel if id(one) in cut))
-        self.lost.update(cut.values())
+        of_novel_ones = {id(one) for one in novel}
+        self.told_again = loss_warnings(Counter(what for one, what in cut if id(one) in of_novel_ones))
+        self.lost.update(what for _, what in cut)
         of_novel = self.clustering.probabilities_of(vectors)
         found = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
         self.probabilities = scattered(found.probabilities(vectors, of_novel, none), order)
         self.vectors = scattered(vectors, order)
         return found
 
-    def _relatedness(self, known: Sequence[RelationInstance]) -> Relatedness | None:
+    def _check_related(self, related: NDArray[np.bool_]) -> None:
+        wanted = 1 if self.n_relations == "auto" else self.n_relations
+        if (left := int(related.sum())) < wanted:
+            raise InputError(
+                f"{len(related) - left} of {len(related)} instances express no relation, as far as the labels tell, "
+                f"and {left} are left for {wanted} novel relation{'s' if wanted > 1 else ''}; ask for fewer, or set "
+                f"none_mistakes lower than {self.settings.none_mistakes} (0 gives every instance a relation)"
+            )
+
+    def _relatedness(
+        self, known: Sequence[RelationInstance], unlabeled: Sequence[RelationInstance]
+    ) -> Relatedness | None:
         mistakes = self.settings.none_mistakes
         if not mistakes:
             return None
-        pairs = redrawn_pairs(known, seed=self.seed)
+        # what is to be told is not learnt as unrelated
+        pairs = redrawn_pairs(known, but=unlabeled, seed=self.seed)
         if min(len(pairs), len(known)) < LEAST:
             self.warnings.append(
                 f"in {len(known)} labelled sentences, {len(pairs)} pairs of other entities could be drawn, too few to "

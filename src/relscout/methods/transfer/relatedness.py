@@ -14,8 +14,6 @@ from relscout.seeding import generator
 #: Re-drawn pairs without which nothing can be learnt.
 LEAST = 20
 _FOLDS = 5
-#: Vectors of either kind that are learnt from; more tell nothing new of a straight line.
-_MOST = 20_000
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 10.0
 
@@ -44,6 +42,7 @@ class Relatedness:
         redrawn: NDArray[np.float32],
         *,
         mistakes: float,
+        most: int = 20_000,
         seed: int,
     ) -> Self:
         """Learn from vectors of unit length.
@@ -53,14 +52,15 @@ class Relatedness:
             redrawn: Of re-drawn pairs (R, D), float32, at least ``LEAST``.
             mistakes: Share of the related ones that the threshold takes for unrelated, told of such ones as it has
                 not learnt from (cross-validation), in [0, 1).
-            seed: Draws the folds.
+            most: Vectors of either kind that are learnt from, drawn where there are more.
+            seed: Draws these, and the folds.
         """
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
         random = generator(seed, "relatedness")
         related, redrawn = (
-            one if len(one) <= _MOST else one[np.sort(random.choice(len(one), _MOST, replace=False))]
+            one if len(one) <= most else one[np.sort(random.choice(len(one), most, replace=False))]
             for one in (related, redrawn)
         )
         vectors = np.concatenate([related, redrawn])

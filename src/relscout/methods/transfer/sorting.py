@@ -155,7 +155,7 @@ def sorted_apart(
     if (n_novel := int(is_novel.sum())) < (1 if n_relations == "auto" else n_relations):
         wanted = "novel" if n_relations == "auto" else f"{n_relations} novel"
         raise InputError(
-            f"only {n_novel} of {len(vectors)} instances are nearer to anything novel than to one of the labelled "
-            f"relations, but {wanted} relations are to be found; ask for fewer, or set open_world=false"
+            f"only {n_novel} of {len(vectors)} instances with a relation are nearer to anything novel than to one of "
+            f"the labelled relations, but {wanted} relations are to be found; ask for fewer"
         )
     return sorting, is_novel

@@ -29,7 +29,7 @@ After = Annotated[
     typer.Option(
         "--after",
         metavar="RUN",
-        help="Earlier run, whose relations keep names and numbers; may be given again, oldest first.",
+        help="Run of an earlier batch, oldest first; may be given again.",
         rich_help_panel=_INPUT,
     ),
 ]

@@ -82,6 +82,10 @@ def command(
     if after:
         if labeled is not None:
             raise SettingError("--labeled and --after cannot be given both; save what is labelled as a run")
+        if known != "raise":
+            raise SettingError(
+                f"--known {known} has no effect with --after: relations of earlier runs are kept"
+            )
         settings_after(method, chosen)
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
     if known != "raise" and labeled is None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,29 @@ def test_several_processes_fill_one_new_file(tmp_path: Path) -> None:
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [(b"", 0)] * 3
     keys = [bytes([number, writer]) * 8 for number in range(20) for writer in range(3)]
     assert len(VectorCache(path).load(ENCODER, keys, dimension=3)) == 60
+
+
+def test_a_file_that_another_process_sets_up_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY]
+
+    class Locked(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+            if "journal_mode" in sql and refusals:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = refusals.pop()
+                raise error
+            return super().execute(sql, *values)
+
+    connect = partial(sqlite3.connect, factory=Locked)
+    monkeypatch.setattr("relscout.encoders.cache.sqlite3.connect", connect)
+    VectorCache(tmp_path / "vectors.sqlite").store(ENCODER, KEYS, VECTORS, LOST)
+    assert not refusals
+    assert set(VectorCache(tmp_path / "vectors.sqlite").load(ENCODER, KEYS, dimension=3)) == set(KEYS)
+    refusals.append(sqlite3.SQLITE_IOERR)
+    with pytest.raises(OutputError, match="cannot open the vector cache"):
+        VectorCache(tmp_path / "other.sqlite")
 
 
 def test_several_threads_use_one_cache(cache: VectorCache) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import weakref
 import zlib
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from relscout.instances import RelationInstance
 _LOSSES = ("", "context", "between", "mention")
 #: SQLite takes no more than 999 variables in a statement.
 _ASKED_AT_ONCE = 500
+#: Seconds for which others are waited for that have locked the file, and between two tries to open it.
+_PATIENCE = 60.0
+_PAUSE = 0.02
 _TABLE = """
     CREATE TABLE IF NOT EXISTS encodings (
         encoder BLOB, instance BLOB, content BLOB, checksum INTEGER, PRIMARY KEY (encoder, instance)
@@ -52,16 +56,28 @@ class VectorCache:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
+            self._database = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, check_same_thread=False)
             self._closing = weakref.finalize(self, self._database.close)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            with self._database:
-                self._database.execute(_TABLE)
+            self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise OutputError(
                 f"cannot open the vector cache {path}: {error}; remove it or name another place"
             ) from error
+
+    def _prepare(self) -> None:
+        """Set the file up; waits for others that do the same, as SQLite itself does not when the journal changes."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                with self._database:
+                    self._database.execute(_TABLE)
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
 
     def load(
         self, encoder: str, keys: Sequence[bytes], *, dimension: int

@@ -49,7 +49,7 @@ def test_training_ends_when_predictions_have_settled_for_long_enough() -> None:
     same, other = epoch([0, 1, 0, 1], 0.5), epoch([1, 1, 0, 1], 0.5)
     assert not verdict(same, same, other, same, same, patience=2).stopped
     found = verdict(same, other, other, other, patience=2)
-    assert found.stopped.startswith("after 4 epochs: fewer than 2.0% of the predictions changed in each of")
+    assert found.stopped.startswith("after 4 epochs: fewer than 4.0% of the predictions changed in each of")
     assert [one["changed"] for one in found.epochs] == [None, 0.25, 0, 0]
 
 

@@ -69,7 +69,7 @@ class RoCORESettings:
     """Layers of the encoder that train, counted from the highest that is read (paper: 1); -1 for the whole encoder."""
     training_dtype: str = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    stop_change: float = 0.02
+    stop_change: float = 0.04
     """End when fewer than this share of the predictions change, in [0, 1]; 0 never ends early. No labels are asked."""
     patience: int = 3
     """Epochs in a row for which that must hold, at least 1."""

@@ -7,7 +7,8 @@
     │   └── RecordError              one record of a file is wrong: which file, which place, why
     ├── SettingError (ValueError)    a setting has a value that cannot work
     │   ├── UnknownNameError         no format, method or encoder has that name; names the nearest
-    │   └── DivergedError            learning rates let a loss grow until it was no number
+    │   ├── DivergedError            learning rates let a loss grow until it was no number
+    │   └── CollapsedError           training made all representations, or all clusters, one
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
     ├── DownloadError                a public data set cannot be fetched
@@ -69,6 +70,10 @@ class UnknownNameError(SettingError):
 
 class DivergedError(SettingError):
     """A loss is no longer a number: the learning rate is too high for these data."""
+
+
+class CollapsedError(SettingError):
+    """Training made all representations, or all clusters, one: its settings do not suit these data."""
 
 
 class MissingExtraError(RelscoutError, ImportError):

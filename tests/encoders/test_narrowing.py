@@ -99,6 +99,7 @@ def test_the_tokens_that_are_read_are_those_of_the_mentions_and_where_they_start
         starts=torch.tensor([[0, 4]]),
         spans=torch.tensor([[[1, 3], [4, 5]]]),
         mask=torch.tensor([-1]),
+        types=torch.tensor([[0, 0]]),
     )
     assert tokens_read(places, 6).tolist() == [[True, True, True, False, True, False]]
 

@@ -27,7 +27,7 @@ def hidden_states(*, padding: float = 0.0) -> list[torch.Tensor]:
 
 
 def places() -> Places:
-    return Places(*(torch.tensor(values) for values in (LENGTHS, STARTS, SPANS, MASKS)))
+    return Places(*(torch.tensor(values) for values in (LENGTHS, STARTS, SPANS, MASKS, TYPES)))
 
 
 def slow(name: str, states: NDArray[np.float32], row: int) -> NDArray[np.float32]:

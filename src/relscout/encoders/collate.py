@@ -33,5 +33,7 @@ def collate(
     starts = np.array([(item.marked.head_start, item.marked.tail_start) for item in inputs]) + shift
     spans = np.array([(item.marked.head, item.marked.tail) for item in inputs]) + shift
     mask = np.array([item.mask for item in inputs]) + shift
-    tokens, *places = (torch.from_numpy(array).to(device) for array in (padded, length, starts, spans, mask))
+    types = np.array([item.types for item in inputs], dtype=np.int64)
+    arrays = (padded, length, starts, spans, mask, types)
+    tokens, *places = (torch.from_numpy(array).to(device) for array in arrays)
     return tokens, Places(*places)

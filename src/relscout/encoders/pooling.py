@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from relscout.encoders.type_directions import directions_of
 from relscout.errors import SettingError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ POOLINGS: dict[str, str] = {
     "cls": "the first token",
     "sentence": "the mean of all tokens",
     "mask": "the [MASK] token of the prompt (PromptORE)",
+    "types": "a fixed direction for the entity type of the head and of the tail; zero where there is none",
 }
-_TWO_SIDED = frozenset({"start", "span-mean", "span-max"})
+_TWO_SIDED = frozenset({"start", "span-mean", "span-max", "types"})
+#: Parts that read no hidden state.
+_OF_NO_LAYER = frozenset({"types"})
 _PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>[0-9]{1,4}))?(\*(?P<weight>[0-9]{0,9}\.?[0-9]{1,9}))?")
 
 
@@ -37,7 +41,7 @@ class PoolingPart:
 
     Args:
         name: A name of :data:`POOLINGS`.
-        layer: Hidden state it reads: 0 is the embeddings, ``None`` the last layer.
+        layer: Hidden state it reads: 0 is the embeddings (or none, for ``types``), ``None`` the last layer.
         weight: Length of the part in the joined vector, > 0.
     """
 
@@ -54,7 +58,7 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
     """Read a pooling such as ``span-mean@4+sentence*0.5``.
 
     Raises:
-        SettingError: The text is not of that form, or a weight is zero.
+        SettingError: The text is not of that form, a weight is zero, or all parts are ``types``.
         UnknownNameError: A part has no known name.
     """
     parts = []
@@ -70,7 +74,15 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
         weight = float(match["weight"] or 1)
         if weight <= 0:
             raise SettingError(f"pooling {text!r}: the weight of {match['name']!r} must be above 0")
-        parts.append(PoolingPart(match["name"], int(match["layer"]) if match["layer"] else None, weight))
+        layer = int(match["layer"]) if match["layer"] else None
+        if match["name"] in _OF_NO_LAYER:
+            if layer is not None:
+                raise SettingError(f"pooling {text!r}: {match['name']!r} reads no layer; leave '@{layer}' out")
+            layer = 0
+        parts.append(PoolingPart(match["name"], layer, weight))
+    if all(part.name in _OF_NO_LAYER for part in parts):
+        # without types, which not every instance has, nothing would be left
+        raise SettingError(f"pooling {text!r} reads no text; add a part that does, such as 'span-mean@4'")
     return tuple(parts)
 
 
@@ -83,16 +95,18 @@ class Places:
         starts: Tokens where head and tail begin, (B, 2).
         spans: Tokens of head and tail, (B, 2, 2) as ``[start, end)``.
         mask: Place of the ``[MASK]`` token, (B,); -1 where there is none.
+        types: Entity types of head and tail, (B, 2), as :func:`relscout.encoders.type_directions.type_code` gives them.
     """
 
     length: Tensor
     starts: Tensor
     spans: Tensor
     mask: Tensor
+    types: Tensor
 
     def __getitem__(self, rows: Tensor) -> Places:
         """Return the places of some sentences."""
-        return Places(self.length[rows], self.starts[rows], self.spans[rows], self.mask[rows])
+        return Places(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
@@ -118,6 +132,9 @@ def pool_part(states: Tensor, places: Places, part: PoolingPart) -> Tensor:
     """Read one part of a pooling off the hidden states (B, T, D) of its layer: (B, the part's width), float32."""
     from torch.nn.functional import normalize
 
+    if part.name == "types":
+        # not of unit length where a type is missing: it would count more beside one that is known
+        return part.weight * directions_of(places.types, states.shape[2])
     return part.weight * normalize(_read(part.name, states.float(), places), dim=1)
 
 

@@ -14,10 +14,27 @@ if TYPE_CHECKING:
     import torch
 
 
-def keep_states(layers: Sequence[torch.nn.Module], states: MutableMapping[int, torch.Tensor]) -> None:
-    """Write the output of every layer into ``states`` when the model runs, the first one's under 1."""
+def keep_states(
+    layers: Sequence[torch.nn.Module],
+    states: MutableMapping[int, torch.Tensor],
+    *,
+    embeddings: bool = False,
+) -> None:
+    """Write the output of every layer into ``states`` when the model runs, the first one's under 1.
+
+    Args:
+        layers: The layers of a model.
+        states: Where they are written.
+        embeddings: Whether what the first layer reads is written as well, under 0.
+    """
     for number, layer in enumerate(layers, start=1):
         layer.register_forward_hook(_keeper(states, number))
+
+    def keep_read(_: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        states[0] = given[0] if given else named["hidden_states"]
+
+    if embeddings:
+        layers[0].register_forward_pre_hook(keep_read, with_kwargs=True)
 
 
 def skip_layers(

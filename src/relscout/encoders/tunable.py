@@ -77,7 +77,7 @@ class TunableEncoder:
         #: Hidden state that the lowest trained layer reads; -1 where the embeddings train too.
         self._boundary = _ALL if trained_layers == _ALL else depth - trained_layers
         self._states: dict[int, torch.Tensor] = {}
-        keep_states(layers, self._states)
+        keep_states(layers, self._states, embeddings=self._boundary == _ALL)
         if self._boundary != _ALL:
             skip_layers(self._model, place, self._boundary, self._states)
         self._trained: list[torch.nn.Module] = (

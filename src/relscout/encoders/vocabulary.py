@@ -11,6 +11,7 @@ from relscout.encoders.alignment import align, excerpt
 from relscout.encoders.marker_tokens import MarkerTokens, assign
 from relscout.encoders.marking import Marked, keeps_context, mark, reveal
 from relscout.encoders.sentence import Sentence
+from relscout.encoders.type_directions import type_code
 from relscout.encoders.window import fit
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
@@ -29,11 +30,13 @@ class Input:
         marked: The marked sentence; its places count from the first token that is not special.
         mask: Place of the prompt's mask token, or -1.
         lost: What did not fit (see :func:`relscout.encoders.window.fit`).
+        types: Entity types of head and tail, as :func:`relscout.encoders.type_directions.type_code` gives them.
     """
 
     marked: Marked
     mask: int
     lost: str
+    types: tuple[int, int]
 
 
 class Vocabulary:
@@ -106,7 +109,8 @@ class Vocabulary:
         marked = mark(window, head_markers, tail_markers)
         mask = len(marked.ids) + prompt.index(self._mask_id) if prompt else -1
         lost = lost_in_prompt or lost or ("context" if shortened and keep_context else "")
-        return Input(replace(marked, ids=marked.ids + prompt), mask, lost)
+        types = (type_code(instance.head.type), type_code(instance.tail.type))
+        return Input(replace(marked, ids=marked.ids + prompt), mask, lost, types)
 
     def _without_reserved(self, ids: list[int]) -> list[int]:
         # some vocabularies read a literal "[unused0]" as that token

@@ -17,6 +17,7 @@ METHODS: dict[str, str] = {
     "rocore": "relscout.methods.rocore:RoCORE",
     "rsn": "relscout.methods.rsn:RSN",
     "selfore": "relscout.methods.selfore:SelfORE",
+    "siamese": "relscout.methods.siamese:Siamese",
     "transfer": "relscout.methods.transfer:Transfer",
 }
 

@@ -12,14 +12,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import Clusters
-from relscout.clustering.neighbour_seeds import neighbour_seeds
+from relscout.clustering.started import STARTS, started_kmeans
 from relscout.errors import SettingError, UnknownNameError
 from relscout.methods.frozen import FrozenClusters
 from relscout.progress import Progress
-
-_STARTS = ("neighbours", "k-means++")
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class KMeansSettings:
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        if self.start not in _STARTS:
-            raise UnknownNameError("start", self.start, _STARTS)
+        if self.start not in STARTS:
+            raise UnknownNameError("start", self.start, STARTS)
         for name in ("n_init", "max_iterations", "max_relations"):
             if (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}, expected at least 1")
@@ -63,16 +60,11 @@ class KMeans(FrozenClusters):
 
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
         options = self._settings
-        starts = (
-            neighbour_seeds(vectors, n_relations, seed=self.seed, n_init=options.n_init)
-            if options.start == "neighbours"
-            else None
-        )
-        return kmeans(
+        return started_kmeans(
             vectors,
             n_relations,
+            start=options.start,
             seed=self.seed,
-            starts=starts,
             n_init=options.n_init,
             max_iterations=options.max_iterations,
             progress=progress,

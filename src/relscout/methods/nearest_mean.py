@@ -1,0 +1,167 @@
+"""Clusters of vectors around their means: what frozen and self-taught representations have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, save_artifact
+from relscout.clustering.choose_k import choose_k
+from relscout.clustering.lloyd import Clusters
+from relscout.clustering.soft import soft_assignment, spread
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.errors import ArtifactError, InputError
+from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.foundation import VectorMethod
+from relscout.methods.labelled import check_labels
+from relscout.methods.stored import encoder_settings, load_kind, portable, whole
+from relscout.methods.trained import Trained, below
+from relscout.methods.vectors import drawn, scattered, sorted_clusters
+from relscout.methods.work import Work
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+
+
+class NearestMean(VectorMethod):
+    """A method that clusters relation representations; a subclass says which and how.
+
+    Every instance belongs to the relation with the nearest mean, those that were fitted as well as new ones.
+
+    Args:
+        encoder: Gives the representations; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it.
+        seed: Draws everything random.
+        **settings: Fields of ``SETTINGS``, which has a field ``max_relations``.
+    """
+
+    _FITTED: ClassVar[str] = "_centroids"
+
+    #: Work in progress of what ``_represent`` trains.
+    _work = Work(None)
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Find the relations of ``unlabeled``.
+
+        Args:
+            unlabeled: What to find relations in.
+            labeled: Nothing: the method learns from no labels.
+            progress: Told how far it is.
+            checkpoints: Folder that keeps what is done, where something is trained, so that an interrupted fit goes on
+                there and ends as it would have.
+
+        Raises:
+            InputError: There is no instance, or there are fewer (different) ones than relations.
+            SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
+                number that can work.
+        """
+        check_labels(self.NAME, self.LABELS, given=labeled is not None)
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
+        order = canonical_order(unlabeled)
+        lost: Counter[str] = Counter()
+        self.report_ = {"warnings": []}
+        vectors, n_clusters = self._represent(
+            [unlabeled[place] for place in order],
+            n_relations,
+            progress=progress,
+            on_loss=lambda _, what: lost.update([what]),
+            checkpoints=checkpoints,
+        )
+        self.report_["warnings"] += loss_warnings(lost)
+        progress("cluster", 0, None)
+        clusters = sorted_clusters(self._cluster(vectors, n_clusters, progress))
+        self._centroids = clusters.centroids
+        self._variance = spread(drawn(vectors, random), clusters.inertia / len(vectors))
+        self.n_relations_ = len(clusters.centroids)
+        self.probabilities_ = scattered(soft_assignment(vectors, self._centroids, self._variance), order)
+        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+        self.vectors_ = scattered(vectors, order)
+        self._work.clear()
+        return self
+
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        self._check_fitted()
+        return soft_assignment(vectors, self._centroids, self._variance)
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        self._check_fitted()
+        settings = {
+            **self.settings(),
+            "variance": self._variance,
+            "encoder_fingerprint": self._trained.fingerprint,
+            "encoder": portable(self.encoder.settings),
+        }
+        weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
+        save_artifact(folder, Artifact(self.NAME, settings, {"centroids": self._centroids, **weights}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a fitted method from a folder.
+
+        Raises:
+            ArtifactError: The folder does not hold a fitted method of this name.
+        """
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
+            values = dict(artifact.settings)
+            variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            centroids = artifact.tensors["centroids"]
+        if centroids.ndim != 2 or not len(centroids) or not variance > 0:
+            raise ArtifactError(
+                f"{folder} has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
+                "number above 0; save the model again"
+            )
+        loaded._centroids = centroids
+        loaded._variance = variance
+        loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
+        loaded.n_relations_ = len(centroids)
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    @abstractmethod
+    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
+        """Return K clusters, none of them empty, in which each vector is in that with the nearest centroid."""
+
+    @abstractmethod
+    def _represent(
+        self,
+        instances: Sequence[RelationInstance],
+        n_relations: NRelations,
+        *,
+        progress: Progress,
+        on_loss: OnLoss,
+        checkpoints: Path | None,
+    ) -> tuple[NDArray[np.float32], int]:
+        """Return vectors (N, D) of unit length, as ``transform`` gives them, and K; set ``_trained``."""
+
+    def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
+        if n_relations != "auto":
+            return n_relations
+        choice = choose_k(vectors, seed=self.seed, largest=self._settings.max_relations, progress=progress)
+        self.report_["k_curve"] = choice.as_dict()
+        return choice.k
+
+    _trained: Trained

@@ -1,0 +1,90 @@
+"""An encoder that teaches itself, without labels, and clusters of its vectors around their means."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders import OnLoss, TransformerEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
+from relscout.instances import RelationInstance
+from relscout.methods.estimator import NRelations, check_enough
+from relscout.methods.nearest_mean import NearestMean
+from relscout.methods.trained import Trained, trainable
+from relscout.methods.vectors import encode, unit_length
+from relscout.methods.work import Work
+from relscout.progress import Progress
+
+
+class SelfTeaching(Protocol):
+    """Training that needs no labels, and what happened in it."""
+
+    epochs: list[dict[str, Any]]
+    warnings: list[str]
+
+    def run(self) -> None:
+        """Train the encoder, or go on where it was interrupted."""
+        ...
+
+
+class SelfTaught(NearestMean):
+    """A method that trains its encoder without labels; a subclass says how, in ``_teaching`` and ``_cluster``.
+
+    Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype`` and ``max_relations``.
+    """
+
+    def _represent(
+        self,
+        instances: Sequence[RelationInstance],
+        n_relations: NRelations,
+        *,
+        progress: Progress,
+        on_loss: OnLoss,
+        checkpoints: Path | None,
+    ) -> tuple[NDArray[np.float32], int]:
+        check_enough(n_relations, len(instances))
+        base, options = trainable(self.NAME, self.encoder), self._settings
+        tunable = TunableEncoder(
+            base,
+            trained_layers=options.trained_layers,
+            dropout=options.dropout,
+            arithmetic=options.training_dtype,
+        )
+        prepared = tunable.prepare(instances, progress=progress, on_loss=on_loss)
+        if n_relations == "auto":
+            untrained = unit_length(tunable.encode(prepared, progress=progress))
+            n_relations = self._number(untrained, n_relations, progress)
+            del untrained
+        self._work = Work.of(
+            checkpoints,
+            settings={**self.settings(), "method": self.NAME},
+            fingerprint=base.fingerprint,
+            instances=instances,
+        )
+        teaching = self._teaching(tunable, prepared, n_relations, progress, self._work)
+        teaching.run()
+        self._trained = Trained(base.fingerprint, tunable.weights())
+        self.report_["epochs"] = teaching.epochs
+        self.report_["warnings"] += teaching.warnings
+        del tunable, prepared, teaching
+        # by the way of transform and predict, so that these give the very same
+        return encode(self._taught_encoder(), instances, progress=progress), n_relations
+
+    @abstractmethod
+    def _teaching(
+        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+    ) -> SelfTeaching:
+        """Return the training, set up."""
+
+    def _ready_encoder(self) -> TransformerEncoder:
+        self._check_fitted()
+        return self._taught_encoder()
+
+    def _taught_encoder(self) -> TransformerEncoder:
+        return self._trained.on(trainable(self.NAME, self.encoder))

@@ -1,0 +1,52 @@
+"""Siamese URE as an estimator."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.lloyd import Clusters
+from relscout.clustering.started import started_kmeans
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
+from relscout.methods.merging import checked_n_clusters
+from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.siamese.loop import SiameseTraining
+from relscout.methods.siamese.network import Network
+from relscout.methods.siamese.settings import SiameseSettings
+from relscout.methods.work import Work
+from relscout.progress import Progress
+
+
+class Siamese(SelfTaught):
+    """Learn representations from two views of each instance and from its neighbours, then cluster them by k-means.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`SiameseSettings`.
+    """
+
+    NAME: ClassVar[str] = "siamese"
+    CITATION: ClassVar[str] = (
+        "Zhang, Chen: Siamese Representation Learning for Unsupervised Relation Extraction. ECAI 2023"
+    )
+    SETTINGS: ClassVar[type[SiameseSettings]] = SiameseSettings
+
+    _settings: SiameseSettings
+
+    def _teaching(
+        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+    ) -> SelfTeaching:
+        options = self._settings
+        n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
+        network = Network(encoder, n_clusters, settings=options, seed=self.seed)
+        return SiameseTraining(options, network, prepared, self.seed, progress, work)
+
+    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
+        return started_kmeans(
+            vectors, n_relations, start=self._settings.start, seed=self.seed, progress=progress
+        )

@@ -1,0 +1,108 @@
+"""Settings of Siamese URE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relscout.clustering.started import STARTS
+from relscout.errors import SettingError, UnknownNameError
+
+_CHOICES = {
+    "pull": ("clustering", "cosine"),
+    "neighbour_scale": ("mean", "sum"),
+    "metric": ("cosine", "inner-product"),
+    "optimizer": ("adamw", "sgd"),
+    "start": STARTS,
+    "training_dtype": ("auto", "float32", "bfloat16"),
+}
+
+
+@dataclass(frozen=True)
+class SiameseSettings:
+    """Settings of the method ``siamese``; what the paper says stands in each description."""
+
+    mlps: bool = True
+    """The mappings g and d (Table 2: w/o MLPs); without them the views themselves are compared."""
+    semantic_clustering: bool = True
+    """The relational semantic clustering loss, eq. 7 (Table 2: w/o semantic clustering)."""
+    dropout: float = 0.1
+    """Dropout rate r of the layers that train, which makes the two views, in [0, 1) (paper: 0.1)."""
+    vector_dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
+    projector_width: int = 0
+    """Width of g, whose layers are all equally wide; 0: that of the representation."""
+    predictor_width: int = 512
+    """Width of the hidden layer of d, at least 1 (released code: 512)."""
+    n_clusters: int = 0
+    """Clusters C of Φ, at least as many as relations; 0: as many."""
+    neighbours: int = 20
+    """Neighbours K of each instance, at least 1 (paper: 20; released code: 30)."""
+    sampled_neighbours: int = 1
+    """Neighbours that are drawn in a step, of these; 0 takes all, as eq. 7 does (released code: 1)."""
+    neighbour_scale: str = "mean"
+    """Whether eq. 7 takes the ``mean`` over the neighbours, or their ``sum``, as it is written."""
+    metric: str = "cosine"
+    """By what neighbours are near: ``cosine``, or the ``inner-product`` of h as it is (released code)."""
+    mine_every: int = 1
+    """Epochs behind which neighbours are mined again; 0: once, behind the warm-up."""
+    pull: str = "clustering"
+    """What neighbours share: their clusters (``clustering``, eq. 7), or h itself (``cosine``, released code)."""
+    entropy_weight: float = 2.0
+    """λ, weight of the entropy of the clusters' sizes, at least 0; the paper gives none."""
+    loss_weight: float = 0.5
+    """η, weight of the semantic clustering loss, at least 0 (paper: 0.5)."""
+    warm_up_epochs: int = 5
+    """Epochs L without that loss, at least 0 (paper: 5)."""
+    epochs: int = 20
+    """Epochs in all, at least 1 (released code: 20)."""
+    batch: int = 64
+    """Instances in a step, at least 2 (paper: 64)."""
+    optimizer: str = "adamw"
+    """``sgd`` with momentum 0.9 (paper), or ``adamw``."""
+    encoder_learning_rate: float = 1e-5
+    """Learning rate of the encoder (paper: 1e-5)."""
+    learning_rate: float = 1e-3
+    """Learning rate of g, d and Φ (paper: 1e-5)."""
+    weight_decay: float = 1e-4
+    """Weight decay, at least 0 (paper: 1e-4)."""
+    trained_layers: int = 1
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    training_dtype: str = "auto"
+    """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+    start: str = "neighbours"
+    """Where k-means on h starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times (paper)."""
+    max_relations: int = 128
+    """Largest number of relations that is considered where it is estimated; at least 1."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if (choice := getattr(self, name)) not in choices:
+                raise UnknownNameError(name, choice, choices)
+        for name, least in (
+            ("projector_width", 0),
+            ("predictor_width", 1),
+            ("n_clusters", 0),
+            ("neighbours", 1),
+            ("sampled_neighbours", 0),
+            ("mine_every", 0),
+            ("warm_up_epochs", 0),
+            ("epochs", 1),
+            ("batch", 2),
+            ("max_relations", 1),
+        ):
+            if (value := getattr(self, name)) < least:
+                raise SettingError(f"{name} is {value}, expected at least {least}")
+        for name in ("encoder_learning_rate", "learning_rate"):
+            if not (value := getattr(self, name)) > 0:
+                raise SettingError(f"{name} is {value}, expected a number above 0")
+        for name in ("entropy_weight", "loss_weight", "weight_decay"):
+            if not (value := getattr(self, name)) >= 0:
+                raise SettingError(f"{name} is {value}, expected a number from 0")
+        for name in ("dropout", "vector_dropout"):
+            if not 0 <= (value := getattr(self, name)) < 1:
+                raise SettingError(f"{name} is {value}, expected a rate from 0 to below 1")
+        if not self.dropout and not self.vector_dropout:
+            raise SettingError(
+                "dropout and vector_dropout are 0, so that both views of an instance are the same; "
+                "one of them must be above 0"
+            )

@@ -259,6 +259,18 @@ def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
     assert [key for key in (*report, *report["epochs"][0]) if f"`{key}`" not in page] == []
 
 
+def test_the_page_about_siamese_names_every_key_of_its_report() -> None:
+    page = (DOCS / "methods" / "siamese.md").read_text(encoding="utf-8")
+    found = discover(
+        [one for one in bundled_corpus() if one.relation == "orbits"][:6],
+        method="siamese",
+        n_relations=2,
+        settings={"epochs": 1, "warm_up_epochs": 0, "neighbours": 2, "predictor_width": 8},
+    )
+    (epoch,) = found.model.report_["epochs"]
+    assert [key for key in (*epoch, *epoch["losses"]) if f"`{key}`" not in page] == []
+
+
 def test_the_architecture_page_names_every_room() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)

@@ -105,6 +105,13 @@ def rocore_settings() -> str:
     return _settings(method("rocore").SETTINGS)
 
 
+def siamese_settings() -> str:
+    """Return the settings of the method siamese."""
+    from relscout.methods import method
+
+    return _settings(method("siamese").SETTINGS)
+
+
 def transfer_settings() -> str:
     """Return the settings of the method transfer that selfore does not have."""
     from relscout.methods import method

@@ -16,6 +16,10 @@ STARTS = ((1, 5), (2, 0), (3, 4))
 #: Apart, side by side with the tail first, nested.
 SPANS = (((2, 4), (6, 8)), ((2, 3), (0, 2)), ((3, 9), (5, 6)))
 MASKS = (7, 3, 11)
+#: Head and tail of the same type, of different ones, of none.
+TYPES = ((5, 5), (5, 9), (0, 0))
+#: Parts that read hidden states.
+READING = sorted(set(POOLINGS) - {"types"})
 
 
 def hidden_states(*, padding: float = 0.0) -> list[torch.Tensor]:
@@ -57,7 +61,7 @@ def slow(name: str, states: NDArray[np.float32], row: int) -> NDArray[np.float32
 
 
 @pytest.mark.parametrize("layer", [0, 2, None])
-@pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("name", READING)
 def test_each_part_is_what_reading_token_by_token_gives(name: str, layer: int | None) -> None:
     states = hidden_states()
     found = pool(states, places(), [PoolingPart(name, layer)]).numpy()
@@ -79,7 +83,7 @@ def test_parts_are_joined_in_the_order_in_which_they_are_written() -> None:
     assert torch.equal(joined[:, 10:], pool(hidden_states(), places(), [second]))
 
 
-@pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("name", READING)
 def test_a_part_is_as_long_as_its_weight(name: str) -> None:
     vectors = pool(hidden_states(), places(), [PoolingPart(name, weight=0.25)])
     torch.testing.assert_close(vectors.norm(dim=1), torch.full((3,), 0.25))
@@ -131,6 +135,27 @@ def test_a_pooling_of_another_form_is_refused(text: str) -> None:
 def test_a_part_without_weight_is_refused(weight: str) -> None:
     with pytest.raises(SettingError, match="the weight of 'cls' must be above 0"):
         parse_pooling(f"sentence+cls*{weight}")
+
+
+def test_types_take_no_layer_and_do_not_stand_alone() -> None:
+    assert parse_pooling("cls+types*0.5")[1] == PoolingPart("types", 0, 0.5)
+    with pytest.raises(SettingError, match="'types' reads no layer; leave '@3' out"):
+        parse_pooling("cls+types@3")
+    with pytest.raises(SettingError, match="pooling 'types' reads no text; add a part that does"):
+        parse_pooling("types")
+
+
+def test_types_have_the_same_direction_wherever_they_stand_and_none_is_zero() -> None:
+    width = 64
+    states = [torch.zeros(3, 12, width)]
+    found = pool(states, places(), [PoolingPart("types", 0, 2.0)])
+    head, tail = found[:, :width], found[:, width:]
+    assert torch.equal(head[0], tail[0])
+    assert torch.equal(head[1], head[0])
+    assert not found[2].any()
+    assert abs(float(torch.cosine_similarity(head[1], tail[1], dim=0))) < 0.5
+    torch.testing.assert_close(found[:2].norm(dim=1), torch.full((2,), 2.0))
+    torch.testing.assert_close(head[0].norm(), torch.tensor(2**0.5))
 
 
 def test_an_unknown_part_is_told_with_the_nearest_name() -> None:

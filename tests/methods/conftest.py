@@ -39,6 +39,14 @@ QUICK: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "training_dtype": "float32",
     },
+    "siamese": {
+        "epochs": 3,
+        "warm_up_epochs": 1,
+        "batch": 20,
+        "neighbours": 5,
+        "predictor_width": 64,
+        "training_dtype": "float32",
+    },
     "transfer": {
         "layers": "64-16",
         "autoencoder_steps": 100,

@@ -36,6 +36,10 @@ def command(
         str | None,
         typer.Option("--set", metavar="SETTINGS", help="Of the method, as n_init=20,start=k-means++."),
     ] = None,
+    none: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE|auto", help="Give no relation to unrelated pairs; their share, or auto."),
+    ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
     labeled: options.Labeled = None,
@@ -77,6 +81,7 @@ def command(
 
     # everything that can be wrong with the options is told before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
+    unrelated = options.share_of_none(none)
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     if after:
@@ -136,6 +141,7 @@ def command(
             labeled=learnt_from,
             known=known,
             after=earlier,
+            none=unrelated,
             settings=chosen,
             progress=progress,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),
@@ -177,7 +183,7 @@ def show(found: Discovery, out: Path | None) -> None:
         console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
     if none := found.run.get("no_relation"):
         console.print(
-            Text(f"{counted(none, 'instance')} without any relation, as far as the labels tell", style="dim")
+            Text(f"{counted(none, 'instance')} without any relation, as far as can be told", style="dim")
         )
     console.print(relations_table(found, width=console.width))
     if out is not None:

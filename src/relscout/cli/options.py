@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from relscout.errors import SettingError
+
+if TYPE_CHECKING:
+    from relscout.methods.unrelated import Share
 
 _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 
@@ -164,6 +167,26 @@ NoCache = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Decides everything that is random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+
+
+def share_of_none(text: str | None) -> Share | None:
+    """Return the share of unrelated pairs that ``--none`` names, or ``"auto"``.
+
+    Raises:
+        SettingError: It is neither ``auto`` nor a share.
+    """
+    from relscout.methods.unrelated import checked_share
+
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        return checked_share(float(text))
+    except (ValueError, SettingError):
+        raise SettingError(
+            f"--none is {text!r}, expected auto, or a share of the corpus from 0 to below 1"
+        ) from None
 
 
 def n_relations(text: str) -> int | Literal["auto"]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
+from relscout.methods import Estimator
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
+from relscout.methods.unrelated import Share, WithNone
 from relscout.progress import Progress, silent
 
 _PACKAGES = (
@@ -47,6 +49,7 @@ def discover(
     labeled: Iterable[RelationInstance] | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
+    none: Share | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -67,6 +70,8 @@ def discover(
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
             and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
+        none: Share of the corpus that no relation relates and that is given none, in [0, 1), or ``"auto"`` to estimate
+            it; ``None`` gives every instance a relation.
         settings: Settings of the method by name.
         progress: Told how far it is.
         checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
@@ -105,6 +110,8 @@ def discover(
     del given
     check_enough(n_relations, len(bare))
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
+    if none is not None:
+        estimator = cast(Estimator, WithNone(estimator, none))
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]

@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 
 from relscout.artifacts import CONTENTS as MODEL_CONTENTS
-from relscout.artifacts import load_artifact
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
 from relscout.files import check_replaceable, whole_file, whole_folder
 from relscout.instances import RelationInstance
-from relscout.methods import Estimator, method
+from relscout.methods import Estimator, load_fitted
 from relscout.readers import read
 from relscout.triples import Triple
 from relscout.writers import write
@@ -125,7 +124,7 @@ def load(folder: Path) -> Parts:
         ids = [row["id"] for row in rows]
         relation_ids = np.array([index(row["relation_id"]) for row in rows], dtype=np.int64)
         confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
-        estimator = method(load_artifact(folder / MODEL).kind).load(folder / MODEL)
+        estimator = load_fitted(folder / MODEL)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
             raise ArtifactError(

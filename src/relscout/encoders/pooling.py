@@ -77,7 +77,9 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
         layer = int(match["layer"]) if match["layer"] else None
         if match["name"] in _OF_NO_LAYER:
             if layer is not None:
-                raise SettingError(f"pooling {text!r}: {match['name']!r} reads no layer; leave '@{layer}' out")
+                raise SettingError(
+                    f"pooling {text!r}: {match['name']!r} reads no layer; leave '@{layer}' out"
+                )
             layer = 0
         parts.append(PoolingPart(match["name"], layer, weight))
     if all(part.name in _OF_NO_LAYER for part in parts):

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 #: Collapsed: instances differ by less than this share of what they differed by in the first epoch.
 _LEAST_SPREAD = 0.05
+#: Instances that differ by less to begin with are one that repeats, or nearly so.
+_DIFFERENT = 1e-3
+#: g has collapsed where what it gives differs by less than this.
+_LEAST_PROJECTED = 0.05
 #: Collapsed: the clusters are as diverse as fewer than this many of equal size.
 _LEAST_CLUSTERS = 1.2
 
@@ -24,24 +28,28 @@ class Watch:
         by_clusters: Whether clusters are to be watched.
 
     Attributes:
-        first: Spread in the first epoch; ``None`` before its end.
+        first: Spread of h in the first epoch; ``None`` before its end.
         spread: Root mean square, over the dimensions and times their root, of the standard deviation of representations
             of unit length (SimSiam, section 4.1), in [0, 1]: 1 where they point everywhere, 0 where all are one.
+        projected: The same of what g gives, in [0, 1].
         clusters: Clusters of equal size that would be as diverse as the mean of Φ; ``None`` where none were seen.
     """
 
     by_clusters: bool
     first: float | None = None
     spread: float = 0.0
+    projected: float = 0.0
     clusters: float | None = None
     _seen: list[torch.Tensor] = field(default_factory=list)
+    _projected: list[torch.Tensor] = field(default_factory=list)
     _shares: list[torch.Tensor] = field(default_factory=list)
 
-    def see(self, h: torch.Tensor) -> None:
-        """Look at representations (B, D)."""
+    def see(self, h: torch.Tensor, g: torch.Tensor) -> None:
+        """Look at representations (B, D) and what the mapping g makes of them (B, W)."""
         from torch.nn.functional import normalize
 
-        self._seen.append(_summed(normalize(h.detach().float(), dim=1)))
+        for seen, rows in ((self._seen, h), (self._projected, g)):
+            seen.append(_summed(normalize(rows.detach().float(), dim=1)))
 
     def see_clusters(self, logits: torch.Tensor) -> None:
         """Look at scores of the clusters (B, C)."""
@@ -51,18 +59,15 @@ class Watch:
         """Return what was seen since the last call, as JSON values."""
         import torch
 
-        total = torch.stack(self._seen).sum(dim=0)
-        mean = total[:-1] / total[-1]
-        # unit vectors: the mean of the squares is 1 over all dimensions together
-        self.spread = float((1 - mean.square().sum()).clamp(min=0).sqrt())
+        self.spread, self.projected = _spread(self._seen), _spread(self._projected)
         if self.first is None:
             self.first = self.spread
         if self._shares:
             shares = torch.stack(self._shares).sum(dim=0)
             p = shares[:-1] / shares[-1]
             self.clusters = float(torch.exp(-torch.special.xlogy(p, p).sum()))
-        self._seen, self._shares = [], []
-        told = {"spread": round(self.spread, 6)}
+        self._seen, self._projected, self._shares = [], [], []
+        told = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
         return told | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
 
     def check(self) -> None:
@@ -71,7 +76,7 @@ class Watch:
         Raises:
             CollapsedError: All representations or all clusters are one.
         """
-        if self.first is not None and self.spread < max(_LEAST_SPREAD * self.first, 1e-4):
+        if self.first is not None and self.first > _DIFFERENT and self.spread < _LEAST_SPREAD * self.first:
             raise CollapsedError(
                 f"the representations have collapsed: they differ by {self.spread:.4f}, in the first epoch by "
                 f"{self.first:.4f}; keep the mappings (mlps=true), lower encoder_learning_rate, or train fewer epochs"
@@ -81,6 +86,24 @@ class Watch:
                 f"the clusters have collapsed: Φ gives nearly all instances to one (as diverse as "
                 f"{self.clusters:.2f} of equal size); raise entropy_weight or lower loss_weight"
             )
+
+    def warning(self) -> str:
+        """Return what a user should know of what was judged last; empty where all is well."""
+        if self.projected >= _LEAST_PROJECTED or not self.first or self.first <= _DIFFERENT:
+            return ""
+        return (
+            f"the mapping g gives nearly one vector to all (they differ by {self.projected:.3f}), so that nothing is "
+            "learnt from the two views; set normalisation=batch, or lower learning_rate"
+        )
+
+
+def _spread(sums: list[torch.Tensor]) -> float:
+    import torch
+
+    total = torch.stack(sums).sum(dim=0)
+    mean = total[:-1] / total[-1]
+    # of unit vectors the squares sum to 1 over the dimensions, so that this is the sum of the variances
+    return float((1 - mean.square().sum()).clamp(min=0).sqrt())
 
 
 def _summed(rows: torch.Tensor) -> torch.Tensor:

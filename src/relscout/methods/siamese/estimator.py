@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.started import started_kmeans
+from relscout.encoders import EncoderSettings
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.merging import checked_n_clusters
@@ -35,6 +36,11 @@ class Siamese(SelfTaught):
         "Zhang, Chen: Siamese Representation Learning for Unsupervised Relation Extraction. ECAI 2023"
     )
     SETTINGS: ClassVar[type[SiameseSettings]] = SiameseSettings
+    # one layer trains, read at the mentions only, and all else lies below it, as for RoCORE. Types stand where the
+    # paper marks them: markers that are words of the vocabulary disturb an encoder that has never seen them
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
+        pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
+    )
 
     _settings: SiameseSettings
 

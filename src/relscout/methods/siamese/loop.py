@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from relscout.clustering.lloyd import check_finite
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.encoders.prepared import Prepared
+from relscout.errors import InputError
 from relscout.methods.siamese.collapse import Watch
 from relscout.methods.siamese.network import Network
 from relscout.methods.siamese.objectives import (
@@ -74,6 +75,10 @@ class SiameseTraining:
             InputError: There is nothing to be a neighbour.
         """
         settings, network = self.settings, self.network
+        if (count := len(self.prepared.lengths)) < 2:
+            raise InputError(
+                f"there is {count} different instance, expected at least 2: it learns from neighbours"
+            )
         self._watch = Watch(by_clusters=settings.semantic_clustering and settings.pull == "clustering")
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
@@ -104,7 +109,13 @@ class SiameseTraining:
                 self._mine()
         random = generator(self.seed, f"batches {epoch}")
         self._random = generator(self.seed, f"neighbours {epoch}")
-        return batches_by_length(self.prepared.lengths, settings.batch, random)
+        found = batches_by_length(self.prepared.lengths, settings.batch, random)
+        if alone := next((place for place, rows in enumerate(found) if len(rows) == 1), None):
+            # a single row cannot be normalised over the batch
+            found[alone - 1] = np.concatenate([found[alone - 1], found.pop(alone)])
+        elif alone == 0:
+            found[1] = np.concatenate([found[1], found.pop(0)])
+        return found
 
     def _mine(self) -> None:
         """Look for the nearest neighbours of each content, among contents as the encoder sees them now."""
@@ -132,8 +143,9 @@ class SiameseTraining:
         # one pass for both views and the neighbours: dropout draws anew for each row
         h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))
         first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]
-        total = self._told("similarity", similarity_loss(network.mapped(first), network.mapped(second)))
-        self._watch.see(first)
+        mapped = network.mapped(first)
+        total = self._told("similarity", similarity_loss(mapped, network.mapped(second)))
+        self._watch.see(first, mapped[0])
         if not of_neighbours.size:
             return total
         others = h[2 * len(rows) :].reshape(len(rows), -1, h.shape[1])  # (B, K, D)
@@ -166,6 +178,8 @@ class SiameseTraining:
         state = {"epochs": self.epochs, "warnings": self.warnings, "first": self._watch.first}
         self.work.keep(state, {**self.network.arrays(), **arrays})
         self._watch.check()
+        if (warning := self._watch.warning()) and warning not in self.warnings:
+            self.warnings.append(warning)
 
     def _told(self, name: str, loss: torch.Tensor) -> torch.Tensor:
         self._terms[name].append(loss.item())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Network:
     """Encoder, mappings and head, with one optimizer.
 
     The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021) with
-    LayerNorm: g has three layers, each normalised, and no ReLU behind the last; d has two, the hidden one normalised.
+    normalised layers: g has three, each normalised, and no ReLU behind the last; d has two, the hidden one normalised.
 
     Args:
         encoder: f.
@@ -37,8 +38,13 @@ class Network:
         self, encoder: TunableEncoder, n_clusters: int, *, settings: SiameseSettings, seed: int
     ) -> None:
         import torch
-        from torch.nn import LayerNorm, Linear, ReLU, Sequential
+        from torch.nn import BatchNorm1d, LayerNorm, Linear, ReLU, Sequential
 
+        norm = (
+            LayerNorm
+            if settings.normalisation == "layer"
+            else partial(BatchNorm1d, track_running_stats=False)
+        )
         self.encoder = encoder
         self._settings = settings
         width, dimension = settings.projector_width or encoder.dimension, encoder.dimension
@@ -48,13 +54,11 @@ class Network:
             parts = {"head": Sequential(Linear(dimension, n_clusters))}
             if settings.mlps:
                 parts["g"] = Sequential(
-                    *(Linear(dimension, width), LayerNorm(width), ReLU()),
-                    *(Linear(width, width), LayerNorm(width), ReLU()),
-                    *(Linear(width, width), LayerNorm(width)),
+                    *(Linear(dimension, width), norm(width), ReLU()),
+                    *(Linear(width, width), norm(width), ReLU()),
+                    *(Linear(width, width), norm(width)),
                 )
-                parts["d"] = Sequential(
-                    *(Linear(width, hidden), LayerNorm(hidden), ReLU()), Linear(hidden, width)
-                )
+                parts["d"] = Sequential(*(Linear(width, hidden), norm(hidden), ReLU()), Linear(hidden, width))
         self._parts = {name: part.to(encoder.device) for name, part in parts.items()}
         groups = [
             {"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate},

@@ -11,6 +11,7 @@ _CHOICES = {
     "pull": ("clustering", "cosine"),
     "neighbour_scale": ("mean", "sum"),
     "metric": ("cosine", "inner-product"),
+    "normalisation": ("batch", "layer"),
     "optimizer": ("adamw", "sgd"),
     "start": STARTS,
     "training_dtype": ("auto", "float32", "bfloat16"),
@@ -29,8 +30,10 @@ class SiameseSettings:
     """Dropout rate r of the layers that train, which makes the two views, in [0, 1) (paper: 0.1)."""
     vector_dropout: float = 0.1
     """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
-    projector_width: int = 0
-    """Width of g, whose layers are all equally wide; 0: that of the representation."""
+    normalisation: str = "batch"
+    """How layers of g and d are normalised: ``layer`` (paper), with which g soon gives one vector to all, or ``batch``."""
+    projector_width: int = 512
+    """Width of g, whose layers are all equally wide; 0: that of the representation (released code)."""
     predictor_width: int = 512
     """Width of the hidden layer of d, at least 1 (released code: 512)."""
     n_clusters: int = 0
@@ -51,9 +54,9 @@ class SiameseSettings:
     """λ, weight of the entropy of the clusters' sizes, at least 0; the paper gives none."""
     loss_weight: float = 0.5
     """η, weight of the semantic clustering loss, at least 0 (paper: 0.5)."""
-    warm_up_epochs: int = 5
+    warm_up_epochs: int = 2
     """Epochs L without that loss, at least 0 (paper: 5)."""
-    epochs: int = 20
+    epochs: int = 6
     """Epochs in all, at least 1 (released code: 20)."""
     batch: int = 64
     """Instances in a step, at least 2 (paper: 64)."""

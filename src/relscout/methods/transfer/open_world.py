@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from relscout.methods.trained import below
 from relscout.methods.transfer.relatedness import Relatedness
 from relscout.methods.transfer.sorting import Sorting
+from relscout.methods.unrelated.joined import with_none
 from relscout.methods.vectors import outputs_by_size
 
 
@@ -89,12 +90,7 @@ class OpenWorld:
         found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
         if none is None:
             return found
-        # none is the likeliest where it is likelier than any relation, however that one is told from the others
-        of_none = np.clip(none, 1e-6, 1 - 1e-6)
-        of_none = found.max(axis=1) * of_none / (1 - of_none)
-        found = np.concatenate([found, of_none[:, None]], axis=1)
-        found /= found.sum(axis=1, keepdims=True)
-        return found.astype(np.float32)
+        return with_none(found, none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the names as arrays, to be saved."""

@@ -1,0 +1,8 @@
+"""Pairs that no relation relates, told from the corpus itself, for every method."""
+
+from __future__ import annotations
+
+from relscout.methods.unrelated.detector import Detector, Share, checked_share
+from relscout.methods.unrelated.with_none import WithNone
+
+__all__ = ["Detector", "Share", "WithNone", "checked_share"]

@@ -1,0 +1,149 @@
+"""Which pairs of a corpus are related at all, learnt without labels.
+
+In the sentences of the corpus other entities than the marked ones are paired at random. Hardly any of these pairs is
+related, and most of the corpus's own are, or else nobody would look for relations in it: a classifier that tells one
+kind from the other scores how little a pair looks related. How many of the corpus's own are not is estimated as in
+learning from positive and unlabelled examples (Blanchard, Lee, Scott: "Semi-Supervised Novelty Detection", JMLR 2010):
+where a share β of the random pairs lies above a score, no fewer than that share of the unrelated ones does, so that
+these are at most the share of the corpus above it, divided by β.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.errors import SettingError
+from relscout.seeding import generator
+
+#: Share of a corpus that is unrelated, or ``"auto"`` to estimate it.
+Share = float | Literal["auto"]
+#: Pairs of either kind without which nothing can be learnt.
+LEAST = 20
+_FOLDS = 5
+#: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
+_INVERSE_PENALTY = 1.0
+#: Shares β of the random pairs at which the bound is looked at.
+_BETAS = np.linspace(0.05, 0.95, 19)
+_CHUNK = 4096
+
+
+def checked_share(share: Share) -> Share:
+    """Return a share of the corpus as a plain ``float``, or ``"auto"``.
+
+    Raises:
+        SettingError: It is neither ``"auto"`` nor a number from 0 to below 1.
+    """
+    number = isinstance(share, int | float | np.floating) and not isinstance(share, bool)
+    if share == "auto" or (number and 0 <= float(share) < 1):
+        return "auto" if share == "auto" else float(share)
+    raise SettingError(f"none is {share!r}, expected 'auto', or a share of the corpus from 0 to below 1")
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Tells how little a pair looks related, from its vector.
+
+    Args:
+        weight: (D,), float64.
+        threshold: Score above which there is no relation.
+        share: Share of the corpus that is unrelated, as it was estimated or given.
+    """
+
+    weight: NDArray[np.float64]
+    threshold: float
+    share: float
+
+    @classmethod
+    def of(
+        cls,
+        corpus: NDArray[np.float32],
+        redrawn: NDArray[np.float32],
+        *,
+        n_corpus: int,
+        share: Share,
+        most: int = 20_000,
+        seed: int,
+    ) -> Self:
+        """Learn from vectors of unit length.
+
+        Args:
+            corpus: Of the corpus's own pairs and of labelled ones (N, D), float32, at least ``LEAST``.
+            redrawn: Of pairs drawn at random from the same sentences (R, D), float32, at least ``LEAST``.
+            n_corpus: How many, the first ones, are the corpus's own.
+            share: Share of these that is unrelated, or ``"auto"``.
+            most: Vectors of either kind that are learnt from, drawn where there are more.
+            seed: Draws these, and the folds.
+        """
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+        random = generator(seed, "unrelated")
+        own, drawn = (_at_most(one, most, random) for one in (corpus, redrawn))
+        vectors = np.concatenate([own, drawn])
+        is_drawn = np.arange(len(vectors)) >= len(own)
+        learner = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=500)
+        learner.fit(vectors, is_drawn)
+        weight = learner.coef_[0].astype(np.float64)
+        if share == "auto":
+            folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
+            # scores of pairs that were not learnt from
+            unseen = cross_val_predict(learner, vectors, is_drawn, cv=folds, method="decision_function")
+            share = estimated_share(unseen[~is_drawn], unseen[is_drawn])
+        scores = np.sort(_scores(corpus[:n_corpus], weight))
+        told = round(share * n_corpus)
+        if not told:
+            return cls(weight, float("inf"), float(share))
+        # between two scores, so that no rounding decides
+        threshold = (scores[-told - 1] + scores[-told]) / 2 if told < n_corpus else scores[0] - 1.0
+        return cls(weight, float(threshold), float(share))
+
+    def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how much speaks for no relation (N,), float32, in [0, 1]; above a half there is none.
+
+        Args:
+            vectors: (N, D) float32, of unit length.
+        """
+        from scipy.special import expit
+
+        return np.asarray(expit(_scores(vectors, self.weight) - self.threshold), dtype=np.float32)
+
+
+def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -> float:
+    """Return the share of a corpus that is unrelated, estimated from scores, in [0, 1).
+
+    Args:
+        corpus: Scores of the corpus's own pairs (N,), higher where they look less related.
+        redrawn: Scores of pairs drawn at random (R,).
+    """
+    thresholds = np.quantile(redrawn, 1 - _BETAS)
+    above = (corpus[None, :] > thresholds[:, None]).mean(axis=1)
+    return float(min((above / _BETAS).min(), np.nextafter(1, 0)))
+
+
+def arrays_of(detector: Detector) -> dict[str, NDArray[Any]]:
+    """Return a detector as arrays, to be saved."""
+    return {"weight": detector.weight, "numbers": np.array([detector.threshold, detector.share])}
+
+
+def restored(arrays: Mapping[str, NDArray[Any]]) -> Detector:
+    """Build a detector from what :func:`arrays_of` gave."""
+    threshold, share = arrays["numbers"].tolist()
+    return Detector(arrays["weight"], threshold, share)
+
+
+def _at_most(vectors: NDArray[np.float32], most: int, random: np.random.Generator) -> NDArray[np.float32]:
+    if len(vectors) <= most:
+        return vectors
+    return np.asarray(vectors[np.sort(random.choice(len(vectors), most, replace=False))])
+
+
+def _scores(vectors: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = np.empty(len(vectors))
+    for start in range(0, len(vectors), _CHUNK):
+        found[start : start + _CHUNK] = vectors[start : start + _CHUNK].astype(np.float64) @ weight
+    return found

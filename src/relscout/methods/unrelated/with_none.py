@@ -1,0 +1,231 @@
+"""Any method, on what is related: the rest is given no relation."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, load_artifact, save_artifact
+from relscout.encoders import Encoder, OnLoss, VectorCache
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance, canonical_order
+from relscout.mentions.redrawing import redrawn_pairs
+from relscout.methods.estimator import Estimator
+from relscout.methods.stored import whole
+from relscout.methods.trained import below
+from relscout.methods.unrelated.detector import LEAST, Detector, Share, arrays_of, checked_share, restored
+from relscout.methods.unrelated.joined import with_none
+from relscout.methods.vectors import encode, scattered
+from relscout.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: What a saved one is called.
+KIND = "with-none"
+
+
+class WithNone:
+    """A method behind a :class:`Detector`: an :class:`Estimator` like the method itself, with ``none_``.
+
+    The detector learns from the corpus, before anything is clustered, on the vectors of the untrained encoder. What it
+    tells to be unrelated is left out of the fit and has relation -1. Everything else is that of the method.
+
+    Args:
+        method: Not yet fitted.
+        share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it.
+
+    Raises:
+        SettingError: The share is none, or the method tells unrelated pairs itself.
+    """
+
+    none_: int | None
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    def __init__(self, method: Estimator, share: Share = "auto") -> None:
+        if method.settings().get("open_world"):
+            raise SettingError(
+                "with open_world the method tells unrelated pairs itself, from its labels (none_mistakes); "
+                "leave none out, or open_world"
+            )
+        self._method = method
+        self._share = checked_share(share)
+        self._detector: Detector | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        # what a method has beside the contract, such as the names of labelled relations
+        if name.startswith("__") or "_method" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self._method, name)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the method."""
+        return self._method.encoder
+
+    @property
+    def n_relations_(self) -> int:
+        """Number of relations K."""
+        return self._method.n_relations_
+
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Tell what is unrelated, and fit the method to the rest.
+
+        Raises:
+            InputError: Nothing is left, or too little for the relations that are asked for.
+        """
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        cache, self.encoder.cache = self.encoder.cache, self.encoder.cache or VectorCache()
+        try:
+            warnings = self._learn(unlabeled, labeled or (), progress)
+            related = self._related(unlabeled, progress)
+            self._method.fit(
+                [one for one, kept in zip(unlabeled, related, strict=True) if kept],
+                labeled,
+                progress=progress,
+                checkpoints=checkpoints,
+            )
+            self.none_ = None if self._detector is None else self._method.n_relations_
+            self.probabilities_ = self.predict_proba(unlabeled, progress=progress)
+            self.labels_ = self._likeliest(self.probabilities_)
+            self.vectors_ = self._method.transform(unlabeled, progress=progress)
+        finally:
+            self.encoder.cache = cache
+        self.report_ = dict(self._method.report_)
+        if self._detector is not None:
+            self.report_["no_relation"] = int((self.labels_ < 0).sum())
+            self.report_["none_share"] = round(self._detector.share, 4)
+        self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
+        return self
+
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
+        """Return the relation of each instance (N,), int64; -1 for none."""
+        return self._likeliest(self.predict_proba(instances, progress=progress))
+
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each relation, and last of none (N, K + 1), float32, rows summing to 1."""
+        found = self._method.predict_proba(instances, progress=progress, on_loss=on_loss)
+        if self._detector is None:
+            return found
+        return with_none(found, self._none(self._detector, instances, progress))
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return the method's representations (N, D), float32."""
+        return self._method.transform(instances, progress=progress)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {**self._method.settings(), "none": self._share}
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method with its detector to a folder.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            self._method.save(Path(place) / "method")
+            inner = load_artifact(Path(place) / "method")
+        tensors = {f"method.{name}": array for name, array in inner.tensors.items()}
+        if self._detector is not None:
+            tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
+        settings = {"kind": inner.kind, "settings": inner.settings, "share": self._share}
+        save_artifact(folder, Artifact(KIND, settings, tensors))
+
+    @classmethod
+    def load(cls, folder: Path, load: Callable[[Path], Estimator]) -> Self:
+        """Read a fitted method with its detector from a folder.
+
+        Args:
+            folder: Where :meth:`save` wrote it.
+            load: Reads the method alone from a folder.
+
+        Raises:
+            ArtifactError: The folder does not hold one.
+        """
+        artifact = load_artifact(folder)
+        with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
+            told = dict(artifact.settings)
+            inner = Artifact(str(told["kind"]), told["settings"], below("method.", artifact.tensors))
+            save_artifact(Path(place) / "method", inner)
+            loaded = cls(load(Path(place) / "method"), told["share"])
+            if arrays := below("detector.", artifact.tensors):
+                loaded._detector = restored(arrays)
+        loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    def _learn(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance],
+        progress: Progress,
+    ) -> list[str]:
+        """Let the detector learn; return what a user should know."""
+        ordered = [
+            *(unlabeled[place] for place in canonical_order(unlabeled)),
+            *(labeled[place] for place in canonical_order(labeled)),
+        ]
+        pairs = redrawn_pairs(ordered, seed=self._method.seed)
+        if min(len(pairs), len(ordered)) < LEAST:
+            return [
+                f"in {len(ordered)} sentences, {len(pairs)} pairs of other entities could be drawn, too few to learn "
+                f"what no relation is like ({LEAST} of either are needed), so that every instance is given a relation"
+            ]
+        own, redrawn = (encode(self.encoder, side, progress=progress) for side in (ordered, pairs))
+        self._detector = Detector.of(
+            own, redrawn, n_corpus=len(unlabeled), share=self._share, seed=self._method.seed
+        )
+        return []
+
+    def _related(self, unlabeled: Sequence[RelationInstance], progress: Progress) -> NDArray[np.bool_]:
+        if self._detector is None:
+            return np.ones(len(unlabeled), dtype=bool)
+        related = self._none(self._detector, unlabeled, progress) <= 0.5
+        wanted = self._method.settings()["n_relations"]
+        wanted = wanted if isinstance(wanted, int) else 1
+        if (left := int(related.sum())) < wanted:
+            raise InputError(
+                f"{len(related) - left} of {len(related)} instances express no relation, and {left} are left for "
+                f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or give a smaller share "
+                f"of unrelated instances than {self._detector.share:.2f}"
+            )
+        return related
+
+    def _none(
+        self, detector: Detector, instances: Sequence[RelationInstance], progress: Progress
+    ) -> NDArray[np.float32]:
+        order = canonical_order(instances)
+        vectors = encode(self.encoder, [instances[place] for place in order], progress=progress)
+        return scattered(detector.none(vectors)[:, None], order)[:, 0]
+
+    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relscout.clustering import neighbours
+from relscout.clustering.neighbours import nearest_neighbours
+
+
+@given(st.integers(2, 40), st.integers(1, 39), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_they_are_those_of_the_highest_products(n: int, count: int, seed: int) -> None:
+    count = min(count, n - 1)
+    vectors = np.random.default_rng(seed).standard_normal((n, 5)).astype(np.float32)
+    found = nearest_neighbours(vectors, count)
+    products = vectors @ vectors.T
+    np.fill_diagonal(products, -np.inf)
+    expected = np.sort(np.argsort(-products, axis=1)[:, :count], axis=1)
+    assert found.tolist() == expected.tolist()
+
+
+def test_nothing_is_its_own_neighbour_though_others_be_equal() -> None:
+    found = nearest_neighbours(np.ones((6, 3), dtype=np.float32), 3)
+    assert found.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
+
+
+def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    whole = nearest_neighbours(vectors, 7)
+    monkeypatch.setattr(neighbours, "_CHUNK", 13)
+    assert nearest_neighbours(vectors, 7).tolist() == whole.tolist()

@@ -64,7 +64,7 @@ def test_training_brings_neighbours_into_one_cluster(siamese: Build, few: Few) -
 
 
 def test_training_lets_either_view_predict_the_other(siamese: Build, few: Few) -> None:
-    found = siamese(epochs=20, semantic_clustering=False).fit(few)
+    found = siamese(epochs=30, semantic_clustering=False, learning_rate=5e-3).fit(few)
     first, last = (found.report_["epochs"][place]["losses"]["similarity"] for place in (0, -1))
     assert last < first - 0.3
     assert last > -1
@@ -98,17 +98,17 @@ def test_instances_without_types_stand_beside_those_with_some(tiny_bert: Any, fe
 
 
 def test_one_instance_has_no_neighbour_and_is_told(siamese: Build, few: Few) -> None:
-    with pytest.raises(InputError, match="1 different instance"):
+    with pytest.raises(InputError, match="1 different instance, expected at least 2"):
         siamese(n_relations=1).fit(few[:1])
 
 
 def test_collapsed_representations_are_an_error_with_advice() -> None:
     watch = Watch(by_clusters=True)
-    watch.see(torch.eye(4))
+    watch.see(torch.eye(4), torch.eye(4))
     told = watch.judge()
     assert told["spread"] == pytest.approx((1 - 1 / 4) ** 0.5, abs=1e-6)
     watch.check()
-    watch.see(torch.ones(4, 4) + 1e-4 * torch.eye(4))
+    watch.see(torch.ones(4, 4) + 1e-4 * torch.eye(4), torch.eye(4))
     watch.judge()
     with pytest.raises(
         CollapsedError, match=r"the representations have collapsed: .* lower encoder_learning"
@@ -118,15 +118,42 @@ def test_collapsed_representations_are_an_error_with_advice() -> None:
 
 def test_collapsed_clusters_are_an_error_with_advice() -> None:
     watch = Watch(by_clusters=True)
-    watch.see(torch.eye(4))
+    watch.see(torch.eye(4), torch.eye(4))
     watch.see_clusters(torch.tensor([[0.0, 0.0, -1e9], [0.0, 0.0, -1e9]]))
     assert watch.judge()["effective_clusters"] == pytest.approx(2)
     watch.check()
-    watch.see(torch.eye(4))
+    watch.see(torch.eye(4), torch.eye(4))
     watch.see_clusters(torch.tensor([[9.0, 0.0, 0.0]]).expand(50, 3))
     watch.judge()
     with pytest.raises(CollapsedError, match=r"the clusters have collapsed: .* raise entropy_weight"):
         watch.check()
+
+
+def test_a_mapping_that_tells_nothing_apart_is_warned_of() -> None:
+    watch = Watch(by_clusters=True)
+    watch.see(torch.eye(4), torch.ones(4, 4))
+    assert watch.judge()["projected_spread"] == pytest.approx(0, abs=1e-3)
+    watch.check()
+    assert "the mapping g gives nearly one vector to all" in watch.warning()
+    watch.see(torch.eye(4), torch.eye(4))
+    watch.judge()
+    assert watch.warning() == ""
+
+
+def test_normalised_over_the_batch_the_mapping_keeps_telling_apart(siamese: Build, few: Few) -> None:
+    settings = {"epochs": 12, "semantic_clustering": False, "learning_rate": 3e-3}
+    spreads = {
+        kind: siamese(normalisation=kind, **settings).fit(few).report_["epochs"][-1]["projected_spread"]
+        for kind in ("batch", "layer")
+    }
+    assert spreads["batch"] > 0.8
+    assert spreads["layer"] < 0.5 * spreads["batch"]
+
+
+@pytest.mark.parametrize("n", [5, 17, 33])
+def test_a_batch_of_one_joins_another(n: int, siamese: Build, few: Few) -> None:
+    found = siamese(n_relations=2, epochs=1, batch=2 if n == 5 else 16).fit(few[:n])
+    assert len(found.labels_) == n
 
 
 def test_a_fit_that_collapses_ends_with_that_error(siamese: Build, few: Few) -> None:

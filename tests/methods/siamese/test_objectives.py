@@ -88,7 +88,7 @@ def test_pulling_together_moves_both_sides() -> None:
     assert h.grad is not None
     assert neighbours.grad is not None
     cosines = [
-        float(torch.cosine_similarity(h[row], neighbours[row, place], dim=0))
+        torch.cosine_similarity(h[row], neighbours[row, place], dim=0).item()
         for row in range(5)
         for place in range(2)
     ]

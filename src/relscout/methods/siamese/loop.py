@@ -79,7 +79,7 @@ class SiameseTraining:
             raise InputError(
                 f"there is {count} different instance, expected at least 2: it learns from neighbours"
             )
-        self._watch = Watch(by_clusters=settings.semantic_clustering and settings.pull == "clustering")
+        self._watch = Watch(by_clusters=settings.pull == "clustering" and network.n_clusters > 1)
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
             self.epochs, self.warnings = state["epochs"], state["warnings"]
@@ -110,11 +110,11 @@ class SiameseTraining:
         random = generator(self.seed, f"batches {epoch}")
         self._random = generator(self.seed, f"neighbours {epoch}")
         found = batches_by_length(self.prepared.lengths, settings.batch, random)
-        if alone := next((place for place, rows in enumerate(found) if len(rows) == 1), None):
+        alone = [place for place, rows in enumerate(found) if len(rows) == 1]
+        if alone and len(found) > 1:
             # a single row cannot be normalised over the batch
-            found[alone - 1] = np.concatenate([found[alone - 1], found.pop(alone)])
-        elif alone == 0:
-            found[1] = np.concatenate([found[1], found.pop(0)])
+            joined = found.pop(alone[0])
+            found[0] = np.concatenate([found[0], joined])
         return found
 
     def _mine(self) -> None:

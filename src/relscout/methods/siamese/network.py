@@ -46,6 +46,7 @@ class Network:
             else partial(BatchNorm1d, track_running_stats=False)
         )
         self.encoder = encoder
+        self.n_clusters = n_clusters
         self._settings = settings
         width, dimension = settings.projector_width or encoder.dimension, encoder.dimension
         hidden = settings.predictor_width

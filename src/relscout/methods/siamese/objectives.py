@@ -50,11 +50,10 @@ def negative_entropy(logits: Tensor) -> Tensor:
     Args:
         logits: Scores of the clusters (B, C).
     """
-    import torch
-
-    # the paper's Φ′ is the mean over all instances; a batch stands in for them, as in SCAN
-    mean = logits.softmax(dim=1).mean(dim=0)
-    found: Tensor = torch.special.xlogy(mean, mean).sum()
+    # the paper's Φ′ is the mean over all instances; a batch stands in for them, as in SCAN. Clamped, since the slope of
+    # p log p is without end where a cluster is empty
+    mean = logits.softmax(dim=1).mean(dim=0).clamp(min=1e-12)
+    found: Tensor = (mean * mean.log()).sum()
     return found
 
 

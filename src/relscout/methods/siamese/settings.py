@@ -31,7 +31,7 @@ class SiameseSettings:
     vector_dropout: float = 0.1
     """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
     normalisation: str = "batch"
-    """How layers of g and d are normalised: ``layer`` (paper), with which g soon gives one vector to all, or ``batch``."""
+    """How layers of g and d are normalised: ``batch``, or ``layer`` (paper), with which g soon tells nothing apart."""
     projector_width: int = 512
     """Width of g, whose layers are all equally wide; 0: that of the representation (released code)."""
     predictor_width: int = 512

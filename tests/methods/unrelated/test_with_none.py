@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from relscout.encoders import TransformerEncoder
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+from relscout.mentions.redrawing import redrawn_pairs
+from relscout.methods import Estimator, load_fitted, method
+from relscout.methods.kmeans import KMeans
+from relscout.methods.transfer import Transfer
+from relscout.methods.unrelated import WithNone
+
+Instances = list[RelationInstance]
+
+
+@pytest.fixture(scope="module")
+def mixed(corpus: Instances) -> tuple[Instances, np.ndarray]:
+    """Instances of all relations and pairs re-drawn in their sentences, and which of them are the latter."""
+    related = [one for one in corpus if one.relation != "no_relation"]
+    pairs = redrawn_pairs(related, seed=7)
+    return [*related, *pairs], np.arange(len(related) + len(pairs)) >= len(related)
+
+
+@pytest.fixture(scope="module")
+def found(encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]) -> WithNone:
+    return WithNone(KMeans(encoder, n_relations=14)).fit(mixed[0])
+
+
+def test_redrawn_pairs_are_told_from_related_ones(
+    found: WithNone, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    _, redrawn = mixed
+    assert roc_auc_score(redrawn, found.probabilities_[:, -1]) > 0.8
+    told = found.labels_ < 0
+    assert told[redrawn].mean() > 3 * told[~redrawn].mean()
+    assert found.report_["no_relation"] == told.sum()
+
+
+def test_predicting_what_was_fitted_gives_the_labels(
+    found: WithNone, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    instances, _ = mixed
+    assert found.none_ == found.n_relations_ == 14
+    assert found.probabilities_.shape == (len(instances), 15)
+    np.testing.assert_array_equal(found.predict(instances[::-1])[::-1], found.labels_)
+    assert found.predict_proba(instances).tobytes() == found.probabilities_.tobytes()
+    assert found.transform(instances).tobytes() == found.vectors_.tobytes()
+    sizes = np.bincount(found.labels_[found.labels_ >= 0]).tolist()
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) == 14
+
+
+def test_saved_and_loaded_it_tells_the_same(
+    found: WithNone, mixed: tuple[Instances, np.ndarray], tmp_path: Path
+) -> None:
+    few = mixed[0][::9]
+    found.save(tmp_path / "model")
+    loaded = load_fitted(tmp_path / "model")
+    assert isinstance(loaded, WithNone)
+    loaded.encoder.cache = found.encoder.cache
+    assert loaded.predict_proba(few).tobytes() == found.predict_proba(few).tobytes()
+    assert loaded.settings()["none"] == "auto"
+
+
+def test_the_cache_of_the_encoder_is_given_back(encoder: TransformerEncoder, mixed: object) -> None:
+    bare = TransformerEncoder(encoder.settings)
+    WithNone(KMeans(bare, n_relations=2), 0.1).fit(mixed[0][:60])  # type: ignore[index]
+    assert bare.cache is None
+
+
+def test_without_other_entities_everything_gets_a_relation_and_it_is_told(
+    encoder: TransformerEncoder, instances: Instances
+) -> None:
+    alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:40]
+    fitted = WithNone(KMeans(encoder, n_relations=2)).fit(alone[:10])
+    assert fitted.none_ is None
+    assert fitted.probabilities_.shape == (10, 2)
+    assert "too few to learn what no relation is like" in fitted.report_["warnings"][0]
+
+
+def test_more_relations_than_are_left_are_refused(
+    encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    with pytest.raises(InputError, match=r"ask for fewer relations, or give a smaller share .* than 0\.99"):
+        WithNone(KMeans(encoder, n_relations=30), 0.99).fit(mixed[0])
+
+
+def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: TransformerEncoder) -> None:
+    with pytest.raises(SettingError, match="open_world the method tells unrelated pairs itself"):
+        WithNone(Transfer(encoder, n_relations=4, open_world=True))
+
+
+def test_every_method_can_stand_behind_it(
+    name: str,
+    build: Callable[..., Estimator],
+    encoder: TransformerEncoder,
+    mixed: tuple[Instances, np.ndarray],
+    labeled: Instances | None,
+) -> None:
+    few = mixed[0][::4]
+    found = WithNone(build(encoder, n_relations=4), 0.1).fit(few, labeled)
+    assert (found.labels_ < 0).mean() == pytest.approx(0.1, abs=0.02)
+    assert found.CITATION == method(name).CITATION
+    np.testing.assert_array_equal(found.predict(few), found.labels_)

@@ -48,6 +48,12 @@ def main() -> None:
     opened.add_argument("--seeds", type=int, default=1)
     opened.add_argument("--none", type=int, default=1000, help="pairs that nobody labelled")
     opened.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    unrelated = commands.add_parser("no-relation", help="pairs that no relation relates, told without labels")
+    unrelated.add_argument("--data", type=Path, required=True)
+    unrelated.add_argument("--protocols", nargs="+", default=("fewrel-unsupervised",))
+    unrelated.add_argument("--kinds", nargs="+", default=("redrawn", "capitalised", "other", "pure"))
+    unrelated.add_argument("--seeds", type=int, default=3)
+    unrelated.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -65,6 +71,19 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             compared.run(options.data, cache, seeds=range(options.seeds))
+    elif options.command == "no-relation":
+        from benchmarks import no_relation
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            no_relation.run(
+                options.data,
+                cache,
+                protocols=options.protocols,
+                kinds=options.kinds,
+                seeds=range(options.seeds),
+            )
     elif options.command == "encoding":
         from benchmarks import encoding as timed
 

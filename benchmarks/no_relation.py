@@ -1,0 +1,101 @@
+"""Pairs that no relation relates: are they told, without labels, and does it help to leave them out?
+
+Three kinds. ``redrawn``: to the sentences of a protocol come pairs in which one mention is replaced by another entity of
+the sentence, where entities are what is a mention anywhere. ``capitalised``: the tail is replaced by any other capitalised
+word, so that what is drawn is not drawn as the detector draws. ``other``: SemEval's ``Other``, which are related pairs,
+by none of its nine relations. Beside the detector stands how far each instance lies from the mean of its cluster.
+In the mixtures half of the pairs are unrelated, where as many can be drawn; these count as one gold relation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.open_world import unlabelled_pairs
+from benchmarks.records import write_result
+from relscout import RelationInstance, TransformerEncoder, VectorCache, score
+from relscout.experiments.protocols import load
+from relscout.mentions.redrawing import redrawn_pairs
+from relscout.methods.kmeans import KMeans
+from relscout.methods.unrelated import WithNone
+from relscout.readers import read
+
+KINDS = ("redrawn", "capitalised", "other", "pure")
+_NONE = "(none)"
+
+
+def run(
+    data: Path, cache: VectorCache, *, protocols: Sequence[str], kinds: Sequence[str], seeds: Sequence[int]
+) -> None:
+    """Measure every kind with every seed and write the result."""
+    rows = []
+    for kind in kinds:
+        for protocol in protocols if kind != "other" else ("semeval",):
+            for seed in seeds:
+                rows.append(
+                    {
+                        "kind": kind,
+                        "protocol": protocol,
+                        "seed": seed,
+                        **measure(data, cache, kind, protocol, seed),
+                    }
+                )
+                print(rows[-1], flush=True)
+    told = {"note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('no-relation', told)}")
+
+
+def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int) -> dict[str, Any]:
+    """Return the scores of one mixture."""
+    instances, is_none = mixture(data, kind, protocol, seed)
+    gold = [_NONE if none else str(one.relation) for one, none in zip(instances, is_none, strict=True)]
+    bare = [one.without_relation() for one in instances]
+    n_relations = len(set(gold) - {_NONE})
+    encoder = TransformerEncoder(cache=cache)
+    everything = KMeans(encoder, n_relations=n_relations, seed=seed).fit(bare)
+    found = WithNone(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
+    told = found.labels_ < 0
+    of_all, of_found = (score(gold, one.labels_.tolist()) for one in (everything, found))
+    measured: dict[str, Any] = {
+        "instances": len(instances),
+        "relations": n_relations,
+        "none_share": round(float(is_none.mean()), 4),
+        "estimated_share": found.report_.get("none_share"),
+        "told_of_related": round(float(told[~is_none].mean()), 4),
+        "b3_f1_clustering_everything": round(of_all.b3_f1, 4),
+        "b3_f1": round(of_found.b3_f1, 4),
+    }
+    if is_none.any():
+        measured["told_of_none"] = round(float(told[is_none].mean()), 4)
+        if found.none_ is not None:
+            speaks = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
+            measured["auroc"] = round(float(roc_auc_score(is_none, speaks)), 4)
+        vectors = everything.vectors_
+        means = np.stack([vectors[everything.labels_ == label].mean(axis=0) for label in range(n_relations)])
+        far = np.linalg.norm(vectors - means[everything.labels_], axis=1)
+        measured["auroc_distance"] = round(float(roc_auc_score(is_none, far)), 4)
+    return measured
+
+
+def mixture(
+    data: Path, kind: str, protocol: str, seed: int
+) -> tuple[list[RelationInstance], np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Return instances, and which of them no relation relates."""
+    if kind == "other":
+        found = list(read(data / "semeval" / "train.txt"))
+        return found, np.array([one.relation == "Other" for one in found])
+    related = list(load(protocol, data).fitted)
+    if kind == "redrawn":
+        pairs = redrawn_pairs(related, seed=seed + 1000)
+    else:
+        pairs = [] if kind == "pure" else unlabelled_pairs(related, len(related), seed + 1000)
+    if pairs and len(pairs) < len(related):
+        # as many related ones as pairs could be drawn
+        kept = np.sort(np.random.default_rng(seed).permutation(len(related))[: len(pairs)])
+        related = [related[place] for place in kept]
+    return [*related, *pairs], np.arange(len(related) + len(pairs)) >= len(related)

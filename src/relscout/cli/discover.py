@@ -40,6 +40,9 @@ def command(
         str | None,
         typer.Option(metavar="SHARE|auto", help="Give no relation to unrelated pairs; their share, or auto."),
     ] = None,
+    hierarchy: Annotated[
+        bool, typer.Option("--hierarchy", help="Show which relations are alike, as a tree.")
+    ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
     labeled: options.Labeled = None,
@@ -142,6 +145,7 @@ def command(
             known=known,
             after=earlier,
             none=unrelated,
+            hierarchy=hierarchy,
             settings=chosen,
             progress=progress,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),
@@ -165,7 +169,7 @@ def command(
 
 def show(found: Discovery, out: Path | None) -> None:
     """Print a discovery as a table, and where its files are."""
-    from relscout.cli.table import relations_table
+    from relscout.cli.table import relations_table, relations_tree
 
     console = output()
     data, seconds = found.run["data"], found.run["seconds"]
@@ -186,6 +190,8 @@ def show(found: Discovery, out: Path | None) -> None:
             Text(f"{counted(none, 'instance')} without any relation, as far as can be told", style="dim")
         )
     console.print(relations_table(found, width=console.width))
+    if found.parents:
+        console.print(relations_tree(found))
     if out is not None:
         say(f"written to {out}: relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
 

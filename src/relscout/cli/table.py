@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.text import Text
+from rich.tree import Tree
 
 from relscout.cli.excerpt import excerpt
 from relscout.cli.screen import visible
@@ -58,3 +59,24 @@ def _title(relation: Relation, discovery: Discovery) -> Text:
         name = visible(discovery.relation(relation.inverse).name)
         text.append(f"  inverse of {relation.inverse} ({name})", style="dim")
     return text
+
+
+def relations_tree(discovery: Discovery) -> RenderableType:
+    """Return the relations as the leaves of a tree, in which those that are alike share a parent."""
+    parents = {one.id: one for one in discovery.parents}
+    names = {one.id: one.pattern for one in discovery.relations}
+
+    def grow(branch: Tree, id: int) -> None:
+        if id not in parents:
+            # merged by hand since then, it stands below the relation that took it over
+            branch.add(Text(f"{id}  {visible(names.get(id, '(merged)'))}"))
+            return
+        parent = parents[id]
+        below = branch.add(Text(f"{parent.distance:.2f} apart, {parent.size:,} instances", style="dim"))
+        for child in parent.children:
+            grow(below, child)
+
+    root = Tree(Text("how the relations are alike", style="bold"), guide_style="dim")
+    if discovery.parents:
+        grow(root, discovery.parents[-1].id)
+    return root

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.pipeline import discover
 from relscout.discovery.relation import Relation
 from relscout.discovery.result import Discovery
 
-__all__ = ["Assignments", "Discovery", "Relation", "discover"]
+__all__ = ["Assignments", "Discovery", "ParentRelation", "Relation", "discover"]

@@ -6,6 +6,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ import numpy as np
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.batches import labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
+from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder
@@ -50,6 +52,7 @@ def discover(
     known: Known = "raise",
     after: Sequence[Discovery] = (),
     none: Share | None = None,
+    hierarchy: bool = False,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -72,6 +75,7 @@ def discover(
             and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
         none: Share of the corpus that no relation relates and that is given none, in [0, 1), or ``"auto"`` to estimate
             it; ``None`` gives every instance a relation.
+        hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
         progress: Told how far it is.
         checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
@@ -135,7 +139,12 @@ def discover(
     }
     assignments = Assignments(bare, estimator.labels_[back], confidences[back])
     found = Discovery(relations, assignments, estimator, run)
-    return numbered_after(found, numbers) if after else found
+    found = numbered_after(found, numbers) if after else found
+    if hierarchy:
+        ids, vectors = found.assignments.relation_ids, estimator.vectors_[back]
+        tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, vectors)]
+        found = replace(found, run={**found.run, "hierarchy": tree})
+    return found
 
 
 def _check(instances: Sequence[RelationInstance]) -> list[str]:

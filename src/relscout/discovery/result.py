@@ -13,6 +13,7 @@ import numpy as np
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
 from relscout.errors import InputError
@@ -55,6 +56,11 @@ class Discovery:
         raise InputError(
             f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"
         )
+
+    @property
+    def parents(self) -> tuple[ParentRelation, ...]:
+        """More general relations above those that were found, as they were found; none where none were asked for."""
+        return tuple(ParentRelation.from_dict(one) for one in self.run.get("hierarchy", ()))
 
     def triples(self) -> Iterator[Triple]:
         """Yield what was found as triples with provenance, in input order; instances without a relation have none."""

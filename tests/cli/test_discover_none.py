@@ -1,0 +1,52 @@
+"""``discover --none`` and ``--hierarchy``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from relscout.corpus import bundled_corpus
+from relscout.writers.exchange import write_instances
+
+
+@pytest.fixture
+def corpus_file(tmp_path):
+    path = tmp_path / "corpus.jsonl.gz"
+    write_instances(list(bundled_corpus())[::3], path)
+    return path
+
+
+def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, relscout, tmp_path):
+    run = tmp_path / "run"
+    done = relscout("discover", corpus_file, "--relations", 6, "--none", 0.2, "--hierarchy", "--out", run)
+    assert (done.code, done.err.count("error")) == (0, 0)
+    assert "without any relation, as far as can be told" in done.out
+    assert "how the relations are alike" in done.out
+    assert done.out.count("apart,") == 5
+    told = json.loads((run / "run.json").read_text())
+    rows = [json.loads(line) for line in (run / "assignments.jsonl").read_text().splitlines()]
+    left_out = sum(row["relation_id"] == -1 for row in rows)
+    assert told["no_relation"] == left_out == pytest.approx(0.2 * len(rows), abs=1)
+    n_triples = len((run / "triples.jsonl").read_text().splitlines())
+    assert n_triples == len(rows) - left_out
+    extracted = relscout("extract", run, corpus_file, "--out", tmp_path / "again.jsonl")
+    assert f"{n_triples} triples of {len(rows)} instances" in extracted.out + extracted.err
+
+
+@pytest.mark.parametrize("share", ["1", "-0.1", "nan", "many"])
+def test_a_share_that_is_none_is_refused_before_anything_is_read(share, relscout, tmp_path):
+    done = relscout("discover", tmp_path / "missing.jsonl", f"--none={share}")
+    assert done.code != 0
+    assert f"--none is {share!r}, expected auto, or a share of the corpus from 0 to below 1" in done.err
+
+
+def test_beside_open_world_it_is_refused(corpus_file, relscout, tmp_path):
+    labelled = tmp_path / "labelled.jsonl"
+    write_instances([one for one in bundled_corpus() if one.relation in ("spouse", "orbits")], labelled)
+    done = relscout(
+        *("discover", corpus_file, "--none", "auto", "--method", "transfer", "--set", "open_world=true"),
+        *("--labeled", labelled, "--known", "keep"),
+    )
+    assert done.code != 0
+    assert "with open_world the method tells unrelated pairs itself" in done.err

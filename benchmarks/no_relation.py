@@ -1,10 +1,11 @@
 """Pairs that no relation relates: are they told, without labels, and does it help to leave them out?
 
-Three kinds. ``redrawn``: to the sentences of a protocol come pairs in which one mention is replaced by another entity
-of the sentence, where entities are what is a mention anywhere. ``capitalised``: the tail is replaced by any other
-capitalised word, so that what is drawn is not drawn as the detector draws. ``other``: SemEval's ``Other``, which are
-related pairs, by none of its nine relations. Beside the detector stands how far each instance lies from the mean of its
-cluster. In the mixtures half of the pairs are unrelated, where as many can be drawn; these count as one gold relation.
+Kinds: ``redrawn``: to the sentences of a protocol come pairs in which one mention is replaced by another entity of the
+sentence, where entities are what is a mention anywhere. ``capitalised``: the tail is replaced by any other capitalised
+word, so that what is drawn is not drawn as the detector draws. ``other``: SemEval's ``Other``, which are related pairs,
+by none of its nine relations. ``pure``: nothing is added. Beside the detector stands how far each instance lies from
+the mean of its cluster. In the mixtures half of the pairs are unrelated, where as many can be drawn; these count as one
+gold relation.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import WithNone
 from relscout.readers import read
 
-KINDS = ("redrawn", "capitalised", "other", "pure")
 _NONE = "(none)"
 
 

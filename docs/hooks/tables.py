@@ -239,11 +239,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),
+    "reproduced-siamese": partial(reproduced, "siamese"),
     "reproduced-transfer": partial(reproduced, "relscout"),
     "results": results,
     "rocore-settings": rocore_settings,
     "rsn-settings": rsn_settings,
     "selfore-settings": selfore_settings,
+    "siamese-settings": siamese_settings,
     "transfer-settings": transfer_settings,
 }
 

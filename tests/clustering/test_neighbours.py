@@ -29,5 +29,5 @@ def test_nothing_is_its_own_neighbour_though_others_be_equal() -> None:
 def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
     whole = nearest_neighbours(vectors, 7)
-    monkeypatch.setattr(neighbours, "_CHUNK", 13)
+    monkeypatch.setattr(neighbours, "_PRODUCTS", 13 * 50)
     assert nearest_neighbours(vectors, 7).tolist() == whole.tolist()

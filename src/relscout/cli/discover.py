@@ -95,6 +95,11 @@ def command(
                 f"--known {known} has no effect with --after: relations of earlier runs are kept"
             )
         settings_after(method, chosen)
+        if unrelated is not None:
+            raise SettingError(
+                "--none and --after cannot be given both: with --after, what is unrelated is told by the labels; "
+                "--set none_mistakes=SHARE decides how much"
+            )
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
     if known != "raise" and labeled is None:
         raise SettingError(

@@ -68,8 +68,7 @@ def relations_tree(discovery: Discovery) -> RenderableType:
 
     def grow(branch: Tree, id: int) -> None:
         if id not in parents:
-            # merged by hand since then, it stands below the relation that took it over
-            branch.add(Text(f"{id}  {visible(names.get(id, '(merged)'))}"))
+            branch.add(Text(f"{id}  {visible(names[id])}"))
             return
         parent = parents[id]
         below = branch.add(Text(f"{parent.distance:.2f} apart, {parent.size:,} instances", style="dim"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: Vectors whose products with all others are held at a time.
-_CHUNK = 1024
+#: Products that are held at a time.
+_PRODUCTS = 1 << 24
 
 
 def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return the rows with the highest inner product with each row, itself left out (N, count), int64.
 
-    Exact, and repeatable: of equal ones, those of the lower rows, in ascending order of the rows. Of vectors of unit
-    length these are the nearest by cosine.
+    Exact; of equal products, those of the lower rows; in ascending order of the rows. Of vectors of unit length these
+    are the nearest by cosine.
 
     Args:
         vectors: (N, D) float32.
@@ -21,14 +21,15 @@ def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.i
     """
     n = len(vectors)
     found = np.empty((n, count), dtype=np.int64)
-    for start in range(0, n, _CHUNK):
-        products = vectors[start : start + _CHUNK] @ vectors.T
+    chunk = max(1, _PRODUCTS // n)
+    for start in range(0, n, chunk):
+        products = vectors[start : start + chunk] @ vectors.T
         rows = np.arange(len(products))
         products[rows, start + rows] = -np.inf
         least = np.partition(products, n - count, axis=1)[:, n - count, None]
         # all that are above the least, and of those that equal it the first ones
         above, level = products > least, products == least
         wanted = count - above.sum(axis=1, keepdims=True)
-        chosen = above | (level & (np.cumsum(level, axis=1) <= wanted))
-        found[start : start + _CHUNK] = np.nonzero(chosen)[1].reshape(-1, count)
+        chosen = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= wanted))
+        found[start : start + chunk] = np.nonzero(chosen)[1].reshape(-1, count)
     return found

@@ -89,7 +89,8 @@ def hierarchy_of(
     place_of = {one.id: place for place, one in enumerate(found)}
     told = np.flatnonzero(np.isin(ids, list(place_of)))
     places = np.array([place_of[id] for id in ids[told].tolist()], dtype=np.int64)
-    centres = means(np.asarray(vectors[told]), places, len(found)).astype(np.float64)
+    kept = vectors if len(told) == len(vectors) else np.asarray(vectors[told])
+    centres = means(kept, places, len(found)).astype(np.float64)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     if not lengths.all():
         raise InputError("a relation's representations have the mean 0, so that it is near to none")

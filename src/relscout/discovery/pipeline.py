@@ -96,6 +96,10 @@ def discover(
             )
         if known != "raise":
             raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
+        if none is not None:
+            raise SettingError(
+                "none and earlier runs cannot be given both: what they found tells what is unrelated (none_mistakes)"
+            )
         options = settings_after(method, options)
         labeled, numbers = labelled_by(after)
         known = "keep"
@@ -141,8 +145,8 @@ def discover(
     found = Discovery(relations, assignments, estimator, run)
     found = numbered_after(found, numbers) if after else found
     if hierarchy:
-        ids, vectors = found.assignments.relation_ids, estimator.vectors_[back]
-        tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, vectors)]
+        ids = found.assignments.relation_ids[order]
+        tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
         found = replace(found, run={**found.run, "hierarchy": tree})
     return found
 

@@ -15,6 +15,7 @@ from relscout.methods.siamese import SiameseSettings
         ({"neighbours": 0}, "neighbours is 0, expected at least 1"),
         ({"sampled_neighbours": -1}, "sampled_neighbours is -1, expected at least 0"),
         ({"epochs": 0}, "epochs is 0, expected at least 1"),
+        ({"epochs": 2, "warm_up_epochs": 2}, "no neighbour is ever asked; give fewer"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
         ({"encoder_learning_rate": float("nan")}, "encoder_learning_rate is nan"),
         ({"entropy_weight": -1.0}, "entropy_weight is -1.0, expected a number from 0"),

@@ -79,7 +79,7 @@ class Watch:
         if self.first is not None and self.first > _DIFFERENT and self.spread < _LEAST_SPREAD * self.first:
             raise CollapsedError(
                 f"the representations have collapsed: they differ by {self.spread:.4f}, in the first epoch by "
-                f"{self.first:.4f}; keep the mappings (mlps=true), lower encoder_learning_rate, or train fewer epochs"
+                f"{self.first:.4f}; lower encoder_learning_rate, train fewer epochs, or set mlps=true if it is false"
             )
         if self.by_clusters and self.clusters is not None and self.clusters < _LEAST_CLUSTERS:
             raise CollapsedError(
@@ -92,8 +92,8 @@ class Watch:
         if self.projected >= _LEAST_PROJECTED or not self.first or self.first <= _DIFFERENT:
             return ""
         return (
-            f"the mapping g gives nearly one vector to all (they differ by {self.projected:.3f}), so that nothing is "
-            "learnt from the two views; set normalisation=batch, or lower learning_rate"
+            "the mapping g gave nearly one vector to all (projected_spread of the epochs), so that nothing was learnt "
+            "from the two views; set normalisation=batch, or lower learning_rate"
         )
 
 

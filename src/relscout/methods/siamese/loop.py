@@ -122,11 +122,12 @@ class SiameseTraining:
         vectors = self.network.encoder.encode_contents(self.prepared, progress=self.progress)
         check_finite(vectors)
         count = min(self.settings.neighbours, len(vectors) - 1)
-        if count < self.settings.neighbours and not self.warnings:
-            self.warnings.append(
-                f"each instance has {count} neighbours instead of {self.settings.neighbours}: there are only "
-                f"{len(vectors)} different instances"
-            )
+        few = (
+            f"each instance has {count} neighbours instead of {self.settings.neighbours}: there are only "
+            f"{len(vectors)} different instances"
+        )
+        if count < self.settings.neighbours and few not in self.warnings:
+            self.warnings.append(few)
         if self.settings.metric == "cosine":
             vectors = unit_length(vectors)
         found = nearest_neighbours(vectors, count)
@@ -174,12 +175,13 @@ class SiameseTraining:
         }
         self._terms.clear()
         self.epochs.append({"losses": told, "new_neighbours": self._changed, **self._watch.judge()})
+        # what has collapsed is not gone on from
+        self._watch.check()
+        if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
+            self.warnings.append(warning)
         arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
         state = {"epochs": self.epochs, "warnings": self.warnings, "first": self._watch.first}
         self.work.keep(state, {**self.network.arrays(), **arrays})
-        self._watch.check()
-        if (warning := self._watch.warning()) and warning not in self.warnings:
-            self.warnings.append(warning)
 
     def _told(self, name: str, loss: torch.Tensor) -> torch.Tensor:
         self._terms[name].append(loss.item())

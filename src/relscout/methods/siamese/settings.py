@@ -104,6 +104,11 @@ class SiameseSettings:
         for name in ("dropout", "vector_dropout"):
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}, expected a rate from 0 to below 1")
+        if self.semantic_clustering and self.warm_up_epochs >= self.epochs:
+            raise SettingError(
+                f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "
+                "neighbour is ever asked; give fewer, or set semantic_clustering=false"
+            )
         if not self.dropout and not self.vector_dropout:
             raise SettingError(
                 "dropout and vector_dropout are 0, so that both views of an instance are the same; "

@@ -64,7 +64,7 @@ class Detector:
         corpus: NDArray[np.float32],
         redrawn: NDArray[np.float32],
         *,
-        n_corpus: int,
+        related: NDArray[np.float32] | None = None,
         share: Share,
         most: int = 20_000,
         seed: int,
@@ -72,10 +72,10 @@ class Detector:
         """Learn from vectors of unit length.
 
         Args:
-            corpus: Of the corpus's own pairs and of labelled ones (N, D), float32, at least ``LEAST``.
+            corpus: Of the corpus's own pairs (N, D), float32, at least ``LEAST``.
             redrawn: Of pairs drawn at random from the same sentences (R, D), float32, at least ``LEAST``.
-            n_corpus: How many, the first ones, are the corpus's own.
-            share: Share of these that is unrelated, or ``"auto"``.
+            related: Of pairs that are known to be related (L, D), float32; they are learnt from and not counted.
+            share: Share of the corpus that is unrelated, or ``"auto"``.
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
@@ -83,9 +83,10 @@ class Detector:
         from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
         random = generator(seed, "unrelated")
-        own, drawn = (_at_most(one, most, random) for one in (corpus, redrawn))
-        vectors = np.concatenate([own, drawn])
-        is_drawn = np.arange(len(vectors)) >= len(own)
+        known = corpus[:0] if related is None else related
+        own, known, drawn = (_at_most(one, most, random) for one in (corpus, known, redrawn))
+        vectors = np.concatenate([own, known, drawn])
+        is_drawn = np.arange(len(vectors)) >= len(own) + len(known)
         learner = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=500)
         learner.fit(vectors, is_drawn)
         weight = learner.coef_[0].astype(np.float64)
@@ -93,8 +94,9 @@ class Detector:
             folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
             # scores of pairs that were not learnt from
             unseen = cross_val_predict(learner, vectors, is_drawn, cv=folds, method="decision_function")
-            share = estimated_share(unseen[~is_drawn], unseen[is_drawn])
-        scores = np.sort(_scores(corpus[:n_corpus], weight))
+            share = estimated_share(unseen[: len(own)], unseen[is_drawn])
+        n_corpus = len(corpus)
+        scores = np.sort(_scores(corpus, weight))
         told = round(share * n_corpus)
         if not told:
             return cls(weight, float("inf"), float(share))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,10 @@ from relscout.progress import Progress, silent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: What of the method is shown as it is.
+_OF_THE_METHOD = frozenset(
+    {"NAME", "CITATION", "SETTINGS", "LABELS", "ENCODER", "seed", "names_", "predefined_"}
+)
 #: What a saved one is called.
 KIND = "with-none"
 
@@ -61,10 +66,9 @@ class WithNone:
         self._detector: Detector | None = None
 
     def __getattr__(self, name: str) -> Any:
-        # what a method has beside the contract, such as the names of labelled relations
-        if name.startswith("__") or "_method" not in self.__dict__:
-            raise AttributeError(name)
-        return getattr(self._method, name)
+        if name in _OF_THE_METHOD and "_method" in self.__dict__:
+            return getattr(self._method, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def encoder(self) -> Encoder:
@@ -91,8 +95,7 @@ class WithNone:
         """
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
-        cache, self.encoder.cache = self.encoder.cache, self.encoder.cache or VectorCache()
-        try:
+        with self._cached():
             warnings = self._learn(unlabeled, labeled or (), progress)
             related = self._related(unlabeled, progress)
             self._method.fit(
@@ -105,14 +108,26 @@ class WithNone:
             self.probabilities_ = self.predict_proba(unlabeled, progress=progress)
             self.labels_ = self._likeliest(self.probabilities_)
             self.vectors_ = self._method.transform(unlabeled, progress=progress)
-        finally:
-            self.encoder.cache = cache
         self.report_ = dict(self._method.report_)
         if self._detector is not None:
             self.report_["no_relation"] = int((self.labels_ < 0).sum())
             self.report_["none_share"] = round(self._detector.share, 4)
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
+
+    @contextmanager
+    def _cached(self) -> Iterator[None]:
+        """Let the encoder keep vectors inside, on disk, so that none is computed twice, and as before behind it."""
+        if self.encoder.cache is not None:
+            yield
+            return
+        with tempfile.TemporaryDirectory() as place:
+            self.encoder.cache = VectorCache(Path(place) / "vectors.sqlite")
+            try:
+                yield
+            finally:
+                self.encoder.cache.close()
+                self.encoder.cache = None
 
     def predict(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -189,20 +204,18 @@ class WithNone:
         progress: Progress,
     ) -> list[str]:
         """Let the detector learn; return what a user should know."""
-        ordered = [
-            *(unlabeled[place] for place in canonical_order(unlabeled)),
-            *(labeled[place] for place in canonical_order(labeled)),
-        ]
-        pairs = redrawn_pairs(ordered, seed=self._method.seed)
-        if min(len(pairs), len(ordered)) < LEAST:
+        self._detector = None
+        sides = [[side[place] for place in canonical_order(side)] for side in (unlabeled, labeled)]
+        pairs = redrawn_pairs([one for side in sides for one in side], seed=self._method.seed)
+        if min(len(pairs), len(unlabeled)) < LEAST:
             return [
-                f"in {len(ordered)} sentences, {len(pairs)} pairs of other entities could be drawn, too few to learn "
-                f"what no relation is like ({LEAST} of either are needed), so that every instance is given a relation"
+                f"in {sum(map(len, sides))} sentences, {len(pairs)} pairs of other entities could be drawn, too few "
+                f"to learn what no relation is like ({LEAST} of either are needed), so that every instance is given "
+                "a relation"
             ]
-        own, redrawn = (encode(self.encoder, side, progress=progress) for side in (ordered, pairs))
-        self._detector = Detector.of(
-            own, redrawn, n_corpus=len(unlabeled), share=self._share, seed=self._method.seed
-        )
+        # each side as it is encoded later, since what is encoded together decides the last bits
+        own, known, redrawn = (encode(self.encoder, side, progress=progress) for side in (*sides, pairs))
+        self._detector = Detector.of(own, redrawn, related=known, share=self._share, seed=self._method.seed)
         return []
 
     def _related(self, unlabeled: Sequence[RelationInstance], progress: Progress) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from relscout.errors import CollapsedError, InputError
+from relscout.errors import CollapsedError
 from relscout.instances import RelationInstance
 from relscout.methods.siamese import Siamese
 from relscout.methods.siamese.collapse import Watch
@@ -98,9 +98,11 @@ def test_instances_without_types_stand_beside_those_with_some(tiny_bert: Any, fe
     assert np.isfinite(found.vectors_).all()
 
 
-def test_one_instance_has_no_neighbour_and_is_told(siamese: Build, few: Few) -> None:
-    with pytest.raises(InputError, match="1 different instance, expected at least 2"):
-        siamese(n_relations=1).fit(few[:1])
+def test_one_instance_has_nothing_to_learn_from_and_it_is_told(siamese: Build, few: Few) -> None:
+    found = siamese(n_relations=1).fit(few[:1])
+    assert found.labels_.tolist() == [0]
+    assert found.report_["epochs"] == []
+    assert "1 different instance, which has no neighbours" in found.report_["warnings"][0]
 
 
 def test_collapsed_representations_are_an_error_with_advice() -> None:
@@ -135,7 +137,7 @@ def test_a_mapping_that_tells_nothing_apart_is_warned_of() -> None:
     watch.see(torch.eye(4), torch.ones(4, 4))
     assert watch.judge()["projected_spread"] == pytest.approx(0, abs=1e-3)
     watch.check()
-    assert "the mapping g gives nearly one vector to all" in watch.warning()
+    assert "the mapping g gave nearly one vector to all" in watch.warning()
     watch.see(torch.eye(4), torch.eye(4))
     watch.judge()
     assert watch.warning() == ""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from relscout.clustering.lloyd import check_finite
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.encoders.prepared import Prepared
-from relscout.errors import InputError
 from relscout.methods.siamese.collapse import Watch
 from relscout.methods.siamese.network import Network
 from relscout.methods.siamese.objectives import (
@@ -72,13 +71,15 @@ class SiameseTraining:
 
         Raises:
             CollapsedError: All representations, or all clusters, have become one.
-            InputError: There is nothing to be a neighbour.
+            InputError: Some representations are not finite.
         """
         settings, network = self.settings, self.network
         if (count := len(self.prepared.lengths)) < 2:
-            raise InputError(
-                f"there is {count} different instance, expected at least 2: it learns from neighbours"
+            self.warnings.append(
+                f"there is {count} different instance, which has no neighbours to learn from: the encoder stays as "
+                "it is"
             )
+            return
         self._watch = Watch(by_clusters=settings.pull == "clustering" and network.n_clusters > 1)
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed

@@ -102,6 +102,21 @@ def instances(corpus: list[RelationInstance]) -> list[RelationInstance]:
 
 
 @pytest.fixture(scope="session")
+def few(instances: list[RelationInstance]) -> list[RelationInstance]:
+    """40 instances of four relations."""
+    return instances[:40]
+
+
+@pytest.fixture(scope="session")
+def random_encoder(tiny_bert: Path) -> TransformerEncoder:
+    """A random BERT of 32 dimensions that keeps what it encodes."""
+    settings = EncoderSettings(
+        model=str(tiny_bert), marking="markers", pooling="start+sentence", device="cpu"
+    )
+    return TransformerEncoder(settings, cache=VectorCache())
+
+
+@pytest.fixture(scope="session")
 def unseen(corpus: list[RelationInstance]) -> list[RelationInstance]:
     """Instances of the same four relations that are not among ``instances``."""
     return [

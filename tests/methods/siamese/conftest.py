@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.encoders import TransformerEncoder
 from relscout.instances import RelationInstance
 from relscout.methods.siamese import Siamese
 
@@ -20,20 +19,6 @@ FAST: Mapping[str, Any] = {
     "training_dtype": "float32",
     "start": "k-means++",
 }
-
-
-@pytest.fixture(scope="session")
-def random_encoder(tiny_bert: Path) -> TransformerEncoder:
-    settings = EncoderSettings(
-        model=str(tiny_bert), marking="markers", pooling="start+sentence", device="cpu"
-    )
-    return TransformerEncoder(settings, cache=VectorCache())
-
-
-@pytest.fixture(scope="session")
-def few(instances: list[RelationInstance]) -> list[RelationInstance]:
-    """40 instances of four relations."""
-    return instances[:40]
 
 
 @pytest.fixture(scope="session")

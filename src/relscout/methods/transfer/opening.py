@@ -17,9 +17,10 @@ from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import NRelations
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld
-from relscout.methods.transfer.relatedness import LEAST, Relatedness
+from relscout.methods.transfer.relatedness import Relatedness
 from relscout.methods.transfer.settings import TransferSettings
 from relscout.methods.transfer.sorting import sorted_apart
+from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress
 

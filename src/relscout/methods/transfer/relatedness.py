@@ -9,11 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.methods.unrelated.telling import at_most, line_between, unseen_scores
 from relscout.seeding import generator
 
-#: Re-drawn pairs without which nothing can be learnt.
-LEAST = 20
-_FOLDS = 5
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 10.0
 
@@ -55,22 +53,12 @@ class Relatedness:
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
         random = generator(seed, "relatedness")
-        related, redrawn = (
-            one if len(one) <= most else one[np.sort(random.choice(len(one), most, replace=False))]
-            for one in (related, redrawn)
-        )
-        vectors = np.concatenate([related, redrawn])
-        is_related = np.arange(len(vectors)) < len(related)
-        learner = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=500)
-        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
-        unseen = cross_val_predict(learner, vectors, is_related, cv=folds, method="decision_function")
-        learner.fit(vectors, is_related)
-        threshold = float(np.quantile(unseen[is_related], mistakes)) - float(learner.intercept_[0])
-        return cls(learner.coef_[0].astype(np.float32), threshold)
+        related, redrawn = (at_most(one, most, random) for one in (related, redrawn))
+        unseen, _ = unseen_scores(related, redrawn, inverse_penalty=_INVERSE_PENALTY, random=random)
+        weight, intercept = line_between(related, redrawn, inverse_penalty=_INVERSE_PENALTY)
+        threshold = float(np.quantile(unseen, mistakes)) - intercept
+        return cls(weight.astype(np.float32), threshold)
 
     def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how much speaks for no relation (N,), float32, in [0, 1]; above a half there is none."""

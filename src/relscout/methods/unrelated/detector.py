@@ -18,13 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.errors import SettingError
+from relscout.methods.unrelated.telling import at_most, line_between, unseen_scores
 from relscout.seeding import generator
 
 #: Share of a corpus that is unrelated, or ``"auto"`` to estimate it.
 Share = float | Literal["auto"]
-#: Pairs of either kind without which nothing can be learnt.
-LEAST = 20
-_FOLDS = 5
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 1.0
 #: Shares β of the random pairs at which the bound is looked at; below, few instances decide.
@@ -79,22 +77,16 @@ class Detector:
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
         random = generator(seed, "unrelated")
         known = corpus[:0] if related is None else related
-        own, known, drawn = (_at_most(one, most, random) for one in (corpus, known, redrawn))
-        vectors = np.concatenate([own, known, drawn])
-        is_drawn = np.arange(len(vectors)) >= len(own) + len(known)
-        learner = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=500)
-        learner.fit(vectors, is_drawn)
-        weight = learner.coef_[0].astype(np.float64)
+        own, known, drawn = (at_most(one, most, random) for one in (corpus, known, redrawn))
+        learnt = np.concatenate([own, known])
         if share == "auto":
-            folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
-            # scores of pairs that were not learnt from
-            unseen = cross_val_predict(learner, vectors, is_drawn, cv=folds, method="decision_function")
-            share = estimated_share(unseen[: len(own)], unseen[is_drawn])
+            related_scores, drawn_scores = unseen_scores(
+                learnt, drawn, inverse_penalty=_INVERSE_PENALTY, random=random
+            )
+            share = estimated_share(-related_scores[: len(own)], -drawn_scores)
+        weight = -line_between(learnt, drawn, inverse_penalty=_INVERSE_PENALTY)[0]
         n_corpus = len(corpus)
         scores = np.sort(_scores(corpus, weight))
         told = round(share * n_corpus)
@@ -136,12 +128,6 @@ def restored(arrays: Mapping[str, NDArray[Any]]) -> Detector:
     """Build a detector from what :func:`arrays_of` gave."""
     threshold, share = arrays["numbers"].tolist()
     return Detector(arrays["weight"], threshold, share)
-
-
-def _at_most(vectors: NDArray[np.float32], most: int, random: np.random.Generator) -> NDArray[np.float32]:
-    if len(vectors) <= most:
-        return vectors
-    return np.asarray(vectors[np.sort(random.choice(len(vectors), most, replace=False))])
 
 
 def _scores(vectors: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,8 +19,9 @@ from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import Estimator
 from relscout.methods.stored import whole
 from relscout.methods.trained import below
-from relscout.methods.unrelated.detector import LEAST, Detector, Share, arrays_of, checked_share, restored
+from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
 from relscout.methods.unrelated.joined import with_none
+from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
 

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 
 #: The rooms of each floor. A room imports lower floors only; the package's own ``__init__`` is a room too.
 FLOORS = (
-    {"errors", "instances", "triples", "files", "progress", "seeding", "config"},
+    {"errors", "instances", "triples", "files", "progress", "seeding", "config", "ranges"},
     {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts", "datasets"},
     {"encoders", "corpus"},
     {"training"},

@@ -259,13 +259,19 @@ def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
     assert [key for key in (*report, *report["epochs"][0]) if f"`{key}`" not in page] == []
 
 
-def test_the_page_about_siamese_names_every_key_of_its_report() -> None:
-    page = (DOCS / "methods" / "siamese.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [("siamese", {"neighbours": 2, "predictor_width": 8}), ("hiure", {"granularities": "2"})],
+)
+def test_the_page_about_a_self_taught_method_names_every_key_of_its_report(
+    method: str, settings: dict[str, Any]
+) -> None:
+    page = (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8")
     found = discover(
         [one for one in bundled_corpus() if one.relation == "orbits"][:6],
-        method="siamese",
+        method=method,
         n_relations=2,
-        settings={"epochs": 1, "warm_up_epochs": 0, "neighbours": 2, "predictor_width": 8},
+        settings={"epochs": 1, "warm_up_epochs": 0, **settings},
     )
     (epoch,) = found.model.report_["epochs"]
     assert [key for key in (*epoch, *epoch["losses"]) if f"`{key}`" not in page] == []

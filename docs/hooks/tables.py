@@ -84,32 +84,11 @@ def selfore_settings() -> str:
     )
 
 
-def hac_settings() -> str:
-    """Return the settings of the method hac."""
+def settings_of(name: str) -> str:
+    """Return the settings of a method."""
     from relscout.methods import method
 
-    return _settings(method("hac").SETTINGS)
-
-
-def rsn_settings() -> str:
-    """Return the settings of the method rsn."""
-    from relscout.methods import method
-
-    return _settings(method("rsn").SETTINGS)
-
-
-def rocore_settings() -> str:
-    """Return the settings of the method rocore."""
-    from relscout.methods import method
-
-    return _settings(method("rocore").SETTINGS)
-
-
-def siamese_settings() -> str:
-    """Return the settings of the method siamese."""
-    from relscout.methods import method
-
-    return _settings(method("siamese").SETTINGS)
+    return _settings(method(name).SETTINGS)
 
 
 def transfer_settings() -> str:
@@ -230,7 +209,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "datasets": datasets,
     "encoder-settings": encoder_settings,
     "formats": formats,
-    "hac-settings": hac_settings,
+    "hac-settings": partial(settings_of, "hac"),
     "kmeans-settings": kmeans_settings,
     "markings": markings,
     "poolings": poolings,
@@ -239,13 +218,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),
+    "reproduced-hiure": partial(reproduced, "hiure"),
     "reproduced-siamese": partial(reproduced, "siamese"),
     "reproduced-transfer": partial(reproduced, "relscout"),
     "results": results,
-    "rocore-settings": rocore_settings,
-    "rsn-settings": rsn_settings,
+    "rocore-settings": partial(settings_of, "rocore"),
+    "rsn-settings": partial(settings_of, "rsn"),
     "selfore-settings": selfore_settings,
-    "siamese-settings": siamese_settings,
+    "hiure-settings": partial(settings_of, "hiure"),
+    "siamese-settings": partial(settings_of, "siamese"),
     "transfer-settings": transfer_settings,
 }
 

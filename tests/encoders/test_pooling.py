@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from relscout.encoders.pooling import POOLINGS, Places, PoolingPart, parse_pooling, pool
+from relscout.encoders.pooling import POOLINGS, Places, PoolingPart, parse_pooling, pool, pool_part
 from relscout.errors import SettingError, UnknownNameError
 
 DIMENSIONS = 5
@@ -171,3 +171,29 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except SettingError:
         return
     assert all(part.name in POOLINGS and 0 < part.weight < float("inf") for part in parts)
+
+
+def test_sampled_words_are_so_many_of_those_between_and_drawn_anew() -> None:
+    # one-hot states, so that what was read can be told
+    states = torch.eye(12).expand(3, 12, 12)
+    allowed = [{4, 5}, set(range(4)), set(range(12))]
+    seen: list[set[frozenset[int]]] = [set(), set(), set()]
+    for _ in range(60):
+        found = pool_part(states, places(), PoolingPart("between"), sampled=3)
+        for row, vector in enumerate(found):
+            chosen = frozenset(vector.nonzero().flatten().tolist())
+            assert chosen <= allowed[row]
+            assert len(chosen) == min(3, len(allowed[row]))
+            seen[row].add(chosen)
+    # of two all are read, of four and of twelve every time others
+    assert [len(one) for one in seen[:2]] == [1, 4]
+    assert len(seen[2]) > 20
+    assert set().union(*seen[2]) == allowed[2]
+
+
+def test_sampling_more_words_than_there_are_reads_all() -> None:
+    states = hidden_states()[0]
+    for part in (PoolingPart("between"), PoolingPart("span-mean")):
+        torch.testing.assert_close(
+            pool_part(states, places(), part, sampled=99), pool_part(states, places(), part)
+        )

@@ -467,3 +467,27 @@ def test_training_may_compute_in_bfloat16(encoder: TransformerEncoder, few: Few)
     assert not torch.equal(found, expected)
     torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
     assert all(parameter.dtype == torch.float32 for parameter in low.parameters())
+
+
+@pytest.mark.parametrize(("trained_layers", "layer"), [(1, 2), (1, 3), (2, 1), (-1, 0), (-1, 1)])
+def test_words_are_sampled_while_training_only(
+    trained_layers: int, layer: int, tiny_bert: Path, few: Few
+) -> None:
+    encoder = build(tiny_bert, pooling=f"span-mean+between@{layer}")
+    tunable = TunableEncoder(encoder, trained_layers=trained_layers, dropout=0.0, sampled=1)
+    prepared = tunable.prepare(few)
+    rows = np.arange(len(few))
+    width = 2 * encoder.hidden_size
+    tunable.train()
+    first, second = (tunable(prepared, rows).detach() for _ in range(2))
+    assert torch.equal(first[:, :width], second[:, :width])
+    assert not torch.allclose(first[:, width:], second[:, width:])
+    # without dropout all is read, as the encoder does
+    np.testing.assert_array_equal(tunable.encode(prepared), encoder.encode(few))
+
+
+def test_words_of_a_layer_of_which_no_states_are_kept_cannot_be_sampled(tiny_bert: Path) -> None:
+    encoder = build(tiny_bert, pooling="span-mean+between@0")
+    with pytest.raises(SettingError, match=r"can only be sampled of layers from 2, .* write 'between@2'"):
+        TunableEncoder(encoder, trained_layers=1, sampled=2)
+    TunableEncoder(encoder, trained_layers=1)

@@ -11,8 +11,10 @@ import pytest
 
 from relscout.errors import InputError, MissingExtraError, OutputError, UnknownNameError
 from relscout.experiments.figures import Drawn, draw_figures
+from relscout.experiments.points import write_points
 from relscout.experiments.schema import Figure, Preset, Published, Row, Sweep
 from relscout.experiments.summaries import Measured
+from relscout.experiments.tsne_figure import read_points
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -129,6 +131,19 @@ def test_a_panel_for_each_row_and_a_colour_for_each_gold_relation(tmp_path, keep
     records = [record("frozen", points=keep_points("a.npz")), record(points=keep_points("b.npz"))]
     (drawn,) = draw(preset(TSNE), records, tmp_path)
     assert sorted(texts(drawn.files[1])) == ["$works$ for <x>", "SelfORE", "born in", "frozen"]
+
+
+def test_an_earlier_moment_has_a_panel_before_the_last(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    gold = ["x", "y"] * 4
+    write_points(
+        tmp_path / "a.npz", vectors=vectors, earlier=vectors[:, :2], gold=gold, found=np.zeros(8, np.int64)
+    )
+    panels = read_points(tmp_path / "a.npz", "RoCORE")
+    assert [one.row for one in panels] == ["RoCORE, after pre-training", "RoCORE"]
+    assert [one.vectors.shape for one in panels] == [(8, 2), (8, 4)]
+    (drawn,) = draw(preset(Figure("tsne", ("SelfORE",))), [record(points="a.npz")], tmp_path)
+    assert len(drawn.files) == 2
 
 
 def test_a_row_without_points_is_told_and_the_others_are_drawn(tmp_path, keep_points):

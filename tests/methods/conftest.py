@@ -47,6 +47,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "predictor_width": 64,
         "training_dtype": "float32",
     },
+    "hiure": {"granularities": "4-8", "epochs": 3, "batch": 20, "training_dtype": "float32"},
     "transfer": {
         "layers": "64-16",
         "autoencoder_steps": 100,

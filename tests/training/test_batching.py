@@ -22,3 +22,11 @@ def test_every_pass_is_another_one_with_as_many_batches() -> None:
     first, second = (batches_by_length(lengths, 7, random) for _ in range(2))
     assert len(first) == len(second) == 5
     assert [batch.tolist() for batch in first] != [batch.tolist() for batch in second]
+
+
+def test_a_batch_that_is_too_small_joins_another() -> None:
+    random = np.random.default_rng(0)
+    found = batches_by_length(np.arange(1, 42), 10, random, least=2)
+    assert sorted(len(rows) for rows in found) == [10, 10, 10, 11]
+    assert sorted(np.concatenate(found).tolist()) == list(range(41))
+    assert [len(rows) for rows in batches_by_length(np.arange(1), 10, random, least=2)] == [1]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, whole_numbers
 
 _STARTS = ("neighbours", "k-means++")
 _CHOICES = {
@@ -57,32 +57,25 @@ class AdaptiveSettings:
     """How often centroids are redrawn when the first epoch does not lower the loss, at least 0 (released code: 0)."""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if (choice := getattr(self, name)) not in choices:
-                raise UnknownNameError(name, choice, choices)
-        if not re.fullmatch("[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*", self.layers):
-            raise SettingError(
-                f"layers is {self.layers!r}, expected widths joined by '-', such as '500-500-200'"
-            )
-        if not 0 <= self.noise < 1:
-            raise SettingError(f"noise is {self.noise}, expected a rate from 0 to below 1")
-        for name, least in (
-            ("autoencoder_epochs", 0),
-            ("autoencoder_steps", 0),
-            ("autoencoder_batch", 1),
-            ("cluster_epochs", 0),
-            ("cluster_batch", 0),
-            ("redraws", 0),
-        ):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
+        check_choices(self, _CHOICES)
+        _ = self.widths
+        check_rates(self, ("noise",))
+        check_least(
+            self,
+            {
+                "autoencoder_epochs": 0,
+                "autoencoder_steps": 0,
+                "autoencoder_batch": 1,
+                "cluster_epochs": 0,
+                "cluster_batch": 0,
+                "redraws": 0,
+            },
+        )
+        check_above_zero(self, ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"))
         if not self.weight_decay >= 0:
             raise SettingError(f"weight_decay is {self.weight_decay}, expected at least 0")
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the autoencoder's encoder, the code last."""
-        return tuple(int(width) for width in self.layers.split("-"))
+        return whole_numbers("layers", self.layers, what="widths", example="500-500-200")

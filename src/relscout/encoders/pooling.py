@@ -130,14 +130,25 @@ def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[Poolin
     )
 
 
-def pool_part(states: Tensor, places: Places, part: PoolingPart) -> Tensor:
-    """Read one part of a pooling off the hidden states (B, T, D) of its layer: (B, the part's width), float32."""
+def pool_part(states: Tensor, places: Places, part: PoolingPart, *, sampled: int = 0) -> Tensor:
+    """Read one part of a pooling off the hidden states of its layer.
+
+    Args:
+        states: (B, T, D).
+        places: Where each sentence's parts lie.
+        part: What is read.
+        sampled: Of the tokens between the mentions, ``between`` reads this many, drawn anew in every call, or as many
+            as there are; 0 reads all.
+
+    Returns:
+        (B, the part's width), float32.
+    """
     from torch.nn.functional import normalize
 
     if part.name == "types":
         # not of unit length where a type is missing: it would count more beside one that is known
         return part.weight * directions_of(places.types, states.shape[2])
-    return part.weight * normalize(_read(part.name, states.float(), places), dim=1)
+    return part.weight * normalize(_read(part.name, states.float(), places, sampled), dim=1)
 
 
 def tells_direction(parts: Sequence[PoolingPart]) -> bool:
@@ -167,7 +178,7 @@ def turned(vectors: Tensor, parts: Sequence[PoolingPart], hidden: int) -> Tensor
     return torch.cat(pieces, dim=1)
 
 
-def _read(name: str, states: Tensor, places: Places) -> Tensor:
+def _read(name: str, states: Tensor, places: Places, sampled: int) -> Tensor:
     import torch
 
     rows = torch.arange(len(states), device=states.device)
@@ -185,7 +196,8 @@ def _read(name: str, states: Tensor, places: Places) -> Tensor:
         first_end = places.spans[:, :, 1].min(dim=1).values
         second_start = places.spans[:, :, 0].max(dim=1).values
         between = (position >= first_end[:, None]) & (position < second_start[:, None])
-        return _mean(states, torch.where(between.any(dim=1, keepdim=True), between, everywhere))
+        between = torch.where(between.any(dim=1, keepdim=True), between, everywhere)
+        return _mean(states, _drawn(between, sampled) if sampled else between)
     within = [
         (position >= places.spans[:, side, :1]) & (position < places.spans[:, side, 1:]) for side in (0, 1)
     ]  # 2 × (B, T)
@@ -195,6 +207,15 @@ def _read(name: str, states: Tensor, places: Places) -> Tensor:
     return torch.cat(
         [states.masked_fill(~inside[:, :, None], lowest).amax(dim=1) for inside in within], dim=1
     )
+
+
+def _drawn(tokens: Tensor, count: int) -> Tensor:
+    """Return ``count`` of the tokens that are True in each row (B, T), at random, or all where there are fewer."""
+    import torch
+
+    keys = torch.rand(tokens.shape, device=tokens.device).masked_fill(~tokens, -1)
+    count = min(count, tokens.shape[1])
+    return tokens & (keys >= keys.topk(count, dim=1).values[:, -1:])
 
 
 def _mean(states: Tensor, chosen: Tensor) -> Tensor:

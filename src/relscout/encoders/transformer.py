@@ -65,6 +65,12 @@ class TransformerEncoder:
         """Number of dimensions of a vector."""
         return sum(part.width(self._config.hidden_size) for part in self.parts)
 
+    @property
+    def scale(self) -> float:
+        """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
+        squared_length = sum(part.weight**2 for part in self.parts)
+        return float((self.dimension / squared_length) ** 0.5)
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches, rows_by_content, shards
-from relscout.encoders.collate import collate
+from relscout.encoders.batching import batches
 from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
-from relscout.encoders.pooling import Places, pool_part
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.skipping import LowestLayers, keep_states, set_dropout, skip_layers
-from relscout.encoders.states import ContentVectors, HiddenStates
+from relscout.encoders.pooling import PoolingPart, pool_part
+from relscout.encoders.prepared import Prepared, prepare
+from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
+from relscout.encoders.states import ContentVectors
 from relscout.encoders.surgery import find_layers
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.errors import SettingError
@@ -43,9 +42,12 @@ class TunableEncoder:
         dropout: Dropout rate of the trained layers, in [0, 1); ``None`` keeps the model's own.
         arithmetic: ``float32``, ``bfloat16`` or ``auto`` (see :func:`trains_in_bfloat16`): how the trained layers
             compute while dropout is on; their weights are float32, and so is what they compute without it.
+        sampled: While dropout is on, the part ``between`` of the pooling reads this many tokens, drawn anew in every
+            call, as HiURE does; 0 reads all, as is always done without dropout.
 
     Raises:
-        SettingError: The encoder has not as many layers, or its layers cannot be told.
+        SettingError: The encoder has not as many layers, its layers cannot be told, or tokens are to be sampled of a
+            layer below those that train.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TunableEncoder:
         trained_layers: int,
         dropout: float | None = None,
         arithmetic: str = "float32",
+        sampled: int = 0,
     ) -> None:
         self.base = encoder
         # in float32 whatever the encoder computes in: steps as small as these are lost in the rounding of others
@@ -62,6 +65,7 @@ class TunableEncoder:
         self.device = encoder.device
         self._low_precision = trains_in_bfloat16(arithmetic, self.device)
         self._training = False
+        self._sampled = sampled
         place = find_layers(self._model, encoder.n_layers)
         if place is None:
             raise SettingError(
@@ -76,6 +80,13 @@ class TunableEncoder:
             )
         #: Hidden state that the lowest trained layer reads; -1 where the embeddings train too.
         self._boundary = _ALL if trained_layers == _ALL else depth - trained_layers
+        for part in encoder.parts:
+            if self._samples(part) and part.layer is not None and part.layer < self._boundary:
+                raise SettingError(
+                    f"the pooling {encoder.settings.pooling!r} reads 'between' of layer {part.layer}, but tokens can "
+                    f"only be sampled of layers from {self._boundary}, of which states are kept; write "
+                    f"'between@{self._boundary}', train more layers, or sample no words"
+                )
         self._states: dict[int, torch.Tensor] = {}
         keep_states(layers, self._states, embeddings=self._boundary == _ALL)
         if self._boundary != _ALL:
@@ -100,9 +111,8 @@ class TunableEncoder:
 
     @property
     def scale(self) -> float:
-        """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
-        squared_length = sum(part.weight**2 for part in self.base.parts)
-        return float((self.dimension / squared_length) ** 0.5)
+        """See :attr:`TransformerEncoder.scale`."""
+        return self.base.scale
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """Return what trains."""
@@ -140,56 +150,15 @@ class TunableEncoder:
             progress: Told the number of instances done, stage ``"encode"``.
             on_loss: Told each instance that did not fit whole, and what was lost.
         """
-        import torch
-
-        base, rows = self.base, rows_by_content(instances)
-        keys = [key for shard in shards(instances, rows) for key in shard]
-        row_of = np.empty(len(instances), dtype=np.int64)
-        for content, key in enumerate(keys):
-            row_of[rows[key]] = content
-        inputs = []
-        for start in range(0, len(keys), 8192):
-            inputs += base.vocabulary.inputs([instances[rows[key][0]] for key in keys[start : start + 8192]])
-        lengths = (
-            np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + base.vocabulary.overhead
+        fixed = [part for part in self.base.parts if self._is_fixed(part)]
+        return prepare(
+            self.base,
+            instances,
+            fixed=fixed,
+            boundary=None if self._boundary == _ALL else self._boundary,
+            progress=progress,
+            on_loss=on_loss,
         )
-        ids = np.empty(int(lengths.sum()), dtype=np.int64)
-        ends = np.cumsum(lengths)
-        fixed = torch.from_numpy(empty_vectors(len(keys), self._fixed_width))
-        states = frozen = None
-        if self._boundary != _ALL:
-            states = HiddenStates(lengths, base.hidden_size)
-            # nothing above the boundary is read here
-            frozen = LowestLayers(base.model, self._boundary, n_layers=base.n_layers)
-        found: list[Places] = []
-        order: list[int] = []
-        done = 0
-        progress("encode", 0, len(instances))
-        for batch in batches(lengths, base.settings.batch_tokens):
-            tokens, places = collate([inputs[row] for row in batch], base.vocabulary, self.device)
-            if frozen is not None:
-                hidden = frozen(**base.model_inputs(tokens, places))
-                self._fill(fixed, batch, hidden, places)
-                kept = hidden[self._boundary].float().cpu().numpy()
-            for place, row in enumerate(batch):
-                length = int(lengths[row])
-                ids[ends[row] - length : ends[row]] = tokens[place, :length].cpu().numpy()
-                if states is not None:
-                    states.write(row, kept[place, :length])
-            found.append(places)
-            order += batch.tolist()
-            for row in batch:
-                same = rows[keys[row]]
-                done += len(same)
-                if inputs[row].lost and on_loss is not None:
-                    for one in same:
-                        on_loss(instances[one], inputs[row].lost)
-            progress("encode", done, len(instances))
-        back = torch.from_numpy(np.argsort(order))
-        places = Places(
-            *(torch.cat([getattr(one, name) for one in found])[back] for name in Places.__slots__)
-        )
-        return Prepared(row_of, ids, ends, places, states, fixed.to(self.device))
 
     def __call__(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
         """Return vectors (B, D), float32, of some contents, from which gradients reach the trained layers."""
@@ -216,13 +185,14 @@ class TunableEncoder:
             )
         pieces, begin = [], 0
         for part in self.base.parts:
-            if self._is_fixed(part.layer):
+            if self._is_fixed(part):
                 end = begin + part.width(self.base.hidden_size)
                 pieces.append(prepared.fixed[contents, begin:end])
                 begin = end
             else:
                 state = output.last_hidden_state if part.layer is None else self._states[part.layer]
-                pieces.append(pool_part(state, places, part))
+                sampled = self._sampled if self._training else 0
+                pieces.append(pool_part(state, places, part, sampled=sampled))
         self._states.clear()
         return torch.cat(pieces, dim=1)
 
@@ -279,21 +249,8 @@ class TunableEncoder:
             if parameter.requires_grad and "pooler" not in name:  # no vector is read off a pooler
                 yield name, parameter
 
-    @property
-    def _fixed_width(self) -> int:
-        return sum(
-            part.width(self.base.hidden_size) for part in self.base.parts if self._is_fixed(part.layer)
-        )
+    def _is_fixed(self, part: PoolingPart) -> bool:
+        return part.layer is not None and part.layer <= self._boundary and not self._samples(part)
 
-    def _is_fixed(self, layer: int | None) -> bool:
-        return layer is not None and layer <= self._boundary
-
-    def _fill(
-        self, fixed: torch.Tensor, batch: NDArray[np.int64], hidden: Sequence[torch.Tensor], places: Places
-    ) -> None:
-        begin = 0
-        for part in self.base.parts:
-            if part.layer is not None and self._is_fixed(part.layer):
-                end = begin + part.width(self.base.hidden_size)
-                fixed[batch, begin:end] = pool_part(hidden[part.layer], places, part).cpu()
-                begin = end
+    def _samples(self, part: PoolingPart) -> bool:
+        return self._sampled > 0 and part.name == "between"

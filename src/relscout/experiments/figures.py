@@ -78,7 +78,7 @@ def _tsne(measured: Measured, asked: Asked, points: Path, lacking: list[str]) ->
     for name in asked.rows or [row.name for row in measured.preset.rows]:
         kept = [one["points"] for one in measured.row(measured.preset.row(name)).records if one["points"]]
         if kept:
-            panels.append(read_points(points / str(kept[0]), name))
+            panels.extend(read_points(points / str(kept[0]), name))
         else:
             lacking.append(f"no points of {name!r}")
     if panels:

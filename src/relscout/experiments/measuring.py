@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from relscout.config import to_mapping
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder
+from relscout.errors import SettingError
 from relscout.experiments import points
 from relscout.experiments.provenance import measured
 from relscout.experiments.record import RelationRow
@@ -154,9 +155,21 @@ def _keep_points(path: Path, run: Run, task: Task, discovery: Discovery, found: 
     order = canonical_order(task.scored)
     gold = [str(task.scored[place].relation) for place in order]
     places = [order[place] for place in points.draw(gold, run.figure)]
+    bare = [task.scored[place].without_relation() for place in places]
     points.write_points(
         path,
-        vectors=discovery.model.transform([task.scored[place].without_relation() for place in places]),
+        vectors=discovery.model.transform(bare),
+        earlier=_earlier(discovery.model, bare),
         gold=[str(task.scored[place].relation) for place in places],
         found=found[places],
     )
+
+
+def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray[np.float32] | None:
+    """Return vectors (n, Z) of an earlier moment, where the method tells what they were behind its pre-training."""
+    codes: Callable[[Sequence[RelationInstance]], NDArray[np.float32]] | None
+    codes = getattr(model, "pretrained_codes", None)
+    try:
+        return None if codes is None else codes(instances)
+    except SettingError:  # its settings leave the pre-training out
+        return None

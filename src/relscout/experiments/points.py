@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,19 +47,37 @@ def points_file(results: Path, key: str, figure: Figure) -> Path:
 
 
 def write_points(
-    path: Path, *, vectors: NDArray[np.float32], gold: Sequence[str], found: NDArray[np.int64]
+    path: Path,
+    *,
+    vectors: NDArray[np.float32],
+    earlier: NDArray[np.float32] | None = None,
+    gold: Sequence[str],
+    found: NDArray[np.int64],
 ) -> None:
     """Write the points of a run: arrays ``vectors`` (n, D) float16, ``gold`` (n,) text and ``found`` (n,) int64.
+
+    Args:
+        path: The file.
+        vectors: (n, D).
+        earlier: Vectors of an earlier moment (n, Z), written as ``earlier``, where there are some.
+        gold: Gold relations.
+        found: What was found.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    # half precision ends at 65,504; a figure shows distances relative to each other, so the scale is free
-    scale = max(float(np.abs(vectors).max(initial=0.0)) / 60_000, 1.0)
+    of_before: dict[str, Any] = {} if earlier is None else {"earlier": _halved(earlier)}
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
-            vectors=(vectors / scale).astype(np.float16),
+            vectors=_halved(vectors),
+            **of_before,
             gold=np.array(gold, dtype=np.str_),
             found=found.astype(np.int64),
         )
+
+
+def _halved(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
+    # half precision ends at 65,504; a figure shows distances relative to each other, so the scale is free
+    scale = max(float(np.abs(vectors).max(initial=0.0)) / 60_000, 1.0)
+    return (vectors / scale).astype(np.float16)

@@ -35,24 +35,28 @@ class Points:
     """(n,) gold relations."""
 
 
-def read_points(path: Path, row: str) -> Points:
-    """Read the points that a run has kept.
+def read_points(path: Path, row: str) -> list[Points]:
+    """Read the points that a run has kept: those of an earlier moment before them, where there are some.
 
     Raises:
         InputError: The file is missing or holds something else.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            vectors, gold = arrays["vectors"].astype(np.float32), arrays["gold"].astype(np.str_)
+            gold = arrays["gold"].astype(np.str_)
+            moments = {row: arrays["vectors"].astype(np.float32)}
+            if "earlier" in arrays:
+                moments = {f"{row}, after pre-training": arrays["earlier"].astype(np.float32)} | moments
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: the points of {row!r} cannot be read ({error}); remove its line from the results and run it again"
         ) from error
-    if vectors.ndim != 2 or gold.shape != (len(vectors),) or not np.isfinite(vectors).all():
-        raise InputError(
-            f"{path}: expected finite vectors (n, D) and n relations, got {vectors.shape} and {gold.shape}"
-        )
-    return Points(row, vectors, gold)
+    for vectors in moments.values():
+        if vectors.ndim != 2 or gold.shape != (len(vectors),) or not np.isfinite(vectors).all():
+            raise InputError(
+                f"{path}: expected finite vectors (n, D) and n relations, got {vectors.shape} and {gold.shape}"
+            )
+    return [Points(name, vectors, gold) for name, vectors in moments.items()]
 
 
 def draw_tsne(panels: Sequence[Points]) -> Figure:

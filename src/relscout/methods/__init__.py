@@ -14,6 +14,7 @@ __all__ = ["METHODS", "Estimator", "load_fitted", "method"]
 #: Name → ``module:Class``.
 METHODS: dict[str, str] = {
     "hac": "relscout.methods.hac:HAC",
+    "hiure": "relscout.methods.hiure:HiURE",
     "kmeans": "relscout.methods.kmeans:KMeans",
     "rocore": "relscout.methods.rocore:RoCORE",
     "rsn": "relscout.methods.rsn:RSN",

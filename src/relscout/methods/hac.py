@@ -17,6 +17,7 @@ from relscout.clustering.lloyd import Clusters
 from relscout.errors import SettingError, UnknownNameError
 from relscout.methods.frozen import FrozenClusters
 from relscout.progress import Progress
+from relscout.ranges import check_least
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ class HACSettings:
                 f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
                 "take linkage 'average' or 'complete', or leave the distance out"
             )
-        for name, least in (("directions", 0), ("max_instances", 2), ("max_relations", 1)):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
+        check_least(self, {"directions": 0, "max_instances": 2, "max_relations": 1})
 
 
 class HAC(FrozenClusters):

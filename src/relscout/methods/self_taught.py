@@ -1,4 +1,4 @@
-"""An encoder that teaches itself, without labels, and clusters of its vectors around their means."""
+"""An encoder that teaches itself, without labels, and k-means on what it gives then."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.lloyd import Clusters
+from relscout.clustering.started import started_kmeans
 from relscout.encoders import OnLoss, TransformerEncoder
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
@@ -34,9 +36,9 @@ class SelfTeaching(Protocol):
 
 
 class SelfTaught(NearestMean):
-    """A method that trains its encoder without labels; a subclass says how, in ``_teaching`` and ``_cluster``.
+    """A method that trains its encoder without labels; a subclass says how, in ``_teaching``.
 
-    Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype`` and ``max_relations``.
+    Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype``, ``start`` and ``max_relations``.
     """
 
     def _represent(
@@ -55,6 +57,7 @@ class SelfTaught(NearestMean):
             trained_layers=options.trained_layers,
             dropout=options.dropout,
             arithmetic=options.training_dtype,
+            sampled=self._sampled(),
         )
         prepared = tunable.prepare(instances, progress=progress, on_loss=on_loss)
         if n_relations == "auto":
@@ -76,11 +79,20 @@ class SelfTaught(NearestMean):
         # by the way of transform and predict, so that these give the very same
         return encode(self._taught_encoder(), instances, progress=progress), n_relations
 
+    def _sampled(self) -> int:
+        """Return of how many tokens the part ``between`` consists while it trains; 0 for all."""
+        return 0
+
     @abstractmethod
     def _teaching(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
     ) -> SelfTeaching:
         """Return the training, set up."""
+
+    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
+        return started_kmeans(
+            vectors, n_relations, start=self._settings.start, seed=self.seed, progress=progress
+        )
 
     def _ready_encoder(self) -> TransformerEncoder:
         self._check_fitted()

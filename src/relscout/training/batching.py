@@ -10,7 +10,7 @@ _WINDOW = 20
 
 
 def batches_by_length(
-    lengths: NDArray[np.int64], size: int, random: np.random.Generator
+    lengths: NDArray[np.int64], size: int, random: np.random.Generator, *, least: int = 1
 ) -> list[NDArray[np.int64]]:
     """Return rows (B,), int64, of each batch of one pass; there are equally many in every pass.
 
@@ -18,6 +18,7 @@ def batches_by_length(
         lengths: Tokens of each sentence (N,).
         size: Most sentences in a batch.
         random: Shuffles sentences and batches.
+        least: Fewest sentences in a batch, as far as there are so many: a smaller one joins another.
     """
     order = random.permutation(len(lengths))
     found: list[NDArray[np.int64]] = []
@@ -25,4 +26,10 @@ def batches_by_length(
         window = order[start : start + size * _WINDOW]
         window = window[np.argsort(lengths[window], kind="stable")]
         found += [window[begin : begin + size] for begin in range(0, len(window), size)]
-    return [found[place] for place in random.permutation(len(found))]
+    found = [found[place] for place in random.permutation(len(found))]
+    # all but the last batch of the last window are whole
+    small = [place for place, rows in enumerate(found) if len(rows) < least]
+    if small and len(found) > 1:
+        joined = found.pop(small[0])
+        found[0] = np.concatenate([found[0], joined])
+    return found

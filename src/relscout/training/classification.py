@@ -14,6 +14,7 @@ from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
+from relscout.ranges import check_above_zero, check_least, check_rates
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
@@ -55,21 +56,14 @@ class ClassificationSettings:
     def __post_init__(self) -> None:
         if self.training_dtype not in _DTYPES:
             raise UnknownNameError("training_dtype", self.training_dtype, _DTYPES)
-        for name, least in (("classifier_epochs", 1), ("frozen_epochs", 0), ("classifier_batch", 1)):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
+        check_least(self, {"classifier_epochs": 1, "frozen_epochs": 0, "classifier_batch": 1})
         if self.frozen_epochs >= self.classifier_epochs:
             raise SettingError(
                 f"frozen_epochs is {self.frozen_epochs} of {self.classifier_epochs} classifier_epochs: the encoder "
                 "would never train; give fewer"
             )
-        for name in ("classifier_learning_rate", "head_learning_rate"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
-        if not 0 <= self.classifier_dropout < 1:
-            raise SettingError(
-                f"classifier_dropout is {self.classifier_dropout}, expected a rate from 0 to below 1"
-            )
+        check_above_zero(self, ("classifier_learning_rate", "head_learning_rate"))
+        check_rates(self, ("classifier_dropout",))
         if not 0 <= self.warm_up <= 1:
             raise SettingError(f"warm_up is {self.warm_up}, expected a share from 0 to 1")
 

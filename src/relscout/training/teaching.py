@@ -14,6 +14,7 @@ from relscout.encoders.tunable import TunableEncoder
 from relscout.encoders.turning import can_turn, turned_by
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
+from relscout.ranges import check_above_zero, check_least, check_rates
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.classification import EpochResult
@@ -63,14 +64,9 @@ class TeachingSettings:
     def __post_init__(self) -> None:
         if self.taught_dtype not in _DTYPES:
             raise UnknownNameError("taught_dtype", self.taught_dtype, _DTYPES)
-        for name, least in (("means_of", 0), ("taught_epochs", 1), ("taught_steps", 0), ("taught_batch", 1)):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("taught_learning_rate", "directions_learning_rate", "sharpness"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
-        if not 0 <= self.taught_dropout < 1:
-            raise SettingError(f"taught_dropout is {self.taught_dropout}, expected a rate from 0 to below 1")
+        check_least(self, {"means_of": 0, "taught_epochs": 1, "taught_steps": 0, "taught_batch": 1})
+        check_above_zero(self, ("taught_learning_rate", "directions_learning_rate", "sharpness"))
+        check_rates(self, ("taught_dropout",))
         if not 0 <= self.taught_warm_up <= 1:
             raise SettingError(f"taught_warm_up is {self.taught_warm_up}, expected a share from 0 to 1")
 

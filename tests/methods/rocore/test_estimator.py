@@ -246,3 +246,33 @@ def test_labelled_sentences_that_repeat_or_contradict_are_told(rocore: Build, fe
     found = rocore(epochs=1).fit(few, [*known, twice, wrong])
     assert found.report_["labelled"] == 19
     assert [warning[:11] for warning in found.report_["warnings"][:2]] == ["1 of 22 lab", "2 of 22 lab"]
+
+
+def test_codes_behind_the_pre_training_are_those_that_reconstruction_alone_leaves(
+    rocore: Build, few: Few, known: Few, plain: RoCORE
+) -> None:
+    codes = plain.pretrained_codes(few)
+    assert (codes.shape, codes.dtype) == ((24, 4), np.float32)
+    assert np.isfinite(codes).all()
+    # what trains behind it reaches neither them nor their order
+    other = rocore(epochs=1, margin=1.0).fit(few, known)
+    np.testing.assert_array_equal(other.pretrained_codes(few[::-1]), codes[::-1])
+    longer = rocore(pretrain_epochs=9).fit(few, known)
+    assert not np.allclose(longer.pretrained_codes(few), codes, atol=1e-3)
+
+
+def test_a_leaky_mapping_gives_codes_of_its_own(rocore: Build, few: Few, known: Few) -> None:
+    found = rocore(activation="leaky-relu", epochs=1).fit(few, known)
+    vectors = np.asarray(found.encoder.encode(few)) * found.encoder.scale
+    (first, bias), (second, last) = found._pretrained
+    hidden = vectors @ first.T + bias
+    by_hand = np.where(hidden > 0, hidden, 0.01 * hidden) @ second.T + last
+    np.testing.assert_allclose(found.pretrained_codes(few), by_hand, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"reconstruction": False}, {"pretrain_epochs": 0}])
+def test_without_pre_training_there_are_no_such_codes(
+    settings: dict[str, Any], rocore: Build, few: Few, known: Few
+) -> None:
+    with pytest.raises(SettingError, match="does not know what its codes were"):
+        rocore(**settings).fit(few, known).pretrained_codes(few)

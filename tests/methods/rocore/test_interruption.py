@@ -49,6 +49,7 @@ def test_wherever_it_was_interrupted_it_ends_the_same(
         rocore().fit(few, known, progress=Interruption(stage, at), checkpoints=kept)
     found = rocore().fit(few, known, checkpoints=kept)
     assert everything(found, tmp_path / "here") == everything(plain, tmp_path / "there")
+    assert found.pretrained_codes(few).tobytes() == plain.pretrained_codes(few).tobytes()
     assert list(kept.iterdir()) == []
 
 

@@ -23,7 +23,7 @@ from relscout.methods.labelled import Labels, canonical, check_labels, classes_o
 from relscout.methods.merging import checked_n_clusters
 from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
-from relscout.methods.rocore.network import Network
+from relscout.methods.rocore.network import Layers, Network, mapped
 from relscout.methods.rocore.settings import RoCORESettings
 from relscout.methods.rocore.sides import Sides
 from relscout.methods.stored import encoder_settings, load_kind, portable, whole
@@ -128,6 +128,7 @@ class RoCORE(VectorMethod):
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
         loop = JointTraining(options, network, sides, self.seed, progress, work)
         loop.run()
+        self._pretrained = loop.pretrained
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
         final = encode(self._ready_encoder(), instances, progress=progress)
@@ -174,6 +175,24 @@ class RoCORE(VectorMethod):
         vectors = encode(encoder, [instances[place] for place in order], progress=progress)
         labels = self._classifiers.numbered(unified.scores(vectors).argmax(axis=1))
         return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
+
+    def pretrained_codes(self, instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
+        """Return the codes g(h) (N, Z), float32, that instances had behind the pre-training (appendix B).
+
+        Raises:
+            SettingError: This was not fitted here, or without pre-training.
+        """
+        if not self._pretrained:
+            raise SettingError(
+                "this RoCORE does not know what its codes were behind the pre-training: that is not saved, and without "
+                "reconstruction, or with pretrain_epochs and pretrain_steps 0, there is none; fit it again"
+            )
+        order = canonical_order(instances)
+        base = trainable(self.NAME, self.encoder)
+        # in pre-training the encoder stays as it is
+        vectors = base.encode([instances[place] for place in order])
+        slope = self._settings.slope
+        return scattered(mapped(vectors, self._pretrained, scale=base.scale, slope=slope), order)
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: the trained layers and the classifiers.
@@ -226,6 +245,7 @@ class RoCORE(VectorMethod):
         self._check_fitted()
         return self._trained.on(trainable(self.NAME, self.encoder))
 
+    _pretrained: Layers = ()
     _classifiers: Classifiers
     _exponent: float
     _trained: Trained

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import check_finite, means
 from relscout.clustering.neighbour_seeds import neighbour_seeds
 from relscout.errors import InputError
-from relscout.methods.rocore.network import Network
+from relscout.methods.rocore.network import Layers, Network
 from relscout.methods.rocore.objectives import (
     center_loss,
     class_means,
@@ -30,6 +29,7 @@ from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.loop import train
+from relscout.training.terms import Terms
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +53,7 @@ class JointTraining:
         verdict: What is known of every epoch, and which of them is kept.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
+        pretrained: Layers of g behind the pre-training; none where there was none.
     """
 
     settings: RoCORESettings
@@ -64,8 +65,9 @@ class JointTraining:
     verdict: Verdict = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    pretrained: Layers = ()
     _pseudo: Labels = field(init=False)
-    _terms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _terms: Terms = field(default_factory=Terms)
     _centroids: torch.Tensor | None = None
 
     def run(self) -> None:
@@ -76,6 +78,10 @@ class JointTraining:
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
             self.verdict.load(state["verdict"], arrays)
             self._pseudo = arrays["pseudo"]
+            self.pretrained = [
+                (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
+                for number in range(state["pretrained"])
+            ]
             self.network.load(arrays)
         else:
             vectors = self._pretrain()
@@ -130,8 +136,9 @@ class JointTraining:
             if step.ends_epoch:
                 self.pretraining_loss.append(round(float(np.mean(losses)), 6))
                 losses = []
-        self._terms.clear()
+        self._terms.means()
         self._centroids = None
+        self.pretrained = network.mapping()
         return vectors
 
     def _train(self) -> None:
@@ -179,16 +186,16 @@ class JointTraining:
             h_l = encoder(sides.labeled, rows[1]) * encoder.scale
         scores = network.novel(h_u)  # (B, C_u)
         same = same_cluster(labels[torch.from_numpy(rows[0])])
-        total = self._told("pairwise", pairwise_loss(scores, same, margin=settings.margin))
+        total = self._terms("pairwise", pairwise_loss(scores, same, margin=settings.margin))
         if settings.cross_entropy:
             told = self._classes(rows[1])
-            total = total + self._told("cross_entropy", cross_entropy(network.known(h_l), told))
+            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), told))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
             novel = sides.n_known + scores.detach().argmax(
                 dim=1
             )  # ŷ_j of eq. 14, behind the pre-defined ones
-            total = total + weight * self._told(
+            total = total + weight * self._terms(
                 "novel_cross_entropy", cross_entropy(network.known(h_u), novel)
             )
         return total + self._clustering_loss(h_u.detach(), h_l.detach(), rows[1])
@@ -202,12 +209,12 @@ class JointTraining:
             scale = settings.reconstruction_scale
             of_l = reconstruction_loss(network.restore(code_l), h_l, scale=scale)
             of_u = reconstruction_loss(network.restore(network.code(h_u)), h_u, scale=scale)
-            total = total + self._told("reconstruction", (of_l + of_u) / 2)
+            total = total + self._terms("reconstruction", (of_l + of_u) / 2)
         if self._centroids is not None:
             # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
             # averages over them: there the centre loss counts D/2 = 768 times as much. The default is what was run.
             center = center_loss(code_l, self._centroids[self._classes(rows)])
-            total = total + settings.center_weight * self._told("center", center)
+            total = total + settings.center_weight * self._terms("center", center)
         if settings.weight_penalty:
             total = total + settings.weight_penalty * network.penalty()
         return total
@@ -217,9 +224,7 @@ class JointTraining:
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
-        losses = {name: round(float(np.mean(values)), 6) for name, values in self._terms.items()}
-        self._terms.clear()
-        self.verdict.add(judged(scores, self._pseudo), losses, self.network.parts)
+        self.verdict.add(judged(scores, self._pseudo), self._terms.means(), self.network.parts)
         self._keep()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
@@ -270,13 +275,16 @@ class JointTraining:
         random = generator(self._seed(stage), f"batches {epoch}")
         return self.sides.batches(self.settings.batch, random, least=least)
 
-    def _told(self, name: str, loss: torch.Tensor) -> torch.Tensor:
-        self._terms[name].append(loss.item())
-        return loss
-
     def _keep(self) -> None:
         told, arrays = self.verdict.state()
-        state = {"verdict": told, "warnings": self.warnings, "pretraining_loss": self.pretraining_loss}
+        state = {
+            "verdict": told,
+            "warnings": self.warnings,
+            "pretraining_loss": self.pretraining_loss,
+            "pretrained": len(self.pretrained),
+        }
+        for number, (weight, bias) in enumerate(self.pretrained):
+            arrays |= {f"pretrained.{number}.weight": weight, f"pretrained.{number}.bias": bias}
         self.work.keep(state, {**arrays, "pseudo": self._pseudo, **self.network.arrays()})
 
     def _seed(self, purpose: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 #: Standard deviation of the classifiers' first weights, BERT's own.
 _HEAD_STD = 0.02
-#: Slope below 0 of the released code's LeakyReLU, that of torch.
-_SLOPE = 0.01
 _CHUNK = 4096
+
+#: Weight and bias of each layer.
+Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 class Network:
@@ -49,7 +50,7 @@ class Network:
         import torch
 
         self.encoder = encoder
-        self._slope = _SLOPE if settings.activation == "leaky-relu" else 0.0
+        self._slope = settings.slope
         random = generator(seed, "first weights")
         dice = torch.Generator().manual_seed(int(random.integers(2**62)))
         widths = (encoder.dimension, *settings.widths)
@@ -99,11 +100,11 @@ class Network:
 
     def codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return g(h) (M, Z), float32, of vectors of the encoder (M, D)."""
-        return self._of_all(self.code, vectors)
+        return _in_chunks(lambda rows: self.code(self.h(rows)), vectors)
 
     def novel_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the scores of η_u (M, n_novel), float32, of vectors of the encoder (M, D)."""
-        return self._of_all(self.novel, vectors)
+        return _in_chunks(lambda rows: self.novel(self.h(rows)), vectors)
 
     def penalty(self) -> torch.Tensor:
         """Return the summed squares of the weights of g and d, biases not counted, a scalar."""
@@ -115,6 +116,12 @@ class Network:
         """Return a copy of weight and bias of the classifier ``known`` or ``novel``."""
         ((weight, bias),) = self._layers[part]
         return weight.detach().cpu().numpy().copy(), bias.detach().cpu().numpy().copy()
+
+    def mapping(self) -> Layers:
+        """Return a copy of weight and bias of each layer of g."""
+        return [
+            (w.detach().cpu().numpy().copy(), b.detach().cpu().numpy().copy()) for w, b in self._layers["g"]
+        ]
 
     def parts(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of all weights as arrays, those of the encoder under ``encoder.``."""
@@ -144,14 +151,33 @@ class Network:
                 yield f"{part}.{number}.weight", weight
                 yield f"{part}.{number}.bias", bias
 
-    def _of_all(
-        self, compute: Callable[[torch.Tensor], torch.Tensor], vectors: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        import torch
 
-        with torch.inference_mode():
-            found = [
-                compute(self.h(vectors[start : start + _CHUNK])).cpu().numpy()
-                for start in range(0, len(vectors), _CHUNK)
-            ]
-        return np.concatenate(found)
+def mapped(
+    vectors: NDArray[np.float32], layers: Layers, *, scale: float, slope: float
+) -> NDArray[np.float32]:
+    """Return g(h) (M, Z), float32, of vectors of the encoder (M, D), with the layers of a :meth:`Network.mapping`.
+
+    Args:
+        vectors: What is mapped.
+        layers: Those of g.
+        scale: Factor that makes h of a vector.
+        slope: Slope of the ReLU below 0.
+    """
+    import torch
+
+    weights = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in layers]
+    return _in_chunks(
+        lambda rows: through(torch.from_numpy(np.asarray(rows)) * scale, weights, slope=slope), vectors
+    )
+
+
+def _in_chunks(
+    compute: Callable[[NDArray[np.float32]], torch.Tensor], vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        found = [
+            compute(vectors[start : start + _CHUNK]).cpu().numpy() for start in range(0, len(vectors), _CHUNK)
+        ]
+    return np.concatenate(found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
+from relscout.ranges import check_above_zero, check_choices, check_least, whole_numbers
 
+#: Slope below 0 of the released code's LeakyReLU, that of torch.
+_SLOPE = 0.01
 _CHOICES = {
     "activation": ("relu", "leaky-relu"),
     "initial": ("normal", "xavier"),
@@ -83,33 +85,25 @@ class RoCORESettings:
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if (choice := getattr(self, name)) not in choices:
-                raise UnknownNameError(name, choice, choices)
-        if not re.fullmatch("[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*", self.layers):
-            raise SettingError(
-                f"layers is {self.layers!r}, expected widths joined by '-', such as '512-512-256'"
-            )
-        for name, least in (
-            ("n_clusters", 0),
-            ("pretrain_epochs", 0),
-            ("pretrain_steps", 0),
-            ("batch", 2),
-            ("fresh_starts", 1),
-            ("epochs", 1),
-            ("epoch_steps", 0),
-            ("patience", 1),
-            ("ramp_up_epochs", 1),
-            ("max_relations", 1),
-        ):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("learning_rate", "encoder_learning_rate", "margin"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
-        for name in ("center_weight", "weight_penalty", "ramp_up_weight"):
-            if not (value := getattr(self, name)) >= 0:
-                raise SettingError(f"{name} is {value}, expected a number from 0")
+        check_choices(self, _CHOICES)
+        _ = self.widths
+        check_least(
+            self,
+            {
+                "n_clusters": 0,
+                "pretrain_epochs": 0,
+                "pretrain_steps": 0,
+                "batch": 2,
+                "fresh_starts": 1,
+                "epochs": 1,
+                "epoch_steps": 0,
+                "patience": 1,
+                "ramp_up_epochs": 1,
+                "max_relations": 1,
+            },
+        )
+        check_above_zero(self, ("learning_rate", "encoder_learning_rate", "margin"))
+        check_least(self, {"center_weight": 0, "weight_penalty": 0, "ramp_up_weight": 0})
         if not 0 <= self.stop_change <= 1:
             raise SettingError(f"stop_change is {self.stop_change}, expected a share from 0 to 1")
         if self.incremental and not self.cross_entropy:
@@ -119,6 +113,11 @@ class RoCORESettings:
             )
 
     @property
+    def slope(self) -> float:
+        """Slope of the activation below 0."""
+        return _SLOPE if self.activation == "leaky-relu" else 0.0
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Widths of g, the code last."""
-        return tuple(int(width) for width in self.layers.split("-"))
+        return whole_numbers("layers", self.layers, what="widths", example="512-512-256")

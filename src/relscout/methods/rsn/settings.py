@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, whole_numbers
 
 _CHOICES = {
     "start": ("directions", "random"),
@@ -67,31 +67,28 @@ class RSNSettings:
     """Instances that stand for a relation when others are compared with it, drawn at random; at least 1."""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if (choice := getattr(self, name)) not in choices:
-                raise UnknownNameError(name, choice, choices)
-        if not re.fullmatch("[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*", self.layers):
-            raise SettingError(f"layers is {self.layers!r}, expected widths joined by '-', such as '256-64'")
-        for name, least in (
-            ("trained_layers", -1),
-            ("epochs", 1),
-            ("pairs", 2),
-            ("batch", 2),
-            ("weight_decay", 0),
-            ("entropy_weight", 0),
-            ("adversarial_weight", 0),
-            ("smallest_community", 1),
-            ("max_instances", 2),
-            ("max_joined", 2),
-            ("prototypes", 1),
-        ):
-            if not (value := getattr(self, name)) >= least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
-        if not 0 <= self.dropout < 1:
-            raise SettingError(f"dropout is {self.dropout}, expected a rate from 0 to below 1")
+        check_choices(self, _CHOICES)
+        _ = self.widths
+        check_least(
+            self,
+            {
+                "trained_layers": -1,
+                "epochs": 1,
+                "pairs": 2,
+                "batch": 2,
+                "weight_decay": 0,
+                "entropy_weight": 0,
+                "adversarial_weight": 0,
+                "smallest_community": 1,
+                "max_instances": 2,
+                "max_joined": 2,
+                "prototypes": 1,
+            },
+        )
+        check_above_zero(
+            self, ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation")
+        )
+        check_rates(self, ("dropout",))
         if not 0 <= self.warm_up <= 1:
             raise SettingError(f"warm_up is {self.warm_up}, expected a share from 0 to 1")
         if not 0 < self.threshold < 1:
@@ -100,7 +97,7 @@ class RSNSettings:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of f's layers."""
-        return tuple(int(width) for width in self.layers.split("-"))
+        return whole_numbers("layers", self.layers, what="widths", example="256-64")
 
     @property
     def semi_supervised(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.errors import SettingError, UnknownNameError
+from relscout.ranges import check_least
 from relscout.training.classification import ClassificationSettings
 
 _HEADS = ("aligned", "fresh")
@@ -39,8 +40,6 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
         ClassificationSettings.__post_init__(self)
         if self.head not in _HEADS:
             raise UnknownNameError("head", self.head, _HEADS)
-        for name, least in (("max_loops", 1), ("n_clusters", 0), ("restarts", 0), ("max_relations", 1)):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
+        check_least(self, {"max_loops": 1, "n_clusters": 0, "restarts": 0, "max_relations": 1})
         if not 0 <= self.stop_change <= 1:
             raise SettingError(f"stop_change is {self.stop_change}, expected a share from 0 to 1")

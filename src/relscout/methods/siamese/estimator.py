@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from relscout.clustering.lloyd import Clusters
-from relscout.clustering.started import started_kmeans
 from relscout.encoders import EncoderSettings
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
@@ -51,8 +46,3 @@ class Siamese(SelfTaught):
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
         network = Network(encoder, n_clusters, settings=options, seed=self.seed)
         return SiameseTraining(options, network, prepared, self.seed, progress, work)
-
-    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
-        return started_kmeans(
-            vectors, n_relations, start=self._settings.start, seed=self.seed, progress=progress
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
+from relscout.training.terms import Terms
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +64,7 @@ class SiameseTraining:
     _random: np.random.Generator = field(init=False)
     _neighbours: Rows | None = None
     _changed: float | None = None
-    _terms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _terms: Terms = field(default_factory=Terms)
 
     def run(self) -> None:
         """Train the encoder.
@@ -110,13 +110,8 @@ class SiameseTraining:
                 self._mine()
         random = generator(self.seed, f"batches {epoch}")
         self._random = generator(self.seed, f"neighbours {epoch}")
-        found = batches_by_length(self.prepared.lengths, settings.batch, random)
-        alone = [place for place, rows in enumerate(found) if len(rows) == 1]
-        if alone and len(found) > 1:
-            # a single row cannot be normalised over the batch
-            joined = found.pop(alone[0])
-            found[0] = np.concatenate([found[0], joined])
-        return found
+        # a single row cannot be normalised over the batch
+        return batches_by_length(self.prepared.lengths, settings.batch, random, least=2)
 
     def _mine(self) -> None:
         """Look for the nearest neighbours of each content, among contents as the encoder sees them now."""
@@ -146,18 +141,18 @@ class SiameseTraining:
         h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))
         first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]
         mapped = network.mapped(first)
-        total = self._told("similarity", similarity_loss(mapped, network.mapped(second)))
+        total = self._terms("similarity", similarity_loss(mapped, network.mapped(second)))
         self._watch.see(first, mapped[0])
         if not of_neighbours.size:
             return total
         others = h[2 * len(rows) :].reshape(len(rows), -1, h.shape[1])  # (B, K, D)
         if settings.pull == "cosine":
-            return total + settings.loss_weight * self._told("neighbours", pull_together(first, others))
+            return total + settings.loss_weight * self._terms("neighbours", pull_together(first, others))
         logits = network.clusters(first)
         self._watch.see_clusters(logits)
         consistency = consistency_loss(logits, network.clusters(others), scale=settings.neighbour_scale)
-        clustering = self._told("consistency", consistency)
-        clustering = clustering + settings.entropy_weight * self._told("entropy", negative_entropy(logits))
+        clustering = self._terms("consistency", consistency)
+        clustering = clustering + settings.entropy_weight * self._terms("entropy", negative_entropy(logits))
         return total + settings.loss_weight * clustering
 
     def _drawn_neighbours(self, rows: Rows) -> Rows:
@@ -171,11 +166,8 @@ class SiameseTraining:
 
     def _judge(self) -> None:
         """Take down what came of an epoch."""
-        told: dict[str, Any] = {
-            name: round(float(np.mean(values)), 6) for name, values in self._terms.items()
-        }
-        self._terms.clear()
-        self.epochs.append({"losses": told, "new_neighbours": self._changed, **self._watch.judge()})
+        losses = self._terms.means()
+        self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
         # what has collapsed is not gone on from
         self._watch.check()
         if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
@@ -183,10 +175,6 @@ class SiameseTraining:
         arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
         state = {"epochs": self.epochs, "warnings": self.warnings, "first": self._watch.first}
         self.work.keep(state, {**self.network.arrays(), **arrays})
-
-    def _told(self, name: str, loss: torch.Tensor) -> torch.Tensor:
-        self._terms[name].append(loss.item())
-        return loss
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"siamese {purpose}").integers(2**31))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.clustering.started import STARTS
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates
 
 _CHOICES = {
     "pull": ("clustering", "cosine"),
@@ -78,32 +79,25 @@ class SiameseSettings:
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if (choice := getattr(self, name)) not in choices:
-                raise UnknownNameError(name, choice, choices)
-        for name, least in (
-            ("projector_width", 0),
-            ("predictor_width", 1),
-            ("n_clusters", 0),
-            ("neighbours", 1),
-            ("sampled_neighbours", 0),
-            ("mine_every", 0),
-            ("warm_up_epochs", 0),
-            ("epochs", 1),
-            ("batch", 2),
-            ("max_relations", 1),
-        ):
-            if (value := getattr(self, name)) < least:
-                raise SettingError(f"{name} is {value}, expected at least {least}")
-        for name in ("encoder_learning_rate", "learning_rate"):
-            if not (value := getattr(self, name)) > 0:
-                raise SettingError(f"{name} is {value}, expected a number above 0")
-        for name in ("entropy_weight", "loss_weight", "weight_decay"):
-            if not (value := getattr(self, name)) >= 0:
-                raise SettingError(f"{name} is {value}, expected a number from 0")
-        for name in ("dropout", "vector_dropout"):
-            if not 0 <= (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected a rate from 0 to below 1")
+        check_choices(self, _CHOICES)
+        check_least(
+            self,
+            {
+                "projector_width": 0,
+                "predictor_width": 1,
+                "n_clusters": 0,
+                "neighbours": 1,
+                "sampled_neighbours": 0,
+                "mine_every": 0,
+                "warm_up_epochs": 0,
+                "epochs": 1,
+                "batch": 2,
+                "max_relations": 1,
+            },
+        )
+        check_above_zero(self, ("encoder_learning_rate", "learning_rate"))
+        check_least(self, {"entropy_weight": 0, "loss_weight": 0, "weight_decay": 0})
+        check_rates(self, ("dropout", "vector_dropout"))
         if self.semantic_clustering and self.warm_up_epochs >= self.epochs:
             raise SettingError(
                 f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "

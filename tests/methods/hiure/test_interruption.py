@@ -1,0 +1,67 @@
+"""A fit that was interrupted goes on where it stopped, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relscout.instances import RelationInstance
+from relscout.methods.hiure import HiURE
+
+Build = Callable[..., HiURE]
+Few = list[RelationInstance]
+
+
+def interruption(at: int) -> Callable[[str, int, int | None], None]:
+    """Progress that interrupts, as a person would, at a step of training."""
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        if stage == "train" and done == at:
+            raise KeyboardInterrupt
+
+    return told
+
+
+# three steps an epoch; prototypes are found before steps 4, 7 and 10
+@pytest.mark.parametrize("at", [1, 5, 6, 7, 11, 12])
+def test_wherever_it_was_interrupted_it_ends_the_same(
+    at: int, hiure: Build, few: Few, plain: HiURE, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        hiure().fit(few, progress=interruption(at), checkpoints=tmp_path)
+    found = hiure().fit(few, checkpoints=tmp_path)
+    assert found.probabilities_.tobytes() == plain.probabilities_.tobytes()
+    assert found.vectors_.tobytes() == plain.vectors_.tobytes()
+    assert found.report_ == plain.report_
+    assert list(tmp_path.iterdir()) == [], "nothing is kept behind a fit that ended"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"prototypes": False}, {"trained_layers": -1}, {"sampled_words": 0}, {"granularities": "2-99"}],
+)
+def test_whatever_the_settings_it_ends_the_same(
+    settings: dict[str, Any], hiure: Build, few: Few, tmp_path: Path
+) -> None:
+    whole = hiure(**settings).fit(few)
+    with pytest.raises(KeyboardInterrupt):
+        hiure(**settings).fit(few, progress=interruption(10), checkpoints=tmp_path)
+    found = hiure(**settings).fit(few, checkpoints=tmp_path)
+    assert found.probabilities_.tobytes() == whole.probabilities_.tobytes()
+    assert found.report_ == whole.report_
+
+
+def test_the_work_of_another_seed_is_not_taken(hiure: Build, few: Few, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        hiure().fit(few, progress=interruption(10), checkpoints=tmp_path)
+    found = hiure(seed=1).fit(few, checkpoints=tmp_path)
+    assert found.vectors_.tobytes() == hiure(seed=1).fit(few).vectors_.tobytes()
+
+
+def test_the_order_of_the_input_changes_nothing(hiure: Build, few: Few, plain: HiURE) -> None:
+    found = hiure().fit(few[::-1])
+    assert found.vectors_.tobytes() == plain.vectors_[::-1].tobytes()
+    assert found.labels_.tolist() == plain.labels_[::-1].tolist()

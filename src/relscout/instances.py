@@ -8,6 +8,9 @@ from hashlib import blake2b
 
 from relscout.errors import InputError
 
+#: What data sets call a pair that no relation relates, in small letters.
+NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
+
 
 @dataclass(frozen=True, slots=True)
 class Mention:
@@ -96,6 +99,11 @@ class RelationInstance:
     def without_relation(self) -> RelationInstance:
         """Return the instance without its gold relation: what a method is allowed to see."""
         return self if self.relation is None else replace(self, relation=None)
+
+    @property
+    def is_unrelated(self) -> bool:
+        """Whether its gold relation is one of the names by which data sets call none (:data:`NAMES_OF_NONE`)."""
+        return self.relation is not None and self.relation.casefold() in NAMES_OF_NONE
 
     def swapped(self) -> RelationInstance:
         """Return the instance read the other way round: head and tail exchanged, no gold relation, a new id."""

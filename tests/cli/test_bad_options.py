@@ -78,7 +78,9 @@ def test_rules_for_plain_text_without_a_way_to_mark_it(complaint, options):
     assert "give --spacy or --gazetteer too" in said
 
 
-@pytest.mark.parametrize("options", [("--format", "csv"), ("--on-error", "skip"), ("--columns", "a=b")])
+@pytest.mark.parametrize(
+    "options", [("--format", "csv"), ("--on-error", "skip"), ("--columns", "a=b"), ("--entity-types", "x")]
+)
 def test_options_for_marked_files_with_plain_text(complaint, good, options):
     assert "it is for files with marked entities" in complaint("--gazetteer", good, *options)
 
@@ -126,3 +128,7 @@ def test_labels_for_a_method_that_learns_from_none(complaint, good):
 
 def test_a_choice_about_labels_without_labels(complaint):
     assert "--known drop has no effect here" in complaint("--known", "drop")
+
+
+def test_a_pipeline_for_types_that_is_not_there(complaint):
+    assert "no spaCy pipeline 'en_core_web_smm'" in complaint("--entity-types", "en_core_web_smm")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 
+import pytest
+
 
 def test_what_was_converted_converts_to_itself(noted, good, tmp_path):
     assert noted("convert", good, "--out", tmp_path / "a.jsonl") == (
@@ -55,3 +57,17 @@ def test_plain_text_is_converted_by_a_gazetteer(noted, tmp_path):
     (found,) = (json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines())
     assert found["head"] == {"text": "Zoe", "type": "PERSON", "entity_id": "Q1", "start": 0, "end": 3}
     assert found["source"] == "text.txt, line 1"
+
+
+def test_entities_get_their_types_from_a_spacy_pipeline(noted, tmp_path):
+    spacy = pytest.importorskip("spacy")
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("entity_ruler").add_patterns([{"pattern": "Rome", "label": "CITY"}])
+    pipeline.to_disk(tmp_path / "pipeline")
+    (tmp_path / "table.csv").write_text("text,head,tail,head_type\nAda in Rome,Ada,Rome,PERSON\n")
+    noted(
+        *("convert", tmp_path / "table.csv", "--entity-types", tmp_path / "pipeline"),
+        *("--out", tmp_path / "a.jsonl"),
+    )
+    record = json.loads((tmp_path / "a.jsonl").read_text())
+    assert (record["head"]["type"], record["tail"]["type"]) == ("PERSON", "CITY")

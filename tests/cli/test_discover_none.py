@@ -38,7 +38,9 @@ def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, rels
 def test_a_share_that_is_none_is_refused_before_anything_is_read(share, relscout, tmp_path):
     done = relscout("discover", tmp_path / "missing.jsonl", f"--none={share}")
     assert done.code != 0
-    assert f"--none is {share!r}, expected auto, or a share of the corpus from 0 to below 1" in done.err
+    assert (
+        f"--none is {share!r}, expected auto, a share of the corpus from 0 to below 1, or a file" in done.err
+    )
 
 
 def test_beside_open_world_it_is_refused(corpus_file, relscout, tmp_path):
@@ -50,3 +52,23 @@ def test_beside_open_world_it_is_refused(corpus_file, relscout, tmp_path):
     )
     assert done.code != 0
     assert "with open_world the method tells unrelated pairs itself" in done.err
+
+
+def test_a_file_with_judged_pairs_takes_the_place_of_a_share(corpus_file, relscout, tmp_path):
+    corpus = list(bundled_corpus())
+    unrelated = [one for one in corpus if one.is_unrelated]
+    judged = tmp_path / "judged.jsonl"
+    write_instances([*corpus[1:200:4], *unrelated[::2]], judged)
+    done = relscout("discover", corpus_file, "--relations", 6, "--none", judged, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["settings"]["none"] == "judged"
+    assert 0 < told["none_share"] < 1
+
+
+def test_judged_pairs_of_one_kind_are_refused(corpus_file, relscout, tmp_path):
+    judged = tmp_path / "judged.jsonl"
+    write_instances([one for one in bundled_corpus() if one.relation == "spouse"], judged)
+    done = relscout("discover", corpus_file, "--none", judged)
+    assert done.code != 0
+    assert "judged instances are unrelated; some of either kind are needed" in done.err

@@ -38,7 +38,9 @@ def command(
     ] = None,
     none: Annotated[
         str | None,
-        typer.Option(metavar="SHARE|auto", help="Give no relation to unrelated pairs; their share, or auto."),
+        typer.Option(
+            metavar="SHARE|auto|FILE", help="Leave unrelated pairs out: their share, or some judged ones."
+        ),
     ] = None,
     hierarchy: Annotated[
         bool, typer.Option("--hierarchy", help="Show which relations are alike, as a tree.")
@@ -53,6 +55,7 @@ def command(
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
+    entity_types: options.EntityTypes = None,
     spacy: options.SpacyPipeline = None,
     gazetteer: options.Gazetteer = None,
     max_distance: options.MaxDistance = None,
@@ -84,7 +87,7 @@ def command(
 
     # everything that can be wrong with the options is told before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
-    unrelated = options.share_of_none(none)
+    given = options.none_given(none)
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     if after:
@@ -95,7 +98,7 @@ def command(
                 f"--known {known} has no effect with --after: relations of earlier runs are kept"
             )
         settings_after(method, chosen)
-        if unrelated is not None:
+        if given is not None:
             raise SettingError(
                 "--none and --after cannot be given both: with --after, what is unrelated is told by the labels; "
                 "--set none_mistakes=SHARE decides how much"
@@ -121,6 +124,7 @@ def command(
         labels=labels,
         columns=columns,
         relation_names=relation_names,
+        entity_types=entity_types,
         spacy=spacy,
         gazetteer=gazetteer,
         max_distance=max_distance,
@@ -134,8 +138,9 @@ def command(
     skipped = Skipped()
     instances = list(reading.instances(inputs, skipped))
     # a file of its own format, so that what tells how to read INPUT is not meant for it
-    of_labelled = Reading(on_error=on_error, relation_names=relation_names) if labeled else None
-    learnt_from = list(of_labelled.instances(labeled, skipped)) if of_labelled and labeled else None
+    beside = Reading(on_error=on_error, relation_names=relation_names, entity_types=entity_types)
+    learnt_from = list(beside.instances(labeled, skipped)) if labeled else None
+    unrelated = list(beside.instances([given], skipped)) if isinstance(given, Path) else given
     skipped.tell()
     if not instances:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(reading, skipped)}")

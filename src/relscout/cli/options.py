@@ -77,6 +77,14 @@ RelationNames = Annotated[
         metavar="FILE", help="JSON {identifier: name} that renames gold relations.", rich_help_panel=_INPUT
     ),
 ]
+EntityTypes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="spaCy pipeline that gives a type to entities without one.",
+        rich_help_panel=_INPUT,
+    ),
+]
 SpacyPipeline = Annotated[
     str | None,
     typer.Option(
@@ -169,11 +177,11 @@ Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Decides everything 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 
 
-def share_of_none(text: str | None) -> Share | None:
-    """Return the share of unrelated pairs that ``--none`` names, or ``"auto"``.
+def none_given(text: str | None) -> Share | Path | None:
+    """Return the share of unrelated pairs that ``--none`` names, ``"auto"``, or the file with judged ones.
 
     Raises:
-        SettingError: It is neither ``auto`` nor a share.
+        SettingError: It is nothing of these.
     """
     from relscout.methods.unrelated import checked_share
 
@@ -184,8 +192,11 @@ def share_of_none(text: str | None) -> Share | None:
     try:
         return checked_share(float(text))
     except (ValueError, SettingError):
+        if (file := Path(text)).exists():
+            return file
         raise SettingError(
-            f"--none is {text!r}, expected auto, or a share of the corpus from 0 to below 1"
+            f"--none is {text!r}, expected auto, a share of the corpus from 0 to below 1, or a file with judged "
+            "instances, and there is no file of that name"
         ) from None
 
 

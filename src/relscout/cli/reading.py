@@ -28,6 +28,7 @@ class Reading:
     labels: Path | None = None
     columns: str | None = None
     relation_names: Path | None = None
+    entity_types: str | None = None
     spacy: str | None = None
     gazetteer: Path | None = None
     max_distance: int | None = None
@@ -68,7 +69,13 @@ class Reading:
         """
         if self.marks_plain_text:
             return self._marked(paths)
-        return chain.from_iterable(self._read(path, skipped) for path in paths)
+        read = chain.from_iterable(self._read(path, skipped) for path in paths)
+        if self.entity_types is None:
+            return read
+        from relscout.mentions.spacy_pipeline import SpacyPipeline
+        from relscout.mentions.typing import with_types
+
+        return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
         from relscout.readers import read
@@ -107,6 +114,7 @@ class Reading:
             "--labels": self.labels,
             "--columns": self.columns,
             "--relation-names": self.relation_names,
+            "--entity-types": self.entity_types,
         }
 
     def _of_plain_text(self) -> dict[str, object]:

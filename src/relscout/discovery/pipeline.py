@@ -26,7 +26,7 @@ from relscout.methods import Estimator
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
-from relscout.methods.unrelated import Share, WithNone
+from relscout.methods.unrelated import Judged, Share, WithNone
 from relscout.progress import Progress, silent
 
 _PACKAGES = (
@@ -51,7 +51,7 @@ def discover(
     labeled: Iterable[RelationInstance] | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
-    none: Share | None = None,
+    none: Share | Judged | None = None,
     hierarchy: bool = False,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
@@ -73,8 +73,9 @@ def discover(
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
             and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
-        none: Share of the corpus that no relation relates and that is given none, in [0, 1), or ``"auto"`` to estimate
-            it; ``None`` gives every instance a relation.
+        none: Share of the corpus that no relation relates and that is given none, in [0, 1), ``"auto"`` to estimate
+            it, or some instances that somebody has judged (see :class:`relscout.methods.unrelated.WithNone`); ``None``
+            gives every instance a relation.
         hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
         progress: Told how far it is.

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout.errors import SettingError
-from relscout.methods.unrelated.detector import Detector, arrays_of, checked_share, estimated_share, restored
+from relscout.methods.unrelated.detector import (
+    Detector,
+    arrays_of,
+    best_threshold,
+    checked_share,
+    estimated_share,
+    restored,
+)
 from relscout.methods.unrelated.joined import with_none
 
 
@@ -86,3 +93,42 @@ def test_none_is_likeliest_exactly_where_it_is_likelier_than_not() -> None:
     assert found.argmax(axis=1).tolist() == [2, 0, 0]
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found[:, 0] / found[:, 1], [0.25, 1, 9], rtol=1e-4)
+
+
+def test_the_threshold_of_judged_pairs_tells_them_best() -> None:
+    scores = np.array([3.0, 1.0, 2.0, 5.0, 4.0])
+    unrelated = np.array([False, False, True, True, True])
+    # below 2 one of two related ones is told wrongly, above 3 one of three unrelated ones
+    assert best_threshold(scores, unrelated) == pytest.approx(3.5)
+    assert best_threshold(-scores, ~unrelated) == pytest.approx(-3.5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_other_threshold_is_better(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.integers(0, 8, size=12).astype(float)
+    unrelated = np.arange(12) < 5
+
+    def told_right(threshold: float) -> float:
+        above = scores > threshold
+        return float(above[unrelated].mean() + (~above[~unrelated]).mean())
+
+    best = max(told_right(cut) for cut in np.arange(-1.5, 9))
+    threshold = best_threshold(scores, unrelated)
+    assert told_right(threshold) == pytest.approx(best)
+    assert threshold not in scores
+
+
+def test_scores_that_are_all_equal_have_a_threshold() -> None:
+    threshold = best_threshold(np.zeros(4), np.array([True, False, True, False]))
+    assert abs(threshold) == pytest.approx(0.5)
+
+
+def test_a_few_judged_pairs_decide_the_threshold_and_with_it_the_share() -> None:
+    corpus, redrawn = mixture(800, 400, seed=0), mixture(0, 600, seed=1)
+    judged = mixture(20, 20, seed=2), np.arange(40) >= 20
+    detector = Detector.of(corpus, redrawn, judged=judged, seed=0)
+    told = detector.none(corpus) > 0.5
+    assert detector.share == pytest.approx(told.mean())
+    assert told[800:].mean() > 0.9
+    assert told[:800].mean() < 0.1

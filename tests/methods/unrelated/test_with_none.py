@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,35 @@ def test_any_method_can_stand_behind_it(
     assert (found.labels_ < 0).mean() == pytest.approx(0.1, abs=0.02)
     assert found.CITATION == kind.CITATION
     np.testing.assert_array_equal(found.predict(few), found.labels_)
+
+
+def test_a_few_judged_instances_take_the_place_of_a_share(
+    encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray], tmp_path: Path
+) -> None:
+    instances, redrawn = mixed
+    related, drawn = instances[:30], instances[-30:]
+    judged = [*related, *(replace(one, relation="Other") for one in drawn)]
+    found = WithNone(KMeans(encoder, n_relations=14), judged).fit(instances)
+    told = found.labels_ < 0
+    assert told[redrawn].mean() > 0.6
+    assert told[~redrawn].mean() < 0.4
+    assert found.report_["none_share"] == pytest.approx(told.mean(), abs=1e-3)
+    assert found.settings()["none"] == "judged"
+    found.save(tmp_path / "model")
+    loaded = load_fitted(tmp_path / "model")
+    assert loaded.settings()["none"] == "judged"
+    np.testing.assert_array_equal(loaded.predict(instances[:50]), found.labels_[:50])
+    # their order decides nothing
+    again = WithNone(KMeans(encoder, n_relations=14), judged[::-1]).fit(instances)
+    np.testing.assert_array_equal(again.labels_, found.labels_)
+
+
+def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) -> None:
+    with pytest.raises(InputError, match=r"0 of 5 judged instances are unrelated; some of either kind"):
+        WithNone(KMeans(), instances[:5])
+    with pytest.raises(InputError, match=r"5 of 5 judged instances are unrelated"):
+        WithNone(KMeans(), [replace(one, relation="NA") for one in instances[:5]])
+    with pytest.raises(InputError, match=r"a judged instance needs a gold relation"):
+        WithNone(KMeans(), [one.without_relation() for one in instances[:5]])
+    with pytest.raises(InputError, match=r"0 of 0 judged instances"):
+        WithNone(KMeans(), [])

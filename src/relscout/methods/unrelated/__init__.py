@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from relscout.methods.unrelated.detector import Detector, Share, checked_share
-from relscout.methods.unrelated.with_none import WithNone
+from relscout.methods.unrelated.with_none import Judged, WithNone
 
-__all__ = ["Detector", "Share", "WithNone", "checked_share"]
+__all__ = ["Detector", "Judged", "Share", "WithNone", "checked_share"]

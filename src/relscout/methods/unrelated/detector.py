@@ -23,6 +23,8 @@ from relscout.seeding import generator
 
 #: Share of a corpus that is unrelated, or ``"auto"`` to estimate it.
 Share = float | Literal["auto"]
+#: Vectors (J, D), float32, of pairs that somebody has judged, and which of them no relation relates (J,), bool.
+JudgedVectors = tuple[NDArray[np.float32], NDArray[np.bool_]]
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 1.0
 #: Shares β of the random pairs at which the bound is looked at; below, few instances decide.
@@ -63,7 +65,8 @@ class Detector:
         redrawn: NDArray[np.float32],
         *,
         related: NDArray[np.float32] | None = None,
-        share: Share,
+        share: Share = "auto",
+        judged: JudgedVectors | None = None,
         most: int = 20_000,
         seed: int,
     ) -> Self:
@@ -74,6 +77,8 @@ class Detector:
             redrawn: Of pairs drawn at random from the same sentences (R, D), float32, at least ``LEAST``.
             related: Of pairs that are known to be related (L, D), float32; they are learnt from and not counted.
             share: Share of the corpus that is unrelated, or ``"auto"``.
+            judged: Pairs that somebody has judged, of either kind at least one; the threshold, and with it the share,
+                is that which tells them best.
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
@@ -81,7 +86,7 @@ class Detector:
         known = corpus[:0] if related is None else related
         own, known, drawn = (at_most(one, most, random) for one in (corpus, known, redrawn))
         learnt = np.concatenate([own, known])
-        if share == "auto":
+        if judged is None and share == "auto":
             related_scores, drawn_scores = unseen_scores(
                 learnt, drawn, inverse_penalty=_INVERSE_PENALTY, random=random
             )
@@ -89,12 +94,16 @@ class Detector:
         weight = -line_between(learnt, drawn, inverse_penalty=_INVERSE_PENALTY)[0]
         n_corpus = len(corpus)
         scores = np.sort(_scores(corpus, weight))
+        if judged is not None:
+            threshold = best_threshold(_scores(judged[0], weight), judged[1])
+            return cls(weight, threshold, float((scores > threshold).mean()))
+        share = float(share)
         told = round(share * n_corpus)
         if not told:
-            return cls(weight, float("inf"), float(share))
+            return cls(weight, float("inf"), share)
         # between two scores, so that no rounding decides
         threshold = (scores[-told - 1] + scores[-told]) / 2 if told < n_corpus else scores[0] - 1.0
-        return cls(weight, float(threshold), float(share))
+        return cls(weight, float(threshold), share)
 
     def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how much speaks for no relation (N,), float32, in [0, 1]; above a half there is none.
@@ -117,6 +126,28 @@ def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -
     thresholds = np.quantile(redrawn, 1 - _BETAS)
     above = (corpus[None, :] > thresholds[:, None]).mean(axis=1)
     return float(min((above / _BETAS).min(), np.nextafter(1, 0)))
+
+
+def best_threshold(scores: NDArray[np.float64], unrelated: NDArray[np.bool_]) -> float:
+    """Return the score above which most of the unrelated and fewest of the related ones lie, each kind as a share.
+
+    Between two scores, so that no rounding decides; of several that are as good, the middle one.
+
+    Args:
+        scores: Of judged pairs (J,), higher where they look less related.
+        unrelated: Which of them are unrelated (J,); some are, and some are not.
+    """
+    order = np.argsort(scores, kind="stable")
+    ascending, kind = scores[order], unrelated[order]
+    # cut number c lies below the c-th score: what is above it is told to be unrelated
+    right = np.concatenate([[0], np.cumsum(~kind)]) / (~kind).sum()
+    right = right + np.concatenate([np.cumsum(kind[::-1])[::-1], [0]]) / kind.sum()
+    edges = np.concatenate([[ascending[0] - 1.0], ascending, [ascending[-1] + 1.0]])
+    # equal scores cannot be told apart
+    right[edges[1:] == edges[:-1]] = -np.inf
+    best = np.flatnonzero(right >= right.max() - 1e-12)
+    cut = int(best[(len(best) - 1) // 2])
+    return float((edges[cut] + edges[cut + 1]) / 2)
 
 
 def arrays_of(detector: Detector) -> dict[str, NDArray[Any]]:

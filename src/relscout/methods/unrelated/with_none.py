@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance, canonical_order
+from relscout.instances import NAMES_OF_NONE, RelationInstance, canonical_order
 from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import Estimator
 from relscout.methods.stored import whole
@@ -28,6 +28,8 @@ from relscout.progress import Progress, silent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Instances that somebody has judged.
+Judged = list[RelationInstance] | tuple[RelationInstance, ...]
 #: What of the method is shown as it is.
 _OF_THE_METHOD = frozenset(
     {"NAME", "CITATION", "SETTINGS", "LABELS", "ENCODER", "seed", "names_", "predefined_"}
@@ -44,9 +46,12 @@ class WithNone:
 
     Args:
         method: Not yet fitted.
-        share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it.
+        share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or instances that
+            somebody has judged, with gold relations: those of :data:`relscout.instances.NAMES_OF_NONE` are unrelated,
+            and the threshold is that which tells the two kinds best.
 
     Raises:
+        InputError: A judged instance has no gold relation, or all are of one kind.
         SettingError: The share is none, or the method tells unrelated pairs itself.
     """
 
@@ -56,14 +61,19 @@ class WithNone:
     vectors_: NDArray[np.float32]
     report_: dict[str, Any]
 
-    def __init__(self, method: Estimator, share: Share = "auto") -> None:
+    def __init__(self, method: Estimator, share: Share | Judged = "auto") -> None:
         if method.settings().get("open_world"):
             raise SettingError(
                 "with open_world the method tells unrelated pairs itself, from its labels (none_mistakes); "
                 "leave none out, or open_world"
             )
         self._method = method
-        self._share = checked_share(share)
+        self._judged: list[RelationInstance] = []
+        self._share: Share | Literal["judged"] = "judged"
+        if isinstance(share, list | tuple):
+            self._judged = _checked_judged(share)
+        else:
+            self._share = checked_share(share)
         self._detector: Detector | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -191,7 +201,9 @@ class WithNone:
             told = dict(artifact.settings)
             inner = Artifact(str(told["kind"]), told["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
-            loaded = cls(load(Path(place) / "method"), told["share"])
+            share = told["share"]
+            loaded = cls(load(Path(place) / "method"), "auto" if share == "judged" else share)
+            loaded._share = share
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
         loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
@@ -216,7 +228,19 @@ class WithNone:
             ]
         # each side as it is encoded later, since what is encoded together decides the last bits
         own, known, redrawn = (encode(self.encoder, side, progress=progress) for side in (*sides, pairs))
-        self._detector = Detector.of(own, redrawn, related=known, share=self._share, seed=self._method.seed)
+        judged = None
+        if self._judged:
+            unrelated = np.array([one.is_unrelated for one in self._judged])
+            bare = [one.without_relation() for one in self._judged]
+            judged = encode(self.encoder, bare, progress=progress), unrelated
+        self._detector = Detector.of(
+            own,
+            redrawn,
+            related=known,
+            share="auto" if self._share == "judged" else self._share,
+            judged=judged,
+            seed=self._method.seed,
+        )
         return []
 
     def _related(self, unlabeled: Sequence[RelationInstance], progress: Progress) -> NDArray[np.bool_]:
@@ -243,3 +267,19 @@ class WithNone:
     def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
         labels = probabilities.argmax(axis=1).astype(np.int64)
         return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
+
+
+def _checked_judged(judged: Judged) -> list[RelationInstance]:
+    """Return judged instances in an order that they decide."""
+    found = [judged[place] for place in canonical_order(judged)]
+    for one in found:
+        if one.relation is None:
+            raise InputError(
+                f"{one.source or one.id}: a judged instance needs a gold relation: 'no_relation', or what it expresses"
+            )
+    if not 0 < (unrelated := sum(one.is_unrelated for one in found)) < len(found):
+        raise InputError(
+            f"{unrelated} of {len(found)} judged instances are unrelated; some of either kind are needed: their gold "
+            f"relation is one of {', '.join(sorted(NAMES_OF_NONE))}, or another name"
+        )
+    return found

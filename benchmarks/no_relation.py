@@ -5,12 +5,14 @@ sentence, where entities are what is a mention anywhere. ``capitalised``: the ta
 word, so that what is drawn is not drawn as the detector draws. ``other``: SemEval's ``Other``, which are related pairs,
 by none of its nine relations. ``pure``: nothing is added. Beside the detector stands how far each instance lies from
 the mean of its cluster. In the mixtures half of the pairs are unrelated, where as many can be drawn; these count as one
-gold relation.
+gold relation. ``b3_f1_judged``: with a threshold from 40 pairs that are judged, half of either kind, drawn at random
+and not scored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from relscout.methods.unrelated import WithNone
 from relscout.readers import read
 
 _NONE = "(none)"
+#: Pairs of either kind that are judged, and what their gold relation is called.
+_EACH = 20
+_JUDGED = {True: "no_relation", False: "related"}
 
 
 def run(
@@ -59,6 +64,7 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
     encoder = TransformerEncoder(cache=cache)
     everything = KMeans(encoder, n_relations=n_relations, seed=seed).fit(bare)
     found = WithNone(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
+    judged = _judged(is_none, seed)
     told = found.labels_ < 0
     of_all, of_found = (score(gold, one.labels_.tolist()) for one in (everything, found))
     measured: dict[str, Any] = {
@@ -70,6 +76,21 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
         "b3_f1_clustering_everything": round(of_all.b3_f1, 4),
         "b3_f1": round(of_found.b3_f1, 4),
     }
+    if len(judged):
+        examples = [
+            replace(bare[row], relation=_JUDGED[bool(is_none[row])], source=f"judged {row}") for row in judged
+        ]
+        by_few = WithNone(KMeans(encoder, n_relations=n_relations, seed=seed), examples).fit(bare)
+        scored = np.setdiff1d(np.arange(len(bare)), judged)
+        of_scored = [gold[row] for row in scored]
+        told_by_few = (by_few.labels_ < 0)[scored]
+        measured |= {
+            "judged": len(judged),
+            "judged_share": by_few.report_["none_share"],
+            "b3_f1_judged": round(score(of_scored, by_few.labels_[scored].tolist()).b3_f1, 4),
+            "told_of_none_judged": round(float(told_by_few[is_none[scored]].mean()), 4),
+            "told_of_related_judged": round(float(told_by_few[~is_none[scored]].mean()), 4),
+        }
     if is_none.any():
         measured["told_of_none"] = round(float(told[is_none].mean()), 4)
         if found.none_ is not None:
@@ -80,6 +101,15 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
         far = np.linalg.norm(vectors - means[everything.labels_], axis=1)
         measured["auroc_distance"] = round(float(roc_auc_score(is_none, far)), 4)
     return measured
+
+
+def _judged(is_none: np.ndarray[Any, np.dtype[np.bool_]], seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the rows of the pairs that are judged, half of either kind; none where there is one kind only."""
+    random = np.random.default_rng(seed + 2000)
+    kinds = [np.flatnonzero(is_none == kind) for kind in (False, True)]
+    if min(map(len, kinds)) < _EACH:
+        return np.empty(0, dtype=np.int64)
+    return np.sort(np.concatenate([random.choice(rows, _EACH, replace=False) for rows in kinds]))
 
 
 def mixture(

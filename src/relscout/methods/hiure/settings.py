@@ -25,7 +25,7 @@ class HiURESettings:
     """Dropout rate of the layers that train, in [0, 1)."""
     vector_dropout: float = 0.1
     """Dropout rate on the representation, in [0, 1), since layers that do not train give both views the same."""
-    temperature: float = 0.1
+    temperature: float = 0.05
     """τ of instances, and the mean of the prototypes' φ, above 0."""
     smoothing: float = 10.0
     """α of φ, above 0: the higher, the less the size of a cluster counts (released code: 10)."""

@@ -16,8 +16,19 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 
 #: The rooms of each floor. A room imports lower floors only; the package's own ``__init__`` is a room too.
 FLOORS = (
-    {"errors", "instances", "triples", "files", "progress", "seeding", "config", "ranges"},
-    {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts", "datasets"},
+    {
+        "errors",
+        "instances",
+        "triples",
+        "files",
+        "progress",
+        "seeding",
+        "config",
+        "ranges",
+        "wording",
+        "excerpts",
+    },
+    {"readers", "writers", "metrics", "naming", "mentions", "clustering", "artifacts", "datasets", "drawing"},
     {"encoders", "corpus"},
     {"training"},
     {"methods", "pretraining", "finetuning"},
@@ -39,7 +50,7 @@ HOMES = {
     "fastapi": {"serving"},
     "spacy": {"readers", "mentions"},
     "ray": {"encoders"},
-    "matplotlib": {"experiments", "report"},
+    "matplotlib": {"drawing", "experiments", "report"},
 }
 
 #: What must not come along with a light room.

@@ -14,7 +14,19 @@ from typing import Annotated, cast
 import typer
 import typer.main
 
-from relscout.cli import convert, datasets, demo, discover, evaluate, extract, inspect, methods, reproduce
+from relscout.cli import (
+    apply,
+    convert,
+    datasets,
+    demo,
+    discover,
+    evaluate,
+    extract,
+    inspect,
+    methods,
+    report,
+    reproduce,
+)
 from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error
 from relscout.errors import RelscoutError
@@ -32,6 +44,8 @@ app = typer.Typer(
 for name, module in (
     ("demo", demo),
     ("discover", discover),
+    ("report", report),
+    ("apply", apply),
     ("extract", extract),
     ("evaluate", evaluate),
     ("inspect", inspect),

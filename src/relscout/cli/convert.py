@@ -9,9 +9,10 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counted, say
+from relscout.cli.screen import Skipped, say
 from relscout.cli.target import check_file
 from relscout.errors import SettingError
+from relscout.wording import counted
 
 
 def command(

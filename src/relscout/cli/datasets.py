@@ -11,8 +11,9 @@ from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.help import Command, Group
-from relscout.cli.screen import counted, output, print_json, progress_bars, say, say_error, say_note
+from relscout.cli.screen import output, print_json, progress_bars, say, say_error, say_note
 from relscout.datasets import DATASETS, DataSet, available, data_folder, dataset, get
+from relscout.wording import counted
 
 app = typer.Typer(cls=Group, help="List the public data sets that relscout knows, and get them.")
 

@@ -24,14 +24,19 @@ def command(
     """
     from relscout.corpus import bundled_corpus
     from relscout.discovery import discover
-    from relscout.discovery.storage import check_target
+    from relscout.discovery.storage import REPORT, check_target
     from relscout.metrics import score
+    from relscout.report import write_report
 
     check_target(out, overwrite=True)
     instances = list(bundled_corpus())
     with progress_bars(resumable=False) as progress:
         found = discover(instances, seed=seed, progress=progress)
-    found.save(out)
+        found.save(out)
+        gold = {one.id: str(one.relation) for one in instances}
+        write_report(
+            found, out / REPORT, title="Relations of the bundled corpus", gold=gold, progress=progress
+        )
     show(found, out)
     scores = score(found.assignments.relation_ids, [instance.relation for instance in instances])
     output().print(

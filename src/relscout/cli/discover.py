@@ -11,8 +11,9 @@ from rich.text import Text
 from relscout.cli import options
 from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counted, output, print_json, progress_bars, say, say_note
+from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
 from relscout.errors import InputError, SettingError
+from relscout.wording import counted
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery
@@ -32,6 +33,7 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
     ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
     settings: Annotated[
         str | None,
         typer.Option("--set", metavar="SETTINGS", help="Of the method, as n_init=20,start=k-means++."),
@@ -80,10 +82,11 @@ def command(
     from relscout.config import from_mapping
     from relscout.discovery import Discovery, discover
     from relscout.discovery.batches import settings_after
-    from relscout.discovery.storage import check_target
+    from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
     from relscout.methods.labelled import check_labels
+    from relscout.report import write_report
 
     # everything that can be wrong with the options is told before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
@@ -160,8 +163,16 @@ def command(
             progress=progress,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),
         )
-    if out is not None:
-        found.save(out)
+        if out is not None:
+            found.save(out)
+            if not no_report:
+                write_report(
+                    found,
+                    out / REPORT,
+                    title=f"Relations of {', '.join(path.name for path in inputs)}",
+                    gold={one.id: one.relation for one in instances if one.relation is not None} or None,
+                    progress=progress,
+                )
     for warning in found.run["warnings"]:
         say_note(warning)
     if as_json:
@@ -180,6 +191,7 @@ def command(
 def show(found: Discovery, out: Path | None) -> None:
     """Print a discovery as a table, and where its files are."""
     from relscout.cli.table import relations_table, relations_tree
+    from relscout.discovery.storage import REPORT
 
     console = output()
     data, seconds = found.run["data"], found.run["seconds"]
@@ -203,7 +215,8 @@ def show(found: Discovery, out: Path | None) -> None:
     if found.parents:
         console.print(relations_tree(found))
     if out is not None:
-        say(f"written to {out}: relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
+        page = f"{REPORT} (open it in a browser), " if (out / REPORT).is_file() else ""
+        say(f"written to {out}: {page}relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
 
 
 def _why_nothing(reading: Reading, skipped: Skipped) -> str:

@@ -12,7 +12,8 @@ from rich.text import Text
 from relscout.cli import options
 from relscout.cli.labels import found_labels, gold_labels, matched
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counted, output, print_json, say_note, visible
+from relscout.cli.screen import Skipped, output, print_json, say_note
+from relscout.wording import counted, visible
 
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores

@@ -13,9 +13,10 @@ import typer
 from relscout.cli import options
 from relscout.cli.encoding import check_cache, open_cache
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counted, progress_bars, say, say_note
+from relscout.cli.screen import Skipped, progress_bars, say, say_note
 from relscout.cli.target import check_file
 from relscout.errors import SettingError
+from relscout.wording import counted
 
 if TYPE_CHECKING:
     from relscout.triples import Triple

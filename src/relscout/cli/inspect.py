@@ -13,9 +13,10 @@ from rich.text import Text
 from relscout.cli import options
 from relscout.cli.excerpt import excerpt
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counted, output, print_json, visible
+from relscout.cli.screen import Skipped, output, print_json
 from relscout.instances import RelationInstance
 from relscout.readers import FORMATS
+from relscout.wording import counted, visible
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. Every one is recognised from its content and may be gzip'ed."
 

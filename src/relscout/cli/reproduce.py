@@ -12,8 +12,9 @@ from relscout.cli.encoding import check_cache, open_cache
 from relscout.cli.help import Command, Group
 from relscout.cli.reproduce_options import RESULTS, Data, PresetName, Results
 from relscout.cli.reproduce_output import figure, table
-from relscout.cli.screen import counted, output, print_json, progress_bars, say, say_note
+from relscout.cli.screen import output, print_json, progress_bars, say, say_note
 from relscout.cli.target import check_file
+from relscout.wording import counted
 
 if TYPE_CHECKING:
     from relscout.experiments.results import Record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from relscout.cli.screen import counted, visible
+from relscout.wording import counted, visible
 
 if TYPE_CHECKING:
     from relscout.experiments.results import Record

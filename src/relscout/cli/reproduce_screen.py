@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli.reproduce_progress import listed
-from relscout.cli.screen import visible
+from relscout.wording import visible
 
 if TYPE_CHECKING:
     from relscout.experiments.preset import Preset, Row

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,14 +17,13 @@ from rich.text import Text
 
 from relscout.errors import RecordError
 from relscout.progress import Progress
+from relscout.wording import counted, visible
 
 _PIPE_WIDTH = 120
 _LISTED = 10
 #: An error of more characters has its long quotations cut, then its middle; both ends say what is wrong and what to do.
 _LONGEST_ERROR = 600
 _LONG_QUOTATION = re.compile(r"(['\"])(?:(?!\1).){100,}\1")
-#: Zero-width joiners: invisible, harmless, and needed to spell Persian, Hindi and many an emoji.
-_JOINERS = "\u200c\u200d"
 
 
 def output() -> Console:
@@ -58,23 +56,6 @@ def say_error(message: str) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output, one document, nothing else."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def visible(text: str) -> str:
-    """Return ``text`` on one line, with control characters (which could steer a terminal) shown as ``·``."""
-    return "".join(
-        " "
-        if character in "\r\n\t"
-        else "·"
-        if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS
-        else character
-        for character in text
-    )
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun, in the plural where it is not one: ``1 instance``, ``1,200 instances``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from relscout.cli.excerpt import excerpt
-from relscout.cli.screen import visible
 from relscout.discovery import Discovery, Relation
+from relscout.wording import visible
 
 _EXAMPLES = 2
 #: Characters before the examples, and the widths of the columns of size and confidence.

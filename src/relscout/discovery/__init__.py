@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.decisions import Decisions
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.pipeline import discover
 from relscout.discovery.relation import Relation
 from relscout.discovery.result import Discovery
 
-__all__ = ["Assignments", "Discovery", "ParentRelation", "Relation", "discover"]
+__all__ = ["Assignments", "Decisions", "Discovery", "ParentRelation", "Relation", "discover"]

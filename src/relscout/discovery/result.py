@@ -13,6 +13,7 @@ import numpy as np
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.decisions import Decisions, applied
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
@@ -27,7 +28,8 @@ from relscout.triples import Triple
 class Discovery:
     """Relations that were found, and which instance expresses which.
 
-    A discovery is never changed: :meth:`rename` and :meth:`merge` return a new one, in which ids stay what they were.
+    A discovery is never changed: :meth:`rename`, :meth:`merge` and :meth:`drop` return a new one, in which ids stay
+    what they were.
 
     Args:
         relations: The relations, largest first when found.
@@ -35,7 +37,7 @@ class Discovery:
         model: The fitted method, which tells the relations apart in unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
         merged: Model's number of a relation → its id, where that is another one: because another relation took it over,
-            or because it has the number of an earlier run.
+            or because it has the number of an earlier run; -1 where it was dropped.
     """
 
     relations: tuple[Relation, ...]
@@ -170,19 +172,51 @@ class Discovery:
             for one in self.relations
             if one.id not in gone
         )
-        targets = {label: self.merged.get(label, label) for label in range(self.model.n_relations_)}
-        merged = {
-            label: id for label, old in targets.items() if (id := kept.id if old in gone else old) != label
-        }
         ids_now = np.where(
             np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids
         )
         return dataclasses.replace(
             self,
             relations=relations,
-            merged=merged,
+            merged=self._moved(dict.fromkeys(gone, kept.id)),
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
+
+    def drop(self, id: int) -> Discovery:
+        """Return the discovery without one relation: its instances have none, nor has new text that it is nearest to.
+
+        Raises:
+            InputError: There is no such relation, or it is the only one.
+        """
+        gone = self.relation(id)
+        if len(self.relations) == 1:
+            raise InputError(f"relation {id} is the only one, so it cannot be dropped")
+        left = self.assignments.relation_ids == gone.id
+        ids_now = np.where(left, -1, self.assignments.relation_ids)
+        relations = tuple(
+            dataclasses.replace(one, inverse=None if one.inverse == gone.id else one.inverse)
+            for one in self.relations
+            if one.id != gone.id
+        )
+        return dataclasses.replace(
+            self,
+            relations=relations,
+            merged=self._moved({gone.id: -1}),
+            assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
+        )
+
+    def apply(self, decisions: Decisions) -> Discovery:
+        """Return the discovery with what a person decided: relations renamed, merged and dropped; ids stay.
+
+        Raises:
+            SettingError: The decisions are about another run.
+            InputError: One cannot be carried out.
+        """
+        return applied(self, decisions)
+
+    def told(self, what: Mapping[str, Any]) -> Discovery:
+        """Return the discovery with more, or other, JSON values in its ``run``."""
+        return dataclasses.replace(self, run={**self.run, **what})
 
     def save(self, folder: str | Path) -> None:
         """Write the discovery to a folder: assignments, relations, triples, run record and model.
@@ -205,6 +239,11 @@ class Discovery:
         """
         parts = storage.load(Path(folder))
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
+
+    def _moved(self, to: Mapping[int, int]) -> dict[int, int]:
+        """Return ``merged`` with ids moved to others."""
+        now = {label: self.merged.get(label, label) for label in range(self.model.n_relations_)}
+        return {label: to.get(id, id) for label, id in now.items() if to.get(id, id) != label}
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:

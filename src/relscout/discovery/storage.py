@@ -8,6 +8,7 @@ The files are what users script against; their names and fields are stable::
     instances.jsonl.gz  the instances, without gold relations
     run.json            settings, seed, versions, timings, counts, warnings
     model/              the fitted method
+    report.html         the page to look at, where one was written
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ from relscout.writers.json_lines import write_json_lines
 
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
 INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
+#: Written beside a saved run, and gone when the run is saved anew.
+REPORT = "report.html"
 #: Every name that a run's folder may hold.
-CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, INSTANCES, RUN, MODEL})
+CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, INSTANCES, RUN, MODEL, REPORT})
 
 
 @dataclass(frozen=True)

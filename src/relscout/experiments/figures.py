@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relscout.drawing import figure_style, save
 from relscout.errors import InputError, OutputError, UnknownNameError
-from relscout.experiments.figure_style import figure_style, save
 from relscout.experiments.losses_figure import draw_losses, has_curves
 from relscout.experiments.schema import SCORINGS
 from relscout.experiments.schema import Figure as Asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from relscout.experiments.figure_style import COLOURS, MARKERS, legend_below, new_figure, only_horizontal_grid
+from relscout.drawing import COLOURS, MARKERS, legend_below, new_figure, only_horizontal_grid
 from relscout.experiments.summaries import Summary
 
 if TYPE_CHECKING:

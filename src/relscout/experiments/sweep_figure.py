@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from relscout.experiments.figure_style import (
+from relscout.drawing import (
     COLOURS,
     INK,
     MARKERS,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.drawing import COLOURS, MARKERS, legend_below, new_figure, wrapped
 from relscout.errors import InputError
-from relscout.experiments.figure_style import COLOURS, MARKERS, legend_below, new_figure, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

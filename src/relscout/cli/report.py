@@ -1,0 +1,108 @@
+"""``relscout report``: a run as a page to look at, or two side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relscout.cli import options
+from relscout.cli.encoding import check_cache, open_cache
+from relscout.cli.labels import gold_labels
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, progress_bars, say
+from relscout.cli.target import check_file
+from relscout.errors import InputError, SettingError
+
+if TYPE_CHECKING:
+    from relscout.discovery import Discovery
+
+
+def command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN [RUN]", help="Folder of a run; of two, to set them side by side."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The page.", show_default="RUN/report.html, or comparison.html"),
+    ] = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Gold relations: any input format, or one label a line."),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for its pictures, as PNG and SVG (extra 'figures')."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="What the page is called.")] = None,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Show a run on a page: its relations, a map, likeness, entities, and gold relations beside it.
+
+    The page is one HTML file that works from disk, without a network. What you rename, merge and drop in it can be
+    exported, and carried out by 'relscout apply'. Of two runs on one corpus the page tells what is the same and what
+    moved.
+    """
+    from relscout.discovery import Discovery
+    from relscout.discovery.storage import REPORT
+    from relscout.report import write_comparison, write_report
+
+    if len(runs) > 2:
+        raise SettingError(f"got {len(runs)} runs, expected one, or two to set side by side")
+    reading = Reading(
+        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
+    )
+    if len(runs) == 2 and (figures or title):
+        raise SettingError("--figures and --title are for the page of one run; leave them out")
+    check_cache(cache, no_cache=no_cache)
+    found = [Discovery.load(run) for run in runs]
+    target = out or (runs[0] / REPORT if len(runs) == 1 else Path("comparison.html"))
+    check_file(target)
+    truth = None if gold is None else _gold(gold, reading, found[0])
+    if len(runs) == 2:
+        names = _names(runs)
+        write_comparison(found[0], found[1], target, names=names, gold=truth)
+    else:
+        with (
+            open_cache(cache, no_cache=no_cache) as vectors,
+            progress_bars(resumable=not no_cache) as progress,
+        ):
+            found[0].model.encoder.cache = vectors
+            write_report(
+                found[0],
+                target,
+                title=title or f"Relations of {runs[0].resolve().name}",
+                gold=truth,
+                figures=figures,
+                progress=progress,
+            )
+    say(f"written to {target}")
+
+
+def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
+    """Return the gold relation of each id."""
+    skipped = Skipped()
+    truth = gold_labels(path, reading, skipped)
+    skipped.tell()
+    if truth.ids:
+        return dict(zip(truth.ids, truth.labels, strict=True))
+    instances = found.assignments.instances
+    if len(truth.labels) != len(instances):
+        raise InputError(
+            f"{path}: {len(truth.labels):,} labels, and the run has {len(instances):,} instances; expected one label a "
+            "line, in the order of the run, or a file with ids"
+        )
+    return dict(zip((one.id for one in instances), truth.labels, strict=True))
+
+
+def _names(runs: list[Path]) -> tuple[str, str]:
+    first, second = (run.resolve() for run in runs)
+    return (first.name, second.name) if first.name != second.name else (str(runs[0]), str(runs[1]))

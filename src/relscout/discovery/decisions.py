@@ -1,0 +1,146 @@
+"""What a person decided about a run: relations renamed, merged and dropped, as a small JSON file.
+
+The file::
+
+    {"format": "relscout-decisions", "version": 1, "run": "…", "decisions": [
+        {"merge": [1, 4]}, {"drop": 7}, {"rename": 1, "to": "made by"}]}
+
+``run`` is the fingerprint of the run that they are about; they are applied in their order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from relscout.errors import InputError, SettingError
+from relscout.files import whole_file
+
+if TYPE_CHECKING:
+    from relscout.discovery.relation import Relation
+    from relscout.discovery.result import Discovery
+
+#: What a file of decisions says that it is.
+FORMAT, VERSION = "relscout-decisions", 1
+_FORMS = '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]} or {"drop": ID}'
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decisions about one run.
+
+    Args:
+        run: Fingerprint of the run; empty for any run.
+        steps: Each is ``{"rename": id, "to": name}``, ``{"merge": [id, id, …]}`` or ``{"drop": id}``.
+
+    Raises:
+        InputError: A step has another form.
+    """
+
+    run: str
+    steps: Sequence[Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        for number, step in enumerate(self.steps, 1):
+            if not _is_step(step):
+                told = json.dumps(step, ensure_ascii=False, default=str)
+                raise InputError(f"decision {number} is {told}, expected {_FORMS}")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file that the report page has exported, or that was written by hand.
+
+        Raises:
+            InputError: The file cannot be read, or is none of decisions.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: not JSON ({error}); expected what the report page exports") from error
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise InputError(
+                f'{path}: expected a JSON object with "format": "{FORMAT}", as the report page exports'
+            )
+        if record.get("version") != VERSION:
+            raise InputError(
+                f"{path}: version {record.get('version')!r} of decisions, this relscout reads {VERSION}; "
+                "export them again from a report of this relscout"
+            )
+        run, steps = record.get("run", ""), record.get("decisions")
+        if not isinstance(run, str) or not isinstance(steps, list):
+            raise InputError(f'{path}: expected a text "run" and a list "decisions"')
+        try:
+            return cls(run, steps)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def write(self, path: Path) -> None:
+        """Write them to a file.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        record = {
+            "format": FORMAT,
+            "version": VERSION,
+            "run": self.run,
+            "decisions": [dict(one) for one in self.steps],
+        }
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fingerprint(relations: Sequence[Relation]) -> str:
+    """Return a short hash of what decisions are about: the ids, names and sizes of the relations."""
+    told = json.dumps([[one.id, one.name, one.size] for one in relations])
+    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def applied(discovery: Discovery, decisions: Decisions) -> Discovery:
+    """Return a discovery with decisions carried out; ids stay, and ``run["decisions"]`` tells what was done.
+
+    Raises:
+        SettingError: The decisions are about another run.
+        InputError: One cannot be carried out.
+    """
+    here = fingerprint(discovery.relations)
+    if decisions.run and decisions.run != here:
+        raise SettingError(
+            f"these decisions are about the run {decisions.run}, and this is the run {here}: its relations are others, "
+            "or decisions were applied to it already; export them from the report of this run"
+        )
+    found = discovery
+    for number, step in enumerate(decisions.steps, 1):
+        try:
+            if "rename" in step:
+                found = found.rename(step["rename"], step["to"])
+            elif "merge" in step:
+                found = found.merge(step["merge"])
+            else:
+                found = found.drop(step["drop"])
+        except InputError as error:
+            raise InputError(
+                f"decision {number} ({json.dumps(dict(step), ensure_ascii=False)}): {error}"
+            ) from error
+    done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
+    return found.told({"decisions": [*discovery.run.get("decisions", ()), done]})
+
+
+def _is_step(step: Any) -> bool:
+    if not isinstance(step, Mapping):
+        return False
+    if set(step) == {"rename", "to"}:
+        return _is_id(step["rename"]) and isinstance(step["to"], str)
+    if set(step) == {"merge"}:
+        return isinstance(step["merge"], list) and all(map(_is_id, step["merge"]))
+    return set(step) == {"drop"} and _is_id(step["drop"])
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,284 @@
+"""From what is told of a discovery to one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from relscout.discovery import Discovery, Relation
+from relscout.discovery.decisions import fingerprint
+from relscout.drawing import COLOURS
+from relscout.files import whole_file
+from relscout.metrics import ClusteringScores
+from relscout.progress import Progress, silent
+from relscout.report.content import Content, gather
+from relscout.report.figures import write_figures
+from relscout.report.gold import Gold
+from relscout.report.sentences import pieces
+from relscout.wording import counted, visible
+
+#: Shapes of points, so that relations of one colour differ; Plotly's names.
+_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
+#: Scores that are told, by their names.
+SCORES = ("b3_f1", "v_measure", "ari")
+
+
+def write_report(
+    discovery: Discovery,
+    path: str | Path,
+    *,
+    title: str = "Relations of a corpus",
+    gold: Mapping[str, str] | None = None,
+    figures: str | Path | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Write the page of a discovery: one file that works from disk, without a network.
+
+    Args:
+        discovery: The discovery.
+        path: The file.
+        title: What the page is called.
+        gold: Id of an instance → its gold relation, for some or all; adds what was found beside it.
+        figures: Folder for its pictures as PNG and SVG; ``None`` draws none.
+        progress: Told what is being computed, see :func:`relscout.report.content.gather`.
+
+    Raises:
+        InputError: There are no relations, or no instance has a gold relation.
+        MissingExtraError: Pictures are wanted and matplotlib is not installed.
+        OutputError: A file cannot be written.
+    """
+    content = gather(discovery, title=title, gold=gold, progress=progress)
+    if figures is not None:
+        write_figures(content, figures)
+    return write_page(
+        Path(path), "report.html.j2", _shown(content), _data(content), ("relations", "decisions", "pictures")
+    )
+
+
+def write_page(
+    path: Path, template: str, shown: Mapping[str, Any], data: Mapping[str, Any], scripts: Sequence[str]
+) -> Path:
+    """Write a page made of a template.
+
+    Args:
+        path: The file.
+        template: Its name.
+        shown: What the template shows.
+        data: What the scripts read, as JSON values.
+        scripts: Names of the scripts, behind the one that all have in common.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("relscout.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    text = environment.get_template(template).render(
+        **shown,
+        version=version("relscout"),
+        style=_asset("style.css"),
+        scripts=[_asset(f"{name}.js") for name in ("core", "charts", *scripts)],
+        data=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
+        plotly=_plotly(),
+    )
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def colour_of(place: int) -> str:
+    """Return the colour of the relation at a place in the order of sizes."""
+    # the last of these is black, which nobody sees on a dark page
+    return COLOURS[place % (len(COLOURS) - 1)]
+
+
+def score_cells(scores: ClusteringScores) -> list[str]:
+    """Return a row of a table of scores: the number of clusters, then the scores."""
+    return [f"{scores.n_found:,}", *(f"{getattr(scores, name):.3f}" for name in SCORES)]
+
+
+def type_pair(relation: Relation) -> str:
+    """Return the most frequent entity types of a relation, as ``HEAD → TAIL``; empty where none are known."""
+    if relation.types is None or relation.types == (None, None):
+        return ""
+    head, tail = (visible(one) if one else "?" for one in relation.types)
+    return f"{head} → {tail}"
+
+
+def _shown(content: Content) -> dict[str, Any]:
+    """Return what the template shows."""
+    discovery = content.discovery
+    relations = [view.relation for view in content.relations]
+    typed = {one.id: type_pair(one) for one in relations}
+    run = discovery.run
+    return {
+        "content": content,
+        "title": visible(content.title),
+        "lead": _lead(content),
+        "warnings": [visible(str(one)) for one in run.get("warnings", ())],
+        "names": {one.id: visible(one.name) for one in relations},
+        "sizes": {one.id: one.size for one in relations},
+        "parents": {one.id: one for one in content.tree},
+        "typed": typed,
+        "types": sorted({one for one in typed.values() if one}),
+        "colours": {one.id: colour_of(place) for place, one in enumerate(relations)},
+        "total": len(content.instances),
+        "largest": max(one.size for one in relations) or 1,
+        "pieces": lambda row: pieces(content.instances[row]),
+        "visible": visible,
+        "curve": run.get("k_curve"),
+        "facts": _facts(discovery),
+        **({} if content.gold is None else _gold_shown(content.gold)),
+    }
+
+
+def _lead(content: Content) -> list[str]:
+    """Return the corpus and the run in a few sentences."""
+    run, found = content.discovery.run, content.discovery
+    counts = run.get("data", {})
+    none = int((found.assignments.relation_ids < 0).sum())
+    texts = f" in {counts['texts']:,} sentences" if "texts" in counts else ""
+    pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
+    chosen = "estimated" if "k_curve" in run else "given"
+    said = [
+        f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and {counted(len(found.relations), 'relation')} "
+        f"found in them by {run.get('method', 'an unknown method')}; their number was {chosen}."
+    ]
+    if "decisions" in run:
+        said[0] = said[0].replace(
+            f"; their number was {chosen}", "; a person has renamed, merged or dropped some"
+        )
+    if none:
+        said.append(f"{counted(none, 'instance')} {'has' if none == 1 else 'have'} no relation.")
+    if counts.get("entity_types"):
+        kinds = sorted(counts["entity_types"], key=lambda kind: -counts["entity_types"][kind])
+        more = f" and {len(kinds) - 6} more" if len(kinds) > 6 else ""
+        said.append(f"Entity types: {', '.join(map(visible, kinds[:6]))}{more}.")
+    return said
+
+
+def _facts(discovery: Discovery) -> list[tuple[str, str]]:
+    """Return what decides the run, and what it took, as names and values."""
+    run = discovery.run
+    settings = dict(run.get("settings", {}))
+    encoder = settings.pop("encoder", None)
+    rows: list[tuple[str, Any]] = [("method", run.get("method")), ("seed", run.get("seed"))]
+    if isinstance(encoder, Mapping):
+        rows += [(f"encoder: {key}", value) for key, value in encoder.items() if value is not None]
+    elif encoder is not None:
+        rows.append(("encoder", encoder))
+    rows += [(key, value) for key, value in settings.items() if key != "seed"]
+    rows += [(f"seconds: {key}", value) for key, value in run.get("seconds", {}).items()]
+    rows += [(f"version: {key}", value) for key, value in run.get("versions", {}).items()]
+    rows += [("decisions", json.dumps(one, ensure_ascii=False)) for one in run.get("decisions", ())]
+    return [(str(name), visible(str(value))) for name, value in rows]
+
+
+def _gold_shown(gold: Gold) -> dict[str, Any]:
+    low_high = [f"{gold.intervals[name].low:.3f} to {gold.intervals[name].high:.3f}" for name in SCORES]
+    rows = [
+        {"name": "found", "cells": score_cells(gold.scores), "strong": True},
+        {"name": "95 % interval", "cells": ["", *low_high], "strong": False},
+        *({"name": name, "cells": score_cells(one), "strong": False} for name, one in gold.baselines.items()),
+    ]
+    unknown = f"; {gold.unknown:,} without a gold relation are not counted" if gold.unknown else ""
+    of_gold = counted(gold.scores.n_gold, "gold relation")
+    caption = f"{counted(gold.scores.n_instances, 'instance')} of {of_gold}{unknown}"
+    return {"gold_rows": rows, "gold_caption": caption}
+
+
+def _data(content: Content) -> dict[str, Any]:
+    """Return what the scripts read."""
+    given, gold = content.discovery.assignments, content.gold
+    place_of = {row: place for place, row in enumerate(content.shown)}
+    on_map = [
+        (row, point)
+        for row, point in zip(content.map.rows.tolist(), content.map.points.tolist(), strict=True)
+        if row in place_of
+    ]
+    relations = {
+        view.relation.id: {
+            "name": visible(view.relation.name),
+            "size": view.relation.size,
+            "colour": colour_of(place),
+            "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
+            "ngrams": [[visible(words), weight] for words, weight in view.relation.ngrams],
+            "near": [[other.id, round(value, 4)] for other, value in view.near],
+            "uncertain": [place_of[row] for row in view.uncertain],
+            "members": [place_of[row] for row in view.members],
+        }
+        for place, view in enumerate(content.relations)
+    }
+    return {
+        "fingerprint": fingerprint(content.discovery.relations),
+        "order": [view.relation.id for view in content.relations],
+        "relations": relations,
+        "sentences": [
+            [
+                [part for piece in pieces(given.instances[row]) for part in (piece.text, piece.role)],
+                int(given.relation_ids[row]),
+                round(float(given.confidences[row]), 4),
+                visible(given.instances[row].source),
+            ]
+            for row in content.shown
+        ],
+        "map": {
+            "rows": [place_of[row] for row, _ in on_map],
+            "x": [round(point[0], 4) for _, point in on_map],
+            "y": [round(point[1], 4) for _, point in on_map],
+        },
+        "likeness": [
+            [round(value, 4) if isfinite(value) else None for value in row]
+            for row in content.likeness.tolist()
+        ],
+        "graph": {
+            "entities": [
+                {
+                    "name": visible(one.name),
+                    "x": one.x,
+                    "y": one.y,
+                    "links": one.links,
+                    "relations": one.relations,
+                }
+                for one in content.graph.entities
+            ],
+            "links": [[one.head, one.tail, one.relation, one.count] for one in content.graph.links],
+        },
+        "gold": None
+        if gold is None
+        else {
+            "names": [visible(name) for name in gold.gold],
+            "found": gold.found,
+            "table": gold.table.tolist(),
+        },
+        "curve": content.discovery.run.get("k_curve"),
+    }
+
+
+def _asset(name: str) -> str:
+    return files("relscout.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> str:
+    """Return Plotly's library, packed: from its package, so that the page asks no network for it."""
+    from plotly.offline import get_plotlyjs
+
+    return _packed(get_plotlyjs())
+
+
+def _packed(text: str) -> str:
+    # no time in it: the same page is the same bytes
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "backslashreplace"), 6, mtime=0)).decode(
+        "ascii"
+    )

@@ -45,9 +45,10 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Show a run on a page: its relations, a map, likeness, entities, and gold relations beside it.
+    """Show a run on a page, or two runs side by side.
 
-    The page is one HTML file that works from disk, without a network. What you rename, merge and drop in it can be
+    The page tells the relations with their sentences, a map, which relations are alike, the most connected entities, and
+    gold relations where they are given. It is one HTML file that works from disk, without a network. What you rename, merge and drop in it can be
     exported, and carried out by 'relscout apply'. Of two runs on one corpus the page tells what is the same and what
     moved.
     """

@@ -17,12 +17,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from relscout.errors import InputError, SettingError
+from relscout.errors import InputError
 from relscout.files import whole_file
 
 if TYPE_CHECKING:
     from relscout.discovery.relation import Relation
-    from relscout.discovery.result import Discovery
 
 #: What a file of decisions says that it is.
 FORMAT, VERSION = "relscout-decisions", 1
@@ -100,36 +99,6 @@ def fingerprint(relations: Sequence[Relation]) -> str:
     """Return a short hash of what decisions are about: the ids, names and sizes of the relations."""
     told = json.dumps([[one.id, one.name, one.size] for one in relations])
     return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def applied(discovery: Discovery, decisions: Decisions) -> Discovery:
-    """Return a discovery with decisions carried out; ids stay, and ``run["decisions"]`` tells what was done.
-
-    Raises:
-        SettingError: The decisions are about another run.
-        InputError: One cannot be carried out.
-    """
-    here = fingerprint(discovery.relations)
-    if decisions.run and decisions.run != here:
-        raise SettingError(
-            f"these decisions are about the run {decisions.run}, and this is the run {here}: its relations are others, "
-            "or decisions were applied to it already; export them from the report of this run"
-        )
-    found = discovery
-    for number, step in enumerate(decisions.steps, 1):
-        try:
-            if "rename" in step:
-                found = found.rename(step["rename"], step["to"])
-            elif "merge" in step:
-                found = found.merge(step["merge"])
-            else:
-                found = found.drop(step["drop"])
-        except InputError as error:
-            raise InputError(
-                f"decision {number} ({json.dumps(dict(step), ensure_ascii=False)}): {error}"
-            ) from error
-    done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
-    return found.told({"decisions": [*discovery.run.get("decisions", ()), done]})
 
 
 def _is_step(step: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,11 +14,11 @@ import numpy as np
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments
-from relscout.discovery.decisions import Decisions, applied
+from relscout.discovery.decisions import Decisions, fingerprint
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
-from relscout.errors import InputError
+from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.progress import Progress, silent
@@ -206,13 +207,34 @@ class Discovery:
         )
 
     def apply(self, decisions: Decisions) -> Discovery:
-        """Return the discovery with what a person decided: relations renamed, merged and dropped; ids stay.
+        """Return the discovery with what a person decided: relations renamed, merged and dropped.
+
+        Ids stay, and ``run["decisions"]`` tells what was done.
 
         Raises:
             SettingError: The decisions are about another run.
             InputError: One cannot be carried out.
         """
-        return applied(self, decisions)
+        here = fingerprint(self.relations)
+        if decisions.run and decisions.run != here:
+            raise SettingError(
+                f"these decisions are about the run {decisions.run}, and this is the run {here}: its relations are "
+                "others, or decisions were applied to it already; export them from the report of this run"
+            )
+        found = self
+        for number, step in enumerate(decisions.steps, 1):
+            try:
+                if "rename" in step:
+                    found = found.rename(step["rename"], step["to"])
+                elif "merge" in step:
+                    found = found.merge(step["merge"])
+                else:
+                    found = found.drop(step["drop"])
+            except InputError as error:
+                told = json.dumps(dict(step), ensure_ascii=False)
+                raise InputError(f"decision {number} ({told}): {error}") from error
+        done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
+        return found.told({"decisions": [*self.run.get("decisions", ()), done]})
 
     def told(self, what: Mapping[str, Any]) -> Discovery:
         """Return the discovery with more, or other, JSON values in its ``run``."""

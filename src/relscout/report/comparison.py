@@ -15,9 +15,9 @@ from relscout.discovery import Discovery
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.metrics import bootstrap_intervals, score
-from relscout.report.page import SCORES, score_cells, write_page
+from relscout.report.page import SCORES, score_cells, shown_name, write_page
 from relscout.report.sentences import pieces
-from relscout.wording import counted, visible
+from relscout.wording import counted
 
 _RESAMPLES = 200
 #: A relation counts as the same where at least this share of both runs' instances of it is common.
@@ -175,11 +175,11 @@ def _told(
     first: Discovery, second: Discovery, found: Comparison, names: tuple[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     called = [
-        {one.id: visible(one.name) for one in run.relations} | {-1: "(no relation)"}
+        {one.id: shown_name(one.name) for one in run.relations} | {-1: "(no relation)"}
         for run in (first, second)
     ]
     same = sum(one.share >= _SAME for one in found.matches)
-    shared_names = [visible(name) for name in names]
+    shared_names = [shown_name(name) for name in names]
     lead = [
         f"{shared_names[0]} has {counted(len(first.relations), 'relation')}, {shared_names[1]} "
         f"{counted(len(second.relations), 'relation')}, in {counted(found.common, 'common instance')}. {same} of the "
@@ -215,7 +215,7 @@ def _scores(
     if gold is None:
         agreement = score([ids[0][id] for id in common], [ids[1][id] for id in common])
         row = {"name": "how far they agree", "cells": score_cells(agreement), "strong": True}
-        return [row], f"{visible(names[0])}, with {visible(names[1])} in the place of gold relations"
+        return [row], f"{shown_name(names[0])}, with {shown_name(names[1])} in the place of gold relations"
     known = [id for id in common if id in gold]
     if not known:
         raise InputError("none of the common instances has a gold relation under its id")
@@ -224,7 +224,7 @@ def _scores(
     for name, one in zip(names, ids, strict=True):
         labels = [one[id] for id in known]
         bounds = bootstrap_intervals(labels, truth, n_resamples=_RESAMPLES)
-        rows.append({"name": visible(name), "cells": score_cells(score(labels, truth)), "strong": True})
+        rows.append({"name": shown_name(name), "cells": score_cells(score(labels, truth)), "strong": True})
         intervals = ["", *(f"{bounds[score].low:.3f} to {bounds[score].high:.3f}" for score in SCORES)]
         rows.append({"name": "95 % interval", "cells": intervals, "strong": False})
     return rows, f"{counted(len(known), 'common instance')} of {counted(len(set(truth)), 'gold relation')}"

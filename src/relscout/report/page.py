@@ -13,9 +13,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from relscout.discovery import Discovery, Relation
 from relscout.discovery.decisions import fingerprint
-from relscout.drawing import COLOURS
+from relscout.drawing import COLOURS, shortened
 from relscout.files import whole_file
 from relscout.metrics import ClusteringScores
 from relscout.progress import Progress, silent
@@ -27,6 +29,7 @@ from relscout.wording import counted, visible
 
 #: Shapes of points, so that relations of one colour differ; Plotly's names.
 _SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
+_LONGEST_NAME = 160
 #: Scores that are told, by their names.
 SCORES = ("b3_f1", "v_measure", "ari")
 
@@ -81,13 +84,18 @@ def write_page(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("relscout.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("relscout.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        # whatever a corpus decides is escaped by Jinja, and its control characters are made visible
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     text = environment.get_template(template).render(
         **shown,
         version=version("relscout"),
-        style=_asset("style.css"),
-        scripts=[_asset(f"{name}.js") for name in ("core", "charts", *scripts)],
+        style=Markup(_asset("style.css")),  # noqa: S704 - our own file
+        scripts=[Markup(_asset(f"{name}.js")) for name in ("core", "charts", *scripts)],  # noqa: S704
         data=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
         plotly=_plotly(),
     )
@@ -107,11 +115,16 @@ def score_cells(scores: ClusteringScores) -> list[str]:
     return [f"{scores.n_found:,}", *(f"{getattr(scores, name):.3f}" for name in SCORES)]
 
 
+def shown_name(text: str) -> str:
+    """Return a name for the page: control characters are dots, and what is very long is cut in the middle."""
+    return shortened(visible(text), _LONGEST_NAME)
+
+
 def type_pair(relation: Relation) -> str:
     """Return the most frequent entity types of a relation, as ``HEAD → TAIL``; empty where none are known."""
     if relation.types is None or relation.types == (None, None):
         return ""
-    head, tail = (visible(one) if one else "?" for one in relation.types)
+    head, tail = (shown_name(one) if one else "?" for one in relation.types)
     return f"{head} → {tail}"
 
 
@@ -123,10 +136,10 @@ def _shown(content: Content) -> dict[str, Any]:
     run = discovery.run
     return {
         "content": content,
-        "title": visible(content.title),
+        "title": shown_name(content.title),
         "lead": _lead(content),
         "warnings": [visible(str(one)) for one in run.get("warnings", ())],
-        "names": {one.id: visible(one.name) for one in relations},
+        "names": {one.id: shown_name(one.name) for one in relations},
         "sizes": {one.id: one.size for one in relations},
         "parents": {one.id: one for one in content.tree},
         "typed": typed,
@@ -135,7 +148,7 @@ def _shown(content: Content) -> dict[str, Any]:
         "total": len(content.instances),
         "largest": max(one.size for one in relations) or 1,
         "pieces": lambda row: pieces(content.instances[row]),
-        "visible": visible,
+        "shown_name": shown_name,
         "curve": run.get("k_curve"),
         "facts": _facts(discovery),
         **({} if content.gold is None else _gold_shown(content.gold)),
@@ -163,7 +176,7 @@ def _lead(content: Content) -> list[str]:
     if counts.get("entity_types"):
         kinds = sorted(counts["entity_types"], key=lambda kind: -counts["entity_types"][kind])
         more = f" and {len(kinds) - 6} more" if len(kinds) > 6 else ""
-        said.append(f"Entity types: {', '.join(map(visible, kinds[:6]))}{more}.")
+        said.append(f"Entity types: {', '.join(map(shown_name, kinds[:6]))}{more}.")
     return said
 
 
@@ -208,11 +221,11 @@ def _data(content: Content) -> dict[str, Any]:
     ]
     relations = {
         view.relation.id: {
-            "name": visible(view.relation.name),
+            "name": shown_name(view.relation.name),
             "size": view.relation.size,
             "colour": colour_of(place),
             "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
-            "ngrams": [[visible(words), weight] for words, weight in view.relation.ngrams],
+            "ngrams": [[shown_name(words), weight] for words, weight in view.relation.ngrams],
             "near": [[other.id, round(value, 4)] for other, value in view.near],
             "uncertain": [place_of[row] for row in view.uncertain],
             "members": [place_of[row] for row in view.members],
@@ -228,7 +241,7 @@ def _data(content: Content) -> dict[str, Any]:
                 [part for piece in pieces(given.instances[row]) for part in (piece.text, piece.role)],
                 int(given.relation_ids[row]),
                 round(float(given.confidences[row]), 4),
-                visible(given.instances[row].source),
+                shown_name(given.instances[row].source),
             ]
             for row in content.shown
         ],
@@ -257,7 +270,7 @@ def _data(content: Content) -> dict[str, Any]:
         "gold": None
         if gold is None
         else {
-            "names": [visible(name) for name in gold.gold],
+            "names": [shown_name(name) for name in gold.gold],
             "found": gold.found,
             "table": gold.table.tolist(),
         },
@@ -270,15 +283,15 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _plotly() -> str:
+def _plotly() -> Markup:
     """Return Plotly's library, packed: from its package, so that the page asks no network for it."""
     from plotly.offline import get_plotlyjs
 
     return _packed(get_plotlyjs())
 
 
-def _packed(text: str) -> str:
+def _packed(text: str) -> Markup:
     # no time in it: the same page is the same bytes
-    return base64.b64encode(gzip.compress(text.encode("utf-8", "backslashreplace"), 6, mtime=0)).decode(
-        "ascii"
-    )
+    packed = gzip.compress(text.encode("utf-8", "backslashreplace"), 6, mtime=0)
+    # nothing in it needs to be escaped
+    return Markup(base64.b64encode(packed).decode("ascii"))  # noqa: S704

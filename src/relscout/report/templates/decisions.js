@@ -81,7 +81,11 @@ relscout.ready.push((data) => {
       ask.close();
     }
   });
-  input.addEventListener("keydown", (event) => { if (event.key === "Enter") document.getElementById("ask-yes").click(); });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // or the key would press the button that gets the focus back
+    document.getElementById("ask-yes").click();
+  });
   document.getElementById("ask-no").addEventListener("click", () => ask.close());
 
   document.getElementById("list").addEventListener("click", (event) => {

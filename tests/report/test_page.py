@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relscout.discovery import Assignments, Discovery
+from relscout.errors import InputError, OutputError
+from relscout.instances import Mention, RelationInstance
+from relscout.report import content as content_module
+from relscout.report import write_report
+from relscout.report.content import gather
+from relscout.report.page import write_page
+from relscout.report.projection import drawn, projected
+
+EVIL = '<script>alert("1")</script>\x00\u202e\u200f"\'`&{{ 7 * 7 }}</script><img src=x onerror=alert(1)>'
+
+
+class Reader(HTMLParser):
+    """Collects the tags of a page, with their attributes, and the text outside of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += attrs
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("script", "style"):
+            self.text.append(data)
+
+
+def data_of(path: Path) -> dict[str, Any]:
+    """Return what the page's scripts read."""
+    found = re.search(r'id="data">([^<]*)<', path.read_text(encoding="utf-8"))
+    assert found is not None
+    value: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))
+    return value
+
+
+def evil_twin(found: Discovery, text: str) -> Discovery:
+    """Return a discovery in which everything that a corpus decides is this text."""
+    kind = text
+    rows = [
+        RelationInstance(
+            f"A {text} B {number}",
+            Mention(0, 1, kind),
+            Mention(3 + len(text), 4 + len(text), kind),
+            source=text,
+            id=f"{number}{text}",
+        )
+        for number in range(len(found.assignments.instances))
+    ]
+    given = Assignments(rows, found.assignments.relation_ids, found.assignments.confidences)
+    relations = tuple(
+        replace(
+            one,
+            name=f"{text}{one.id}",
+            pattern=f"HEAD {text} TAIL",
+            types=(kind, kind),
+            ngrams=((text, 0.5),),
+            examples=tuple(rows[row].id for row in np.flatnonzero(given.relation_ids == one.id)[:3].tolist()),
+        )
+        for one in found.relations
+    )
+    run = {**found.run, "warnings": [text], "settings": {text: text}, "data": {"entity_types": {text: 2}}}
+    return replace(found, relations=relations, assignments=given, run=run)
+
+
+def test_a_hostile_corpus_is_shown_as_text(found: Discovery, page: Path, tmp_path: Path) -> None:
+    twin = evil_twin(found, EVIL)
+    gold = {one.id: EVIL + str(row % 3) for row, one in enumerate(twin.assignments.instances)}
+    path = write_report(twin, tmp_path / "evil.html", title=EVIL, gold=gold)
+    plain, evil = Reader(page.read_text(encoding="utf-8")), Reader(path.read_text(encoding="utf-8"))
+    assert evil.tags["script"] == plain.tags["script"]
+    assert evil.tags["img"] == 0
+    assert not [name for name, _ in evil.attributes if name.startswith("on")]
+    shown = "".join(evil.text)
+    assert '<script>alert("1")</script>··' in shown
+    assert "{{ 7 * 7 }}" in shown
+    for character in "\x00\u202e\u200f":
+        assert character not in path.read_text(encoding="utf-8")
+        assert character not in json.dumps(data_of(path), ensure_ascii=False)
+
+
+def test_a_very_long_sentence_is_cut_around_its_entities(found: Discovery, tmp_path: Path) -> None:
+    path = write_report(evil_twin(found, "word " * 10_000), tmp_path / "long.html")
+    assert path.stat().st_size < 4_000_000
+    for pieces, *_ in data_of(path)["sentences"]:
+        assert sum(map(len, pieces[::2])) < 700
+        roles = dict(zip(pieces[1::2], pieces[::2], strict=True))
+        assert roles["h"] == "A"
+        assert roles["t"] == "B"
+
+
+def test_the_page_is_one_file_that_asks_no_network(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    words = Reader(text)
+    assert not [value for name, value in words.attributes if name in ("src", "srcset", "action")]
+    assert all(value.startswith("#") for name, value in words.attributes if name == "href" and value)
+    assert "default-src 'none'" in text
+    assert len(text) < 4_000_000
+
+
+def test_the_same_run_gives_the_same_bytes(
+    found: Discovery, gold: dict[str, str], page: Path, tmp_path: Path
+) -> None:
+    again = write_report(found, tmp_path / "again.html", title="Five relations", gold=gold)
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_every_relation_and_its_examples_stand_there_without_scripts(page: Path, found: Discovery) -> None:
+    shown = " ".join(" ".join(Reader(page.read_text(encoding="utf-8")).text).split())
+    for one in found.relations:
+        assert one.name in shown
+        assert one.pattern in shown
+    assert "90 instances in 90 sentences" in shown
+    assert "5 relations found in them by kmeans; their number was given" in shown
+    assert "entity-type pair" in shown
+
+
+def test_offsets_are_those_of_people_not_of_machines(found: Discovery, tmp_path: Path) -> None:
+    path = write_report(evil_twin(found, "🏳️‍🌈 𝔘𝔫𝔦 e\u0301"), tmp_path / "page.html")
+    pieces = data_of(path)["sentences"][0][0]
+    assert dict(zip(pieces[1::2], pieces[::2], strict=True))["t"] == "B"
+
+
+def test_a_loaded_run_shows_the_same_as_the_one_that_was_fitted(
+    found: Discovery, page: Path, tmp_path: Path
+) -> None:
+    found.save(tmp_path / "run")
+    loaded = Discovery.load(tmp_path / "run")
+    loaded.model.encoder.cache = found.model.encoder.cache
+    path = write_report(loaded, tmp_path / "loaded.html", title="Five relations")
+    before, after = data_of(page), data_of(path)
+    for key in ("fingerprint", "order", "relations", "sentences"):
+        assert before[key] == after[key]
+    np.testing.assert_allclose(
+        np.array(before["likeness"], float), np.array(after["likeness"], float), atol=1e-3
+    )
+
+
+def test_of_a_large_run_sentences_are_drawn_and_counts_stay(
+    found: Discovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content_module, "MOST_SENTENCES", 10)
+    monkeypatch.setattr(content_module, "_UNCERTAIN", 2)
+    path = write_report(found, tmp_path / "page.html")
+    data = data_of(path)
+    assert len(data["sentences"]) < 90
+    assert sum(one["size"] for one in data["relations"].values()) == 90
+    text = " ".join(Reader(path.read_text(encoding="utf-8")).text)
+    assert "drawn from 90, are on the page; all counts are of all" in " ".join(text.split())
+    for one in found.relations:
+        told = data["relations"][str(one.id)]
+        # what is shown in a card can be opened, too
+        assert len(told["members"]) >= min(len(one.examples), one.size)
+        assert len(told["uncertain"]) == min(2, one.size)
+
+
+def test_instances_without_a_relation_are_counted_and_not_on_the_map(
+    found: Discovery, tmp_path: Path
+) -> None:
+    gone = found.relations[0]
+    less = found.drop(gone.id)
+    content = gather(less, title="x")
+    assert len(content.map.rows) == 90 - gone.size
+    path = write_report(less, tmp_path / "page.html")
+    assert f"{gone.size} instances have no relation" in path.read_text(encoding="utf-8")
+
+
+def test_gold_relations_of_other_instances_are_an_error(found: Discovery, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match="none of the 90 instances of the run has a gold relation under its id"
+    ):
+        write_report(found, tmp_path / "page.html", gold={"another": "x"})
+
+
+def test_confusions_are_those_that_cost_most(found: Discovery, gold: dict[str, str]) -> None:
+    swapped = {
+        id: "spouse" if name == "orbits" and place % 2 else name
+        for place, (id, name) in enumerate(gold.items())
+    }
+    told = gather(found, title="x", gold=swapped).gold
+    assert told is not None
+    counts = [one.count for one in told.confusions]
+    assert counts == sorted(counts, reverse=True)
+    ids = found.assignments.relation_ids.tolist()
+    by_hand = Counter((id, swapped[one.id]) for id, one in zip(ids, found.assignments.instances, strict=True))
+    for one in told.confusions:
+        assert one.count == by_hand[one.relation, one.gold]
+        assert by_hand[one.relation, one.majority] >= one.count
+        for row in one.examples:
+            assert (ids[row], swapped[found.assignments.instances[row].id]) == (one.relation, one.gold)
+    assert int(told.table.sum()) == 90
+
+
+def test_suggestions_are_the_pairs_that_stand_out(found: Discovery) -> None:
+    content = gather(found, title="x")
+    values = content.likeness[np.triu_indices(5, k=1)]
+    for left, right, value in content.suggestions:
+        assert left.inverse != right.id
+        assert value > values.mean() + 2 * values.std()
+    for view in content.relations:
+        likes = [value for _, value in view.near]
+        assert likes == sorted(likes, reverse=True)
+        assert view.relation.id not in [other.id for other, _ in view.near]
+
+
+def test_the_most_connected_entities_come_first(found: Discovery) -> None:
+    graph = gather(found, title="x").graph
+    links = [one.links for one in graph.entities]
+    assert links == sorted(links, reverse=True)
+    assert all(max(link.head, link.tail) < len(graph.entities) for link in graph.links)
+    hub = graph.entities[0]
+    neighbours = {
+        other
+        for one in found.assignments.instances
+        for mine, other in ((one.head_text, one.tail_text), (one.tail_text, one.head_text))
+        if mine.casefold() == hub.name.casefold()
+    }
+    assert hub.links == len({one.casefold() for one in neighbours})
+
+
+def test_a_run_without_relations_has_nothing_to_show(found: Discovery, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no relations, so there is nothing to show"):
+        write_report(replace(found, relations=()), tmp_path / "page.html")
+
+
+def test_a_page_that_cannot_be_written_is_told(found: Discovery, tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        write_page(tmp_path / "missing" / "page.html", "comparison.html.j2", _comparison_fields(), {}, ())
+
+
+def _comparison_fields() -> dict[str, Any]:
+    found = type("Found", (), {"matches": [], "new": [], "moves": []})
+    empty: dict[str, Any] = {"title": "x", "lead": [], "score_rows": [], "score_caption": ""}
+    return {
+        **empty,
+        "found": found,
+        "first": {},
+        "second": {},
+        "names": ["a", "b"],
+        "same": 1,
+        "pieces": None,
+    }
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 40])
+def test_any_number_of_vectors_is_projected(n: int) -> None:
+    vectors = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
+    for given in (vectors, np.ones_like(vectors), vectors[:, :1]):
+        plane = projected(given)
+        assert (plane.shape, plane.dtype) == ((n, 2), np.float32)
+        assert np.isfinite(plane).all()
+        assert np.abs(plane).max() <= 1
+
+
+def test_every_relation_is_on_a_map_that_cannot_show_all() -> None:
+    ids = np.array([0] * 900 + [1] * 90 + [2] * 5 + [-1] * 5)
+    rows = drawn(ids, most=100)
+    assert len(rows) <= 100
+    assert set(ids[rows].tolist()) == {0, 1, 2}
+    np.testing.assert_array_equal(rows, drawn(ids, most=100))

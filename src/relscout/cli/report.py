@@ -47,10 +47,10 @@ def command(
 ) -> None:
     """Show a run on a page, or two runs side by side.
 
-    The page tells the relations with their sentences, a map, which relations are alike, the most connected entities, and
-    gold relations where they are given. It is one HTML file that works from disk, without a network. What you rename, merge and drop in it can be
-    exported, and carried out by 'relscout apply'. Of two runs on one corpus the page tells what is the same and what
-    moved.
+    The page tells the relations with their sentences, a map, which relations are alike, the most connected entities,
+    and gold relations where they are given. It is one HTML file that works from disk, without a network. What you
+    rename, merge and drop in it can be exported, and carried out by 'relscout apply'. Of two runs on one corpus the
+    page tells what is the same and what moved.
     """
     from relscout.discovery import Discovery
     from relscout.discovery.storage import REPORT

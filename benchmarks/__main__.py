@@ -54,6 +54,11 @@ def main() -> None:
     unrelated.add_argument("--kinds", nargs="+", default=("redrawn", "capitalised", "other", "pure"))
     unrelated.add_argument("--seeds", type=int, default=3)
     unrelated.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    page = commands.add_parser("report", help="the page of a run: time to build, size, time in a browser")
+    page.add_argument("--data", type=Path, required=True)
+    page.add_argument("--instances", type=int, default=10_000)
+    page.add_argument("--runs", type=int, default=3)
+    page.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -108,6 +113,13 @@ def main() -> None:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             seeds = range(options.seeds)
             open_world.run(options.data, cache, draws=options.draws, seeds=seeds, n_none=options.none)
+    elif options.command == "report":
+        from benchmarks import report_speed
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            report_speed.run(options.data, cache, instances=options.instances, runs=options.runs)
     elif options.command == "demo":
         from benchmarks import demo_time
 

@@ -53,6 +53,17 @@ def check_rates(settings: Any, names: Iterable[str]) -> None:
             raise SettingError(f"{name} is {value}, expected a rate from 0 to below 1")
 
 
+def check_shares(settings: Any, names: Iterable[str]) -> None:
+    """Check settings that are shares, from 0 to 1.
+
+    Raises:
+        SettingError: One is not.
+    """
+    for name in names:
+        if not 0 <= (value := getattr(settings, name)) <= 1:
+            raise SettingError(f"{name} is {value}, expected a share from 0 to 1")
+
+
 def whole_numbers(name: str, text: str, *, what: str, example: str) -> tuple[int, ...]:
     """Read whole numbers from 1 to 99,999 joined by ``-``.
 

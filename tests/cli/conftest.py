@@ -150,6 +150,7 @@ def fast(tiny_bert: Path) -> Sequence[object]:
         "sentence",
         "--set",
         "start=k-means++,n_init=1",
+        "--no-report",
         "--relations",
         2,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relscout import Discovery, discover
-from relscout.discovery.batches import labelled_by, numbered_after
+from relscout.discovery.batches import first_free, labelled_by, numbered_after
 from relscout.encoders import TransformerEncoder, VectorCache
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
@@ -124,7 +124,7 @@ def test_instances_without_a_relation_stay_without(first: Discovery) -> None:
     ids = first.assignments.relation_ids.copy()
     ids[:5] = -1
     some = dataclasses.replace(first, assignments=dataclasses.replace(first.assignments, relation_ids=ids))
-    found = numbered_after(some, {"x": 4})
+    found = numbered_after(some, {"x": 4}, free=5)
     assert (found.assignments.relation_ids[:5] == -1).all()
     assert (found.assignments.relation_ids[5:] == ids[5:] + 5).all()
 
@@ -132,7 +132,7 @@ def test_instances_without_a_relation_stay_without(first: Discovery) -> None:
 def test_a_novel_relation_that_is_called_like_an_earlier_one_is_marked(first: Discovery) -> None:
     name = first.relations[0].name
     numbers = {name: 7, f"{name} (novel)": 5}
-    found = numbered_after(first, numbers)
+    found = numbered_after(first, numbers, free=max(numbers.values()) + 1)
     assert [one.id for one in found.relations] == [8, 9, 10]
     assert found.relations[0].name == f"{name} (novel 2)"
     assert found.run["after"] == {"7": name, "5": f"{name} (novel)"}
@@ -142,7 +142,7 @@ def test_a_novel_relation_that_is_called_like_an_earlier_one_is_marked(first: Di
 
 def test_inverses_are_numbered_along(first: Discovery) -> None:
     relations = (dataclasses.replace(first.relations[0], inverse=1), *first.relations[1:])
-    found = numbered_after(dataclasses.replace(first, relations=relations), {"x": 4})
+    found = numbered_after(dataclasses.replace(first, relations=relations), {"x": 4}, free=5)
     assert found.relations[0].inverse == found.relations[1].id == 6
 
 
@@ -160,3 +160,13 @@ def test_what_cannot_be_a_later_batch_is_refused(
 ) -> None:
     with pytest.raises(SettingError, match=message):
         discover(batch, after=[first], n_relations=2, **options)  # type: ignore[arg-type]
+
+
+def test_a_number_that_was_dropped_or_merged_away_is_not_given_again(first: Discovery) -> None:
+    last = max(one.id for one in first.relations)
+    assert first_free([first]) == last + 1
+    assert first_free([first.drop(last)]) == last + 1
+    assert first_free([first.merge([one.id for one in first.relations])]) == last + 1
+    later = numbered_after(first, {}, free=last + 1)
+    assert later.run["next_number"] == last + 1 + len(first.relations)
+    assert first_free([first, later.drop(max(one.id for one in later.relations))]) == later.run["next_number"]

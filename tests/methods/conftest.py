@@ -38,6 +38,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "batch": 20,
         "learning_rate": 1e-3,
         "training_dtype": "float32",
+        "start": "k-means++",
     },
     "siamese": {
         "epochs": 3,
@@ -46,8 +47,15 @@ QUICK: dict[str, dict[str, Any]] = {
         "neighbours": 5,
         "predictor_width": 64,
         "training_dtype": "float32",
+        "start": "k-means++",
     },
-    "hiure": {"granularities": "4-8", "epochs": 3, "batch": 20, "training_dtype": "float32"},
+    "hiure": {
+        "granularities": "4-8",
+        "epochs": 3,
+        "batch": 20,
+        "training_dtype": "float32",
+        "start": "k-means++",
+    },
     "transfer": {
         "layers": "64-16",
         "autoencoder_steps": 100,

@@ -40,6 +40,18 @@ def test_what_was_merged_dropped_and_moved_is_told(found: Discovery) -> None:
     assert int(told.table.sum()) == 90
 
 
+def test_relations_that_are_new_are_told_and_no_relation_is_nobodys_counterpart(found: Discovery) -> None:
+    gone = found.relations[-1].id
+    less = found.drop(gone)
+    assert compare(less, found).new == [gone]
+    # as many go to a relation as to none
+    half = found.assignments.relation_ids.copy()
+    rows = [row for row, id in enumerate(half.tolist()) if id == gone]
+    half[rows[: len(rows) // 2]] = -1
+    told = compare(found, replace(found, assignments=replace(found.assignments, relation_ids=half)))
+    assert {one.first: one.second for one in told.matches}[gone] == gone
+
+
 def test_only_common_instances_are_compared(found: Discovery, gold: dict[str, str], tmp_path: Path) -> None:
     part = Assignments(
         found.assignments.instances[10:],

@@ -6,19 +6,23 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from relscout.discovery import Assignments, Discovery
+from relscout.discovery import Assignments, Discovery, discover
+from relscout.encoders import TransformerEncoder
 from relscout.errors import InputError, OutputError
-from relscout.instances import Mention, RelationInstance
+from relscout.instances import Mention, RelationInstance, canonical_order
 from relscout.report import content as content_module
 from relscout.report import write_report
 from relscout.report.content import gather
+from relscout.report.graph import entity_graph
 from relscout.report.page import write_page
 from relscout.report.projection import drawn, projected
 
@@ -145,12 +149,12 @@ def test_offsets_are_those_of_people_not_of_machines(found: Discovery, tmp_path:
 
 
 def test_a_loaded_run_shows_the_same_as_the_one_that_was_fitted(
-    found: Discovery, page: Path, tmp_path: Path
+    found: Discovery, gold: dict[str, str], page: Path, tmp_path: Path
 ) -> None:
     found.save(tmp_path / "run")
     loaded = Discovery.load(tmp_path / "run")
     loaded.model.encoder.cache = found.model.encoder.cache
-    path = write_report(loaded, tmp_path / "loaded.html", title="Five relations")
+    path = write_report(loaded, tmp_path / "loaded.html", title="Five relations", gold=gold)
     before, after = data_of(page), data_of(path)
     for key in ("fingerprint", "order", "relations", "sentences"):
         assert before[key] == after[key]
@@ -164,6 +168,7 @@ def test_of_a_large_run_sentences_are_drawn_and_counts_stay(
 ) -> None:
     monkeypatch.setattr(content_module, "MOST_SENTENCES", 10)
     monkeypatch.setattr(content_module, "_UNCERTAIN", 2)
+    monkeypatch.setattr(content_module, "drawn", partial(drawn, most=10))
     path = write_report(found, tmp_path / "page.html")
     data = data_of(path)
     assert len(data["sentences"]) < 90
@@ -224,6 +229,79 @@ def test_suggestions_are_the_pairs_that_stand_out(found: Discovery) -> None:
         likes = [value for _, value in view.near]
         assert likes == sorted(likes, reverse=True)
         assert view.relation.id not in [other.id for other, _ in view.near]
+
+
+def test_no_hub_takes_the_places_of_the_others() -> None:
+    pairs = [("US", f"a{number}") for number in range(100)] + [
+        ("China", f"b{number}") for number in range(90)
+    ]
+    rows = [
+        RelationInstance(
+            f"{head} and {tail}", Mention(0, len(head)), Mention(len(head) + 5, len(head) + 5 + len(tail))
+        )
+        for head, tail in pairs
+    ]
+    graph = entity_graph(rows, np.zeros(len(rows), dtype=np.int64))
+    assert [(one.name, one.links) for one in graph.entities[:2]] == [("US", 100), ("China", 90)]
+    assert (len(graph.entities), graph.total) == (70, 192)
+    places = [{link.tail for link in graph.links if link.head == hub} for hub in (0, 1)]
+    assert min(map(len, places)) > 20
+
+
+def test_the_order_of_the_input_changes_nothing_on_the_page(
+    instances: list[RelationInstance], encoder: TransformerEncoder, found: Discovery, tmp_path: Path
+) -> None:
+    turned = discover(instances[::-1], n_relations=5, encoder=encoder)
+    before, after = (
+        data_of(write_report(one, tmp_path / f"{name}.html"))
+        for one, name in ((found, "one"), (turned, "other"))
+    )
+    for key in ("order", "likeness", "graph"):
+        assert before[key] == after[key]
+    said = [[data["sentences"][row][0] for row in data["map"]["rows"]] for data in (before, after)]
+    assert said[0] == said[1]
+    assert (before["map"]["x"], before["map"]["y"]) == (after["map"]["x"], after["map"]["y"])
+    for id, one in before["relations"].items():
+        for key in ("members", "uncertain"):
+            first, second = (
+                [data["sentences"][row][0] for row in rows]
+                for data, rows in ((before, one[key]), (after, after["relations"][id][key]))
+            )
+            assert first == second
+
+
+def test_a_deep_tree_of_many_relations_is_shown(found: Discovery, tmp_path: Path) -> None:
+    n = 400
+    relations = tuple(
+        replace(found.relations[0], id=id, name=f"r{id}", size=1, examples=(), inverse=None)
+        for id in range(n)
+    )
+    rows = [
+        RelationInstance(f"A and B{number}", Mention(0, 1), Mention(6, 7), id=str(number))
+        for number in range(n)
+    ]
+    given = Assignments(rows, np.arange(n), np.ones(n, dtype=np.float32))
+    # each is a little farther from all before it, so that the tree is a chain
+    angles = np.cumsum(np.linspace(1e-4, 7e-3, n))
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)[
+        np.argsort(canonical_order(rows))
+    ]
+    model = SimpleNamespace(vectors_=vectors[np.argsort(np.argsort(canonical_order(rows)))], n_relations_=n)
+    path = write_report(
+        replace(found, relations=relations, assignments=given, model=model), tmp_path / "deep.html"
+    )
+    text = path.read_text(encoding="utf-8")
+    assert text.count('href="#relation-') >= n
+    assert "of the 40 largest" in text
+    assert len(data_of(path)["likeness"]) == 40
+
+
+def test_all_points_of_a_large_map_have_their_sentences(
+    found: Discovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content_module, "MOST_SENTENCES", 10)
+    data = data_of(write_report(found, tmp_path / "page.html"))
+    assert len(data["map"]["rows"]) == 90
 
 
 def test_the_most_connected_entities_come_first(found: Discovery) -> None:

@@ -50,10 +50,10 @@ def command(
     The page tells the relations with their sentences, a map, which relations are alike, the most connected entities,
     and gold relations where they are given. It is one HTML file that works from disk, without a network. What you
     rename, merge and drop in it can be exported, and carried out by 'relscout apply'. Of two runs on one corpus the
-    page tells what is the same and what moved.
+    page tells what is the same and what moved. A run keeps no gold relations: the page has them only with --gold.
     """
     from relscout.discovery import Discovery
-    from relscout.discovery.storage import REPORT
+    from relscout.discovery.storage import MODEL, REPORT, RUN
     from relscout.report import write_comparison, write_report
 
     if len(runs) > 2:
@@ -65,7 +65,9 @@ def command(
         raise SettingError("--figures and --title are for the page of one run; leave them out")
     check_cache(cache, no_cache=no_cache)
     found = [Discovery.load(run) for run in runs]
-    target = out or (runs[0] / REPORT if len(runs) == 1 else Path("comparison.html"))
+    # the folder of a model stands for its run
+    home = runs[0].parent if (runs[0].parent / RUN).is_file() and runs[0].name == MODEL else runs[0]
+    target = out or (home / REPORT if len(runs) == 1 else Path("comparison.html"))
     check_file(target)
     truth = None if gold is None else _gold(gold, reading, found[0])
     if len(runs) == 2:
@@ -80,7 +82,7 @@ def command(
             write_report(
                 found[0],
                 target,
-                title=title or f"Relations of {runs[0].resolve().name}",
+                title=title or f"Relations of {home.resolve().name}",
                 gold=truth,
                 figures=figures,
                 progress=progress,

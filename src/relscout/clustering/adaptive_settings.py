@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relscout.errors import SettingError
 from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, whole_numbers
 
 _STARTS = ("neighbours", "k-means++")
@@ -69,11 +68,10 @@ class AdaptiveSettings:
                 "cluster_epochs": 0,
                 "cluster_batch": 0,
                 "redraws": 0,
+                "weight_decay": 0,
             },
         )
         check_above_zero(self, ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"))
-        if not self.weight_decay >= 0:
-            raise SettingError(f"weight_decay is {self.weight_decay}, expected at least 0")
 
     @property
     def widths(self) -> tuple[int, ...]:

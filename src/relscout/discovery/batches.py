@@ -74,15 +74,28 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
     return [dataclasses.replace(one, relation=names[id]) for one, id in told.values()], numbers
 
 
-def numbered_after(found: Discovery, numbers: Mapping[str, int]) -> Discovery:
+def first_free(earlier: Sequence[Discovery]) -> int:
+    """Return the lowest number that no relation of earlier runs has, or had before it was merged or dropped."""
+    return max(
+        max(
+            run.model.n_relations_,
+            int(run.run.get("next_number", 0)),
+            *(one.id + 1 for one in run.relations),
+        )
+        for run in earlier
+    )
+
+
+def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
     """Return the discovery with the numbers of earlier runs; what is novel is numbered behind these.
 
     Args:
         found: What came of the later batch.
         numbers: Of the relations of earlier runs, by name.
+        free: The first number that a novel relation may get, see :func:`first_free`.
     """
     given: dict[int, str] = getattr(found.model, "names_", {})
-    taken, following = set(numbers), max(numbers.values(), default=-1) + 1
+    taken, following = set(numbers), free
     ids: dict[int, int] = {}
     names: dict[int, str] = {}
     for relation in found.relations:
@@ -109,5 +122,9 @@ def numbered_after(found: Discovery, numbers: Mapping[str, int]) -> Discovery:
         relations=relations,
         assignments=dataclasses.replace(found.assignments, relation_ids=ids_now),
         merged={label: id for label, id in ids.items() if label != id},
-        run={**found.run, "after": {str(number): name for name, number in sorted(numbers.items())}},
+        run={
+            **found.run,
+            "after": {str(number): name for name, number in sorted(numbers.items())},
+            "next_number": following,
+        },
     )

@@ -57,7 +57,8 @@ class Decisions:
             InputError: The file cannot be read, or is none of decisions.
         """
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            # some editors write a mark before the first character
+            record = json.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from relscout.discovery.assignments import Assignments
-from relscout.discovery.batches import labelled_by, numbered_after, settings_after
+from relscout.discovery.batches import first_free, labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
@@ -144,7 +144,7 @@ def discover(
     }
     assignments = Assignments(bare, estimator.labels_[back], confidences[back])
     found = Discovery(relations, assignments, estimator, run)
-    found = numbered_after(found, numbers) if after else found
+    found = numbered_after(found, numbers, free=first_free(after)) if after else found
     if hierarchy:
         ids = found.assignments.relation_ids[order]
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]

@@ -233,6 +233,8 @@ class Discovery:
             except InputError as error:
                 told = json.dumps(dict(step), ensure_ascii=False)
                 raise InputError(f"decision {number} ({told}): {error}") from error
+        if not decisions.steps:
+            return self
         done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
         return found.told({"decisions": [*self.run.get("decisions", ()), done]})
 

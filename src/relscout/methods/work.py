@@ -19,7 +19,7 @@ from relscout.instances import RelationInstance
 
 _KIND = "work in progress"
 #: Raised whenever work that an older relscout has begun cannot be gone on with.
-_SCHEME = 1
+_SCHEME = 2
 
 
 class Work:

@@ -15,7 +15,8 @@ from relscout.discovery import Discovery
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.metrics import bootstrap_intervals, score
-from relscout.report.page import SCORES, score_cells, shown_name, write_page
+from relscout.report.data import shown_name
+from relscout.report.page import SCORES, score_cells, write_page
 from relscout.report.sentences import pieces
 from relscout.wording import counted
 
@@ -76,6 +77,7 @@ class Comparison:
         moves: The largest moves, the largest first.
         table: Common instances of each relation of the first (rows) in each of the second (columns).
         rows: Ids of the rows.
+        sizes: Common instances of each row, in all columns, be they shown or not.
         columns: Ids of the columns.
     """
 
@@ -86,6 +88,7 @@ class Comparison:
     moves: Sequence[Move]
     table: NDArray[np.int64]
     rows: Sequence[int]
+    sizes: Sequence[int]
     columns: Sequence[int]
 
 
@@ -136,11 +139,13 @@ def compare(first: Discovery, second: Discovery) -> Comparison:
     matches = []
     for id in order[0]:
         best = max(
-            (other for one, other in counts if one == id), key=lambda other: (counts[id, other], -other)
+            (other for one, other in counts if one == id),
+            key=lambda other: (counts[id, other], other >= 0, -other),
         )
         joint = counts[id, best]
         matches.append(Match(id, best, joint, sizes[0][id], joint / (sizes[0][id] + sizes[1][best] - joint)))
     match_of = {one.first: one.second for one in matches}
+    matched = {one.second for one in matches if one.first >= 0}
     moved = sorted(
         (pair for pair in counts if match_of[pair[0]] != pair[1]), key=lambda pair: (-counts[pair], pair)
     )
@@ -158,10 +163,11 @@ def compare(first: Discovery, second: Discovery) -> Comparison:
         common=len(common),
         only=(len(ids[0]) - len(common), len(ids[1]) - len(common)),
         matches=[one for one in matches if one.first >= 0],
-        new=[id for id in order[1] if id >= 0 and id not in match_of.values()],
+        new=[id for id in order[1] if id >= 0 and id not in matched],
         moves=moves,
         table=table,
         rows=kept[0],
+        sizes=[sizes[0][id] for id in kept[0]],
         columns=kept[1],
     )
 
@@ -201,6 +207,7 @@ def _told(
         "rows": [called[0][id] for id in found.rows],
         "columns": [called[1][id] for id in found.columns],
         "table": found.table.tolist(),
+        "sizes": found.sizes,
         "names": shared_names,
     }
     return shown, data

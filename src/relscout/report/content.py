@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ from relscout.report.projection import drawn, projected
 MOST_SENTENCES = 10_000
 #: Instances of which representations are computed, where the fit's own are gone.
 _MOST_VECTORS = 10_000
+#: Relations that a heat map shows, the largest.
+MOST_PICTURED = 40
 _UNCERTAIN = 12
 _NEAR = 4
 #: Merges are suggested for pairs of relations whose likeness stands out by so many standard deviations.
@@ -113,22 +115,25 @@ def gather(
         raise InputError("the run has no relations, so there is nothing to show")
     given = discovery.assignments
     ids = given.relation_ids
-    rows, vectors = representations(discovery, progress)
+    # everything is computed in an order that the instances decide, so that the order of the input does not matter
+    order = np.array(canonical_order(given.instances), dtype=np.int64)
+    rank = np.argsort(order)
+    rows, vectors = representations(discovery, order, progress)
     relations = sorted(discovery.relations, key=lambda one: (-one.size, one.id))
     likeness = _likeness(relations, ids[rows], vectors)
     place_of = {id: place for place, id in enumerate(one.id for one in relations)}
     row_of = {instance.id: row for row, instance in enumerate(given.instances)}
     examples = {one.id: [row_of[id] for id in one.examples if id in row_of] for one in relations}
     uncertain = {
-        one.id: _least_certain(np.flatnonzero(ids == one.id), given.confidences) for one in relations
+        one.id: _least_certain(np.flatnonzero(ids == one.id), given.confidences, rank) for one in relations
     }
+    on_map = drawn(ids[rows])
     wanted = {row for found in (*examples.values(), *uncertain.values()) for row in found}
-    shown = _shown(ids, wanted)
+    shown = _shown(ids, order, wanted | set(rows[on_map].tolist()))
     members: defaultdict[int, list[int]] = defaultdict(list)
     for row in shown:
         members[int(ids[row])].append(row)
     progress("map", 0, None)
-    on_map = drawn(ids[rows], seed=0)
     try:
         tree = hierarchy_of(relations, ids[rows], vectors)
     except InputError:  # a relation that points nowhere is near to none
@@ -141,7 +146,7 @@ def gather(
                 one,
                 examples[one.id],
                 uncertain[one.id],
-                sorted(members[one.id], key=lambda row: (-float(given.confidences[row]), row)),
+                sorted(members[one.id], key=lambda row: (-float(given.confidences[row]), rank[row])),
                 _near(one, relations, likeness[place_of[one.id]]),
             )
             for one in relations
@@ -157,21 +162,26 @@ def gather(
 
 
 def representations(
-    discovery: Discovery, progress: Progress = silent
+    discovery: Discovery, order: NDArray[np.int64], progress: Progress = silent
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return rows (n,) of the corpus and their representations (n, D), float32, of unit length.
 
-    Those of the fit where they are still known, else they are computed again, for at most 10,000 instances.
+    They are those of all instances that have a relation, or of 10,000 of these: as the fit left them where that is
+    still known, else computed again.
+
+    Args:
+        discovery: The discovery.
+        order: The rows in an order that the instances decide (N,), in which a method is fitted.
+        progress: Told the number of instances done, stage ``"encode"``.
     """
     instances = discovery.assignments.instances
     fitted: NDArray[np.float32] | None = getattr(discovery.model, "vectors_", None)
-    rows = np.arange(len(instances))
+    places = drawn(discovery.assignments.relation_ids[order], most=_MOST_VECTORS)
+    rows = order[places]
     if fitted is not None and len(fitted) == len(instances):
-        # the method was fitted in an order that the instances decide
-        vectors = np.empty_like(fitted)
-        vectors[canonical_order(instances)] = fitted
+        # only these are read: they may lie on disk
+        vectors = np.asarray(fitted[places])
     else:
-        rows = drawn(discovery.assignments.relation_ids, most=_MOST_VECTORS)
         vectors = discovery.model.transform([instances[row] for row in rows.tolist()], progress=progress)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return rows, np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
@@ -219,20 +229,13 @@ def _suggestions(
     return sorted(found, key=lambda pair: -pair[2])[:_SUGGESTED]
 
 
-def _least_certain(rows: NDArray[np.int64], confidences: NDArray[np.float32]) -> list[int]:
-    return [int(row) for row in rows[np.argsort(confidences[rows], kind="stable")][:_UNCERTAIN]]
+def _least_certain(
+    rows: NDArray[np.int64], confidences: NDArray[np.float32], rank: NDArray[np.int64]
+) -> list[int]:
+    return [int(row) for row in rows[np.lexsort((rank[rows], confidences[rows]))][:_UNCERTAIN]]
 
 
-def _shown(ids: NDArray[np.int64], wanted: set[int]) -> list[int]:
+def _shown(ids: NDArray[np.int64], order: NDArray[np.int64], wanted: set[int]) -> list[int]:
     if len(ids) <= MOST_SENTENCES:
         return list(range(len(ids)))
-    return sorted(wanted | set(drawn(ids, most=MOST_SENTENCES).tolist()))
-
-
-def type_counts(instances: Sequence[RelationInstance]) -> Counter[str]:
-    """Return how often each pair of entity types occurs, as ``HEAD → TAIL``."""
-    return Counter(
-        f"{head or '?'} → {tail or '?'}"
-        for head, tail in (one.type_pair for one in instances)
-        if head is not None or tail is not None
-    )
+    return sorted(wanted | set(order[drawn(ids[order], most=MOST_SENTENCES)].tolist()))

@@ -20,14 +20,14 @@ from relscout.drawing import (
     shortened,
 )
 from relscout.errors import OutputError
-from relscout.report.content import Content
+from relscout.report.content import MOST_PICTURED, Content
 from relscout.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Relations in a picture; the smaller ones are left out of sizes and likeness, and are grey on the map.
-_MOST = 40
+#: Beyond these, relations are left out of sizes and likeness, and are grey on the map.
+_MOST = MOST_PICTURED
 _GREY = "#BBBBBB"
 
 
@@ -43,15 +43,27 @@ def write_figures(content: Content, folder: str | Path) -> list[Path]:
         OutputError: A file cannot be written.
     """
     place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {place}: {error.strerror or error}") from error
+    check_figures(place)
     written: list[Path] = []
     with figure_style():
         for name, figure in _figures(content):
             written += save(figure, place / name)
     return written
+
+
+def check_figures(folder: str | Path) -> None:
+    """Make the folder, and refuse, before anything is computed, what could not be drawn or written at the end.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OutputError: The folder cannot be made.
+    """
+    with figure_style():
+        pass
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def _figures(content: Content) -> Iterator[tuple[str, Figure]]:

@@ -16,8 +16,8 @@ from relscout.metrics import ClusteringScores, Interval, bootstrap_intervals, sc
 _RESAMPLES = 200
 _CONFUSIONS = 8
 _EXAMPLES = 2
-#: Gold relations in the heat map; the others stand together.
-_MOST_GOLD = 40
+#: Gold and found relations in the heat map; the other gold ones stand together, the other found ones are left out.
+_MOST = 40
 OTHERS = "(others)"
 
 
@@ -49,8 +49,10 @@ class Gold:
         intervals: Their bootstrap intervals of 95 %, by name.
         baselines: Scores of what needs no learning, by name.
         gold: Gold relations, the largest first; the smallest stand together as :data:`OTHERS`.
-        found: Ids of the found relations, the largest first; -1 for none.
-        table: Instances of each gold relation in each found one (G, F), int64.
+        found: Ids of the largest found relations, the largest first; -1 for none.
+        table: Instances of each gold relation in each of these (G, F), int64.
+        totals: Instances of each gold relation in all (G,), int64.
+        labels: Gold relation of each row of the corpus that has one.
         confusions: Those that cost most, the largest first.
         unknown: Instances without a gold relation, which are not counted.
     """
@@ -61,6 +63,8 @@ class Gold:
     gold: Sequence[str]
     found: Sequence[int]
     table: NDArray[np.int64]
+    totals: NDArray[np.int64]
+    labels: Mapping[int, str]
     confusions: Sequence[Confusion]
     unknown: int
 
@@ -89,12 +93,17 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
     counts = Counter(zip(found, truth, strict=True))
     by_gold, by_found = Counter(truth), Counter(found)
     names = sorted(by_gold, key=lambda name: (-by_gold[name], name))
-    kept = names if len(names) <= _MOST_GOLD else [*names[: _MOST_GOLD - 1], OTHERS]
+    kept = names if len(names) <= _MOST else [*names[: _MOST - 1], OTHERS]
     row_of = {name: min(place, len(kept) - 1) for place, name in enumerate(names)}
     ids = sorted(by_found, key=lambda one: (one < 0, -by_found[one], one))
+    ids = ids[:_MOST]
+    column_of = {id: place for place, id in enumerate(ids)}
     table = np.zeros((len(kept), len(ids)), dtype=np.int64)
+    totals = np.zeros(len(kept), dtype=np.int64)
     for (id, name), count in counts.items():
-        table[row_of[name], ids.index(id)] += count
+        totals[row_of[name]] += count
+        if id in column_of:
+            table[row_of[name], column_of[id]] += count
     return Gold(
         scores=score(found, truth),
         intervals=bootstrap_intervals(found, truth, n_resamples=_RESAMPLES),
@@ -102,6 +111,8 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
         gold=kept,
         found=ids,
         table=table,
+        totals=totals,
+        labels=dict(zip(rows, truth, strict=True)),
         confusions=_confusions(counts, rows, found, truth, given.confidences),
         unknown=len(given.instances) - len(rows),
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.instances import Mention, RelationInstance
+
+T = TypeVar("T", int, str)
 
 #: Entities that are asked for, and how many there are with those that they are connected to.
 _HUBS, _MOST = 20, 70
@@ -86,11 +90,13 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
         by_relation[head][id] += count
         by_relation[tail][id] += count
     ranked = sorted(others, key=lambda key: (-len(others[key]), key))
-    chosen: dict[str, None] = {}
-    for hub in ranked[:_HUBS]:
-        for key in (hub, *sorted(others[hub], key=lambda key: (-len(others[key]), key))):
-            if len(chosen) < _MOST:
-                chosen[key] = None
+    hubs = ranked[:_HUBS]
+    chosen = dict.fromkeys(hubs)
+    # the first neighbour of each, then the second, so that no hub takes all places
+    around = [sorted(others[hub], key=lambda key: (-len(others[key]), key)) for hub in hubs]
+    for key in chain.from_iterable(zip_longest(*around)):
+        if key is not None and len(chosen) < _MOST:
+            chosen[key] = None
     kept = sorted(chosen, key=lambda key: (-len(others[key]), key))
     place_of = {key: place for place, key in enumerate(kept)}
     drawn = [
@@ -104,15 +110,20 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
     places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(kept), 1) ** 0.5) if kept else {}
     entities = [
         Entity(
-            spelled[key].most_common(1)[0][0],
+            _ranked(spelled[key])[0][0],
             round(float(places[place][0]), 4),
             round(float(places[place][1]), 4),
             len(others[key]),
-            by_relation[key].most_common(),
+            _ranked(by_relation[key]),
         )
         for place, key in enumerate(kept)
     ]
     return EntityGraph(entities, drawn, len(spelled))
+
+
+def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
+    """Return what was counted, the most frequent first, in an order that does not depend on that of counting."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _key(text: str, mention: Mention) -> str:

@@ -9,27 +9,22 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from relscout.discovery import Discovery, Relation
-from relscout.discovery.decisions import fingerprint
-from relscout.drawing import COLOURS, shortened
+from relscout.discovery import Discovery
 from relscout.files import whole_file
 from relscout.metrics import ClusteringScores
 from relscout.progress import Progress, silent
-from relscout.report.content import Content, gather
-from relscout.report.figures import write_figures
+from relscout.report.content import MOST_PICTURED, Content, gather
+from relscout.report.data import colour_of, data_of, shown_name, type_pair
+from relscout.report.figures import check_figures, write_figures
 from relscout.report.gold import Gold
 from relscout.report.sentences import pieces
 from relscout.wording import counted, visible
 
-#: Shapes of points, so that relations of one colour differ; Plotly's names.
-_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
-_LONGEST_NAME = 160
 #: Scores that are told, by their names.
 SCORES = ("b3_f1", "v_measure", "ari")
 
@@ -58,12 +53,14 @@ def write_report(
         MissingExtraError: Pictures are wanted and matplotlib is not installed.
         OutputError: A file cannot be written.
     """
+    if figures is not None:
+        check_figures(figures)
     content = gather(discovery, title=title, gold=gold, progress=progress)
+    scripts = ("relations", "decisions", "pictures")
+    page = write_page(Path(path), "report.html.j2", _shown(content), data_of(content), scripts)
     if figures is not None:
         write_figures(content, figures)
-    return write_page(
-        Path(path), "report.html.j2", _shown(content), _data(content), ("relations", "decisions", "pictures")
-    )
+    return page
 
 
 def write_page(
@@ -104,28 +101,9 @@ def write_page(
     return path
 
 
-def colour_of(place: int) -> str:
-    """Return the colour of the relation at a place in the order of sizes."""
-    # the last of these is black, which nobody sees on a dark page
-    return COLOURS[place % (len(COLOURS) - 1)]
-
-
 def score_cells(scores: ClusteringScores) -> list[str]:
     """Return a row of a table of scores: the number of clusters, then the scores."""
     return [f"{scores.n_found:,}", *(f"{getattr(scores, name):.3f}" for name in SCORES)]
-
-
-def shown_name(text: str) -> str:
-    """Return a name for the page: control characters are dots, and what is very long is cut in the middle."""
-    return shortened(visible(text), _LONGEST_NAME)
-
-
-def type_pair(relation: Relation) -> str:
-    """Return the most frequent entity types of a relation, as ``HEAD → TAIL``; empty where none are known."""
-    if relation.types is None or relation.types == (None, None):
-        return ""
-    head, tail = (shown_name(one) if one else "?" for one in relation.types)
-    return f"{head} → {tail}"
 
 
 def _shown(content: Content) -> dict[str, Any]:
@@ -140,8 +118,7 @@ def _shown(content: Content) -> dict[str, Any]:
         "lead": _lead(content),
         "warnings": [visible(str(one)) for one in run.get("warnings", ())],
         "names": {one.id: shown_name(one.name) for one in relations},
-        "sizes": {one.id: one.size for one in relations},
-        "parents": {one.id: one for one in content.tree},
+        "tree": _tree(content),
         "typed": typed,
         "types": sorted({one for one in typed.values() if one}),
         "colours": {one.id: colour_of(place) for place, one in enumerate(relations)},
@@ -149,6 +126,7 @@ def _shown(content: Content) -> dict[str, Any]:
         "largest": max(one.size for one in relations) or 1,
         "pieces": lambda row: pieces(content.instances[row]),
         "shown_name": shown_name,
+        "most": MOST_PICTURED,
         "curve": run.get("k_curve"),
         "facts": _facts(discovery),
         **({} if content.gold is None else _gold_shown(content.gold)),
@@ -162,7 +140,7 @@ def _lead(content: Content) -> list[str]:
     none = int((found.assignments.relation_ids < 0).sum())
     texts = f" in {counts['texts']:,} sentences" if "texts" in counts else ""
     pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
-    chosen = "estimated" if "k_curve" in run else "given"
+    chosen = "estimated" if run.get("settings", {}).get("n_relations") == "auto" else "given"
     said = [
         f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and {counted(len(found.relations), 'relation')} "
         f"found in them by {run.get('method', 'an unknown method')}; their number was {chosen}."
@@ -178,6 +156,25 @@ def _lead(content: Content) -> list[str]:
         more = f" and {len(kinds) - 6} more" if len(kinds) > 6 else ""
         said.append(f"Entity types: {', '.join(map(shown_name, kinds[:6]))}{more}.")
     return said
+
+
+def _tree(content: Content) -> list[dict[str, Any]]:
+    """Return the tree as what is opened, stands there, and is closed, in order, so that nothing recurses."""
+    parents = {one.id: one for one in content.tree}
+    names = {view.relation.id: view.relation for view in content.relations}
+    events: list[dict[str, Any]] = []
+    waiting: list[int | None] = [content.tree[-1].id] if content.tree else []
+    while waiting:
+        id = waiting.pop()
+        if id is None:
+            events.append({"what": "close"})
+        elif id in parents:
+            one = parents[id]
+            events.append({"what": "open", "name": one.name, "distance": one.distance})
+            waiting += [None, *one.children[::-1]]
+        else:
+            events.append({"what": "leaf", "id": id, "size": names[id].size})
+    return events
 
 
 def _facts(discovery: Discovery) -> list[tuple[str, str]]:
@@ -208,74 +205,6 @@ def _gold_shown(gold: Gold) -> dict[str, Any]:
     of_gold = counted(gold.scores.n_gold, "gold relation")
     caption = f"{counted(gold.scores.n_instances, 'instance')} of {of_gold}{unknown}"
     return {"gold_rows": rows, "gold_caption": caption}
-
-
-def _data(content: Content) -> dict[str, Any]:
-    """Return what the scripts read."""
-    given, gold = content.discovery.assignments, content.gold
-    place_of = {row: place for place, row in enumerate(content.shown)}
-    on_map = [
-        (row, point)
-        for row, point in zip(content.map.rows.tolist(), content.map.points.tolist(), strict=True)
-        if row in place_of
-    ]
-    relations = {
-        view.relation.id: {
-            "name": shown_name(view.relation.name),
-            "size": view.relation.size,
-            "colour": colour_of(place),
-            "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
-            "ngrams": [[shown_name(words), weight] for words, weight in view.relation.ngrams],
-            "near": [[other.id, round(value, 4)] for other, value in view.near],
-            "uncertain": [place_of[row] for row in view.uncertain],
-            "members": [place_of[row] for row in view.members],
-        }
-        for place, view in enumerate(content.relations)
-    }
-    return {
-        "fingerprint": fingerprint(content.discovery.relations),
-        "order": [view.relation.id for view in content.relations],
-        "relations": relations,
-        "sentences": [
-            [
-                [part for piece in pieces(given.instances[row]) for part in (piece.text, piece.role)],
-                int(given.relation_ids[row]),
-                round(float(given.confidences[row]), 4),
-                shown_name(given.instances[row].source),
-            ]
-            for row in content.shown
-        ],
-        "map": {
-            "rows": [place_of[row] for row, _ in on_map],
-            "x": [round(point[0], 4) for _, point in on_map],
-            "y": [round(point[1], 4) for _, point in on_map],
-        },
-        "likeness": [
-            [round(value, 4) if isfinite(value) else None for value in row]
-            for row in content.likeness.tolist()
-        ],
-        "graph": {
-            "entities": [
-                {
-                    "name": visible(one.name),
-                    "x": one.x,
-                    "y": one.y,
-                    "links": one.links,
-                    "relations": one.relations,
-                }
-                for one in content.graph.entities
-            ],
-            "links": [[one.head, one.tail, one.relation, one.count] for one in content.graph.links],
-        },
-        "gold": None
-        if gold is None
-        else {
-            "names": [shown_name(name) for name in gold.gold],
-            "found": gold.found,
-            "table": gold.table.tolist(),
-        },
-        "curve": content.discovery.run.get("k_curve"),
-    }
 
 
 def _asset(name: str) -> str:

@@ -59,9 +59,13 @@ def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.floa
     ).fit_transform(centred)
     if reduced.shape[1] < 2:
         return _within(np.column_stack([reduced[:, 0], np.zeros(n)]))
-    found = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=seed).fit_transform(
-        reduced
-    )
+    from threadpoolctl import threadpool_limits
+
+    # several threads add up in the order in which they finish
+    with threadpool_limits(1, user_api="openmp"):
+        found = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=seed).fit_transform(
+            reduced
+        )
     return _within(np.asarray(found, dtype=np.float64))
 
 

@@ -14,7 +14,7 @@ from relscout.encoders.states import ContentVectors
 from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
-from relscout.ranges import check_above_zero, check_least, check_rates
+from relscout.ranges import check_above_zero, check_least, check_rates, check_shares
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
@@ -64,8 +64,7 @@ class ClassificationSettings:
             )
         check_above_zero(self, ("classifier_learning_rate", "head_learning_rate"))
         check_rates(self, ("classifier_dropout",))
-        if not 0 <= self.warm_up <= 1:
-            raise SettingError(f"warm_up is {self.warm_up}, expected a share from 0 to 1")
+        check_shares(self, ("warm_up",))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from relscout.encoders.tunable import TunableEncoder
 from relscout.encoders.turning import can_turn, turned_by
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
-from relscout.ranges import check_above_zero, check_least, check_rates
+from relscout.ranges import check_above_zero, check_least, check_rates, check_shares
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.classification import EpochResult
@@ -67,8 +67,7 @@ class TeachingSettings:
         check_least(self, {"means_of": 0, "taught_epochs": 1, "taught_steps": 0, "taught_batch": 1})
         check_above_zero(self, ("taught_learning_rate", "directions_learning_rate", "sharpness"))
         check_rates(self, ("taught_dropout",))
-        if not 0 <= self.taught_warm_up <= 1:
-            raise SettingError(f"taught_warm_up is {self.taught_warm_up}, expected a share from 0 to 1")
+        check_shares(self, ("taught_warm_up",))
 
 
 class Teacher:

@@ -82,7 +82,9 @@ def test_the_estimate_is_the_least_ratio_of_what_lies_above() -> None:
 
 @pytest.mark.parametrize("share", ["much", -0.1, 1, 1.5, float("nan"), True, None])
 def test_a_share_that_is_none_is_refused(share: Any) -> None:
-    with pytest.raises(SettingError, match="expected 'auto', or a share of the corpus from 0 to below 1"):
+    with pytest.raises(
+        SettingError, match="expected 'auto', a share of the corpus from 0 to below 1, or a list"
+    ):
         checked_share(share)
 
 

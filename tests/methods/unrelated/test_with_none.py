@@ -20,8 +20,22 @@ from relscout.methods.unrelated import WithNone
 Instances = list[RelationInstance]
 #: Settings with which a method that trains is fitted in a moment.
 QUICK: dict[str, dict[str, Any]] = {
-    "rocore": {"layers": "64-16", "pretrain_steps": 10, "epochs": 1, "epoch_steps": 2, "batch": 20},
-    "siamese": {"epochs": 1, "warm_up_epochs": 0, "batch": 40, "neighbours": 5, "predictor_width": 64},
+    "rocore": {
+        "layers": "64-16",
+        "pretrain_steps": 10,
+        "epochs": 1,
+        "epoch_steps": 2,
+        "batch": 20,
+        "start": "k-means++",
+    },
+    "siamese": {
+        "epochs": 1,
+        "warm_up_epochs": 0,
+        "batch": 40,
+        "neighbours": 5,
+        "predictor_width": 64,
+        "start": "k-means++",
+    },
 }
 
 
@@ -129,9 +143,11 @@ def test_a_few_judged_instances_take_the_place_of_a_share(
     assert told[~redrawn].mean() < 0.4
     assert found.report_["none_share"] == pytest.approx(told.mean(), abs=1e-3)
     assert found.settings()["none"] == "judged"
+    other = WithNone(KMeans(encoder, n_relations=14), judged[:-1])
+    assert other.settings()["none_judged"] != found.settings()["none_judged"]
     found.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
-    assert loaded.settings()["none"] == "judged"
+    assert loaded.settings() == {**found.settings(), "encoder": loaded.settings()["encoder"]}
     np.testing.assert_array_equal(loaded.predict(instances[:50]), found.labels_[:50])
     # their order decides nothing
     again = WithNone(KMeans(encoder, n_relations=14), judged[::-1]).fit(instances)

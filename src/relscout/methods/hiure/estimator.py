@@ -7,6 +7,7 @@ from typing import ClassVar
 from relscout.encoders import EncoderSettings
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import SettingError
 from relscout.methods.hiure.loop import HiURETraining
 from relscout.methods.hiure.settings import HiURESettings
 from relscout.methods.self_taught import SelfTaught, SelfTeaching
@@ -44,4 +45,12 @@ class HiURE(SelfTaught):
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
     ) -> SelfTeaching:
         del n_relations  # the prototypes have granularities of their own
+        options = self._settings
+        if not any(part.name == "between" for part in encoder.base.parts) and not (
+            options.dropout or options.vector_dropout
+        ):
+            raise SettingError(
+                f"dropout and vector_dropout are 0, and the pooling {encoder.base.settings.pooling!r} has no 'between' "
+                "of which words could be sampled, so that both views of an instance are the same; set one above 0"
+            )
         return HiURETraining(self._settings, encoder, prepared, self.seed, progress, work)

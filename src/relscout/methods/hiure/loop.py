@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import kmeans
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
+from relscout.errors import InputError
 from relscout.methods.hiure.objectives import cluster_temperatures, instance_contrast, prototype_contrast
 from relscout.methods.hiure.settings import HiURESettings
 from relscout.methods.vectors import unit_length
@@ -125,22 +126,23 @@ class HiURETraining:
         vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
         # prototypes that are nearly as many as the instances tell nothing that these do not tell themselves
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
-        if len(counts) < len(self.settings.counts):
-            few = (
-                f"prototypes were found at the granularities {', '.join(map(str, counts))} only: there are "
-                f"{len(vectors)} different instances"
-            )
-            self.warnings += [few] if few not in self.warnings else []
-        found, device = [], self.encoder.device
+        found: list[_Granularity] = []
+        device = self.encoder.device
         for count in counts:
-            clusters = kmeans(
-                vectors,
-                count,
-                seed=self._seed(f"prototypes {epoch} {count}"),
-                n_init=1,
-                max_iterations=_ITERATIONS,
-                progress=self.progress,
-            )
+            try:
+                clusters = kmeans(
+                    vectors,
+                    count,
+                    seed=self._seed(f"prototypes {epoch} {count}"),
+                    n_init=1,
+                    max_iterations=_ITERATIONS,
+                    progress=self.progress,
+                )
+            except InputError:
+                # fewer instances than these read differently; two must, or there is nothing to learn
+                if count == counts[0]:
+                    raise
+                continue
             prototypes = unit_length(clusters.centroids)
             temperatures = cluster_temperatures(
                 vectors,
@@ -152,8 +154,16 @@ class HiURETraining:
             arrays = (prototypes, temperatures, clusters.labels)
             found.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
         self._granularities = found
+        told = tuple(len(one.prototypes) for one in found)
+        if told != self.settings.counts:
+            few = (
+                f"prototypes were found at the granularities {', '.join(map(str, told))} only: there are "
+                f"{len(vectors)} different instances"
+            )
+            self.warnings += [few] if few not in self.warnings else []
         labels = np.stack([one.labels.cpu().numpy() for one in found])  # (G, M)
-        self._agreement = None if self._labels is None else _agreement(self._labels, labels)
+        same = self._labels is not None and self._labels.shape == labels.shape
+        self._agreement = _agreement(self._labels, labels) if same and self._labels is not None else None
         self._labels = labels
 
     def _loss(self, _: int, rows: NDArray[np.int64]) -> torch.Tensor:

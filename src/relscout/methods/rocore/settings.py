@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.errors import SettingError
-from relscout.ranges import check_above_zero, check_choices, check_least, whole_numbers
+from relscout.ranges import check_above_zero, check_choices, check_least, check_shares, whole_numbers
 
 #: Slope below 0 of the released code's LeakyReLU, that of torch.
 _SLOPE = 0.01
@@ -104,8 +104,7 @@ class RoCORESettings:
         )
         check_above_zero(self, ("learning_rate", "encoder_learning_rate", "margin"))
         check_least(self, {"center_weight": 0, "weight_penalty": 0, "ramp_up_weight": 0})
-        if not 0 <= self.stop_change <= 1:
-            raise SettingError(f"stop_change is {self.stop_change}, expected a share from 0 to 1")
+        check_shares(self, ("stop_change",))
         if self.incremental and not self.cross_entropy:
             raise SettingError(
                 "incremental is true but cross_entropy is false: the classifier for all relations learns by it; "

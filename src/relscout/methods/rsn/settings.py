@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.errors import SettingError
-from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, whole_numbers
+from relscout.ranges import (
+    check_above_zero,
+    check_choices,
+    check_least,
+    check_rates,
+    check_shares,
+    whole_numbers,
+)
 
 _CHOICES = {
     "start": ("directions", "random"),
@@ -89,8 +96,7 @@ class RSNSettings:
             self, ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation")
         )
         check_rates(self, ("dropout",))
-        if not 0 <= self.warm_up <= 1:
-            raise SettingError(f"warm_up is {self.warm_up}, expected a share from 0 to 1")
+        check_shares(self, ("warm_up",))
         if not 0 < self.threshold < 1:
             raise SettingError(f"threshold is {self.threshold}, expected a probability above 0 and below 1")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.errors import SettingError, UnknownNameError
-from relscout.ranges import check_least
+from relscout.errors import UnknownNameError
+from relscout.ranges import check_least, check_shares
 from relscout.training.classification import ClassificationSettings
 
 _HEADS = ("aligned", "fresh")
@@ -41,5 +41,4 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
         if self.head not in _HEADS:
             raise UnknownNameError("head", self.head, _HEADS)
         check_least(self, {"max_loops": 1, "n_clusters": 0, "restarts": 0, "max_relations": 1})
-        if not 0 <= self.stop_change <= 1:
-            raise SettingError(f"stop_change is {self.stop_change}, expected a share from 0 to 1")
+        check_shares(self, ("stop_change",))

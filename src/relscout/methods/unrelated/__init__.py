@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relscout.methods.unrelated.detector import Detector, Share, checked_share
-from relscout.methods.unrelated.with_none import Judged, WithNone
+from relscout.methods.unrelated.judged import Judged
+from relscout.methods.unrelated.with_none import WithNone
 
 __all__ = ["Detector", "Judged", "Share", "WithNone", "checked_share"]

@@ -41,7 +41,9 @@ def checked_share(share: Share) -> Share:
     number = isinstance(share, int | float | np.floating) and not isinstance(share, bool)
     if share == "auto" or (number and 0 <= float(share) < 1):
         return "auto" if share == "auto" else float(share)
-    raise SettingError(f"none is {share!r}, expected 'auto', or a share of the corpus from 0 to below 1")
+    raise SettingError(
+        f"none is {share!r}, expected 'auto', a share of the corpus from 0 to below 1, or a list of judged instances"
+    )
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.errors import InputError, SettingError
-from relscout.instances import NAMES_OF_NONE, RelationInstance, canonical_order
+from relscout.instances import RelationInstance, canonical_order
 from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import Estimator
 from relscout.methods.stored import whole
 from relscout.methods.trained import below
 from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
 from relscout.methods.unrelated.joined import with_none
+from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
@@ -28,8 +29,6 @@ from relscout.progress import Progress, silent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Instances that somebody has judged.
-Judged = list[RelationInstance] | tuple[RelationInstance, ...]
 #: What of the method is shown as it is.
 _OF_THE_METHOD = frozenset(
     {"NAME", "CITATION", "SETTINGS", "LABELS", "ENCODER", "seed", "names_", "predefined_"}
@@ -69,9 +68,12 @@ class WithNone:
             )
         self._method = method
         self._judged: list[RelationInstance] = []
+        #: A hash of what was judged, which decides the fit.
+        self._judged_by: str | None = None
         self._share: Share | Literal["judged"] = "judged"
         if isinstance(share, list | tuple):
-            self._judged = _checked_judged(share)
+            self._judged = checked_judged(share)
+            self._judged_by = digest_of(self._judged)
         else:
             self._share = checked_share(share)
         self._detector: Detector | None = None
@@ -167,7 +169,8 @@ class WithNone:
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
-        return {**self._method.settings(), "none": self._share}
+        told = {**self._method.settings(), "none": self._share}
+        return told if self._judged_by is None else {**told, "none_judged": self._judged_by}
 
     def save(self, folder: Path) -> None:
         """Write the fitted method with its detector to a folder.
@@ -182,7 +185,12 @@ class WithNone:
         tensors = {f"method.{name}": array for name, array in inner.tensors.items()}
         if self._detector is not None:
             tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
-        settings = {"kind": inner.kind, "settings": inner.settings, "share": self._share}
+        settings = {
+            "kind": inner.kind,
+            "settings": inner.settings,
+            "share": self._share,
+            "judged": self._judged_by,
+        }
         save_artifact(folder, Artifact(KIND, settings, tensors))
 
     @classmethod
@@ -204,6 +212,7 @@ class WithNone:
             share = told["share"]
             loaded = cls(load(Path(place) / "method"), "auto" if share == "judged" else share)
             loaded._share = share
+            loaded._judged_by = told.get("judged")
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
         loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
@@ -267,19 +276,3 @@ class WithNone:
     def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
         labels = probabilities.argmax(axis=1).astype(np.int64)
         return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
-
-
-def _checked_judged(judged: Judged) -> list[RelationInstance]:
-    """Return judged instances in an order that they decide."""
-    found = [judged[place] for place in canonical_order(judged)]
-    for one in found:
-        if one.relation is None:
-            raise InputError(
-                f"{one.source or one.id}: a judged instance needs a gold relation: 'no_relation', or what it expresses"
-            )
-    if not 0 < (unrelated := sum(one.is_unrelated for one in found)) < len(found):
-        raise InputError(
-            f"{unrelated} of {len(found)} judged instances are unrelated; some of either kind are needed: their gold "
-            f"relation is one of {', '.join(sorted(NAMES_OF_NONE))}, or another name"
-        )
-    return found

@@ -9,7 +9,7 @@ relscout.charts = (() => {
   const axis = { showgrid: false, zeroline: false, showticklabels: false, ticks: "" };
   const layout = (more) => ({
     paper_bgcolor: css("--card"), plot_bgcolor: css("--card"), font: { color: css("--ink"), family: "system-ui, sans-serif", size: 13 },
-    margin: { l: 20, r: 20, t: 20, b: 20 }, hoverlabel: { align: "left", font: { size: 13 } }, ...more,
+    margin: { l: 20, r: 20, t: 20, b: 20 }, hoverlabel: { align: "left", font: { size: 13 } }, uirevision: "kept", ...more,
   });
   const narrow = () => window.innerWidth < 740;
   const scale = () => (document.documentElement.dataset.theme === "dark"
@@ -52,7 +52,18 @@ relscout.charts = (() => {
       }, { rootMargin: "300px" });
       for (const place of places) seen.observe(place);
       document.body.dataset.ready = "pictures";
-      window.addEventListener("beforeprint", () => { for (const place of places) draw(place.id); });
+      const root = document.documentElement;
+      let theme = root.dataset.theme;
+      window.addEventListener("beforeprint", () => {
+        // paper is light
+        theme = root.dataset.theme;
+        root.dataset.theme = "light";
+        for (const place of places) draw(place.id);
+      });
+      window.addEventListener("afterprint", () => {
+        root.dataset.theme = theme;
+        for (const place of places) draw(place.id);
+      });
     };
     relscout.themed.push(() => { for (const id of drawn) draw(id); });
     // the words are there first; the library is large

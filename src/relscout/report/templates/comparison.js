@@ -5,6 +5,6 @@ relscout.ready.push((data) => {
   const hover = data.table.map((row, y) => row.map(
     (count, x) => `${count} of ${plain(data.rows[y])} (${plain(data.names[0])})<br>in ${plain(data.columns[x])} (${plain(data.names[1])})`,
   ));
-  const shares = data.table.map((row) => row.map((count) => count / Math.max(1, row.reduce((a, b) => a + b))));
+  const shares = data.table.map((row, y) => row.map((count) => count / Math.max(1, data.sizes[y])));
   begin({ "table-plot": () => heat(data.columns, data.rows, shares, hover, { zmin: 0, zmax: 1 }) });
 });

@@ -4,6 +4,7 @@ relscout.ready.push((data) => {
   const bar = document.getElementById("decisions");
   if (!bar) return;
   const steps = [];
+  let exported = 0;
   const name = (id) => data.relations[id].name;
 
   // the relations as they are after all steps: id → {name, parts}
@@ -12,18 +13,24 @@ relscout.ready.push((data) => {
     const gone = new Map();
     for (const step of steps) {
       if ("rename" in step) now.get(step.rename).name = step.to;
-      if ("drop" in step) { now.delete(step.drop); gone.set(step.drop, "dropped"); }
+      if ("drop" in step) { now.delete(step.drop); gone.set(step.drop, null); }
       if ("merge" in step) {
         // as in Discovery.merge: the largest keeps its id and its name, of equal ones the lowest id
         const [kept, ...others] = [...step.merge].sort((a, b) => now.get(b).size - now.get(a).size || a - b);
         for (const other of others) {
           now.get(kept).size += now.get(other).size;
           now.delete(other);
-          gone.set(other, `part of ${now.get(kept).name}`);
+          gone.set(other, kept);
         }
       }
     }
     return { now, gone };
+  };
+  // what became of a relation that is gone, through all later merges
+  const fate = (id, { now, gone }) => {
+    let into = id;
+    while (gone.has(into) && gone.get(into) !== null) into = gone.get(into);
+    return now.has(into) ? `part of ${now.get(into).name}` : "dropped";
   };
   const told = (step) => {
     if ("rename" in step) return `${name(step.rename)} is called ${step.to}`;
@@ -32,14 +39,20 @@ relscout.ready.push((data) => {
   };
   const show = () => {
     const { now, gone } = state();
+    const alone = now.size < 2;
     for (const card of document.querySelectorAll("article.relation")) {
       const id = Number(card.dataset.id);
       const said = card.querySelector(".state");
       const renamed = now.has(id) && now.get(id).name !== name(id);
-      said.textContent = gone.get(id) ?? (renamed ? `called ${now.get(id).name}` : "");
+      said.textContent = gone.has(id) ? fate(id, { now, gone }) : renamed ? `called ${now.get(id).name}` : "";
       said.hidden = !said.textContent;
       card.classList.toggle("is-gone", gone.has(id));
-      for (const button of card.querySelectorAll("[data-do=rename], [data-do=merge], [data-do=drop]")) button.disabled = gone.has(id);
+      for (const button of card.querySelectorAll("[data-do=rename], [data-do=merge], [data-do=drop]")) {
+        button.disabled = gone.has(id) || (alone && button.dataset.do !== "rename");
+      }
+    }
+    for (const button of document.querySelectorAll("[data-merge]")) {
+      button.disabled = !button.dataset.merge.split(",").every((id) => now.has(Number(id)));
     }
     document.getElementById("steps").replaceChildren(...steps.map((step) => relscout.element("li", told(step))));
     bar.hidden = steps.length === 0;
@@ -93,13 +106,11 @@ relscout.ready.push((data) => {
     if (!button) return;
     const id = Number(button.closest("article").dataset.id);
     if (button.dataset.do !== "drop") question(button.dataset.do, id);
-    else if (state().now.size > 1) decide({ drop: id });
+    else decide({ drop: id });
   });
   for (const button of document.querySelectorAll("[data-merge]")) {
     button.addEventListener("click", () => {
-      const ids = button.dataset.merge.split(",").map(Number);
-      const { now } = state();
-      if (ids.every((id) => now.has(id))) decide({ merge: ids });
+      decide({ merge: button.dataset.merge.split(",").map(Number) });
     });
   }
   document.getElementById("undo").addEventListener("click", () => { steps.pop(); show(); });
@@ -107,7 +118,9 @@ relscout.ready.push((data) => {
     const text = JSON.stringify({ format: "relscout-decisions", version: 1, run: data.fingerprint, decisions: steps }, null, 2);
     const link = relscout.element("a", "", { download: "decisions.json", href: URL.createObjectURL(new Blob([`${text}\n`])) });
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    exported = steps.length;
   });
+  window.addEventListener("beforeunload", (event) => { if (steps.length !== exported) event.preventDefault(); });
   show();
 });

@@ -19,14 +19,15 @@ relscout.ready.push((data) => {
       return {
         type: "scatter", mode: "markers", x, y, customdata: rows, name: short(relation(id).name),
         marker: { color: relation(id).colour, symbol: relation(id).symbol, size: 7, opacity: 0.8 },
-        text: rows.map((row) => lines(relscout.plain(data.sentences[row][0]))),
-        hovertemplate: `<b>${short(relation(id).name)}</b><br>%{text}<extra></extra>`,
+        // not in the template, in which a name with %{…} would be read as a field
+        text: rows.map((row) => `<b>${short(relation(id).name)}</b><br>${lines(relscout.plain(data.sentences[row][0]))}`),
+        hovertemplate: "%{text}<extra></extra>",
       };
     });
     return [traces, layout({ xaxis: axis, yaxis: { ...axis, scaleanchor: "x" }, dragmode: "lasso", legend: legend(), hovermode: "closest" })];
   };
   const likeness = () => {
-    const names = data.order.map((id) => relation(id).name);
+    const names = data.order.slice(0, data.likeness.length).map((id) => relation(id).name);
     const hover = data.likeness.map((row, y) => row.map((value, x) => `${plain(names[y])}<br>${plain(names[x])}<br>${value?.toFixed(2) ?? "not known"}`));
     // a relation is itself: blank, so that the others can be told apart
     const z = data.likeness.map((row, y) => row.map((value, x) => (x === y ? null : value)));
@@ -36,7 +37,7 @@ relscout.ready.push((data) => {
     const found = data.gold.found.map((id) => (id < 0 ? "(no relation)" : relation(id).name));
     const hover = data.gold.table.map((row, y) => row.map((count, x) => `${count} of gold ${plain(data.gold.names[y])}<br>found as ${plain(found[x])}`));
     // shares of a gold relation, so that small ones are seen too
-    const z = data.gold.table.map((row) => row.map((count) => count / Math.max(1, row.reduce((a, b) => a + b))));
+    const z = data.gold.table.map((row, y) => row.map((count) => count / Math.max(1, data.gold.totals[y])));
     return heat(found, data.gold.names, z, hover, { zmin: 0, zmax: 1 });
   };
   const graph = () => {
@@ -81,5 +82,9 @@ relscout.ready.push((data) => {
   };
 
   const pictures = { "map-plot": map, "likeness-plot": likeness, "gold-plot": gold, "graph-plot": graph, "curve-plot": curve };
-  begin(pictures, (id, place) => { if (id === "map-plot") place.on("plotly_selected", picked); });
+  begin(pictures, (id, place) => {
+    if (id !== "map-plot") return;
+    place.on("plotly_selected", picked);
+    place.on("plotly_deselect", () => picked());
+  });
 });

@@ -80,7 +80,6 @@ relscout.ready.push((data) => {
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
   };
-  relscout.open = open;
   list.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do=open]");
     if (button) open(button.closest("article").dataset.id);

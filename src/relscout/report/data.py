@@ -1,0 +1,107 @@
+"""What the page's scripts read, as JSON values."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from relscout.discovery import Relation
+from relscout.discovery.decisions import fingerprint
+from relscout.drawing import COLOURS, shortened
+from relscout.report.content import MOST_PICTURED, Content
+from relscout.report.sentences import pieces
+from relscout.wording import visible
+
+#: Shapes of points, so that relations of one colour differ; Plotly's names.
+_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
+_LONGEST_NAME = 160
+
+
+def colour_of(place: int) -> str:
+    """Return the colour of the relation at a place in the order of sizes."""
+    # the last of these is black, which nobody sees on a dark page
+    return COLOURS[place % (len(COLOURS) - 1)]
+
+
+def shown_name(text: str) -> str:
+    """Return a name for the page: control characters are dots, and what is very long is cut in the middle."""
+    return shortened(visible(text), _LONGEST_NAME)
+
+
+def type_pair(relation: Relation) -> str:
+    """Return the most frequent entity types of a relation, as ``HEAD → TAIL``; empty where none are known."""
+    if relation.types is None or relation.types == (None, None):
+        return ""
+    head, tail = (shown_name(one) if one else "?" for one in relation.types)
+    return f"{head} → {tail}"
+
+
+def data_of(content: Content) -> dict[str, Any]:
+    """Return what the scripts read."""
+    given, gold = content.discovery.assignments, content.gold
+    place_of = {row: place for place, row in enumerate(content.shown)}
+    on_map = [
+        (row, point)
+        for row, point in zip(content.map.rows.tolist(), content.map.points.tolist(), strict=True)
+        if row in place_of
+    ]
+    relations = {
+        view.relation.id: {
+            "name": shown_name(view.relation.name),
+            "size": view.relation.size,
+            "colour": colour_of(place),
+            "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
+            "ngrams": [[shown_name(words), weight] for words, weight in view.relation.ngrams],
+            "near": [[other.id, round(value, 4)] for other, value in view.near],
+            "uncertain": [place_of[row] for row in view.uncertain],
+            "members": [place_of[row] for row in view.members],
+        }
+        for place, view in enumerate(content.relations)
+    }
+    return {
+        "fingerprint": fingerprint(content.discovery.relations),
+        "order": [view.relation.id for view in content.relations],
+        "relations": relations,
+        "sentences": [
+            [
+                [part for piece in pieces(given.instances[row]) for part in (piece.text, piece.role)],
+                int(given.relation_ids[row]),
+                round(float(given.confidences[row]), 4),
+                shown_name(given.instances[row].source),
+                *([] if gold is None or row not in gold.labels else [shown_name(gold.labels[row])]),
+            ]
+            for row in content.shown
+        ],
+        "map": {
+            "rows": [place_of[row] for row, _ in on_map],
+            "x": [round(point[0], 4) for _, point in on_map],
+            "y": [round(point[1], 4) for _, point in on_map],
+        },
+        # of so many relations as can be read
+        "likeness": [
+            [round(value, 4) if isfinite(value) else None for value in row]
+            for row in content.likeness[:MOST_PICTURED, :MOST_PICTURED].tolist()
+        ],
+        "graph": {
+            "entities": [
+                {
+                    "name": visible(one.name),
+                    "x": one.x,
+                    "y": one.y,
+                    "links": one.links,
+                    "relations": one.relations,
+                }
+                for one in content.graph.entities
+            ],
+            "links": [[one.head, one.tail, one.relation, one.count] for one in content.graph.links],
+        },
+        "gold": None
+        if gold is None
+        else {
+            "names": [shown_name(name) for name in gold.gold],
+            "found": gold.found,
+            "table": gold.table.tolist(),
+            "totals": gold.totals.tolist(),
+        },
+        "curve": content.discovery.run.get("k_curve"),
+    }

@@ -27,6 +27,8 @@ Share = float | Literal["auto"]
 JudgedVectors = tuple[NDArray[np.float32], NDArray[np.bool_]]
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 1.0
+#: The same where a few judged pairs decide a threshold, on scores of standard deviation 1.
+_OF_JUDGED = 10.0
 #: Shares β of the random pairs at which the bound is looked at; below, few instances decide.
 _BETAS = np.linspace(0.2, 0.95, 16)
 _CHUNK = 4096
@@ -131,25 +133,25 @@ def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -
 
 
 def best_threshold(scores: NDArray[np.float64], unrelated: NDArray[np.bool_]) -> float:
-    """Return the score above which most of the unrelated and fewest of the related ones lie, each kind as a share.
+    """Return the score above which a pair is more likely unrelated than not, where both kinds are as frequent.
 
-    Between two scores, so that no rounding decides; of several that are as good, the middle one.
+    A logistic regression on the score alone: of a few pairs it is told far less by chance than the cut at which the
+    fewest of them are on the wrong side.
 
     Args:
         scores: Of judged pairs (J,), higher where they look less related.
         unrelated: Which of them are unrelated (J,); some are, and some are not.
     """
-    order = np.argsort(scores, kind="stable")
-    ascending, kind = scores[order], unrelated[order]
-    # cut number c lies below the c-th score: what is above it is told to be unrelated
-    right = np.concatenate([[0], np.cumsum(~kind)]) / (~kind).sum()
-    right = right + np.concatenate([np.cumsum(kind[::-1])[::-1], [0]]) / kind.sum()
-    edges = np.concatenate([[ascending[0] - 1.0], ascending, [ascending[-1] + 1.0]])
-    # equal scores cannot be told apart
-    right[edges[1:] == edges[:-1]] = -np.inf
-    best = np.flatnonzero(right >= right.max() - 1e-12)
-    cut = int(best[(len(best) - 1) // 2])
-    return float((edges[cut] + edges[cut + 1]) / 2)
+    from sklearn.linear_model import LogisticRegression
+
+    middle, spread = float(scores.mean()), float(scores.std()) or 1.0
+    learner = LogisticRegression(C=_OF_JUDGED, class_weight="balanced")
+    learner.fit(((scores - middle) / spread)[:, None], unrelated)
+    slope, intercept = float(learner.coef_[0, 0]), float(learner.intercept_[0])
+    if slope <= 0:
+        # the score does not tell what was judged: half way between the two kinds is as good as any
+        return float((scores[unrelated].mean() + scores[~unrelated].mean()) / 2)
+    return middle - spread * intercept / slope
 
 
 def arrays_of(detector: Detector) -> dict[str, NDArray[Any]]:

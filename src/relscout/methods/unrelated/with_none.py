@@ -47,7 +47,7 @@ class WithNone:
         method: Not yet fitted.
         share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or instances that
             somebody has judged, with gold relations: those of :data:`relscout.instances.NAMES_OF_NONE` are unrelated,
-            and the threshold is that which tells the two kinds best.
+            and the threshold is where both kinds are as likely.
 
     Raises:
         InputError: A judged instance has no gold relation, or all are of one kind.

@@ -138,7 +138,8 @@ def test_every_relation_and_its_examples_stand_there_without_scripts(page: Path,
         assert one.name in shown
         assert one.pattern in shown
     assert "90 instances in 90 sentences" in shown
-    assert "5 relations found in them by kmeans; their number was given" in shown
+    assert "5 relations found in them; their number was given" in shown
+    assert "Method kmeans on the encoder minilm, in " in shown
     assert "entity-type pair" in shown
 
 

@@ -141,14 +141,17 @@ def _lead(content: Content) -> list[str]:
     texts = f" in {counts['texts']:,} sentences" if "texts" in counts else ""
     pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
     chosen = "estimated" if run.get("settings", {}).get("n_relations") == "auto" else "given"
+    edited = "decisions" in run
+    how = "a person has renamed, merged or dropped some" if edited else f"their number was {chosen}"
     said = [
-        f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and {counted(len(found.relations), 'relation')} "
-        f"found in them by {run.get('method', 'an unknown method')}; their number was {chosen}."
+        f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and "
+        f"{counted(len(found.relations), 'relation')} found in them; {how}."
     ]
-    if "decisions" in run:
-        said[0] = said[0].replace(
-            f"; their number was {chosen}", "; a person has renamed, merged or dropped some"
-        )
+    encoder = run.get("settings", {}).get("encoder")
+    by = f"Method {run['method']}" if "method" in run else "Found"
+    model = f" on the encoder {shown_name(str(encoder['model']))}" if isinstance(encoder, Mapping) else ""
+    took = f", in {sum(run['seconds'].values()):,.0f} s" if run.get("seconds") else ""
+    said.append(f"{by}{model}{took}; settings and versions are told under Run.")
     if none:
         said.append(f"{counted(none, 'instance')} {'has' if none == 1 else 'have'} no relation.")
     if counts.get("entity_types"):

@@ -82,7 +82,7 @@ class Detector:
             related: Of pairs that are known to be related (L, D), float32; they are learnt from and not counted.
             share: Share of the corpus that is unrelated, or ``"auto"``.
             judged: Pairs that somebody has judged, of either kind at least one; the threshold, and with it the share,
-                is that which tells them best.
+                is where either kind is as likely.
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """

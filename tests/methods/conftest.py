@@ -41,7 +41,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "start": "k-means++",
     },
     "siamese": {
-        "epochs": 3,
+        "epochs": 2,
         "warm_up_epochs": 1,
         "batch": 20,
         "neighbours": 5,
@@ -51,7 +51,7 @@ QUICK: dict[str, dict[str, Any]] = {
     },
     "hiure": {
         "granularities": "4-8",
-        "epochs": 3,
+        "epochs": 2,
         "batch": 20,
         "training_dtype": "float32",
         "start": "k-means++",

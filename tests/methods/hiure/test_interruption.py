@@ -26,7 +26,7 @@ def interruption(at: int) -> Callable[[str, int, int | None], None]:
 
 
 # three steps an epoch; prototypes are found before steps 4, 7 and 10
-@pytest.mark.parametrize("at", [1, 5, 6, 7, 11, 12])
+@pytest.mark.parametrize("at", [1, 6, 11])
 def test_wherever_it_was_interrupted_it_ends_the_same(
     at: int, hiure: Build, few: Few, plain: HiURE, tmp_path: Path
 ) -> None:
@@ -41,7 +41,7 @@ def test_wherever_it_was_interrupted_it_ends_the_same(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"prototypes": False}, {"trained_layers": -1}, {"sampled_words": 0}, {"granularities": "2-99"}],
+    [{"trained_layers": -1}, {"granularities": "2-99"}],
 )
 def test_whatever_the_settings_it_ends_the_same(
     settings: dict[str, Any], hiure: Build, few: Few, tmp_path: Path

@@ -50,6 +50,9 @@ def test_report_makes_the_page_again(run, corpus_file, noted):
     (run / "report.html").unlink()
     assert noted("report", run).endswith(f"written to {run / 'report.html'}\n")
     assert "Beside gold relations" not in (run / "report.html").read_text(encoding="utf-8")
+    # the folder of the model stands for the run, and holds nothing else afterwards
+    noted("report", run / "model")
+    assert not (run / "model" / "report.html").exists()
     noted("report", run, "--gold", corpus_file, "--title", "My relations", "--out", run.parent / "other.html")
     text = (run.parent / "other.html").read_text(encoding="utf-8")
     assert "<h1>My relations</h1>" in text

@@ -53,7 +53,7 @@ def command(
     page tells what is the same and what moved. A run keeps no gold relations: the page has them only with --gold.
     """
     from relscout.discovery import Discovery
-    from relscout.discovery.storage import MODEL, REPORT, RUN
+    from relscout.discovery.storage import REPORT, run_folder
     from relscout.report import write_comparison, write_report
 
     if len(runs) > 2:
@@ -65,8 +65,7 @@ def command(
         raise SettingError("--figures and --title are for the page of one run; leave them out")
     check_cache(cache, no_cache=no_cache)
     found = [Discovery.load(run) for run in runs]
-    # the folder of a model stands for its run
-    home = runs[0].parent if (runs[0].parent / RUN).is_file() and runs[0].name == MODEL else runs[0]
+    home = run_folder(runs[0])
     target = out or (home / REPORT if len(runs) == 1 else Path("comparison.html"))
     check_file(target)
     truth = None if gold is None else _gold(gold, reading, found[0])

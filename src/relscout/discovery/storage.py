@@ -109,13 +109,18 @@ def _check_contents(folder: Path) -> None:
     check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
 
 
+def run_folder(folder: Path) -> Path:
+    """Return the folder of a run, for which that of its model may stand."""
+    return folder.parent if folder.name == MODEL and (folder.parent / RUN).exists() else folder
+
+
 def load(folder: Path) -> Parts:
     """Read what :func:`save` wrote.
 
     Raises:
         ArtifactError: The folder is not a complete run, or its files contradict each other.
     """
-    folder = folder.parent if folder.name == MODEL and (folder.parent / RUN).exists() else folder
+    folder = run_folder(folder)
     if not (folder / RUN).is_file():
         raise ArtifactError(f"{folder} is not a run of relscout: there is no {RUN} in it")
     try:

@@ -22,6 +22,7 @@ from relscout.cli import (
     discover,
     evaluate,
     extract,
+    fewshot,
     inspect,
     methods,
     report,
@@ -53,6 +54,7 @@ for name, module in (
     ("methods", methods),
 ):
     app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+app.add_typer(fewshot.app, name="fewshot")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(reproduce.app, name="reproduce")
 

@@ -21,7 +21,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }.items():
         found[name] = folder / f"{name}.jsonl"
         instances = [one for one in bundled_corpus() if one.relation in relations]
-        counted = {relation: 0 for relation in relations}
+        counted = dict.fromkeys(relations, 0)
         kept = []
         for one in instances:
             counted[one.relation] += 1

@@ -52,6 +52,13 @@ def encoder_settings() -> str:
     return _settings(EncoderSettings)
 
 
+def fewshot_settings() -> str:
+    """Return the settings of few-shot classification."""
+    from relscout.finetuning.fewshot_settings import FewShotSettings
+
+    return _settings(FewShotSettings)
+
+
 def kmeans_settings() -> str:
     """Return the settings of the method kmeans."""
     from relscout.methods import method
@@ -208,6 +215,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "datasets": datasets,
     "encoder-settings": encoder_settings,
+    "fewshot-settings": fewshot_settings,
     "formats": formats,
     "hac-settings": partial(settings_of, "hac"),
     "kmeans-settings": kmeans_settings,

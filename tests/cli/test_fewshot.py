@@ -104,7 +104,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     [
         (("--ways", "5,x"), "--ways is '5,x'; expected whole numbers joined by commas"),
         (("--ways", "4", "--shots", "1"), "episodes of 4 relations need as many, but there are 3"),
-        (("--train", "TEST"), "were learnt in training"),
+        (("--train", "TEST"), "were learnt in training and are in the test, too"),
         (("--dev", "TEST"), "--dev has no effect here"),
         (("--train", "TEST", "--model", "m"), "--train and --model cannot be given both"),
         (("--model", "m"), "--pooling has no effect with --model"),

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, save_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.errors import SettingError
-from relscout.finetuning.episodes import Episode, FewShotScore, draw_episodes, large_enough
+from relscout.finetuning.episodes import Episode, FewShotScore
+from relscout.finetuning.fewshot_evaluation import scores_of
 from relscout.finetuning.fewshot_settings import FewShotSettings
 from relscout.finetuning.fewshot_tuning import tune
-from relscout.finetuning.prototypes import accuracies, placed, similarities
+from relscout.finetuning.prototypes import placed, probabilities
 from relscout.finetuning.seen import Known, Seen
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
@@ -187,27 +187,17 @@ class FewShot:
             SettingError: A number is too small.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        shapes = [Episode(n, k, queries) for n in ways for k in shots]
-        if episodes < 2:
-            raise SettingError(
-                f"episodes is {episodes}, expected at least 2: one alone has no standard error"
-            )
-        unseen, left_out = self._seen.apart(instances, known, where="the instances to be told")
-        asked, repeated = canonical(unseen)
-        names, classes = classes_of(asked)
-        # what cannot be drawn is told before anything is encoded
-        chosen = [large_enough(classes, names, shape) for shape in shapes]
-        lost: Counter[str] = Counter()
-        vectors = self._vectors(asked, progress=progress, on_loss=lambda _, what: lost.update([what]))
-        scores = []
-        for number, (shape, (relations, small)) in enumerate(zip(shapes, chosen, strict=True), 1):
-            random = generator(self.seed if seed is None else seed, f"episodes {shape}")
-            drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
-            found = accuracies(vectors, drawn, shots=shape.shots, similarity=self._settings.similarity)
-            warnings = (*left_out, *repeated, *loss_warnings(lost), *small)
-            scores.append(FewShotScore.of(found, shape, relations=len(relations), warnings=warnings))
-            progress("evaluate", number, len(shapes))
-        return scores
+        return scores_of(
+            instances,
+            [Episode(n, k, queries) for n in ways for k in shots],
+            seen=self._seen,
+            known=known,
+            episodes=episodes,
+            seed=self.seed if seed is None else seed,
+            similarity=self._settings.similarity,
+            vectors=self._vectors,
+            progress=progress,
+        )
 
     def classify(
         self,
@@ -220,8 +210,8 @@ class FewShot:
 
         See :meth:`classify_proba`.
         """
-        names, probabilities = self.classify_proba(support, queries, progress=progress)
-        return [names[place] for place in probabilities.argmax(axis=1)]
+        names, found = self.classify_proba(support, queries, progress=progress)
+        return [names[place] for place in found.argmax(axis=1)]
 
     def classify_proba(
         self,
@@ -243,22 +233,18 @@ class FewShot:
             InputError: An example has no gold relation, or there are fewer than two relations.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        import torch
-
         examples, _ = canonical(support)
         names, classes = classes_of(examples)
         vectors = self._vectors([*examples, *queries], progress=progress, on_loss=on_loss)
-        sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float64)
-        np.add.at(sums, classes, vectors[: len(examples)])
-        prototypes = (sums / np.bincount(classes)[:, None]).astype(np.float32)
-        with torch.inference_mode():
-            scores = similarities(
-                torch.from_numpy(vectors[len(examples) :]),
-                torch.from_numpy(prototypes),
-                self._settings.similarity,
-            )
-            found = (self._settings.sharpness * scores).softmax(dim=1).numpy()
-        return tuple(names), np.asarray(found, dtype=np.float32)
+        options = self._settings
+        found = probabilities(
+            vectors[len(examples) :],
+            vectors[: len(examples)],
+            classes,
+            similarity=options.similarity,
+            sharpness=options.sharpness,
+        )
+        return tuple(names), found
 
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None

@@ -89,3 +89,30 @@ def accuracies(
             )
             found[start : start + size] = (scores.argmax(dim=-1) == truth).double().mean(dim=1).numpy()
     return found
+
+
+def probabilities(
+    queries: NDArray[np.float32],
+    examples: NDArray[np.float32],
+    classes: NDArray[np.int64],
+    *,
+    similarity: str,
+    sharpness: float,
+) -> NDArray[np.float32]:
+    """Return the probability of each relation for each query (M, R), float32: the softmax of Snell et al., eq. 2.
+
+    Args:
+        queries: (M, D), float32.
+        examples: (S, D), float32.
+        classes: Relation of each example (S,), int64, from 0; every relation has one at least.
+        similarity: A name of :data:`SIMILARITIES`.
+        sharpness: Factor of the similarities before the softmax.
+    """
+    import torch
+
+    sums = np.zeros((int(classes.max()) + 1, examples.shape[1]))
+    np.add.at(sums, classes, examples)
+    prototypes = (sums / np.bincount(classes)[:, None]).astype(np.float32)
+    with torch.inference_mode():
+        scores = similarities(torch.from_numpy(queries), torch.from_numpy(prototypes), similarity)
+        return np.asarray((sharpness * scores).softmax(dim=1).numpy(), dtype=np.float32)

@@ -59,22 +59,21 @@ class Seen:
             return list(instances), []
         both = sorted(self.relations & {str(one.relation) for one in instances})
         named = ", ".join(map(repr, both[:_NAMED])) + (", …" if len(both) > _NAMED else "")
-        told = f"{len(both)} {'relation' if len(both) == 1 else 'relations'} of {where} ({named})"
+        many, are = ("relation was", "is") if len(both) == 1 else ("relations were", "are")
+        told = f"{len(both)} {many} learnt in training and {are} in {where}, too: {named}"
         if both and known == "raise":
             raise InputError(
-                f"{told} were learnt in training, so that they are not novel; give instances of other relations, leave "
-                "these out with --known drop (known='drop' in Python), or allow it with --known keep"
+                f"{told}; give instances of other relations, leave these out with --known drop (known='drop' in Python), "
+                "or allow it with --known keep"
             )
         novel = [one for one in instances if one.relation not in self.relations]
         kept = [one for one in novel if _key(one) not in self.keys]
         warnings = []
         if both:
-            warnings.append(
-                f"{len(instances) - len(novel)} instances were left out: {told} were learnt in training"
-            )
+            warnings.append(f"{len(instances) - len(novel)} instances were left out: {told}")
         if len(kept) < len(novel):
             warnings.append(
-                f"{len(novel) - len(kept)} instances of {where} were left out: their sentences were learnt from"
+                f"{len(novel) - len(kept)} instances in {where} were left out: their sentences were learnt from"
             )
         return kept, warnings
 

@@ -29,7 +29,7 @@ class KnowledgeGraph:
     def __init__(
         self, triples: Iterable[tuple[str, str, str]] = (), aliases: Iterable[tuple[str, str]] = ()
     ) -> None:
-        builder = GraphBuilder(whole_iris=True)
+        builder = GraphBuilder(whole_iris=False)
         for head, relation, tail in triples:
             builder.add(*builder.numbers(head, relation, tail))
         self._take(builder)
@@ -50,10 +50,11 @@ class KnowledgeGraph:
     ) -> Self:
         """Read a knowledge graph from files, line by line; gzip is seen through.
 
-        A file of triples is N-Triples where its name ends in ``.nt`` or ``.nt.gz`` or its first line is; else its lines
-        are ``head<TAB>relation<TAB>tail``. In N-Triples, the literals of ``rdfs:label``, ``skos:prefLabel`` and
-        ``skos:altLabel`` are names; statements with another literal or a blank node are left out and counted
-        (:attr:`reading`). N-Triples are read twice, so that only names of entities that are in a triple are held.
+        A file of triples is N-Triples where its name ends in ``.nt`` or ``.nt.gz`` or its first line is. Else its lines
+        are ``head<TAB>relation<TAB>tail``, and those that begin with ``#`` and have no tab are comments. In N-Triples,
+        the literals of ``rdfs:label``, ``skos:prefLabel`` and ``skos:altLabel`` are names; statements with another
+        literal or a blank node are left out and counted (:attr:`reading`). N-Triples are read twice, so that only names
+        of entities that are in a triple are held.
 
         Args:
             paths: Files of triples; together they are one graph.

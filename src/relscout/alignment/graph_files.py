@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from relscout.alignment.builder import GraphBuilder, Reading
-from relscout.alignment.ntriples import LABELS, looks_like, parse
+from relscout.alignment.ntriples import LABELS, is_statement, parse
 from relscout.errors import InputError, RecordError
 from relscout.lines import lines_or_errors
 from relscout.progress import Progress
@@ -68,8 +67,13 @@ def read_aliases(path: Path, wrong: OnWrong, progress: Progress) -> Iterator[tup
 def _is_ntriples(path: Path) -> bool:
     if path.name.lower().endswith((".nt", ".nt.gz")):
         return True
-    first = next(islice(lines_or_errors(path), 1), None)
-    return first is not None and isinstance(first[1], str) and "<" in first[1] and looks_like(first[1])
+    first = next((line for _, line in lines_or_errors(path) if not _is_comment(line)), "")
+    return isinstance(first, str) and is_statement(first)
+
+
+def _is_comment(line: str | RecordError) -> bool:
+    # with tabs, it is a triple of an entity whose name begins so
+    return isinstance(line, str) and line.startswith("#") and "\t" not in line
 
 
 def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
@@ -77,7 +81,7 @@ def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Pro
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) == 3 and all(fields):
             builder.add(*builder.numbers(*fields))
-        else:
+        elif not _is_comment(line):
             got = f"{len(fields)} fields" if len(fields) != 3 else "an empty field"
             expected = "expected head<tab>relation<tab>tail, with tabs between"
             wrong(RecordError(path, f"line {number}", f"got {got} in {line[:60]!r}; {expected}"))

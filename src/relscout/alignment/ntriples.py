@@ -59,9 +59,9 @@ def parse(line: str) -> Statement | None:
     return Statement(subject, predicate, target, literal, (language or "").lower())
 
 
-def looks_like(line: str) -> bool:
-    """Tell whether a line is a statement or a comment of N-Triples."""
-    return line.lstrip().startswith("#") or _STATEMENT.fullmatch(line) is not None
+def is_statement(line: str) -> bool:
+    """Tell whether a line is a statement of N-Triples."""
+    return _STATEMENT.fullmatch(line) is not None
 
 
 def _character(escape: re.Match[str]) -> str:

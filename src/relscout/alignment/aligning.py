@@ -93,13 +93,20 @@ def _related(
     backward: list[int] = []
     if settings.both_ways:  # a symmetric relation is read as it is marked
         backward = [one for one in graph.relations_of(linked.tail, linked.head) if one not in forward]
-    as_marked = replace(
-        instance,
-        head=replace(instance.head, entity_id=graph.entities[linked.head]),
-        tail=replace(instance.tail, entity_id=graph.entities[linked.tail]),
-    )
-    for read, relations in ((as_marked, forward), (as_marked.swapped(), backward)):
-        for relation in relations:
-            name = graph.relations[relation]
-            id = read.id if len(relations) == 1 else f"{read.id}:{name}"
-            yield replace(read, relation=name, id=id), relation, read is not as_marked
+    head = replace(instance.head, entity_id=graph.entities[linked.head])
+    tail = replace(instance.tail, entity_id=graph.entities[linked.tail])
+    if forward:
+        yield from _expressing(replace(instance, head=head, tail=tail), forward, graph, exchanged=False)
+    if backward:
+        yield from _expressing(
+            replace(instance, head=tail, tail=head, id=""), backward, graph, exchanged=True
+        )
+
+
+def _expressing(
+    instance: RelationInstance, relations: list[int], graph: KnowledgeGraph, *, exchanged: bool
+) -> Iterator[tuple[RelationInstance, int, bool]]:
+    for relation in relations:
+        name = graph.relations[relation]
+        id = instance.id if len(relations) == 1 else f"{instance.id}:{name}"
+        yield replace(instance, relation=name, id=id), relation, exchanged

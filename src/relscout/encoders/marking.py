@@ -104,6 +104,26 @@ def reveal(
     return _joined(ids[:low], shown, ids[gap:resume], ids[max(gap, high) :], first=first)
 
 
+def blanked(sentence: Sentence, blanks: tuple[bool, bool], blank: Sequence[int]) -> Sentence:
+    """Put a blank in place of mentions (Soares et al. 2019).
+
+    Args:
+        sentence: The sentence.
+        blanks: Whether the head and the tail are blanked. Mentions that share tokens both are, or neither, as the head
+            has it: one that is shown would give the other away.
+        blank: Token ids of the blank.
+    """
+    spans = sentence.head, sentence.tail
+    if sentence.head[0] < sentence.tail[1] and sentence.tail[0] < sentence.head[1]:
+        blanks = blanks[0], blanks[0]
+    if not any(blanks):
+        return sentence
+    shown = [
+        blank if gone else sentence.ids[start:end] for gone, (start, end) in zip(blanks, spans, strict=True)
+    ]
+    return reveal(sentence, instead=(shown[0], shown[1]))
+
+
 def _joined(
     before: Sequence[int],
     shown: Sequence[Sequence[int]],

@@ -84,6 +84,7 @@ class Vocabulary:
         overhead: Number of both.
         pad_id: Id of the padding token.
         n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
+        n_tokens: Every id is below.
         reserved: Ids of markers and of the mask token, which no text gives.
         mask_id: Id of the mask token; ``None`` where there is none.
         blank: What a blanked mention shows: ``[BLANK]``, or where the marking has none, the mask or unknown token.
@@ -111,6 +112,7 @@ class Vocabulary:
         self._marking = marking
         ids = assign(marking, tokenizer.get_vocab(), n_embeddings)
         self.n_new_embeddings = sum(token >= n_embeddings for token in ids.values())
+        self.n_tokens = n_embeddings + self.n_new_embeddings
         self._tokens = MarkerTokens(marking, ids, words=self._words, unknown_id=self._unknown_id)
         self.reserved = {*ids.values(), self.mask_id}
         no_blank = self._unknown_id if self.mask_id is None else self.mask_id
@@ -155,7 +157,9 @@ class Vocabulary:
         prompt, _ = self._prompt(window)
         mask = len(marked.ids) + prompt.index(self.mask_id) if prompt else -1
         if prompt:
-            marked = Marked(marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail)
+            marked = Marked(
+                marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail
+            )
         return Input(marked, mask, fitted.lost, look.types)
 
     def _fitted(

@@ -114,17 +114,18 @@ def read_corpus(
             else:
                 yield instance
 
-    file: Any = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the memory map of it
     kind = np.uint16 if vocabulary.n_tokens <= 1 << 16 else np.int32
     remaining = kept()
-    while shard := list(islice(remaining, _SHARD)):
-        fitted = vocabulary.fitted(shard)
-        lost.update(one.lost for one in fitted if one.lost)
-        shards.append(_shard(shard, fitted, relations))
-        _append(file, fitted, kind)
-        done += len(shard)
-        progress("read", done, None)
-    if not done:
+    with tempfile.TemporaryFile() as file:
+        while shard := list(islice(remaining, _SHARD)):
+            fitted = vocabulary.fitted(shard)
+            lost.update(one.lost for one in fitted if one.lost)
+            shards.append(_shard(shard, fitted, relations))
+            _append(file, fitted, kind)
+            done += len(shard)
+            progress("read", done, None)
+        tokens = _mapped(file, kind) if done else None
+    if tokens is None:
         raise InputError(
             f"there is nothing to pre-train on: {_counts(left_out) or 'no instances were given'}"
         )
@@ -139,7 +140,7 @@ def read_corpus(
     digest = blake2b(np.ascontiguousarray(whole.keys[order]).tobytes(), digest_size=12).hexdigest()
     return Corpus(
         vocabulary,
-        _mapped(file, kind),
+        tokens,
         np.cumsum(whole.lengths, dtype=np.int64)[order],
         whole.lengths[order],
         whole.spans[order],

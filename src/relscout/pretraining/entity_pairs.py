@@ -91,7 +91,7 @@ class EntityPairs:
         return np.concatenate(found)
 
     def negatives(self, anchors: Ints, random: np.random.Generator) -> Ints:
-        """Return pairs (A, 2), int64, of these sentences with others that share one entity, or none if there is none."""
+        """Return pairs (A, 2), int64, of these sentences with others: sharing one entity, if there are such."""
         partner = np.full(len(anchors), -1, dtype=np.int64)
         for _ in range(_ROUNDS):
             todo = np.flatnonzero(partner < 0)

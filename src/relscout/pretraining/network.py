@@ -61,8 +61,8 @@ class Network:
         if self._adapts:
             add_adapter(
                 self._model,
+                n_layers=encoder.n_layers,
                 rank=settings.adapter_rank,
-                alpha=settings.adapter_alpha,
                 markers=self.markers,
                 seed=seed,
             )
@@ -116,7 +116,7 @@ class Network:
                     yield prefix + name, parameter
 
     def decays(self, name: str) -> bool:
-        """Tell whether weight decay may act: of embeddings of which only the markers train, it would change the rest."""
+        """Tell whether weight decay may act: where only markers' embeddings train, it would change the others."""
         return not (self._adapts and name.startswith("encoder.") and ".lora_" not in name)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

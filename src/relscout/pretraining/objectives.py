@@ -1,4 +1,4 @@
-"""The objectives of contrastive pre-training, on representations: CP (Peng et al. 2020) and MTB (Soares et al. 2019)."""
+"""The objectives of pre-training, on representations: CP (Peng et al. 2020) and MTB (Soares et al. 2019)."""
 
 from __future__ import annotations
 

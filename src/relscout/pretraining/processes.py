@@ -86,6 +86,11 @@ class Together:
             tensor.copy_(self._accelerator.reduce(tensor, reduction="sum"))
 
 
+def is_first() -> bool:
+    """Tell whether this process is alone or the first of several: the one that speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def processes(device: torch.device, *, accelerated: bool | None = None) -> Processes:
     """Return this process among its fellows.
 

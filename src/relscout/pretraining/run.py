@@ -13,7 +13,9 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.loading import load_tokenizer
 from relscout.encoders.saved import save_adapter, save_encoder
 from relscout.errors import SettingError
+from relscout.files import whole_file
 from relscout.instances import RelationInstance
+from relscout.pretraining.adapter import alpha_of
 from relscout.pretraining.bags import Bags
 from relscout.pretraining.batch import Preparation
 from relscout.pretraining.corpus import Corpus, read_corpus
@@ -209,8 +211,9 @@ def _save(
             encoder,
             factors,
             rank=settings.adapter_rank,
-            alpha=settings.adapter_alpha,
+            alpha=alpha_of(settings.adapter_rank),
             markers=markers,
             made=report,
         )
-    (out / REPORT).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with whole_file(out / REPORT) as partial:
+        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -62,17 +62,15 @@ class PretrainingSettings:
     clip: float = 1.0
     """Longest gradient; longer ones are scaled to it (released code: 1)."""
     dtype: str = "auto"
-    """Arithmetic: ``float32``, ``bfloat16``, ``float16``, or ``auto``, what ``accelerate launch`` says, else float32."""
+    """``float32``, ``bfloat16``, ``float16``, or ``auto``: what ``accelerate launch`` was told, else float32."""
     adapter_rank: int = 0
-    """Rank of a LoRA adapter that trains in place of the whole model, at least 0; 0 trains the whole model."""
-    adapter_alpha: float = 16.0
-    """Strength α of the adapter: a weight changes by α / rank · B A; above 0."""
+    """Rank r of a LoRA adapter that trains in place of the model, at least 0; α is 2 r. 0 trains the whole model."""
     checkpoint_steps: int = 100
     """Steps after which work in progress is kept, at least 1."""
 
     def __post_init__(self) -> None:
         check_choices(self, {"loss": LOSSES, "dtype": ("auto", *DTYPES)})
-        check_above_zero(self, ("temperature", "learning_rate", "clip", "adapter_alpha"))
+        check_above_zero(self, ("temperature", "learning_rate", "clip"))
         check_shares(self, ("blanks", "mlm_rate", "warm_up_most"))
         check_least(
             self,

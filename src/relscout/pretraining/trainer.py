@@ -1,4 +1,4 @@
-"""The steps of pre-training: each one's random numbers are its own, so that it goes on at any step as if never stopped."""
+"""The steps of pre-training: random numbers are each step's own, so that it goes on at any as if never stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relscout.errors import DivergedError
 from relscout.pretraining.batch import Group, Preparation
 from relscout.pretraining.contrast import Contrast, contrast
 from relscout.pretraining.corpus import Corpus
-from relscout.pretraining.gradients import backpropagate
+from relscout.pretraining.gradients import Read, backpropagate
 from relscout.pretraining.network import Network
 from relscout.pretraining.processes import Processes
 from relscout.pretraining.settings import PretrainingSettings
@@ -123,7 +123,7 @@ class Trainer:
             device=processes.device,
         )
         processes.add_up([n_words])
-        reading = _Reading(self, groups, number, float(n_words))
+        reading: Read = _Reading(self, groups, number, float(n_words))
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * self._factor(number + 1)
         self._optimizer.zero_grad()
@@ -167,7 +167,7 @@ class Trainer:
     def read(
         self, group: Group, number: int, place: int, *, words: bool, n_words: float
     ) -> tuple[Tensor, Tensor | None]:
-        """Run one group with the dropout that its step and place decide; see :class:`relscout.pretraining.gradients.Read`."""
+        """Run one group, with the dropout that its step and place decide (see :class:`Read`)."""
         seed = generator(self._seed, f"dropout {number} {place} {self._processes.rank}").integers(2**62)
         dice = Dice(int(seed), devices_of(self._optimizer))
         low = self.dtype != "float32"

@@ -19,7 +19,9 @@ from relscout.pretraining.masking import corrupted, word_ids
 
 
 @pytest.fixture
-def prepared(encoder: TransformerEncoder, gather: Callable[..., Corpus], few: list[Any]) -> Callable[..., Any]:
+def prepared(
+    encoder: TransformerEncoder, gather: Callable[..., Corpus], few: list[Any]
+) -> Callable[..., Any]:
     corpus = gather(few)
 
     def groups(n: int = 32, *, seed: int = 0, rank: int = 0, count: int = 1, **settings: Any) -> Any:
@@ -41,7 +43,8 @@ def test_mentions_are_blanked_as_often_as_said_and_anew_every_time(
 ) -> None:
     (blank,) = encoder.vocabulary.blank
     counts = [
-        sum(int((group.ids == blank).sum()) for group in prepared(seed=seed, mlm_weight=0)) for seed in range(20)
+        sum(int((group.ids == blank).sum()) for group in prepared(seed=seed, mlm_weight=0))
+        for seed in range(20)
     ]
     assert len(set(counts)) > 5
     assert sum(counts) / (20 * 64) == pytest.approx(0.7, abs=0.04)

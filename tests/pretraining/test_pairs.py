@@ -112,7 +112,12 @@ def test_entities_are_known_by_identifier_else_by_name(say: Say, gather: Gather)
 
 def test_pairs_that_will_be_tested_are_left_out_in_both_directions(say: Say, gather: Gather) -> None:
     tested = Excluded([say("rome", "ANN", words="loves"), say("x", "y", ids=True)])
-    told = [say("ann", "rome", "r"), say("y", "x", "r", ids=True), say("x", "y", "r"), say("ann", "oslo", "r")]
+    told = [
+        say("ann", "rome", "r"),
+        say("y", "x", "r", ids=True),
+        say("x", "y", "r"),
+        say("ann", "oslo", "r"),
+    ]
     corpus = gather(told, excluded=tested)
     assert len(corpus) == 1
     assert corpus.left_out == {"entity pair excluded": 3}

@@ -78,10 +78,10 @@ def disjoint(rows: Ints, groups: Ints | None, random: np.random.Generator) -> In
         return np.stack([shuffled[:half], shuffled[half : 2 * half]], axis=1)
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     rank = random.permutation(len(sizes))
-    # groups lie side by side, the largest first: half the rows further on, its own rows are met only where it is more
-    # than half of all, and those of any other never
+    # groups lie side by side, the largest first: half of all rows further on, its own rows are met only where it has
+    # more than half of them, and those of any other never
     rank[np.argmax(sizes)] = -1
     order = np.lexsort((random.random(len(rows)), rank[group]))
-    left, right = order[:half], order[half : 2 * half]
+    left, right = order[:half], order[len(rows) - half :]
     apart = group[left] != group[right]
     return np.stack([rows[left[apart]], rows[right[apart]]], axis=1)

@@ -62,6 +62,7 @@ HOMES = {
     "fastapi": {"serving"},
     "spacy": {"readers", "mentions"},
     "ray": {"encoders"},
+    "accelerate": {"pretraining"},
     "matplotlib": {"drawing", "experiments", "report"},
 }
 

@@ -105,6 +105,13 @@ def transfer_settings() -> str:
     return _settings(method("transfer").SETTINGS, but=method("selfore").SETTINGS)
 
 
+def pretraining_settings() -> str:
+    """Return the settings of contrastive pre-training."""
+    from relscout.pretraining import PretrainingSettings
+
+    return _settings(PretrainingSettings)
+
+
 def presets() -> str:
     """Return the presets that come with relscout."""
     from relscout.experiments.preset import preset, presets
@@ -223,6 +230,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "poolings": poolings,
     "preset-keys": preset_keys,
     "presets": presets,
+    "pretraining-settings": pretraining_settings,
     "protocols": protocols,
     "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),

@@ -12,6 +12,7 @@ from relscout.cli import options
 from relscout.cli.encoding import checkpoints_folder, encoder_settings
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.cli.target import check_folder
 from relscout.wording import counted
 
 
@@ -46,7 +47,6 @@ def command(
     The adapter then stands for an encoder: 'relscout discover FILE --encoder DIR' finds other relations with it. The
     encoder in the box, 'relation', was made so. An interrupted training goes on where it stopped when started again.
     """
-    from relscout.cli.target import check_free
     from relscout.config import from_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.encoders.saved import ADAPTER_CONTENTS
@@ -65,7 +65,7 @@ def command(
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
     )
-    check_free(out, contents=ADAPTER_CONTENTS, overwrite=overwrite)
+    check_folder(out, contents=ADAPTER_CONTENTS, overwrite=overwrite)
     skipped = Skipped()
     labeled = list(reading.instances(inputs, skipped))
     skipped.tell()
@@ -89,12 +89,10 @@ def command(
         zip(found.report["loss"], found.report["accuracy"], strict=True), start=1
     ):
         table.add_row(str(number), f"{loss:.3f}", f"{accuracy:.1%}")
+    n_instances, n_relations = found.report["instances"], len(found.report["relations"])
+    backwards = ", each read backwards, too" if chosen.inverses else ""
     output().print(
-        f"Learnt from {counted(found.report['instances'], 'instance')} of "
-        f"{counted(len(found.report['relations']), 'relation')}, each relation read backwards, too"
-        if chosen.inverses
-        else f"Learnt from {counted(found.report['instances'], 'instance')} of "
-        f"{counted(len(found.report['relations']), 'relation')}"
+        f"Learnt from {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"
     )
     output().print(table)
     say(f"written to {out}; use it with --encoder {out}")

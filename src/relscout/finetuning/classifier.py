@@ -147,7 +147,7 @@ class SentenceClassifier(ABC, Generic[Read]):
         scores -= scores.max(axis=1, keepdims=True, initial=-np.inf)
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=1, keepdims=True)
-        return scores[np.ix_(np.argsort(order), self._by_name)]
+        return scores[np.argsort(order)][:, self._by_name]
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""

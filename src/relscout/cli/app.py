@@ -22,6 +22,7 @@ from relscout.cli import (
     discover,
     evaluate,
     extract,
+    fewshot,
     finetune,
     inspect,
     methods,
@@ -56,6 +57,7 @@ for name, module in (
     ("methods", methods),
 ):
     app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+app.add_typer(fewshot.app, name="fewshot")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(pretrain.app, name="pretrain")

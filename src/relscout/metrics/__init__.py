@@ -5,7 +5,15 @@ from relscout.metrics.baselines import trivial_baselines
 from relscout.metrics.classification import ClassificationScores, classification_scores
 from relscout.metrics.clustering import ClusteringScores, score
 from relscout.metrics.majority import majority_mapped
-from relscout.metrics.uncertainty import Interval, MeanStd, bootstrap_intervals, mean_std, over_seeds
+from relscout.metrics.uncertainty import (
+    Interval,
+    MeanStd,
+    bootstrap_intervals,
+    mean_std,
+    over_seeds,
+    percentile_interval,
+    resampled_shares,
+)
 
 __all__ = [
     "Alignment",
@@ -19,6 +27,8 @@ __all__ = [
     "majority_mapped",
     "mean_std",
     "over_seeds",
+    "percentile_interval",
+    "resampled_shares",
     "score",
     "trivial_baselines",
 ]

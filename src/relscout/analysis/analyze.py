@@ -13,7 +13,7 @@ from relscout.analysis.formats import names_again
 from relscout.analysis.relations import Flip, RelationReliance, by_relation, flips
 from relscout.analysis.verdict import Verdict, verdict
 from relscout.discovery import Discovery
-from relscout.encoders import EncoderSettings, OnLoss
+from relscout.encoders import Encoder, EncoderSettings, OnLoss
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
@@ -105,10 +105,11 @@ def analyze(
     told = figures(given, clusters=found, seed=seed)
     right_or_wrong = not found and data.gold is not None
     flipped = flips(given, judged=right_or_wrong)
-    encoder = _encoder(model)
+    encoder = encoder_of(model)
+    settings = None if encoder is None else encoder.settings
     return Analysis(
         kind="run" if found else "classifier",
-        encoder=encoder,
+        encoder=settings,
         n_relations=len(model.relations) if isinstance(model, Discovery) else len(model.relations_),
         data=data,
         answers=given,
@@ -120,12 +121,12 @@ def analyze(
             given,
             flipped,
             noun="run" if found else "model",
-            marking=None if encoder is None else encoder.marking,
+            marking=None if settings is None else settings.marking,
         ),
     )
 
 
-def _encoder(model: Any) -> EncoderSettings | None:
-    """Return the settings of the encoder of a model, if it has one."""
-    encoder = getattr(model.model if isinstance(model, Discovery) else model, "encoder", None)
-    return None if encoder is None else encoder.settings
+def encoder_of(model: Classifier | Discovery) -> Encoder | None:
+    """Return the encoder of a model; ``None`` where it has none."""
+    encoder: Encoder | None = getattr(model.model if isinstance(model, Discovery) else model, "encoder", None)
+    return encoder

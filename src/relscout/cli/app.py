@@ -15,6 +15,7 @@ import typer
 import typer.main
 
 from relscout.cli import (
+    analyze,
     apply,
     convert,
     datasets,
@@ -48,6 +49,7 @@ for name, module in (
     ("apply", apply),
     ("extract", extract),
     ("evaluate", evaluate),
+    ("analyze", analyze),
     ("inspect", inspect),
     ("convert", convert),
     ("methods", methods),

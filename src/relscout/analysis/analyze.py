@@ -59,6 +59,7 @@ class Analysis:
             "n_relations": self.n_relations,
             "instances": len(self.answers.instances),
             "typed": self.answers.n_typed,
+            "blanks": list(self.answers.blanks),
             "named_again": sum(map(names_again, self.answers.instances)),
             "left_out": {"unlabelled": self.data.unlabelled, "unknown": dict(self.data.unknown)},
             "score": told.score,

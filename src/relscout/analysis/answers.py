@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.analysis.formats import FORMATS, WITH_TYPES, shown
+from relscout.analysis.formats import BLANKS, FORMATS, WITH_TYPES, shown
 from relscout.discovery import Discovery
 from relscout.encoders import OnLoss
 from relscout.errors import InputError
@@ -46,6 +46,7 @@ class Answers:
         confidences: Input format → how sure each is (N,), float32, in [0, 1].
         gold: Gold relations (N,); ``None`` where they are not known.
         n_typed: How many instances name the entity types of both head and tail.
+        blanks: Words that stood for head and tail in OnlyC.
     """
 
     instances: Sequence[RelationInstance]
@@ -53,6 +54,7 @@ class Answers:
     confidences: Mapping[str, NDArray[np.float32]]
     gold: Sequence[str] | None
     n_typed: int
+    blanks: tuple[str, str]
 
     def right(self, format: str) -> NDArray[np.bool_]:
         """Return whether each answer is the gold relation (N,).
@@ -95,7 +97,9 @@ def answers(
 ) -> Answers:
     """Ask a fitted model about every instance in every input format.
 
-    Gold relations are not shown to it.
+    Gold relations are not shown to it. In OnlyC it is asked once with each of :data:`relscout.analysis.formats.BLANKS`, and
+    those words are taken that change the fewest answers: what others change is owed to what they mean, and not to the
+    names that are gone.
 
     Args:
         model: A trained classifier, or a discovery.
@@ -111,12 +115,22 @@ def answers(
         raise InputError("there is nothing to analyse: no instance is left")
     given: dict[str, Sequence[str]] = {}
     confidences: dict[str, NDArray[np.float32]] = {}
+    chosen = BLANKS[0]
     for format in formats_for(instances):
-        inputs = [shown(one, format).without_relation() for one in instances]
-        given[format], confidences[format] = _asked(
-            model, inputs, progress=_stage(progress, format), on_loss=on_loss if format == "C+M" else None
-        )
-    return Answers(instances, given, confidences, gold, typed(instances))
+        most = -1
+        for blanks in BLANKS if format == "OnlyC" else BLANKS[:1]:
+            inputs = [shown(one, format, blanks=blanks).without_relation() for one in instances]
+            found, sure = _asked(
+                model,
+                inputs,
+                progress=_stage(progress, format),
+                on_loss=on_loss if format == "C+M" else None,
+            )
+            kept = int(same(found, given.get("C+M", found)).sum())
+            if kept > most:
+                most, given[format], confidences[format] = kept, found, sure
+                chosen = blanks if format == "OnlyC" else chosen
+    return Answers(instances, given, confidences, gold, typed(instances), chosen)
 
 
 def _asked(

@@ -26,14 +26,17 @@ FORMATS: dict[str, str] = {
 }
 #: Formats that say nothing where no entity types are known.
 WITH_TYPES = ("C+T", "OnlyT")
-#: What stands for a mention in OnlyC: a word of the language rather than a token that a model may never have seen
-#: (the paper trains [SUBJ] and [OBJ]), and the same as for a type that is not known, so that C+T without types is OnlyC.
-BLANK = NO_TYPE
+#: Words that may stand for head and tail in OnlyC. The paper trains tokens, [SUBJ] and [OBJ]; a model that was not trained
+#: with them takes any word for what it means: a discovery by k-means that is shown "entity" everywhere finds companies.
+#: Hence several, of which :func:`relscout.analysis.answers.answers` takes those that change the fewest answers.
+BLANKS = (("X", "Y"), ("one", "another"), ("entity", "entity"))
 
 _Span = tuple[int, int]
 
 
-def shown(instance: RelationInstance, format: str) -> RelationInstance:
+def shown(
+    instance: RelationInstance, format: str, *, blanks: tuple[str, str] = BLANKS[0]
+) -> RelationInstance:
     """Return an instance as an input format shows it; what the format hides is nowhere in its text, types or entity ids.
 
     The marked mentions are replaced, as in the paper, and not what else the sentence may call the entities (see
@@ -43,6 +46,7 @@ def shown(instance: RelationInstance, format: str) -> RelationInstance:
     Args:
         instance: What is to be shown. Its id, source and gold relation stay.
         format: A name of :data:`FORMATS`.
+        blanks: Words in place of head and tail in OnlyC.
 
     Raises:
         UnknownNameError: There is no such format.
@@ -52,7 +56,7 @@ def shown(instance: RelationInstance, format: str) -> RelationInstance:
     if format == "C+M":
         return instance
     types = instance.type_pair if format in WITH_TYPES else (None, None)
-    words = _words(instance, format)
+    words = blanks if format == "OnlyC" else _words(instance, format)
     text, (head, tail) = _text(instance, words) if format in ("C+T", "OnlyC") else _pair(words)
     return replace(instance, text=text, head=Mention(*head, types[0]), tail=Mention(*tail, types[1]))
 
@@ -70,8 +74,6 @@ def names_again(instance: RelationInstance) -> bool:
 def _words(instance: RelationInstance, format: str) -> tuple[str, str]:
     if format == "OnlyM":
         return instance.head_text, instance.tail_text
-    if format == "OnlyC":
-        return BLANK, BLANK
     head, tail = (type_words(kind) for kind in instance.type_pair)
     return head if head.strip() else NO_TYPE, tail if tail.strip() else NO_TYPE
 

@@ -166,6 +166,11 @@ def _beware(
             f"{answers.n_typed:,} of {counted(n, 'instance')} name both entity types; where one is not known, C+T and "
             "OnlyT show “entity”."
         )
+    head, tail = answers.blanks
+    yield (
+        f"OnlyC shows “{head}” and “{tail}” in place of the names, which changes the fewest answers of the words that were "
+        "tried; a model that was not trained on such inputs may stumble over them all the same."
+    )
     again = sum(map(names_again, answers.instances))
     if again:
         yield (

@@ -24,8 +24,8 @@ from relscout.clustering.lloyd import means, nearest
 from relscout.clustering.within_class import Whitening
 from relscout.experiments.protocols import load
 from relscout.instances import canonical_order
-from relscout.methods.labelled import canonical, classes_of
 from relscout.methods.transfer import Transfer
+from relscout.training.labels import canonical, classes_of
 
 _HELD_OUT = 0.2
 _NONE = "(none)"

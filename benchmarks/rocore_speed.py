@@ -26,8 +26,8 @@ from relscout import RelationInstance, TransformerEncoder
 from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings
 from relscout.experiments.protocols import load
-from relscout.methods.labelled import classes_of
 from relscout.methods.rocore import RoCORE, RoCORESettings
+from relscout.training.labels import classes_of
 
 _RELATIONS, _LAYER, _EPOCHS, _FITS = 16, 5, 2, (11, 30)
 _POOLINGS = {"ours": None, "ours, read as published": f"span-max@{_LAYER}"}

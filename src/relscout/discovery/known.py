@@ -7,7 +7,7 @@ from typing import Literal
 
 from relscout.errors import InputError, UnknownNameError
 from relscout.instances import RelationInstance
-from relscout.methods.labelled import check_labelled, check_left, content
+from relscout.training.labels import check_labelled, check_left, content
 
 #: What becomes of relations that are labelled and stand among the unlabelled instances, too.
 Known = Literal["raise", "drop", "keep"]

@@ -12,10 +12,10 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.instances import RelationInstance
 from relscout.methods.estimator import NRelations
 from relscout.methods.nearest_mean import NearestMean
-from relscout.methods.stored import check_encoder
-from relscout.methods.trained import Trained
 from relscout.methods.vectors import encode
 from relscout.progress import Progress
+from relscout.training.stored import check_encoder
+from relscout.training.trained import Trained
 
 
 class FrozenClusters(NearestMean):

@@ -1,21 +1,13 @@
-"""Labelled instances: whether a method takes them, and whether anything can be learnt from them."""
+"""Whether a method learns from labelled instances."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance, canonical_order
+from relscout.errors import SettingError
 
 #: Whether a method learns from labelled instances: it refuses them, or cannot do without.
 Labels = Literal["none", "required"]
-
-Content = tuple[object, ...]
 
 
 def check_labels(name: str, labels: Labels, *, given: bool) -> None:
@@ -31,96 +23,3 @@ def check_labels(name: str, labels: Labels, *, given: bool) -> None:
             f"method {name!r} learns from labelled instances of other relations; give some "
             "(--labeled FILE on the command line, labeled=… in Python)"
         )
-
-
-def check_labelled(labeled: Sequence[RelationInstance]) -> None:
-    """Check that labelled instances have relations, at least two different ones.
-
-    Raises:
-        InputError: They have not.
-    """
-    bare = [instance for instance in labeled if instance.relation is None]
-    if bare:
-        first = bare[0]
-        raise InputError(
-            f"{len(bare)} of {len(labeled)} labelled instances have no gold relation, the first of them {first.id!r} "
-            f"({first.source or 'no source'}); label them, or leave them out"
-        )
-    relations = sorted({str(instance.relation) for instance in labeled})
-    if len(relations) < 2:
-        have = f"only the relation {relations[0]!r}" if relations else "no relation at all"
-        raise InputError(
-            f"the {len(labeled)} labelled instances have {have}; expected at least two different relations"
-        )
-
-
-def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
-    """Return labelled instances each content once, none whose labels contradict each other, and what was left out.
-
-    Whatever the order of the instances, the same ones are left; their order stays.
-
-    Raises:
-        InputError: Fewer than two relations are left.
-    """
-    relations: dict[Content, set[str | None]] = {}
-    for instance in labeled:
-        relations.setdefault(content(instance), set()).add(instance.relation)
-    # by place, since one and the same object may stand there twice
-    first = {content(one): place for place, one in reversed(list(enumerate(labeled)))}
-    kept = [
-        one
-        for place, one in enumerate(labeled)
-        if first[content(one)] == place and len(relations[content(one)]) == 1
-    ]
-    contradicted = sum(len(relations[content(instance)]) > 1 for instance in labeled)
-    warnings = []
-    if repeated := len(labeled) - contradicted - len(kept):
-        warnings.append(f"{repeated} of {len(labeled)} labelled instances repeat another one and count once")
-    if contradicted:
-        warnings.append(
-            f"{contradicted} of {len(labeled)} labelled instances were left out: the same sentence with the same "
-            "mentions has another relation, too"
-        )
-    check_left(kept, warnings)
-    return kept, warnings
-
-
-def canonical(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
-    """Return labelled instances in an order that they decide, each content once, and what was left out.
-
-    Raises:
-        InputError: They have not two relations.
-    """
-    check_labelled(labeled)
-    return unambiguous([labeled[place] for place in canonical_order(labeled)])
-
-
-def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the relations by their first instance, so that names decide nothing, and that of each instance (N,)."""
-    names = list(dict.fromkeys(str(instance.relation) for instance in known))
-    number = {name: place for place, name in enumerate(names)}
-    return names, np.array([number[str(instance.relation)] for instance in known], dtype=np.int64)
-
-
-def digest(classes: NDArray[np.int64]) -> str:
-    """Return a hash of the relations of labelled instances that tells which have the same, not their names."""
-    return blake2b(classes.tobytes(), digest_size=8).hexdigest()
-
-
-def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:
-    """Check that after something was left out there still are two labelled relations.
-
-    Raises:
-        InputError: There are not; it tells what was left out.
-    """
-    n_relations = len({instance.relation for instance in kept})
-    if n_relations < 2:
-        raise InputError(
-            f"{n_relations} labelled relations are left, expected at least two; {'; '.join(warnings)}"
-        )
-
-
-def content(instance: RelationInstance) -> Content:
-    """Return text and spans of an instance: what is equal in these is one and the same sentence."""
-    head, tail = instance.head, instance.tail
-    return instance.text, head.start, head.end, tail.start, tail.end

@@ -21,12 +21,12 @@ from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
 from relscout.methods.foundation import VectorMethod
 from relscout.methods.labelled import check_labels
-from relscout.methods.stored import encoder_settings, load_kind, portable, whole
-from relscout.methods.trained import Trained, below
 from relscout.methods.vectors import drawn, scattered, sorted_clusters
-from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.stored import encoder_settings, load_kind, portable, whole
+from relscout.training.trained import Trained, below
+from relscout.training.work import Work
 
 
 class NearestMean(VectorMethod):

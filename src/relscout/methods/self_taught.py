@@ -18,10 +18,10 @@ from relscout.encoders.tunable import TunableEncoder
 from relscout.instances import RelationInstance
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.nearest_mean import NearestMean
-from relscout.methods.trained import Trained, trainable
 from relscout.methods.vectors import encode, unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress
+from relscout.training.trained import Trained, trainable
+from relscout.training.work import Work
 
 
 class SelfTeaching(Protocol):

@@ -8,8 +8,8 @@ import pytest
 from relscout.encoders import TransformerEncoder
 from relscout.encoders.tunable import TunableEncoder
 from relscout.instances import RelationInstance
-from relscout.methods.labelled import canonical, classes_of, digest
 from relscout.methods.rocore.sides import Sides
+from relscout.training.labels import canonical, classes_of, digest
 
 Few = list[RelationInstance]
 

@@ -11,8 +11,8 @@ from relscout.errors import SettingError
 from relscout.methods.hiure.loop import HiURETraining
 from relscout.methods.hiure.settings import HiURESettings
 from relscout.methods.self_taught import SelfTaught, SelfTeaching
-from relscout.methods.work import Work
 from relscout.progress import Progress
+from relscout.training.work import Work
 
 
 class HiURE(SelfTaught):

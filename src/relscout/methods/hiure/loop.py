@@ -16,13 +16,13 @@ from relscout.errors import InputError
 from relscout.methods.hiure.objectives import cluster_temperatures, instance_contrast, prototype_contrast
 from relscout.methods.hiure.settings import HiURESettings
 from relscout.methods.vectors import unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
 from relscout.training.memory import memory, restore_memory
 from relscout.training.terms import Terms
+from relscout.training.work import Work
 
 if TYPE_CHECKING:
     import torch

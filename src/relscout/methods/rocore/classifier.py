@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.methods.merging import merged, of_relations
-from relscout.methods.trained import below
 from relscout.methods.vectors import largest_first, outputs_by_size
+from relscout.training.trained import below
 
 
 @dataclass(frozen=True)

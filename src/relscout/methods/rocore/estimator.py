@@ -19,19 +19,20 @@ from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.confidence import exponent_for, softened
 from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.foundation import VectorMethod
-from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.merging import checked_n_clusters
 from relscout.methods.rocore.classifier import Classifiers, Linear
 from relscout.methods.rocore.loop import JointTraining
 from relscout.methods.rocore.network import Layers, Network, mapped
 from relscout.methods.rocore.settings import RoCORESettings
 from relscout.methods.rocore.sides import Sides
-from relscout.methods.stored import encoder_settings, load_kind, portable, whole
-from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, scattered, unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.stored import encoder_settings, load_kind, portable, whole
+from relscout.training.trained import Trained, below, trainable
+from relscout.training.work import Work
 
 
 class RoCORE(VectorMethod):

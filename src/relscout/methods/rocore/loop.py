@@ -25,11 +25,11 @@ from relscout.methods.rocore.objectives import (
 from relscout.methods.rocore.settings import RoCORESettings
 from relscout.methods.rocore.sides import Pair, Sides
 from relscout.methods.rocore.verdict import Verdict, judged
-from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.loop import train
 from relscout.training.terms import Terms
+from relscout.training.work import Work
 
 if TYPE_CHECKING:
     import torch

@@ -18,17 +18,18 @@ from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.foundation import Method
-from relscout.methods.labelled import Labels, check_labels, digest
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.rsn.partition import Prototypes, grouped
 from relscout.methods.rsn.settings import RSNSettings
 from relscout.methods.rsn.similarity import Similarity
 from relscout.methods.rsn.transfer import Lesson, transfer
-from relscout.methods.stored import check_encoder, encoder_settings, load_kind, portable, whole
-from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.labels import digest
+from relscout.training.stored import check_encoder, encoder_settings, load_kind, portable, whole
+from relscout.training.trained import Trained, below, trainable
+from relscout.training.work import Work
 
 Instances = Sequence[RelationInstance]
 

@@ -15,11 +15,11 @@ from relscout.methods.rsn.network import Network
 from relscout.methods.rsn.objectives import adversarial_divergence, conditional_entropy
 from relscout.methods.rsn.pairs import LabelledPairs, Pairs, Rows, unlabelled_pairs
 from relscout.methods.rsn.settings import RSNSettings
-from relscout.methods.trained import below
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.loop import train
 from relscout.training.memory import memory, restore_memory
+from relscout.training.trained import below
 
 if TYPE_CHECKING:
     import torch

@@ -14,17 +14,17 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
 from relscout.instances import RelationInstance
-from relscout.methods.labelled import canonical, classes_of
 from relscout.methods.rsn.learning import Learner, Material, frozen, trained
 from relscout.methods.rsn.network import Network
 from relscout.methods.rsn.pairs import LabelledPairs
 from relscout.methods.rsn.settings import RSNSettings
 from relscout.methods.rsn.similarity import Similarity
-from relscout.methods.trained import trainable
 from relscout.methods.vectors import encode, unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
+from relscout.training.labels import canonical, classes_of
+from relscout.training.trained import trainable
+from relscout.training.work import Work
 
 
 class Lesson:

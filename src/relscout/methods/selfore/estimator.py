@@ -24,12 +24,12 @@ from relscout.methods.merging import checked_n_clusters, of_relations
 from relscout.methods.selfore.loop import Bootstrap, room_for_frozen_epochs
 from relscout.methods.selfore.partition import Adaptive, Hard, relations_of_clusters, restored
 from relscout.methods.selfore.settings import SelfORESettings
-from relscout.methods.stored import encoder_settings, load_kind, portable, whole
-from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.vectors import encode, scattered, unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.stored import encoder_settings, load_kind, portable, whole
+from relscout.training.trained import Trained, below, trainable
+from relscout.training.work import Work
 
 
 class SelfORE(VectorMethod):

@@ -21,11 +21,11 @@ from relscout.errors import DivergedError, InputError
 from relscout.methods.selfore.partition import Adaptive, Hard
 from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.vectors import unit_length
-from relscout.methods.work import Work
 from relscout.metrics import align
 from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.classification import Classifier
+from relscout.training.work import Work
 
 #: A clustering has collapsed when its entropy is that of fewer clusters than this share of what k-means finds.
 _COLLAPSED = 0.5

@@ -12,8 +12,8 @@ from relscout.methods.self_taught import SelfTaught, SelfTeaching
 from relscout.methods.siamese.loop import SiameseTraining
 from relscout.methods.siamese.network import Network
 from relscout.methods.siamese.settings import SiameseSettings
-from relscout.methods.work import Work
 from relscout.progress import Progress
+from relscout.training.work import Work
 
 
 class Siamese(SelfTaught):

@@ -22,12 +22,12 @@ from relscout.methods.siamese.objectives import (
 )
 from relscout.methods.siamese.settings import SiameseSettings
 from relscout.methods.vectors import unit_length
-from relscout.methods.work import Work
 from relscout.progress import Progress
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.loop import train
 from relscout.training.terms import Terms
+from relscout.training.work import Work
 
 if TYPE_CHECKING:
     import torch

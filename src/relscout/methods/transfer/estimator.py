@@ -18,18 +18,19 @@ from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import check_enough, checked_n_relations
 from relscout.methods.foundation import Method
-from relscout.methods.labelled import Labels, canonical, check_labels, classes_of, digest
+from relscout.methods.labelled import Labels, check_labels
 from relscout.methods.selfore import SelfORE
-from relscout.methods.stored import encoder_settings, load_kind, portable, whole
-from relscout.methods.trained import Trained, below, trainable
 from relscout.methods.transfer.open_world import OpenWorld
 from relscout.methods.transfer.opening import Opening
 from relscout.methods.transfer.settings import TransferSettings
 from relscout.methods.vectors import encode, scattered
-from relscout.methods.work import Work
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
+from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.stored import encoder_settings, load_kind, portable, whole
 from relscout.training.teaching import Teacher
+from relscout.training.trained import Trained, below, trainable
+from relscout.training.work import Work
 
 
 class Transfer(Method):

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.methods.trained import below
 from relscout.methods.transfer.relatedness import Relatedness
 from relscout.methods.transfer.sorting import Sorting
 from relscout.methods.unrelated.joined import with_none
 from relscout.methods.vectors import outputs_by_size
+from relscout.training.trained import below
 
 
 @dataclass(frozen=True)

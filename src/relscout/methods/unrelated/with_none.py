@@ -17,14 +17,14 @@ from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import Estimator
-from relscout.methods.stored import whole
-from relscout.methods.trained import below
 from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
 from relscout.methods.unrelated.joined import with_none
 from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
+from relscout.training.stored import whole
+from relscout.training.trained import below
 
 if TYPE_CHECKING:
     from collections.abc import Callable

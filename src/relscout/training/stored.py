@@ -1,4 +1,4 @@
-"""What all fitted methods have in common on disk."""
+"""What all that is fitted has in common on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What methods that train an encoder have in common: the encoder that comes of it."""
+"""What all that train an encoder have in common: the encoder that comes of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from relscout.encoders import Encoder, TransformerEncoder
 from relscout.errors import SettingError
-from relscout.methods.stored import check_encoder
+from relscout.training.stored import check_encoder
 
 
 def trainable(name: str, encoder: Encoder) -> TransformerEncoder:

@@ -69,6 +69,7 @@ class Analysis:
             "reliance": told.reliance.as_dict(),
             "verdict": list(self.verdict.says),
             "beware": list(self.verdict.beware),
+            "notes": list(self.verdict.notes),
             "flips": {
                 kind: sum(one.kind == kind for one in self.flips) for kind in ("lost", "gained", "changed")
             },

@@ -55,10 +55,12 @@ class Verdict:
     Args:
         says: Sentences, the most important first.
         beware: What must be known before they are believed.
+        notes: How the inputs were made.
     """
 
     says: tuple[str, ...]
     beware: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def verdict(
@@ -74,7 +76,8 @@ def verdict(
         marking: Marking scheme of its encoder; ``None`` where it has none.
     """
     says = [_reads(figures, noun), *_types(figures), *_order(figures)]
-    return Verdict(tuple(says), tuple(_beware(figures, answers, flips, noun, marking)))
+    beware = tuple(_beware(figures, answers, flips, noun, marking))
+    return Verdict(tuple(says), beware, tuple(_notes(answers)))
 
 
 def percent(share: float) -> str:
@@ -100,7 +103,7 @@ def _reads(figures: Figures, noun: str) -> str:
 
 
 def _told(share: Estimate) -> str:
-    return f"{percent(share.value)} (95{_SPACE}%: {100 * share.low:.0f}–{100 * share.high:.0f})"
+    return f"{percent(share.value)} (95{_SPACE}%:{_SPACE}{100 * share.low:.0f}–{100 * share.high:.0f})"
 
 
 def _types(figures: Figures) -> Iterator[str]:
@@ -159,18 +162,24 @@ def _beware(
             f"{counted(gained, 'instance')} ({percent(gained / n)}) "
             f"{'is' if gained == 1 else 'are'} right without names only: there, names mislead it."
         )
-    if "C+T" not in figures.formats:
+    if n < _FEW:
+        yield f"These are only {counted(n, 'instance')}: look at the intervals."
+
+
+def _notes(answers: Answers) -> Iterator[str]:
+    n = len(answers.instances)
+    head, tail = answers.blanks
+    yield (
+        f"OnlyC shows “{head}” and “{tail}” in place of the names: of the words that were tried, those that change the "
+        "fewest answers. A model that was not trained on such inputs may stumble over them all the same."
+    )
+    if "C+T" not in answers.given:
         yield "The data name no entity types, so C+T and OnlyT are left out; --entity-types has spaCy add them."
     elif answers.n_typed < n:
         yield (
             f"{answers.n_typed:,} of {counted(n, 'instance')} name both entity types; where one is not known, C+T and "
             "OnlyT show “entity”."
         )
-    head, tail = answers.blanks
-    yield (
-        f"OnlyC shows “{head}” and “{tail}” in place of the names, which changes the fewest answers of the words that were "
-        "tried; a model that was not trained on such inputs may stumble over them all the same."
-    )
     again = sum(map(names_again, answers.instances))
     if again:
         yield (
@@ -178,8 +187,6 @@ def _beware(
             f"{'names' if again == 1 else 'name'} an entity once more outside of its mention, which OnlyC shows, as in "
             "the paper."
         )
-    if n < _FEW:
-        yield f"These are only {counted(n, 'instance')}: look at the intervals."
 
 
 def _given_away(names: FormatFigures, figures: Figures) -> Iterator[str]:

@@ -130,16 +130,23 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
 
 
 def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
+    said = analysis.verdict
     # textwrap keeps what a no-break space joins together, which rich does not
-    for number, sentence in enumerate(analysis.verdict.says):
+    for number, sentence in enumerate(said.says):
         yield Text(textwrap.fill(visible(sentence), width), style="bold" if number == 0 else "")
-    for sentence in analysis.verdict.beware:
-        wrapped = textwrap.fill(
-            visible(sentence), width, initial_indent="beware: ", subsequent_indent=" " * 8
-        )
-        text = Text(wrapped)
-        text.stylize("bold yellow", 0, len("beware:"))
+    for sentence in said.beware:
+        yield _marked("beware: ", sentence, "bold yellow", width)
+    for sentence in said.notes:
+        text = _marked("note: ", sentence, "bold", width)
+        text.stylize("dim")
         yield text
+
+
+def _marked(mark: str, sentence: str, style: str, width: int) -> Text:
+    indent = " " * len(mark)
+    text = Text(textwrap.fill(visible(sentence), width, initial_indent=mark, subsequent_indent=indent))
+    text.stylize(style, 0, len(mark))
+    return text
 
 
 def _relations(analysis: Analysis, width: int) -> RenderableType:
@@ -148,13 +155,16 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     listed = enough if len(enough) > 1 else list(analysis.relations)
     cut = len(listed) > _MOST + _LEAST
     shown: list[RelationReliance | None] = [*listed[:_MOST], None, *listed[-_LEAST:]] if cut else [*listed]
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    named = "relation" if analysis.judged else "relation in C+M"
-    table.add_column(f"{named}: those first that lean on names most", overflow="ellipsis", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    for format in formats:
-        table.add_column(format, justify="right", no_wrap=True)
-    table.add_column("lost", justify="right", no_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    widths = [6, *(len(format) for format in formats), 4]
+    table.add_column(
+        "relation" if analysis.judged else "relation in C+M",
+        overflow="ellipsis",
+        no_wrap=True,
+        max_width=width - sum(widths) - len(widths),
+    )
+    for title, least in zip(("size", *formats, "lost"), widths, strict=True):
+        table.add_column(title, justify="right", no_wrap=True, min_width=least)
     for one in shown:
         if one is None:
             table.add_row(Text(f"… {len(listed) - _MOST - _LEAST} more", style="dim"))
@@ -162,10 +172,11 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
         cells = [f"{one.shares[format]:.0%}" for format in formats]
         table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
     what = "right" if analysis.judged else "kept"
-    told = f"shares of answers that are {what}; lost: C+M less OnlyC"
+    told = f"(shares of answers that are {what}; lost: C+M less OnlyC"
     if len(listed) < len(analysis.relations):
-        told += f"; relations of fewer than {_ENOUGH} instances are left out"
-    return Group(table, Text(textwrap.fill(told, width), style="dim"))
+        told += f"; those of fewer than {_ENOUGH} instances are left out"
+    title = Text("the relations that lean on names most come first", style="bold")
+    return Group(title, table, Text(textwrap.fill(f"{told})", width), style="dim"))
 
 
 def _sentences(

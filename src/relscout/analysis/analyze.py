@@ -13,7 +13,7 @@ from relscout.analysis.formats import names_again
 from relscout.analysis.relations import Flip, RelationReliance, by_relation, flips
 from relscout.analysis.verdict import Verdict, verdict
 from relscout.discovery import Discovery
-from relscout.encoders import Encoder, EncoderSettings, OnLoss
+from relscout.encoders import Encoder, OnLoss
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
@@ -24,7 +24,8 @@ class Analysis:
 
     Args:
         kind: ``"classifier"`` or ``"run"``.
-        encoder: Settings of its encoder; ``None`` where it has none.
+        encoder: Name of its encoder; ``None`` where it has none.
+        marking: How the entities are shown to it; ``None`` where that is not known.
         n_relations: Number of relations that it tells apart.
         data: What it was asked about, and what was left out.
         answers: What it answered in every input format.
@@ -35,7 +36,8 @@ class Analysis:
     """
 
     kind: str
-    encoder: EncoderSettings | None
+    encoder: str | None
+    marking: str | None
     n_relations: int
     data: Judged
     answers: Answers
@@ -51,11 +53,11 @@ class Analysis:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the single instances as JSON values."""
-        told, encoder = self.figures, self.encoder
+        told = self.figures
         return {
             "kind": self.kind,
-            "encoder": None if encoder is None else encoder.model,
-            "marking": None if encoder is None else encoder.marking,
+            "encoder": self.encoder,
+            "marking": self.marking,
             "n_relations": self.n_relations,
             "instances": len(self.answers.instances),
             "typed": self.answers.n_typed,
@@ -108,23 +110,18 @@ def analyze(
     right_or_wrong = not found and data.gold is not None
     flipped = flips(given, judged=right_or_wrong)
     encoder = encoder_of(model)
-    settings = None if encoder is None else encoder.settings
+    marking = _marking(model, encoder)
     return Analysis(
         kind="run" if found else "classifier",
-        encoder=settings,
+        encoder=None if encoder is None else encoder.settings.model,
+        marking=marking,
         n_relations=len(model.relations) if isinstance(model, Discovery) else len(model.relations_),
         data=data,
         answers=given,
         figures=told,
         relations=by_relation(given, judged=right_or_wrong),
         flips=flipped,
-        verdict=verdict(
-            told,
-            given,
-            flipped,
-            noun="run" if found else "model",
-            marking=None if settings is None else settings.marking,
-        ),
+        verdict=verdict(told, given, flipped, noun="run" if found else "model", marking=marking),
     )
 
 
@@ -132,3 +129,11 @@ def encoder_of(model: Classifier | Discovery) -> Encoder | None:
     """Return the encoder of a model; ``None`` where it has none."""
     encoder: Encoder | None = getattr(model.model if isinstance(model, Discovery) else model, "encoder", None)
     return encoder
+
+
+def _marking(model: Classifier | Discovery, encoder: Encoder | None) -> str | None:
+    """Return the marking of the encoder, or what a classifier without one says of itself."""
+    if encoder is not None:
+        return encoder.settings.marking
+    settings = model.settings() if hasattr(model, "settings") else {}
+    return settings.get("marking")

@@ -146,7 +146,11 @@ def _judged(given: Mapping[str, Sequence[str]], gold: Sequence[str], none: Colle
     positive = np.array([name not in none for name in gold])
     usual = given["C+M"]
     usually_right = same(usual, gold)
-    flags: dict[str, Any] = {"positive": positive, "usually right": usually_right}
+    flags: dict[str, Any] = {
+        "positive": positive,
+        "usually right": usually_right,
+        "usually wrong": ~usually_right,
+    }
     for format, labels in given.items():
         right = same(labels, gold)
         flags[f"right {format}"] = right
@@ -158,7 +162,7 @@ def _judged(given: Mapping[str, Sequence[str]], gold: Sequence[str], none: Colle
 
 
 def _judgement(values: Mapping[str, Values], format: str, *, micro: bool) -> dict[str, Any]:
-    right = values["usually right"]
+    right, wrong = values["usually right"], values["usually wrong"]
     value = values[f"right {format}"]
     if micro:
         # harmonic mean of precision and recall over the positive relations, 0 where nothing is positive
@@ -167,7 +171,7 @@ def _judgement(values: Mapping[str, Values], format: str, *, micro: bool) -> dic
     return {
         "score": estimate(value),
         "right_shared": estimate_if_any(ratio(values[f"right too {format}"], right)),
-        "wrong_same": estimate_if_any(ratio(values[f"wrong too {format}"], 1 - right)),
+        "wrong_same": estimate_if_any(ratio(values[f"wrong too {format}"], wrong)),
     }
 
 

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relscout.analysis.table_one import Maker
-from relscout.encoders import TransformerEncoder
-from relscout.finetuning.supervised import RelationClassifier
+
+if TYPE_CHECKING:
+    from relscout.finetuning.cnn import CNNClassifier
+    from relscout.finetuning.supervised import RelationClassifier
 
 
-def like(model: RelationClassifier) -> tuple[str, Maker]:
-    """Return the name and the maker of classifiers with the settings and the encoder of one, as before it was trained.
+def rows_like(model: RelationClassifier | CNNClassifier, *, cnn: bool = False) -> tuple[dict[str, Maker], str]:
+    """Return the rows of a table, by name, and a hash of the weights that training starts from.
 
-    The marking of the encoder makes the format; its pooling stays.
+    Args:
+        model: A classifier; others like it have its settings and start from its encoder as that was before training. The
+            marking makes the format, whatever the marking of the model is.
+        cnn: Whether a convolutional network with default settings is a row, too.
     """
+    from relscout.finetuning.cnn import CNNClassifier
+
+    rows: dict[str, Maker] = {}
+    fingerprint = ""
+    if cnn and not isinstance(model, CNNClassifier):
+        rows["CNN"] = _cnn({})
+    if isinstance(model, CNNClassifier):
+        rows["CNN"] = _cnn(model.settings())
+    else:
+        start = model.encoder.settings
+        rows[Path(start.model).name] = _encoder(model)
+        fingerprint = model.encoder.fingerprint
+    return rows, fingerprint
+
+
+def _cnn(settings: Mapping[str, object]) -> Maker:
+    from relscout.finetuning.cnn import CNNClassifier
+
+    options = {name: value for name, value in settings.items() if name not in ("seed", "marking")}
+    return lambda format, seed: CNNClassifier(seed=seed, marking=format, **options)
+
+
+def _encoder(model: RelationClassifier) -> Maker:
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.supervised import RelationClassifier
+
     start = model.encoder.settings
     options = {name: value for name, value in model.settings().items() if name not in ("seed", "encoder")}
 
     def make(format: str, seed: int) -> RelationClassifier:
-        encoder = TransformerEncoder(replace(start, marking=format), cache=model.encoder.cache)
-        return RelationClassifier(encoder, seed=seed, **options)
+        # a cache would be filled with vectors that are read once
+        return RelationClassifier(TransformerEncoder(replace(start, marking=format)), seed=seed, **options)
 
-    return Path(start.model).name, make
+    return make

@@ -4,7 +4,7 @@ The rules, with the answers of C+M as "its answers":
 
 *What it reads.* Context alone (OnlyC) keeps c of the answers, names alone (OnlyM) keep n. It reads *mostly the context*
 where c - n is at least .10 and its interval lies above 0, *mostly the names* in the reverse case, and *needs both* where
-neither alone keeps half of the answers. What is left reads *either*, about equally.
+neither alone keeps half of the answers. What is left reads both *about equally*, or has too few instances to tell.
 
 *What the names tell.* Types are *most of* what is lost without names where telling them brings back at least half of it,
 *part of it* from 15 %, and *hardly any of it* below.
@@ -94,8 +94,10 @@ def _reads(figures: Figures, noun: str) -> str:
         what = "reads mostly the context"
     elif lead.value <= -_CLEAR and lead.high < 0:
         what = "reads mostly the names"
-    else:
+    elif abs(lead.value) < _CLEAR:
         what = "reads context and names about equally"
+    else:
+        what = "reads context and names, and these instances are too few to tell which more"
     return (
         f"This {noun} {what}. With the context alone it keeps {_told(context)} of its answers, with the names alone "
         f"{_told(names)}; always giving its commonest relation would keep {percent(figures.nothing.kept.value)}."

@@ -33,7 +33,7 @@ FLOORS = (
     {"training"},
     {"methods", "pretraining", "finetuning"},
     {"discovery"},
-    {"report", "experiments", "serving"},
+    {"report", "experiments", "serving", "analysis"},
     {"__init__"},
     {"cli"},
 )

@@ -10,7 +10,9 @@ import pytest
 from relscout.instances import Mention, RelationInstance
 
 
-def sentence(head: str, phrase: str, tail: str, relation: str | None, *, typed: bool = True) -> RelationInstance:
+def sentence(
+    head: str, phrase: str, tail: str, relation: str | None, *, typed: bool = True
+) -> RelationInstance:
     start = len(head) + len(phrase) + 2
     types = ("PERSON", "CITY" if tail in ("Rome", "Oslo") else "ORG") if typed else (None, None)
     return RelationInstance(
@@ -30,7 +32,9 @@ class Rules:
         self.rules, self.sure = rules, sure
         self.seen: list[RelationInstance] = []
 
-    def predict_proba(self, instances: Sequence[RelationInstance], *, progress=None, on_loss=None) -> np.ndarray:
+    def predict_proba(
+        self, instances: Sequence[RelationInstance], *, progress=None, on_loss=None
+    ) -> np.ndarray:
         self.seen += instances
         table = np.full((len(instances), 3), (1 - self.sure) / 2, dtype=np.float32)
         for row, one in enumerate(instances):

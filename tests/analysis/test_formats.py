@@ -13,7 +13,9 @@ from relscout.errors import UnknownNameError
 from relscout.instances import Mention, RelationInstance
 
 HEAD, TAIL = Mention(0, 11, "PERSON", "Q7186"), Mention(24, 30, "birth_city", "Q270")
-CURIE = RelationInstance("Marie Curie was born in Warsaw.", HEAD, TAIL, relation="born in", id="1", source="here")
+CURIE = RelationInstance(
+    "Marie Curie was born in Warsaw.", HEAD, TAIL, relation="born in", id="1", source="here"
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,9 @@ def test_without_context_the_head_comes_first():
 
 
 def test_of_nested_mentions_one_follows_the_other():
-    nested = RelationInstance("At the University of Paris today", Mention(7, 26, "ORG"), Mention(21, 26, "CITY"))
+    nested = RelationInstance(
+        "At the University of Paris today", Mention(7, 26, "ORG"), Mention(21, 26, "CITY")
+    )
     assert shown(nested, "C+T").text == "At the org city today"
     found = shown(replace(nested, head=nested.tail, tail=nested.head), "OnlyC")
     assert (found.text, found.head_text, found.tail_text) == ("At the Y X today", "X", "Y")
@@ -104,7 +108,10 @@ def test_only_context_is_the_same_whatever_the_entities_are_called(place, a, b, 
     one, other = filled(place, a, b, (t, u)), filled(place, c, d, (v, w))
     for blanks in BLANKS:
         assert shown(one, "OnlyC", blanks=blanks) == shown(other, "OnlyC", blanks=blanks)
-        assert (shown(one, "OnlyC", blanks=blanks).head_text, shown(one, "OnlyC", blanks=blanks).tail_text) == blanks
+        assert (
+            shown(one, "OnlyC", blanks=blanks).head_text,
+            shown(one, "OnlyC", blanks=blanks).tail_text,
+        ) == blanks
 
 
 @given(placed(), names, names, names, names, types, types)

@@ -27,7 +27,9 @@ class ByRule:
         by_word = {"C+M": ("born", "works", "of"), "C+T": ("born", "works"), "OnlyC": ("born",)}
         known = by_word.get(self.format, ())
         wrong = "works" if self.seed == 0 else "Other"
-        return [next((answer(word) for word in one.text.split() if word in known), wrong) for one in instances]
+        return [
+            next((answer(word) for word in one.text.split() if word in known), wrong) for one in instances
+        ]
 
     def settings(self):
         return {"seed": self.seed, "format": self.format}
@@ -48,12 +50,18 @@ def fresh():
 
 @pytest.fixture
 def train(said):
-    return [said("Zoe", phrase, "Rome", name) for phrase, name in (("b", "born"), ("w", "works"), ("v", "Other"))]
+    return [
+        said("Zoe", phrase, "Rome", name) for phrase, name in (("b", "born"), ("w", "works"), ("v", "Other"))
+    ]
 
 
 def test_scores_and_shares_are_those_of_hand(ten, train):
     table = table_one({"rule": ByRule}, train, ten, seeds=(0, 1))
-    assert (table.score, table.formats, table.n_train) == ("micro-F1", ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"], 3)
+    assert (table.score, table.formats, table.n_train) == (
+        "micro-F1",
+        ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"],
+        3,
+    )
     # seed 0 in C+M: right are 4 born, 2 works and "leads" (the guess); wrong are "of Acme" and both visits
     # seed 1: the guess is Other, which is right for the visits, and never a positive
     first, second = 2 * 7 / (10 + 8), 2 * 6 / (7 + 8)
@@ -62,7 +70,9 @@ def test_scores_and_shares_are_those_of_hand(ten, train):
     assert table.spread("rule", "C+M").std == pytest.approx((second - first) / 2**0.5)
     # C+M is right 7 + 8 times; C+T loses "of Rome" and "of Oslo" with both seeds
     assert table.right_shared("rule", "C+T") == pytest.approx((15 - 4) / 15)
-    assert table.wrong_same("rule", "C+T") == pytest.approx(3 / 5)  # both visits with seed 0, "leads" with seed 1
+    assert table.wrong_same("rule", "C+T") == pytest.approx(
+        3 / 5
+    )  # both visits with seed 0, "leads" with seed 1
     assert table.nothing == pytest.approx(2 * 4 / (10 + 8))
     assert table.as_dict()["rows"]["rule"]["C+M"]["seeds"] == pytest.approx([first, second], abs=1e-6)
 

@@ -7,7 +7,18 @@ import pytest
 from relscout.encoders import EncoderSettings
 from relscout.readers import FORMATS
 
-COMMANDS = ("demo", "discover", "report", "apply", "extract", "evaluate", "analyze", "inspect", "convert", "methods")
+COMMANDS = (
+    "demo",
+    "discover",
+    "report",
+    "apply",
+    "extract",
+    "evaluate",
+    "analyze",
+    "inspect",
+    "convert",
+    "methods",
+)
 
 
 @pytest.fixture

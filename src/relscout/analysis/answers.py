@@ -97,9 +97,9 @@ def answers(
 ) -> Answers:
     """Ask a fitted model about every instance in every input format.
 
-    Gold relations are not shown to it. In OnlyC it is asked once with each of :data:`relscout.analysis.formats.BLANKS`, and
-    those words are taken that change the fewest answers: what others change is owed to what they mean, and not to the
-    names that are gone.
+    Gold relations are not shown to it. In OnlyC it is asked once with each of
+    :data:`~relscout.analysis.formats.BLANKS`, and those words are taken that change the fewest answers: what others
+    change is owed to what they mean, and not to the names that are gone.
 
     Args:
         model: A trained classifier, or a discovery.
@@ -152,7 +152,7 @@ def _asked(
 def _stage(progress: Progress, format: str) -> Progress:
     """Return the progress of one format, whose stages have its name."""
 
-    def told(stage: str, done: int, total: int | None) -> None:
+    def told(_: str, done: int, total: int | None) -> None:
         progress(format, done, total)
 
     return told

@@ -50,8 +50,8 @@ def judged(instances: Sequence[RelationInstance], *, known: Collection[str] | No
     kept = [one for one in labelled if str(one.relation) not in unknown]
     if known is not None and not kept:
         raise InputError(
-            f"none of the {len(unknown)} gold relations ({_few(unknown)}) is among the {len(known)} that the model knows "
-            f"({_few(known)}); give data of the same relations, or rename them (relation_names, --relation-names)"
+            f"none of the {len(unknown)} gold relations ({_few(unknown)}) is among the {len(known)} that the model "
+            f"knows ({_few(known)}); give data of the same relations, or rename them (relation_names, --relation-names)"
         )
     return Judged(kept, [str(one.relation) for one in kept], len(instances) - len(labelled), dict(unknown))
 

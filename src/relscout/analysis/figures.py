@@ -25,8 +25,8 @@ class FormatFigures:
     Args:
         kept: Share of the answers that are those of C+M.
         score: Accuracy, micro-F1 or B³ F1 against gold relations; ``None`` where these are not known.
-        right_shared: Of the right answers of C+M, the share that is right here, too (the paper's section 2.4: 95.7 % for
-            C+T); ``None`` without gold relations, for a discovery, and where there are none.
+        right_shared: Of the right answers of C+M, the share that is right here, too (the paper's section 2.4: 95.7 %
+            for C+T); ``None`` without gold relations, for a discovery, and where there are none.
         wrong_same: Of the wrong answers of C+M, the share with the very same answer here (68.1 % for C+T).
         ari: Adjusted Rand index with the answers of C+M; ``None`` for a classifier.
         nmi: Normalised mutual information with them.
@@ -52,8 +52,8 @@ class Reliance:
         context: Changed by hiding the context (OnlyM).
         mentions: Changed by hiding names and types (OnlyC); ``types`` and ``names`` add up to it.
         lead: How much more context alone (OnlyC) keeps than names alone (OnlyM).
-        types: Changed by OnlyC, but for the types: kept in C+T less kept in OnlyC, which may be below 0; ``None`` without
-            types.
+        types: What types alone bring back of these: kept in C+T less kept in OnlyC, which may be below 0; ``None``
+            without types.
         names: Changed by hiding names while types are told (C+T); ``None`` without types.
         names_by_types: Of the answers that names alone keep, the share that types alone keep (OnlyT), too; ``None``
             without types, or where names alone keep none.

@@ -26,9 +26,9 @@ FORMATS: dict[str, str] = {
 }
 #: Formats that say nothing where no entity types are known.
 WITH_TYPES = ("C+T", "OnlyT")
-#: Words that may stand for head and tail in OnlyC. The paper trains tokens, [SUBJ] and [OBJ]; a model that was not trained
-#: with them takes any word for what it means: a discovery by k-means that is shown "entity" everywhere finds companies.
-#: Hence several, of which :func:`relscout.analysis.answers.answers` takes those that change the fewest answers.
+#: Words that may stand for head and tail in OnlyC. The paper trains tokens, [SUBJ] and [OBJ]; a model that was not
+#: trained with them takes any word for what it means: k-means that is shown "entity" everywhere finds companies. Hence
+#: several, of which :func:`relscout.analysis.answers.answers` takes those that change the fewest answers.
 BLANKS = (("X", "Y"), ("one", "another"), ("entity", "entity"))
 
 _Span = tuple[int, int]
@@ -37,7 +37,7 @@ _Span = tuple[int, int]
 def shown(
     instance: RelationInstance, format: str, *, blanks: tuple[str, str] = BLANKS[0]
 ) -> RelationInstance:
-    """Return an instance as an input format shows it; what the format hides is nowhere in its text, types or entity ids.
+    """Return an instance as an input format shows it: what it hides is nowhere in text, types or entity ids.
 
     The marked mentions are replaced, as in the paper, and not what else the sentence may call the entities (see
     :func:`names_again`). Where one mention lies inside the other, what stands for the outer one is followed by what

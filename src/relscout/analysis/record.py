@@ -37,7 +37,8 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 def save(folder: Path, analysis: Analysis, record: Mapping[str, Any]) -> None:
     """Write an analysis; the folder appears whole or not at all.
 
-    ``flips.jsonl`` is in the exchange format, with ``kind``, ``answers`` and ``confidences`` beside: any command reads it.
+    ``flips.jsonl`` is in the exchange format, which any command reads, with ``kind``, ``answers`` and ``confidences``
+    beside.
 
     Args:
         folder: Where to.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from relscout.analysis.answers import Answers
 
-#: What became of an instance without names and types (OnlyC): a right answer was lost; a wrong one became right; or, where
-#: no gold relations are known, it changed.
+#: What became of an instance without names and types (OnlyC): a right answer was lost; a wrong one became right; or,
+#: where no gold relations are known, it changed.
 Kind = Literal["lost", "gained", "changed"]
 
 

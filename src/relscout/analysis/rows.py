@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from relscout.finetuning.supervised import RelationClassifier
 
 
-def rows_like(model: RelationClassifier | CNNClassifier, *, cnn: bool = False) -> tuple[dict[str, Maker], str]:
+def rows_like(
+    model: RelationClassifier | CNNClassifier, *, cnn: bool = False
+) -> tuple[dict[str, Maker], str]:
     """Return the rows of a table, by name, and a hash of the weights that training starts from.
 
     Args:
-        model: A classifier; others like it have its settings and start from its encoder as that was before training. The
-            marking makes the format, whatever the marking of the model is.
+        model: A classifier; others like it have its settings and start from its encoder as that was before training.
+            The marking makes the format, whatever the marking of the model is.
         cnn: Whether a convolutional network with default settings is a row, too.
     """
     from relscout.finetuning.cnn import CNNClassifier
@@ -41,7 +43,11 @@ def _cnn(settings: Mapping[str, object]) -> Maker:
     from relscout.finetuning.cnn import CNNClassifier
 
     options = {name: value for name, value in settings.items() if name not in ("seed", "marking")}
-    return lambda format, seed: CNNClassifier(seed=seed, marking=format, **options)
+
+    def make(format: str, seed: int) -> CNNClassifier:
+        return CNNClassifier(seed=seed, marking=format, **options)
+
+    return make
 
 
 def _encoder(model: RelationClassifier) -> Maker:

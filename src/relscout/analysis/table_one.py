@@ -106,12 +106,12 @@ class TableOne:
         return self._score([commonest(self.gold, but=self.none)] * len(self.gold))
 
     def right_shared(self, row: str, format: str) -> float | None:
-        """Return which share of the right predictions of C+M is right in a format, too, over all seeds; 2.4: 95.7 %."""
+        """Return which share of the right predictions of C+M is right in a format, too, over all seeds."""
         right, here = self._right(row, "C+M"), self._right(row, format)
         return float(here[right].mean()) if right.any() else None
 
     def wrong_same(self, row: str, format: str) -> float | None:
-        """Return which share of the wrong predictions of C+M is the very same in a format, over all seeds; 2.4: 68.1 %."""
+        """Return which share of the wrong predictions of C+M is the very same in a format, over all seeds."""
         wrong = ~self._right(row, "C+M")
         alike = np.concatenate([same(*pair) for pair in self._pairs(row, format)])
         return float(alike[wrong].mean()) if wrong.any() else None
@@ -193,13 +193,17 @@ def table_one(
     learnt = [one for one in train if content(one) not in tested]
     warnings = []
     if met := len(train) - len(learnt):
-        warnings.append(f"{met} of {len(train)} instances to learn from are tested on, too, and were left out")
+        warnings.append(
+            f"{met} of {len(train)} instances to learn from are tested on, too, and were left out"
+        )
         check_left(learnt, warnings)
     gold = [str(one.relation) for one in test]
     if strange := sorted(set(gold) - {str(one.relation) for one in learnt}):
         count = sum(one in strange for one in gold)
         named = ", ".join(map(repr, strange[:3])) + (", …" if len(strange) > 3 else "")
-        warnings.append(f"{count} of {len(gold)} instances have a relation that is not learnt ({named}): mistakes")
+        warnings.append(
+            f"{count} of {len(gold)} instances have a relation that is not learnt ({named}): mistakes"
+        )
     formats = formats_for([*learnt, *test])
     work = _work(checkpoints, rows, formats, seeds, learnt, test, dev, fingerprint=fingerprint)
     kept = work.load()

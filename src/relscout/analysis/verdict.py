@@ -2,24 +2,27 @@
 
 The rules, with the answers of C+M as "its answers":
 
-*What it reads.* Context alone (OnlyC) keeps c of the answers, names alone (OnlyM) keep n. It reads *mostly the context*
-where c - n is at least .10 and its interval lies above 0, *mostly the names* in the reverse case, and *needs both* where
-neither alone keeps half of the answers. What is left reads both *about equally*, or has too few instances to tell.
+*What it reads.* Context alone (OnlyC) keeps c of the answers, names alone (OnlyM) keep n. It *needs both* where neither
+keeps half of the answers; else it reads *mostly the context* where c - n is at least .10 and its interval lies above 0,
+and *mostly the names* in the reverse case. What is left reads both *about equally*, or there are too few instances to
+tell.
 
-*What the names tell.* Types are *most of* what is lost without names where telling them brings back at least half of it,
-*part of it* from 15 %, and *hardly any of it* below.
+*What the names tell.* Types are *most* of what is lost without names where telling them brings back at least half of
+it, *part* from 15 %, and *hardly any* below.
 
 *The order of the paper*, C+M ≈ C+T > OnlyC > OnlyM > OnlyT (TACRED, its Table 1), is looked for in the scores: ≈ within
 .02, or with intervals that overlap.
 
-*Beware* of data whose names give the relations away: names alone score .10 more than always giving the commonest relation,
-and their interval lies above that; and of names that mislead: at least 1 % of the instances are right without them only.
+*Beware* of data whose names give the relations away: names alone score .10 more than always giving the commonest
+relation, and their interval lies above that; and of names that mislead: at least 1 % of the instances are right without
+them only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from relscout.analysis.answers import Answers
 from relscout.analysis.estimates import Estimate
@@ -122,7 +125,9 @@ def _types(figures: Figures) -> Iterator[str]:
         f"change without names, {percent(back)} come back when the types are told instead"
     )
     if reliance.names_by_types is not None:
-        sentence += f"; of those that names alone keep, types alone keep {percent(reliance.names_by_types.value)}"
+        sentence += (
+            f"; of those that names alone keep, types alone keep {percent(reliance.names_by_types.value)}"
+        )
     yield f"{sentence}."
 
 
@@ -136,12 +141,14 @@ def _order(figures: Figures) -> Iterator[str]:
     if not wrong:
         yield f"Its scores stand in the order that the paper found on TACRED: {expected}."
         return
-    told = "; ".join(f"{first} {scores[first].value:.3f}, {second} {scores[second].value:.3f}" for first, second in wrong)
+    told = "; ".join(
+        f"{one} {scores[one].value:.3f}, {other} {scores[other].value:.3f}" for one, other in wrong
+    )
     yield f"Its scores do not stand in the order that the paper found on TACRED ({expected}): {told}."
 
 
 def _out_of_order(scores: Mapping[str, Estimate], wanted: list[str]) -> Iterator[tuple[str, str]]:
-    for first, second in zip(wanted, wanted[1:], strict=False):
+    for first, second in pairwise(wanted):
         higher, lower = scores[first], scores[second]
         if (first, second) == ("C+M", "C+T"):
             apart = abs(higher.value - lower.value) > _EQUAL

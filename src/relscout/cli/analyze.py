@@ -131,9 +131,7 @@ def command(
         say(f"written to {out}")
 
 
-def _instances(
-    paths: list[Path], reading: Reading, model: Classifier | Discovery
-) -> list[RelationInstance]:
+def _instances(paths: list[Path], reading: Reading, model: Classifier | Discovery) -> list[RelationInstance]:
     """Return what the model is asked about: the files' instances, or those of the run itself.
 
     Raises:

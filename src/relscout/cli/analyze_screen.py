@@ -179,9 +179,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     return Group(title, table, Text(textwrap.fill(f"{told})", width), style="dim"))
 
 
-def _sentences(
-    analysis: Analysis, found: list[Flip], kind: Kind, title: str, width: int
-) -> RenderableType:
+def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, width: int) -> RenderableType:
     lines = [Text(title, style="bold")]
     for flip in examples(found, kind, _SENTENCES):
         sentence = Text("  ").append_text(excerpt(analysis.answers.instances[flip.row], width - 2))
@@ -193,7 +191,9 @@ def _sentences(
 def _told(analysis: Analysis, flip: Flip, width: int) -> Text:
     given = analysis.answers.given
     usual, bare = (visible(given[format][flip.row]) for format in ("C+M", "OnlyC"))
-    line = Text.assemble("    ", (usual, "red" if flip.kind == "gained" else "green"), (" → without names ", "dim"))
+    line = Text.assemble(
+        "    ", (usual, "red" if flip.kind == "gained" else "green"), (" → without names ", "dim")
+    )
     line.append(bare, style="green" if flip.kind == "gained" else "red")
     line.truncate(width, overflow="ellipsis")
     return line

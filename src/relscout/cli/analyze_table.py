@@ -21,27 +21,30 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
         width: Width of the screen in characters.
     """
     yield Text(f"Table 1: {table.score} of classifiers trained and tested in each format", style="bold")
-    yield _grid(table, "model", lambda row, format: f"{table.median(row, format):.3f}", spread=True)
-    several = len(table.seeds) > 1
-    about = f"({counted(table.n_train, 'instance')} to learn from, {len(table.gold):,} to test on; "
-    about += f"median of {len(table.seeds)} seeds, standard deviation below; " if several else "one seed; "
-    yield _dim(f"{about}always giving the commonest relation scores {table.nothing:.3f})", width)
+    yield _grid(table, lambda *place: f"{table.median(*place):.3f}", spread=len(table.seeds) > 1)
+    several = f"median of {len(table.seeds)} seeds, standard deviation below"
+    yield _dim(
+        f"({counted(table.n_train, 'instance')} to learn from, {len(table.gold):,} to test on; "
+        f"{several if len(table.seeds) > 1 else 'one seed'}; always giving the commonest relation scores "
+        f"{table.nothing:.3f})",
+        width,
+    )
     yield Text()
-    yield Text("of what is right in C+M, the share that is right in", style="bold")
-    yield _grid(table, "model", lambda row, format: _share(table.right_shared(row, format)))
-    yield Text("of what is wrong in C+M, the share with the same error in", style="bold")
-    yield _grid(table, "model", lambda row, format: _share(table.wrong_same(row, format)))
+    yield Text("of what is right in C+M, the share that is right here, too", style="bold")
+    yield _grid(table, lambda *place: _share(table.right_shared(*place)))
+    yield Text("of what is wrong in C+M, the share with the same error here", style="bold")
+    yield _grid(table, lambda *place: _share(table.wrong_same(*place)))
     yield _dim("(BERT on TACRED in the paper: C+T is right in 95.7% and has the same error in 68.1%)", width)
 
 
-def _grid(table: TableOne, title: str, cell: Callable[[str, str], str], *, spread: bool = False) -> Table:
+def _grid(table: TableOne, cell: Callable[[str, str], str], *, spread: bool = False) -> Table:
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    grid.add_column(title, min_width=12, overflow="ellipsis", no_wrap=True)
+    grid.add_column("model", min_width=12, overflow="ellipsis", no_wrap=True)
     for format in table.formats:
         grid.add_column(format, justify="right", no_wrap=True, min_width=7)
     for row in table.predicted:
         grid.add_row(Text(visible(row)), *(cell(row, format) for format in table.formats))
-        if spread and len(table.seeds) > 1:
+        if spread:
             deviations = [table.spread(row, format).std or 0.0 for format in table.formats]
             grid.add_row("", *(f"± {one:.3f}" for one in deviations), style="dim")
     return grid

@@ -19,7 +19,6 @@ def opened(folder: Path) -> Classifier | Discovery:
     """
     if (run_folder(folder) / RUN).is_file():
         return Discovery.load(folder)
-    from relscout.finetuning.cnn import CNNClassifier
     from relscout.finetuning.supervised import RelationClassifier
 
     try:
@@ -33,6 +32,8 @@ def opened(folder: Path) -> Classifier | Discovery:
         raise
     if kind == RelationClassifier.KIND:
         return RelationClassifier.load(folder)
+    from relscout.finetuning.cnn import CNNClassifier
+
     if kind == CNNClassifier.KIND:
         return CNNClassifier.load(folder)
     raise ArtifactError(

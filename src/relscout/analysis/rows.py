@@ -24,19 +24,12 @@ def rows_like(
             The marking makes the format, whatever the marking of the model is.
         cnn: Whether a convolutional network with default settings is a row, too.
     """
-    from relscout.finetuning.cnn import CNNClassifier
+    from relscout.finetuning.supervised import RelationClassifier
 
-    rows: dict[str, Maker] = {}
-    fingerprint = ""
-    if cnn and not isinstance(model, CNNClassifier):
-        rows["CNN"] = _cnn({})
-    if isinstance(model, CNNClassifier):
-        rows["CNN"] = _cnn(model.settings())
-    else:
-        start = model.encoder.settings
-        rows[Path(start.model).name] = _encoder(model)
-        fingerprint = model.encoder.fingerprint
-    return rows, fingerprint
+    if not isinstance(model, RelationClassifier):
+        return {"CNN": _cnn(model.settings())}, ""
+    rows = {"CNN": _cnn({})} if cnn else {}
+    return {**rows, Path(model.encoder.settings.model).name: _encoder(model)}, model.encoder.fingerprint
 
 
 def _cnn(settings: Mapping[str, object]) -> Maker:

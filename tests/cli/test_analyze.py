@@ -91,12 +91,13 @@ def test_instances_that_cannot_be_judged_are_told(noted, classifier, with_one_mo
 def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
     train = tmp_path / "train.jsonl"
     text = typed.read_text(encoding="utf-8")
-    train.write_text(text.replace("Ada", "Eva").replace("Bob", "Rob"), encoding="utf-8")
-    done = relscout("analyze", classifier, typed, "--train", train, "--seeds", 2, "--no-cache", "--json")
+    train.write_text(text.replace("Ada", "Eva").replace("Fred", "Theo"), encoding="utf-8")
+    done = relscout("analyze", classifier, typed, "--train", train, "--seeds", 2, "--cnn", "--no-cache", "--json")
     assert done.code == 0, done.err
     assert "note: 20 of 30 instances to learn from are tested on, too, and were left out\n" in done.err
     table = json.loads(done.out)["table_one"]
     assert (table["score"], table["n_train"], table["n_test"], table["seeds"]) == ("accuracy", 10, 30, [0, 1])
+    assert next(iter(table["rows"])) == "CNN"
     for row in table["rows"].values():
         assert list(row) == ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"]
         assert all(len(one["seeds"]) == 2 for one in row.values())
@@ -114,7 +115,7 @@ def test_what_cannot_work_is_refused(refused, finished, classifier, good, tmp_pa
     assert "a run is none; give the folder of a classifier" in refused("analyze", finished, "--train", good)
     assert "give --train too" in refused("analyze", classifier, good, "--cnn")
     assert "nothing.jsonl" in refused("analyze", finished, "nothing.jsonl")
-    assert "there is no folder no" in refused("analyze", finished, "--out", "no/where")
+    assert "is a file, not a folder" in refused("analyze", finished, "--out", good / "where")
     strange = tmp_path / "strange.jsonl"
     strange.write_text(lines(record(relation="knows")))
     assert "none of the 1 gold relations ('knows') is among the 2" in refused("analyze", classifier, strange)

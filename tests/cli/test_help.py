@@ -14,6 +14,7 @@ COMMANDS = (
     "apply",
     "extract",
     "evaluate",
+    "finetune",
     "analyze",
     "inspect",
     "convert",

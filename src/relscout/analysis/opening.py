@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relscout.analysis.answers import Classifier
-from relscout.artifacts import load_artifact
+from relscout.artifacts import DESCRIPTION as ARTIFACT
 from relscout.discovery import Discovery
 from relscout.discovery.storage import RUN, run_folder
 from relscout.errors import ArtifactError
@@ -19,23 +19,11 @@ def opened(folder: Path) -> Classifier | Discovery:
     """
     if (run_folder(folder) / RUN).is_file():
         return Discovery.load(folder)
-    from relscout.finetuning.supervised import RelationClassifier
+    from relscout.finetuning.storage import SCORES, load_classifier
 
-    try:
-        kind = load_artifact(folder).kind
-    except ArtifactError as error:
-        if folder.is_dir() and not (folder / "artifact.json").exists():
-            raise ArtifactError(
-                f"{folder} holds neither a run (there is no {RUN}) nor a trained classifier (no artifact.json); give a "
-                "folder of 'relscout discover --out' or of 'relscout finetune --out'"
-            ) from error
-        raise
-    if kind == RelationClassifier.KIND:
-        return RelationClassifier.load(folder)
-    from relscout.finetuning.cnn import CNNClassifier
-
-    if kind == CNNClassifier.KIND:
-        return CNNClassifier.load(folder)
-    raise ArtifactError(
-        f"{folder} holds a {kind!r}, expected the folder of a run, or a classifier of 'relscout finetune'"
-    )
+    if folder.is_dir() and not any((folder / name).exists() for name in (SCORES, ARTIFACT)):
+        raise ArtifactError(
+            f"{folder} holds neither a run (there is no {RUN}) nor a trained classifier (no {ARTIFACT}); give a folder "
+            "of 'relscout discover --out' or of 'relscout finetune --out'"
+        )
+    return load_classifier(folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from relscout.analysis.analyze import Analysis
 from relscout.errors import OutputError
-from relscout.files import check_replaceable, whole_file, whole_folder
+from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
 from relscout.writers.exchange import mention_record
 from relscout.writers.json_lines import write_json_lines
 
@@ -22,16 +22,14 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that could not be written at the end, before long work begins.
 
     Raises:
-        OutputError: The folder holds an analysis (and ``overwrite`` is not set) or something else, or its own folder is
-            missing.
+        OutputError: The folder holds an analysis (and ``overwrite`` is not set) or something else, or cannot be written.
     """
     if (folder / ANALYSIS).is_file() and not overwrite:
         raise OutputError(
             f"{folder} already holds an analysis; choose another folder, or allow to overwrite it (--overwrite)"
         )
     check_replaceable(folder, contents=CONTENTS if (folder / ANALYSIS).is_file() else ())
-    if not folder.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; make it first")
+    check_makeable(folder)
 
 
 def save(folder: Path, analysis: Analysis, record: Mapping[str, Any]) -> None:
@@ -49,6 +47,7 @@ def save(folder: Path, analysis: Analysis, record: Mapping[str, Any]) -> None:
         OutputError: The folder holds something else or cannot be written.
     """
     check_target(folder, overwrite=True)
+    make_above(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:
         with whole_file(fresh / ANALYSIS) as partial:
             text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

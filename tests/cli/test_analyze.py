@@ -92,7 +92,9 @@ def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
     train = tmp_path / "train.jsonl"
     text = typed.read_text(encoding="utf-8")
     train.write_text(text.replace("Ada", "Eva").replace("Fred", "Theo"), encoding="utf-8")
-    done = relscout("analyze", classifier, typed, "--train", train, "--seeds", 2, "--cnn", "--no-cache", "--json")
+    done = relscout(
+        "analyze", classifier, typed, "--train", train, "--seeds", 2, "--cnn", "--no-cache", "--json"
+    )
     assert done.code == 0, done.err
     assert "note: 20 of 30 instances to learn from are tested on, too, and were left out\n" in done.err
     table = json.loads(done.out)["table_one"]

@@ -5,7 +5,14 @@ from relscout.metrics.baselines import trivial_baselines
 from relscout.metrics.classification import ClassificationScores, classification_scores
 from relscout.metrics.clustering import ClusteringScores, score
 from relscout.metrics.majority import majority_mapped
-<<<<<<< HEAD
+from relscout.metrics.per_relation import (
+    Confusion,
+    RelationScore,
+    confusions,
+    directed_macro_f1,
+    has_directions,
+    relation_scores,
+)
 from relscout.metrics.uncertainty import (
     Interval,
     MeanStd,
@@ -15,17 +22,6 @@ from relscout.metrics.uncertainty import (
     percentile_interval,
     resampled_shares,
 )
-=======
-from relscout.metrics.per_relation import (
-    Confusion,
-    RelationScore,
-    confusions,
-    directed_macro_f1,
-    has_directions,
-    relation_scores,
-)
-from relscout.metrics.uncertainty import Interval, MeanStd, bootstrap_intervals, mean_std, over_seeds
->>>>>>> e-supervised
 
 __all__ = [
     "Alignment",
@@ -44,12 +40,9 @@ __all__ = [
     "majority_mapped",
     "mean_std",
     "over_seeds",
-<<<<<<< HEAD
     "percentile_interval",
-    "resampled_shares",
-=======
     "relation_scores",
->>>>>>> e-supervised
+    "resampled_shares",
     "score",
     "trivial_baselines",
 ]

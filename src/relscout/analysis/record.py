@@ -22,7 +22,8 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that could not be written at the end, before long work begins.
 
     Raises:
-        OutputError: The folder holds an analysis (and ``overwrite`` is not set) or something else, or cannot be written.
+        OutputError: The folder holds an analysis (and ``overwrite`` is not set) or something else, or cannot be
+            written.
     """
     if (folder / ANALYSIS).is_file() and not overwrite:
         raise OutputError(

@@ -84,6 +84,13 @@ def selfore_settings() -> str:
     )
 
 
+def alignment_settings() -> str:
+    """Return the settings of distant alignment."""
+    from relscout.alignment import AlignmentSettings
+
+    return _settings(AlignmentSettings)
+
+
 def settings_of(name: str) -> str:
     """Return the settings of a method."""
     from relscout.methods import method
@@ -205,6 +212,7 @@ def reproduced(prefix: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "alignment-settings": alignment_settings,
     "commands": commands,
     "datasets": datasets,
     "encoder-settings": encoder_settings,

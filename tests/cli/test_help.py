@@ -35,7 +35,7 @@ def rows(page: str) -> list[str]:
 
 def test_all_commands_are_listed(page):
     listed = [row.split()[0] for row in rows(page()) if not row.startswith("-")]
-    assert listed == [*COMMANDS, "datasets", "reproduce"]
+    assert listed == [*COMMANDS, "datasets", "reproduce", "pretrain"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -26,6 +26,7 @@ from relscout.cli import (
     finetune,
     inspect,
     methods,
+    pretrain,
     report,
     reproduce,
 )
@@ -59,6 +60,7 @@ for name, module in (
     app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(reproduce.app, name="reproduce")
+app.add_typer(pretrain.app, name="pretrain")
 
 
 def _version(asked: bool) -> None:

@@ -126,7 +126,7 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="minilm (bundled), or a Hugging Face name or path.",
+        help="relation or minilm (bundled), a saved one, or a Hugging Face name.",
         rich_help_panel=_ENCODER,
     ),
 ]

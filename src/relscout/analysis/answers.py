@@ -150,9 +150,9 @@ def _asked(
 
 
 def _stage(progress: Progress, format: str) -> Progress:
-    """Return the progress of one format, whose stages have its name."""
+    """Return the progress of one format, whose stages begin with its name."""
 
-    def told(_: str, done: int, total: int | None) -> None:
-        progress(format, done, total)
+    def told(stage: str, done: int, total: int | None) -> None:
+        progress(f"{format} {stage}", done, total)
 
     return told

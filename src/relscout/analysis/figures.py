@@ -118,7 +118,8 @@ def figures(answers: Answers, *, clusters: bool, seed: int = 0) -> Figures:
         values = shares(flags | _judged(given, gold, none), seed=seed)
         more = {format: _judgement(values, format, micro=bool(none)) for format in given}
     told = {format: FormatFigures(estimate(values[f"kept {format}"]), **more[format]) for format in given}
-    return Figures(name, none, told, told.pop("nothing"), _reliance(values))
+    nothing = told.pop("nothing")
+    return Figures(name, none, told, nothing, _reliance(values))
 
 
 def none_among(labels: Iterable[str]) -> tuple[str, ...]:

@@ -175,8 +175,8 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     told = f"(shares of answers that are {what}; lost: C+M less OnlyC"
     if len(listed) < len(analysis.relations):
         told += f"; those of fewer than {_ENOUGH} instances are left out"
-    title = Text("the relations that lean on names most come first", style="bold")
-    return Group(title, table, Text(textwrap.fill(f"{told})", width), style="dim"))
+    heading = Text("the relations that lean on names most come first", style="bold")
+    return Group(heading, table, Text(textwrap.fill(f"{told})", width), style="dim"))
 
 
 def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, width: int) -> RenderableType:

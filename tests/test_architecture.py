@@ -45,7 +45,7 @@ FLOORS = (
     {"training"},
     {"methods", "pretraining", "finetuning"},
     {"discovery"},
-    {"report", "experiments", "serving"},
+    {"report", "experiments", "serving", "analysis"},
     {"__init__"},
     {"cli"},
 )

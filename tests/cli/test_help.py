@@ -15,6 +15,7 @@ COMMANDS = (
     "extract",
     "evaluate",
     "finetune",
+    "analyze",
     "inspect",
     "convert",
     "methods",

@@ -15,6 +15,7 @@ import typer
 import typer.main
 
 from relscout.cli import (
+    analyze,
     apply,
     convert,
     datasets,
@@ -52,6 +53,7 @@ for name, module in (
     ("extract", extract),
     ("evaluate", evaluate),
     ("finetune", finetune),
+    ("analyze", analyze),
     ("inspect", inspect),
     ("convert", convert),
     ("methods", methods),

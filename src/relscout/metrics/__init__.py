@@ -13,7 +13,15 @@ from relscout.metrics.per_relation import (
     has_directions,
     relation_scores,
 )
-from relscout.metrics.uncertainty import Interval, MeanStd, bootstrap_intervals, mean_std, over_seeds
+from relscout.metrics.uncertainty import (
+    Interval,
+    MeanStd,
+    bootstrap_intervals,
+    mean_std,
+    over_seeds,
+    percentile_interval,
+    resampled_shares,
+)
 
 __all__ = [
     "Alignment",
@@ -32,7 +40,9 @@ __all__ = [
     "majority_mapped",
     "mean_std",
     "over_seeds",
+    "percentile_interval",
     "relation_scores",
+    "resampled_shares",
     "score",
     "trivial_baselines",
 ]

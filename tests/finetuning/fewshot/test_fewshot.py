@@ -130,7 +130,7 @@ def test_sentences_that_were_learnt_from_under_another_name_are_left_out(
 
 
 def test_dev_has_other_relations_than_training(fewshot: Build, predefined: Some) -> None:
-    with pytest.raises(InputError, match="4 relations of dev .* were learnt in training"):
+    with pytest.raises(InputError, match=r"4 relations of dev .* were learnt in training"):
         fewshot().fit(predefined, predefined)
 
 

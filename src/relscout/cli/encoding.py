@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relscout.errors import SettingError
 
@@ -26,21 +25,26 @@ def encoder_settings(
     device: str = "auto",
     seed: int = 0,
 ) -> EncoderSettings:
-    """Return the settings that the options describe; what is not given stays as in ``default``.
+    """Return the settings that the options describe.
+
+    What is not given is what a saved encoder's folder says, and else stays as in ``default``.
 
     Raises:
         SettingError: A setting has a value that cannot work.
+        ArtifactError: What the encoder's folder says is damaged.
     """
-    from relscout.encoders import EncoderSettings
+    from relscout.encoders.description import settings_for
 
-    given: dict[str, Any] = {
-        "marking": marking,
-        "pooling": pooling,
-        "max_length": max_length,
-        "dtype": dtype,
-    }
-    given = {key: value for key, value in given.items() if value is not None}
-    return replace(default or EncoderSettings(), model=name, device=device, seed=seed, **given)
+    return settings_for(
+        name,
+        default=default,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+    )
 
 
 @contextlib.contextmanager

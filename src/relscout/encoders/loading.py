@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from relscout.encoders.adapters import base_of, merge
 from relscout.encoders.model_files import locate, unknown_encoder
 from relscout.errors import RelscoutError, SettingError
 
@@ -18,7 +19,10 @@ def load_config(model: str) -> Any:
 
     Raises:
         SettingError: There is no such model, or it does not encode text.
+        ArtifactError: It is an adapter with a damaged configuration.
     """
+    if (base := base_of(model)) is not None:
+        return load_config(base)
     with _loading(model):
         from transformers import AutoConfig
 
@@ -36,6 +40,8 @@ def load_tokenizer(model: str) -> Any:
     Raises:
         SettingError: There is none, or it cannot be read.
     """
+    if (base := base_of(model)) is not None:
+        return load_tokenizer(base)
     with _loading(model):
         from transformers import AutoTokenizer
 
@@ -43,11 +49,18 @@ def load_tokenizer(model: str) -> Any:
 
 
 def load_weights(model: str, *, dtype: str) -> Any:
-    """Return a model with its weights, for evaluation.
+    """Return a model with its weights, for evaluation; an adapter is merged into its base model.
 
     Raises:
         SettingError: The weights cannot be read or are not complete.
+        ArtifactError: An adapter is damaged, or is for other weights than the base model's.
     """
+    if (base := base_of(model)) is not None:
+        import torch
+
+        merged = load_weights(base, dtype="float32")
+        merge(merged, model)
+        return merged.to(getattr(torch, dtype))
     with _loading(model):
         import torch
         from transformers import AutoModel
@@ -68,7 +81,7 @@ def load_weights(model: str, *, dtype: str) -> Any:
 
 @contextlib.contextmanager
 def _loading(model: str) -> Iterator[None]:
-    with _quiet():
+    with quiet():
         try:
             yield
         except RelscoutError:
@@ -80,7 +93,7 @@ def _loading(model: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from printing progress bars and reports about the checkpoint."""
     from transformers.utils import logging as untyped
 

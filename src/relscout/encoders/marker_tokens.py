@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from relscout.encoders.marking import TYPES_INSTEAD, Markers
 from relscout.instances import RelationInstance
 
-_NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
+#: The marker tokens and the blank, by the names that they get in a vocabulary without a place for them.
+NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
 _WITHOUT_NEW_TOKENS = frozenset({"none", "typed-markers", "prompt"})
 #: What stands for a type that is not known.
 _NO_TYPE = "entity"
@@ -19,8 +20,8 @@ _TYPE_TOKENS = 4
 def assign(marking: str, known: Mapping[str, int], n_embeddings: int) -> dict[str, int]:
     """Return the ids of the marker tokens that a scheme needs.
 
-    Tokens that the vocabulary keeps free (``[unused0]``, …) serve where there are enough of them; elsewhere new
-    ids start at ``n_embeddings``.
+    Tokens that the vocabulary keeps free (``[unused0]``, …) serve where there are enough of them, and marker tokens
+    of a saved encoder under their own names; elsewhere new ids start at ``n_embeddings``.
 
     Args:
         marking: The scheme.
@@ -29,9 +30,11 @@ def assign(marking: str, known: Mapping[str, int], n_embeddings: int) -> dict[st
     """
     if marking in _WITHOUT_NEW_TOKENS:
         return {}
-    unused = [known[f"[unused{i}]"] for i in range(len(_NAMES)) if f"[unused{i}]" in known]
-    free = unused if len(unused) == len(_NAMES) else itertools.count(n_embeddings)
-    return dict(zip(_NAMES, free, strict=False))
+    if all(name in known for name in NAMES):
+        return {name: known[name] for name in NAMES}
+    unused = [known[f"[unused{i}]"] for i in range(len(NAMES)) if f"[unused{i}]" in known]
+    free = unused if len(unused) == len(NAMES) else itertools.count(n_embeddings)
+    return dict(zip(NAMES, free, strict=False))
 
 
 class MarkerTokens:

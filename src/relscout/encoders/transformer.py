@@ -46,6 +46,7 @@ class TransformerEncoder:
 
     Attributes:
         parts: The parts of the pooling.
+        weights: Weights that were trained, by their names in the model.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class TransformerEncoder:
         self.settings = settings or EncoderSettings()
         self.cache = cache
         self.parts = parse_pooling(self.settings.pooling)
-        self._weights = weights or {}
+        self.weights = weights or {}
 
     @property
     def dimension(self) -> int:
@@ -239,5 +240,5 @@ class TransformerEncoder:
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
         if self.vocabulary.n_new_embeddings:
             add_embeddings(model, self.vocabulary.n_new_embeddings, seed=settings.seed)
-        overlay(model, self._weights)
+        overlay(model, self.weights)
         return model.to(device), n_layers

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModel, AutoTokenizer
+
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders.adapters import base_of
+from relscout.encoders.description import about, settings_for
+from relscout.encoders.loading import load_weights
+from relscout.encoders.saved import save_adapter, save_encoder
+from relscout.errors import ArtifactError, OutputError, SettingError
+from relscout.instances import Mention, RelationInstance
+
+READ = {"marking": "C+M", "pooling": "start", "max_length": 64}
+QUERY, OUTPUT = "encoder.layer.0.attention.self.query", "encoder.layer.2.output.dense"
+
+
+def encoder(model: Path, **settings: Any) -> TransformerEncoder:
+    return TransformerEncoder(EncoderSettings(model=str(model), **{**READ, **settings}))
+
+
+def factors(*, rank: int = 2, width: int = 32, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    random = np.random.default_rng(seed)
+    shapes = {QUERY: (width, width), OUTPUT: (width, 2 * width)}
+    found = {}
+    for module, (outputs, inputs) in shapes.items():
+        found[f"{module}.lora_A.weight"] = random.standard_normal((rank, inputs)).astype(np.float32)
+        found[f"{module}.lora_B.weight"] = random.standard_normal((outputs, rank)).astype(np.float32)
+    return found
+
+
+@pytest.mark.parametrize("fixture", ["tiny_bert", "tiny_bert_without_unused", "tiny_roberta"])
+def test_a_saved_encoder_gives_the_same_vectors(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path, corpus: list[RelationInstance]
+) -> None:
+    model = request.getfixturevalue(fixture)
+    name = "encoder.layer.1.output.dense.weight"
+    base = encoder(model, seed=3)
+    weight = base.model.state_dict()[name].numpy() * 2
+    trained = TransformerEncoder(base.settings, weights={name: weight})
+    save_encoder(tmp_path / "saved", base, weights={name: weight}, made={"by": "a test"})
+    again = TransformerEncoder(settings_for(str(tmp_path / "saved")))
+    assert (again.settings.marking, again.settings.pooling, again.settings.max_length) == tuple(READ.values())
+    assert np.array_equal(again.encode(corpus[:20]), trained.encode(corpus[:20]))
+    assert not np.allclose(again.encode(corpus[:20]), base.encode(corpus[:20]))
+    assert about(str(tmp_path / "saved")) == {"by": "a test"}
+
+
+def test_a_saved_encoder_loads_elsewhere_with_all_its_layers(tiny_bert: Path, tmp_path: Path) -> None:
+    save_encoder(tmp_path / "saved", encoder(tiny_bert, pooling="start@1"), made={})
+    known = load_weights(str(tiny_bert), dtype="float32").state_dict()
+    for name, tensor in AutoModel.from_pretrained(tmp_path / "saved").state_dict().items():
+        assert "pooler" in name or torch.equal(tensor, known[name]), name
+    assert (
+        len(AutoTokenizer.from_pretrained(tmp_path / "saved"))
+        == known["embeddings.word_embeddings.weight"].shape[0]
+    )
+
+
+def test_text_cannot_fake_the_markers_of_a_saved_encoder(
+    tiny_bert_without_unused: Path, tmp_path: Path
+) -> None:
+    base = encoder(tiny_bert_without_unused)
+    save_encoder(tmp_path / "saved", base, made={})
+    again = TransformerEncoder(settings_for(str(tmp_path / "saved")))
+    instance = RelationInstance(
+        text="[E1] mary [BLANK] lives in paris", head=Mention(5, 9), tail=Mention(27, 32)
+    )
+    found = [one.vocabulary.inputs([instance])[0].marked.ids for one in (base, again)]
+    assert found[0] == found[1]
+
+
+def test_what_is_read_as_usual_is_left_to_the_method(tiny_bert: Path, tmp_path: Path) -> None:
+    save_encoder(tmp_path / "saved", TransformerEncoder(EncoderSettings(model=str(tiny_bert))), made={})
+    own = EncoderSettings(marking="markers", pooling="span-max@2", max_length=99)
+    found = settings_for(str(tmp_path / "saved"), default=own)
+    assert (found.marking, found.pooling, found.max_length) == ("markers", "span-max@2", 99)
+
+
+def test_what_is_given_comes_first(tiny_bert: Path, tmp_path: Path) -> None:
+    save_encoder(tmp_path / "saved", encoder(tiny_bert), made={})
+    found = settings_for(str(tmp_path / "saved"), marking="OnlyC", pooling=None)
+    assert (found.marking, found.pooling) == ("OnlyC", "start")
+
+
+def test_an_adapter_is_added_to_the_weights(tiny_bert: Path, tmp_path: Path) -> None:
+    lora = factors()
+    marker = np.full(32, 7, dtype=np.float32)
+    save_adapter(
+        tmp_path / "a",
+        encoder(tiny_bert),
+        lora,
+        rank=2,
+        alpha=6,
+        markers={1: marker},
+        card="# Card",
+        made={"seed": 4},
+    )
+    assert base_of(str(tmp_path / "a")) == str(tiny_bert.resolve())
+    assert about(str(tmp_path / "a")) == {"seed": 4}
+    before = load_weights(str(tiny_bert), dtype="float32").state_dict()
+    after = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    changed = {name for name in before if "pooler" not in name and not torch.equal(before[name], after[name])}
+    assert changed == {f"{QUERY}.weight", f"{OUTPUT}.weight", "embeddings.word_embeddings.weight"}
+    for module in (QUERY, OUTPUT):
+        expected = before[f"{module}.weight"].numpy() + 3 * (
+            lora[f"{module}.lora_B.weight"] @ lora[f"{module}.lora_A.weight"]
+        )
+        assert np.allclose(after[f"{module}.weight"].numpy(), expected, atol=1e-5)
+    embeddings = after["embeddings.word_embeddings.weight"].numpy()
+    assert np.array_equal(embeddings[1], marker)
+    assert load_weights(str(tmp_path / "a"), dtype="bfloat16").dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers about peft
+def test_peft_reads_an_adapter(tiny_bert: Path, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    theirs = peft.PeftModel.from_pretrained(
+        AutoModel.from_pretrained(tiny_bert), tmp_path / "a"
+    ).merge_and_unload()
+    ours = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    for name, tensor in theirs.state_dict().items():
+        assert "pooler" in name or torch.allclose(tensor, ours[name], atol=1e-6), name
+
+
+def test_an_adapter_stands_for_an_encoder(
+    tiny_bert: Path, tmp_path: Path, corpus: list[RelationInstance]
+) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    found = TransformerEncoder(settings_for(str(tmp_path / "a")))
+    base = encoder(tiny_bert)
+    assert found.settings.marking == "C+M"
+    assert found.fingerprint != base.fingerprint
+    vectors = found.encode(corpus[:8])
+    assert not np.allclose(vectors, base.encode(corpus[:8]))
+    # a model of the merged weights is the same encoder
+    save_encoder(tmp_path / "merged", found, made={})
+    merged = TransformerEncoder(settings_for(str(tmp_path / "merged")))
+    assert merged.fingerprint == found.fingerprint
+    assert np.array_equal(merged.encode(corpus[:8]), vectors)
+
+
+def test_an_adapter_of_another_model_is_refused_with_both_hashes(tiny_bert: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_bert, tmp_path / "base"))
+    save_adapter(tmp_path / "a", encoder(base), factors(), rank=2, alpha=6, made={})
+    expected = json.loads((tmp_path / "a" / "relscout.json").read_text())["base_hash"]
+    model = AutoModel.from_pretrained(base)
+    with torch.no_grad():
+        model.encoder.layer[1].output.dense.weight += 1
+    model.save_pretrained(base)
+    with pytest.raises(
+        ArtifactError, match=rf"hash {expected}, but that model has hash (?!{expected})[0-9a-f]+"
+    ):
+        load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"peft_type": "IA3"}, "does not describe a low-rank adapter"),
+        ({"use_dora": True}, "use_dora True, which is not read here"),
+        ({"base_model_name_or_path": None}, "names no base model"),
+        ({"r": 0}, "does not describe"),
+    ],
+)
+def test_an_adapter_that_is_not_read_here_is_refused(
+    change: dict[str, Any], message: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    path = tmp_path / "a" / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ArtifactError, match=message):
+        load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+def test_factors_of_other_shapes_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(width=16), rank=2, alpha=6, made={})
+    with pytest.raises(ArtifactError, match="it is for another model"):
+        load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+def test_damaged_files_are_told(tiny_bert: Path, tmp_path: Path) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    (tmp_path / "a" / "adapter_model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ArtifactError, match="missing or damaged"):
+        load_weights(str(tmp_path / "a"), dtype="float32")
+    (tmp_path / "a" / "relscout.json").write_text('{"format": 1}')
+    with pytest.raises(ArtifactError, match="save the encoder again"):
+        settings_for(str(tmp_path / "a"))
+    (tmp_path / "a" / "relscout.json").write_text('{"format": 9}')
+    with pytest.raises(ArtifactError, match="update relscout"):
+        about(str(tmp_path / "a"))
+
+
+def test_markers_without_a_place_are_refused(tiny_bert_without_unused: Path, tmp_path: Path) -> None:
+    base = encoder(tiny_bert_without_unused)
+    first = load_weights(str(tiny_bert_without_unused), dtype="float32").get_input_embeddings().num_embeddings
+    with pytest.raises(SettingError, match="no place for marker tokens"):
+        save_adapter(
+            tmp_path / "a",
+            base,
+            factors(),
+            rank=2,
+            alpha=6,
+            markers={first: np.zeros(32, dtype=np.float32)},
+            made={},
+        )
+
+
+def test_a_folder_with_other_files_is_not_replaced(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("…")
+    with pytest.raises(OutputError, match=r"thesis\.tex"):
+        save_encoder(tmp_path / "mine", encoder(tiny_bert), made={})

@@ -10,6 +10,7 @@ from typing import Any
 
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings
+from relscout.encoders.description import settings_for
 from relscout.experiments.schema import Figure, Preset, Row
 from relscout.experiments.tasks import Task
 from relscout.instances import RelationInstance
@@ -115,10 +116,16 @@ def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_go
         variation=variation,
         seed=seed,
         settings=preset.settings_of(row, variation),
-        encoder=from_mapping(EncoderSettings, {"seed": seed, **preset.encoder_of(row)}),
+        encoder=_encoder({"seed": seed, **preset.encoder_of(row)}),
         n_relations=n_gold if asked == "gold" else asked,
         figure=figures[0] if figures and not variation else None,
     )
+
+
+def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
+    """Return the settings of an encoder: what the preset states, else what the encoder's folder says."""
+    checked = from_mapping(EncoderSettings, stated)
+    return settings_for(checked.model, **{name: getattr(checked, name) for name in stated if name != "model"})
 
 
 def hash_of_instances(instances: Iterable[RelationInstance]) -> str:

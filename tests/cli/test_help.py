@@ -7,7 +7,18 @@ import pytest
 from relscout.encoders import EncoderSettings
 from relscout.readers import FORMATS
 
-COMMANDS = ("demo", "discover", "report", "apply", "extract", "evaluate", "inspect", "convert", "methods")
+COMMANDS = (
+    "demo",
+    "discover",
+    "report",
+    "apply",
+    "extract",
+    "evaluate",
+    "finetune",
+    "inspect",
+    "convert",
+    "methods",
+)
 
 
 @pytest.fixture

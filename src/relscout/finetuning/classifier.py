@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import OnLoss, loss_warnings
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, SettingError
 from relscout.finetuning.held_out import HeldOut, checked, lacking
 from relscout.finetuning.selection import Tuning
@@ -48,6 +48,8 @@ class SentenceClassifier(ABC, Generic[Read]):
     CITATION: ClassVar[str]
     SETTINGS: ClassVar[type[Any]]
 
+    #: What training starts from, where that is a transformer.
+    encoder: TransformerEncoder | None = None
     relations_: tuple[str, ...]
     report_: dict[str, Any]
 

@@ -87,7 +87,7 @@ class RelationClassifier(SentenceClassifier[Prepared]):
 
     def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
-        self.encoder = encoder if encoder is not None else TransformerEncoder(ENCODER)
+        self.encoder: TransformerEncoder = encoder if encoder is not None else TransformerEncoder(ENCODER)
 
     @property
     def trained_encoder(self) -> TransformerEncoder:

@@ -105,6 +105,7 @@ class _LessonTable:
             [self._measured_row(one) for one in self.swept],
             [self._published_row(one) for one in self.published],
         ]
+        described = protocol(self.preset.protocol).description
         notes = self.footnotes.notes()
         if self.published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
@@ -115,7 +116,7 @@ class _LessonTable:
             title=f"{self.preset.title}: {self.preset.protocol}",
             caption=" ".join(
                 [
-                    f"{protocol(self.preset.protocol).description.capitalize()}.",
+                    f"{described[0].upper()}{described[1:]}.",
                     _SUPERVISED if self.supervised else _FEW_SHOT,
                     *([_PAIRED] if self.paired else []),
                 ]

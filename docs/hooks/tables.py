@@ -133,7 +133,15 @@ def presets() -> str:
     found = map(preset, presets())
     return _table(
         ("preset", "what", "protocol", "rows"),
-        ((f"`{one.name}`", one.title, f"`{one.protocol}`", str(len(one.rows))) for one in found),
+        (
+            (
+                f"`{one.name}`",
+                one.title,
+                ", ".join(f"`{under.protocol}`" for under in one.each()),
+                str(len(one.rows)),
+            )
+            for one in found
+        ),
     )
 
 
@@ -153,12 +161,14 @@ def protocols() -> str:
 def preset_keys() -> str:
     """Return the keys of a preset, and of what stands inside it."""
     from relscout.experiments import schema
+    from relscout.experiments.lesson_scores import EPISODES
     from relscout.experiments.parsing import SCORES
 
     scores = (
         ", ".join(f"`{name}`" for name in SCORES),
         "",
-        "The figures, in percent as printed; at least one.",
+        "The figures, in percent as printed; at least one. Where relations are given, they are called like protocols "
+        f"or kinds of episodes ({', '.join(EPISODES)}).",
     )
     parts = {
         "The file": (_keys(schema.Preset, "name"), ()),
@@ -210,7 +220,9 @@ def results() -> str:
 
 def reproduced(prefix: str) -> str:
     """Return the tables of every preset whose name begins so and that was run, from the records of the runs."""
+    from relscout.experiments.lesson_tables import lesson_table
     from relscout.experiments.preset import preset, presets
+    from relscout.experiments.protocols import protocol
     from relscout.experiments.results import read_records
     from relscout.experiments.schema import SCORINGS
     from relscout.experiments.small_tables import sweep_table
@@ -220,9 +232,13 @@ def reproduced(prefix: str) -> str:
 
     records = read_records(_RESULTS / "reproduced.jsonl")
     found = []
-    for name in presets():
-        measured = Measured(preset(name), records)
-        if name.startswith(prefix) and measured.records:
+    chosen = [one for name in presets() if name.startswith(prefix) for one in preset(name).each()]
+    for measured in (Measured(one, records) for one in chosen):
+        if not measured.records:
+            continue
+        if protocol(measured.preset.protocol).kind != "discovery":
+            found.append(FORMATS["markdown"](lesson_table(measured)))
+        else:
             for scoring in ("raw", "majority-mapped", "gold-selected"):
                 published = any(one.scoring == scoring for one in measured.preset.published)
                 if not published and not any(SCORINGS[scoring] in one["scores"] for one in measured.records):
@@ -247,6 +263,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets": presets,
     "pretraining-settings": pretraining_settings,
     "protocols": protocols,
+    "reproduced-names": partial(reproduced, "names"),
     "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),
     "reproduced-hiure": partial(reproduced, "hiure"),

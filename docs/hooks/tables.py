@@ -119,6 +119,13 @@ def transfer_settings() -> str:
     return _settings(method("transfer").SETTINGS, but=method("selfore").SETTINGS)
 
 
+def taught_settings() -> str:
+    """Return the settings of an adapter that labels teach."""
+    from relscout.pretraining.taught import TaughtSettings
+
+    return _settings(TaughtSettings)
+
+
 def pretraining_settings() -> str:
     """Return the settings of contrastive pre-training."""
     from relscout.pretraining import PretrainingSettings
@@ -276,6 +283,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "hiure-settings": partial(settings_of, "hiure"),
     "siamese-settings": partial(settings_of, "siamese"),
     "supervised-settings": supervised_settings,
+    "taught-settings": taught_settings,
     "transfer-settings": transfer_settings,
 }
 

@@ -112,8 +112,9 @@ class EntityPairs:
         """Tell which of two sentences (A,) share one entity and no more."""
         mine, other = self._entities[rows], self._entities[others]
         shared = (mine[:, :, None] == other[:, None, :]).any(axis=2)  # (A, 2): head, tail
-        differ: NDArray[np.bool_] = self._unordered[rows] != self._unordered[others]
-        return differ & (shared.sum(axis=1) == 1)
+        found: NDArray[np.bool_] = shared.sum(axis=1) == 1
+        found &= self._unordered[rows] != self._unordered[others]
+        return found
 
     def _searched(self, anchor: int, random: np.random.Generator) -> int:
         sharing = np.concatenate(

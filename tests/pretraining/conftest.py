@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +57,13 @@ def few(corpus: list[RelationInstance]) -> list[RelationInstance]:
     """Eight sentences of each of four relations."""
     easy = ("spouse", "capital of", "river mouth", "orbits")
     return [one for name in easy for one in [one for one in corpus if one.relation == name][:8]]
+
+
+@pytest.fixture
+def without_dropout(tiny_bert: Path, tmp_path: Path) -> Path:
+    """The same tiny BERT, whose dropout, which differs with groups and processes, is off."""
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "bert"))
+    told = json.loads((folder / "config.json").read_text())
+    told |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(told))
+    return folder

@@ -94,15 +94,19 @@ def relabelled(one: RelationInstance) -> RelationInstance:
     return RelationInstance(f"{one.text} It is so.", one.head, one.tail, one.relation)
 
 
-def test_small_micro_batches_learn_the_same(encoder: TransformerEncoder, few: list[RelationInstance]) -> None:
-    settings = {"epochs": 1, "batch": 16, "learning_rate": 1e-4}
-    told = [
-        pretrain(few, encoder, settings={**QUICK, **settings, "micro_batch": size}).report["epochs"][0]
-        for size in (256, 3)
-    ]
-    # the first step's dropout is that of other groups, so losses are alike and not equal
-    assert told[0]["contrast"] == pytest.approx(told[1]["contrast"], rel=0.3)
-    assert told[0]["steps"] == told[1]["steps"] == 1
+@pytest.mark.parametrize("loss", ["paper", "released"])
+def test_small_micro_batches_learn_the_same(
+    loss: str, without_dropout: Path, few: list[RelationInstance]
+) -> None:
+    encoder = TransformerEncoder(
+        EncoderSettings(str(without_dropout), READ_BY.marking, READ_BY.pooling, READ_BY.max_length)
+    )
+    settings = {"steps": 3, "batch": 8, "loss": loss, "clip": 0.5}
+    whole, pieces = (trained(encoder, few, settings={**settings, "micro_batch": size}) for size in (256, 3))
+    # the more exact the gradients are the same, the less Adam, which divides by them, makes of rounding
+    for name, weight in whole.items():
+        assert np.allclose(weight, pieces[name], atol=2e-4), name
+    assert not np.allclose(whole[name], encoder.model.state_dict()[name].numpy(), atol=2e-4)
 
 
 def test_an_adapter_is_saved_small_and_gives_the_same_vectors(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,16 +31,6 @@ read_by = EncoderSettings(sys.argv[1], "C+M", "start", 64)
 done = pretrain(told, TransformerEncoder(read_by), settings={settings}, out=Path(sys.argv[2]))
 assert done.report["processes"] == 2
 """
-
-
-@pytest.fixture
-def without_dropout(tiny_bert: Path, tmp_path: Path) -> Path:
-    """The same tiny BERT, whose dropout, which is each process's own, is off."""
-    folder = Path(shutil.copytree(tiny_bert, tmp_path / "bert"))
-    told = json.loads((folder / "config.json").read_text())
-    told |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (folder / "config.json").write_text(json.dumps(told))
-    return folder
 
 
 def test_two_processes_learn_what_one_does(

@@ -75,7 +75,8 @@ class Corpus:
     def pairs(self) -> Ints:
         """Entity pair of each sentence, head first (N,), int64: equal where both entities are."""
         head, tail = self.entities.astype(np.int64).T
-        return head * (int(self.entities.max(initial=0)) + 1) + tail
+        pairs: Ints = head * (int(self.entities.max(initial=0)) + 1) + tail
+        return pairs
 
 
 def read_corpus(

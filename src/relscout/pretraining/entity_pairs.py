@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from relscout.pretraining.corpus import Corpus
 from relscout.seeding import generator
 
 Ints = NDArray[np.int64]
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 #: Rounds of drawing a sentence that shares an entity before all of them are looked at.
 _ROUNDS = 8
 
@@ -109,7 +112,9 @@ class EntityPairs:
         """Tell which of two sentences (A,) share one entity and no more."""
         mine, other = self._entities[rows], self._entities[others]
         shared = (mine[:, :, None] == other[:, None, :]).any(axis=2)  # (A, 2): head, tail
-        return (shared.sum(axis=1) == 1) & (self._unordered[rows] != self._unordered[others])
+        found: NDArray[np.bool_] = shared.sum(axis=1) == 1
+        found &= self._unordered[rows] != self._unordered[others]
+        return found
 
     def _searched(self, anchor: int, random: np.random.Generator) -> int:
         sharing = np.concatenate(
@@ -119,8 +124,7 @@ class EntityPairs:
         if len(good):
             return int(random.choice(good))
         begin, end = (
-            int(np.searchsorted(self._sorted_unordered, self._unordered[anchor], side))  # type: ignore[call-overload]
-            for side in ("left", "right")
+            int(np.searchsorted(self._sorted_unordered, self._unordered[anchor], side)) for side in _SIDES
         )
         drawn = int(random.integers(len(self._by_unordered) - (end - begin)))
         return int(self._by_unordered[drawn if drawn < begin else drawn + end - begin])

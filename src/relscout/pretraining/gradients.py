@@ -56,7 +56,7 @@ def backpropagate(
     contrast = objective(x)
     (wanted,) = torch.autograd.grad(contrast, x)
     total = torch.zeros_like(contrast.detach())
-    for group, gradient in enumerate(wanted.split(list(sizes))):
+    for group, gradient in enumerate(torch.split(wanted, list(sizes))):
         again, loss = read(group, words=True)
         surrogate = (again * gradient).sum()
         if loss is not None:

@@ -60,7 +60,7 @@ class CNNSettings:
     least_steps: int = 300
     """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
     optimizer: str = "adamw"
-    """``adamw``, or ``sgd``, stochastic gradient descent (paper)."""
+    """``adamw``, which learns more in as many epochs, or ``sgd``, stochastic gradient descent (paper)."""
     learning_rate: float = 2e-3
     """Highest learning rate (paper: 0.5, for ``sgd``)."""
     batch: int = 64

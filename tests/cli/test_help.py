@@ -5,6 +5,7 @@ import re
 import pytest
 
 from relscout.encoders import EncoderSettings
+from relscout.encoders.model_files import RELATION
 from relscout.readers import FORMATS
 
 COMMANDS = (
@@ -82,7 +83,7 @@ def test_what_is_required_is_said(page):
         ("--relations", "auto"),
         ("--seed", 0),
         ("--on-error", "raise"),
-        ("--encoder", EncoderSettings.model),
+        ("--encoder", RELATION),
         ("--marking", EncoderSettings.marking),
         ("--max-length", EncoderSettings.max_length),
         ("--dtype", EncoderSettings.dtype),

@@ -40,7 +40,7 @@ def command(
         typer.Option(
             "--train",
             metavar="FILE",
-            help="Train classifiers like MODEL in each input format on this; may be given again.",
+            help="Train one in each format on this; may be repeated.",
             rich_help_panel=_TABLE,
         ),
     ] = None,

@@ -126,7 +126,7 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="relation or minilm (bundled), a saved one, or a Hugging Face name.",
+        help="relation, minilm, folder or hub name.",
         rich_help_panel=_ENCODER,
     ),
 ]

@@ -59,6 +59,12 @@ def main() -> None:
     page.add_argument("--instances", type=int, default=10_000)
     page.add_argument("--runs", type=int, default=3)
     page.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    pretraining = commands.add_parser(
+        "pretraining-speed", help="a step of pre-training, against padding to the maximum length"
+    )
+    pretraining.add_argument("--data", type=Path, required=True)
+    pretraining.add_argument("--pairs", type=int, default=64)
+    pretraining.add_argument("--rounds", type=int, default=5)
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -120,6 +126,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             report_speed.run(options.data, cache, instances=options.instances, runs=options.runs)
+    elif options.command == "pretraining-speed":
+        from benchmarks import pretraining_speed
+
+        pretraining_speed.run(options.data, pairs=options.pairs, rounds=options.rounds)
     elif options.command == "demo":
         from benchmarks import demo_time
 

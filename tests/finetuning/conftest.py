@@ -1,64 +1,83 @@
+"""What tests of fine-tuning share: few instances, a tiny encoder, both kinds of classifier."""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.finetuning.fewshot import FewShot
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.finetuning.classifier import SentenceClassifier
+from relscout.finetuning.cnn import CNNClassifier
+from relscout.finetuning.supervised import RelationClassifier
 from relscout.instances import RelationInstance
 
-#: A fit on a random BERT of 32 dimensions takes a moment with these; what it learns means nothing.
-FAST: Mapping[str, Any] = {
-    "iterations": 6,
-    "check_every": 2,
+Build = Callable[..., SentenceClassifier[Any]]
+
+#: A network of convolutions that is trained in a moment.
+SMALL_CNN: dict[str, Any] = {
+    "epochs": 3,
+    "least_steps": 0,
+    "dimension": 12,
+    "word_dimension": 8,
+    "position_dimension": 3,
+    "type_dimension": 2,
+    "windows": "2-3",
+    "batch": 16,
+    "learning_rate": 0.02,
+}
+SMALL_TRANSFORMER: dict[str, Any] = {
+    "epochs": 3,
+    "least_steps": 0,
+    "batch": 16,
     "trained_layers": 1,
-    "train_ways": 3,
-    "dtype": "float32",
-    "dev_ways": 2,
-    "dev_episodes": 50,
+    "learning_rate": 5e-3,
+    "head_learning_rate": 0.03,
+    "training_dtype": "float32",
 }
 
 
 @pytest.fixture(scope="session")
-def of_relations(corpus: list[RelationInstance]) -> Callable[..., list[RelationInstance]]:
-    """Return the first instances of each of some relations, mixed."""
-
-    def chosen(*relations: str, count: int = 12) -> list[RelationInstance]:
-        of_each = [[one for one in corpus if one.relation == name][:count] for name in relations]
-        return [one for some in zip(*of_each, strict=True) for one in some]
-
-    return chosen
+def encoder_settings(tiny_bert: Path) -> EncoderSettings:
+    return EncoderSettings(model=str(tiny_bert), marking="C+M", pooling="start", max_length=48, device="cpu")
 
 
 @pytest.fixture(scope="session")
-def predefined(of_relations: Callable[..., list[RelationInstance]]) -> list[RelationInstance]:
-    return of_relations("award received", "official language", "composer", "mountain range")
+def tiny_encoder(encoder_settings: EncoderSettings) -> TransformerEncoder:
+    return TransformerEncoder(encoder_settings)
 
 
 @pytest.fixture(scope="session")
-def held(of_relations: Callable[..., list[RelationInstance]]) -> list[RelationInstance]:
-    return of_relations("place of birth", "orbits")
+def known(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """16 instances of each of three relations, one of which means none."""
+    return [one for name in ("spouse", "orbits", "no_relation") for one in of(corpus, name)[:16]]
 
 
 @pytest.fixture(scope="session")
-def novel(of_relations: Callable[..., list[RelationInstance]]) -> list[RelationInstance]:
-    return of_relations("spouse", "capital of", "river mouth")
+def held(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """8 other instances of each of the same relations."""
+    return [one for name in ("spouse", "orbits", "no_relation") for one in of(corpus, name)[16:24]]
+
+
+def of(corpus: list[RelationInstance], name: str) -> list[RelationInstance]:
+    return [one for one in corpus if one.relation == name]
+
+
+@pytest.fixture(params=["transformer", "cnn"])
+def build(request: pytest.FixtureRequest, tiny_encoder: TransformerEncoder) -> Build:
+    """Either kind of classifier in turn, with settings that let it be fitted in a moment."""
+
+    def classifier(seed: int = 0, **settings: Any) -> SentenceClassifier[Any]:
+        if request.param == "cnn":
+            return CNNClassifier(seed=seed, **{**SMALL_CNN, **settings})
+        return RelationClassifier(tiny_encoder, seed=seed, **{**SMALL_TRANSFORMER, **settings})
+
+    return classifier
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_bert: Path) -> TransformerEncoder:
-    settings = EncoderSettings(model=str(tiny_bert), pooling="span-mean@1+span-mean", device="cpu")
-    return TransformerEncoder(settings, cache=VectorCache())
-
-
-@pytest.fixture(scope="session")
-def fewshot(tiny: TransformerEncoder) -> Callable[..., FewShot]:
-    """Build a few-shot classifier that is fitted in a moment."""
-
-    def build(*, seed: int = 0, **settings: Any) -> FewShot:
-        return FewShot(tiny, seed=seed, **{**FAST, **settings})
-
-    return build
+def cnn() -> Callable[[int], CNNClassifier]:
+    """Build a small network of a seed."""
+    return lambda seed: CNNClassifier(seed=seed, **SMALL_CNN)

@@ -15,6 +15,7 @@ import typer
 import typer.main
 
 from relscout.cli import (
+    analyze,
     apply,
     convert,
     datasets,
@@ -23,8 +24,10 @@ from relscout.cli import (
     evaluate,
     extract,
     fewshot,
+    finetune,
     inspect,
     methods,
+    pretrain,
     report,
     reproduce,
 )
@@ -49,6 +52,8 @@ for name, module in (
     ("apply", apply),
     ("extract", extract),
     ("evaluate", evaluate),
+    ("finetune", finetune),
+    ("analyze", analyze),
     ("inspect", inspect),
     ("convert", convert),
     ("methods", methods),
@@ -57,6 +62,7 @@ for name, module in (
 app.add_typer(fewshot.app, name="fewshot")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(reproduce.app, name="reproduce")
+app.add_typer(pretrain.app, name="pretrain")
 
 
 def _version(asked: bool) -> None:

@@ -1,11 +1,13 @@
-"""Whether a file can be written, asked before long work begins."""
+"""Whether a file or folder can be written, asked before long work begins."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
-from relscout.errors import OutputError
+from relscout.errors import OutputError, SettingError
+from relscout.files import check_replaceable
 
 
 def check_file(path: Path) -> None:
@@ -21,3 +23,40 @@ def check_file(path: Path) -> None:
         raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def check_exchange_file(path: Path) -> None:
+    """Refuse a file for instances that could not be written at the end, or that is not named as relscout's own format.
+
+    Raises:
+        SettingError: The name ends in neither ``.jsonl`` nor ``.jsonl.gz``.
+        OutputError: It cannot be written; see :func:`check_file`.
+    """
+    if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
+        raise SettingError(
+            f"--out is {str(path)!r}; relscout's own format is written to a .jsonl or .jsonl.gz file"
+        )
+    check_file(path)
+
+
+def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> None:
+    """Refuse a folder that could not be written at the end.
+
+    Args:
+        path: The folder.
+        contents: File names that an older one of its kind may hold.
+        overwrite: Whether an older one may be replaced.
+
+    Raises:
+        OutputError: It holds something else, or an older one that may not be replaced, or cannot be written.
+    """
+    check_replaceable(path, contents=contents)
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise OutputError(
+            f"{path} is already there; choose another folder, or allow to overwrite it (--overwrite)"
+        )
+    there = next(place for place in path.resolve().parents if place.exists())
+    if not there.is_dir():
+        raise OutputError(f"cannot write {path}: {there} is a file, not a folder; choose another name")
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"cannot write {path}: no permission to write in {there}")

@@ -79,6 +79,26 @@ def load_weights(model: str, *, dtype: str) -> Any:
     return loaded.eval().requires_grad_(False)
 
 
+def load_language_model(model: str) -> Any | None:
+    """Return a model with its head for masked language modelling, float32; ``None`` where its files have no such head.
+
+    Raises:
+        SettingError: The weights cannot be read.
+    """
+    with _loading(model):
+        import torch
+        from transformers import AutoConfig, AutoModelForMaskedLM
+
+        if type(AutoConfig.from_pretrained(locate(model))) not in AutoModelForMaskedLM._model_mapping:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            loaded, info = AutoModelForMaskedLM.from_pretrained(
+                locate(model), dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
+    # what is missing would stay random
+    return None if any("pooler" not in name for name in info["missing_keys"]) else loaded
+
+
 @contextlib.contextmanager
 def _loading(model: str) -> Iterator[None]:
     with quiet():

@@ -104,6 +104,31 @@ def reveal(
     return _joined(ids[:low], shown, ids[gap:resume], ids[max(gap, high) :], first=first)
 
 
+def blanked(sentence: Sentence, blanks: tuple[bool, bool], blank: Sequence[int]) -> Sentence:
+    """Put a blank in place of mentions (Soares et al. 2019).
+
+    Args:
+        sentence: The sentence.
+        blanks: Whether the head and the tail are blanked, see :func:`together`: of two mentions that share tokens, one
+            that is shown would give the other away.
+        blank: Token ids of the blank.
+    """
+    blanks = together(sentence, blanks)
+    if not any(blanks):
+        return sentence
+    spans = sentence.head, sentence.tail
+    shown = [
+        blank if gone else sentence.ids[start:end] for gone, (start, end) in zip(blanks, spans, strict=True)
+    ]
+    return reveal(sentence, instead=(shown[0], shown[1]))
+
+
+def together(sentence: Sentence, blanks: tuple[bool, bool]) -> tuple[bool, bool]:
+    """Return which mentions are blanked: of two that share tokens both or neither, as the head has it."""
+    share = sentence.head[0] < sentence.tail[1] and sentence.tail[0] < sentence.head[1]
+    return (blanks[0], blanks[0]) if share else blanks
+
+
 def _joined(
     before: Sequence[int],
     shown: Sequence[Sequence[int]],

@@ -130,7 +130,9 @@ def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[Poolin
     )
 
 
-def pool_part(states: Tensor, places: Places, part: PoolingPart, *, sampled: int = 0) -> Tensor:
+def pool_part(
+    states: Tensor, places: Places, part: PoolingPart, *, sampled: int = 0, of_unit_length: bool = True
+) -> Tensor:
     """Read one part of a pooling off the hidden states of its layer.
 
     Args:
@@ -139,6 +141,7 @@ def pool_part(states: Tensor, places: Places, part: PoolingPart, *, sampled: int
         part: What is read.
         sampled: Of the tokens between the mentions, ``between`` reads this many, drawn anew in every call, or as many
             as there are; 0 reads all.
+        of_unit_length: Whether the part is scaled to unit length, or is what the states say.
 
     Returns:
         (B, the part's width), float32.
@@ -148,7 +151,8 @@ def pool_part(states: Tensor, places: Places, part: PoolingPart, *, sampled: int
     if part.name == "types":
         # not of unit length where a type is missing: it would count more beside one that is known
         return part.weight * directions_of(places.types, states.shape[2])
-    return part.weight * normalize(_read(part.name, states.float(), places, sampled), dim=1)
+    found = _read(part.name, states.float(), places, sampled)
+    return part.weight * (normalize(found, dim=1) if of_unit_length else found)
 
 
 def tells_direction(parts: Sequence[PoolingPart]) -> bool:

@@ -22,10 +22,13 @@ from relscout.encoders.transformer import TransformerEncoder
 from relscout.errors import SettingError
 from relscout.files import whole_folder
 
+#: How pre-training went, which it writes beside what it saves.
+_REPORT = "pretraining.json"
 #: Every file name that a folder with an encoder may hold.
 CONTENTS = frozenset(
     {
         DESCRIPTION,
+        _REPORT,
         "config.json",
         "model.safetensors",
         "tokenizer.json",
@@ -38,7 +41,7 @@ CONTENTS = frozenset(
     }
 )
 #: Every file name that a folder with an adapter may hold.
-ADAPTER_CONTENTS = frozenset({DESCRIPTION, adapters.CONFIGURATION, adapters.WEIGHTS, "README.md"})
+ADAPTER_CONTENTS = frozenset({DESCRIPTION, _REPORT, adapters.CONFIGURATION, adapters.WEIGHTS, "README.md"})
 
 
 def save_encoder(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.encoders.batching import batches
 from relscout.encoders.device import trains_in_bfloat16
+from relscout.encoders.low_rank import add_factors, plain_name
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
 from relscout.encoders.pooling import PoolingPart, pool_part
@@ -44,10 +45,14 @@ class TunableEncoder:
             compute while dropout is on; their weights are float32, and so is what they compute without it.
         sampled: While dropout is on, the part ``between`` of the pooling reads this many tokens, drawn anew in every
             call, as HiURE does; 0 reads all, as is always done without dropout.
+        rank: Train low-rank factors of this rank (and α twice as large) beside the weights, which then stay as they
+            are, the embeddings, too; 0 trains the weights.
+        seed: Draws the factors.
 
     Raises:
         SettingError: The encoder has not as many layers, its layers cannot be told, or tokens are to be sampled of a
             layer below those that train.
+        MissingExtraError: There is a rank, and peft is not installed.
     """
 
     def __init__(
@@ -58,8 +63,10 @@ class TunableEncoder:
         dropout: float | None = None,
         arithmetic: str = "float32",
         sampled: int = 0,
+        rank: int = 0,
+        seed: int = 0,
     ) -> None:
-        self.base = encoder
+        self.base, self.rank = encoder, rank
         # in float32 whatever the encoder computes in: steps as small as these are lost in the rounding of others
         self._model = copy.deepcopy(encoder.model).float()
         self.device = encoder.device
@@ -78,6 +85,8 @@ class TunableEncoder:
                 f"trained_layers is {trained_layers}, but the pooling {encoder.settings.pooling!r} reads {depth} "
                 f"layers; expected 1 to {depth}, or {_ALL} for the whole model"
             )
+        if rank and trained_layers == _ALL:
+            trained_layers = depth
         #: Hidden state that the lowest trained layer reads; -1 where the embeddings train too.
         self._boundary = _ALL if trained_layers == _ALL else depth - trained_layers
         for part in encoder.parts:
@@ -103,6 +112,13 @@ class TunableEncoder:
             module.requires_grad_(True)
             if dropout is not None:
                 set_dropout(module, dropout)
+        if rank:
+            add_factors(self._model, self._trained, rank=rank, alpha=self.alpha, seed=seed)
+
+    @property
+    def alpha(self) -> float:
+        """α of the low-rank factors: a weight W becomes W + α/r · B A."""
+        return 2.0 * self.rank
 
     @property
     def dimension(self) -> int:
@@ -125,8 +141,11 @@ class TunableEncoder:
             module.train(mode)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of the weights that train, by their names in the model."""
-        return {name: parameter.detach().cpu().float().numpy().copy() for name, parameter in self._named()}
+        """Return a copy of the weights (or low-rank factors) that train, by their names in the model."""
+        return {
+            plain_name(name): parameter.detach().cpu().float().numpy().copy()
+            for name, parameter in self._named()
+        }
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over weights as :meth:`weights` gives them."""
@@ -134,7 +153,7 @@ class TunableEncoder:
 
         with torch.no_grad():
             for name, parameter in self._named():
-                parameter.copy_(torch.from_numpy(weights[name]))
+                parameter.copy_(torch.from_numpy(weights[plain_name(name)]))
 
     def prepare(
         self,

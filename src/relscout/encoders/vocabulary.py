@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from relscout.encoders.alignment import align, excerpt
 from relscout.encoders.marker_tokens import MarkerTokens, assign
-from relscout.encoders.marking import Marked, keeps_context, mark, reveal
+from relscout.encoders.marking import Marked, Markers, blanked, keeps_context, mark, reveal
 from relscout.encoders.sentence import Sentence
 from relscout.encoders.type_directions import type_code
 from relscout.encoders.window import fit
@@ -39,6 +39,36 @@ class Input:
     types: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the entity types of an instance decide of how it is shown.
+
+    Args:
+        markers: What stands around the head and around the tail.
+        instead: What stands in place of the head and of the tail; ``None`` where the mentions are shown.
+        types: Entity types of head and tail, as :func:`relscout.encoders.type_directions.type_code` gives them.
+    """
+
+    markers: tuple[Markers, Markers]
+    instead: tuple[tuple[int, ...], tuple[int, ...]] | None
+    types: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """An instance in tokens, cut to length, and not yet marked.
+
+    Args:
+        window: What of the sentence is shown.
+        look: Place of its :class:`Look` in :attr:`Vocabulary.looks`.
+        lost: What did not fit (see :func:`relscout.encoders.window.fit`).
+    """
+
+    window: Sentence
+    look: int
+    lost: str
+
+
 class Vocabulary:
     """Turns relation instances into token ids.
 
@@ -54,6 +84,11 @@ class Vocabulary:
         overhead: Number of both.
         pad_id: Id of the padding token.
         n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
+        n_tokens: Every id is below.
+        reserved: Ids of markers and of the mask token, which no text gives.
+        mask_id: Id of the mask token; ``None`` where there is none.
+        blank: What a blanked mention shows: ``[BLANK]``, or where the marking has none, the mask or unknown token.
+        looks: One for each pair of entity types that was seen.
 
     Raises:
         SettingError: The tokenizer has no offsets, no mask token where the marking needs one, or more tokens than
@@ -69,7 +104,7 @@ class Vocabulary:
         self._backend.encode_special_tokens = True
         self.pad_id: int = tokenizer.pad_token_id or 0
         self._unknown_id = self.pad_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
-        self._mask_id = tokenizer.mask_token_id
+        self.mask_id = tokenizer.mask_token_id
         self.before, self.after = _around(self._backend.encode("a", add_special_tokens=True))
         self._max_length = max_length
         self.overhead = len(self.before) + len(self.after)
@@ -77,12 +112,25 @@ class Vocabulary:
         self._marking = marking
         ids = assign(marking, tokenizer.get_vocab(), n_embeddings)
         self.n_new_embeddings = sum(token >= n_embeddings for token in ids.values())
+        self.n_tokens = n_embeddings + self.n_new_embeddings
         self._tokens = MarkerTokens(marking, ids, words=self._words, unknown_id=self._unknown_id)
-        self._reserved = {*ids.values(), self._mask_id}
+        self.reserved = {*ids.values(), self.mask_id}
+        no_blank = self._unknown_id if self.mask_id is None else self.mask_id
+        self.blank: tuple[int, ...] = (ids.get("[BLANK]", no_blank),)
+        self.looks: list[Look] = []
+        self._look_of: dict[tuple[str | None, str | None], int] = {}
         self._full_stop = self._words(".")
 
     def inputs(self, instances: Sequence[RelationInstance]) -> list[Input]:
         """Mark and tokenise instances.
+
+        Raises:
+            SettingError: The longest input has no room for both entities beside the markers.
+        """
+        return [self.shown(one) for one in self.fitted(instances)]
+
+    def fitted(self, instances: Sequence[RelationInstance]) -> list[Fitted]:
+        """Tokenise instances and cut them to length: what marking them again and again starts from.
 
         Raises:
             SettingError: The longest input has no room for both entities beside the markers.
@@ -92,31 +140,55 @@ class Vocabulary:
         texts = [_LONE_SURROGATE.sub("\ufffd", text) for text, _, _ in cut]
         encodings = self._backend.encode_batch(texts, add_special_tokens=False)
         return [
-            self._input(instance, encoding, head, tail, shortened=len(text) < len(instance.text))
+            self._fitted(instance, encoding, head, tail, shortened=len(text) < len(instance.text))
             for instance, encoding, (text, head, tail) in zip(instances, encodings, cut, strict=True)
         ]
 
-    def _input(
+    def shown(self, fitted: Fitted, *, blanks: tuple[bool, bool] = (False, False)) -> Input:
+        """Mark what :meth:`fitted` gave.
+
+        Args:
+            fitted: The instance.
+            blanks: Whether the head and the tail are blanked; mentions that share tokens are both or neither.
+        """
+        look = self.looks[fitted.look]
+        window = blanked(fitted.window, blanks, self.blank)
+        marked = mark(window, *look.markers)
+        prompt, _ = self._prompt(window)
+        mask = len(marked.ids) + prompt.index(self.mask_id) if prompt else -1
+        if prompt:
+            marked = Marked(
+                marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail
+            )
+        return Input(marked, mask, fitted.lost, look.types)
+
+    def _fitted(
         self, instance: RelationInstance, encoding: Any, head: Mention, tail: Mention, *, shortened: bool
-    ) -> Input:
+    ) -> Fitted:
         ids = self._without_reserved(encoding.ids)
         sentence = align(ids, encoding.offsets, head, tail, unknown_id=self._unknown_id)
-        head_markers, tail_markers = self._tokens.around(instance)
+        place = self._look(instance)
+        look = self.looks[place]
         prompt, lost_in_prompt = self._prompt(sentence)
         keep_context = keeps_context(self._marking)
-        shown = reveal(sentence, instead=self._tokens.instead(instance), keep_context=keep_context)
-        window, lost = fit(shown, self._budget(len(head_markers) + len(tail_markers) + len(prompt)))
-        marked = mark(window, head_markers, tail_markers)
-        mask = len(marked.ids) + prompt.index(self._mask_id) if prompt else -1
+        shown = reveal(sentence, instead=look.instead, keep_context=keep_context)
+        window, lost = fit(shown, self._budget(sum(map(len, look.markers)) + len(prompt)))
         lost = lost_in_prompt or lost or ("context" if shortened and keep_context else "")
-        types = (type_code(instance.head.type), type_code(instance.tail.type))
-        return Input(replace(marked, ids=marked.ids + prompt), mask, lost, types)
+        return Fitted(window, place, lost)
+
+    def _look(self, instance: RelationInstance) -> int:
+        pair = instance.type_pair
+        if pair not in self._look_of:
+            codes = type_code(pair[0]), type_code(pair[1])
+            self._look_of[pair] = len(self.looks)
+            self.looks.append(Look(self._tokens.around(instance), self._tokens.instead(instance), codes))
+        return self._look_of[pair]
 
     def _without_reserved(self, ids: list[int]) -> list[int]:
         # some vocabularies read a literal "[unused0]" as that token
-        if self._reserved.isdisjoint(ids):
+        if self.reserved.isdisjoint(ids):
             return ids
-        return [self._unknown_id if token in self._reserved else token for token in ids]
+        return [self._unknown_id if token in self.reserved else token for token in ids]
 
     def _budget(self, taken: int) -> int:
         if self._room - taken < 2:
@@ -132,7 +204,7 @@ class Vocabulary:
             return (), ""
         longest = max(self._room // 6, 1)
         head, tail = (tuple(sentence.ids[start:end]) for start, end in (sentence.head, sentence.tail))
-        prompt = (*head[:longest], self._mask_id, *tail[:longest], *self._full_stop)
+        prompt = (*head[:longest], self.mask_id, *tail[:longest], *self._full_stop)
         return prompt, "mention" if max(len(head), len(tail)) > longest else ""
 
     def _words(self, text: str) -> tuple[int, ...]:

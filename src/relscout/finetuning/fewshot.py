@@ -51,14 +51,12 @@ class FewShot:
         "from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
     )
 
-    relations_: tuple[str, ...]
-    report_: dict[str, Any]
-
     def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
         self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
         self.seed = seed
         self._settings = from_mapping(FewShotSettings, settings)
-        self.relations_, self.report_ = (), {"warnings": []}
+        self.relations_: tuple[str, ...] = ()
+        self.report_: dict[str, Any] = {"warnings": []}
         self._trained: Trained | None = None
         self._centre: NDArray[np.float32] | None = None
         self._seen = Seen()
@@ -119,12 +117,8 @@ class FewShot:
         mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
         self._centre = mean if self._settings.centred else None
         self._seen, self.relations_ = seen, tuple(sorted(seen.relations))
-        self.report_ = {
-            "labelled": len(known),
-            "predefined": len(self.relations_),
-            **told,
-            "warnings": [*warnings, *loss_warnings(lost)],
-        }
+        counts = {"labelled": len(known), "predefined": len(self.relations_)}
+        self.report_ = {**counts, **told, "warnings": [*warnings, *loss_warnings(lost)]}
         return self
 
     def evaluate(

@@ -63,8 +63,8 @@ class Seen:
         told = f"{len(both)} {many} learnt in training and {are} in {where}, too: {named}"
         if both and known == "raise":
             raise InputError(
-                f"{told}; give instances of other relations, leave these out with --known drop (known='drop' in Python), "
-                "or allow it with --known keep"
+                f"{told}; give instances of other relations, leave these out with --known drop (known='drop' in "
+                "Python), or allow it with --known keep"
             )
         novel = [one for one in instances if one.relation not in self.relations]
         kept = [one for one in novel if _key(one) not in self.keys]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from relscout.errors import DivergedError
 from relscout.seeding import generator
+from relscout.training.dice import Dice, devices_of
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +44,7 @@ def train(
     first_epoch: int = 0,
     warm_up: float = 0.1,
     falls: bool = True,
+    clip: float | None = None,
     seed: int,
 ) -> Iterator[Step]:
     """Yield a step after it was taken.
@@ -60,6 +61,7 @@ def train(
         first_epoch: Where to go on, if some are done.
         warm_up: Share of the steps in which learning rates rise, in [0, 1].
         falls: Whether learning rates fall behind that, or stay.
+        clip: Longest gradient of all parameters together: longer ones are shortened to it; ``None`` leaves them.
         seed: Decides the streams.
 
     Raises:
@@ -69,7 +71,7 @@ def train(
     for epoch in range(first_epoch, epochs):
         planned = batches(epoch)
         total = epochs * len(planned)
-        dice = _Dice(int(generator(seed, f"epoch {epoch}").integers(2**62)), _devices(optimizer))
+        dice = Dice(int(generator(seed, f"epoch {epoch}").integers(2**62)), devices_of(optimizer))
         for place, batch in enumerate(planned):
             number = epoch * len(planned) + place + 1
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
@@ -78,6 +80,8 @@ def train(
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
                 found.backward()  # type: ignore[no-untyped-call]
+                if clip is not None:
+                    _shorten(optimizer, clip)
                 optimizer.step()
             value = found.item()
             if value != value or value in (float("inf"), float("-inf")):
@@ -89,6 +93,12 @@ def train(
         group["lr"] = rate
 
 
+def _shorten(optimizer: torch.optim.Optimizer, longest: float) -> None:
+    from torch.nn.utils import clip_grad_norm_
+
+    clip_grad_norm_([one for group in optimizer.param_groups for one in group["params"]], longest)
+
+
 def _factor(number: int, total: int, warm_up: float, *, falls: bool) -> float:
     rising = warm_up * total
     if number <= rising:
@@ -96,51 +106,3 @@ def _factor(number: int, total: int, warm_up: float, *, falls: bool) -> float:
     if not falls:
         return 1.0
     return (total - number + 1) / (total - rising + 1)
-
-
-class _Dice:
-    """Random numbers of our own, on every device that is used, in place of the program's."""
-
-    def __init__(self, seed: int, devices: Sequence[torch.device]) -> None:
-        import torch
-
-        self._states = {device: torch.Generator(device).manual_seed(seed).get_state() for device in devices}
-
-    @contextmanager
-    def thrown(self) -> Iterator[None]:
-        """Let torch draw these numbers inside, and the program's own again behind it."""
-        before = {device: _state(device) for device in self._states}
-        for device, state in self._states.items():
-            _set_state(device, state)
-        try:
-            yield
-        finally:
-            for device, state in before.items():
-                self._states[device] = _state(device)
-                _set_state(device, state)
-
-
-def _devices(optimizer: torch.optim.Optimizer) -> Sequence[torch.device]:
-    import torch
-
-    used = {parameter.device for group in optimizer.param_groups for parameter in group["params"]}
-    return [torch.device("cpu"), *sorted((device for device in used if device.type != "cpu"), key=str)]
-
-
-def _state(device: torch.device) -> torch.Tensor:
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.get_rng_state(device)
-    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
-
-
-def _set_state(device: torch.device, state: torch.Tensor) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    elif device.type == "mps":
-        torch.mps.set_rng_state(state)
-    else:
-        torch.set_rng_state(state)

@@ -1,0 +1,231 @@
+"""A corpus to pre-train on, as compact arrays: tokenised once, in a file of its own, 48 bytes a sentence in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.encoders.cache import instance_key
+from relscout.encoders.sentence import Sentence
+from relscout.encoders.vocabulary import Fitted, Vocabulary
+from relscout.errors import InputError, OutputError
+from relscout.instances import RelationInstance
+from relscout.pretraining.entities import Excluded, pair_codes
+from relscout.progress import Progress, silent
+
+#: Sentences that are tokenised at once.
+_SHARD = 4096
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentences in an order that they decide, not their input; N of them, every one once.
+
+    Args:
+        vocabulary: What tokenised them.
+        tokens: Token ids of all sentences, one after the other; a memory map.
+        ends: Where those of each sentence end (N,), int64.
+        lengths: How many there are of each (N,), int32.
+        spans: Tokens of head and tail (N, 2, 2), uint16.
+        looks: Place of each one's :class:`relscout.encoders.vocabulary.Look` (N,), int32.
+        relation: Relation (N,), int32, a place in ``relations``; -1 where it is not known.
+        entities: Head and tail (N, 2), int32, numbered from 0.
+        content: Equal where text and mentions are (N,), int32.
+        relations: Names of the relations, sorted.
+        left_out: Reason → number of instances that were left out.
+        lost: What did not fit → number of sentences.
+        digest: Hash of all sentences.
+    """
+
+    vocabulary: Vocabulary
+    tokens: NDArray[Any]
+    ends: Ints
+    lengths: NDArray[np.int32]
+    spans: NDArray[np.uint16]
+    looks: NDArray[np.int32]
+    relation: NDArray[np.int32]
+    entities: NDArray[np.int32]
+    content: NDArray[np.int32]
+    relations: tuple[str, ...]
+    left_out: Mapping[str, int]
+    lost: Counter[str]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def fitted(self, row: int) -> Fitted:
+        """Return one sentence as the vocabulary gave it."""
+        end = int(self.ends[row])
+        ids = self.tokens[end - int(self.lengths[row]) : end].tolist()
+        (head, tail) = self.spans[row].tolist()
+        return Fitted(Sentence(ids, tuple(head), tuple(tail)), int(self.looks[row]), "")
+
+    @cached_property
+    def pairs(self) -> Ints:
+        """Entity pair of each sentence, head first (N,), int64: equal where both entities are."""
+        head, tail = self.entities.astype(np.int64).T
+        pairs: Ints = head * (int(self.entities.max(initial=0)) + 1) + tail
+        return pairs
+
+
+def read_corpus(
+    instances: Iterable[RelationInstance],
+    vocabulary: Vocabulary,
+    *,
+    with_relation: bool,
+    excluded: Excluded | None = None,
+    progress: Progress = silent,
+) -> Corpus:
+    """Tokenise instances as they come, and keep no more than arrays of them.
+
+    Args:
+        instances: Read once, never held.
+        vocabulary: Tokenises them.
+        with_relation: Whether those without a relation, or with one that says there is none, are left out.
+        excluded: Instances that must not be learnt from.
+        progress: Told the instances read, stage ``"read"``.
+
+    Raises:
+        InputError: No instance is left.
+        OutputError: The disk has no room for the tokens.
+    """
+    left_out: Counter[str] = Counter()
+    relations: dict[str, int] = {}
+    lost: Counter[str] = Counter()
+    shards: list[_Shard] = []
+    done = 0
+
+    def kept() -> Iterator[RelationInstance]:
+        for instance in instances:
+            if with_relation and (instance.relation is None or instance.is_unrelated):
+                left_out["without a relation"] += 1
+            elif excluded is not None and instance in excluded:
+                left_out["entity pair excluded"] += 1
+            else:
+                yield instance
+
+    kind = np.uint16 if vocabulary.n_tokens <= 1 << 16 else np.int32
+    remaining = kept()
+    with tempfile.TemporaryFile() as file:
+        while shard := list(islice(remaining, _SHARD)):
+            fitted = vocabulary.fitted(shard)
+            lost.update(one.lost for one in fitted if one.lost)
+            shards.append(_shard(shard, fitted, relations))
+            _append(file, fitted, kind)
+            done += len(shard)
+            progress("read", done, None)
+        tokens = _mapped(file, kind) if done else None
+    if tokens is None:
+        raise InputError(
+            f"there is nothing to pre-train on: {_counts(left_out) or 'no instances were given'}"
+        )
+    whole = _Shard(*(np.concatenate([getattr(one, name) for one in shards]) for name in _Shard.__slots__))
+    del shards
+    order, n_repeated = _canonical(whole.keys)
+    left_out["repeated"] += n_repeated
+    names = sorted(relations)
+    renamed = np.array([*np.argsort(np.argsort(list(relations))), -1], dtype=np.int32)
+    _, entities = np.unique(whole.entities, return_inverse=True)
+    _, content = np.unique(whole.contents, return_inverse=True)
+    digest = blake2b(np.ascontiguousarray(whole.keys[order]).tobytes(), digest_size=12).hexdigest()
+    return Corpus(
+        vocabulary,
+        tokens,
+        np.cumsum(whole.lengths, dtype=np.int64)[order],
+        whole.lengths[order],
+        whole.spans[order],
+        whole.looks[order],
+        renamed[whole.relation[order]],
+        entities.reshape(-1, 2)[order].astype(np.int32),
+        content[order].astype(np.int32),
+        tuple(names),
+        {reason: count for reason, count in left_out.items() if count},
+        lost,
+        digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    keys: NDArray[np.uint64]
+    lengths: NDArray[np.int32]
+    spans: NDArray[np.uint16]
+    looks: NDArray[np.int32]
+    relation: NDArray[np.int32]
+    entities: NDArray[np.uint64]
+    contents: NDArray[np.uint64]
+
+
+def _shard(
+    instances: Sequence[RelationInstance], fitted: Sequence[Fitted], relations: dict[str, int]
+) -> _Shard:
+    contents = [instance_key(instance) for instance in instances]
+    entities = [pair_codes(instance) for instance in instances]
+    keys = b"".join(
+        blake2b(
+            content + repr((pair, instance.relation)).encode("utf-8", "surrogatepass"), digest_size=16
+        ).digest()
+        for content, pair, instance in zip(contents, entities, instances, strict=True)
+    )
+    return _Shard(
+        np.frombuffer(keys, dtype=np.uint64).reshape(-1, 2),
+        np.array([len(one.window.ids) for one in fitted], dtype=np.int32),
+        np.array([(one.window.head, one.window.tail) for one in fitted], dtype=np.uint16),
+        np.array([one.look for one in fitted], dtype=np.int32),
+        np.array(
+            [
+                -1 if one.relation is None else relations.setdefault(one.relation, len(relations))
+                for one in instances
+            ],
+            dtype=np.int32,
+        ),
+        np.array(entities, dtype=np.uint64),
+        np.frombuffer(b"".join(content[:8] for content in contents), dtype=np.uint64),
+    )
+
+
+def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
+    """Return the places of distinct keys (N, 2) in their order, and how many repeat another."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return order[first], int((~first).sum())
+
+
+def _append(file: IO[bytes], fitted: Sequence[Fitted], kind: type[Any]) -> None:
+    ids = np.fromiter((token for one in fitted for token in one.window.ids), dtype=kind)
+    try:
+        file.write(ids.tobytes())
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _mapped(file: IO[bytes], kind: type[Any]) -> NDArray[Any]:
+    try:
+        file.flush()
+    except OSError as error:
+        raise _no_room(error) from error
+    return np.memmap(file, dtype=kind, mode="r")
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot keep the tokens of the corpus in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
+        "folder with more room"
+    )
+
+
+def _counts(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())

@@ -1,0 +1,126 @@
+"""Settings of contrastive pre-training, and named ones: those of the paper, of its released code, and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relscout.config import from_mapping
+from relscout.encoders.settings import DTYPES
+from relscout.errors import UnknownNameError
+from relscout.ranges import check_above_zero, check_choices, check_least, check_shares
+
+#: Objective → what is pulled together.
+OBJECTIVES: dict[str, str] = {
+    "cp": "sentences of one relation, against the other sentences of the batch (Peng et al. 2020)",
+    "mtb": "sentences of one entity pair, against pairs that share one entity (Soares et al. 2019)",
+}
+LOSSES = ("paper", "released")
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """How an encoder is pre-trained; what the paper says stands in each description."""
+
+    loss: str = "released"
+    """For cp, ``paper`` (eq. 2: dot product, one positive) or ``released`` (cosine, all positives); mtb has one."""
+    temperature: float = 0.05
+    """Divides the cosines of ``released``, above 0 (released code: 0.05)."""
+    blanks: float = 0.7
+    """Probability that a mention is blanked, in [0, 1], drawn anew every time (paper: 0.7)."""
+    mlm_weight: float = 1.0
+    """Weight of masked language modelling beside the contrast, at least 0 (paper: 1, eq. 3); 0 leaves it out."""
+    mlm_rate: float = 0.15
+    """Share of the tokens that masked language modelling asks for, in [0, 1] (BERT: 0.15)."""
+    distinct_pairs: bool = True
+    """For cp, whether the two sentences of a pair name different entity pairs (paper: any two sentences)."""
+    same_relation_negatives: bool = False
+    """For the loss ``paper`` of cp, whether sentences of the anchor's own relation can be negatives."""
+    sentences_per_pair: int = 8
+    """For mtb, most sentences of an entity pair in an epoch, at least 2 (released code: 8)."""
+    all_pairs: bool = False
+    """For mtb, whether all two of those sentences are a pair (released code), or each sentence is in one."""
+    batch: int = 64
+    """Pairs of sentences in a step, at least 2 (paper: 2,048 for cp, 256 for mtb)."""
+    among: int = 0
+    """Pairs among which cp looks for negatives; 0 for the whole batch (released code: 32 of 2,048)."""
+    micro_batch: int = 256
+    """Sentences that are in memory at once, at least 1; does not change what is learnt."""
+    epochs: int = 3
+    """Passes over the corpus, at least 1, where ``steps`` is 0."""
+    steps: int = 0
+    """Steps in all; 0 lets ``epochs`` decide (paper: 3,500 for cp, 30,000 for mtb)."""
+    learning_rate: float = 1e-4
+    """Highest learning rate (paper: 3e-5); it rises from 0, and falls to 0."""
+    weight_decay: float = 1e-5
+    """Decoupled weight decay, at least 0 (released code: 1e-5)."""
+    warm_up_steps: int = 500
+    """Steps in which the learning rate rises, at least 0 (released code: 500)."""
+    warm_up_most: float = 0.1
+    """Largest share of the steps that is warm-up, in [0, 1], so that short runs get beyond it."""
+    clip: float = 1.0
+    """Longest gradient; longer ones are scaled to it (released code: 1)."""
+    dtype: str = "auto"
+    """``float32``, ``bfloat16``, ``float16``, or ``auto``: what ``accelerate launch`` was told, else float32."""
+    adapter_rank: int = 0
+    """Rank r of a LoRA adapter that trains in place of the model, at least 0; α is 2 r. 0 trains the whole model."""
+    checkpoint_steps: int = 100
+    """Steps after which work in progress is kept, at least 1."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"loss": LOSSES, "dtype": ("auto", *DTYPES)})
+        check_above_zero(self, ("temperature", "learning_rate", "clip"))
+        check_shares(self, ("blanks", "mlm_rate", "warm_up_most"))
+        check_least(
+            self,
+            {
+                "mlm_weight": 0,
+                "sentences_per_pair": 2,
+                "batch": 2,
+                "among": 0,
+                "micro_batch": 1,
+                "epochs": 1,
+                "steps": 0,
+                "weight_decay": 0,
+                "warm_up_steps": 0,
+                "adapter_rank": 0,
+                "checkpoint_steps": 1,
+            },
+        )
+
+
+_PUBLISHED = {"learning_rate": 3e-5, "warm_up_most": 1.0, "distinct_pairs": False}
+#: Name → objective → what differs from the defaults, which are ours.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "minilm": {"cp": {}, "mtb": {}},
+    "paper": {
+        "cp": {**_PUBLISHED, "loss": "paper", "batch": 2048, "steps": 3500},
+        "mtb": {**_PUBLISHED, "loss": "paper", "batch": 256, "steps": 30_000},
+    },
+    "released": {
+        "cp": {**_PUBLISHED, "batch": 2048, "among": 32, "steps": 3500},
+        "mtb": {**_PUBLISHED, "batch": 256, "steps": 30_000, "all_pairs": True},
+    },
+}
+
+
+def settings_of(
+    objective: str, given: Mapping[str, Any] | None = None, *, preset: str = "minilm"
+) -> PretrainingSettings:
+    """Return the settings of a preset with some of them given.
+
+    Args:
+        objective: A name of :data:`OBJECTIVES`.
+        given: Settings by name, which may be texts as a command line gives them.
+        preset: A name of :data:`PRESETS`.
+
+    Raises:
+        UnknownNameError: There is no such objective, preset or setting.
+        SettingError: A setting has a value that cannot work.
+    """
+    if objective not in OBJECTIVES:
+        raise UnknownNameError("objective", objective, OBJECTIVES)
+    if preset not in PRESETS:
+        raise UnknownNameError("preset", preset, PRESETS)
+    return from_mapping(PretrainingSettings, {**PRESETS[preset][objective], **(given or {})})

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relscout.instances import RelationInstance
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def file(corpus: list[RelationInstance], tmp_path: Path) -> Path:
+    """A file of instances of two relations."""
+    path = tmp_path / "told.jsonl"
+    told = [one for one in corpus if one.relation in ("spouse", "orbits")][::6]
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "text": one.text,
+                    "head": {"start": one.head.start, "end": one.head.end},
+                    "tail": {"start": one.tail.start, "end": one.tail.end},
+                    "relation": one.relation,
+                }
+            )
+            + "\n"
+            for one in told
+        )
+    )
+    return path
+
+
+def test_an_encoder_is_pretrained_and_used(
+    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    pretrain = ("pretrain", "cp", file, "--encoder", tiny_bert, "--out", "mine", "--set", "steps=2,batch=4")
+    done = relscout(*pretrain, "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["steps"], told["pairs"]["relations"], told["mlm_head"]) == (2, 2, "fresh")
+    assert "fresh one learns" in done.err
+    assert sorted(place.name for place in tmp_path.iterdir() if not place.name.startswith(".")) == [
+        "mine",
+        "told.jsonl",
+    ]
+    found = relscout("discover", file, "--encoder", "mine", "--relations", "2", "--no-cache", "--json")
+    assert (found.code, len(json.loads(found.out)["relations"])) == (0, 2)
+    again = relscout(*pretrain)
+    assert (again.code, again.out) == (2, "")
+    assert "--overwrite" in again.err
+    shown = relscout(*pretrain, "--overwrite")
+    assert shown.out.splitlines()[-1].split()[0] == "1"
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (["--set", "batch=1"], "batch is 1, expected at least 2"),
+        (["--set", "speed=1"], "unknown setting 'speed'"),
+        (["--preset", "papers"], "did you mean 'paper'"),
+        (["--dtype", "float8"], "unknown dtype 'float8'"),
+        (["--exclude", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_wrong_options_are_told_in_a_line(
+    given: list[str], complaint: str, refused: Run, file: Path, tiny_bert: Path
+) -> None:
+    assert complaint in refused("pretrain", "cp", file, "--encoder", tiny_bert, "--out", "mine", *given)
+
+
+def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_bert: Path) -> None:
+    arguments = (file, "--encoder", tiny_bert, "--out", "mine")
+    assert "0 have two or more" in refused("pretrain", "mtb", *arguments)
+    assert "entity pair excluded" in refused("pretrain", "cp", *arguments, "--exclude", file)
+
+
+def test_labels_teach_an_adapter_that_is_used(
+    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    teach = (
+        *(
+            "pretrain",
+            "labels",
+            file,
+            "--encoder",
+            tiny_bert,
+            "--pooling",
+            "span-mean@2+between",
+            "--out",
+            "mine",
+        ),
+        *("--set", "rank=2,taught_layers=1,taught_steps=2,taught_batch=8", "--no-cache"),
+    )
+    done = relscout(*teach)
+    assert done.code == 0, done.err
+    assert "of 2 relations, each read backwards, too" in done.out
+    assert {place.name for place in (tmp_path / "mine").iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "relscout.json",
+    }
+    found = relscout("discover", file, "--encoder", "mine", "--relations", "2", "--no-cache", "--json")
+    assert (found.code, len(json.loads(found.out)["relations"])) == (0, 2)
+    again = relscout(*teach)
+    assert (again.code, again.out) == (2, "")
+    assert "--overwrite" in again.err
+
+
+def test_labels_that_cannot_teach_are_told(
+    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    teach = ("pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    wrong = relscout(*teach, "--set", "rank=0")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "rank is 0" in wrong.err
+    one = tmp_path / "one.jsonl"
+    one.write_text(file.read_text().splitlines()[0] + "\n")
+    alone = relscout("pretrain", "labels", one, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    assert alone.code == 2
+    assert "only the relation" in alone.err
+    assert not (tmp_path / "mine").exists()

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders.description import settings_for
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+from relscout.pretraining import PRESETS, READ_BY, pretrain, settings_of
+
+QUICK = {"epochs": 2, "batch": 6, "learning_rate": 1e-3, "checkpoint_steps": 1}
+
+
+class StoppedError(Exception):
+    """The user's interruption."""
+
+
+def stopping_at(step: int) -> Callable[..., None]:
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if (stage, done) == ("pre-train", step):
+            raise StoppedError
+
+    return progress
+
+
+def trained(encoder: TransformerEncoder, instances: list[RelationInstance], **given: Any) -> dict[str, Any]:
+    settings = {**QUICK, **given.pop("settings", {})}
+    return dict(pretrain(instances, encoder, settings=settings, **given).encoder.weights)
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_contrast_brings_sentences_of_a_relation_together_and_is_told(
+    encoder: TransformerEncoder, few: list[RelationInstance], tmp_path: Path
+) -> None:
+    out = tmp_path / "encoder"
+    settings = {**QUICK, "epochs": 12, "batch": 16}
+    done = pretrain(few, encoder, settings=settings, out=out)
+    first, last = (done.report["epochs"][place] for place in (0, -1))
+    assert last["contrast"] < first["contrast"] - 0.3
+    assert last["mlm"] < first["mlm"]
+    assert 0 < last["nearest_is_positive"] < 1
+    assert done.report["mlm_head"] == "fresh"
+    assert json.loads((out / "pretraining.json").read_text()) == done.report
+    # the folder knows how it is read, and gives the same vectors
+    saved = TransformerEncoder(settings_for(str(out)))
+    assert (saved.settings.marking, saved.settings.pooling) == ("C+M", "start")
+    assert np.allclose(saved.encode(few), done.encoder.encode(few), atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["cp", "mtb"])
+def test_interrupted_it_goes_on_to_the_same_bytes(
+    objective: str, encoder: TransformerEncoder, few: list[RelationInstance], tmp_path: Path
+) -> None:
+    told = few
+    if objective == "mtb":  # two sentences of each entity pair
+        told = [*few, *(relabelled(one) for one in few)]
+    settings = {"steps": 5}
+    whole = trained(encoder, told, objective=objective, settings=settings)
+    for step in (0, 2, 4):
+        with pytest.raises(StoppedError):
+            trained(
+                encoder,
+                told,
+                objective=objective,
+                settings=settings,
+                checkpoints=tmp_path,
+                progress=stopping_at(step),
+            )
+    steps: list[int] = []
+    again = trained(
+        encoder,
+        told[::-1],
+        objective=objective,
+        settings=settings,
+        checkpoints=tmp_path,
+        progress=lambda stage, done, _: steps.append(done) if stage == "pre-train" else None,
+    )
+    assert same(whole, again)
+    assert steps == [4, 5]
+    assert list(tmp_path.iterdir()) == []
+    assert not same(whole, trained(encoder, told, objective=objective, settings=settings, seed=1))
+
+
+def relabelled(one: RelationInstance) -> RelationInstance:
+    return RelationInstance(f"{one.text} It is so.", one.head, one.tail, one.relation)
+
+
+@pytest.mark.parametrize("loss", ["paper", "released"])
+def test_small_micro_batches_learn_the_same(
+    loss: str, without_dropout: Path, few: list[RelationInstance]
+) -> None:
+    encoder = TransformerEncoder(
+        EncoderSettings(str(without_dropout), READ_BY.marking, READ_BY.pooling, READ_BY.max_length)
+    )
+    settings = {"steps": 3, "batch": 8, "loss": loss, "clip": 0.5}
+    whole, pieces = (trained(encoder, few, settings={**settings, "micro_batch": size}) for size in (256, 3))
+    # the more exact the gradients are the same, the less Adam, which divides by them, makes of rounding
+    for name, weight in whole.items():
+        assert np.allclose(weight, pieces[name], atol=2e-4), name
+    assert not np.allclose(whole[name], encoder.model.state_dict()[name].numpy(), atol=2e-4)
+
+
+def test_an_adapter_is_saved_small_and_gives_the_same_vectors(
+    encoder: TransformerEncoder, few: list[RelationInstance], tmp_path: Path
+) -> None:
+    out = tmp_path / "adapter"
+    done = pretrain(few, encoder, settings={**QUICK, "adapter_rank": 2}, out=out)
+    assert not (out / "model.safetensors").exists()
+    saved = TransformerEncoder(settings_for(str(out)))
+    assert np.array_equal(saved.encode(few), done.encoder.encode(few))
+    assert not np.allclose(encoder.encode(few), done.encoder.encode(few), atol=1e-3)
+    before = encoder.model.get_input_embeddings().weight.detach().numpy()
+    after = done.encoder.model.get_input_embeddings().weight.detach().numpy()
+    moved = set(np.flatnonzero((before != after).any(axis=1)).tolist())
+    blanks_and_markers = encoder.vocabulary.reserved - {encoder.vocabulary.mask_id}
+    assert moved == blanks_and_markers
+
+
+@pytest.mark.parametrize("marking", ["none", "typed-markers", "prompt"])
+def test_any_reading_can_be_trained(marking: str, tiny_bert: Path, few: list[RelationInstance]) -> None:
+    read_by = EncoderSettings(str(tiny_bert), marking, "span-mean@2+sentence", 64)
+    done = pretrain(few, TransformerEncoder(read_by), settings={"epochs": 1, "batch": 8})
+    assert done.encoder.encode(few[:2]).shape == (2, 96)
+
+
+def test_presets_are_settings_of_each_objective() -> None:
+    for name, objectives in PRESETS.items():
+        for objective in objectives:
+            assert settings_of(objective, preset=name)
+    assert settings_of("cp", {"batch": "7"}, preset="paper").batch == 7
+    with pytest.raises(SettingError, match="did you mean 'temperature'"):
+        settings_of("cp", {"temparature": 1})
+    with pytest.raises(SettingError, match="known are cp, mtb"):
+        settings_of("cpp")
+
+
+def test_what_cannot_be_learnt_from_is_refused(
+    encoder: TransformerEncoder, few: list[RelationInstance]
+) -> None:
+    with pytest.raises(InputError, match="32 entity pair excluded"):
+        pretrain(few, encoder, exclude=few)
+    assert READ_BY.model == "minilm"

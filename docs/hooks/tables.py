@@ -84,6 +84,13 @@ def selfore_settings() -> str:
     )
 
 
+def alignment_settings() -> str:
+    """Return the settings of distant alignment."""
+    from relscout.alignment import AlignmentSettings
+
+    return _settings(AlignmentSettings)
+
+
 def settings_of(name: str) -> str:
     """Return the settings of a method."""
     from relscout.methods import method
@@ -91,11 +98,32 @@ def settings_of(name: str) -> str:
     return _settings(method(name).SETTINGS)
 
 
+def supervised_settings() -> str:
+    """Return the settings of supervised fine-tuning."""
+    from relscout.finetuning.supervised import SupervisedSettings
+
+    return _settings(SupervisedSettings)
+
+
+def cnn_settings() -> str:
+    """Return the settings of the convolutional network."""
+    from relscout.finetuning.cnn import CNNSettings
+
+    return _settings(CNNSettings)
+
+
 def transfer_settings() -> str:
     """Return the settings of the method transfer that selfore does not have."""
     from relscout.methods import method
 
     return _settings(method("transfer").SETTINGS, but=method("selfore").SETTINGS)
+
+
+def taught_settings() -> str:
+    """Return the settings of an adapter that labels teach."""
+    from relscout.pretraining.taught import TaughtSettings
+
+    return _settings(TaughtSettings)
 
 
 def pretraining_settings() -> str:
@@ -112,7 +140,15 @@ def presets() -> str:
     found = map(preset, presets())
     return _table(
         ("preset", "what", "protocol", "rows"),
-        ((f"`{one.name}`", one.title, f"`{one.protocol}`", str(len(one.rows))) for one in found),
+        (
+            (
+                f"`{one.name}`",
+                one.title,
+                ", ".join(f"`{under.protocol}`" for under in one.each()),
+                str(len(one.rows)),
+            )
+            for one in found
+        ),
     )
 
 
@@ -132,12 +168,14 @@ def protocols() -> str:
 def preset_keys() -> str:
     """Return the keys of a preset, and of what stands inside it."""
     from relscout.experiments import schema
+    from relscout.experiments.lesson_scores import EPISODES
     from relscout.experiments.parsing import SCORES
 
     scores = (
         ", ".join(f"`{name}`" for name in SCORES),
         "",
-        "The figures, in percent as printed; at least one.",
+        "The figures, in percent as printed; at least one. Where relations are given, they are called like protocols "
+        f"or kinds of episodes ({', '.join(EPISODES)}).",
     )
     parts = {
         "The file": (_keys(schema.Preset, "name"), ()),
@@ -189,7 +227,9 @@ def results() -> str:
 
 def reproduced(prefix: str) -> str:
     """Return the tables of every preset whose name begins so and that was run, from the records of the runs."""
+    from relscout.experiments.lesson_tables import lesson_table
     from relscout.experiments.preset import preset, presets
+    from relscout.experiments.protocols import protocol
     from relscout.experiments.results import read_records
     from relscout.experiments.schema import SCORINGS
     from relscout.experiments.small_tables import sweep_table
@@ -199,9 +239,13 @@ def reproduced(prefix: str) -> str:
 
     records = read_records(_RESULTS / "reproduced.jsonl")
     found = []
-    for name in presets():
-        measured = Measured(preset(name), records)
-        if name.startswith(prefix) and measured.records:
+    chosen = [one for name in presets() if name.startswith(prefix) for one in preset(name).each()]
+    for measured in (Measured(one, records) for one in chosen):
+        if not measured.records:
+            continue
+        if protocol(measured.preset.protocol).kind != "discovery":
+            found.append(FORMATS["markdown"](lesson_table(measured)))
+        else:
             for scoring in ("raw", "majority-mapped", "gold-selected"):
                 published = any(one.scoring == scoring for one in measured.preset.published)
                 if not published and not any(SCORINGS[scoring] in one["scores"] for one in measured.records):
@@ -212,6 +256,8 @@ def reproduced(prefix: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "alignment-settings": alignment_settings,
+    "cnn-settings": cnn_settings,
     "commands": commands,
     "datasets": datasets,
     "encoder-settings": encoder_settings,
@@ -224,6 +270,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets": presets,
     "pretraining-settings": pretraining_settings,
     "protocols": protocols,
+    "reproduced-names": partial(reproduced, "names"),
     "reproduced-rocore": partial(reproduced, "rocore"),
     "reproduced-selfore": partial(reproduced, "selfore"),
     "reproduced-hiure": partial(reproduced, "hiure"),
@@ -235,6 +282,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "selfore-settings": selfore_settings,
     "hiure-settings": partial(settings_of, "hiure"),
     "siamese-settings": partial(settings_of, "siamese"),
+    "supervised-settings": supervised_settings,
+    "taught-settings": taught_settings,
     "transfer-settings": transfer_settings,
 }
 

@@ -16,9 +16,11 @@ from relscout.errors import ArtifactError
 from relscout.files import whole_file, whole_folder
 
 _FORMAT = 1
-_DESCRIPTION, _TENSORS = "artifact.json", "tensors.safetensors"
+#: The file that tells what an artifact is.
+DESCRIPTION = "artifact.json"
+_TENSORS = "tensors.safetensors"
 #: Every file name an artifact folder may hold.
-CONTENTS = frozenset({_DESCRIPTION, _TENSORS})
+CONTENTS = frozenset({DESCRIPTION, _TENSORS})
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
             "tensors_sha256": _sha256(tensors),
             "settings": artifact.settings,
         }
-        with whole_file(fresh / _DESCRIPTION) as partial:
+        with whole_file(fresh / DESCRIPTION) as partial:
             text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -71,14 +73,14 @@ def load_artifact(folder: Path) -> Artifact:
     from safetensors.numpy import load_file
 
     try:
-        described = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         version, kind, settings = described["format"], described["kind"], dict(described["settings"])
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
-        raise ArtifactError(f"{folder} is not a saved model: no {_DESCRIPTION} in it ({found})") from error
+        raise ArtifactError(f"{folder} is not a saved model: no {DESCRIPTION} in it ({found})") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder / _DESCRIPTION} is damaged ({error}); save the model again") from error
+        raise ArtifactError(f"{folder / DESCRIPTION} is damaged ({error}); save the model again") from error
     if version != _FORMAT:
         raise ArtifactError(
             f"{folder} has format {version}, this relscout reads format {_FORMAT}; update relscout"

@@ -113,6 +113,37 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
         )
 
 
+def check_makeable(folder: Path) -> None:
+    """Refuse a folder that could not be written, before long work begins; folders above it may be missing.
+
+    Raises:
+        OutputError: Something above it is a file, or there is no permission to write.
+    """
+    try:
+        # what is missing above the folder is made when it is saved, so that work that fails leaves nothing behind
+        there = next(place for place in folder.resolve().parents if place.exists())
+        if not there.is_dir():
+            raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")
+        if not os.access(there, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
+            raise OutputError(f"cannot write {folder}: no permission to write in {there}")
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def make_above(folder: Path) -> None:
+    """Make the folders above a folder where they are missing.
+
+    Raises:
+        OutputError: They cannot be made.
+    """
+    try:
+        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
 def _swap(fresh: Path, place: Path, aside: Path) -> None:
     try:
         if place.exists():

@@ -5,9 +5,22 @@ import re
 import pytest
 
 from relscout.encoders import EncoderSettings
+from relscout.encoders.model_files import RELATION
 from relscout.readers import FORMATS
 
-COMMANDS = ("demo", "discover", "report", "apply", "extract", "evaluate", "inspect", "convert", "methods")
+COMMANDS = (
+    "demo",
+    "discover",
+    "report",
+    "apply",
+    "extract",
+    "evaluate",
+    "finetune",
+    "analyze",
+    "inspect",
+    "convert",
+    "methods",
+)
 
 
 @pytest.fixture
@@ -23,7 +36,7 @@ def rows(page: str) -> list[str]:
 
 def test_all_commands_are_listed(page):
     listed = [row.split()[0] for row in rows(page()) if not row.startswith("-")]
-    assert listed == [*COMMANDS, "datasets", "reproduce", "pretrain"]
+    assert listed == [*COMMANDS, "fewshot", "datasets", "reproduce", "pretrain"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -70,7 +83,7 @@ def test_what_is_required_is_said(page):
         ("--relations", "auto"),
         ("--seed", 0),
         ("--on-error", "raise"),
-        ("--encoder", EncoderSettings.model),
+        ("--encoder", RELATION),
         ("--marking", EncoderSettings.marking),
         ("--max-length", EncoderSettings.max_length),
         ("--dtype", EncoderSettings.dtype),

@@ -76,3 +76,50 @@ def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_be
     arguments = (file, "--encoder", tiny_bert, "--out", "mine")
     assert "0 have two or more" in refused("pretrain", "mtb", *arguments)
     assert "entity pair excluded" in refused("pretrain", "cp", *arguments, "--exclude", file)
+
+
+def test_labels_teach_an_adapter_that_is_used(
+    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    teach = (
+        *(
+            "pretrain",
+            "labels",
+            file,
+            "--encoder",
+            tiny_bert,
+            "--pooling",
+            "span-mean@2+between",
+            "--out",
+            "mine",
+        ),
+        *("--set", "rank=2,taught_layers=1,taught_steps=2,taught_batch=8", "--no-cache"),
+    )
+    done = relscout(*teach)
+    assert done.code == 0, done.err
+    assert "of 2 relations, each read backwards, too" in done.out
+    assert {place.name for place in (tmp_path / "mine").iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "relscout.json",
+    }
+    found = relscout("discover", file, "--encoder", "mine", "--relations", "2", "--no-cache", "--json")
+    assert (found.code, len(json.loads(found.out)["relations"])) == (0, 2)
+    again = relscout(*teach)
+    assert (again.code, again.out) == (2, "")
+    assert "--overwrite" in again.err
+
+
+def test_labels_that_cannot_teach_are_told(
+    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    teach = ("pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    wrong = relscout(*teach, "--set", "rank=0")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "rank is 0" in wrong.err
+    one = tmp_path / "one.jsonl"
+    one.write_text(file.read_text().splitlines()[0] + "\n")
+    alone = relscout("pretrain", "labels", one, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    assert alone.code == 2
+    assert "only the relation" in alone.err
+    assert not (tmp_path / "mine").exists()

@@ -71,7 +71,8 @@ def test_what_transformers_prints_elsewhere_stays_as_it_was(bars: bool, tiny_ber
 )
 def test_a_folder_that_is_no_model_is_told(load: Any, tmp_path: Path) -> None:
     with pytest.raises(
-        SettingError, match=r"cannot load encoder .*: expected 'minilm' .* a folder with a Hugging"
+        SettingError,
+        match=r"cannot load encoder .*: expected 'relation' or 'minilm' .* a folder with a Hugging",
     ) as told:
         load(str(tmp_path))
     assert "\n" not in str(told.value)

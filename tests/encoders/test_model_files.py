@@ -41,6 +41,10 @@ def test_a_name_like_the_bundled_one_is_told_the_bundled_one(name: str) -> None:
     assert "did you mean 'minilm'?" in str(unknown_encoder(name, "not found"))
 
 
+def test_a_name_like_the_bundled_adapter_is_told_the_adapter() -> None:
+    assert "did you mean 'relation'?" in str(unknown_encoder("relations", "not found"))
+
+
 def test_a_name_unlike_the_bundled_one_gets_no_hint() -> None:
     message = str(unknown_encoder("some/bert", "not found"))
     assert "did you mean" not in message

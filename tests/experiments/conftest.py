@@ -89,3 +89,25 @@ def written(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return write
+
+
+def taught(relation: str, verb: str, places: Iterable[int]) -> str:
+    """Return lines of OpenNRE's format, each sentence another one."""
+    return "".join(opennre(relation, "ada", verb, f"town{place}") for place in places)
+
+
+@pytest.fixture
+def lesson_data(data: Path) -> Path:
+    """A data folder for the supervised protocols on SemEval and Wiki80: two relations, and ``Other``."""
+    files = {"train_0.01": range(1), "train_0.1": range(2), "train": range(3), "dev": range(10, 11)}
+    for folder, more in (("semeval", {"test": range(20, 22)}), ("wiki80", {})):
+        (data / folder).mkdir()
+        for part, places in {**files, **more}.items():
+            several = [4 * place + step for place in places for step in range(4)]
+            lines = (
+                taught("born", "in", several[::2])
+                + taught("Other", "saw", several[1::4])
+                + taught("died", "at", several[3::4])
+            )
+            (data / folder / f"{part}.txt").write_text(lines)
+    return data

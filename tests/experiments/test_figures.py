@@ -30,7 +30,7 @@ LOOPS = {
 
 
 def preset(*figures: Figure, **more: Any) -> Preset:
-    return Preset("small", "Small", "bundled", 10, (SELFORE, FROZEN), figures=figures, **more)
+    return Preset("small", "Small", "bundled", (SELFORE, FROZEN), 10, figures=figures, **more)
 
 
 def record(row: str = "SelfORE", seed: int = 0, b3: float = 0.5, **more: Any) -> Any:

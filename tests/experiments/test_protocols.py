@@ -53,7 +53,7 @@ def test_the_files_of_a_protocol_are_called_as_they_are_published():
     files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
     published = {
         f"{name}/{file.name}"
-        for name in ("fewrel", "wiki80", "nyt_fb", "semeval")
+        for name in ("fewrel", "wiki80", "nyt_fb", "semeval", "chemprot", "tacred")
         for file in dataset(name).files
     }
     assert files <= published

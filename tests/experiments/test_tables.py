@@ -18,7 +18,7 @@ FROZEN = Row("frozen", "kmeans", kind="frozen")
 
 def preset(**more: Any) -> Preset:
     given = {"rows": (SELFORE, FROZEN), "seeds": (0, 1, 2), **more}
-    return Preset("small", "A small experiment", "bundled", 10, paper="Hu et al. 2020", **given)
+    return Preset("small", "A small experiment", "bundled", n_relations=10, paper="Hu et al. 2020", **given)
 
 
 def record(row: str = "SelfORE", seed: int | None = 0, b3: float = 0.5, **more: Any) -> Record:

@@ -12,6 +12,8 @@ from relscout.metrics import (
     majority_mapped,
     mean_std,
     over_seeds,
+    percentile_interval,
+    resampled_shares,
     score,
 )
 
@@ -151,3 +153,24 @@ def test_raw_and_majority_mapped_scores_are_never_averaged() -> None:
 def test_no_seeds_are_refused() -> None:
     with pytest.raises(InputError, match="0 scores"):
         over_seeds([])
+
+
+def test_shares_are_resampled_together_and_around_the_share_itself():
+    flags = np.array([[True, False]] * 30 + [[False, True]] * 60 + [[True, True]] * 10)
+    drawn = resampled_shares(flags, n_resamples=400, seed=1)
+    assert drawn.shape == (400, 2)
+    assert drawn.mean(axis=0) == pytest.approx([0.4, 0.7], abs=0.01)
+    # a binomial of 100 draws
+    assert drawn.std(axis=0) == pytest.approx([0.24**0.5 / 10, 0.21**0.5 / 10], rel=0.15)
+    # every instance has one of the two, or both
+    assert (drawn.sum(axis=1) >= 1 - 1e-12).all()
+    assert (resampled_shares(flags[::-1], n_resamples=400, seed=1) == drawn).all()
+    low, high = percentile_interval(drawn[:, 0])
+    assert 0.28 < low < 0.36 < 0.44 < high < 0.52
+
+
+def test_no_instance_cannot_be_resampled():
+    with pytest.raises(InputError, match="0 instances"):
+        resampled_shares(np.empty((0, 2), dtype=bool))
+    with pytest.raises(SettingError, match="n_resamples is 0"):
+        resampled_shares(np.ones((1, 1), dtype=bool), n_resamples=0)

@@ -15,6 +15,7 @@ import typer
 import typer.main
 
 from relscout.cli import (
+    analyze,
     apply,
     convert,
     datasets,
@@ -22,6 +23,8 @@ from relscout.cli import (
     discover,
     evaluate,
     extract,
+    fewshot,
+    finetune,
     inspect,
     methods,
     pretrain,
@@ -49,11 +52,14 @@ for name, module in (
     ("apply", apply),
     ("extract", extract),
     ("evaluate", evaluate),
+    ("finetune", finetune),
+    ("analyze", analyze),
     ("inspect", inspect),
     ("convert", convert),
     ("methods", methods),
 ):
     app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+app.add_typer(fewshot.app, name="fewshot")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(pretrain.app, name="pretrain")

@@ -10,8 +10,7 @@ import typer
 from relscout.cli import options
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, say
-from relscout.cli.target import check_file
-from relscout.errors import SettingError
+from relscout.cli.target import check_exchange_file
 from relscout.wording import counted
 
 
@@ -50,11 +49,7 @@ def command(
         directions=directions,
         types=types,
     )
-    if not out.name.lower().endswith((".jsonl", ".jsonl.gz")):
-        raise SettingError(
-            f"--out is {str(out)!r}; relscout's own format is written to a .jsonl or .jsonl.gz file"
-        )
-    check_file(out)
+    check_exchange_file(out)
     skipped = Skipped()
     count = write_instances(reading.instances(inputs, skipped), out)
     skipped.tell()

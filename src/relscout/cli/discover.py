@@ -63,7 +63,7 @@ def command(
     max_distance: options.MaxDistance = None,
     directions: options.Directions = "both",
     types: options.TypePairs = None,
-    encoder: options.EncoderName = "minilm",
+    encoder: options.EncoderName = "relation",
     marking: options.Marking = None,
     pooling: options.Pooling = None,
     max_length: options.MaxLength = None,

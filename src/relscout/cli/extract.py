@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,12 +19,17 @@ from relscout.errors import SettingError
 from relscout.wording import counted
 
 if TYPE_CHECKING:
+    from relscout.encoders import VectorCache
+    from relscout.instances import RelationInstance
     from relscout.triples import Triple
+
+#: Tells the triples of instances; given a cache of vectors, ``progress`` and ``on_loss``.
+_Tell = Callable[..., "Iterable[Triple]"]
 
 
 def command(
     model: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover --out' wrote.")
+        Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover' or 'finetune' wrote.")
     ],
     inputs: options.Inputs,
     out: Annotated[
@@ -55,12 +60,11 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Tell which of the found relations new sentences express.
+    """Tell which of the relations that were found or learnt new sentences express.
 
     The triples name the sentence and the place they were read at. Without --out they go to standard output as JSON
     Lines. The input is as for 'relscout discover'.
     """
-    from relscout.discovery import Discovery
     from relscout.encoders import loss_warnings
     from relscout.writers import write
 
@@ -79,22 +83,48 @@ def command(
     )
     check_cache(cache, no_cache=no_cache)
     _check_output(out, to)
-    found = Discovery.load(model)
+    tell = _loaded(model)
     skipped = Skipped()
     instances = list(reading.instances(inputs, skipped))
     skipped.tell()
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
-        found.model.encoder.cache = vectors
         lost: Counter[str] = Counter()
-        assigned = found.predict(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        found = tell(instances, vectors, progress=progress, on_loss=lambda _, what: lost.update([what]))
     for warning in loss_warnings(lost):
         say_note(warning)
-    triples = (triple for triple in found.triples_of(assigned) if triple.confidence >= min_confidence)
+    triples = (triple for triple in found if triple.confidence >= min_confidence)
     if out is None:
         _print_triples(triples)
         return
     count = write(triples, out, format=to)
     say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
+
+
+def _loaded(folder: Path) -> _Tell:
+    """Return what tells the triples of instances, from the folder of a run or of a fine-tuning."""
+    from relscout.discovery import Discovery
+    from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
+
+    if holds_classifier(folder):
+        classifier = load_classifier(folder)
+
+        def learnt(
+            instances: Sequence[RelationInstance], cache: VectorCache | None, **told: Any
+        ) -> Iterable[Triple]:
+            if classifier.encoder is not None:
+                classifier.encoder.cache = cache
+            return list(triples_of(classifier, instances, **told))
+
+        return learnt
+    run = Discovery.load(folder)
+
+    def discovered(
+        instances: Sequence[RelationInstance], cache: VectorCache | None, **told: Any
+    ) -> Iterable[Triple]:
+        run.model.encoder.cache = cache
+        return run.triples_of(run.predict(instances, **told))
+
+    return discovered
 
 
 def _check_output(out: Path | None, to: str | None) -> None:

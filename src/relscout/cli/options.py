@@ -126,7 +126,7 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="minilm (bundled), or a Hugging Face name or path.",
+        help="relation, minilm, folder or hub name.",
         rich_help_panel=_ENCODER,
     ),
 ]

@@ -1,12 +1,15 @@
-"""``relscout pretrain``: what an encoder of relations learns from, and how."""
+"""``relscout pretrain``: what an encoder of relations learns from, and how; one small file for each way."""
 
 from __future__ import annotations
 
 import typer
 
-from relscout.cli import pretrain_contrastive
+from relscout.cli import align, pretrain_contrastive, pretrain_labels
 from relscout.cli.help import Command, Group
 
-app = typer.Typer(cls=Group, help="Teach an encoder relations, from a corpus and a knowledge graph.")
-for name, command in pretrain_contrastive.COMMANDS.items():
+app = typer.Typer(
+    cls=Group, help="Teach an encoder relations: from a knowledge graph, by contrast, or by labels."
+)
+COMMANDS = {"align": align.command, **pretrain_contrastive.COMMANDS, "labels": pretrain_labels.command}
+for name, command in COMMANDS.items():
     app.command(name, cls=Command)(command)

@@ -67,6 +67,14 @@ def run_command(
         list[str] | None,
         typer.Option("--rows", metavar="NAME", help="Run this row only; give it again for more rows."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="The encoder for rows that wait for one.",
+            show_default="such rows left out",
+        ),
+    ] = None,
     data: Data = None,
     results: Results = RESULTS,
     as_json: options.AsJson = False,
@@ -97,6 +105,7 @@ def run_command(
                 results=results,
                 seeds=None if seeds is None else range(seeds),
                 rows=rows,
+                encoder=encoder,
                 cache=vectors,
                 progress=progress,
                 on_skip=skipped.append,
@@ -113,7 +122,8 @@ def run_command(
     if as_json:
         print_json(_as_json(chosen.name, results, finished, skipped))
         return
-    output().print(scores_of_rows([*skipped, *finished]))
+    for rows_of_protocol in scores_of_rows([*skipped, *finished]):
+        output().print(rows_of_protocol)
     say(f"{counted(len(finished), 'run')} done, {len(skipped):,} already in {results}")
 
 

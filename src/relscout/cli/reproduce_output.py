@@ -46,17 +46,27 @@ def table(
 ) -> None:
     """Set the results of a preset beside the published numbers.
 
-    Two scorings never share a table, for their figures are not comparable. The values of a sweep have a table of
-    their own.
+    Two scorings never share a table, for their figures are not comparable, nor do two protocols. The values of a sweep
+    have a table of their own where relations are found.
     """
+    from relscout.experiments.lesson_tables import lesson_table
     from relscout.experiments.table_formats import FORMATS
     from relscout.writers.textfile import text_file
 
     if out is not None:
         check_file(out)
-    measured = _measured(name, results)
-    scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
-    tables = _names(measured) if names else _scores(measured, scorings, all_scores=all_scores)
+    measured, *more = _measured(name, results)
+    if names:
+        tables = _names(measured)
+    elif _finds_relations(measured):
+        scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
+        tables = _scores(measured, scorings, all_scores=all_scores)
+    elif scoring == "all":
+        tables = [lesson_table(one, all_scores=all_scores) for one in (measured, *more)]
+    else:
+        raise InputError(
+            f"--scoring is about relations that are found, but those of preset {name!r} are given"
+        )
     text = "\n".join(FORMATS[format](one) for one in tables)
     if out is None:
         typer.echo(text, nl=False)
@@ -84,7 +94,9 @@ def figure(
     """
     from relscout.experiments.figures import draw_figures
 
-    measured = _measured(name, results)
+    measured = _measured(name, results)[0]
+    if not _finds_relations(measured):
+        raise InputError(f"figures show relations that are found, but those of preset {name!r} are given")
     if kind is None and not measured.preset.figures:
         raise InputError(f"preset {measured.preset.name!r} declares no figure; ask for one by its --kind")
     written, lacking = 0, []
@@ -100,8 +112,8 @@ def figure(
         say_note(line)
 
 
-def _measured(name: str, results: Path) -> Measured:
-    """Return the records of a preset.
+def _measured(name: str, results: Path) -> list[Measured]:
+    """Return the records of a preset, apart for each of its protocols of which there are some.
 
     Raises:
         InputError: There are none.
@@ -110,12 +122,18 @@ def _measured(name: str, results: Path) -> Measured:
     from relscout.experiments.results import read_records
     from relscout.experiments.summaries import Measured
 
-    measured = Measured(preset(name), read_records(results))
-    if not measured.records:
-        raise InputError(
-            f"no results of preset {measured.preset.name!r} in {results}; {_what_to_do(name, results)}"
-        )
-    return measured
+    chosen, records = preset(name), read_records(results)
+    found = [one for one in (Measured(under, records) for under in chosen.each()) if one.records]
+    if not found:
+        raise InputError(f"no results of preset {chosen.name!r} in {results}; {_what_to_do(name, results)}")
+    return found
+
+
+def _finds_relations(measured: Measured) -> bool:
+    """Tell whether a preset is about discovery; else its relations are given."""
+    from relscout.experiments.protocols import protocol
+
+    return protocol(measured.preset.protocol).kind == "discovery"
 
 
 def _what_to_do(name: str, results: Path) -> str:

@@ -23,11 +23,11 @@ def overview(preset: Preset, data: Path) -> dict[str, Any]:
     """Return everything about a preset as JSON values, with the files that it lacks in a data folder."""
     from relscout.experiments.protocols import protocol
 
-    chosen = protocol(preset.protocol)
+    chosen = [protocol(one.protocol) for one in preset.each()]
     return {
         **dataclasses.asdict(preset),
-        "datasets": chosen.datasets,
-        "missing_files": [str(data / file) for file in chosen.missing(data)],
+        "datasets": list(dict.fromkeys(name for one in chosen for name in one.datasets)),
+        "missing_files": [str(data / file) for file in _missing(preset, data)],
     }
 
 
@@ -40,7 +40,7 @@ def presets_table(presets: Sequence[Preset], data: Path) -> Table:
         table.add_row(
             Text(one.name, style="bold cyan"),
             Text(_short(one.paper)),
-            Text(one.protocol),
+            Text(", ".join(under.protocol for under in one.each())),
             Text(", ".join(_encoders(one))),
             str(len(one.rows)),
             _data_state(one, data),
@@ -52,11 +52,11 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
     """Yield all of a preset: what it is of, its rows and settings, the published numbers, and its data."""
     from relscout.experiments.protocols import protocol
 
-    chosen = protocol(preset.protocol)
+    described = [f"{one.protocol}: {protocol(one.protocol).description}" for one in preset.each()]
     facts = {
         "paper": preset.paper,
-        "protocol": f"{preset.protocol}: {chosen.description}",
-        "relations": str(preset.n_relations),
+        "protocol": "; ".join(described),
+        "relations": "" if preset.n_relations is None else str(preset.n_relations),
         "encoder": listed(preset.encoder) or "the default",
         **{f"{method}": listed(settings) for method, settings in preset.settings.items()},
         "seeds": ", ".join(map(str, preset.seeds)),
@@ -89,7 +89,7 @@ def _rows_table(preset: Preset) -> Table:
             Text(visible(row.name), style="bold cyan"),
             row.method,
             row.kind,
-            str(preset.n_relations_of(row)),
+            str(preset.n_relations_of(row) or "given"),
             Text(visible(_own(row)) or "the defaults"),
         )
     return table
@@ -99,7 +99,12 @@ def _published_table(published: Sequence[Published], scoring: str) -> Table:
     from relscout.experiments.quantities import as_printed
 
     names = list(dict.fromkeys(key for one in published for key in one.scores))
-    table = Table(f"published, {scoring} clusters", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        f"published, {scoring} clusters" if scoring else "published",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("source")
@@ -122,8 +127,13 @@ def _sweep(preset: Preset) -> str:
 
 def _encoders(preset: Preset) -> list[str]:
     from relscout.encoders import EncoderSettings
+    from relscout.experiments.learners import reads_encoder
 
-    found = (str(preset.encoder_of(row).get("model", EncoderSettings.model)) for row in preset.rows)
+    found = (
+        str(preset.encoder_of(row).get("model", EncoderSettings.model))
+        for row in preset.rows
+        if reads_encoder(row.method)
+    )
     return list(dict.fromkeys(found))
 
 
@@ -133,24 +143,27 @@ def _short(paper: str) -> str:
 
 
 def _data_state(preset: Preset, data: Path) -> Text:
+    return Text("missing", style="yellow") if _missing(preset, data) else Text("there", style="green")
+
+
+def _missing(preset: Preset, data: Path) -> list[str]:
+    """Return the files of any of its protocols that are not there."""
     from relscout.experiments.protocols import protocol
 
-    return (
-        Text("missing", style="yellow")
-        if protocol(preset.protocol).missing(data)
-        else Text("there", style="green")
-    )
+    files = (file for one in preset.each() for file in protocol(one.protocol).missing(data))
+    return list(dict.fromkeys(files))
 
 
 def _data_told(preset: Preset, data: Path) -> str:
     from relscout.experiments.protocols import dataset_of, protocol
 
-    chosen = protocol(preset.protocol)
-    if not chosen.files:
+    chosen = [protocol(one.protocol) for one in preset.each()]
+    if not any(one.files for one in chosen):
         return "comes with relscout"
-    if missing := chosen.missing(data):
+    if missing := _missing(preset, data):
         sets = " and ".join(
             f"'relscout datasets get {name}'" for name in dict.fromkeys(map(dataset_of, missing))
         )
         return f"{data / missing[0]} is missing; get it with {sets}"
-    return f"{', '.join(chosen.datasets)} in {data}: there"
+    datasets = dict.fromkeys(name for one in chosen for name in one.datasets)
+    return f"{', '.join(datasets)} in {data}: there"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from relscout.errors import OutputError
+from relscout.errors import OutputError, SettingError
 from relscout.files import check_replaceable
 
 
@@ -23,6 +23,20 @@ def check_file(path: Path) -> None:
         raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def check_exchange_file(path: Path) -> None:
+    """Refuse a file for instances that could not be written at the end, or that is not named as relscout's own format.
+
+    Raises:
+        SettingError: The name ends in neither ``.jsonl`` nor ``.jsonl.gz``.
+        OutputError: It cannot be written; see :func:`check_file`.
+    """
+    if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
+        raise SettingError(
+            f"--out is {str(path)!r}; relscout's own format is written to a .jsonl or .jsonl.gz file"
+        )
+    check_file(path)
 
 
 def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> None:

@@ -11,7 +11,8 @@ _RAW = "https://raw.githubusercontent.com"
 _FEWREL = f"{_RAW}/thunlp/FewRel/master/data"
 _OPENNRE = "https://thunlp.oss-cn-qingdao.aliyuncs.com/opennre/benchmark"
 _CONTEXT_OR_NAMES = f"{_RAW}/thunlp/RE-Context-or-Names"
-_WIKI80_PART = "finetune/supervisedRE/data/wiki80"
+_SUPERVISED = "finetune/supervisedRE/data"
+_PARTS = f"{_CONTEXT_OR_NAMES}/a0930dd4fc8a69878a7a972de1e202b8c2689f8d/{_SUPERVISED}"
 _CHEMPROT = (
     f"{_RAW}/allenai/scibert/8d55680cf424898df48656d69002c7366c9c6ba1/data/text_classification/chemprot"
 )
@@ -78,20 +79,26 @@ WIKI80 = DataSet(
     files=(
         DataFile(
             "dev.txt",
-            f"{_CONTEXT_OR_NAMES}/a0930dd4fc8a69878a7a972de1e202b8c2689f8d/{_WIKI80_PART}/dev.txt",
+            f"{_PARTS}/wiki80/dev.txt",
             2_346_457,
             "f27fccbaa96f9c4f25fde1cd2e414bdc14e4fce872462e049a0d23a4d3541804",
         ),
         DataFile(
             "train_0.1.txt",
-            f"{_CONTEXT_OR_NAMES}/cb6151ae74a6f4c769fb5b09e948c49c9e08a705/{_WIKI80_PART}/train_0.1.txt",
+            f"{_CONTEXT_OR_NAMES}/cb6151ae74a6f4c769fb5b09e948c49c9e08a705/{_SUPERVISED}/wiki80/train_0.1.txt",
             1_633_246,
             "3cd866c89112915adeef7144eed079545a4fef6a4de74edcb8d2a3a69ab3bb95",
         ),
-        # an earlier state of the same file: other instances, without entity types
+        DataFile(
+            "train_0.01.txt",
+            f"{_CONTEXT_OR_NAMES}/cb6151ae74a6f4c769fb5b09e948c49c9e08a705/{_SUPERVISED}/wiki80/train_0.01.txt",
+            168_747,
+            "ea53601af25c8a86155a8f38076ea72b369f7237f15b7b1b5582f6602ac88544",
+        ),
+        # an earlier state of the tenth: other instances, without entity types
         DataFile(
             "train_0.1_untyped.txt",
-            f"{_CONTEXT_OR_NAMES}/d0fcbdde74d01f4e7ff1da0a144496a89e72eff2/{_WIKI80_PART}/train_0.1.txt",
+            f"{_CONTEXT_OR_NAMES}/d0fcbdde74d01f4e7ff1da0a144496a89e72eff2/{_SUPERVISED}/wiki80/train_0.1.txt",
             1_501_258,
             "c6da6c4840f675774c0fecedc95005c863cf44b72f71d4d84b6fc571766897b9",
         ),
@@ -147,6 +154,18 @@ SEMEVAL = DataSet(
             793_305,
             "1f33efe3db4dc6ff99f52416331682f3ec6759de526786d3629e6b43f8020795",
         ),
+        DataFile(
+            "train_0.1.txt",
+            f"{_PARTS}/semeval/train_0.1.txt",
+            195_389,
+            "6d41bc49468c5bf0259b08a04ddd615bd98a4d69586ece3618b43451d0d95ddd",
+        ),
+        DataFile(
+            "train_0.01.txt",
+            f"{_CONTEXT_OR_NAMES}/d0fcbdde74d01f4e7ff1da0a144496a89e72eff2/{_SUPERVISED}/semeval/train_0.01.txt",
+            21_065,
+            "a335781b0c30925bfc35f1ab8a6696fe57db865e6ff11cfb1affb2e7a41a8004",
+        ),
     ),
     reads="relscout inspect {folder}/train.txt",
 )
@@ -175,6 +194,18 @@ CHEMPROT = DataSet(
             f"{_CHEMPROT}/test.txt",
             960_369,
             "372249c85ffea6d9a18dc5168cf45841b3d79b03412d6c620381cfc0dd3d6d49",
+        ),
+        DataFile(
+            "train_0.1.txt",
+            f"{_PARTS}/chemprot/train_0.1.txt",
+            112_856,
+            "386b33045f6e95debc3b1caf3ec7039df95eff49a1e40d40213e8e144ba14e95",
+        ),
+        DataFile(
+            "train_0.01.txt",
+            f"{_PARTS}/chemprot/train_0.01.txt",
+            12_826,
+            "ff4f6f7cb1c627fce252dff8a20bd2c11bd5c328f5ec1315bf94d4e0e1b4ccae",
         ),
     ),
     reads="relscout inspect {folder}/train.txt",

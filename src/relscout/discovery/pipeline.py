@@ -19,7 +19,9 @@ from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
 from relscout.discovery.result import Discovery
-from relscout.encoders import Encoder
+from relscout.encoders import Encoder, TransformerEncoder
+from relscout.encoders.description import settings_for
+from relscout.encoders.model_files import RELATION
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods import Estimator
@@ -66,7 +68,8 @@ def discover(
         instances: The corpus.
         method: A name of ``relscout.methods.METHODS``.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
-        encoder: Gives the relation representations; the bundled encoder when left out.
+        encoder: Gives the relation representations; ``relation``, the bundled encoder with what it learnt of relations,
+            read as the method reads it, when left out.
         seed: Draws everything random; the same seed on the same machine gives the same result.
         labeled: Instances with gold relations that are not to be found, for methods that learn from some.
         known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
@@ -118,6 +121,8 @@ def discover(
         warnings += left_out
     del given
     check_enough(n_relations, len(bare))
+    if encoder is None:
+        encoder = TransformerEncoder(settings_for(RELATION, default=kind.ENCODER))
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     if none is not None:
         estimator = cast(Estimator, WithNone(estimator, none))

@@ -14,7 +14,6 @@ The files are what users script against; their names and fields are stable::
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from operator import index
@@ -27,7 +26,7 @@ from relscout.artifacts import CONTENTS as MODEL_CONTENTS
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.relation import Relation
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
-from relscout.files import check_replaceable, whole_file, whole_folder
+from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator, load_fitted
 from relscout.readers import read
@@ -68,16 +67,11 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
                 f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
             )
         _check_contents(folder)
-        # what is missing above the folder is made when it is saved, so that a run that fails leaves nothing behind
-        there = next(place for place in folder.resolve().parents if place.exists())
-        if not there.is_dir():
-            raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")
-        if not os.access(there, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
-            raise OutputError(f"cannot write {folder}: no permission to write in {there}")
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    check_makeable(folder)
 
 
 def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
@@ -86,10 +80,7 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
     Raises:
         OutputError: The folder holds something else or cannot be written.
     """
-    try:
-        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    make_above(folder)
     _check_contents(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:
         write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)

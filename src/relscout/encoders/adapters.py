@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from relscout.encoders.description import description
 from relscout.encoders.model_files import locate
 from relscout.errors import ArtifactError
+from relscout.files import whole_file
 
 CONFIGURATION, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 #: In front of the names of weights in peft's files.
@@ -137,11 +138,13 @@ def write(
         "inference_mode": True,
         **_NOT_READ,
     }
-    (folder / CONFIGURATION).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    with whole_file(folder / CONFIGURATION) as partial:
+        partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     tensors = {f"{_PREFIX}{name}": np.ascontiguousarray(array) for name, array in lora.items()}
     if markers is not None:
         tensors[_EMBEDDINGS] = np.ascontiguousarray(markers)
-    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    with whole_file(folder / WEIGHTS) as partial:
+        save_file(tensors, partial, {"format": "pt"})
 
 
 def _configuration(path: Path) -> dict[str, Any]:

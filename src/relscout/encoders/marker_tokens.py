@@ -12,7 +12,7 @@ from relscout.instances import RelationInstance
 NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
 _WITHOUT_NEW_TOKENS = frozenset({"none", "typed-markers", "prompt"})
 #: What stands for a type that is not known.
-_NO_TYPE = "entity"
+NO_TYPE = "entity"
 #: Longest type in tokens, so that types never crowd the sentence out.
 _TYPE_TOKENS = 4
 
@@ -86,6 +86,10 @@ class MarkerTokens:
 
     def _type(self, kind: str | None) -> tuple[int, ...]:
         if kind not in self._types:
-            words = (kind or _NO_TYPE).replace("_", " ").replace("-", " ").lower()
-            self._types[kind] = self._words(words)[:_TYPE_TOKENS] or (self._unknown_id,)
+            self._types[kind] = self._words(type_words(kind))[:_TYPE_TOKENS] or (self._unknown_id,)
         return self._types[kind]
+
+
+def type_words(kind: str | None) -> str:
+    """Return an entity type as words of a sentence; ``"entity"`` where it is not known."""
+    return (kind or NO_TYPE).replace("_", " ").replace("-", " ").lower()

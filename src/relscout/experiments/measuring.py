@@ -26,7 +26,8 @@ from relscout.progress import Progress
 
 #: What ``Estimator.settings`` tells beside the settings of the method, and records keep elsewhere.
 _ELSEWHERE = ("encoder", "seed", "n_relations")
-_RESUMED = "went on after an interruption: seconds and memory are those of the rest"
+#: A warning of runs of which the beginning was done before.
+RESUMED = "went on after an interruption: seconds and memory are those of the rest"
 
 
 def measure(
@@ -50,7 +51,7 @@ def measure(
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
         progress: Told how far it is.
     """
-    resumed = [_RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
+    resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
     with measured() as cost:
         discovery = discover(
             task.fitted,

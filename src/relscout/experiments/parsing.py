@@ -6,6 +6,8 @@ import dataclasses
 from typing import Any
 
 from relscout.errors import SettingError, UnknownNameError
+from relscout.experiments.lesson_scores import EPISODES
+from relscout.experiments.protocols import PROTOCOLS, Kind
 from relscout.experiments.schema import (
     FIGURES,
     KINDS,
@@ -31,6 +33,9 @@ def parse(section: Section, name: str) -> Preset:
         SettingError: A key is not known or missing, or a value is not of the right type.
     """
     section.check_keys([one.name for one in dataclasses.fields(Preset) if one.name != "name"])
+    names = _protocols(section)
+    # what is wrong with a name is told where the names are checked
+    kind = PROTOCOLS[names[0]].kind if names[0] in PROTOCOLS else "discovery"
     rows = tuple(map(_row, section.sections("rows")))
     swept = section.section("sweep")
     seeds = section.integers("seeds", (0, 1, 2))
@@ -39,16 +44,17 @@ def parse(section: Section, name: str) -> Preset:
     return Preset(
         name=name,
         title=section.take("title", str),
-        protocol=section.take("protocol", str),
-        n_relations=_n_relations(section),
+        protocol=names[0],
         rows=rows,
+        n_relations=_n_relations(section),
+        protocols=names if "protocols" in section.values else (),
         paper=section.take("paper", str, ""),
         encoder=_values(section, "encoder"),
         settings=_settings(section),
         sweep=None if swept is None else _sweep(swept),
         seeds=seeds,
         figures=tuple(map(_figure, section.sections("figures", ()))),
-        published=tuple(map(_published, section.sections("published", ()))),
+        published=tuple(_published(one, kind) for one in section.sections("published", ())),
         notes=section.take("notes", str, ""),
     )
 
@@ -61,7 +67,7 @@ def _row(section: Section) -> Row:
         kind=_choice(section, "kind", KINDS, "method"),
         settings=_values(section, "settings"),
         encoder=_values(section, "encoder"),
-        n_relations=_n_relations(section) if "n_relations" in section.values else None,
+        n_relations=_n_relations(section),
     )
 
 
@@ -91,30 +97,48 @@ def _figure(section: Section) -> Figure:
     return figure
 
 
-def _published(section: Section) -> Published:
-    fixed = ("row", "scoring", "source")
-    section.check_keys([*fixed, "reference", *SCORES])
-    scores = {key: section.take(key, float) for key in section.values if key in SCORES}
+def _published(section: Section, kind: Kind) -> Published:
+    known = _figures_of(kind)
+    fixed = ("row", "source", "reference", *(("scoring",) if kind == "discovery" else ()))
+    section.check_keys([*fixed, *known])
+    scores = {key: section.take(key, float) for key in section.values if key in known}
     for key, value in scores.items():
         if not -100 <= value <= 100:
             raise SettingError(f"{section.place}, {key} is {value}, expected percent, at most 100")
     if not scores:
-        raise SettingError(f"{section.place}: no score is given; known are {', '.join(SCORES)}")
+        raise SettingError(f"{section.place}: no score is given; known are {', '.join(known)}")
     return Published(
         row=section.take("row", str),
-        scoring=_choice(section, "scoring", SCORINGS),
+        scoring=_choice(section, "scoring", SCORINGS) if kind == "discovery" else "",
         source=section.take("source", str),
         scores=scores,
         reference=section.take("reference", bool, False),
     )
 
 
-def _n_relations(section: Section) -> NRelations:
-    value = section.values.get("n_relations")
-    if value in ("gold", "auto") or (type(value) is int and value >= 1):
-        return value
+def _protocols(section: Section) -> tuple[str, ...]:
+    if "protocols" not in section.values:
+        return (section.take("protocol", str),)
+    if "protocol" in section.values:
+        raise SettingError(f"{section.place}: 'protocol' and 'protocols' are given; expected one of them")
+    return section.texts("protocols")
+
+
+def _figures_of(kind: Kind) -> tuple[str, ...]:
+    """Return what published figures may be of."""
+    if kind == "discovery":
+        return SCORES
+    if kind == "few-shot":
+        return tuple(EPISODES)
+    return tuple(name for name, known in PROTOCOLS.items() if known.kind == kind)
+
+
+def _n_relations(section: Section) -> NRelations | None:
     if "n_relations" not in section.values:
-        raise SettingError(f"{section.place}: the key 'n_relations' is missing")
+        return None
+    value = section.values["n_relations"]
+    if value in ("gold", "auto") or (type(value) is int and value >= 1):
+        return value  # type: ignore[no-any-return]
     raise SettingError(
         f"{section.place}, n_relations is {value!r}, expected a whole number from 1, 'gold' or 'auto'"
     )

@@ -1,7 +1,7 @@
-"""The protocols: what is clustered, what is scored, and what is labelled, from files of public data.
+"""The protocols: what is clustered or learnt from, what is scored, and what is labelled, from files of public data.
 
-A data folder holds one folder for each data set, with the published file names in it. Gold relations are for
-scoring only: ``discover`` removes them before any method sees an instance.
+A data folder holds one folder for each data set, with the published file names in it. Gold relations of what is
+scored are for scoring only: they are removed before any method sees an instance.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from relscout.errors import InputError, UnknownNameError
-from relscout.experiments import cross_domain, fewrel, tasks
+from relscout.errors import InputError, SettingError, UnknownNameError
+from relscout.experiments import cross_domain, fewrel, lessons, tasks
+from relscout.experiments.lessons import SHARES, Lesson
 from relscout.experiments.tasks import Task
+
+#: What is to be done: find relations, tell given ones apart, or tell new ones apart by a few instances of each.
+Kind = Literal["discovery", "supervised", "few-shot"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,14 @@ class Protocol:
 
     description: str
     """One line: what is labelled, clustered and scored."""
-    load: Callable[[Path], Task]
-    """Reads the instances from a data folder; :func:`load` looks for the files first."""
+    load: Callable[[Path], Task | Lesson]
+    """Reads the instances from a data folder; :func:`load` and :func:`load_lesson` look for the files first."""
     files: tuple[str, ...] = ()
     """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
+    kind: Kind = "discovery"
+    """What is to be done."""
+    score: str = "accuracy"
+    """What tables show of a supervised protocol: a figure of :class:`~relscout.metrics.ClassificationScores`."""
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -109,6 +118,60 @@ PROTOCOLS: dict[str, Protocol] = {
         )
         for draw in fewrel.DRAWS
     },
+    **{
+        f"semeval-{share}": Protocol(
+            f"{share} % of SemEval 2010's training instances learnt, its test scored: micro-F1 without 'Other'",
+            lessons.published_share("semeval", share, no_relation="Other"),
+            lessons.files("semeval", share, "dev", "test"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    **{
+        f"wiki80-{share}": Protocol(
+            f"{share} % of Wiki80's training instances learnt, its dev scored: accuracy",
+            lessons.published_share("wiki80", share, test=False),
+            lessons.files("wiki80", share, "dev"),
+            "supervised",
+        )
+        for share in (1, 10)
+    },
+    **{
+        f"chemprot-{share}": Protocol(
+            f"{share} % of ChemProt's training instances learnt, its test scored: micro-F1",
+            lessons.published_share("chemprot", share),
+            lessons.files("chemprot", share, "dev", "test"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    **{
+        f"tacred-{share}": Protocol(
+            f"{share} % of TACRED's training instances learnt, its test scored: micro-F1 without 'no_relation'",
+            lessons.tacred(share),
+            ("tacred/train.json", "tacred/dev.json", "tacred/test.json"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    "fewshot": Protocol(
+        "64 relations of Wiki80 learnt; episodes over FewRel's 16 validation relations: accuracy",
+        lessons.few_shot,
+        _PREDEFINED,
+        "few-shot",
+    ),
+    **{
+        f"fewshot-dev-{draw}": Protocol(
+            f"for development: episodes over draw {draw} of 16 of the 64 relations, the other 48 learnt",
+            lessons.few_shot_development(draw),
+            _PREDEFINED,
+            "few-shot",
+        )
+        for draw in fewrel.DRAWS
+    },
 }
 
 
@@ -124,12 +187,36 @@ def protocol(name: str) -> Protocol:
 
 
 def load(name: str, data: Path) -> Task:
-    """Read the instances of a protocol from a data folder.
+    """Read the instances of a protocol for discovery from a data folder.
 
     Raises:
         UnknownNameError: There is no protocol of that name.
+        SettingError: It is none for discovery.
         InputError: A file is missing or wrong, or a scored instance has no gold relation.
     """
+    task = _read(name, data)
+    if not isinstance(task, Task):
+        raise SettingError(
+            f"protocol {name!r} is {protocol(name).kind}, not for discovery; read it by load_lesson"
+        )
+    return task
+
+
+def load_lesson(name: str, data: Path) -> Lesson:
+    """Read the instances of a supervised or few-shot protocol from a data folder.
+
+    Raises:
+        UnknownNameError: There is no protocol of that name.
+        SettingError: It is one for discovery.
+        InputError: A file is missing or wrong, or a scored instance has no gold relation.
+    """
+    lesson = _read(name, data)
+    if not isinstance(lesson, Lesson):
+        raise SettingError(f"protocol {name!r} is for discovery: nothing is learnt in it; read it by load")
+    return lesson
+
+
+def _read(name: str, data: Path) -> Task | Lesson:
     chosen = protocol(name)
     if missing := chosen.missing(data):
         what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is not there"

@@ -51,7 +51,7 @@ def read_records(path: Path) -> list[Record]:
 
 
 def current_records(records: list[Record], preset: str | None = None) -> list[Record]:
-    """Return the records that hold: of each row and variation of a preset, those of the setup that was run last.
+    """Return the records that hold: of each row and variation under a protocol, those of the setup that was run last.
 
     Args:
         records: Records in the order of their file.
@@ -66,9 +66,10 @@ def current_records(records: list[Record], preset: str | None = None) -> list[Re
     return list(kept.values())
 
 
-def line_of(record: Record) -> tuple[str, str, str]:
-    """Return which line of which table a record is of: preset, row and variation."""
-    return record["preset"], record["row"], json.dumps(record["variation"], sort_keys=True)
+def line_of(record: Record) -> tuple[str, str, str, str]:
+    """Return which line of which table a record is of: preset, protocol, row and variation."""
+    varied = json.dumps(record["variation"], sort_keys=True)
+    return record["preset"], record["protocol"], record["row"], varied
 
 
 class ResultsFile:
@@ -95,10 +96,11 @@ class ResultsFile:
         return self._records
 
     def holding(self, identity: Mapping[str, Any]) -> Record | None:
-        """Return the record that holds for a preset, row, variation and seed, see :func:`current_records`."""
-        wanted = tuple(identity[key] for key in ("row", "variation", "seed"))
+        """Return the record of a preset, protocol, row, variation and seed that holds, see :func:`current_records`."""
+        keys = ("protocol", "row", "variation", "seed")
+        wanted = {key: identity[key] for key in keys}
         for record in current_records(self.records(), identity["preset"]):
-            if (record["row"], record["variation"], record["seed"]) == wanted:
+            if {key: dict(record)[key] for key in keys} == wanted:
                 return record
         return None
 

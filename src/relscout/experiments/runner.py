@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from relscout.encoders import VectorCache
+from relscout.errors import SettingError
 from relscout.experiments import provenance
 from relscout.experiments.checks import check_rows
 from relscout.experiments.jobs import Job, Jobs
-from relscout.experiments.protocols import load
+from relscout.experiments.lesson_jobs import LessonJobs
+from relscout.experiments.protocols import load, load_lesson, protocol
 from relscout.experiments.results import Record, ResultsFile
 from relscout.experiments.schema import Preset
 from relscout.progress import Progress, silent
@@ -23,6 +26,7 @@ def run_preset(
     results: Path,
     seeds: Sequence[int] | None = None,
     rows: Collection[str] | None = None,
+    encoder: str | None = None,
     cache: VectorCache | None = None,
     progress: Progress = silent,
     on_skip: Callable[[Record], None] | None = None,
@@ -38,6 +42,7 @@ def run_preset(
         results: The results file; it is appended to. Points for figures go beside it.
         seeds: Seeds in place of the preset's.
         rows: Names of the rows to run, trivial ones included; all when left out.
+        encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.
         cache: Keeps what the encoder encoded.
         progress: Told how far each stage is; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
@@ -45,14 +50,21 @@ def run_preset(
     Raises:
         InputError: The data is missing or wrong, or the results file is damaged.
         UnknownNameError: The preset has no row of a name.
+        SettingError: A row that is asked for waits for an encoder, or one is given that no row waits for.
         OutputError: The results file cannot be written.
     """
     check_rows(preset, rows)
-    task = load(preset.protocol, data)
+    preset = _with_encoder(preset, encoder, rows)
+    options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
+    jobs = [
+        Jobs(one, load(one.protocol, data), **options)
+        if protocol(one.protocol).kind == "discovery"
+        else LessonJobs(one, load_lesson(one.protocol, data), **options)
+        for one in preset.each()
+    ]
     file = ResultsFile(results)
-    jobs = Jobs(preset, task, results=results, cache=cache, progress=progress)
     origin = {"commit": provenance.commit(), "machine": provenance.machine()}
-    planned = list(jobs.planned(seeds, rows))
+    planned = [make for one in jobs for make in one.planned(seeds, rows)]
     for done, make in enumerate(planned):
         progress("runs", done, len(planned))
         job = make()
@@ -65,6 +77,12 @@ def run_preset(
             shutil.rmtree(job.checkpoints, ignore_errors=True)
         yield record
     progress("runs", len(planned), len(planned))
+
+
+def _with_encoder(preset: Preset, encoder: str | None, rows: Collection[str] | None) -> Preset:
+    if encoder is None and (waiting := [row for row in preset.waiting() if row in (rows or ())]):
+        raise SettingError(f"row {waiting[0]!r} waits for an encoder; give one (--encoder NAME|DIR)")
+    return preset.with_encoder(encoder)
 
 
 def _known(job: Job, file: ResultsFile) -> Record | None:

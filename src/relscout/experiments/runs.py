@@ -10,6 +10,7 @@ from typing import Any
 
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings
+from relscout.encoders.description import settings_for
 from relscout.experiments.schema import Figure, Preset, Row
 from relscout.experiments.tasks import Task
 from relscout.instances import RelationInstance
@@ -32,8 +33,8 @@ class Run:
     settings: Mapping[str, Any]
     """Settings of the method."""
     encoder: EncoderSettings
-    n_relations: int | str
-    """Number of relations, or ``auto``."""
+    n_relations: int | str | None
+    """Number of relations, or ``auto``; ``None`` where relations are given."""
     figure: Figure | None
     """The figure for which points are kept; ``None`` where none asks for them."""
 
@@ -52,14 +53,14 @@ class Keys:
     def of(cls, task: Task) -> Keys:
         """Hash the instances; their order does not matter."""
         return cls(
-            _hash_of_instances(instance.without_relation() for instance in task.fitted),
-            _hash_of_instances(task.scored),
-            _hash_of_instances(task.labeled or ()),
+            hash_of_instances(instance.without_relation() for instance in task.fitted),
+            hash_of_instances(task.scored),
+            hash_of_instances(task.labeled or ()),
         )
 
     def with_labeled(self, labeled: Sequence[RelationInstance]) -> Keys:
         """Return the hashes with those of other labelled instances."""
-        return replace(self, labeled=_hash_of_instances(labeled))
+        return replace(self, labeled=hash_of_instances(labeled))
 
 
 def runs_of(
@@ -84,11 +85,16 @@ def runs_of(
 
 def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
     """Return the hash of what runs share that differ in their seed only."""
-    encoder = {key: value for key, value in to_mapping(run.encoder).items() if key not in _NOT_IN_KEYS}
+    encoder = encoder_in_keys(run.encoder)
     # all settings, so that a changed default is another setup
     settings = to_mapping(from_mapping(method(run.row.method).SETTINGS, run.settings))
     instances = [keys.fitted, keys.scored, keys.labeled if labeled else ""]
     return hash_of([_SCHEME, protocol, instances, run.row.method, settings, run.n_relations, encoder])
+
+
+def encoder_in_keys(settings: EncoderSettings) -> dict[str, Any]:
+    """Return what of the settings of an encoder a setup depends on."""
+    return {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
 
 
 def trivial_key(row: str, protocol: str, keys: Keys) -> str:
@@ -110,13 +116,20 @@ def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_go
         variation=variation,
         seed=seed,
         settings=preset.settings_of(row, variation),
-        encoder=from_mapping(EncoderSettings, {"seed": seed, **preset.encoder_of(row)}),
+        encoder=_encoder({"seed": seed, **preset.encoder_of(row)}),
         n_relations=n_gold if asked == "gold" else asked,
         figure=figures[0] if figures and not variation else None,
     )
 
 
-def _hash_of_instances(instances: Iterable[RelationInstance]) -> str:
+def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
+    """Return the settings of an encoder: what the preset states, else what the encoder's folder says."""
+    checked = from_mapping(EncoderSettings, stated)
+    return settings_for(checked.model, **{name: getattr(checked, name) for name in stated if name != "model"})
+
+
+def hash_of_instances(instances: Iterable[RelationInstance]) -> str:
+    """Return a hash of instances with their gold relations; their order does not matter."""
     told = sorted(
         blake2b(repr((one.id, one.text, one.head, one.tail, one.relation)).encode(), digest_size=16).digest()
         for one in instances

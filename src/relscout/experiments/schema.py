@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from relscout.errors import UnknownNameError
+from relscout.errors import SettingError, UnknownNameError
 from relscout.experiments.labelled_part import VARIED
 
 KINDS = ("method", "frozen")
 FIGURES = ("tsne", "sweep", "losses")
 #: How it is scored, as presets say it → as records say it.
 SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped", "gold-selected": "gold_selected"}
+
+#: What stands for the encoder that is given when a preset is run.
+GIVEN = "given"
 
 NRelations = int | Literal["gold", "auto"]
 """A number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated."""
@@ -25,13 +28,13 @@ class Row:
     name: str
     """What the table calls it."""
     method: str
-    """A name of ``relscout.methods.METHODS``."""
+    """A name of ``relscout.methods.METHODS``; where relations are given, of ``LEARNERS`` beside it."""
     kind: str = "method"
     """``method``, or ``frozen``: an encoder that learns nothing, which never gets labelled instances."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method, over those of the preset."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the encoder, over those of the preset."""
+    """Settings of the encoder, over those of the preset; ``model: given`` is the one of ``run --encoder``."""
     n_relations: NRelations | None = None
     """Number of relations, where it is not that of the preset."""
 
@@ -71,11 +74,12 @@ class Published:
     row: str
     """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside; or any, as a reference."""
     scoring: str
-    """``raw`` clusters, ``majority-mapped``, or ``gold-selected``, of the epoch that gold relations chose."""
+    """``raw`` clusters, ``majority-mapped``, or ``gold-selected``, of the epoch that gold relations chose; for
+    discovery only."""
     source: str
     """Table and page."""
     scores: Mapping[str, float]
-    """Name of a score → the figure in percent, as printed."""
+    """Name of a score, a protocol or a kind of episodes → the figure in percent, as printed."""
     reference: bool = False
     """Whether the row is not run here, and only stands in the table for comparison."""
 
@@ -90,10 +94,13 @@ class Preset:
     """What the experiment is, in a few words."""
     protocol: str
     """A name of ``relscout.experiments.protocols.PROTOCOLS``."""
-    n_relations: NRelations
-    """Number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated."""
     rows: tuple[Row, ...]
     """Lines of the table, in its order."""
+    n_relations: NRelations | None = None
+    """Number of relations; ``gold``: as many as the scored instances have; ``auto``: estimated. Discovery needs it;
+    where relations are given, it is left out."""
+    protocols: tuple[str, ...] = ()
+    """Several protocols in place of ``protocol``, each with a table of its own; not for discovery."""
     paper: str = ""
     """The paper; what stands before the first colon are its authors."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -131,7 +138,7 @@ class Preset:
         """Return the encoder's settings of a row: those of the preset, then the row's own."""
         return {**self.encoder, **row.encoder}
 
-    def n_relations_of(self, row: Row) -> NRelations:
+    def n_relations_of(self, row: Row) -> NRelations | None:
         """Return the number of relations of a row: its own, or the preset's."""
         return self.n_relations if row.n_relations is None else row.n_relations
 
@@ -140,3 +147,31 @@ class Preset:
         if self.sweep is None or row.name not in self.sweep.rows:
             return [{}]
         return [{}, *({self.sweep.setting: value} for value in self.sweep.values)]
+
+    def each(self) -> list[Preset]:
+        """Return the preset under each of its protocols, one at a time."""
+        return [replace(self, protocol=name) for name in self.protocols or (self.protocol,)]
+
+    def waiting(self) -> list[str]:
+        """Return the names of the rows that wait for an encoder to be given."""
+        return [row.name for row in self.rows if self.encoder_of(row).get("model") == GIVEN]
+
+    def with_encoder(self, model: str | None) -> Preset:
+        """Return the preset with an encoder for the rows that wait for one; without these rows where there is none.
+
+        Raises:
+            SettingError: No row waits for one.
+        """
+        waiting = self.waiting()
+        if model is None:
+            return replace(self, rows=tuple(row for row in self.rows if row.name not in waiting))
+        if not waiting:
+            raise SettingError(
+                f"no row of preset {self.name!r} waits for an encoder, so {model!r} would not be used; leave it out, "
+                f"or give a row the encoder {{model: {GIVEN}}}"
+            )
+        given = {
+            name: replace(self.row(name), encoder={**self.row(name).encoder, "model": model})
+            for name in waiting
+        }
+        return replace(self, rows=tuple(given.get(row.name, row) for row in self.rows))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relscout.experiments.results import Record, current_records
-from relscout.experiments.schema import SCORINGS, Preset, Row
+from relscout.experiments.schema import GIVEN, SCORINGS, Preset, Row
 from relscout.metrics import MeanStd, mean_std
 
 
@@ -77,6 +77,8 @@ class Measured:
         varied = variation or {}
         records = self._of(row.name, varied)
         settings, encoder = self.preset.settings_of(row, varied), self.preset.encoder_of(row)
+        if encoder.get("model") == GIVEN:
+            del encoder["model"]
         outdated = {
             name
             for record in records

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from relscout.instances import RelationInstance
+from relscout.lines import lines
 from relscout.mentions.pairs import ALL_PAIRS, Pairing, pairs
-from relscout.mentions.plain_text import lines
 from relscout.mentions.sentences import Annotator
 
 

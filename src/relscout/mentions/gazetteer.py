@@ -10,7 +10,7 @@ from pathlib import Path
 
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention
-from relscout.mentions.plain_text import lines
+from relscout.lines import lines
 from relscout.mentions.sentences import MarkedSentence
 from relscout.mentions.splitting import sentence_spans
 

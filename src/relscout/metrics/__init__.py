@@ -5,20 +5,44 @@ from relscout.metrics.baselines import trivial_baselines
 from relscout.metrics.classification import ClassificationScores, classification_scores
 from relscout.metrics.clustering import ClusteringScores, score
 from relscout.metrics.majority import majority_mapped
-from relscout.metrics.uncertainty import Interval, MeanStd, bootstrap_intervals, mean_std, over_seeds
+from relscout.metrics.per_relation import (
+    Confusion,
+    RelationScore,
+    confusions,
+    directed_macro_f1,
+    has_directions,
+    relation_scores,
+)
+from relscout.metrics.uncertainty import (
+    Interval,
+    MeanStd,
+    bootstrap_intervals,
+    mean_std,
+    over_seeds,
+    percentile_interval,
+    resampled_shares,
+)
 
 __all__ = [
     "Alignment",
     "ClassificationScores",
     "ClusteringScores",
+    "Confusion",
     "Interval",
     "MeanStd",
+    "RelationScore",
     "align",
     "bootstrap_intervals",
     "classification_scores",
+    "confusions",
+    "directed_macro_f1",
+    "has_directions",
     "majority_mapped",
     "mean_std",
     "over_seeds",
+    "percentile_interval",
+    "relation_scores",
+    "resampled_shares",
     "score",
     "trivial_baselines",
 ]

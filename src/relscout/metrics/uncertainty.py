@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.errors import InputError, SettingError
 from relscout.metrics.clustering import score_table
@@ -75,6 +76,39 @@ def bootstrap_intervals(
     values = np.array([list(resample.values()) for resample in resamples])  # (resamples, figures)
     bounds = np.quantile(values, (tail, 1.0 - tail), axis=0)  # (2, figures)
     return {name: Interval(float(low), float(high)) for name, low, high in zip(names, *bounds, strict=True)}
+
+
+def resampled_shares(
+    flags: NDArray[np.bool_], *, n_resamples: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return in which share of the instances each of several things holds, in every bootstrap resample (R, C).
+
+    The columns are resampled together, so that differences and ratios of them are those of one resample.
+
+    Args:
+        flags: Whether each of C things holds for each of N instances (N, C), N at least 1.
+        n_resamples: Number of resamples R, at least 1.
+        seed: Seed of the draws, any integer >= 0.
+
+    Raises:
+        InputError: There is no instance.
+        SettingError: ``n_resamples`` is out of range.
+    """
+    if n_resamples < 1:
+        raise SettingError(f"n_resamples is {n_resamples}; expected at least 1")
+    if len(flags) == 0:
+        raise InputError("0 instances cannot be resampled; at least one is needed")
+    # instances with the same flags are drawn together, which makes it quick and the order of the instances irrelevant
+    patterns, counts = np.unique(flags, axis=0, return_counts=True)
+    drawn = generator(seed, "bootstrap").multinomial(len(flags), counts / len(flags), size=n_resamples)
+    return np.asarray(drawn @ patterns / len(flags), dtype=np.float64)
+
+
+def percentile_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> Interval:
+    """Return the interval that holds a share of resampled values (R,), as much left out below as above."""
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(values, (tail, 1.0 - tail))
+    return Interval(float(low), float(high))
 
 
 def mean_std(values: Sequence[float]) -> MeanStd:

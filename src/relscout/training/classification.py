@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.prepared import Prepared
 from relscout.encoders.states import ContentVectors
-from relscout.encoders.tunable import TunableEncoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.progress import Progress, silent
 from relscout.ranges import check_above_zero, check_least, check_rates, check_shares
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
+from relscout.training.learner import Learner, Read
 from relscout.training.loop import train
 from relscout.training.memory import memory, restore_memory
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Standard deviation of the head's first weights, BERT's own.
 _HEAD_STD = 0.02
-#: Decoupled weight decay, that of the BertAdam which the paper used.
+#: Decoupled weight decay, that of the BertAdam which SelfORE used.
 _WEIGHT_DECAY = 0.01
 _DTYPES = ("auto", "float32", "bfloat16")
 
@@ -82,8 +81,8 @@ class EpochResult:
     accuracy: float
 
 
-class Classifier:
-    """A linear head on an encoder, and the encoder's top layers with it.
+class Classifier(Generic[Read]):
+    """A linear head on an encoder, and with it what of the encoder trains.
 
     Args:
         encoder: What trains.
@@ -93,21 +92,30 @@ class Classifier:
         settings: See :class:`ClassificationSettings`.
         seed: Draws the head's first weights, batches and dropout.
         head: Weight (n_labels, D) and bias to start from; drawn when left out.
+        weight_decay: Decoupled weight decay, at least 0.
+        clip: Longest gradient of all parameters together, above 0; ``None`` leaves it as it is.
+        plain: Whether plain stochastic gradient descent takes the place of AdamW.
+        passes: How often the instances are passed over in an epoch, at least 1.
     """
 
     def __init__(
         self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
+        encoder: Learner[Read],
+        prepared: Read,
         labels: NDArray[np.int64],
         n_labels: int,
         *,
         settings: ClassificationSettings,
         seed: int,
         head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+        weight_decay: float = _WEIGHT_DECAY,
+        clip: float | None = None,
+        plain: bool = False,
+        passes: int = 1,
     ) -> None:
         import torch
 
+        self._clip, self._passes = clip, passes
         self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
         # what reads the same has one representation and hence one label; it counts once
         of_content = np.empty(len(prepared.lengths), dtype=np.int64)
@@ -119,14 +127,12 @@ class Classifier:
         self._head = [
             torch.from_numpy(array.copy()).to(encoder.device).requires_grad_(True) for array in head
         ]
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": list(encoder.parameters()), "lr": settings.classifier_learning_rate},
-                {"params": self._head, "lr": settings.head_learning_rate},
-            ],
-            weight_decay=_WEIGHT_DECAY,
-            fused=True,
-        )
+        groups = [
+            {"params": list(encoder.parameters()), "lr": settings.classifier_learning_rate},
+            {"params": self._head, "lr": settings.head_learning_rate},
+        ]
+        descent = torch.optim.SGD if plain else torch.optim.AdamW
+        self._optimizer: torch.optim.Optimizer = descent(groups, weight_decay=weight_decay, fused=True)
 
     @property
     def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -182,18 +188,20 @@ class Classifier:
             epochs=settings.classifier_epochs,
             first_epoch=first,
             warm_up=settings.warm_up,
+            clip=self._clip,
             seed=self._seed,
         ):
             progress("classify", step.number, step.total)
             losses.append(step.loss)
             if step.ends_epoch:
                 encoder.train(False)
-                yield EpochResult(step.epoch, float(np.mean(losses)), correct / len(labels))
+                yield EpochResult(step.epoch, float(np.mean(losses)), correct / (self._passes * len(labels)))
                 losses, correct = [], 0
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
-        random = generator(self._seed, f"batches {epoch}")
-        return batches_by_length(self._prepared.lengths, self._settings.classifier_batch, random)
+        random, size = generator(self._seed, f"batches {epoch}"), self._settings.classifier_batch
+        passes = [batches_by_length(self._prepared.lengths, size, random) for _ in range(self._passes)]
+        return [rows for batches in passes for rows in batches]
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return head, encoder and the optimizer's memory as arrays."""

@@ -44,6 +44,7 @@ def train(
     first_epoch: int = 0,
     warm_up: float = 0.1,
     falls: bool = True,
+    clip: float | None = None,
     seed: int,
 ) -> Iterator[Step]:
     """Yield a step after it was taken.
@@ -60,6 +61,7 @@ def train(
         first_epoch: Where to go on, if some are done.
         warm_up: Share of the steps in which learning rates rise, in [0, 1].
         falls: Whether learning rates fall behind that, or stay.
+        clip: Longest gradient of all parameters together: longer ones are shortened to it; ``None`` leaves them.
         seed: Decides the streams.
 
     Raises:
@@ -78,6 +80,8 @@ def train(
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
                 found.backward()  # type: ignore[no-untyped-call]
+                if clip is not None:
+                    _shorten(optimizer, clip)
                 optimizer.step()
             value = found.item()
             if value != value or value in (float("inf"), float("-inf")):
@@ -87,6 +91,12 @@ def train(
             yield Step(epoch, number, total, value, place + 1 == len(planned))
     for group, rate in zip(optimizer.param_groups, highest, strict=True):
         group["lr"] = rate
+
+
+def _shorten(optimizer: torch.optim.Optimizer, longest: float) -> None:
+    from torch.nn.utils import clip_grad_norm_
+
+    clip_grad_norm_([one for group in optimizer.param_groups for one in group["params"]], longest)
 
 
 def _factor(number: int, total: int, warm_up: float, *, falls: bool) -> float:

@@ -1,0 +1,34 @@
+"""Settings of distant alignment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from relscout.ranges import check_choices, check_least
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """How instances are linked to a graph, and which of them are kept.
+
+    Raises:
+        UnknownNameError: A setting is another word than those it may be.
+        SettingError: ``min_sentences`` is below 1.
+    """
+
+    link: Literal["id-or-name", "id", "name"] = "id-or-name"
+    """What finds the entity of a mention: its identifier, or its name where it has none (``id-or-name``); or one of
+    both only. A mention whose identifier is not in the graph is looked up by name with ``name`` alone."""
+    ambiguous: Literal["resolve", "drop"] = "resolve"
+    """A name of several entities: taken for the one that the graph relates to the other mention, if there is just one
+    such pair (``resolve``); or left out in any case (``drop``)."""
+    both_ways: bool = True
+    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged; else it
+    is left out."""
+    min_sentences: int = 2
+    """Relations with fewer different sentences are left out; at least 1. One sentence alone cannot form a pair."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"link": ("id-or-name", "id", "name"), "ambiguous": ("resolve", "drop")})
+        check_least(self, {"min_sentences": 1})

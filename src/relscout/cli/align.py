@@ -1,0 +1,225 @@
+"""``relscout pretrain align``: a corpus and a knowledge graph to instances with the graph's relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli import options
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.cli.target import check_exchange_file
+from relscout.errors import SettingError
+from relscout.wording import counted, visible
+
+if TYPE_CHECKING:
+    from relscout.alignment import Account, KnowledgeGraph
+
+_GRAPH, _RULES = "Knowledge graph", "Rules"
+_SHOWN = 12
+
+
+def command(
+    inputs: options.Inputs,
+    graph: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="Triples, as TSV or N-Triples; may be given again.",
+            rich_help_panel=_GRAPH,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write: .jsonl or .jsonl.gz.")],
+    aliases: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Names: entity<TAB>name; may be given again.", rich_help_panel=_GRAPH
+        ),
+    ] = None,
+    iris: Annotated[
+        Literal["short", "whole"],
+        typer.Option(
+            metavar="short|whole", help="IRIs of N-Triples: the last part, or all.", rich_help_panel=_GRAPH
+        ),
+    ] = "short",
+    languages: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Languages of labels to take, as en,de.", rich_help_panel=_GRAPH),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instances, as of a test set, whose pairs are left out.",
+            rich_help_panel=_RULES,
+        ),
+    ] = None,
+    link: Annotated[
+        Literal["id-or-name", "id", "name"],
+        typer.Option(
+            metavar="id-or-name|id|name", help="What finds the entity of a mention.", rich_help_panel=_RULES
+        ),
+    ] = "id-or-name",
+    ambiguous: Annotated[
+        Literal["resolve", "drop"],
+        typer.Option(
+            metavar="resolve|drop",
+            help="Names of several entities: try, or leave out.",
+            rich_help_panel=_RULES,
+        ),
+    ] = "resolve",
+    as_marked: Annotated[
+        bool,
+        typer.Option(
+            "--as-marked", help="Never exchange head and tail to read as the graph.", rich_help_panel=_RULES
+        ),
+    ] = False,
+    min_sentences: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Least sentences of a relation.", rich_help_panel=_RULES),
+    ] = 2,
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    entity_types: options.EntityTypes = None,
+    spacy: options.SpacyPipeline = None,
+    gazetteer: options.Gazetteer = None,
+    max_distance: options.MaxDistance = None,
+    directions: options.Directions = "both",
+    types: options.TypePairs = None,
+) -> None:
+    """Give the sentences of a corpus the relations of a knowledge graph.
+
+    A pair of entities that the graph relates becomes an instance of that relation. All other pairs are left out, and
+    the steps at which they were lost are counted. The input is as for 'relscout discover'; its relations are not read.
+    """
+    from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
+    from relscout.writers.exchange import write_instances
+
+    is_plain = spacy is not None or gazetteer is not None
+    reading = Reading(
+        format=format,
+        on_error="raise" if is_plain else on_error,  # of plain text only the graph's lines can be wrong
+        labels=labels,
+        columns=columns,
+        entity_types=entity_types,
+        spacy=spacy,
+        gazetteer=gazetteer,
+        max_distance=max_distance,
+        directions=directions,
+        types=types,
+    )
+    settings = AlignmentSettings(
+        link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
+    )
+    check_exchange_file(out)
+    skipped, account = Skipped(), Account()
+    with progress_bars(resumable=False) as progress:
+        known = KnowledgeGraph.read(
+            graph,
+            aliases=aliases or (),
+            iris=iris,
+            languages=_languages(languages),
+            on_error=on_error,
+            on_skip=skipped,
+            progress=progress,
+        )
+        excluded = Exclusions(known, Reading(on_error=on_error).instances(exclude or (), skipped))
+        instances = reading.instances(inputs, skipped)
+        aligned = align(instances, known, settings, exclude=excluded, account=account, progress=progress)
+        count = write_instances(aligned, out)
+    skipped.tell()
+    n_alike, alike = known.alike
+    if alike is not None:
+        say_note(
+            f"{counted(n_alike, 'identifier')} of several IRIs that end alike, as <{alike[0]}> and <{alike[1]}>; "
+            "--iris whole keeps them apart"
+        )
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "graph": _graph_as_json(known),
+                "excluded_instances": excluded.n_instances,
+                "account": account.as_dict(),
+                "skipped": skipped.as_json(),
+            }
+        )
+    else:
+        output().print(_table(_rows(account, min_sentences)))
+        output().print("", _relations(account), sep="\n")
+    say(
+        f"{counted(count, 'instance')} of {counted(len(account.kept), 'relation')} written to {out}; the graph has "
+        f"{counted(known.n_triples, 'triple')}, {known.n_names:,} names"
+    )
+
+
+def _languages(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    languages = [language.strip() for language in text.split(",")]
+    if not all(languages):
+        raise SettingError(f"--languages is {text!r}; expected language tags joined by commas, such as en,de")
+    return languages
+
+
+def _rows(account: Account, min_sentences: int) -> Iterator[tuple[str, int]]:
+    yield "instances read", account.instances
+    yield "  mentions linked by id", account.mentions_by_id
+    yield "  mentions linked by name", account.mentions_by_name
+    yield "  mentions with a name of several entities", account.mentions_by_several
+    yield "  mentions with an id that the graph has not", account.mentions_of_unknown_id
+    yield "  mentions with a name that the graph has not", account.mentions_of_unknown_name
+    yield "  mentions without an id", account.mentions_without_id
+    yield "lost: a mention is not linked", account.unlinked
+    yield "lost: ambiguous", account.ambiguous
+    yield "lost: not related in the graph", account.unrelated
+    yield "lost: excluded pair", account.excluded
+    yield "aligned, one for each relation of a pair", account.aligned
+    yield "lost: the same pair in the same sentence", account.repeated
+    sentences = counted(min_sentences, "sentence")
+    yield f"lost: {counted(account.rare_relations, 'relation')} of fewer than {sentences}", account.rare
+    yield "kept", account.n_kept
+    yield "  of them with head and tail exchanged", account.exchanged
+
+
+def _table(rows: Iterator[tuple[str, int]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("step")
+    table.add_column("number", justify="right")
+    for step, number in rows:
+        table.add_row(Text(step, "" if number else "dim"), Text(f"{number:,}", "" if number else "dim"))
+    return table
+
+
+def _relations(account: Account) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("relation")
+    table.add_column("instances", justify="right")
+    for name, count in list(account.kept.items())[:_SHOWN]:
+        table.add_row(Text(visible(name)), f"{count:,}")
+    if len(account.kept) > _SHOWN:
+        table.add_row(Text(f"… and {len(account.kept) - _SHOWN:,} more", style="dim"), "")
+    return table
+
+
+def _graph_as_json(graph: KnowledgeGraph) -> dict[str, Any]:
+    reading = graph.reading
+    return {
+        "triples": graph.n_triples,
+        "entities": len(graph.entities),
+        "relations": len(graph.relations),
+        "names": graph.n_names,
+        "literals_left_out": reading.literals,
+        "blank_nodes_left_out": reading.blank_nodes,
+        "names_left_out": reading.names_left_out,
+        "wrong_lines_skipped": reading.wrong_lines,
+        "iris_that_end_alike": graph.alike[0],
+    }

@@ -1,0 +1,189 @@
+"""``relscout fewshot evaluate``: how well a few examples tell relations, over many episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from relscout.cli import options
+from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
+from relscout.cli.fewshot_options import ENCODER, Dev, Model, Settings, learnt, numbers
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, output, print_json, progress_bars, say_note
+from relscout.errors import InputError, SettingError
+from relscout.wording import counted
+
+if TYPE_CHECKING:
+    from relscout.encoders import EncoderSettings
+    from relscout.finetuning.episodes import FewShotScore
+    from relscout.finetuning.fewshot import FewShot
+    from relscout.finetuning.fewshot_settings import FewShotSettings
+
+#: Name of what is scored → for each seed, a score for each number of ways and shots.
+_Rows = dict[str, list[list["FewShotScore"]]]
+
+
+def command(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations, to be told by a few.")
+    ],
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Other relations, to learn from; may be given again."),
+    ] = None,
+    dev: Dev = None,
+    model: Model = None,
+    ways: Annotated[str, typer.Option(metavar="N,N", help="Relations in an episode.")] = "5,10",
+    shots: Annotated[str, typer.Option(metavar="K,K", help="Examples of each relation.")] = "1,5",
+    queries: Annotated[int, typer.Option(metavar="Q", min=1, help="Queries of each relation.")] = 1,
+    episodes: Annotated[int, typer.Option(metavar="N", min=2, help="Episodes for each score.")] = 2000,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Train and draw N times, with seeds from 0.")
+    ] = 1,
+    known: options.Known = "raise",
+    settings: Settings = None,
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+    encoder: options.EncoderName = ENCODER,
+    marking: options.Marking = None,
+    pooling: options.Pooling = None,
+    max_length: options.MaxLength = None,
+    dtype: options.Dtype = None,
+    device: options.Device = "auto",
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Score how well a few examples tell relations, over many episodes.
+
+    In each episode N relations are drawn, K examples of each and, apart from these, sentences that are to be told. With
+    --train the encoder learns from other relations first, and what it does untaught stands below. ± is the standard
+    error over the episodes, or with --seeds the standard deviation over these.
+    """
+    from relscout.config import from_mapping
+    from relscout.finetuning.fewshot_settings import FewShotSettings
+
+    n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
+    if model is not None and train:
+        raise SettingError("--train and --model cannot be given both: what --model holds was trained already")
+    if dev and not train:
+        raise SettingError(
+            "--dev has no effect here: weights are chosen on it while training; give --train, too"
+        )
+    described = encoder_settings(
+        encoder, marking=marking, pooling=pooling, max_length=max_length, dtype=dtype, device=device
+    )
+    reading = Reading(
+        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
+    )
+    check_cache(cache, no_cache=no_cache)
+    chosen = from_mapping(FewShotSettings, options.assignments_of(settings, "--set"))
+    own = {
+        "--set": settings,
+        "--encoder": encoder,
+        "--marking": marking,
+        "--pooling": pooling,
+        "--max-length": max_length,
+        "--dtype": dtype,
+    }
+    loaded = learnt(model, own) if model else None
+    skipped = Skipped()
+    beside = Reading(on_error=on_error, relation_names=relation_names)
+    asked = list(reading.instances(inputs, skipped))
+    learnt_from = list(beside.instances(train, skipped)) if train else None
+    held = list(beside.instances(dev, skipped)) if dev else None
+    skipped.tell()
+    if not asked:
+        raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
+    grid: dict[str, Any] = {
+        "ways": n_ways,
+        "shots": n_shots,
+        "queries": queries,
+        "episodes": episodes,
+        "known": known,
+    }
+    rows: _Rows = {}
+    warnings: list[str] = []
+    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+        for seed in range(seeds):
+            for name, one in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
+                one.encoder.cache = vectors
+                if learnt_from is not None:
+                    one.fit(
+                        learnt_from,
+                        held if name == "trained" else None,
+                        progress=progress,
+                        checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+                    )
+                    warnings += one.report_["warnings"]
+                scores = one.evaluate_grid(asked, **grid, seed=seed, progress=progress)
+                warnings += [warning for score in scores for warning in score.warnings]
+                rows.setdefault(name, []).append(scores)
+    for warning in dict.fromkeys(warnings):
+        say_note(warning)
+    if as_json:
+        print_json(
+            {
+                name: [[score.as_dict() for score in scores] for scores in of_seeds]
+                for name, of_seeds in rows.items()
+            }
+        )
+        return
+    _show(rows)
+
+
+def _contestants(
+    loaded: FewShot | None,
+    described: EncoderSettings,
+    chosen: FewShotSettings,
+    *,
+    trains: bool,
+    seed: int,
+) -> Iterator[tuple[str, FewShot]]:
+    """Yield what is scored by its name: what is trained, beside the same encoder untrained; or what was loaded."""
+    from relscout.config import to_mapping
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.fewshot import FewShot
+
+    if loaded is not None:
+        yield "--model", loaded
+        return
+    if trains and chosen.iterations:
+        yield "trained", FewShot(TransformerEncoder(described), seed=seed, **to_mapping(chosen))
+    untrained = {**to_mapping(chosen), "iterations": 0}
+    yield "untrained", FewShot(TransformerEncoder(described), seed=seed, **untrained)
+
+
+def _show(rows: _Rows) -> None:
+    """Print a line for each number of ways and shots, with a column for each row of scores."""
+    first = next(iter(rows.values()))[0]
+    n_seeds = len(next(iter(rows.values())))
+    console = output()
+    spread = f"standard deviation over {n_seeds} seeds" if n_seeds > 1 else "standard error"
+    drawn_from = counted(max(one.relations for one in first), "relation")
+    console.print(Text(f"accuracy in {counted(first[0].episodes, 'episode')} of {drawn_from}, ± {spread}"))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column()
+    for name in (*rows, "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, score in enumerate(first):
+        cells = [_cell([scores[place] for scores in of_seeds]) for of_seeds in rows.values()]
+        table.add_row(
+            f"{score.ways}-way {score.shots}-shot", *cells, Text(f"{1 / score.ways:.3f}", style="dim")
+        )
+    console.print(table)
+
+
+def _cell(scores: Sequence[FewShotScore]) -> str:
+    found = [score.accuracy for score in scores]
+    spread = stdev(found) if len(found) > 1 else scores[0].standard_error
+    return f"{fmean(found):.3f} ± {spread:.3f}"

@@ -1,0 +1,172 @@
+"""``relscout finetune``: learn the relations of labelled files, and score on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from relscout.cli import options
+from relscout.cli.encoding import checkpoints_folder, encoder_settings
+from relscout.cli.finetune_screen import show
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, print_json, progress_bars, say, say_note
+from relscout.errors import InputError, SettingError
+
+if TYPE_CHECKING:
+    from relscout.finetuning.classifier import SentenceClassifier
+
+
+def command(
+    train: Annotated[
+        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files, whose relations are learnt.")
+    ],
+    test: Annotated[Path, typer.Option(metavar="FILE", help="Labelled instances to score on.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model, scores and predictions.")],
+    dev: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Labelled instances to choose the best epoch on.")
+    ] = None,
+    model: Annotated[
+        Literal["transformer", "cnn"],
+        typer.Option(metavar="transformer|cnn", help="What learns; cnn is a small baseline."),
+    ] = "transformer",
+    share: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of every relation in TRAIN to draw, as 0.1.")
+    ] = 1.0,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="How many seeds, from --seed on.")] = 1,
+    seed: options.Seed = 0,
+    settings: Annotated[
+        str | None,
+        typer.Option("--set", metavar="SETTINGS", help="Of the model, as epochs=20,learning_rate=3e-5."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an older fine-tuning in that folder.")
+    ] = False,
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+    entity_types: options.EntityTypes = None,
+    encoder: options.EncoderName = "minilm",
+    marking: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Input format: C+M, C+T, OnlyC, OnlyM, OnlyT, …",
+            show_default="C+M",
+            rich_help_panel="Encoder",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="What is read off it, as start.",
+            show_default="start",
+            rich_help_panel="Encoder",
+        ),
+    ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Longest input in tokens.", show_default="100", rich_help_panel="Encoder"
+        ),
+    ] = None,
+    dtype: options.Dtype = None,
+    device: options.Device = "auto",
+) -> None:
+    """Learn the relations of labelled instances and score on others.
+
+    A relation named no_relation, NA, Other or none is learnt like any other and left out of micro-F1. With several
+    seeds, median, mean and standard deviation are told. What was learnt is applied to new text by 'relscout extract
+    DIR'. An interrupted command goes on where it stopped when it is started again.
+    """
+    from relscout.finetuning.storage import check_target, save_finetuning
+    from relscout.finetuning.trials import run_trials
+
+    chosen: dict[str, Any] = dict(options.assignments_of(settings, "--set"))
+    given = {"pooling": pooling, "dtype": dtype}
+    if model == "cnn":
+        foreign = {
+            "--encoder": encoder != "minilm",
+            "--device": device != "auto",
+            **{f"--{name}": value is not None for name, value in given.items()},
+        }
+        for option, is_given in foreign.items():
+            if is_given:
+                raise SettingError(
+                    f"{option} has no effect with --model cnn, which has no encoder; leave it out"
+                )
+        options_of = {"marking": marking, "max_length": max_length}
+        for name, value in options_of.items():
+            if value is not None and name in chosen:
+                raise SettingError(
+                    f"{name} is given twice, by --{name.replace('_', '-')} and by --set; give one"
+                )
+            if value is not None:
+                chosen[name] = value
+        build = _cnn(chosen)
+    else:
+        build = _transformer(
+            chosen, name=encoder, marking=marking, max_length=max_length, device=device, seed=seed, **given
+        )
+    if not 0 < share <= 1:
+        raise SettingError(f"--share is {share}, expected one above 0, up to 1, such as 0.1")
+    build(seed)  # a wrong setting is told before anything is read
+    reading = Reading(
+        format=format,
+        on_error=on_error,
+        columns=columns,
+        relation_names=relation_names,
+        entity_types=entity_types,
+    )
+    check_target(out, overwrite=overwrite)
+    skipped = Skipped()
+    known = list(reading.instances(train, skipped))
+    held = None if dev is None else list(reading.instances([dev], skipped))
+    scored = list(reading.instances([test], skipped))
+    skipped.tell()
+    for paths, instances in ((train, known), ([test], scored)):
+        if not instances:
+            raise InputError(f"{', '.join(map(str, paths))}: no relation instances")
+    with progress_bars(resumable=True) as progress:
+        trials = run_trials(
+            build,
+            known,
+            scored,
+            dev=held,
+            seeds=range(seed, seed + seeds),
+            share=share,
+            progress=progress,
+            checkpoints=checkpoints_folder(None, no_cache=False),
+        )
+    files = {"train": [str(path) for path in train], "dev": str(dev) if dev else None, "test": str(test)}
+    told = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}
+    save_finetuning(out, trials.model, scores=told, predictions=trials.predictions)
+    for warning in trials.warnings:
+        say_note(warning)
+    if as_json:
+        print_json({"out": str(out), **told})
+        return
+    show(trials)
+    say(f"written to {out}: model/, scores.json, predictions.jsonl; 'relscout extract {out} FILE' applies it")
+
+
+def _transformer(
+    chosen: dict[str, Any], *, name: str, seed: int, **encoder: Any
+) -> Callable[[int], SentenceClassifier[Any]]:
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.supervised import ENCODER, RelationClassifier
+
+    # one encoder for all seeds, which is loaded once and stays as it is
+    base = TransformerEncoder(encoder_settings(name, default=ENCODER, seed=seed, **encoder))
+    return lambda seed: RelationClassifier(base, seed=seed, **chosen)
+
+
+def _cnn(chosen: dict[str, Any]) -> Callable[[int], SentenceClassifier[Any]]:
+    from relscout.finetuning.cnn import CNNClassifier
+
+    return lambda seed: CNNClassifier(seed=seed, **chosen)

@@ -1,0 +1,144 @@
+"""What learns given relations: the methods of presets whose protocol is supervised or few-shot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+from relscout.errors import UnknownNameError
+from relscout.instances import RelationInstance
+from relscout.progress import Progress
+
+
+class Learning(Protocol):
+    """What all of them do."""
+
+    @property
+    def report_(self) -> dict[str, Any]:
+        """How training went, as JSON values."""
+        ...
+
+    def fit(
+        self,
+        train: Sequence[RelationInstance],
+        dev: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = ...,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Learn from instances with gold relations."""
+        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return all settings, as JSON values."""
+        ...
+
+
+class Classifying(Learning, Protocol):
+    """Tells the relations apart that it has learnt."""
+
+    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = ...) -> list[str]:
+        """Return the relation of each instance."""
+        ...
+
+
+class EpisodeScore(Protocol):
+    """How many queries of episodes were answered rightly."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the queries, 0 to 1."""
+        ...
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, over the episodes."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        ...
+
+
+class Episodic(Learning, Protocol):
+    """Tells new relations apart by a few instances of each, also before anything was learnt."""
+
+    def evaluate_grid(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        ways: Sequence[int],
+        shots: Sequence[int],
+        episodes: int = ...,
+        seed: int | None = None,
+        progress: Progress = ...,
+    ) -> Sequence[EpisodeScore]:
+        """Score episodes that are drawn from instances with gold relations, every number of ways with each of shots."""
+        ...
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A method and what it is for."""
+
+    kind: Literal["supervised", "few-shot"]
+    """Kind of the protocols that it is for."""
+    place: str
+    """``module:Class``; one of :class:`Classifying` or :class:`Episodic`."""
+    settings_place: str
+    """The dataclass of its settings in the same way."""
+    reads: Literal["encoder", "words"] = "encoder"
+    """Whether it learns on an encoder, or has vectors of words of its own."""
+
+    @property
+    def estimator(self) -> type[Any]:
+        """The class of the method."""
+        return _found(self.place)
+
+    @property
+    def settings(self) -> type[Any]:
+        """The class of its settings."""
+        return _found(self.settings_place)
+
+
+_FINETUNING = "relscout.finetuning"
+#: Name → what learns given relations.
+LEARNERS: dict[str, Learner] = {
+    "classifier": Learner(
+        "supervised",
+        f"{_FINETUNING}.supervised:RelationClassifier",
+        f"{_FINETUNING}.supervised:SupervisedSettings",
+    ),
+    "cnn": Learner(
+        "supervised", f"{_FINETUNING}.cnn:CNNClassifier", f"{_FINETUNING}.cnn:CNNSettings", reads="words"
+    ),
+    "fewshot": Learner(
+        "few-shot", f"{_FINETUNING}.fewshot:FewShot", f"{_FINETUNING}.fewshot_settings:FewShotSettings"
+    ),
+}
+
+
+def reads_encoder(name: str) -> bool:
+    """Tell whether a method of a preset, of any kind, works on an encoder."""
+    return name not in LEARNERS or LEARNERS[name].reads == "encoder"
+
+
+def learner(name: str, kind: str) -> Learner:
+    """Return a method for protocols of a kind, ``supervised`` or ``few-shot``.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    known = {one: found for one, found in LEARNERS.items() if found.kind == kind}
+    if name not in known:
+        raise UnknownNameError(f"{kind} method", name, known)
+    return known[name]
+
+
+def _found(place: str) -> type[Any]:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]

@@ -1,0 +1,166 @@
+"""Episodes of few-shot classification: which relations, which examples of each, and which sentences are asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.errors import InputError, SettingError
+
+
+@dataclass(frozen=True)
+class Episode:
+    """The shape of an episode: N-way K-shot, with Q sentences asked of each relation (Han et al.: FewRel, 2018).
+
+    Args:
+        ways: Relations in an episode N, at least 2.
+        shots: Examples of each relation K, at least 1: the support.
+        queries: Sentences of each relation that are asked Q, at least 1; none of them is in the support.
+
+    Raises:
+        SettingError: A number is too small.
+    """
+
+    ways: int
+    shots: int
+    queries: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least in (("ways", 2), ("shots", 1), ("queries", 1)):
+            if (value := getattr(self, name)) < least:
+                raise SettingError(f"{name} is {value}, expected at least {least}")
+
+    @property
+    def of_each(self) -> int:
+        """Instances of each relation in an episode."""
+        return self.shots + self.queries
+
+
+@dataclass(frozen=True)
+class FewShotScore:
+    """How well sentences of novel relations are told by a few examples of each.
+
+    Args:
+        accuracy: Share of the queries that were told right, in [0, 1].
+        standard_error: Of the accuracy, s / √E, where s is the standard deviation of the episodes' accuracies (divisor
+            E − 1). It says how much the draw of E episodes matters, not how much the choice of the relations does.
+        episodes: E.
+        ways: Relations in an episode.
+        shots: Examples of each relation.
+        queries: Queries of each relation.
+        relations: Relations that episodes were drawn from.
+        warnings: What was left out, in words.
+    """
+
+    accuracy: float
+    standard_error: float
+    episodes: int
+    ways: int
+    shots: int
+    queries: int
+    relations: int
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, accuracies: NDArray[np.float64], episode: Episode, *, relations: int, warnings: tuple[str, ...]
+    ) -> FewShotScore:
+        """Return the score of episodes by their accuracies (E,), at least two."""
+        error = float(accuracies.std(ddof=1) / len(accuracies) ** 0.5)
+        return cls(
+            float(accuracies.mean()),
+            error,
+            len(accuracies),
+            **asdict(episode),
+            relations=relations,
+            warnings=warnings,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {**asdict(self), "warnings": list(self.warnings)}
+
+
+def large_enough(
+    classes: NDArray[np.int64], names: list[str], episode: Episode
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the classes (R',), int64, that have instances enough for an episode, and what is left out, in words.
+
+    Args:
+        classes: Class of each instance (N,), from 0.
+        names: Name of each class.
+        episode: Shape of the episodes.
+
+    Raises:
+        InputError: Fewer classes are left than an episode has.
+    """
+    counts = np.bincount(classes, minlength=len(names))
+    small = np.flatnonzero(counts < episode.of_each)
+    left_out: list[str] = []
+    if len(small):
+        named = ", ".join(f"{names[one]!r} ({counts[one]})" for one in small[:3]) + (
+            ", …" if len(small) > 3 else ""
+        )
+        have = "1 relation has" if len(small) == 1 else f"{len(small)} relations have"
+        left_out = [
+            f"{have} fewer than the {episode.of_each} instances that {episode.shots} examples and {episode.queries} "
+            f"queries take, and {'is' if len(small) == 1 else 'are'} left out: {named}"
+        ]
+    kept = np.flatnonzero(counts >= episode.of_each)
+    if len(kept) < episode.ways:
+        raise InputError(
+            "; ".join(
+                [
+                    f"episodes of {episode.ways} relations need as many, but there are {len(kept)}; ask for fewer "
+                    "ways, or give instances of more relations",
+                    *left_out,
+                ]
+            )
+        )
+    return kept, left_out
+
+
+def draw_episodes(
+    classes: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    episode: Episode,
+    *,
+    episodes: int,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Return the instances (E, N, K + Q), int64, of episodes: of each relation K examples, then Q queries.
+
+    Relations, and instances of a relation, are drawn without replacement: no query is in its own support.
+
+    Args:
+        classes: Class of each instance (N,), int64.
+        chosen: Classes to draw from, at least N of them, each with at least K + Q instances.
+        episode: Shape of the episodes.
+        episodes: E.
+        random: Draws them.
+    """
+    by_class = np.argsort(classes, kind="stable")
+    counts = np.bincount(classes)
+    begins = np.cumsum(counts) - counts
+    relations = random.permuted(np.tile(chosen, (episodes, 1)), axis=1)[:, : episode.ways]  # (E, N)
+    places = begins[relations][..., None] + _subsets(
+        counts[relations], episode.of_each, random
+    )  # (E, N, K + Q)
+    return np.asarray(by_class[places], dtype=np.int64)
+
+
+def _subsets(of: NDArray[np.int64], size: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return different numbers below ``of`` (…,), ``size`` for each (…, size), every sequence of them equally likely.
+
+    Floyd's algorithm (Bentley, Floyd: "A Sample of Brilliance", CACM 1987), then shuffled.
+    """
+    found = np.empty((*of.shape, size), dtype=np.int64)
+    for place in range(size):
+        last = of - size + place
+        drawn = random.integers(0, last + 1)
+        there = (found[..., :place] == drawn[..., None]).any(axis=-1)
+        found[..., place] = np.where(there, last, drawn)
+    return random.permuted(found, axis=-1)

@@ -1,0 +1,317 @@
+"""Few-shot relation classification: a handful of examples of each novel relation, then new sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, save_artifact
+from relscout.config import from_mapping, to_mapping
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.errors import SettingError
+from relscout.finetuning.episodes import Episode, FewShotScore, draw_episodes, large_enough
+from relscout.finetuning.fewshot_settings import FewShotSettings
+from relscout.finetuning.fewshot_tuning import tune
+from relscout.finetuning.prototypes import accuracies, placed, similarities
+from relscout.finetuning.seen import Known, Seen
+from relscout.instances import RelationInstance
+from relscout.progress import Progress, silent
+from relscout.seeding import generator
+from relscout.training.labels import canonical, classes_of
+from relscout.training.stored import encoder_settings, load_kind, portable, whole
+from relscout.training.trained import Trained, below, trainable
+
+_KIND = "few-shot"
+
+
+class FewShot:
+    """Tells relations by the means of a few examples of each: a prototypical network.
+
+    It works as it is, with the encoder given; :meth:`fit` teaches the encoder by labelled instances of other,
+    pre-defined relations, as the paper does.
+
+    Args:
+        encoder: Gives the representations; the bundled encoder when left out.
+        seed: Draws everything random.
+        **settings: Fields of :class:`FewShotSettings`.
+
+    Attributes:
+        relations_: Names of the pre-defined relations that were learnt, sorted; none before ``fit``.
+        report_: How training went, as JSON values: ``labelled``, ``predefined``, ``epochs``, ``chosen_epoch`` (0 for
+            the encoder as it was), ``dev_untuned`` (accuracy before training), ``warnings``.
+    """
+
+    CITATION: ClassVar[str] = (
+        "Snell, Swersky, Zemel: Prototypical Networks for Few-shot Learning. NIPS 2017; as in Peng et al.: Learning "
+        "from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
+    )
+
+    relations_: tuple[str, ...]
+    report_: dict[str, Any]
+
+    def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
+        self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
+        self.seed = seed
+        self._settings = from_mapping(FewShotSettings, settings)
+        self.relations_, self.report_ = (), {"warnings": []}
+        self._trained: Trained | None = None
+        self._centre: NDArray[np.float32] | None = None
+        self._seen = Seen()
+
+    def fit(
+        self,
+        labeled: Sequence[RelationInstance],
+        dev: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Learn from labelled instances of pre-defined relations.
+
+        Args:
+            labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
+            dev: Instances of other relations, with gold ones, on which the best weights are chosen, those before
+                training among them; without, the last ones are taken.
+            progress: Told how far it is.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
+                ends as it would have.
+
+        Raises:
+            InputError: An instance has no gold relation, there are too few relations or instances of them, or relations
+                are labelled in ``dev``, too.
+            DivergedError: The loss is no longer a number.
+        """
+        generator(self.seed, "check")
+        known, warnings = canonical(labeled)
+        seen = Seen.of(known)
+        held = None
+        if dev is not None:
+            unseen, left_out = seen.apart(dev, "raise", where="dev")
+            held, repeated = canonical(unseen)
+            warnings += [*left_out, *(f"dev: {one}" for one in repeated)]
+        lost: Counter[str] = Counter()
+
+        def on_loss(_: RelationInstance, what: str) -> None:
+            lost.update([what])
+
+        told: dict[str, Any] = {}
+        if self._settings.iterations:
+            weights, vectors, told = tune(
+                trainable("FewShot", self.encoder),
+                known,
+                held,
+                self._settings,
+                seed=self.seed,
+                described=self.settings(),
+                checkpoints=checkpoints,
+                progress=progress,
+                on_loss=on_loss,
+            )
+            warnings += told.pop("warnings")
+        else:
+            weights, vectors = {}, self.encoder.encode(known, progress=progress, on_loss=on_loss)
+        self._trained = Trained(self.encoder.fingerprint, weights)
+        mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._centre = mean if self._settings.centred else None
+        self._seen, self.relations_ = seen, tuple(sorted(seen.relations))
+        self.report_ = {
+            "labelled": len(known),
+            "predefined": len(self.relations_),
+            **told,
+            "warnings": [*warnings, *loss_warnings(lost)],
+        }
+        return self
+
+    def evaluate(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        ways: int,
+        shots: int,
+        queries: int = 1,
+        episodes: int = 2000,
+        seed: int | None = None,
+        known: Known = "raise",
+        progress: Progress = silent,
+    ) -> FewShotScore:
+        """Return how well sentences are told by a few examples of each relation, over episodes drawn at random.
+
+        See :meth:`evaluate_grid`.
+        """
+        return self.evaluate_grid(
+            instances,
+            ways=[ways],
+            shots=[shots],
+            queries=queries,
+            episodes=episodes,
+            seed=seed,
+            known=known,
+            progress=progress,
+        )[0]
+
+    def evaluate_grid(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        ways: Sequence[int],
+        shots: Sequence[int],
+        queries: int = 1,
+        episodes: int = 2000,
+        seed: int | None = None,
+        known: Known = "raise",
+        progress: Progress = silent,
+    ) -> list[FewShotScore]:
+        """Return the score of every number of ways with every number of shots; instances are encoded once.
+
+        Which episodes are drawn is decided by the instances and the seed, not by their order or relations' names. A
+        sentence that is there twice counts once, so that no query can be among its own examples.
+
+        Args:
+            instances: Instances of novel relations, with gold ones.
+            ways: Numbers of relations in an episode, each at least 2.
+            shots: Numbers of examples of each relation, each at least 1.
+            queries: Queries of each relation in an episode.
+            episodes: Number of episodes for each score, at least 2.
+            seed: Draws the episodes; the estimator's own where left out.
+            known: Of relations that ``fit`` has learnt, ``raise`` an error, ``drop`` their instances, or ``keep`` them.
+            progress: Told how far it is.
+
+        Raises:
+            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
+                or some of them were learnt.
+            SettingError: A number is too small.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        shapes = [Episode(n, k, queries) for n in ways for k in shots]
+        if episodes < 2:
+            raise SettingError(
+                f"episodes is {episodes}, expected at least 2: one alone has no standard error"
+            )
+        unseen, left_out = self._seen.apart(instances, known, where="the instances to be told")
+        asked, repeated = canonical(unseen)
+        names, classes = classes_of(asked)
+        # what cannot be drawn is told before anything is encoded
+        chosen = [large_enough(classes, names, shape) for shape in shapes]
+        lost: Counter[str] = Counter()
+        vectors = self._vectors(asked, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        scores = []
+        for number, (shape, (relations, small)) in enumerate(zip(shapes, chosen, strict=True), 1):
+            random = generator(self.seed if seed is None else seed, f"episodes {shape}")
+            drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
+            found = accuracies(vectors, drawn, shots=shape.shots, similarity=self._settings.similarity)
+            warnings = (*left_out, *repeated, *loss_warnings(lost), *small)
+            scores.append(FewShotScore.of(found, shape, relations=len(relations), warnings=warnings))
+            progress("evaluate", number, len(shapes))
+        return scores
+
+    def classify(
+        self,
+        support: Sequence[RelationInstance],
+        queries: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+    ) -> list[str]:
+        """Return the relation of each query, of those that ``support`` has examples of.
+
+        See :meth:`classify_proba`.
+        """
+        names, probabilities = self.classify_proba(support, queries, progress=progress)
+        return [names[place] for place in probabilities.argmax(axis=1)]
+
+    def classify_proba(
+        self,
+        support: Sequence[RelationInstance],
+        queries: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        """Return the names of the relations, and the probability of each for each query (M, R), float32.
+
+        Args:
+            support: Examples with gold relations, as many of each as there are; of two relations at least.
+            queries: What is asked; gold relations in it are not read.
+            progress: Told how far it is.
+            on_loss: Told each instance that did not fit whole, and what was lost.
+
+        Raises:
+            InputError: An example has no gold relation, or there are fewer than two relations.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        import torch
+
+        examples, _ = canonical(support)
+        names, classes = classes_of(examples)
+        vectors = self._vectors([*examples, *queries], progress=progress, on_loss=on_loss)
+        sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float64)
+        np.add.at(sums, classes, vectors[: len(examples)])
+        prototypes = (sums / np.bincount(classes)[:, None]).astype(np.float32)
+        with torch.inference_mode():
+            scores = similarities(
+                torch.from_numpy(vectors[len(examples) :]),
+                torch.from_numpy(prototypes),
+                self._settings.similarity,
+            )
+            found = (self._settings.sharpness * scores).softmax(dim=1).numpy()
+        return tuple(names), np.asarray(found, dtype=np.float32)
+
+    def _vectors(
+        self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
+    ) -> NDArray[np.float32]:
+        vectors = self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
+        return placed(vectors, self._centre)
+
+    @property
+    def trained_encoder(self) -> TransformerEncoder:
+        """The encoder as it was tuned; it can be used like any other.
+
+        Raises:
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        return self.encoder if self._trained is None else self._trained.on(self.encoder)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        told = to_mapping(self._settings)
+        return {"seed": int(self.seed), **told, "encoder": to_mapping(self.encoder.settings)}
+
+    def save(self, folder: Path) -> None:
+        """Write it to a folder: the layers that were tuned, the mean, and what it has seen.
+
+        Raises:
+            OutputError: The folder holds other files or cannot be written.
+        """
+        trained = self._trained or Trained(self.encoder.fingerprint, {})
+        tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
+        if self._centre is not None:
+            tensors["centre"] = self._centre
+        settings = {
+            **self.settings(),
+            "relations": list(self.relations_),
+            "encoder": portable(self.encoder.settings),
+            "encoder_fingerprint": trained.fingerprint,
+        }
+        save_artifact(folder, Artifact(_KIND, settings, {**tensors, "seen": self._seen.array()}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder what :meth:`save` wrote.
+
+        Raises:
+            ArtifactError: The folder does not hold that.
+        """
+        artifact = load_kind(folder, _KIND)
+        with whole(folder, _KIND):
+            values = dict(artifact.settings)
+            names, fingerprint = values.pop("relations"), str(values.pop("encoder_fingerprint"))
+            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded.relations_ = tuple(str(name) for name in names)
+            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
+            loaded._centre = artifact.tensors.get("centre")
+            loaded._seen = Seen.restored(artifact.tensors["seen"], loaded.relations_)
+        return loaded

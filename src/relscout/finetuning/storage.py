@@ -1,0 +1,132 @@
+"""The folder of a fine-tuning, and what is made of the classifier in it.
+
+::
+
+    model/              the classifier
+    scores.json         scores of every seed on the test data, settings, warnings
+    predictions.jsonl   one line per test instance: id, source, head, tail, gold, relation, probability
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from relscout.artifacts import CONTENTS as MODEL_CONTENTS
+from relscout.artifacts import load_artifact
+from relscout.encoders import OnLoss
+from relscout.errors import ArtifactError, OutputError
+from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
+from relscout.finetuning.classifier import SentenceClassifier
+from relscout.finetuning.cnn import CNNClassifier
+from relscout.finetuning.supervised import RelationClassifier
+from relscout.finetuning.trials import Prediction
+from relscout.instances import NAMES_OF_NONE, RelationInstance
+from relscout.progress import Progress, silent
+from relscout.triples import Triple
+
+MODEL, SCORES, PREDICTIONS = "model", "scores.json", "predictions.jsonl"
+_CONTENTS = frozenset({MODEL, SCORES, PREDICTIONS})
+CLASSIFIERS: tuple[type[SentenceClassifier[Any]], ...] = (RelationClassifier, CNNClassifier)
+
+
+def check_target(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that could not be written at the end, before long work begins.
+
+    Raises:
+        OutputError: The folder holds a fine-tuning (and ``overwrite`` is not set) or something else, or cannot be
+            written.
+    """
+    if (folder / SCORES).is_file() and not overwrite:
+        raise OutputError(
+            f"{folder} already holds a fine-tuning; choose another folder, or allow to overwrite it (--overwrite)"
+        )
+    _check_contents(folder)
+    check_makeable(folder)
+
+
+def save_finetuning(
+    folder: Path,
+    model: SentenceClassifier[Any],
+    *,
+    scores: Mapping[str, Any],
+    predictions: Sequence[Prediction],
+) -> None:
+    """Write a fine-tuning; the folder appears whole or not at all.
+
+    Args:
+        folder: Where to; folders above it are made where they are missing.
+        model: The classifier.
+        scores: JSON values.
+        predictions: Of the classifier, for the test data.
+
+    Raises:
+        OutputError: The folder holds something else or cannot be written.
+    """
+    make_above(folder)
+    _check_contents(folder)
+    with whole_folder(folder, contents=_CONTENTS) as fresh:
+        model.save(fresh / MODEL)
+        written = {
+            SCORES: json.dumps(scores, indent=2, ensure_ascii=False) + "\n",
+            PREDICTIONS: "".join(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in predictions),
+        }
+        for name, text in written.items():
+            with whole_file(fresh / name) as partial:
+                partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _check_contents(folder: Path) -> None:
+    """Refuse a folder in which anything but a fine-tuning would be lost."""
+    check_replaceable(folder, contents=_CONTENTS if (folder / SCORES).is_file() else ())
+    check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
+
+
+def holds_classifier(folder: Path) -> bool:
+    """Tell whether a folder is that of a fine-tuning, or of a classifier by itself."""
+    if (folder / SCORES).is_file() and (folder / MODEL).is_dir():
+        return True
+    try:
+        kind = load_artifact(folder).kind
+    except (ArtifactError, OSError):
+        return False
+    return any(kind == one.KIND for one in CLASSIFIERS)
+
+
+def load_classifier(folder: Path) -> SentenceClassifier[Any]:
+    """Read a classifier from its folder, or from that of a fine-tuning.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
+    place = folder / MODEL if (folder / SCORES).is_file() else folder
+    kind = load_artifact(place).kind
+    for known in CLASSIFIERS:
+        if kind == known.KIND:
+            return known.load(place)
+    kinds = " or ".join(repr(one.KIND) for one in CLASSIFIERS)
+    raise ArtifactError(f"{place} holds a {kind!r}, expected {kinds}")
+
+
+def triples_of(
+    classifier: SentenceClassifier[Any],
+    instances: Sequence[RelationInstance],
+    *,
+    progress: Progress = silent,
+    on_loss: OnLoss | None = None,
+) -> Iterator[Triple]:
+    """Yield the likeliest relation of each instance as a triple; what is told to have no relation has none.
+
+    Args:
+        classifier: A classifier that was fitted.
+        instances: Labelled or not.
+        progress: Told how far it is.
+        on_loss: Told each instance that did not fit whole, and what was lost.
+    """
+    shares = classifier.predict_proba(instances, progress=progress, on_loss=on_loss)
+    for instance, chosen, row in zip(instances, shares.argmax(axis=1).tolist(), shares, strict=True):
+        name = classifier.relations_[chosen]
+        if name.casefold() not in NAMES_OF_NONE:
+            yield Triple(instance, chosen, name, float(row[chosen]))

@@ -1,0 +1,156 @@
+"""Supervised relation classification: a linear layer on the representation of a transformer that trains with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.config import to_mapping
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
+from relscout.encoders.prepared import Prepared
+from relscout.encoders.tunable import TunableEncoder
+from relscout.finetuning.classifier import SentenceClassifier
+from relscout.finetuning.heads import linear_head
+from relscout.instances import RelationInstance
+from relscout.progress import Progress
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
+from relscout.training.classification import Classifier
+from relscout.training.learner import Learner
+from relscout.training.stored import encoder_settings, portable
+from relscout.training.trained import Trained, below
+
+#: [h; t] at the start markers, context and mentions shown, 100 tokens (Peng et al. 2020, section 2.2 and Table 10).
+ENCODER = EncoderSettings(marking="C+M", pooling="start", max_length=100)
+
+
+@dataclass(frozen=True)
+class SupervisedSettings:
+    """Settings of supervised fine-tuning; what the paper says stands in each description."""
+
+    epochs: int = 6
+    """Epochs, of which the best is chosen: passes over the training data; at least 1 (paper: 6; 20 at 1 % of it)."""
+    least_steps: int = 100
+    """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
+    learning_rate: float = 2e-4
+    """Highest learning rate of the encoder (paper: 3e-5, for BERT-base)."""
+    head_learning_rate: float = 1e-3
+    """Highest learning rate of the linear layer (paper: 3e-5)."""
+    batch: int = 64
+    """Sentences in a step, at least 1 (paper: 64)."""
+    dropout: float = 0.0
+    """Dropout rate on the representation, in [0, 1) (released code: none); the encoder keeps its own."""
+    warm_up: float = 0.1
+    """Share of the steps in which learning rates rise, in [0, 1]; they fall behind it (released code: 500 steps)."""
+    clip: float = 1.0
+    """Longest gradient, above 0; longer ones are shortened to it (released code: 1)."""
+    weight_decay: float = 1e-5
+    """Decoupled weight decay, at least 0 (released code: 1e-5)."""
+    trained_layers: int = -1
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    training_dtype: str = "auto"
+    """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+
+    def __post_init__(self) -> None:
+        check_least(self, {"epochs": 1, "least_steps": 0, "batch": 1, "weight_decay": 0})
+        check_above_zero(self, ("learning_rate", "head_learning_rate", "clip"))
+        check_rates(self, ("dropout",))
+        check_shares(self, ("warm_up",))
+        check_choices(self, {"training_dtype": ("auto", "float32", "bfloat16")})
+
+
+class RelationClassifier(SentenceClassifier[Prepared]):
+    """A transformer with a linear layer on its representation, trained with cross entropy.
+
+    By default the representation is [h; t], what the last layer gives at the markers in front of head and tail, as in
+    Baldini Soares et al. (2019) and Peng et al. (2020, section 2.1); any marking (the five input formats among them)
+    and any pooling work. The representation has a mean square of 1, as poolings scale it; the paper takes it as it is.
+
+    Args:
+        encoder: What training starts from; ``ENCODER`` when left out.
+        seed: Draws the first weights of the linear layer, batches and dropout.
+        **settings: Fields of :class:`SupervisedSettings`.
+    """
+
+    KIND: ClassVar[str] = "relation-classifier"
+    CITATION: ClassVar[str] = (
+        "Peng et al.: Learning from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
+    )
+    SETTINGS: ClassVar[type[Any]] = SupervisedSettings
+
+    def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(seed=seed, **settings)
+        self.encoder: TransformerEncoder = encoder if encoder is not None else TransformerEncoder(ENCODER)
+
+    @property
+    def trained_encoder(self) -> TransformerEncoder:
+        """The encoder as it was trained; it can be used like any other.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        self._check_fitted()
+        return self._trained.on(self.encoder)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {**super().settings(), "encoder": to_mapping(self.encoder.settings)}
+
+    def _learner(self, _: Sequence[RelationInstance]) -> TunableEncoder:
+        options = self._settings
+        return TunableEncoder(
+            self.encoder, trained_layers=options.trained_layers, arithmetic=options.training_dtype
+        )
+
+    def _prepare(
+        self,
+        learner: TunableEncoder,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress,
+        on_loss: OnLoss | None = None,
+    ) -> Prepared:
+        return learner.prepare(instances, progress=progress, on_loss=on_loss)
+
+    def _classifier(
+        self, learner: Learner[Prepared], prepared: Prepared, classes: NDArray[np.int64], n_classes: int
+    ) -> Classifier[Prepared]:
+        options = self._settings
+        return linear_head(
+            learner,
+            prepared,
+            classes,
+            n_classes,
+            settings=options,
+            seed=self.seed,
+            head_learning_rate=options.head_learning_rate,
+            clip=options.clip,
+        )
+
+    def _fingerprint(self) -> str:
+        return self.encoder.fingerprint
+
+    def _keep(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._trained = Trained(self.encoder.fingerprint, weights)
+
+    def _vectors(
+        self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
+    ) -> NDArray[np.float32]:
+        return self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
+
+    def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        told = {"encoder": portable(self.encoder.settings), "encoder_fingerprint": self._trained.fingerprint}
+        return told, {f"encoder.{name}": array for name, array in self._trained.weights.items()}
+
+    @classmethod
+    def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        settings = {name: value for name, value in told["settings"].items() if name != "encoder"}
+        loaded = cls(TransformerEncoder(encoder_settings(told["encoder"])), **settings)
+        loaded._trained = Trained(str(told["encoder_fingerprint"]), below("encoder.", tensors))
+        return loaded
+
+    _trained: Trained

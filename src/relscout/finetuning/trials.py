@@ -1,0 +1,186 @@
+"""The same fit with several seeds, and what came of them all: median, mean and standard deviation."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relscout.errors import InputError
+from relscout.finetuning.classifier import SentenceClassifier
+from relscout.finetuning.given import lacking
+from relscout.finetuning.scoring import Scores, scores_of
+from relscout.finetuning.shares import drawn_share
+from relscout.instances import RelationInstance
+from relscout.metrics import mean_std
+from relscout.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one instance.
+
+    Args:
+        instance: The instance, with its gold relation where it has one.
+        relation: The likeliest relation.
+        probability: Its probability, in [0, 1].
+    """
+
+    instance: RelationInstance
+    relation: str
+    probability: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        instance = self.instance
+        return {
+            "id": instance.id,
+            "source": instance.source,
+            "head": instance.head_text,
+            "tail": instance.tail_text,
+            "gold": instance.relation,
+            "relation": self.relation,
+            "probability": round(self.probability, 6),
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one seed.
+
+    Args:
+        seed: The seed.
+        scores: On the test data.
+        report: How training went; see :attr:`SentenceClassifier.report_`.
+    """
+
+    seed: int
+    scores: Scores
+    report: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        report = {name: value for name, value in self.report.items() if name != "warnings"}
+        return {"seed": self.seed, **report, "scores": self.scores.as_dict()}
+
+
+@dataclass
+class Trials:
+    """What came of all seeds.
+
+    Args:
+        trials: One for each seed.
+        model: The classifier that did best on the instances held out for that, or of the first seed where there are
+            none; what is reported of the test data has no say in it.
+        chosen: Its place among the trials.
+        predictions: Of that classifier, for the test data.
+        warnings: What a user should know, each once.
+    """
+
+    trials: list[Trial]
+    model: SentenceClassifier[Any]
+    chosen: int
+    predictions: list[Prediction]
+    warnings: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, dict[str, float | None]]:
+        """Return ``median``, ``mean`` and ``std`` (``None`` for a single seed) of each figure over the seeds."""
+        names = ["accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1"]
+        values = {name: [float(getattr(one.scores.figures, name)) for one in self.trials] for name in names}
+        directed = [one.scores.directed_macro_f1 for one in self.trials]
+        if None not in directed:
+            values["directed_macro_f1"] = [one for one in directed if one is not None]
+        found: dict[str, dict[str, float | None]] = {}
+        for name, over_seeds in values.items():
+            mean, std, _ = mean_std(over_seeds)
+            found[name] = {"median": statistics.median(over_seeds), "mean": mean, "std": std}
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the classifier and its predictions as JSON values."""
+        return {
+            "kind": self.model.KIND,
+            "settings": dict(self.model.settings()),
+            "relations": list(self.model.relations_),
+            "reported": self.trials[self.chosen].scores.reported,
+            "summary": self.summary(),
+            "saved_seed": self.trials[self.chosen].seed,
+            "trials": [one.as_dict() for one in self.trials],
+            "warnings": self.warnings,
+        }
+
+
+def run_trials(
+    build: Callable[[int], SentenceClassifier[Any]],
+    train: Sequence[RelationInstance],
+    test: Sequence[RelationInstance],
+    *,
+    dev: Sequence[RelationInstance] | None = None,
+    seeds: Sequence[int] = (0,),
+    share: float = 1.0,
+    progress: Progress = silent,
+    checkpoints: Path | None = None,
+) -> Trials:
+    """Fit and score a classifier once for each seed.
+
+    Args:
+        build: Returns a new classifier for a seed.
+        train: Labelled instances.
+        test: Instances to score on; those without a gold relation are predicted, and not scored.
+        dev: Labelled instances to choose the best epoch on, and the best of the classifiers.
+        seeds: The seeds, at least one; the paper takes 42 to 46.
+        share: Share of ``train`` that each seed draws for itself; see :func:`drawn_share`.
+        progress: Told how far it is.
+        checkpoints: Folder for work in progress.
+
+    Raises:
+        InputError: Nothing can be learnt or scored.
+        SettingError: A setting cannot work.
+    """
+    scored = [place for place, one in enumerate(test) if one.relation is not None]
+    if not scored:
+        raise InputError(
+            f"none of the {len(test)} test instances has a gold relation, so nothing can be scored"
+        )
+    found: Trials | None = None
+    best = -1.0
+    for seed in seeds:
+        known = list(train) if share == 1 else drawn_share(train, share, seed=seed)
+        model = build(seed).fit(known, dev, progress=progress, checkpoints=checkpoints)
+        shares = model.predict_proba(test, progress=progress)
+        likeliest = shares.argmax(axis=1)
+        names = [model.relations_[place] for place in likeliest]
+        scores = scores_of(
+            [names[place] for place in scored], [str(test[place].relation) for place in scored]
+        )
+        trial = Trial(seed, scores, model.report_)
+        # of the chosen epoch, which is the best on dev
+        reached = max((epoch.get("dev", 0.0) for epoch in model.report_["epochs"]), default=0.0)
+        if found is None or reached > best:
+            best = reached
+            told = zip(test, names, shares[np.arange(len(test)), likeliest].tolist(), strict=True)
+            earlier = [] if found is None else found.trials
+            warnings = [] if found is None else found.warnings
+            found = Trials(
+                [*earlier, trial], model, len(earlier), [Prediction(*one) for one in told], warnings
+            )
+        else:
+            found.trials.append(trial)
+        found.warnings += [one for one in _warnings(model, test) if one not in found.warnings]
+    if found is None:
+        raise InputError("there is no seed to fit with; give at least one")
+    return found
+
+
+def _warnings(model: SentenceClassifier[Any], test: Sequence[RelationInstance]) -> list[str]:
+    known = set(model.relations_)
+    unknown = [one for one in test if one.relation is not None and one.relation not in known]
+    told: list[str] = list(model.report_["warnings"])
+    if unknown:
+        missing = sorted({str(one.relation) for one in unknown})
+        told.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
+    return told

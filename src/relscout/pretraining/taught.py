@@ -1,0 +1,137 @@
+"""Teach an encoder by labelled relations, and keep what it learnt as a small adapter: how the one in the box was made.
+
+Contrast by pairs needs many sentences. Where there are labels, each relation, and each relation read backwards, gets a
+direction, and vectors turn towards theirs (:mod:`relscout.training.teaching`): the contrast of CP (Peng et al. 2020,
+section 3.1: sentences of one relation are alike, those of others are not) with a prototype of each relation in the
+place of one sampled sentence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.config import from_mapping, to_mapping
+from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.saved import save_adapter
+from relscout.encoders.tunable import TunableEncoder
+from relscout.instances import RelationInstance
+from relscout.progress import Progress, silent
+from relscout.ranges import check_least
+from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.teaching import Teacher, TeachingSettings
+from relscout.training.work import Work
+
+
+@dataclass(frozen=True)
+class TaughtSettings(TeachingSettings):
+    """Settings of an adapter that labelled relations teach; chosen on the development draws."""
+
+    taught_learning_rate: float = 1e-3
+    """Highest learning rate of the adapter."""
+    rank: int = 16
+    """Rank of the adapter's factors, at least 1 (α is twice as large)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, {"rank": 1})
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came of it.
+
+    Args:
+        factors: The adapter's two factors of each changed weight, as :func:`save_adapter` takes them.
+        report: How it went, as JSON values.
+    """
+
+    factors: dict[str, NDArray[np.float32]]
+    report: dict[str, Any]
+
+
+def teach_adapter(
+    labeled: Sequence[RelationInstance],
+    encoder: TransformerEncoder | None = None,
+    *,
+    settings: TaughtSettings | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    card: str | None = None,
+    checkpoints: Path | None = None,
+    progress: Progress = silent,
+) -> Taught:
+    """Teach an adapter of an encoder what relations are like.
+
+    Neither the order of the instances nor the names of the relations matter. Interrupted, it goes on behind the last
+    pass from ``checkpoints``, and ends with the same bytes.
+
+    Args:
+        labeled: Instances with gold relations, at least two.
+        encoder: What the adapter is for; the bundled encoder when left out.
+        settings: See :class:`TaughtSettings`.
+        seed: Decides all that is random.
+        out: Folder to save the adapter in; an older one in it is replaced.
+        card: Text of its model card, Markdown.
+        checkpoints: Folder for work in progress.
+        progress: Told the instances encoded, stage ``"encode"``, and the steps done, stage ``"teach"``.
+
+    Raises:
+        InputError: The instances have no relations, or fewer than two.
+        SettingError: A setting cannot work, or training diverged.
+        MissingExtraError: peft is not installed.
+        OutputError: A folder cannot be written.
+    """
+    options = (
+        settings if isinstance(settings, TaughtSettings) else from_mapping(TaughtSettings, settings or {})
+    )
+    encoder = encoder or TransformerEncoder(EncoderSettings())
+    known, warnings = canonical(labeled)
+    names, classes = classes_of(known)
+    tunable = TunableEncoder(
+        encoder,
+        trained_layers=options.taught_layers,
+        arithmetic=options.taught_dtype,
+        rank=options.rank,
+        seed=seed,
+    )
+    work = Work.of(
+        checkpoints,
+        settings={"taught": to_mapping(options), "seed": seed, "labelled": digest(classes)},
+        fingerprint=encoder.fingerprint,
+        instances=known,
+    )
+    lost: Counter[str] = Counter()
+    prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    teacher = Teacher(tunable, prepared, classes, settings=options, seed=seed)
+    told: dict[str, Any] = {"loss": [], "accuracy": []}
+    if (resumed := work.load()) is not None:
+        told = dict(resumed[0])
+        teacher.load(resumed[1])
+    for result in teacher.epochs(first=len(told["loss"]), progress=progress):
+        told["loss"].append(round(result.loss, 6))
+        told["accuracy"].append(round(result.accuracy, 6))
+        work.keep(told, teacher.arrays())
+    factors = tunable.weights()
+    report = {
+        "objective": "labels",
+        "settings": to_mapping(options),
+        "seed": seed,
+        "encoder": encoder.settings.model,
+        "fingerprint": encoder.fingerprint,
+        "instances": len(known),
+        "relations": sorted(names),
+        "parameters": sum(array.size for array in factors.values()),
+        **told,
+        "warnings": [*warnings, *loss_warnings(lost)],
+    }
+    if out is not None:
+        save_adapter(out, encoder, factors, rank=tunable.rank, alpha=tunable.alpha, card=card, made=report)
+    work.clear()
+    return Taught(factors, report)

@@ -1,0 +1,107 @@
+"""Table 1 by classifiers that learn by heart what they are shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from relscout.analysis.table_one import table_one
+from relscout.errors import InputError
+
+
+class ByRule:
+    """Answers what its format and seed are told to answer."""
+
+    fits: list[tuple[str, int, int]] = []
+
+    def __init__(self, format: str, seed: int) -> None:
+        self.format, self.seed = format, seed
+
+    def fit(self, train, dev=None, *, progress=None, checkpoints=None):
+        ByRule.fits.append((self.format, self.seed, len(train)))
+        if stops and self.format == stops[-1]:
+            raise KeyboardInterrupt
+        return self
+
+    def predict(self, instances, *, progress=None):
+        assert all(one.relation is None for one in instances)
+        by_word = {"C+M": ("born", "works", "of"), "C+T": ("born", "works"), "OnlyC": ("born",)}
+        known = by_word.get(self.format, ())
+        wrong = "works" if self.seed == 0 else "Other"
+        return [
+            next((answer(word) for word in one.text.split() if word in known), wrong) for one in instances
+        ]
+
+    def settings(self):
+        return {"seed": self.seed, "format": self.format}
+
+
+def answer(word: str) -> str:
+    return {"born": "born", "works": "works", "of": "born"}[word]
+
+
+stops: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    ByRule.fits.clear()
+    stops.clear()
+
+
+@pytest.fixture
+def train(said):
+    return [
+        said("Zoe", phrase, "Rome", name) for phrase, name in (("b", "born"), ("w", "works"), ("v", "Other"))
+    ]
+
+
+def test_scores_and_shares_are_those_of_hand(ten, train):
+    table = table_one({"rule": ByRule}, train, ten, seeds=(0, 1))
+    assert (table.score, table.formats, table.n_train) == (
+        "micro-F1",
+        ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"],
+        3,
+    )
+    # seed 0 in C+M: right are 4 born, 2 works and "leads" (the guess); wrong are "of Acme" and both visits
+    # seed 1: the guess is Other, which is right for the visits, and never a positive
+    first, second = 2 * 7 / (10 + 8), 2 * 6 / (7 + 8)
+    assert table.scores("rule", "C+M") == pytest.approx([first, second])
+    assert table.median("rule", "C+M") == pytest.approx((first + second) / 2)
+    assert table.spread("rule", "C+M").std == pytest.approx((second - first) / 2**0.5)
+    # C+M is right 7 + 8 times; C+T loses "of Rome" and "of Oslo" with both seeds
+    assert table.right_shared("rule", "C+T") == pytest.approx((15 - 4) / 15)
+    assert table.wrong_same("rule", "C+T") == pytest.approx(
+        3 / 5
+    )  # both visits with seed 0, "leads" with seed 1
+    assert table.nothing == pytest.approx(2 * 4 / (10 + 8))
+    assert table.as_dict()["rows"]["rule"]["C+M"]["seeds"] == pytest.approx([first, second], abs=1e-6)
+
+
+def test_what_is_tested_on_is_not_learnt(ten, train):
+    table = table_one({"rule": ByRule}, [*train, ten[0]], ten, seeds=(0,))
+    assert {fit[2] for fit in ByRule.fits} == {3}
+    assert table.warnings == ("1 of 4 instances to learn from are tested on, too, and were left out",)
+
+
+def test_relations_that_are_not_learnt_count_as_mistakes(ten, train):
+    (warning,) = table_one({"rule": ByRule}, train[:2], ten, seeds=(0,)).warnings
+    assert warning == "2 of 10 instances have a relation that is not learnt ('Other'): mistakes"
+
+
+def test_an_interrupted_table_goes_on(ten, train, tmp_path):
+    stops.append("OnlyC")
+    with pytest.raises(KeyboardInterrupt):
+        table_one({"rule": ByRule}, train, ten, seeds=(0,), checkpoints=tmp_path)
+    stops.clear()
+    ByRule.fits.clear()
+    table = table_one({"rule": ByRule}, train, ten, seeds=(0,), checkpoints=tmp_path)
+    assert [fit[0] for fit in ByRule.fits] == ["OnlyC", "OnlyM", "OnlyT"]
+    assert table.as_dict() == table_one({"rule": ByRule}, train, ten, seeds=(0,)).as_dict()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unlabelled_data_are_refused(ten, train):
+    with pytest.raises(InputError, match="1 of 3 labelled instances have no gold relation"):
+        table_one({"rule": ByRule}, [train[0].without_relation(), *train[1:]], ten, seeds=(0,))
+    with pytest.raises(InputError, match="1 of 10 instances to test on"):
+        table_one({"rule": ByRule}, train, [ten[0].without_relation(), *ten[1:]], seeds=(0,))

@@ -1,0 +1,146 @@
+"""``relscout pretrain align``."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+import pytest
+
+GRAPH = "Ada\tbirthplace\tLondon\nBob\tbirthplace\tLondon\nAcme\temploys\tAda\nAcme\temploys\tBob\nAda\tknows\tBob\n"
+
+
+@pytest.fixture
+def graph(tmp_path):
+    path = tmp_path / "graph.tsv"
+    path.write_text(GRAPH, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def aligned(relscout, good, graph, tmp_path):
+    """Align the good instances and return how it ended, with the written records."""
+
+    def run(*options, corpus=good, out="aligned.jsonl"):
+        done = relscout("pretrain", "align", corpus, "--graph", graph, "--out", tmp_path / out, *options)
+        assert done.code == 0, done.err
+        written = (tmp_path / out).read_bytes()
+        content = gzip.decompress(written) if out.endswith(".gz") else written
+        return done, [json.loads(line) for line in content.splitlines()]
+
+    return run
+
+
+def facts(records):
+    return [(record["head"]["text"], record["relation"], record["tail"]["text"]) for record in records]
+
+
+def test_sentences_get_the_relations_of_the_graph(aligned):
+    done, records = aligned()
+    assert facts(records) == [
+        ("Ada", "birthplace", "London"),
+        ("Bob", "birthplace", "London"),
+        ("Acme", "employs", "Ada"),
+        ("Acme", "employs", "Bob"),
+    ]
+    assert [record["head"]["entity_id"] for record in records] == ["Ada", "Bob", "Acme", "Acme"]
+    assert re.search(r"^instances read +30$", done.out, re.MULTILINE)
+    assert re.search(r"^  of them with head and tail exchanged +2$", done.out, re.MULTILINE)
+    assert re.search(r"^birthplace +2$", done.out, re.MULTILINE)
+    assert "4 instances of 2 relations written to " in done.err
+
+
+def test_the_account_is_told_to_machines(aligned, good, tmp_path):
+    more = [
+        {"text": text, "head": {"start": 0, "end": 3}, "tail": {"start": len(text) - 3, "end": len(text)}}
+        for text in ("Ada met Bob", "Ada saw Bob")
+    ]
+    corpus = tmp_path / "more.jsonl"
+    corpus.write_text(good.read_text() + "".join(json.dumps(one) + "\n" for one in more))
+    done, _ = aligned("--json", "--exclude", good, "--as-marked", corpus=corpus)
+    told = json.loads(done.out)
+    assert told["excluded_instances"] == 30
+    assert (told["graph"]["triples"], told["graph"]["entities"]) == (5, 4)
+    account = told["account"]
+    assert (account["instances"], account["excluded"], account["kept"]) == (32, 2, {"knows": 2})
+
+
+def test_the_output_is_packed_where_its_name_says_so_and_the_same_each_time(aligned, tmp_path):
+    assert aligned(out="a.jsonl.gz")[1] == aligned()[1]
+    before = (tmp_path / "a.jsonl.gz").read_bytes()
+    aligned(out="a.jsonl.gz")
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == before
+
+
+def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
+    label = "<http://www.w3.org/2000/01/rdf-schema#label>"
+    (tmp_path / "graph.nt").write_text(
+        f'<http://e/Q1> <http://p/P19> <http://e/Q2> .\n<http://e/Q1> {label} "Zoe"@en .\n'
+        f'<http://e/Q2> {label} "Oslo"@nb .\n<http://f/Q2> <http://p/P1> <http://e/Q1> .\nbroken\n'
+    )
+    (tmp_path / "names.tsv").write_text("Zoe\tPERSON\nOslo\tCITY\n")
+    (tmp_path / "text.txt").write_text("Zoe was born in Oslo. In Oslo, Zoe left.\n")
+    said = noted(
+        *("pretrain", "align", tmp_path / "text.txt", "--gazetteer", tmp_path / "names.tsv"),
+        *(
+            "--graph",
+            tmp_path / "graph.nt",
+            "--languages",
+            "en,nb",
+            "--on-error",
+            "skip",
+            "--out",
+            tmp_path / "a.jsonl",
+        ),
+    )
+    records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert {(record["text"], *fact) for record, fact in zip(records, facts(records), strict=True)} >= {
+        ("Zoe was born in Oslo.", "Zoe", "P19", "Oslo"),
+        ("In Oslo, Zoe left.", "Zoe", "P19", "Oslo"),
+    }
+    assert "note: 1 wrong record skipped:\n  " in said
+    assert "graph.nt, line 5: not N-Triples" in said
+    assert (
+        "note: 1 identifier of several IRIs that end alike, as <http://e/Q2> and <http://f/Q2>; --iris whole"
+        in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--out", "a.csv"), "relscout's own format is written to a .jsonl or .jsonl.gz file"),
+        (("--out", "missing/a.jsonl"), "there is no folder missing"),
+        (("--languages", "en,"), "--languages is 'en,'; expected language tags"),
+        (("--min-sentences", 0), "--min-sentences"),
+        (("--aliases", "graph.tsv", "--iris", "long"), "'short', 'whole'"),
+        (("--exclude", "absent.jsonl"), "absent.jsonl: no such file"),
+        (("--types", "A:B"), "--types has no effect here"),
+    ],
+)
+def test_what_cannot_work_is_refused(refused, good, graph, options, what):
+    assert what in refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl", *options)
+
+
+def test_a_wrong_line_of_the_graph_is_told_with_its_place(refused, good, graph):
+    graph.write_text(GRAPH + "Ada\tknows\n", encoding="utf-8")
+    said = refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
+    assert said.startswith(f"error: {graph}, line 6: got 2 fields")
+
+
+def test_a_graph_of_another_world_is_told_and_nothing_is_written(refused, good, graph):
+    graph.write_text("Q1\tP1\tQ2\n", encoding="utf-8")
+    said = refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
+    assert (
+        "30 instances read, 0 of 60 mentions linked: none of the names such as 'Ada' is in the graph" in said
+    )
+
+
+def test_the_help_page_fits_the_screen(relscout, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    page = relscout("pretrain", "align", "-h").out
+    assert page.startswith("Usage: relscout pretrain align INPUT... [OPTIONS]")
+    rows = [row.strip("│ ") for row in page.splitlines() if row.startswith("│")]
+    assert [row for row in rows if not re.match(r"(--\S+|INPUT).* {2,}\S", row)] == []
+    assert max(map(len, page.splitlines())) <= 100

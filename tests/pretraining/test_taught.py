@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders.description import about, settings_for
+from relscout.errors import InputError, SettingError
+from relscout.instances import RelationInstance
+from relscout.pretraining.taught import Taught, TaughtSettings, teach_adapter
+
+Few = list[RelationInstance]
+QUICK = {
+    "rank": 2,
+    "taught_layers": 1,
+    "taught_epochs": 3,
+    "taught_steps": 0,
+    "taught_batch": 8,
+    "means_of": 4,
+}
+
+
+@pytest.fixture
+def labeled(corpus: Few) -> Few:
+    chosen = sorted({str(one.relation) for one in corpus if not one.is_unrelated})[:3]
+    return [one for name in chosen for one in corpus if one.relation == name][::6]
+
+
+@pytest.fixture
+def encoder(tiny_bert: Path) -> TransformerEncoder:
+    return TransformerEncoder(
+        EncoderSettings(model=str(tiny_bert), pooling="span-mean@2+between", device="cpu")
+    )
+
+
+def same(one: Taught, other: Taught) -> bool:
+    return one.factors.keys() == other.factors.keys() and all(
+        one.factors[name].tobytes() == other.factors[name].tobytes() for name in one.factors
+    )
+
+
+def test_a_taught_adapter_tells_its_relations_apart_better(
+    encoder: TransformerEncoder, labeled: Few, tmp_path: Path
+) -> None:
+    def spread(vectors: Any) -> float:
+        """How much of the variance lies between the relations."""
+        names = np.array([one.relation for one in labeled])
+        means = np.stack([vectors[names == name].mean(axis=0) for name in sorted(set(names))])
+        return float(means.var(axis=0).sum() / vectors.var(axis=0).sum())
+
+    settings = {**QUICK, "taught_layers": 3, "taught_epochs": 12, "taught_learning_rate": 2e-2}
+    found = teach_adapter(labeled, encoder, settings=settings, out=tmp_path / "a")
+    taught = TransformerEncoder(settings_for(str(tmp_path / "a")))
+    assert taught.settings.pooling == "span-mean@2+between"
+    assert spread(taught.encode(labeled)) > 1.5 * spread(encoder.encode(labeled))
+    assert found.report["accuracy"][-1] > found.report["accuracy"][0]
+    told = about(str(tmp_path / "a"))
+    assert told["relations"] == sorted({str(one.relation) for one in labeled})
+    assert told["instances"] == len(labeled)
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_neither_order_nor_names_nor_repetition_matter(encoder: TransformerEncoder, labeled: Few) -> None:
+    first = teach_adapter(labeled, encoder, settings=QUICK, seed=3)
+    renamed = [
+        replace(one, relation=f"r{len(str(one.relation))}{str(one.relation)[::-1]}") for one in labeled
+    ]
+    assert same(first, teach_adapter([*renamed[::-1], *renamed[:4]], encoder, settings=QUICK, seed=3))
+    assert not same(first, teach_adapter(labeled, encoder, settings=QUICK, seed=4))
+
+
+def test_interrupted_it_ends_with_the_same_bytes(
+    encoder: TransformerEncoder, labeled: Few, tmp_path: Path
+) -> None:
+    whole = teach_adapter(labeled, encoder, settings=QUICK)
+    steps = 0
+
+    def stop(stage: str, done: int, _: int | None) -> None:
+        nonlocal steps
+        steps += stage == "teach"
+        if stage == "teach" and steps == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        teach_adapter(labeled, encoder, settings=QUICK, checkpoints=tmp_path, progress=stop)
+    assert any(tmp_path.iterdir())
+    seen: list[int] = []
+    again = teach_adapter(
+        labeled,
+        encoder,
+        settings=QUICK,
+        checkpoints=tmp_path,
+        progress=lambda stage, done, _: seen.append(done) if stage == "teach" else None,
+    )
+    assert min(seen) > 1
+    assert same(whole, again)
+    assert again.report == whole.report
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda few: few[:1], "only the relation"),
+        (
+            lambda few: [few[0].without_relation(), *few[1:]],
+            "1 of 25 labelled instances have no gold relation",
+        ),
+        (lambda few: [], "no relation at all"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_told(
+    change: Any, message: str, encoder: TransformerEncoder, labeled: Sequence[RelationInstance]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        teach_adapter(change(labeled), encoder, settings=QUICK)
+
+
+def test_a_rank_of_zero_is_refused() -> None:
+    with pytest.raises(SettingError, match="rank is 0"):
+        TaughtSettings(rank=0)

@@ -98,6 +98,20 @@ def settings_of(name: str) -> str:
     return _settings(method(name).SETTINGS)
 
 
+def supervised_settings() -> str:
+    """Return the settings of supervised fine-tuning."""
+    from relscout.finetuning.supervised import SupervisedSettings
+
+    return _settings(SupervisedSettings)
+
+
+def cnn_settings() -> str:
+    """Return the settings of the convolutional network."""
+    from relscout.finetuning.cnn import CNNSettings
+
+    return _settings(CNNSettings)
+
+
 def transfer_settings() -> str:
     """Return the settings of the method transfer that selfore does not have."""
     from relscout.methods import method
@@ -213,6 +227,7 @@ def reproduced(prefix: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "alignment-settings": alignment_settings,
+    "cnn-settings": cnn_settings,
     "commands": commands,
     "datasets": datasets,
     "encoder-settings": encoder_settings,
@@ -235,6 +250,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "selfore-settings": selfore_settings,
     "hiure-settings": partial(settings_of, "hiure"),
     "siamese-settings": partial(settings_of, "siamese"),
+    "supervised-settings": supervised_settings,
     "transfer-settings": transfer_settings,
 }
 

@@ -290,6 +290,27 @@ def test_every_content_is_seen_once_in_an_epoch(classifier: Callable[..., Classi
     assert told == [("classify", number + 1, 12) for number in range(12)]
 
 
+def test_an_epoch_may_pass_over_the_instances_several_times(classifier: Callable[..., Classifier]) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    results = list(
+        classifier(passes=3).epochs(
+            progress=lambda *step: told.append(step) if step[0] == "classify" else None
+        )
+    )
+    # 40 sentences in batches of 8, three times in each of three epochs
+    assert told == [("classify", number + 1, 45) for number in range(45)]
+    assert all(0 <= result.accuracy <= 1 for result in results)
+
+
+def test_plain_descent_goes_on_behind_an_interruption_too(classifier: Callable[..., Classifier]) -> None:
+    first = classifier(plain=True)
+    next(first.epochs())
+    kept = first.arrays()
+    second = classifier(plain=True)
+    second.load(kept)
+    assert everything(second) == everything(first)
+
+
 def test_accuracies_are_shares(classifier: Callable[..., Classifier]) -> None:
     results = list(classifier().epochs())
     assert all(0 <= result.accuracy <= 1 for result in results)

@@ -41,6 +41,14 @@ def test_learning_rates_may_stay_behind_the_warm_up() -> None:
     assert line.rates == pytest.approx([0.1 / 3, 0.2 / 3, *[0.1] * 10])
 
 
+def test_gradients_that_are_too_long_are_shortened() -> None:
+    line = Line(noise=0.0)
+    line.optimizer = torch.optim.SGD([line.weight], lr=1.0)
+    # the gradient at 0 is -6; shortened to 2, it moves the weight by 2
+    next(line.train(warm_up=0.0, falls=False, clip=2.0))
+    assert line.weight.item() == pytest.approx(2, rel=1e-4)
+
+
 def test_every_batch_of_every_epoch_is_a_step() -> None:
     line = Line()
     steps = list(line.train())

@@ -15,13 +15,13 @@ from relscout.artifacts import Artifact, save_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, SettingError
-from relscout.finetuning.held_out import HeldOut, checked, lacking
+from relscout.finetuning.given import Given
+from relscout.finetuning.held_out import HeldOut
 from relscout.finetuning.selection import Tuning
-from relscout.instances import NAMES_OF_NONE, RelationInstance, canonical_order
+from relscout.instances import RelationInstance, canonical_order
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.classification import Classifier
-from relscout.training.labels import canonical, classes_of, digest
 from relscout.training.learner import Learner, Read
 from relscout.training.stored import load_kind, whole
 from relscout.training.work import Work
@@ -81,49 +81,33 @@ class SentenceClassifier(ABC, Generic[Read]):
             DivergedError: The loss is no longer a number.
         """
         generator(self.seed, "check")
-        known, warnings = canonical(train)
-        names, classes = classes_of(known)
-        held = None if dev is None else checked(dev)
-        number = {name: place for place, name in enumerate(names)}
-        gold = np.array([number.get(str(one.relation), -1) for one in held or ()], dtype=np.int64)
-        none = np.array([name.casefold() in NAMES_OF_NONE for name in names])
-        related = np.array([not one.is_unrelated for one in held or ()], dtype=np.bool_)
-        if missing := sorted({str(one.relation) for one in held or ()} - set(names)):
-            warnings.append(lacking(missing, len(names), int((gold < 0).sum()), len(gold), where="dev"))
+        given = Given.of(train, dev)
         lost: Counter[str] = Counter()
-
-        def on_loss(_: RelationInstance, what: str) -> None:
-            lost.update([what])
-
-        learner = self._learner(known)
-        prepared = self._prepare(learner, known, progress=progress, on_loss=on_loss)
+        learner = self._learner(given.known)
+        prepared = self._prepare(
+            learner, given.known, progress=progress, on_loss=lambda _, what: lost.update([what])
+        )
         work = Work.of(
             checkpoints,
-            settings={
-                **self.settings(),
-                "kind": self.KIND,
-                "classes": digest(classes),
-                "dev": digest(np.concatenate([gold, related, none])),
-            },
+            settings={**self.settings(), "kind": self.KIND, "labels": given.digest()},
             fingerprint=self._fingerprint(),
-            instances=[*known, *(held or ())],
+            instances=[*given.known, *(given.held or ())],
         )
-        of_dev = None
-        if held is not None:
-            of_dev = HeldOut(self._prepare(learner, held, progress=progress), gold, related, none)
-        tuning = Tuning(self._classifier(learner, prepared, classes, len(names)), learner, of_dev, work)
+        dev_set = None
+        if given.held is not None:
+            of_dev = self._prepare(learner, given.held, progress=progress)
+            dev_set = HeldOut(of_dev, given.gold, given.related, given.none)
+        classifier = self._classifier(learner, prepared, given.classes, len(given.names))
+        tuning = Tuning(classifier, learner, dev_set, work)
         tuning.run(progress)
-        by_name = np.argsort(np.array(names))
-        weight, bias = tuning.head
-        self.relations_ = tuple(names[place] for place in by_name)
-        self._head = np.ascontiguousarray(weight[by_name]), bias[by_name]
+        self._take(given.names, *tuning.head)
         self._keep(tuning.weights)
         self.report_ = {
-            "instances": len(known),
+            "instances": len(given.known),
             "epochs": tuning.epochs,
             "chosen_epoch": tuning.best + 1,
-            "dev_score": None if of_dev is None else of_dev.score_name,
-            "warnings": [*warnings, *loss_warnings(lost)],
+            "dev_score": None if dev_set is None else dev_set.score_name,
+            "warnings": [*given.warnings, *loss_warnings(lost)],
         }
         work.clear()
         return self
@@ -163,7 +147,7 @@ class SentenceClassifier(ABC, Generic[Read]):
         scores -= scores.max(axis=1, keepdims=True, initial=-np.inf)
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=1, keepdims=True)
-        return scores[np.argsort(order)]
+        return scores[np.argsort(order)][:, self._by_name]
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
@@ -180,7 +164,7 @@ class SentenceClassifier(ABC, Generic[Read]):
         told, tensors = self._saved()
         settings = {
             "settings": dict(self.settings()),
-            "relations": list(self.relations_),
+            "classes": list(self._classes),
             "report": self.report_,
             **told,
         }
@@ -200,13 +184,13 @@ class SentenceClassifier(ABC, Generic[Read]):
         with whole(folder, cls.KIND):
             told, tensors = dict(artifact.settings), dict(artifact.tensors)
             loaded = cls._restored(told, tensors)
-            loaded.relations_, loaded.report_ = tuple(map(str, told["relations"])), dict(told["report"])
+            loaded.report_ = dict(told["report"])
             weight, bias = tensors["head.weight"], tensors["head.bias"]
+            loaded._take([str(name) for name in told["classes"]], weight, bias)
         if weight.ndim != 2 or not len(weight) == len(bias) == len(loaded.relations_):
             raise ArtifactError(
                 f"{folder} has a head of shape {weight.shape} for {len(loaded.relations_)} relations; save it again"
             )
-        loaded._head = weight, bias
         return loaded
 
     @abstractmethod
@@ -253,10 +237,18 @@ class SentenceClassifier(ABC, Generic[Read]):
     def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         """Return a classifier with the encoder that :meth:`_saved` told."""
 
+    def _take(self, classes: Sequence[str], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Take over the head; its rows stay in the order in which they were learnt, which no name decides."""
+        self._classes, self._head = tuple(classes), (weight, bias)
+        self._by_name = sorted(range(len(classes)), key=classes.__getitem__)
+        self.relations_ = tuple(classes[place] for place in self._by_name)
+
     def _check_fitted(self) -> None:
         if not hasattr(self, "_head"):
             raise SettingError(
                 f"this {type(self).__name__} has learnt no relations yet; call fit, or load one"
             )
 
+    _classes: tuple[str, ...]
+    _by_name: list[int]
     _head: tuple[NDArray[np.float32], NDArray[np.float32]]

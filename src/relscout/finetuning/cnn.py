@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from relscout.encoders import OnLoss
 from relscout.finetuning.classifier import SentenceClassifier
 from relscout.finetuning.convolution import ConvolutionalEncoder, first_weights
+from relscout.finetuning.heads import linear_head
 from relscout.finetuning.word_vectors import digest_of, word_vectors
 from relscout.finetuning.words import FORMATS, WordSentences, WordVocabulary
 from relscout.instances import RelationInstance
@@ -26,7 +26,7 @@ from relscout.ranges import (
     check_shares,
     whole_numbers,
 )
-from relscout.training.classification import ClassificationSettings, Classifier
+from relscout.training.classification import Classifier
 from relscout.training.learner import Learner
 from relscout.training.trained import below
 
@@ -60,7 +60,7 @@ class CNNSettings:
     least_steps: int = 300
     """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
     optimizer: str = "adamw"
-    """``adamw``, or ``sgd``, stochastic gradient descent (paper)."""
+    """``adamw``, which learns more in as many epochs, or ``sgd``, stochastic gradient descent (paper)."""
     learning_rate: float = 2e-3
     """Highest learning rate (paper: 0.5, for ``sgd``)."""
     batch: int = 64
@@ -167,25 +167,15 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         n_classes: int,
     ) -> Classifier[WordSentences]:
         options = self._settings
-        steps = ceil(len(prepared.lengths) / options.batch)
-        return Classifier(
+        return linear_head(
             learner,
             prepared,
             classes,
             n_classes,
-            settings=ClassificationSettings(
-                classifier_epochs=options.epochs,
-                frozen_epochs=0,
-                classifier_learning_rate=options.learning_rate,
-                head_learning_rate=options.learning_rate,
-                classifier_batch=options.batch,
-                classifier_dropout=options.dropout,
-                warm_up=options.warm_up,
-            ),
+            settings=options,
             seed=self.seed,
-            weight_decay=options.weight_decay,
+            head_learning_rate=options.learning_rate,
             plain=options.optimizer == "sgd",
-            passes=max(ceil(options.least_steps / (options.epochs * steps)), 1),
         )
 
     def _fingerprint(self) -> str:

@@ -1,16 +1,13 @@
-"""Labelled sentences that are held out of training: to choose an epoch on, or to score."""
+"""Labelled sentences that are held out of training, to choose an epoch on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.errors import InputError
-from relscout.instances import RelationInstance, canonical_order
 from relscout.training.learner import Read
 
 
@@ -41,33 +38,3 @@ class HeldOut(Generic[Read]):
         # where all are related, this is the accuracy
         total = int(positive.sum()) + int(self.related.sum())
         return 2 * int((right & self.related).sum()) / total if total else 0.0
-
-
-def lacking(missing: Sequence[str], n_known: int, n_instances: int, total: int, *, where: str) -> str:
-    """Return a warning that some relations were not among those that are learnt.
-
-    Args:
-        missing: Their names.
-        n_known: Number of relations that are learnt.
-        n_instances: Number of instances that have one of ``missing``.
-        total: Number of instances in all.
-        where: Name of what has them.
-    """
-    shown = ", ".join(repr(name) for name in missing[:5]) + (", …" if len(missing) > 5 else "")
-    return (
-        f"{n_instances} of {total} instances in {where} have a relation that is not among the {n_known} of the "
-        f"training data ({shown}) and count as mistakes"
-    )
-
-
-def checked(dev: Sequence[RelationInstance]) -> list[RelationInstance]:
-    """Return held-out instances in an order that they decide, all of them with gold relations."""
-    if not dev:
-        raise InputError("there are no instances to choose the best epoch on; give some, or leave dev out")
-    bare = [one for one in dev if one.relation is None]
-    if bare:
-        raise InputError(
-            f"{len(bare)} of {len(dev)} instances in dev have no gold relation, the first of them {bare[0].id!r} "
-            f"({bare[0].source or 'no source'}); label them, or leave them out"
-        )
-    return [dev[place] for place in canonical_order(dev)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,10 +14,11 @@ from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
 from relscout.finetuning.classifier import SentenceClassifier
+from relscout.finetuning.heads import linear_head
 from relscout.instances import RelationInstance
 from relscout.progress import Progress
 from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
-from relscout.training.classification import ClassificationSettings, Classifier
+from relscout.training.classification import Classifier
 from relscout.training.learner import Learner
 from relscout.training.stored import encoder_settings, portable
 from relscout.training.trained import Trained, below
@@ -60,10 +60,6 @@ class SupervisedSettings:
         check_rates(self, ("dropout",))
         check_shares(self, ("warm_up",))
         check_choices(self, {"training_dtype": ("auto", "float32", "bfloat16")})
-
-    def passes(self, n_instances: int) -> int:
-        """Return how often an epoch passes over so many different instances."""
-        return max(ceil(self.least_steps / (self.epochs * ceil(n_instances / self.batch))), 1)
 
 
 class RelationClassifier(SentenceClassifier[Prepared]):
@@ -124,24 +120,15 @@ class RelationClassifier(SentenceClassifier[Prepared]):
         self, learner: Learner[Prepared], prepared: Prepared, classes: NDArray[np.int64], n_classes: int
     ) -> Classifier[Prepared]:
         options = self._settings
-        return Classifier(
+        return linear_head(
             learner,
             prepared,
             classes,
             n_classes,
-            settings=ClassificationSettings(
-                classifier_epochs=options.epochs,
-                frozen_epochs=0,
-                classifier_learning_rate=options.learning_rate,
-                head_learning_rate=options.head_learning_rate,
-                classifier_batch=options.batch,
-                classifier_dropout=options.dropout,
-                warm_up=options.warm_up,
-            ),
+            settings=options,
             seed=self.seed,
-            weight_decay=options.weight_decay,
+            head_learning_rate=options.head_learning_rate,
             clip=options.clip,
-            passes=options.passes(len(prepared.lengths)),
         )
 
     def _fingerprint(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from relscout.errors import InputError
 from relscout.finetuning.classifier import SentenceClassifier
-from relscout.finetuning.held_out import lacking
+from relscout.finetuning.given import lacking
 from relscout.finetuning.scoring import Scores, scores_of
 from relscout.finetuning.shares import drawn_share
 from relscout.instances import RelationInstance

@@ -76,11 +76,11 @@ def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
         for (start, end), kind in zip((window.head, window.tail), kinds, strict=True):
             types[start:end] = [kind] * (end - start)
     places = np.arange(len(words))
-    distances = [
+    from_head, from_tail = (
         np.minimum(places - start, 0) + np.maximum(places - end + 1, 0)
         for start, end in (window.head, window.tail)
-    ]
-    return Shown(words, *distances, types, lost)
+    )
+    return Shown(words, from_head, from_tail, types, lost)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,12 @@ class Sentences(Protocol):
 
 
 #: Sentences as one kind of encoder prepares them.
-Read = TypeVar("Read", bound=Sentences, contravariant=True)
+Read = TypeVar("Read", bound=Sentences)
+#: The same where they are only read: an encoder that reads any sentences reads these.
+_Read = TypeVar("_Read", bound=Sentences, contravariant=True)
 
 
-class Learner(Protocol[Read]):
+class Learner(Protocol[_Read]):
     """An encoder that learns; :class:`~relscout.encoders.tunable.TunableEncoder` is one."""
 
     @property
@@ -66,12 +68,12 @@ class Learner(Protocol[Read]):
         """Take over weights as :meth:`weights` gives them."""
         ...
 
-    def __call__(self, prepared: Read, contents: NDArray[np.int64]) -> torch.Tensor:
+    def __call__(self, prepared: _Read, contents: NDArray[np.int64]) -> torch.Tensor:
         """Return vectors (B, D), float32, of some contents, from which gradients reach what trains."""
         ...
 
     def encoded(
-        self, prepared: Read, progress: Progress
+        self, prepared: _Read, progress: Progress
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Yield contents (B,) and their vectors (B, D), float32, without dropout; every content once."""
         ...

@@ -83,7 +83,7 @@ class Bootstrap:
         loop, epochs = 0, 0
         labels: Labels | None = None
         head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-        classifier: Classifier | None = None
+        classifier: Classifier[Prepared] | None = None
         contents, self.contents = self.contents, None
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
@@ -202,7 +202,7 @@ class Bootstrap:
         labels: Labels,
         loop: int,
         head: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
-    ) -> Classifier:
+    ) -> Classifier[Prepared]:
         seed = self._seed(f"classify {loop}")
         return Classifier(
             encoder, prepared, labels, self.n_clusters, settings=self.settings, seed=seed, head=head

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SMALL = "epochs=2,least_steps=0,dimension=8,word_dimension=8,windows=2,learning_rate=0.05"
+
+
+@pytest.fixture
+def tuned(relscout, good, tmp_path):
+    """Fine-tune a small network on the good instances, into a folder."""
+    return lambda *more: relscout(
+        "finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned", *more
+    )
+
+
+def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
+    relscout, noted, tuned, good, tmp_path
+):
+    done = tuned("--dev", good, "--seeds", 3, "--share", 0.5)
+    assert done.code == 0, done.err
+    assert "2 relations learnt from 15 instances, scored on 30 instances" in done.out
+    assert [line.split()[0] for line in done.out.splitlines()[2:7]] == ["0", "1", "2", "median", "mean"]
+    scores = json.loads((tmp_path / "tuned" / "scores.json").read_text())
+    assert [one["seed"] for one in scores["trials"]] == [0, 1, 2]
+    assert scores["summary"]["accuracy"].keys() == {"median", "mean", "std"}
+    predictions = [
+        json.loads(line) for line in (tmp_path / "tuned" / "predictions.jsonl").read_text().splitlines()
+    ]
+    assert len(predictions) == 30
+    found = [json.loads(line) for line in relscout("extract", tmp_path / "tuned", good).out.splitlines()]
+    assert [one["relation"] for one in found] == [one["relation"] for one in predictions]
+    said = noted("extract", tmp_path / "tuned" / "model", good, "--out", tmp_path / "found.nt")
+    assert said == f"30 triples of 30 instances written to {tmp_path / 'found.nt'}\n"
+
+
+def test_a_transformer_is_tuned_and_tells_json(relscout, good, tiny_bert, tmp_path):
+    done = relscout(
+        "finetune",
+        good,
+        "--test",
+        good,
+        "--encoder",
+        tiny_bert,
+        "--marking",
+        "OnlyC",
+        "--set",
+        "epochs=1,least_steps=0,trained_layers=1",
+        "--out",
+        tmp_path / "tuned",
+        "--json",
+    )
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["reported"], told["relations"]) == ("accuracy", ["birthplace", "employer"])
+    assert told["settings"]["encoder"]["marking"] == "OnlyC"
+    assert len(relscout("extract", tmp_path / "tuned", good).out.splitlines()) == 30
+
+
+def test_an_older_fine_tuning_is_replaced_only_when_asked(relscout, refused, tuned, good, tmp_path):
+    assert tuned().code == 0
+    again = ("finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned")
+    assert "already holds a fine-tuning" in refused(*again)
+    assert relscout(*again, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--share", "0"), "--share is 0.0, expected one above 0, up to 1"),
+        (("--set", "epoch=3"), "unknown setting 'epoch': did you mean 'epochs'?"),
+        (("--model", "cnn", "--encoder", "bert"), "--encoder has no effect with --model cnn"),
+        (("--model", "cnn", "--marking", "markers"), "unknown marking 'markers'"),
+        (("--model", "cnn", "--marking", "C+M", "--set", "marking=OnlyC"), "marking is given twice"),
+        (("--marking", "OnlyX"), "unknown marking 'OnlyX'"),
+        (("--dev", "nowhere.jsonl"), "nowhere.jsonl"),
+    ],
+)
+def test_options_that_cannot_work_are_told_before_anything_is_done(refused, good, options, complaint):
+    assert complaint in refused("finetune", good, "--test", good, "--out", "out", *options)
+
+
+def test_a_training_instance_without_a_relation_is_named(refused, with_one_more, good):
+    bare = with_one_more()
+    said = refused("finetune", bare, "--test", good, "--model", "cnn", "--out", "out")
+    assert "1 of 31 labelled instances have no gold relation" in said
+    assert "more.jsonl, line 31" in said
+
+
+def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, good, tmp_path):
+    test = with_one_more(relation="teaches")
+    done = relscout(
+        "finetune", good, "--test", test, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned"
+    )
+    assert "1 of 31 instances in the test data have a relation that is not among the 2" in done.err
+    assert "teaches taken for" in done.out

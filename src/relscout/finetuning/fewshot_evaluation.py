@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import OnLoss, loss_warnings
+from relscout.encoders.learnt import learnt_note
 from relscout.errors import SettingError
 from relscout.finetuning.episodes import Episode, FewShotScore, draw_episodes, large_enough
 from relscout.finetuning.prototypes import accuracies
@@ -34,7 +35,8 @@ def scores_of(
     instances: Sequence[RelationInstance],
     shapes: Sequence[Episode],
     *,
-    seen: Seen,
+    seen: Sequence[Seen],
+    model: str,
     known: Known,
     episodes: int,
     seed: int,
@@ -47,8 +49,9 @@ def scores_of(
     Args:
         instances: Instances with gold relations.
         shapes: Shapes of the episodes.
-        seen: What was learnt from.
-        known: What becomes of relations that were learnt.
+        seen: What was learnt from, and what the weights were chosen by.
+        model: Name or folder of the encoder, which may have learnt relations before.
+        known: What becomes of relations that were seen.
         episodes: Number of episodes of each shape.
         seed: Draws them.
         similarity: How a query is compared with a prototype.
@@ -57,12 +60,15 @@ def scores_of(
 
     Raises:
         InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
-            some of them were learnt.
+            some of them were seen.
         SettingError: There are fewer than two episodes.
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one alone has no standard error")
-    unseen, left_out = seen.apart(instances, known, where="the test")
+    unseen, left_out = list(instances), list[str]()
+    for one in seen:
+        unseen, told = one.apart(unseen, known, where="the test")
+        left_out += told
     asked, repeated = canonical(unseen)
     names, classes = classes_of(asked)
     # what cannot be drawn is told before anything is encoded
@@ -76,7 +82,8 @@ def scores_of(
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
-        warnings = (*left_out, *repeated, *loss_warnings(lost), *small)
+        note = learnt_note(model, [names[place] for place in relations])
+        warnings = (*left_out, *repeated, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))
     return scores

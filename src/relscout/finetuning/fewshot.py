@@ -10,13 +10,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.files import make_above
 from relscout.finetuning.episodes import Episode, FewShotScore
 from relscout.finetuning.fewshot_evaluation import scores_of
 from relscout.finetuning.fewshot_settings import FewShotSettings
+from relscout.finetuning.fewshot_storage import Learnt, read, write
 from relscout.finetuning.fewshot_tuning import tune
 from relscout.finetuning.prototypes import placed, probabilities
 from relscout.finetuning.seen import CHOSEN_BY, Known, Seen
@@ -24,11 +23,9 @@ from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below, trainable
+from relscout.training.stored import whole
+from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
-
-_KIND = "few-shot"
 
 
 class FewShot:
@@ -281,20 +278,8 @@ class FewShot:
             OutputError: The folder holds other files or cannot be written.
         """
         trained = self._trained or Trained(self.encoder.fingerprint, {})
-        tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
-        if self._centre is not None:
-            tensors["centre"] = self._centre
-        settings = {
-            **self.settings(),
-            "relations": list(self.relations_),
-            "dev_relations": sorted(self._held.relations),
-            "report": self.report_,
-            "encoder": portable(self.encoder.settings),
-            "encoder_fingerprint": trained.fingerprint,
-        }
-        seen = {"seen": self._seen.array(), "held": self._held.array()}
-        make_above(folder)
-        save_artifact(folder, Artifact(_KIND, settings, {**tensors, **seen}))
+        learnt = Learnt(self.relations_, trained, self._centre, self._seen, self._held, self.report_)
+        write(folder, learnt, self.encoder, self.settings())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -303,16 +288,10 @@ class FewShot:
         Raises:
             ArtifactError: The folder does not hold that.
         """
-        artifact = load_kind(folder, _KIND)
-        with whole(folder, _KIND):
-            values = dict(artifact.settings)
-            names, fingerprint = values.pop("relations"), str(values.pop("encoder_fingerprint"))
-            held, report = values.pop("dev_relations"), dict(values.pop("report"))
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            loaded.relations_ = tuple(str(name) for name in names)
-            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-            loaded._centre = artifact.tensors.get("centre")
-            loaded._seen = Seen.restored(artifact.tensors["seen"], loaded.relations_)
-            loaded._held = Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY)
-            loaded.report_ = report
+        learnt, encoder, settings = read(folder)
+        with whole(folder, "few-shot"):
+            loaded = cls(encoder, **settings)
+        loaded.relations_, loaded.report_ = learnt.relations, learnt.report
+        loaded._trained, loaded._centre = learnt.trained, learnt.centre
+        loaded._seen, loaded._held = learnt.seen, learnt.held
         return loaded

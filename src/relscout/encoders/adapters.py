@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +120,7 @@ def merge(model: Any, adapter: str) -> None:
             module = name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP)
             weight = known.get(f"{module}.weight")
             down, up = (tensors.get(f"{_PREFIX}{module}{end}") for end in (_DOWN, _UP))
-            if not _go_together(weight, down, up, rank=told["r"]):
+            if down is None or up is None or not _go_together(weight, down, up, rank=told["r"]):
                 raise ArtifactError(
                     f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {told['r']}, "
                     f"which does not go with {told['base_model_name_or_path']!r}; it is for another model"
@@ -140,13 +140,13 @@ def merge(model: Any, adapter: str) -> None:
 
 
 def _go_together(weight: Any, down: Any, up: Any, *, rank: int) -> bool:
-    if weight is None or down is None or up is None or weight.dim() != 2:
+    if weight is None or weight.dim() != 2:
         return False
     outputs, inputs = weight.shape
     return bool(down.shape == (rank, inputs) and up.shape == (outputs, rank))
 
 
-def _are_places(ids: Any, count: int) -> bool:
+def _are_places(ids: Any, count: int) -> TypeGuard[list[int]]:
     return isinstance(ids, list) and all(type(place) is int and 0 <= place < count for place in ids)
 
 

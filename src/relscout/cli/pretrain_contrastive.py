@@ -106,7 +106,6 @@ def _command(objective: str, told: str) -> Callable[..., None]:
             format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
         )
         check_folder(out, contents=CONTENTS | ADAPTER_CONTENTS, overwrite=overwrite)
-        beside = Reading(on_error=on_error)
         skipped = Skipped()
         work = out.with_name(f"{out.name}.work")
         first = is_first()
@@ -118,7 +117,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
                 settings=chosen,
                 seed=seed,
                 out=out,
-                exclude=beside.instances(exclude or [], skipped),
+                exclude=reading.beside(exclude or (), skipped),
                 checkpoints=work,
                 progress=progress,
             )

@@ -28,6 +28,7 @@ FLOORS = (
         "wording",
         "excerpts",
         "lines",
+        "names",
     },
     {
         "readers",

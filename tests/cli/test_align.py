@@ -123,6 +123,18 @@ def test_what_cannot_work_is_refused(refused, good, graph, options, what):
     assert what in refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl", *options)
 
 
+@pytest.mark.parametrize("read", ["inputs", "exclude", "link"])
+def test_what_is_read_is_not_written_over(refused, good, graph, tmp_path, read):
+    mine, other = tmp_path / "mine.jsonl", tmp_path / "other.jsonl"
+    mine.write_bytes(good.read_bytes())
+    if read == "link":
+        other.symlink_to(mine)
+    given = [good, "--exclude", mine] if read == "exclude" else [mine]
+    said = refused("pretrain", "align", *given, "--graph", graph, "--out", other if read == "link" else mine)
+    assert "it is an input of this command" in said
+    assert mine.read_bytes() == good.read_bytes()
+
+
 def test_a_wrong_line_of_the_graph_is_told_with_its_place(refused, good, graph):
     graph.write_text(GRAPH + "Ada\tknows\n", encoding="utf-8")
     said = refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")

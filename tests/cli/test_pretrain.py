@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -121,6 +122,28 @@ def test_labels_teach_an_adapter_that_is_used(
     again = relscout(*teach)
     assert (again.code, again.out) == (2, "")
     assert "--overwrite" in again.err
+
+
+def test_pairs_of_a_test_set_are_not_taught(refused: Run, file: Path, tiny_bert: Path) -> None:
+    teach = ("pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    assert "their entity pair is excluded" in refused(*teach, "--exclude", file)
+
+
+def test_a_test_set_beside_a_table_may_be_a_table_or_not(
+    refused: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "told.csv"
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    with table.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["sentence", "head", "tail", "relation"])
+        for one in records:
+            names = (one["text"][one[role]["start"] : one[role]["end"]] for role in ("head", "tail"))
+            rows.writerow([one["text"], *names, one["relation"]])
+    pretrain = ("pretrain", "cp", table, "--columns", "text=sentence", "--format", "csv", "--out", "mine")
+    for tested in (table, file):
+        said = refused(*pretrain, "--encoder", tiny_bert, "--on-error", "skip", "--exclude", tested)
+        assert "entity pair excluded" in said
 
 
 def test_labels_that_cannot_teach_are_told(

@@ -221,6 +221,20 @@ def test_a_scheme_without_context_loses_none(tiny_bert: Path, tokens: Any, insta
     assert tokens(tiny_bert, "OnlyM").vocabulary.inputs([long])[0].lost == ""
 
 
+@pytest.mark.parametrize("blanks", [(False, False), (True, False), (False, True), (True, True)])
+def test_the_mask_of_a_prompt_stands_between_the_mentions_also_where_they_are_blanked(
+    blanks: tuple[bool, bool], tiny_bert: Path, tokens: Any, instance: Parse
+) -> None:
+    vocabulary = tokens(tiny_bert, "prompt").vocabulary
+    (fitted,) = vocabulary.fitted([instance("In <t>New York</t> <h>Mary Ann</h> was born.")])
+    shown = vocabulary.shown(fitted, blanks=blanks)
+    head, tail = (shown.marked.ids[start:end] for start, end in (shown.marked.head, shown.marked.tail))
+    assert shown.marked.ids[shown.mask - len(head) : shown.mask] == head
+    assert shown.marked.ids[shown.mask] == vocabulary.mask_id
+    assert shown.marked.ids[shown.mask + 1 : shown.mask + 1 + len(tail)] == tail
+    assert shown.mask + 1 + len(tail) == len(shown.marked.ids) - 1  # behind it, the full stop alone
+
+
 def test_a_name_too_long_for_the_prompt_is_told(tiny_bert: Path, tokens: Any, instance: Parse) -> None:
     long = instance("<h>" + "a " * 30 + "Mary</h> in <t>Paris</t>")
     assert tokens(tiny_bert, "prompt").vocabulary.inputs([long])[0].lost == "mention"

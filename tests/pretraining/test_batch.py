@@ -10,11 +10,12 @@ import torch
 
 from relscout.encoders import TransformerEncoder
 from relscout.encoders.loading import load_tokenizer
-from relscout.encoders.marking import blanked
+from relscout.encoders.marking import MARKINGS, blanked
 from relscout.encoders.sentence import Sentence
+from relscout.encoders.vocabulary import Vocabulary
 from relscout.pretraining import PretrainingSettings
 from relscout.pretraining.batch import Preparation
-from relscout.pretraining.corpus import Corpus
+from relscout.pretraining.corpus import Corpus, read_corpus
 from relscout.pretraining.masking import corrupted, word_ids
 
 
@@ -65,6 +66,36 @@ def test_markers_blanks_and_special_tokens_are_never_asked_for(
             rows = torch.arange(len(plain.ids))
             starts = masked.ids[rows, masked.places.starts[:, side]]
             assert set(starts.tolist()) == {vocabulary.looks[0].markers[side].before[0]}
+
+
+@pytest.mark.parametrize("marking", MARKINGS)
+def test_no_marking_lets_markers_blanks_or_masks_be_asked_for(
+    marking: str, tiny_bert: Path, few: list[Any]
+) -> None:
+    tokenizer = load_tokenizer(str(tiny_bert))
+    vocabulary = Vocabulary(tokenizer, 300, marking, 64)
+    corpus = read_corpus(few, vocabulary, with_relation=True)
+    plain, masked = (
+        Preparation(
+            corpus,
+            PretrainingSettings(blanks=0.5, **settings),
+            tokenizer=tokenizer,
+            max_length=64,
+            at_most=4000,
+            device=torch.device("cpu"),
+        ).groups(np.arange(32), np.random.default_rng(0))
+        for settings in ({"mlm_weight": 0}, {"mlm_rate": 1.0})
+    )
+    reserved = torch.tensor([token for token in vocabulary.reserved if token is not None])
+    for before, after in zip(plain, masked, strict=True):
+        kept = torch.isin(before.ids, reserved)
+        assert kept.any() or marking == "none"
+        assert not (after.asked & kept).any()
+        assert torch.equal(after.ids[kept], before.ids[kept])
+        assert after.asked.any() or marking == "OnlyC"
+        if marking == "prompt":
+            rows = torch.arange(len(after.ids))
+            assert (after.ids[rows, after.places.mask] == vocabulary.mask_id).all()
 
 
 def test_of_the_words_asked_for_eight_tenths_are_masked_and_one_replaced(tiny_bert: Path) -> None:

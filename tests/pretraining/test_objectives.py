@@ -59,6 +59,15 @@ def test_a_batch_of_one_relation_has_nothing_to_learn_and_a_gradient_of_zero() -
     assert torch.equal(x.grad, torch.zeros_like(x))
 
 
+def test_a_batch_without_a_positive_has_nothing_to_learn() -> None:
+    x = X.clone().requires_grad_(True)
+    nothing = torch.zeros((4, 4), dtype=torch.bool)
+    loss = contrast_as_released(x, nothing, ~nothing, temperature=0.5)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(x.grad, torch.zeros_like(x))
+
+
 def test_matching_is_the_cross_entropy_of_dot_products() -> None:
     p_same, p_other = 1 / (1 + exp(-2)), 1 / (1 + exp(0))
     expected = -(log(p_same) + log(1 - p_other)) / 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relscout.encoders.type_directions import type_code
 from relscout.errors import InputError
 from relscout.pretraining.bags import Bags, disjoint
 from relscout.pretraining.corpus import Corpus
@@ -98,6 +100,32 @@ def test_the_order_of_the_input_and_repeated_instances_change_nothing(say: Say, 
     assert np.array_equal(first, second)
 
 
+def test_mtb_has_a_sentence_once_whatever_relations_its_pair_has(say: Say, gather: Gather) -> None:
+    told = [say("ann", "rome", relation) for relation in ("born", "died", None)]
+    told += [say("ann", "rome", words="left"), say("bob", "oslo", "born")]
+    corpus, reordered = (gather(order, with_relation=False) for order in (told, told[::-1]))
+    assert (len(corpus), corpus.left_out) == (3, {"repeated": 2})
+    assert corpus.digest == reordered.digest
+    pairs, same = EntityPairs(corpus, most=8, all_pairs=True, seed=0).pairs(0)
+    positive = corpus.content[pairs[same]]
+    assert (positive[:, 0] != positive[:, 1]).all()
+    # for cp it is a sentence of each of them
+    assert len(gather(told)) == 3
+
+
+def test_a_sentence_with_types_and_without_is_one_and_shows_its_types(say: Say, gather: Gather) -> None:
+    bare = say("ann", "rome", "born")
+    typed = replace(bare, head=replace(bare.head, type="PERSON"), tail=replace(bare.tail, type="CITY"))
+    half = replace(bare, head=replace(bare.head, type="PERSON"))
+    other = replace(typed, relation="died")
+    for order in ([bare, half, typed, other], [other, typed, half, bare]):
+        corpus = gather(order)
+        assert (len(corpus), corpus.left_out) == (2, {"repeated": 2})
+        assert len(set(corpus.content.tolist())) == 1  # and so neither is a negative of the other
+        looks = [corpus.vocabulary.looks[look].types for look in corpus.looks]
+        assert looks == [(type_code("PERSON"), type_code("CITY"))] * 2
+
+
 def test_entities_are_known_by_identifier_else_by_name(say: Say, gather: Gather) -> None:
     corpus = gather(
         [
@@ -108,6 +136,12 @@ def test_entities_are_known_by_identifier_else_by_name(say: Say, gather: Gather)
         with_relation=False,
     )
     assert Counter(Counter(corpus.pairs.tolist()).values()) == {2: 1, 1: 1}
+
+
+def test_names_are_compared_as_in_alignment(say: Say, gather: Gather) -> None:
+    tested = Excluded([say("Straße", "ﬁnn")])
+    corpus = gather([say("STRASSE", "Finn", "r"), say("ann", "rome", "r")], excluded=tested)
+    assert corpus.left_out == {"entity pair excluded": 1}
 
 
 def test_pairs_that_will_be_tested_are_left_out_in_both_directions(say: Say, gather: Gather) -> None:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForMaskedLM
 
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
-from relscout.pretraining import PRESETS, READ_BY, pretrain, settings_of
+from relscout.pretraining import PRESETS, READ_BY, PretrainingSettings, pretrain, settings_of
 
 QUICK = {"epochs": 2, "batch": 6, "learning_rate": 1e-3, "checkpoint_steps": 1}
 
@@ -149,4 +151,85 @@ def test_what_cannot_be_learnt_from_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="32 entity pair excluded"):
         pretrain(few, encoder, exclude=few)
-    assert READ_BY.model == "minilm"
+
+
+def test_left_out_the_encoder_is_the_bundled_one_read_by_its_markers() -> None:
+    assert EncoderSettings(model="minilm", marking="C+M", pooling="start", max_length=64) == READ_BY
+
+
+def unread() -> Iterator[RelationInstance]:
+    pytest.fail("the corpus was read")
+    yield
+
+
+def test_objective_and_preset_are_checked_before_the_corpus_is_read(encoder: TransformerEncoder) -> None:
+    whole = PretrainingSettings()
+    with pytest.raises(SettingError, match="known are cp, mtb"):
+        pretrain(unread(), encoder, objective="mbt", settings=whole)
+    with pytest.raises(SettingError, match="did you mean 'paper'"):
+        pretrain(unread(), encoder, preset="papers", settings=whole)
+
+
+def test_an_adapter_of_a_vocabulary_without_places_for_markers_is_refused_before_the_corpus_is_read(
+    tiny_bert_without_unused: Path,
+) -> None:
+    encoder = TransformerEncoder(EncoderSettings(str(tiny_bert_without_unused), "C+M", "start", 64))
+    with pytest.raises(SettingError, match="no place for marker tokens"):
+        pretrain(unread(), encoder, settings={"adapter_rank": 2})
+
+
+@pytest.mark.parametrize(
+    ("objective", "given", "name"),
+    [
+        ("mtb", {"among": 4}, "among"),
+        ("mtb", {"temperature": 0.1}, "temperature"),
+        ("mtb", {"distinct_pairs": "true"}, "distinct_pairs"),
+        ("cp", {"all_pairs": True}, "all_pairs"),
+        ("cp", {"same_relation_negatives": True}, "same_relation_negatives"),
+        ("cp", {"loss": "paper", "temperature": 0.1}, "temperature"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(objective: str, given: dict[str, Any], name: str) -> None:
+    with pytest.raises(SettingError, match=f"{name} has no effect with the"):
+        settings_of(objective, given)
+
+
+@pytest.mark.parametrize("changed", ["arithmetic", "groups", "head"])
+def test_work_in_progress_of_another_training_is_not_gone_on_with(
+    changed: str, without_dropout: Path, few: list[RelationInstance], tmp_path: Path
+) -> None:
+    def steps(settings: dict[str, Any], batch_tokens: int, stop: int) -> list[int]:
+        seen: list[int] = []
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            if stage == "pre-train":
+                seen.append(done)
+                stopping_at(stop)(stage, done, total)
+
+        read_by = EncoderSettings(str(without_dropout), "C+M", "start", 64, batch_tokens=batch_tokens)
+        with pytest.raises(StoppedError):
+            pretrain(
+                few,
+                TransformerEncoder(read_by),
+                settings={**QUICK, **settings},
+                checkpoints=tmp_path / "work",
+                progress=progress,
+            )
+        return seen
+
+    assert steps({}, 2048, 2) == [0, 1, 2]
+    assert steps({}, 2048, 3) == [2, 3]
+    if changed == "head":
+        config = AutoConfig.from_pretrained(without_dropout)
+        AutoModelForMaskedLM.from_config(config).save_pretrained(tmp_path / "other")
+        whole = load_file(tmp_path / "other" / "model.safetensors")
+        own = load_file(without_dropout / "model.safetensors")
+        head = {name: tensor for name, tensor in whole.items() if name.startswith("cls.")}
+        body = {f"bert.{name.removeprefix('bert.')}": tensor for name, tensor in own.items()}
+        save_file({**body, **head}, without_dropout / "model.safetensors", metadata={"format": "pt"})
+        told = json.loads((without_dropout / "config.json").read_text())
+        (without_dropout / "config.json").write_text(
+            json.dumps(told | {"architectures": ["BertForMaskedLM"]})
+        )
+    settings = {"dtype": "bfloat16"} if changed == "arithmetic" else {}
+    assert steps(settings, 400 if changed == "groups" else 2048, 1) == [0, 1]

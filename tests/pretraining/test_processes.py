@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.errors import ArtifactError, SettingError
 from relscout.instances import RelationInstance
 from relscout.pretraining import pretrain
-from relscout.pretraining.processes import Alone, Together, processes
+from relscout.pretraining.processes import Alone, Together, check_batch, check_same_step, processes
 
 pytest.importorskip("accelerate")
 
@@ -60,6 +61,32 @@ def test_two_processes_learn_what_one_does(
     before = TransformerEncoder(read_by).encode(told)
     assert np.allclose(together.encode(told), alone.encode(told), atol=1e-5)
     assert not np.allclose(before, alone.encode(told), atol=1e-2)
+
+
+class Fellows(Alone):
+    """One of two processes, whose fellow tells what is given here."""
+
+    rank, count = 0, 2
+
+    def __init__(self, other: int) -> None:
+        super().__init__(torch.device("cpu"))
+        self._other = other
+
+    def gather(self, mine: torch.Tensor, n: int) -> torch.Tensor:
+        assert n == self.count
+        return torch.cat([mine, torch.full_like(mine, self._other)])
+
+
+def test_processes_that_would_go_on_from_different_steps_are_refused() -> None:
+    check_same_step(7, Fellows(7))
+    with pytest.raises(ArtifactError, match=r"different steps \(0, 7\): not all of them see the same work"):
+        check_same_step(7, Fellows(0))
+
+
+def test_a_batch_smaller_than_the_processes_is_refused() -> None:
+    check_batch(2, Fellows(0))
+    with pytest.raises(SettingError, match="batch is 1, but 2 processes share it"):
+        check_batch(1, Fellows(0))
 
 
 def test_accelerate_is_asked_where_it_was_launched_only(monkeypatch: pytest.MonkeyPatch) -> None:

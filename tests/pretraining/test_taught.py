@@ -113,6 +113,10 @@ def test_interrupted_it_ends_with_the_same_bytes(
             "1 of 25 labelled instances have no gold relation",
         ),
         (lambda few: [], "no relation at all"),
+        (
+            lambda few: [replace(one, relation="no_relation") for one in few],
+            "0 labelled relations are left, expected at least two; 25 of 25 labelled instances were left out",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from_is_told(
@@ -120,6 +124,21 @@ def test_what_cannot_be_learnt_from_is_told(
 ) -> None:
     with pytest.raises(InputError, match=message):
         teach_adapter(change(labeled), encoder, settings=QUICK)
+
+
+def test_what_has_no_relation_or_will_be_tested_is_not_learnt_from(
+    encoder: TransformerEncoder, labeled: Few
+) -> None:
+    unrelated = [replace(one, relation="NA", id="") for one in labeled[:3]]
+    tested = labeled[-1]
+    told = [*labeled, *unrelated]
+    found = teach_adapter(told, encoder, settings=QUICK, exclude=[tested.swapped()])
+    assert same(found, teach_adapter(labeled[:-1], encoder, settings=QUICK))
+    assert found.report["warnings"][:2] == [
+        "3 of 28 labelled instances were left out: they have no relation",
+        "1 of 28 labelled instances were left out: their entity pair is excluded",
+    ]
+    assert "NA" not in found.report["relations"]
 
 
 def test_a_rank_of_zero_is_refused() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from relscout.alignment.graph import KnowledgeGraph
 from relscout.alignment.linking import Linked, candidates
-from relscout.alignment.names import normalized
 from relscout.instances import RelationInstance
+from relscout.names import normalized
 
 
 class Exclusions:

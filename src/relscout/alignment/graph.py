@@ -10,8 +10,9 @@ import numpy as np
 
 from relscout.alignment.builder import TAIL_BITS, GraphBuilder, Reading
 from relscout.alignment.graph_files import read_aliases, read_labels, read_triples
-from relscout.alignment.names import Names, name_in, normalized
+from relscout.alignment.names import Names, name_in
 from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.names import normalized
 from relscout.progress import Progress, silent
 
 

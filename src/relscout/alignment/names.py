@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from relscout.names import normalized
+
 #: Identifiers that say nothing to a reader: Wikidata's, and whole IRIs.
 _OPAQUE = re.compile(r"[QPL][1-9][0-9]*|[A-Za-z][\w+.-]*://.*")
-
-
-def normalized(name: str) -> str:
-    """Return a name as names are compared: case, white space and Unicode form do not count.
-
-    Compatibility forms are one with the usual ones (NFKC), so that a full-width letter or a ligature matches too.
-    """
-    if name.isascii():  # most are, and NFKC has nothing to do there
-        return " ".join(name.lower().split())
-    # folding the case can undo the normal form, as of a capital I with a dot
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(folded.split())
 
 
 def name_in(identifier: str) -> str | None:

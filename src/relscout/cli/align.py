@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from relscout.cli import options
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
 from relscout.cli.target import check_exchange_file
-from relscout.errors import SettingError
+from relscout.errors import OutputError, SettingError
 from relscout.wording import counted, visible
 
 if TYPE_CHECKING:
@@ -120,6 +120,9 @@ def command(
         link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
     )
     check_exchange_file(out)
+    _check_is_no_input(
+        out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, gazetteer))]
+    )
     skipped, account = Skipped(), Account()
     with progress_bars(resumable=False) as progress:
         known = KnowledgeGraph.read(
@@ -131,7 +134,9 @@ def command(
             on_skip=skipped,
             progress=progress,
         )
-        excluded = Exclusions(known, Reading(on_error=on_error).instances(exclude or (), skipped))
+        excluded = Exclusions(
+            known, Reading(on_error=on_error, columns=columns).beside(exclude or (), skipped)
+        )
         instances = reading.instances(inputs, skipped)
         aligned = align(instances, known, settings, exclude=excluded, account=account, progress=progress)
         count = write_instances(aligned, out)
@@ -159,6 +164,16 @@ def command(
         f"{counted(count, 'instance')} of {counted(len(account.kept), 'relation')} written to {out}; the graph has "
         f"{counted(known.n_triples, 'triple')}, {known.n_names:,} names"
     )
+
+
+def _check_is_no_input(out: Path, read: Sequence[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        OutputError: The output is one of the files that are read.
+    """
+    if out.exists() and any(path.exists() and path.samefile(out) for path in read):
+        raise OutputError(f"cannot write {out}: it is an input of this command; choose another name")
 
 
 def _languages(text: str | None) -> list[str] | None:

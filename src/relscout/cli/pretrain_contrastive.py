@@ -109,7 +109,6 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         base = TransformerEncoder(described)
         if chosen.adapter_rank:
             check_adapter(out, base)
-        beside = Reading(on_error=on_error)
         skipped = Skipped()
         work = out.with_name(f"{out.name}.work")
         first = is_first()
@@ -121,7 +120,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
                 settings=chosen,
                 seed=seed,
                 out=out,
-                exclude=beside.instances(exclude or [], skipped),
+                exclude=reading.beside(exclude or (), skipped),
                 checkpoints=work,
                 progress=progress,
             )

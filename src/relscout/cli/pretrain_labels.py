@@ -28,6 +28,14 @@ def command(
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Its entity pairs are not learnt from; may be given again.",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -45,7 +53,8 @@ def command(
     """Teach an encoder by labelled relations, and keep what it learnt as a small adapter.
 
     The adapter then stands for an encoder: 'relscout discover FILE --encoder DIR' finds other relations with it. The
-    encoder in the box, 'relation', was made so. An interrupted training goes on where it stopped when started again.
+    encoder in the box, 'relation', was made so. An interrupted training goes on behind the last whole pass over the
+    input when started again; where there is one pass, as usual, that is the beginning.
     """
     from relscout.config import from_mapping
     from relscout.encoders import TransformerEncoder
@@ -70,14 +79,17 @@ def command(
     check_adapter(out, base)
     skipped = Skipped()
     labeled = list(reading.instances(inputs, skipped))
+    excluded = list(reading.beside(exclude or (), skipped))
     skipped.tell()
-    with progress_bars(resumable=not no_cache) as progress:
+    # whole passes are kept, and mostly there is one: an interruption does not promise what need not be
+    with progress_bars(resumable=False) as progress:
         found = teach_adapter(
             labeled,
             base,
             settings=chosen,
             seed=seed,
             out=out,
+            exclude=excluded,
             checkpoints=checkpoints_folder(cache, no_cache=no_cache),
             progress=progress,
         )

@@ -77,6 +77,23 @@ class Reading:
 
         return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
+    def beside(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
+        """Yield the instances of files that stand beside the input, as of a test set.
+
+        Their format is recognised whatever that of the input is; the columns of a table are called as the input's.
+
+        Raises:
+            InputError: A file cannot be read, or a record in it is wrong.
+        """
+        from relscout.readers import ONLY_FOR, read, recognise
+        from relscout.readers.source import Source
+
+        for path in paths:
+            columns = self.column_map
+            if columns and recognise(Source(path, None, columns)) not in ONLY_FOR["columns"]:
+                columns = {}
+            yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
+
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
         from relscout.readers import read
 

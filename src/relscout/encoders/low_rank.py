@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 _ADAPTER = "default"
 
 
-def add_factors(
-    model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, alpha: int, seed: int
-) -> None:
+def alpha_of(rank: int) -> int:
+    """Return α of the factors of a rank r: a weight W becomes W + α/r · B A, and here α is 2 r."""
+    return 2 * rank
+
+
+def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, seed: int) -> None:
     """Put two factors beside the weight of every linear map in some layers of a model: W x + α/r · B (A x).
+
+    α is what :func:`alpha_of` says.
 
     B starts at zero, so that the model is at first what it was.
 
@@ -26,7 +31,6 @@ def add_factors(
         model: A Hugging Face model.
         layers: Some of its layers.
         rank: r, at least 1.
-        alpha: α, at least 1.
         seed: Draws A.
 
     Raises:
@@ -45,7 +49,7 @@ def add_factors(
         if isinstance(part, torch.nn.Linear) and id(part) in inside
     ]
     # dropout stays that of the model; what is drawn here leaves the program's random numbers alone
-    settings = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=targets)
+    settings = LoraConfig(r=rank, lora_alpha=alpha_of(rank), lora_dropout=0.0, target_modules=targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "low-rank factors").integers(2**62)))
         inject_adapter_in_model(settings, model, adapter_name=_ADAPTER)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.encoders.batching import batches
 from relscout.encoders.device import trains_in_bfloat16
-from relscout.encoders.low_rank import add_factors, plain_name
+from relscout.encoders.low_rank import add_factors, alpha_of, plain_name
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
 from relscout.encoders.pooling import PoolingPart, pool_part
@@ -113,12 +113,12 @@ class TunableEncoder:
             if dropout is not None:
                 set_dropout(module, dropout)
         if rank:
-            add_factors(self._model, self._trained, rank=rank, alpha=self.alpha, seed=seed)
+            add_factors(self._model, self._trained, rank=rank, seed=seed)
 
     @property
     def alpha(self) -> int:
         """α of the low-rank factors: a weight W becomes W + α/r · B A."""
-        return 2 * self.rank
+        return alpha_of(self.rank)
 
     @property
     def dimension(self) -> int:

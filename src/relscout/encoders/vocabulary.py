@@ -154,8 +154,8 @@ class Vocabulary:
         look = self.looks[fitted.look]
         window = blanked(fitted.window, blanks, self.blank)
         marked = mark(window, *look.markers)
-        prompt, _ = self._prompt(window)
-        mask = len(marked.ids) + prompt.index(self.mask_id) if prompt else -1
+        prompt, place, _ = self._prompt(window)
+        mask = len(marked.ids) + place if prompt else -1
         if prompt:
             marked = Marked(
                 marked.ids + prompt, marked.head_start, marked.tail_start, marked.head, marked.tail
@@ -169,7 +169,7 @@ class Vocabulary:
         sentence = align(ids, encoding.offsets, head, tail, unknown_id=self._unknown_id)
         place = self._look(instance)
         look = self.looks[place]
-        prompt, lost_in_prompt = self._prompt(sentence)
+        prompt, _, lost_in_prompt = self._prompt(sentence)
         keep_context = keeps_context(self._marking)
         shown = reveal(sentence, instead=look.instead, keep_context=keep_context)
         window, lost = fit(shown, self._budget(sum(map(len, look.markers)) + len(prompt)))
@@ -198,14 +198,15 @@ class Vocabulary:
             )
         return self._room - taken
 
-    def _prompt(self, sentence: Sentence) -> tuple[tuple[int, ...], str]:
-        """Return the prompt behind the sentence, and what of the mentions did not fit into it."""
+    def _prompt(self, sentence: Sentence) -> tuple[tuple[int, ...], int, str]:
+        """Return the prompt behind the sentence, where in it the mask stands, and what of the mentions did not fit."""
         if self._marking != "prompt":
-            return (), ""
+            return (), -1, ""
         longest = max(self._room // 6, 1)
         head, tail = (tuple(sentence.ids[start:end]) for start, end in (sentence.head, sentence.tail))
         prompt = (*head[:longest], self.mask_id, *tail[:longest], *self._full_stop)
-        return prompt, "mention" if max(len(head), len(tail)) > longest else ""
+        # a blanked head is shown as a mask as well, so that the place follows from its length
+        return prompt, len(head[:longest]), "mention" if max(len(head), len(tail)) > longest else ""
 
     def _words(self, text: str) -> tuple[int, ...]:
         return tuple(self._backend.encode(_LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False).ids)

@@ -9,14 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from relscout.encoders.low_rank import add_factors, is_factor, plain_name
+from relscout.encoders.low_rank import add_factors, alpha_of, is_factor, plain_name
 from relscout.encoders.surgery import find_layers
 from relscout.errors import SettingError
-
-
-def alpha_of(rank: int) -> int:
-    """Return α of an adapter: a weight W becomes W + α/r · B A."""
-    return 2 * rank
 
 
 def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:
@@ -38,7 +33,7 @@ def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int],
         raise SettingError(
             f"the layers of a {type(model).__name__} cannot be told; set adapter_rank=0 to train the whole model"
         )
-    add_factors(model, list(getattr(*place)), rank=rank, alpha=alpha_of(rank), seed=seed)
+    add_factors(model, list(getattr(*place)), rank=rank, seed=seed)
     if markers:
         weight = model.get_input_embeddings().weight
         trains = torch.zeros((len(weight), 1), dtype=weight.dtype)

@@ -104,7 +104,7 @@ class Preparation:
         fitted = self._corpus.fitted(row)
         blanks = together(fitted.window, blanks)
         item = vocabulary.shown(fitted, blanks=blanks)
-        return item, maskable(item, vocabulary.looks[fitted.look], blanks)
+        return item, maskable(item, vocabulary.looks[fitted.look], blanks, vocabulary.reserved)
 
     def _group(
         self,

@@ -14,7 +14,6 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.cache import instance_key
 from relscout.encoders.sentence import Sentence
 from relscout.encoders.vocabulary import Fitted, Vocabulary
 from relscout.errors import InputError, OutputError
@@ -38,9 +37,9 @@ class Corpus:
         lengths: How many there are of each (N,), int32.
         spans: Tokens of head and tail (N, 2, 2), uint16.
         looks: Place of each one's :class:`relscout.encoders.vocabulary.Look` (N,), int32.
-        relation: Relation (N,), int32, a place in ``relations``; -1 where it is not known.
+        relation: Relation (N,), int32, a place in ``relations``; -1 where it is not known, or not asked for.
         entities: Head and tail (N, 2), int32, numbered from 0.
-        content: Equal where text and mentions are (N,), int32.
+        content: Equal where text and places of the mentions are (N,), int32, whatever their types.
         relations: Names of the relations, sorted.
         left_out: Reason → number of instances that were left out.
         lost: What did not fit → number of sentences.
@@ -92,7 +91,8 @@ def read_corpus(
     Args:
         instances: Read once, never held.
         vocabulary: Tokenises them.
-        with_relation: Whether those without a relation, or with one that says there is none, are left out.
+        with_relation: Whether relations are read, and instances without one, or with one that says there is none, left
+            out. If not, a sentence that stands there under several relations of its pair is one sentence.
         excluded: Instances that must not be learnt from.
         progress: Told the instances read, stage ``"read"``.
 
@@ -121,7 +121,7 @@ def read_corpus(
         while shard := list(islice(remaining, _SHARD)):
             fitted = vocabulary.fitted(shard)
             lost.update(one.lost for one in fitted if one.lost)
-            shards.append(_shard(shard, fitted, relations))
+            shards.append(_shard(shard, fitted, relations if with_relation else None))
             _append(file, fitted, kind)
             done += len(shard)
             progress("read", done, None)
@@ -168,25 +168,27 @@ class _Shard:
 
 
 def _shard(
-    instances: Sequence[RelationInstance], fitted: Sequence[Fitted], relations: dict[str, int]
+    instances: Sequence[RelationInstance], fitted: Sequence[Fitted], relations: dict[str, int] | None
 ) -> _Shard:
-    contents = [instance_key(instance) for instance in instances]
+    contents = [_hash((_offsets(instance), instance.text)) for instance in instances]
     entities = [pair_codes(instance) for instance in instances]
+    told = [None if relations is None else instance.relation for instance in instances]
     keys = b"".join(
-        blake2b(
-            content + repr((pair, instance.relation)).encode("utf-8", "surrogatepass"), digest_size=16
-        ).digest()
-        for content, pair, instance in zip(contents, entities, instances, strict=True)
+        _hash((content, pair, relation)) + _types(instance)
+        for content, pair, relation, instance in zip(contents, entities, told, instances, strict=True)
     )
     return _Shard(
-        np.frombuffer(keys, dtype=np.uint64).reshape(-1, 2),
+        # the first byte counts most, so that :func:`_types` decides among equal ones
+        np.frombuffer(keys, dtype=">u8").reshape(-1, 3),
         np.array([len(one.window.ids) for one in fitted], dtype=np.int32),
         np.array([(one.window.head, one.window.tail) for one in fitted], dtype=np.uint16),
         np.array([one.look for one in fitted], dtype=np.int32),
         np.array(
             [
-                -1 if one.relation is None else relations.setdefault(one.relation, len(relations))
-                for one in instances
+                -1
+                if relation is None or relations is None
+                else relations.setdefault(relation, len(relations))
+                for relation in told
             ],
             dtype=np.int32,
         ),
@@ -195,10 +197,27 @@ def _shard(
     )
 
 
+def _offsets(instance: RelationInstance) -> tuple[int, int, int, int]:
+    return instance.head.start, instance.head.end, instance.tail.start, instance.tail.end
+
+
+def _hash(told: object) -> bytes:
+    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _types(instance: RelationInstance) -> bytes:
+    """Return 8 bytes that put one sentence with both types in front of the same without, and decide between others."""
+    return bytes([instance.type_pair.count(None)]) + _hash(instance.type_pair)[:7]
+
+
 def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
-    """Return the places of distinct keys (N, 2) in their order, and how many repeat another."""
-    order = np.lexsort((keys[:, 1], keys[:, 0]))
-    ordered = keys[order]
+    """Return the places of distinct keys in their order, and how many repeat another.
+
+    Args:
+        keys: Of each instance (N, 3): two numbers that tell what it is, and one that tells which of the same is kept.
+    """
+    order = np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
+    ordered = keys[order, :2]
     first = np.ones(len(order), dtype=bool)
     first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return order[first], int((~first).sum())

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from relscout.instances import Mention, RelationInstance
+from relscout.names import normalized
 
 
 def entity_code(mention: Mention, text: str) -> int:
     """Return a number of 64 bits that stands for an entity: of its identifier, else of its name.
 
-    Names that differ in capitals or white space only are one.
+    Names are compared as :func:`relscout.names.normalized` has it.
     """
     return _code(f"id {mention.entity_id}" if mention.entity_id else _named(mention, text))
 
@@ -45,7 +46,7 @@ def _both(instance: RelationInstance) -> set[tuple[int, int]]:
 
 
 def _named(mention: Mention, text: str) -> str:
-    return f"name {' '.join(mention.surface(text).casefold().split())}"
+    return f"name {normalized(mention.surface(text))}"
 
 
 def _code(told: str) -> int:

@@ -24,13 +24,16 @@ class OwnHead(nn.Module):
     Args:
         language_model: The model with its head, as :func:`load_language_model` gives it.
         encoder: The model whose states are read; its embeddings of words are those of the head where the two are tied.
+        seed: Draws what a head that is not tied has for new marker tokens.
     """
 
-    def __init__(self, language_model: Any, encoder: Any) -> None:
+    def __init__(self, language_model: Any, encoder: Any, *, seed: int) -> None:
         super().__init__()
         n_tokens = encoder.get_input_embeddings().num_embeddings
         if n_tokens != language_model.get_input_embeddings().num_embeddings:
-            language_model.resize_token_embeddings(n_tokens, mean_resizing=False)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(generator(seed, "mlm head of markers").integers(2**62)))
+                language_model.resize_token_embeddings(n_tokens, mean_resizing=False)
         self._states = _Given()
         setattr(language_model, language_model.base_model_prefix, self._states)
         if getattr(language_model.config, "tie_word_embeddings", True):
@@ -91,9 +94,9 @@ def language_head(model: str, encoder: Any, *, seed: int) -> tuple[nn.Module, bo
     Args:
         model: Name or folder of the checkpoint.
         encoder: The model whose states are read.
-        seed: Draws a fresh head.
+        seed: Draws a fresh head, or what the checkpoint's has for new marker tokens.
     """
     language_model = load_language_model(model)
     if language_model is None:
         return FreshHead(encoder, seed=seed), False
-    return OwnHead(language_model, encoder), True
+    return OwnHead(language_model, encoder, seed=seed), True

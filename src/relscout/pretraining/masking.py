@@ -28,10 +28,19 @@ def word_ids(tokenizer: Any, reserved: Collection[int | None]) -> Ints:
     )
 
 
-def maskable(item: Input, look: Look, blanks: tuple[bool, bool]) -> NDArray[np.bool_]:
-    """Return which tokens of an input can be asked for (T,), bool: no markers, no blanks, no mask of a prompt."""
+def maskable(
+    item: Input, look: Look, blanks: tuple[bool, bool], reserved: Collection[int | None]
+) -> NDArray[np.bool_]:
+    """Return which tokens of an input can be asked for (T,), bool: no markers, no blanks, no masks of a prompt.
+
+    Args:
+        item: The input.
+        look: How it is shown.
+        blanks: Whether the head and the tail are blanked.
+        reserved: Ids of markers, of the blank and of the mask token, wherever the marking scheme shows them.
+    """
     marked = item.marked
-    free = np.ones(len(marked.ids), dtype=bool)
+    free = np.array([token not in reserved for token in marked.ids], dtype=bool)
     for begin, (start, end), markers, blank in zip(
         (marked.head_start, marked.tail_start), (marked.head, marked.tail), look.markers, blanks, strict=True
     ):
@@ -39,8 +48,6 @@ def maskable(item: Input, look: Look, blanks: tuple[bool, bool]) -> NDArray[np.b
         free[end : end + len(markers.after)] = False
         if blank:
             free[start:end] = False
-    if item.mask >= 0:
-        free[item.mask] = False
     return free
 
 

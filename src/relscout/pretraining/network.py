@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,14 @@ class Network:
                 if parameter.requires_grad and "pooler" not in name and id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield prefix + name, parameter
+
+    def head_hash(self) -> str:
+        """Return a hash of the weights that the head has at the moment; of nothing where there is none."""
+        digest = blake2b(digest_size=12)
+        for name, parameter in self._head.named_parameters() if self._head is not None else ():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(parameter.detach().cpu().numpy()).data)
+        return digest.hexdigest()
 
     def decays(self, name: str) -> bool:
         """Tell whether weight decay may act: where only markers' embeddings train, it would change the others."""

@@ -34,7 +34,7 @@ def contrast_as_released(x: Tensor, positive: Tensor, allowed: Tensor, *, temper
     """Return the loss of the released code, a scalar: cosine, and every sentence of the relation is a positive.
 
     For each anchor a and each of its positives p, −log e^(s_ap) / (e^(s_ap) + Σ_n e^(s_an)) over the negatives n, with
-    s = cosine / temperature; the mean over all (a, p). Other positives are in no denominator.
+    s = cosine / temperature; the mean over all (a, p), 0 where there are none. Other positives are in no denominator.
 
     Args:
         x: Representations (B, D).
@@ -49,7 +49,7 @@ def contrast_as_released(x: Tensor, positive: Tensor, allowed: Tensor, *, temper
     similarity = unit @ unit.T / temperature
     negatives = similarity.masked_fill(~allowed, -torch.inf).logsumexp(dim=1, keepdim=True)  # (B, 1)
     losses = torch.logaddexp(similarity, negatives) - similarity
-    return losses[positive].mean()
+    return losses[positive].sum() / positive.sum().clamp(min=1)
 
 
 def matching(x: Tensor, same: Tensor) -> Tensor:

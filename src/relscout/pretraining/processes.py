@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from relscout.errors import MissingExtraError
+from relscout.errors import ArtifactError, MissingExtraError, SettingError
+from relscout.pretraining.settings import PretrainingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -84,6 +85,49 @@ class Together:
         """Replace tensors by their sums over all processes."""
         for tensor in tensors:
             tensor.copy_(self._accelerator.reduce(tensor, reduction="sum"))
+
+
+def arithmetic(settings: PretrainingSettings, processes: Processes) -> str:
+    """Return the arithmetic that is computed in: ``float32``, ``bfloat16`` or ``float16``."""
+    return processes.dtype if settings.dtype == "auto" else settings.dtype
+
+
+def check_batch(batch: int, processes: Processes) -> None:
+    """Check that every process gets sentences of every batch.
+
+    Args:
+        batch: Pairs of sentences in a step.
+        processes: Those that share it.
+
+    Raises:
+        SettingError: There are more processes.
+    """
+    if batch < processes.count:
+        raise SettingError(
+            f"batch is {batch}, but {processes.count} processes share it; give a batch of at least {processes.count}, "
+            "or start fewer processes"
+        )
+
+
+def check_same_step(done: int, processes: Processes) -> None:
+    """Check that all processes go on from one step.
+
+    Args:
+        done: Steps that this process has done.
+        processes: This one among its fellows.
+
+    Raises:
+        ArtifactError: They do not: not all of them see the same work in progress.
+    """
+    import torch
+
+    mine = torch.tensor([[done]], device=processes.device)
+    steps = sorted(set(processes.gather(mine, processes.count)[:, 0].tolist()))
+    if len(steps) > 1:
+        raise ArtifactError(
+            f"the processes would go on from different steps ({', '.join(map(str, steps))}): not all of them see the "
+            "same work in progress; write to a folder that they share, or remove the work to begin again"
+        )
 
 
 def is_first() -> bool:

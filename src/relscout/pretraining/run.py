@@ -11,19 +11,19 @@ from typing import Any
 from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.loading import load_tokenizer
+from relscout.encoders.low_rank import alpha_of
 from relscout.encoders.saved import save_adapter, save_encoder
-from relscout.errors import SettingError
+from relscout.errors import InputError, SettingError
 from relscout.files import whole_file
 from relscout.instances import RelationInstance
-from relscout.pretraining.adapter import alpha_of
 from relscout.pretraining.bags import Bags
 from relscout.pretraining.batch import Preparation
 from relscout.pretraining.corpus import Corpus, read_corpus
 from relscout.pretraining.entities import Excluded
 from relscout.pretraining.entity_pairs import EntityPairs
 from relscout.pretraining.network import Network
-from relscout.pretraining.processes import Processes, processes
-from relscout.pretraining.settings import PretrainingSettings, settings_of
+from relscout.pretraining.processes import Processes, arithmetic, check_batch, processes
+from relscout.pretraining.settings import PretrainingSettings, check_names, settings_of
 from relscout.pretraining.trainer import Trainer
 from relscout.progress import Progress, silent
 from relscout.training.work import Work
@@ -34,7 +34,7 @@ READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
 #: The file of the report, in the encoder's folder.
 REPORT = "pretraining.json"
 #: Raised whenever work that an older relscout has begun cannot be gone on with.
-_SCHEME = 1
+_SCHEME = 2
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,14 @@ def pretrain(
         The encoder and the report; in several processes, in each of them.
 
     Raises:
-        InputError: The instances give no pairs.
-        SettingError: A setting has a value that cannot work, or training diverged.
+        InputError: The instances give no pairs, or fewer than there are processes.
+        SettingError: A setting has a value that cannot work or no effect, or training diverged.
+        UnknownNameError: There is no such objective or preset.
+        ArtifactError: Work in progress is damaged, or several processes do not see the same.
         MissingExtraError: An adapter, or several processes, need the extra ``pretrain``.
         OutputError: A folder cannot be written.
     """
+    check_names(objective, preset)
     chosen = (
         settings
         if isinstance(settings, PretrainingSettings)
@@ -100,7 +103,13 @@ def pretrain(
     vocabulary = encoder.vocabulary
     if chosen.mlm_weight and vocabulary.mask_id is None:
         raise SettingError(f"the tokenizer of {encoder.settings.model!r} has no mask token; set mlm_weight=0")
+    if chosen.adapter_rank and vocabulary.n_new_embeddings:
+        raise SettingError(
+            f"the vocabulary of {encoder.settings.model!r} has no place for marker tokens, so that an adapter cannot "
+            "hold their embeddings; set adapter_rank=0 to train the whole model, or take a marking without new tokens"
+        )
     fellows = processes(encoder.device, accelerated=accelerated)
+    check_batch(chosen.batch, fellows)
     corpus = read_corpus(
         instances,
         vocabulary,
@@ -109,6 +118,10 @@ def pretrain(
         progress=progress,
     )
     pairs = _pairs(corpus, objective, chosen, seed)
+    if pairs.count < fellows.count:
+        raise InputError(
+            f"an epoch has {counted(pairs.count, 'pair')}, which {fellows.count} processes cannot share; start fewer"
+        )
     as_states = objective == "mtb" or chosen.loss == "paper"
     network = Network(encoder, chosen, as_states=as_states, seed=seed, device=fellows.device)
     preparation = Preparation(
@@ -119,7 +132,7 @@ def pretrain(
         at_most=encoder.settings.batch_tokens,
         device=fellows.device,
     )
-    work = _work(checkpoints, corpus, encoder, objective, chosen, seed, fellows)
+    work = _work(checkpoints, corpus, encoder, network, objective, chosen, seed, fellows)
     trainer = Trainer(
         network,
         corpus,
@@ -169,6 +182,7 @@ def _work(
     folder: Path | None,
     corpus: Corpus,
     encoder: TransformerEncoder,
+    network: Network,
     objective: str,
     settings: PretrainingSettings,
     seed: int,
@@ -176,8 +190,18 @@ def _work(
 ) -> Work:
     if folder is None:
         return Work(None)
-    # how many processes share the work changes dropout, and hence the result
-    told = [_SCHEME, objective, to_mapping(settings), seed, fellows.count, corpus.digest]
+    told = {
+        "scheme": _SCHEME,
+        "objective": objective,
+        "settings": to_mapping(settings),
+        "seed": seed,
+        "corpus": corpus.digest,
+        "head": network.head_hash(),
+        "arithmetic": arithmetic(settings, fellows),
+        # how sentences are shared and grouped changes dropout, and hence the result
+        "processes": fellows.count,
+        "batch_tokens": encoder.settings.batch_tokens,
+    }
     return Work.of(folder, settings={"pretraining": told}, fingerprint=encoder.fingerprint, instances=())
 
 

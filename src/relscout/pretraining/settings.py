@@ -8,7 +8,7 @@ from typing import Any
 
 from relscout.config import from_mapping
 from relscout.encoders.settings import DTYPES
-from relscout.errors import UnknownNameError
+from relscout.errors import SettingError, UnknownNameError
 from relscout.ranges import check_above_zero, check_choices, check_least, check_shares
 
 #: Objective → what is pulled together.
@@ -46,7 +46,7 @@ class PretrainingSettings:
     among: int = 0
     """Pairs among which cp looks for negatives; 0 for the whole batch (released code: 32 of 2,048)."""
     micro_batch: int = 256
-    """Sentences that are in memory at once, at least 1; does not change what is learnt."""
+    """Sentences in memory at once, at least 1; what is learnt is the same up to dropout, which groups draw anew."""
     epochs: int = 3
     """Passes over the corpus, at least 1, where ``steps`` is 0."""
     steps: int = 0
@@ -91,6 +91,13 @@ class PretrainingSettings:
 
 
 _PUBLISHED = {"learning_rate": 3e-5, "warm_up_most": 1.0, "distinct_pairs": False}
+#: Objective → settings that do not act on it.
+_WITHOUT_EFFECT = {
+    "cp": frozenset({"sentences_per_pair", "all_pairs"}),
+    "mtb": frozenset({"loss", "temperature", "distinct_pairs", "same_relation_negatives", "among"}),
+}
+#: Loss of cp → settings of the other one.
+_OF_OTHER_LOSS = {"paper": frozenset({"temperature"}), "released": frozenset({"same_relation_negatives"})}
 #: Name → objective → what differs from the defaults, which are ours.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "minilm": {"cp": {}, "mtb": {}},
@@ -105,6 +112,18 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+def check_names(objective: str, preset: str) -> None:
+    """Check that there is such an objective and such a preset.
+
+    Raises:
+        UnknownNameError: There is not.
+    """
+    if objective not in OBJECTIVES:
+        raise UnknownNameError("objective", objective, OBJECTIVES)
+    if preset not in PRESETS:
+        raise UnknownNameError("preset", preset, PRESETS)
+
+
 def settings_of(
     objective: str, given: Mapping[str, Any] | None = None, *, preset: str = "minilm"
 ) -> PretrainingSettings:
@@ -117,10 +136,16 @@ def settings_of(
 
     Raises:
         UnknownNameError: There is no such objective, preset or setting.
-        SettingError: A setting has a value that cannot work.
+        SettingError: A setting has a value that cannot work, or one is given that has no effect on this objective or
+            with this loss.
     """
-    if objective not in OBJECTIVES:
-        raise UnknownNameError("objective", objective, OBJECTIVES)
-    if preset not in PRESETS:
-        raise UnknownNameError("preset", preset, PRESETS)
-    return from_mapping(PretrainingSettings, {**PRESETS[preset][objective], **(given or {})})
+    check_names(objective, preset)
+    given = given or {}
+    found = from_mapping(PretrainingSettings, {**PRESETS[preset][objective], **given})
+    for what, without in (
+        (f"objective {objective!r}", _WITHOUT_EFFECT[objective]),
+        (f"loss {found.loss!r}", _OF_OTHER_LOSS[found.loss]),
+    ):
+        if idle := [name for name in given if name in without]:
+            raise SettingError(f"{idle[0]} has no effect with the {what}; leave it out")
+    return found

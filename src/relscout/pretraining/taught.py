@@ -9,7 +9,7 @@ place of one sampled sentence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
 from relscout.instances import RelationInstance
+from relscout.pretraining.entities import Excluded
 from relscout.progress import Progress, silent
 from relscout.ranges import check_least
-from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.labels import canonical, check_left, classes_of, digest
 from relscout.training.teaching import Teacher, TeachingSettings
 from relscout.training.work import Work
 
@@ -65,6 +66,7 @@ def teach_adapter(
     out: Path | None = None,
     card: str | None = None,
     flexible: bool = False,
+    exclude: Iterable[RelationInstance] = (),
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> Taught:
@@ -74,18 +76,19 @@ def teach_adapter(
     pass from ``checkpoints``, and ends with the same bytes.
 
     Args:
-        labeled: Instances with gold relations, at least two.
+        labeled: Instances with gold relations, at least two; those whose relation says that there is none are left out.
         encoder: What the adapter is for; the bundled encoder when left out.
         settings: See :class:`TaughtSettings`.
         seed: Decides all that is random.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
         flexible: Whether each method may read what is saved in its own way, rather than as ``encoder`` is read.
+        exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
         progress: Told the instances encoded, stage ``"encode"``, and the steps done, stage ``"teach"``.
 
     Raises:
-        InputError: The instances have no relations, or fewer than two.
+        InputError: An instance has no gold relation, or fewer than two relations are left.
         SettingError: A setting cannot work, training diverged, or an encoder with weights of its own, which no folder
             holds, is to be the base of what is saved.
         MissingExtraError: peft is not installed.
@@ -97,7 +100,8 @@ def teach_adapter(
     encoder = encoder or TransformerEncoder(EncoderSettings())
     if out is not None:
         check_adapter(out, encoder)
-    known, warnings = canonical(labeled)
+    kept, left_out = _learnable(labeled, Excluded(exclude))
+    known, warnings = canonical(kept)
     names, classes = classes_of(known)
     tunable = TunableEncoder(
         encoder,
@@ -134,7 +138,7 @@ def teach_adapter(
         "relations": sorted(names),
         "parameters": sum(array.size for array in factors.values()),
         **told,
-        "warnings": [*warnings, *loss_warnings(lost)],
+        "warnings": [*left_out, *warnings, *loss_warnings(lost)],
     }
     if out is not None:
         save_adapter(
@@ -149,3 +153,26 @@ def teach_adapter(
         )
     work.clear()
     return Taught(factors, report)
+
+
+def _learnable(
+    labeled: Sequence[RelationInstance], excluded: Excluded
+) -> tuple[list[RelationInstance], list[str]]:
+    """Return the instances that express a relation and are not excluded, and what was left out.
+
+    Raises:
+        InputError: Something was left out, and fewer than two relations are left.
+    """
+    related = [instance for instance in labeled if not instance.is_unrelated]
+    kept = [instance for instance in related if instance not in excluded]
+    told = [
+        f"{count} of {len(labeled)} labelled instances were left out: {why}"
+        for count, why in (
+            (len(labeled) - len(related), "they have no relation"),
+            (len(related) - len(kept), "their entity pair is excluded"),
+        )
+        if count
+    ]
+    if told:
+        check_left(kept, told)
+    return kept, told

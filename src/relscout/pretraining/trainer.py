@@ -18,7 +18,7 @@ from relscout.pretraining.contrast import Contrast, contrast
 from relscout.pretraining.corpus import Corpus
 from relscout.pretraining.gradients import Read, backpropagate
 from relscout.pretraining.network import Network
-from relscout.pretraining.processes import Processes
+from relscout.pretraining.processes import Processes, arithmetic, check_same_step
 from relscout.pretraining.settings import PretrainingSettings
 from relscout.pretraining.watch import Watch, spread
 from relscout.seeding import generator
@@ -84,7 +84,7 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], lr=settings.learning_rate, fused=True
         )
-        self.dtype = processes.dtype if settings.dtype == "auto" else settings.dtype
+        self.dtype = arithmetic(settings, processes)
         self._scaler = torch.amp.GradScaler(processes.device.type, enabled=self.dtype == "float16")
         self._planned: tuple[int, list[Ints], Ints, NDArray[np.bool_]] | None = None
         self._done = 0
@@ -207,14 +207,13 @@ class Trainer:
             self._work.keep(state, {**self._network.arrays(), **memory(self._optimizer)})
 
     def _resume(self) -> None:
-        kept = self._work.load()
-        if kept is None:
-            return
-        state, arrays = kept
-        self._network.load(arrays)
-        restore_memory(self._optimizer, arrays)
-        self._scaler.load_state_dict(state["scaler"])
-        self._done, self.watch = int(state["done"]), Watch(state["watch"])
+        if (kept := self._work.load()) is not None:
+            state, arrays = kept
+            self._network.load(arrays)
+            restore_memory(self._optimizer, arrays)
+            self._scaler.load_state_dict(state["scaler"])
+            self._done, self.watch = int(state["done"]), Watch(state["watch"])
+        check_same_step(self._done, self._processes)
 
 
 class _Reading:

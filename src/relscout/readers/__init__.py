@@ -39,7 +39,7 @@ FORMATS: dict[str, str] = {
 }
 
 #: Argument of :func:`read` → the only formats that have a use for it.
-_ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",)}
+ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",)}
 
 OnError = Literal["raise", "skip"]
 
@@ -125,9 +125,9 @@ def read(
     name = format or recognise(source)
     chosen = reader(name)
     for option, given in (("columns", columns), ("labels", labels)):
-        if given and name not in _ONLY_FOR[option]:
+        if given and name not in ONLY_FOR[option]:
             raise SettingError(
-                f"{source.path}: {option!r} is for {' and '.join(_ONLY_FOR[option])}, but the file is {name}; "
+                f"{source.path}: {option!r} is for {' and '.join(ONLY_FOR[option])}, but the file is {name}; "
                 "leave it out"
             )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})

@@ -44,6 +44,8 @@ def test_pairs_that_are_no_neighbours_are_compared():
 def test_equal_is_within_two_hundredths_surely():
     pair = (("C+M", "C+T"),)
     assert order_of(scores(CM=0.70, CT=0.69)).as_found == pair
+    # equal scores alone are no order
+    assert "no two are told apart" in order_of(scores(CM=0.7, CT=0.7, OnlyC=0.7)).sentence()
     assert order_of(scores(CM=0.70, CT=0.75)).reversed == pair
     assert order_of(scores(CM=0.70) | {"C+T": 0.71 - NOISE}).open == pair
 

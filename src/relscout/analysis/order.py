@@ -49,7 +49,7 @@ class Order:
         if self.reversed:
             told = "; ".join(map(self._against, self.reversed))
             start = f"{whose} do not stand in {paper}: {told}"
-        elif not self.as_found:
+        elif all(pair == ("C+M", "C+T") for pair in self.as_found):
             return f"{whose} do not tell whether they stand in {paper}: no two are told apart."
         elif self.open:
             start = f"{whose} do not contradict {paper}"

@@ -22,7 +22,9 @@ def test_the_public_surface_is_sorted_and_complete() -> None:
         "majority_mapped",
         "mean_std",
         "over_seeds",
+        "percentile_interval",
         "relation_scores",
+        "resampled_shares",
         "score",
         "trivial_baselines",
     ]

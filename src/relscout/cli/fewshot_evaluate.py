@@ -70,7 +70,10 @@ def command(
     error over the episodes, or with --seeds the standard deviation over these.
     """
     from relscout.config import from_mapping
+    from relscout.finetuning.episodes import Episode
+    from relscout.finetuning.fewshot_evaluation import drawable
     from relscout.finetuning.fewshot_settings import FewShotSettings
+    from relscout.finetuning.seen import Seen
 
     n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
     if model is not None and train:
@@ -104,6 +107,10 @@ def command(
     skipped.tell()
     if not asked:
         raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
+    if learnt_from is not None:
+        # told now rather than behind the training
+        shapes = [Episode(n, k, queries) for n in n_ways for k in n_shots]
+        drawable(asked, shapes, seen=Seen.of(learnt_from), known=known)
     grid: dict[str, Any] = {
         "ways": n_ways,
         "shots": n_shots,

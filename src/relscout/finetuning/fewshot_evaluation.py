@@ -30,6 +30,32 @@ class Vectors(Protocol):
         ...
 
 
+def drawable(
+    instances: Sequence[RelationInstance], shapes: Sequence[Episode], *, seen: Seen, known: Known
+) -> tuple[list[RelationInstance], NDArray[np.int64], list[tuple[NDArray[np.int64], list[str]]], list[str]]:
+    """Return what episodes can be drawn from, and check that they can.
+
+    Args:
+        instances: Instances with gold relations.
+        shapes: Shapes of the episodes.
+        seen: What was learnt from, or will be.
+        known: What becomes of relations that were learnt.
+
+    Returns:
+        The instances that are left, in an order that they decide; the relation of each (N,); for each shape the
+        relations with instances enough, and in words those without; and in words what else was left out.
+
+    Raises:
+        InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
+            some of them were learnt.
+    """
+    unseen, left_out = seen.apart(instances, known, where="the test")
+    asked, repeated = canonical(unseen)
+    names, classes = classes_of(asked)
+    chosen = [large_enough(classes, names, shape) for shape in shapes]
+    return asked, classes, chosen, [*left_out, *repeated]
+
+
 def scores_of(
     instances: Sequence[RelationInstance],
     shapes: Sequence[Episode],
@@ -62,11 +88,8 @@ def scores_of(
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one alone has no standard error")
-    unseen, left_out = seen.apart(instances, known, where="the test")
-    asked, repeated = canonical(unseen)
-    names, classes = classes_of(asked)
     # what cannot be drawn is told before anything is encoded
-    chosen = [large_enough(classes, names, shape) for shape in shapes]
+    asked, classes, chosen, left_out = drawable(instances, shapes, seen=seen, known=known)
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
     lost: Counter[str] = Counter()
     found = vectors(asked, progress=progress, on_loss=lambda _, what: lost.update([what]))
@@ -76,7 +99,7 @@ def scores_of(
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
-        warnings = (*left_out, *repeated, *loss_warnings(lost), *small)
+        warnings = (*left_out, *loss_warnings(lost), *small)
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))
     return scores

@@ -38,6 +38,7 @@ def main() -> int:
         seed=arguments.seed,
         out=arguments.out,
         card=CARD.read_text(encoding="utf-8"),
+        flexible=True,
         checkpoints=HERE.parent / "build" / "adapter",
     )
     report = found.report

@@ -73,16 +73,20 @@ def test_flips_are_lost_or_gained_and_relations_are_ranked_by_what_they_lose(ana
 def test_the_verdict_says_it_in_words(analysis):
     says = " ".join(analysis.verdict.says).replace("\xa0", " ")
     assert (
-        "these instances are too few to tell which more. With the context alone it keeps 50 % (95 %: 20–80)"
+        "too few instances to tell what it reads most. With the context alone it keeps 50 % (95 %: 20–80)"
         in says
     )
-    assert "Types are most of what the names tell it: of the 50 % of its answers that change" in says
-    assert "without names, 60 % come back when the types are told instead" in says
-    assert "do not stand in the order that the paper found" in says
-    assert "OnlyC 0.667, OnlyM 0.824" in says
+    assert "These instances are too few to tell how much of what the names tell it" in says
+    assert (
+        "without names 50 % (95 %: 20–80) of its answers change, and types in their place bring back 60 %"
+        in says
+    )
+    assert "do not contradict the order that the paper found" in says
+    assert "C+T and OnlyT, OnlyC and OnlyM" in says  # 0.667 and 0.824 of ten are not worth an order
+    assert "the paper trained one in each format" in says
     beware = " ".join(analysis.verdict.beware).replace("\xa0", " ")
     assert "Names alone score 0.824 where nothing read scores 0.444" in beware
-    assert "1 instance (10 %) is right without names only" in beware
+    assert "mislead" not in beware  # one is right without names only, but four are with names only
     assert "only 10 instances" in beware
 
 
@@ -93,13 +97,46 @@ def test_a_model_that_reads_the_context_is_told_so(said, rules):
     first, types, order = found.verdict.says
     assert first.startswith("This model reads mostly the context.")
     assert types == "Names hardly matter to it, nor do types."
-    assert "OnlyM 0.000, OnlyT 0.000" in order
+    assert "not told apart: C+M and OnlyC, C+T and OnlyC, OnlyM and OnlyT." in order
     assert found.verdict.beware == ()
 
 
 def test_a_model_that_reads_the_names_of_many_is_told_so(ten, rules):
     many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
     assert analyze(rules(READS), many).verdict.says[0].startswith("This model reads mostly the names.")
+
+
+def test_a_model_that_always_says_the_same_reads_neither(ten, rules):
+    many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
+    says = analyze(rules({}), many).verdict.says
+    assert says[0].startswith(
+        "This model reads neither context nor names by itself, as far as its answers show: it gives nearly always"
+    )
+
+
+def test_names_that_mislead_on_the_whole_are_told(said, rules):
+    many = [said(f"N{i}", "was born in", "Rome", "born") for i in range(100)]
+    many += [said("Acme", "was born in", f"M{i}", "born") for i in range(20)]
+    found = analyze(rules({"Acme": "works", "born": "born"}), many)
+    (told,) = [one.replace("\xa0", " ") for one in found.verdict.beware if "mislead" in one]
+    assert told == (
+        "20 instances (17 %) are right without names only, and 0 (0 %) with names only: on the whole, names mislead it."
+    )
+
+
+def test_every_second_instance_chooses_the_words_and_the_best_of_all_has_no_say(said, rules):
+    # "one" keeps what is "born", "X" what "works": four to two of those that choose, four to eight of all
+    heads = ["Ada", "Bob"] * 4 + ["Bob"] * 4
+    many = [replace(said(head, "met", "Rome", "born"), id=f"{place:02}") for place, head in enumerate(heads)]
+    found = analyze(rules({"Ada": "born", "Bob": "works", "one": "born", "X": "works"}), many[::-1])
+    assert found.answers.tried == {("X", "Y"): 8, ("one", "another"): 4, ("entity", "entity"): 0}
+    assert found.answers.blanks == ("one", "another")
+    assert found.figures.formats["OnlyC"].kept.value == pytest.approx(4 / 12)
+    note = found.verdict.notes[0].replace("\xa0", " ")
+    assert (
+        "of every second instance (with “X” and “Y” it keeps 67 %; with “entity” and “entity” it keeps 0 %)"
+        in note
+    )
 
 
 def test_the_words_that_stand_for_names_are_those_that_change_least(ten, rules):

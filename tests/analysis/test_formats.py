@@ -135,3 +135,8 @@ def test_what_is_shown_can_be_shown_again(place, a, b, t, u):
         found = shown(filled(place, a, b, (t, u)), format)
         assert found.head_text.strip()
         assert found.tail_text.strip()
+        assert shown(found, format) == found
+        for other in FORMATS:
+            again = shown(found, other)
+            assert again.head_text.strip()
+            assert again.tail_text.strip()

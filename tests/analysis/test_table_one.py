@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.analysis.table_one import table_one
+from relscout.analysis.table_one import TableOne, table_one
 from relscout.errors import InputError
 
 
@@ -12,12 +12,14 @@ class ByRule:
     """Answers what its format and seed are told to answer."""
 
     fits: list[tuple[str, int, int]] = []
+    devs: list[int | None] = []
 
     def __init__(self, format: str, seed: int) -> None:
         self.format, self.seed = format, seed
 
     def fit(self, train, dev=None, *, progress=None, checkpoints=None):
         ByRule.fits.append((self.format, self.seed, len(train)))
+        ByRule.devs.append(None if dev is None else len(dev))
         if stops and self.format == stops[-1]:
             raise KeyboardInterrupt
         return self
@@ -45,6 +47,7 @@ stops: list[str] = []
 @pytest.fixture(autouse=True)
 def fresh():
     ByRule.fits.clear()
+    ByRule.devs.clear()
     stops.clear()
 
 
@@ -81,6 +84,41 @@ def test_what_is_tested_on_is_not_learnt(ten, train):
     table = table_one({"rule": ByRule}, [*train, ten[0]], ten, seeds=(0,))
     assert {fit[2] for fit in ByRule.fits} == {3}
     assert table.warnings == ("1 of 4 instances to learn from are tested on, too, and were left out",)
+
+
+def test_what_is_tested_on_chooses_no_epoch(ten, train):
+    table = table_one({"rule": ByRule}, train, ten, [*train[:2], *ten[:3]], seeds=(0,))
+    assert set(ByRule.devs) == {2}
+    told = "3 of 5 instances to choose the epoch on are tested on, too, and were left out"
+    assert table.warnings == (told,)
+    ByRule.devs.clear()
+    table = table_one({"rule": ByRule}, train, ten, ten, seeds=(0,))
+    assert set(ByRule.devs) == {None}
+    assert table.warnings[1].startswith("no instance is left to choose the epoch on")
+
+
+def test_the_order_is_told_over_instances_and_seeds():
+    gold = ["a", "b"] * 100
+    rest = {"C+T": gold, "OnlyM": ["a"] * 200, "OnlyT": ["c"] * 200}
+    formats = {"C+M": [gold, gold], **{format: [labels, labels] for format, labels in rest.items()}}
+    formats["OnlyC"] = [
+        [*gold[:160], *["c"] * 40],
+        [*gold[:60], *["c"] * 140],
+    ]  # 0.8 and 0.3, about 0.5 of OnlyM
+    formats = {format: formats[format] for format in ("C+M", "C+T", "OnlyC", "OnlyM", "OnlyT")}
+    told = TableOne(gold, {"row": formats}, (0, 1), 5).order("row")
+    assert told.startswith(
+        "The scores of row do not contradict the order that the paper found on TACRED (C+M ≈ C+T > "
+    )
+    assert "not told apart: OnlyC and OnlyM." in told
+    assert told.endswith("Told apart is what differs over the instances and for all 2 seeds.")
+    first = {format: seeds[:1] for format, seeds in formats.items()}
+    table = TableOne(gold, {"row": first}, (0,), 5)
+    assert table.order("row").startswith(
+        "The scores of row stand in the order that the paper found on TACRED"
+    )
+    assert "This is one seed" in table.order("row")
+    assert table.as_dict()["order"] == {"row": table.order("row")}
 
 
 def test_relations_that_are_not_learnt_count_as_mistakes(ten, train):

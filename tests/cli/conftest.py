@@ -103,12 +103,12 @@ def lines(*records: dict[str, Any]) -> str:
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records)
 
 
-def sentences() -> Iterator[dict[str, Any]]:
+def sentences(people: Sequence[str] = PEOPLE) -> Iterator[dict[str, Any]]:
     for phrase, relation, places in (
         ("was born in", "birthplace", ("London", "Paris", "Rome")),
         ("works for", "employer", ("Acme", "Ford")),
     ):
-        for person in PEOPLE:
+        for person in people:
             for place in places:
                 start = len(person) + len(phrase) + 2
                 yield record(
@@ -124,6 +124,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 instances of two relations, in the exchange format."""
     path = tmp_path_factory.mktemp("good") / "good.jsonl"
     path.write_text(lines(*sentences()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def of_others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 instances of the same relations about other people."""
+    path = tmp_path_factory.mktemp("others") / "others.jsonl"
+    path.write_text(lines(*sentences(("Gina", "Hugo", "Ida", "Jan", "Kurt", "Lea"))), encoding="utf-8")
     return path
 
 

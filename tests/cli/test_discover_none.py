@@ -17,10 +17,21 @@ def corpus_file(tmp_path):
     return path
 
 
-def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, relscout, tmp_path):
+def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, relscout, tiny_bert, tmp_path):
     run = tmp_path / "run"
     done = relscout(
-        "discover", corpus_file, "--relations", 6, "--none", 0.2, "--hierarchy", "--no-report", "--out", run
+        *(
+            "discover",
+            corpus_file,
+            "--relations",
+            6,
+            "--set",
+            "start=k-means++",
+            "--none",
+            0.2,
+            "--hierarchy",
+        ),
+        *("--encoder", tiny_bert, "--pooling", "sentence", "--no-report", "--out", run),
     )
     assert (done.code, done.err.count("error")) == (0, 0)
     assert "without any relation, as far as can be told" in done.out
@@ -62,7 +73,18 @@ def test_a_file_with_judged_pairs_takes_the_place_of_a_share(corpus_file, relsco
     judged = tmp_path / "judged.jsonl"
     write_instances([*corpus[1:200:4], *unrelated[::2]], judged)
     done = relscout(
-        "discover", corpus_file, "--relations", 6, "--none", judged, "--no-report", "--out", tmp_path / "run"
+        *(
+            "discover",
+            corpus_file,
+            "--relations",
+            6,
+            "--set",
+            "start=k-means++",
+            "--none",
+            judged,
+            "--no-report",
+        ),
+        *("--out", tmp_path / "run"),
     )
     assert done.code == 0, done.err
     told = json.loads((tmp_path / "run" / "run.json").read_text())

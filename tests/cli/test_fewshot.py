@@ -56,7 +56,7 @@ def test_a_table_shows_trained_untrained_and_chance(relscout, files, tiny):
     assert done.code == 0, done.err
     head, columns, *rows = done.out.splitlines()
     assert head == "accuracy in 20 episodes of 3 relations, ± standard error"
-    assert columns.split() == ["trained", "untrained", "chance"]
+    assert columns.split() == ["trained", "centred,", "not", "tuned", "chance"]
     assert [row.split()[:2] for row in rows] == [["2-way", "1-shot"], ["3-way", "1-shot"]]
     assert [row.split()[-1] for row in rows] == ["0.500", "0.333"]
 
@@ -80,6 +80,13 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     assert "3 relations learnt from 36 instances" in done.err
     scored = relscout("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache", "--json")
     assert list(json.loads(scored.out)) == ["--model"], scored.err
+    again = ("fewshot", "train", "nowhere.jsonl", "--out", model)
+    assert "is already there; choose another folder" in relscout(*again, *tiny, *QUICK).err
+    elsewhere = ("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache")
+    assert "device" in relscout(*elsewhere, "--device", "cuda:99").err
+    done = relscout("fewshot", "train", files["dev"], "--out", model, *tiny, *QUICK, "--overwrite")
+    assert "2 relations learnt from 24 instances" in done.err
+    relscout("fewshot", "train", files["train"], "--out", model, *tiny, *QUICK, "--overwrite")
     out = tmp_path / "found.jsonl"
     done = relscout(
         "fewshot",
@@ -107,11 +114,16 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
         (("--train", "TEST"), "were learnt in training and are in the test, too"),
         (("--dev", "TEST"), "--dev has no effect here"),
         (("--train", "TEST", "--model", "m"), "--train and --model cannot be given both"),
+        (
+            ("--train", "TRAIN", "--dev", "TEST"),
+            "were used to choose the weights (dev) and are in the test, too",
+        ),
         (("--model", "m"), "--pooling has no effect with --model"),
+        (("--model", "m", "--encoder", "minilm"), "--encoder has no effect with --model"),
         (("--set", "shots=2"), "unknown setting 'shots'"),
     ],
 )
 def test_what_cannot_work_is_refused(refused, files, tiny, options, message):
-    given = [files["test"] if option == "TEST" else option for option in options]
+    given = [files.get(option.lower(), option) if option.isupper() else option for option in options]
     encoder = [option for option in tiny if "--model" not in options or option not in tiny[:2]]
     assert message in refused("fewshot", "evaluate", files["test"], *encoder, *given)

@@ -8,15 +8,25 @@ SMALL = "epochs=2,least_steps=0,dimension=8,word_dimension=8,windows=2,learning_
 
 
 @pytest.fixture
-def tuned(relscout, good, tmp_path):
+def tuned(relscout, good, of_others, tmp_path):
     """Fine-tune a small network on the good instances, into a folder."""
     return lambda *more: relscout(
-        "finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned", *more
+        "finetune",
+        good,
+        "--test",
+        of_others,
+        "--model",
+        "cnn",
+        "--set",
+        SMALL,
+        "--out",
+        tmp_path / "tuned",
+        *more,
     )
 
 
 def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
-    relscout, noted, tuned, good, tmp_path
+    relscout, noted, tuned, good, of_others, tmp_path
 ):
     done = tuned("--dev", good, "--seeds", 3, "--share", 0.5)
     assert done.code == 0, done.err
@@ -29,18 +39,18 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
         json.loads(line) for line in (tmp_path / "tuned" / "predictions.jsonl").read_text().splitlines()
     ]
     assert len(predictions) == 30
-    found = [json.loads(line) for line in relscout("extract", tmp_path / "tuned", good).out.splitlines()]
+    found = [json.loads(line) for line in relscout("extract", tmp_path / "tuned", of_others).out.splitlines()]
     assert [one["relation"] for one in found] == [one["relation"] for one in predictions]
     said = noted("extract", tmp_path / "tuned" / "model", good, "--out", tmp_path / "found.nt")
     assert said == f"30 triples of 30 instances written to {tmp_path / 'found.nt'}\n"
 
 
-def test_a_transformer_is_tuned_and_tells_json(relscout, good, tiny_bert, tmp_path):
+def test_a_transformer_is_tuned_and_tells_json(relscout, good, of_others, tiny_bert, tmp_path):
     done = relscout(
         "finetune",
         good,
         "--test",
-        good,
+        of_others,
         "--encoder",
         tiny_bert,
         "--marking",
@@ -58,9 +68,22 @@ def test_a_transformer_is_tuned_and_tells_json(relscout, good, tiny_bert, tmp_pa
     assert len(relscout("extract", tmp_path / "tuned", good).out.splitlines()) == 30
 
 
-def test_an_older_fine_tuning_is_replaced_only_when_asked(relscout, refused, tuned, good, tmp_path):
+def test_an_older_fine_tuning_is_replaced_only_when_asked(
+    relscout, refused, tuned, good, of_others, tmp_path
+):
     assert tuned().code == 0
-    again = ("finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned")
+    again = (
+        "finetune",
+        good,
+        "--test",
+        of_others,
+        "--model",
+        "cnn",
+        "--set",
+        SMALL,
+        "--out",
+        tmp_path / "tuned",
+    )
     assert "already holds a fine-tuning" in refused(*again)
     assert relscout(*again, "--overwrite").code == 0
 
@@ -77,21 +100,30 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(relscout, refused, tun
         (("--dev", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )
-def test_options_that_cannot_work_are_told_before_anything_is_done(refused, good, options, complaint):
-    assert complaint in refused("finetune", good, "--test", good, "--out", "out", *options)
+def test_options_that_cannot_work_are_told_before_anything_is_done(
+    refused, good, of_others, options, complaint
+):
+    assert complaint in refused("finetune", good, "--test", of_others, "--out", "out", *options)
 
 
-def test_a_training_instance_without_a_relation_is_named(refused, with_one_more, good):
+def test_a_training_instance_without_a_relation_is_named(refused, with_one_more, of_others):
     bare = with_one_more()
-    said = refused("finetune", bare, "--test", good, "--model", "cnn", "--out", "out")
+    said = refused("finetune", bare, "--test", of_others, "--model", "cnn", "--out", "out")
     assert "1 of 31 labelled instances have no gold relation" in said
     assert "more.jsonl, line 31" in said
 
 
-def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, good, tmp_path):
+def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, of_others, tmp_path):
     test = with_one_more(relation="teaches")
     done = relscout(
-        "finetune", good, "--test", test, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned"
+        "finetune", of_others, "--test", test, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned"
     )
     assert "1 of 31 instances in the test data have a relation that is not among the 2" in done.err
     assert "teaches taken for" in done.out
+
+
+def test_a_test_that_is_wholly_in_the_training_data_is_refused(refused, good):
+    said = refused("finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", "out")
+    assert (
+        "30 of 30 instances in the training data were left out: the test data have the same sentences" in said
+    )

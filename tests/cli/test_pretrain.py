@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ def test_an_encoder_is_pretrained_and_used(
     assert shown.out.splitlines()[-1].split()[0] == "1"
 
 
+@pytest.mark.parametrize("objective", ["cp", "labels"])
+def test_an_adapter_is_not_written_over_its_base(
+    objective: str, refused: Run, file: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bert, tmp_path / "base")
+    before = sorted(place.name for place in (tmp_path / "base").iterdir())
+    rank = "adapter_rank=2" if objective == "cp" else "rank=2"
+    given = ("--encoder", "base", "--out", "base", "--overwrite", "--set", rank)
+    assert "holds the model that the adapter is for" in refused("pretrain", objective, file, *given)
+    assert sorted(place.name for place in (tmp_path / "base").iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
@@ -91,19 +104,19 @@ def test_labels_teach_an_adapter_that_is_used(
             "--pooling",
             "span-mean@2+between",
             "--out",
-            "mine",
+            "new/mine",
         ),
         *("--set", "rank=2,taught_layers=1,taught_steps=2,taught_batch=8", "--no-cache"),
     )
     done = relscout(*teach)
     assert done.code == 0, done.err
     assert "of 2 relations, each read backwards, too" in done.out
-    assert {place.name for place in (tmp_path / "mine").iterdir()} == {
+    assert {place.name for place in (tmp_path / "new/mine").iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
         "relscout.json",
     }
-    found = relscout("discover", file, "--encoder", "mine", "--relations", "2", "--no-cache", "--json")
+    found = relscout("discover", file, "--encoder", "new/mine", "--relations", "2", "--no-cache", "--json")
     assert (found.code, len(json.loads(found.out)["relations"])) == (0, 2)
     again = relscout(*teach)
     assert (again.code, again.out) == (2, "")

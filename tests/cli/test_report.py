@@ -21,12 +21,13 @@ def corpus_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def made(corpus_file, tmp_path_factory):
+def made(corpus_file, tiny_bert, tmp_path_factory):
     """A run with its page, which no test changes."""
     from tests.cli.conftest import call
 
     run = tmp_path_factory.mktemp("made") / "run"
-    done = call("discover", corpus_file, "--relations", 3, "--no-cache", "--out", run)
+    encoder = ("--encoder", tiny_bert, "--pooling", "sentence")
+    done = call("discover", corpus_file, "--relations", 3, *encoder, "--no-cache", "--out", run)
     assert done.code == 0, done.err
     assert "report.html (open it in a browser)" in done.err
     return run
@@ -37,11 +38,11 @@ def run(made, tmp_path):
     return shutil.copytree(made, tmp_path / "run")
 
 
-def test_discover_writes_a_page_with_gold_relations(made, corpus_file, relscout, tmp_path):
+def test_discover_writes_a_page_with_gold_relations(made, corpus_file, relscout, fast, tmp_path):
     text = (made / "report.html").read_text(encoding="utf-8")
     assert "Relations of corpus.jsonl" in text
     assert "Beside gold relations" in text
-    done = relscout("discover", corpus_file, "--relations", 3, "--no-report", "--out", tmp_path / "bare")
+    done = relscout("discover", corpus_file, *fast, "--out", tmp_path / "bare")
     assert done.code == 0
     assert not (tmp_path / "bare" / "report.html").exists()
 

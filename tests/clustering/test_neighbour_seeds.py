@@ -1,3 +1,5 @@
+"""Starts on the neighbour graph. Compiling UMAP takes half a minute, so whatever needs it is tested here alone."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,6 +15,10 @@ from relscout.clustering.autoencoder import pretrain
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import nearest
 from relscout.clustering.neighbour_seeds import neighbour_seeds
+from relscout.encoders import TransformerEncoder
+from relscout.instances import RelationInstance
+from relscout.methods.kmeans import KMeans
+from relscout.metrics import score
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +71,10 @@ def test_adaptive_clustering_starts_at_those_of_its_codes(vectors_and_gold: Any)
     found = adapt(vectors, 4, mapping, settings=settings, seed=0)
     assert found.centroids.tobytes() == started.centroids.tobytes()
     assert adjusted_rand_score(gold, found.labels) == 1
+
+
+def test_k_means_of_sentences_finds_the_relations_from_there(corpus: list[RelationInstance]) -> None:
+    relations = ("spouse", "capital of", "orbits")
+    chosen = [instance for instance in corpus if instance.relation in relations]
+    found = KMeans(TransformerEncoder(), n_relations=3, start="neighbours").fit(chosen)
+    assert score([instance.relation for instance in chosen], found.labels_.tolist()).ari > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,8 @@ def test_it_is_for_the_bundled_encoder_and_is_read_like_it() -> None:
     assert base_of("relation") == "minilm"
     assert description("relation")["base_hash"] == weights_hash(load_weights("minilm", dtype="float32"))
     assert settings_for("relation") == EncoderSettings(model="relation")
+    own = EncoderSettings(marking="C+M", pooling="start", max_length=64)
+    assert settings_for("relation", default=own) == replace(own, model="relation")
 
 
 def test_it_brings_sentences_of_a_relation_closer_together(corpus: list[RelationInstance]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.encoders.model_files import check_weights, locate, unknown_encoder
+from relscout.encoders.model_files import absolute, check_weights, locate, unknown_encoder
 from relscout.errors import ArtifactError
 
 
@@ -31,6 +31,17 @@ def test_the_bundled_encoder_is_a_folder_of_a_package() -> None:
 
 def test_any_other_name_stays_as_it_is() -> None:
     assert locate("some/model") == "some/model"
+
+
+def test_the_folder_of_a_model_is_made_absolute_but_not_the_name_of_a_bundled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine", "minilm", "relation"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    told = [absolute(name) for name in ("mine", "minilm", "relation", "./relation", "some/model")]
+    place = tmp_path.resolve()
+    assert told == [str(place / "mine"), "minilm", "relation", str(place / "relation"), "some/model"]
 
 
 @pytest.mark.parametrize(

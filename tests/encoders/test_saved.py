@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel, AutoTokenizer
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.adapters import base_of
 from relscout.encoders.description import about, settings_for
-from relscout.encoders.loading import load_weights
+from relscout.encoders.loading import load_config, load_language_model, load_tokenizer, load_weights
 from relscout.encoders.saved import save_adapter, save_encoder
 from relscout.errors import ArtifactError, OutputError, SettingError
 from relscout.instances import Mention, RelationInstance
@@ -78,11 +80,25 @@ def test_text_cannot_fake_the_markers_of_a_saved_encoder(
     assert found[0] == found[1]
 
 
-def test_what_is_read_as_usual_is_left_to_the_method(tiny_bert: Path, tmp_path: Path) -> None:
-    save_encoder(tmp_path / "saved", TransformerEncoder(EncoderSettings(model=str(tiny_bert))), made={})
-    own = EncoderSettings(marking="markers", pooling="span-max@2", max_length=99)
-    found = settings_for(str(tmp_path / "saved"), default=own)
-    assert (found.marking, found.pooling, found.max_length) == ("markers", "span-max@2", 99)
+OWN = EncoderSettings(marking="markers", pooling="span-max@2", max_length=99)
+
+
+def test_what_is_read_as_usual_is_not_left_to_the_method(tiny_bert: Path, tmp_path: Path) -> None:
+    usual = EncoderSettings(model=str(tiny_bert))
+    save_encoder(tmp_path / "e", TransformerEncoder(usual), made={})
+    save_adapter(tmp_path / "a", TransformerEncoder(usual), factors(), rank=2, alpha=6, made={})
+    told = {"marking": usual.marking, "pooling": usual.pooling, "max_length": usual.max_length}
+    for name in ("e", "a"):
+        # as it was, should the defaults change
+        assert json.loads((tmp_path / name / "relscout.json").read_text())["read_by"] == told
+        found = settings_for(str(tmp_path / name), default=OWN)
+        assert found == replace(usual, model=str(tmp_path / name))
+
+
+def test_only_a_flexible_adapter_is_left_to_the_method(tiny_bert: Path, tmp_path: Path) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={}, flexible=True)
+    assert settings_for(str(tmp_path / "a"), default=OWN) == replace(OWN, model=str(tmp_path / "a"))
+    assert settings_for(str(tmp_path / "a"), default=OWN, pooling="cls").pooling == "cls"
 
 
 def test_what_is_given_comes_first(tiny_bert: Path, tmp_path: Path) -> None:
@@ -170,6 +186,11 @@ def test_an_adapter_of_another_model_is_refused_with_both_hashes(tiny_bert: Path
         ({"use_dora": True}, "use_dora True, which is not read here"),
         ({"base_model_name_or_path": None}, "names no base model"),
         ({"r": 0}, "does not describe"),
+        ({"lora_alpha": "6"}, "lora_alpha '6'"),
+        ({"rank_pattern": {QUERY: 4}}, "rank_pattern"),
+        ({"alpha_pattern": {QUERY: 4}}, "alpha_pattern"),
+        ({"layer_replication": [[0, 2], [1, 3]]}, "layer_replication"),
+        ({"r": 1}, "and rank 1, which does not go with"),
     ],
 )
 def test_an_adapter_that_is_not_read_here_is_refused(
@@ -180,6 +201,87 @@ def test_an_adapter_that_is_not_read_here_is_refused(
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(ArtifactError, match=message):
         load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+def test_what_peft_leaves_empty_is_not_in_the_way(tiny_bert: Path, tmp_path: Path) -> None:
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    path = tmp_path / "a" / "adapter_config.json"
+    empty = {"rank_pattern": {}, "alpha_pattern": {}, "layer_replication": None, "modules_to_save": []}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **empty}))
+    weights = tmp_path / "a" / "adapter_model.safetensors"
+    save_file({name: one.bfloat16() for name, one in load_file(weights).items()}, weights)
+    assert load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+@pytest.mark.parametrize("ids", [None, [1, 2], [9999], ["1"]])
+def test_embeddings_of_tokens_that_are_not_told_are_refused(
+    ids: list[Any] | None, tiny_bert: Path, tmp_path: Path
+) -> None:
+    markers = {1: np.zeros(32, dtype=np.float32)}
+    save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, markers=markers, made={})
+    path = tmp_path / "a" / "relscout.json"
+    told = json.loads(path.read_text())
+    del told["marker_ids"]
+    path.write_text(json.dumps(told if ids is None else {**told, "marker_ids": ids}))
+    with pytest.raises(ArtifactError, match=r"embeddings of shape \(1, 32\) for the marker tokens"):
+        load_weights(str(tmp_path / "a"), dtype="float32")
+
+
+def test_an_adapter_is_not_written_over_what_it_is_for(tiny_bert: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_bert, tmp_path / "base"))
+    save_adapter(tmp_path / "a", encoder(base), factors(), rank=2, alpha=6, made={})
+    for folder in (base, tmp_path / "a"):
+        before = sorted(file.name for file in folder.iterdir())
+        with pytest.raises(OutputError, match="holds the model that the adapter is for"):
+            save_adapter(folder, encoder(tmp_path / "a"), factors(), rank=2, alpha=6, made={})
+        assert sorted(file.name for file in folder.iterdir()) == before
+    # a whole model needs nothing beside it
+    merged = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    save_encoder(tmp_path / "a", encoder(tmp_path / "a"), made={})
+    assert base_of(str(tmp_path / "a")) is None
+    again = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    assert all(torch.equal(again[name], merged[name]) for name in merged if "pooler" not in name)
+
+
+@pytest.mark.parametrize("load", [load_config, load_tokenizer, load_language_model])
+def test_adapters_that_are_for_each_other_are_refused(load: Any, tiny_bert: Path, tmp_path: Path) -> None:
+    for name, base in (("a", "b"), ("b", "a")):
+        save_adapter(tmp_path / name, encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+        path = tmp_path / name / "adapter_config.json"
+        told = {**json.loads(path.read_text()), "base_model_name_or_path": str(tmp_path / base)}
+        path.write_text(json.dumps(told))
+    with pytest.raises(ArtifactError, match="leads back to it"):
+        load(str(tmp_path / "a"))
+
+
+def test_an_adapter_is_not_for_weights_that_no_folder_holds(tiny_bert: Path, tmp_path: Path) -> None:
+    base = encoder(tiny_bert)
+    name = f"{QUERY}.weight"
+    trained = TransformerEncoder(
+        base.settings, weights={name: np.zeros_like(base.model.state_dict()[name].numpy())}
+    )
+    with pytest.raises(SettingError, match="save it first"):
+        save_adapter(tmp_path / "a", trained, factors(), rank=2, alpha=6, made={})
+
+
+def test_the_base_of_an_adapter_named_like_a_bundled_one_is_that(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_bert, tmp_path / "minilm")
+    monkeypatch.chdir(tmp_path)
+    save_adapter(tmp_path / "a", encoder(Path("minilm")), {}, rank=2, alpha=6, made={})
+    assert base_of(str(tmp_path / "a")) == "minilm"
+
+
+def test_the_head_of_an_adapter_is_that_of_its_base(tiny_bert: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_bert, tmp_path / "base"))
+    AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(base)).save_pretrained(base)
+    save_adapter(tmp_path / "a", encoder(base), factors(), rank=2, alpha=6, made={})
+    own, found = (load_language_model(str(place)) for place in (base, tmp_path / "a"))
+    assert own is not None
+    assert found is not None
+    for name, tensor in own.state_dict().items():
+        assert torch.equal(tensor, found.state_dict()[name]), name
 
 
 def test_factors_of_other_shapes_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
@@ -214,6 +316,42 @@ def test_markers_without_a_place_are_refused(tiny_bert_without_unused: Path, tmp
             markers={first: np.zeros(32, dtype=np.float32)},
             made={},
         )
+
+
+def test_an_encoder_and_an_adapter_replace_each_other_in_folders_that_are_made(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "place" / "e"
+    save_encoder(out, encoder(tiny_bert), made={})
+    save_adapter(out, encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    assert not (out / "model.safetensors").exists()
+    save_encoder(out, encoder(tiny_bert), made={})
+    assert not (out / "adapter_config.json").exists()
+    save_adapter(tmp_path / "another" / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
+    assert base_of(str(tmp_path / "another" / "a")) == str(tiny_bert.resolve())
+
+
+def test_whoever_may_read_other_files_may_read_an_encoder(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    save_encoder(tmp_path / "e", encoder(tiny_bert), made={})
+    modes = {file.stat().st_mode for file in (tmp_path / "e").iterdir()}
+    assert modes == {(tmp_path / "usual").stat().st_mode}
+
+
+def test_whatever_files_an_encoder_has_it_is_replaced(tiny_bert: Path, tmp_path: Path) -> None:
+    save_encoder(tmp_path / "e", encoder(tiny_bert), made={})
+    told = json.loads((tmp_path / "e" / "relscout.json").read_text())
+    written = {file.name for file in (tmp_path / "e").iterdir()} - {"relscout.json"}
+    assert set(told["files"]) == written
+    # as the tokenizers and the large models of others have them
+    for name in ("sentencepiece.bpe.model", "model-00001-of-00002.safetensors"):
+        (tmp_path / "e" / name).touch()
+        with pytest.raises(OutputError, match=name):
+            save_encoder(tmp_path / "e", encoder(tiny_bert), made={})
+        told["files"].append(name)
+        (tmp_path / "e" / "relscout.json").write_text(json.dumps(told))
+    save_encoder(tmp_path / "e", encoder(tiny_bert), made={})
+    assert {file.name for file in (tmp_path / "e").iterdir()} == written | {"relscout.json"}
 
 
 def test_a_folder_with_other_files_is_not_replaced(tiny_bert: Path, tmp_path: Path) -> None:

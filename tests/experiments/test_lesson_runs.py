@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from relscout.encoders import VectorCache
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.encoders.saved import save_encoder
 from relscout.errors import InputError, SettingError
 from relscout.experiments.learners import LEARNERS, Learner
 from relscout.experiments.preset import preset
@@ -194,6 +195,18 @@ def test_a_row_that_waits_runs_with_the_encoder_that_is_given(
     # what two encoders gave is never averaged
     kept = current_records(read_records(tmp_path / "results.jsonl"))
     assert [one["encoder"]["model"] for one in kept if one["row"] == "own"] == ["minilm"] * 2
+
+
+def test_a_score_on_relations_whose_labels_the_encoder_has_seen_says_so(
+    run, supervised, lesson_data, tiny_bert, tmp_path
+):
+    encoder = TransformerEncoder(EncoderSettings(model=str(tiny_bert), marking="C+M", pooling="start"))
+    save_encoder(tmp_path / "taught", encoder, made={"relations": ["born", "something else"]})
+    fresh, _ = run(supervised, lesson_data, rows=["own"], seeds=[0], encoder=str(tmp_path / "taught"))
+    noted = [text for text in fresh[0]["warnings"] if "has learnt 1 of the" in text]
+    assert len(noted) == 1
+    clean, _ = run(supervised, lesson_data, rows=["OnlyC"], seeds=[0])
+    assert not any("has learnt" in text for text in clean[0]["warnings"])
 
 
 def test_a_row_that_waits_is_not_run_without_an_encoder(run, supervised, few_shot, lesson_data):

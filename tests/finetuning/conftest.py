@@ -61,6 +61,12 @@ def held(corpus: list[RelationInstance]) -> list[RelationInstance]:
     return [one for name in ("spouse", "orbits", "no_relation") for one in of(corpus, name)[16:24]]
 
 
+@pytest.fixture(scope="session")
+def asked(corpus: list[RelationInstance]) -> list[RelationInstance]:
+    """8 more instances of each of the same relations, to test on."""
+    return [one for name in ("spouse", "orbits", "no_relation") for one in of(corpus, name)[24:32]]
+
+
 def of(corpus: list[RelationInstance], name: str) -> list[RelationInstance]:
     return [one for one in corpus if one.relation == name]
 

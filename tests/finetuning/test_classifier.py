@@ -85,6 +85,21 @@ def test_an_interrupted_fit_ends_as_it_would_have(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_refit_that_is_interrupted_leaves_the_older_fit_whole(
+    build: Build, known: Instances, held: Instances
+) -> None:
+    fitted = build(epochs=1).fit(known)
+    before = fitted.predict_proba(held).tobytes()
+
+    def stop(stage: str, _: int, __: int | None) -> None:
+        if stage == "classify":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(held, progress=stop)
+    assert fitted.predict_proba(held).tobytes() == before
+
+
 def test_labels_that_are_missing_or_too_few_are_told(build: Build, known: Instances) -> None:
     bare = replace(known[0], relation=None, source="train.jsonl, line 7")
     with pytest.raises(InputError, match=r"no gold relation, the first of them .*train\.jsonl, line 7"):

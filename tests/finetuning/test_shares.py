@@ -26,6 +26,11 @@ def test_a_share_of_every_relation_is_drawn_and_rounded_up() -> None:
     assert drawn == [one for one in train if one in drawn]
 
 
+def test_a_product_that_is_whole_but_for_rounding_is_not_rounded_up() -> None:
+    assert 0.07 * 100 > 7
+    assert len(drawn_share(instances(a=100, b=100), 0.07, seed=0)) == 14
+
+
 def test_the_seed_decides_which_and_neither_order_nor_names_do() -> None:
     train = instances(a=40, b=20)
     texts = [{one.text for one in drawn_share(train, 0.2, seed=seed)} for seed in (0, 0, 1)]

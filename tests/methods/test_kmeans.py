@@ -3,20 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 from relscout.encoders import Encoder, TransformerEncoder
 from relscout.errors import InputError, SettingError, UnknownNameError
 from relscout.instances import Mention, RelationInstance
 from relscout.methods.kmeans import KMeans, KMeansSettings
-from relscout.metrics import score
 
 Instances = list[RelationInstance]
-
-
-def test_vectors_have_unit_length(fitted: KMeans) -> None:
-    np.testing.assert_allclose(np.linalg.norm(fitted.vectors_, axis=1), 1, atol=1e-5)
 
 
 def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, instances: Instances) -> None:
@@ -24,19 +18,6 @@ def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, 
     curve = found.report_["k_curve"]
     assert curve["k"] == found.n_relations_
     assert max(curve["candidates"]) == 6
-
-
-def test_a_given_number_has_no_curve(fitted: KMeans) -> None:
-    assert "k_curve" not in fitted.report_
-
-
-def test_starts_on_the_neighbour_graph_find_the_relations(
-    encoder: TransformerEncoder, corpus: Instances
-) -> None:
-    relations = ("spouse", "capital of", "orbits")
-    chosen = [instance for instance in corpus if instance.relation in relations]
-    found = KMeans(encoder, n_relations=3, start="neighbours").fit(chosen)
-    assert score([instance.relation for instance in chosen], found.labels_.tolist()).ari > 0.9
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,10 @@ def test_small_micro_batches_learn_the_same(
     )
     settings = {"steps": 3, "batch": 8, "loss": loss, "clip": 0.5}
     whole, pieces = (trained(encoder, few, settings={**settings, "micro_batch": size}) for size in (256, 3))
-    # the more exact the gradients are the same, the less Adam, which divides by them, makes of rounding
     for name, weight in whole.items():
-        assert np.allclose(weight, pieces[name], atol=2e-4), name
+        # softmax does not change with the bias of the keys: of its gradient, 0 but for rounding, Adam makes whole steps
+        if not name.endswith("key.bias"):
+            assert np.allclose(weight, pieces[name], atol=2e-4), name
     assert not np.allclose(whole[name], encoder.model.state_dict()[name].numpy(), atol=2e-4)
 
 

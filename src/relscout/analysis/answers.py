@@ -13,7 +13,7 @@ from relscout.analysis.formats import BLANKS, FORMATS, WITH_TYPES, shown
 from relscout.discovery import Discovery
 from relscout.encoders import OnLoss
 from relscout.errors import InputError
-from relscout.instances import RelationInstance
+from relscout.instances import RelationInstance, canonical_order
 from relscout.progress import Progress, silent
 
 #: Answer of a discovery that gives an instance no relation.
@@ -47,6 +47,7 @@ class Answers:
         gold: Gold relations (N,); ``None`` where they are not known.
         n_typed: How many instances name the entity types of both head and tail.
         blanks: Words that stood for head and tail in OnlyC.
+        tried: Words that were tried for that → how many of the N answers they keep.
     """
 
     instances: Sequence[RelationInstance]
@@ -55,6 +56,7 @@ class Answers:
     gold: Sequence[str] | None
     n_typed: int
     blanks: tuple[str, str]
+    tried: Mapping[tuple[str, str], int]
 
     def right(self, format: str) -> NDArray[np.bool_]:
         """Return whether each answer is the gold relation (N,).
@@ -99,7 +101,9 @@ def answers(
 
     Gold relations are not shown to it. In OnlyC it is asked once with each of
     :data:`~relscout.analysis.formats.BLANKS`, and those words are taken that change the fewest answers: what others
-    change is owed to what they mean, and not to the names that are gone.
+    change is owed to what they mean, and not to the names that are gone. The best of several is flattered by chance, so
+    every second instance chooses (in an order that the instances decide) and the others have no say; the answers are
+    those of all, and what the other words keep is told beside.
 
     Args:
         model: A trained classifier, or a discovery.
@@ -115,6 +119,8 @@ def answers(
         raise InputError("there is nothing to analyse: no instance is left")
     given: dict[str, Sequence[str]] = {}
     confidences: dict[str, NDArray[np.float32]] = {}
+    choosing = canonical_order(instances)[::2]
+    tried: dict[tuple[str, str], int] = {}
     chosen = BLANKS[0]
     for format in formats_for(instances):
         most = -1
@@ -126,11 +132,13 @@ def answers(
                 progress=_stage(progress, format),
                 on_loss=on_loss if format == "C+M" else None,
             )
-            kept = int(same(found, given.get("C+M", found)).sum())
-            if kept > most:
-                most, given[format], confidences[format] = kept, found, sure
+            kept = same(found, given.get("C+M", found))
+            if format == "OnlyC":
+                tried[blanks] = int(kept.sum())
+            if (votes := int(kept[choosing].sum())) > most:
+                most, given[format], confidences[format] = votes, found, sure
                 chosen = blanks if format == "OnlyC" else chosen
-    return Answers(instances, given, confidences, gold, typed(instances), chosen)
+    return Answers(instances, given, confidences, gold, typed(instances), chosen, tried)
 
 
 def _asked(

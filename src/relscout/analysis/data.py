@@ -1,4 +1,4 @@
-"""Which instances can be analysed: those whose gold relation the model knows."""
+"""Which instances can be analysed: those whose gold relation the model knows; and which are not tested on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
+from relscout.training.labels import content
 
 _NAMED = 3
 
@@ -54,6 +55,23 @@ def judged(instances: Sequence[RelationInstance], *, known: Collection[str] | No
             f"knows ({_few(known)}); give data of the same relations, or rename them (relation_names, --relation-names)"
         )
     return Judged(kept, [str(one.relation) for one in kept], len(instances) - len(labelled), dict(unknown))
+
+
+def untested(
+    given: Sequence[RelationInstance], test: Sequence[RelationInstance], what: str
+) -> tuple[list[RelationInstance], list[str]]:
+    """Return the instances that are not tested on, and a warning where others were left out.
+
+    Args:
+        given: Instances.
+        test: Instances that are tested on.
+        what: What they are for, as the warning puts it, such as ``"to learn from"``.
+    """
+    tested = {content(one) for one in test}
+    left = [one for one in given if content(one) not in tested]
+    met = len(given) - len(left)
+    warning = f"{met} of {len(given)} instances {what} are tested on, too, and were left out"
+    return left, [warning] if met else []
 
 
 def _few(names: Collection[str]) -> str:

@@ -12,6 +12,8 @@ from relscout.metrics import percentile_interval, resampled_shares
 
 #: Values of a statistic (1 + resamples,), float64: first that of the instances themselves.
 Values = NDArray[np.float64]
+#: No break in "91 %".
+_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class Estimate(NamedTuple):
@@ -51,3 +53,13 @@ def estimate(values: Values) -> Estimate:
 def estimate_if_any(values: Values) -> Estimate | None:
     """Return the figure and its interval; ``None`` where the figure is not defined."""
     return None if np.isnan(values[0]) else estimate(values)
+
+
+def percent(share: float) -> str:
+    """Return a share, in [0, 1], in words."""
+    return f"{100 * share:.0f}{_SPACE}%"
+
+
+def in_words(share: Estimate) -> str:
+    """Return a share with its interval in words."""
+    return f"{percent(share.value)} (95{_SPACE}%:{_SPACE}{100 * share.low:.0f}–{100 * share.high:.0f})"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relscout.analysis.table_one import Maker
+from relscout.analysis.trainable import Maker
 
 if TYPE_CHECKING:
     from relscout.finetuning.cnn import CNNClassifier

@@ -9,50 +9,26 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.analysis.answers import formats_for, same
+from relscout.analysis.data import untested
 from relscout.analysis.figures import commonest, none_among
+from relscout.analysis.order import order_over_seeds
+from relscout.analysis.trainable import Maker
 from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.metrics import MeanStd, classification_scores, mean_std
 from relscout.progress import Progress, silent
-from relscout.training.labels import check_labelled, check_left, content
+from relscout.training.labels import check_labelled, check_left
 from relscout.training.work import Work
-
-
-class Trainable(Protocol):
-    """What is needed of a classifier that is yet to be trained."""
-
-    def fit(
-        self,
-        train: Sequence[RelationInstance],
-        dev: Sequence[RelationInstance] | None = None,
-        *,
-        progress: Progress = silent,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Learn the relations of labelled instances."""
-        ...
-
-    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> list[str]:
-        """Return the relation of each instance."""
-        ...
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        ...
-
-
-#: Makes the classifier of a row for an input format and a seed.
-Maker = Callable[[str, int], Trainable]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +92,22 @@ class TableOne:
         alike = np.concatenate([same(*pair) for pair in self._pairs(row, format)])
         return float(alike[wrong].mean()) if wrong.any() else None
 
+    def order(self, row: str) -> str:
+        """Return in words whether the scores of a row stand in the order of the paper.
+
+        Compared are means over the seeds. Two formats are told apart where the bootstrap interval of the difference
+        over the test instances excludes 0 and every seed of one scores above every seed of the other.
+        """
+        scores = {format: self.scores(row, format) for format in self.formats}
+        order = order_over_seeds(self.predicted[row], self.gold, self.none, scores)
+        sentence = order.sentence(f"The scores of {row}")
+        if len(self.seeds) > 1:
+            return f"{sentence} Told apart is what differs over the instances and for all {len(self.seeds)} seeds."
+        return (
+            f"{sentence} This is one seed: a difference may be no more than what another seed would change, and that "
+            "is not told."
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return scores and shares as JSON values."""
         rows = {
@@ -137,6 +129,7 @@ class TableOne:
             "n_test": len(self.gold),
             "seeds": list(self.seeds),
             "rows": rows,
+            "order": {row: self.order(row) for row in self.predicted},
             "nothing": round(self.nothing, 6),
             "warnings": list(self.warnings),
         }
@@ -170,8 +163,8 @@ def table_one(
 ) -> TableOne:
     """Train every row in every format with every seed, and test each.
 
-    Sentences that are tested on are left out of what is learnt from. A gold relation of ``test`` that ``train`` lacks
-    counts as a mistake. What is done of an interrupted table is kept.
+    Sentences that are tested on are left out of what is learnt from, and of what chooses the epoch. A gold relation of
+    ``test`` that ``train`` lacks counts as a mistake. What is done of an interrupted table is kept.
 
     Args:
         rows: Name of a row → what makes its classifiers.
@@ -189,14 +182,15 @@ def table_one(
     check_labelled(train)
     if bare := sum(one.relation is None for one in test):
         raise InputError(f"{bare} of {len(test)} instances to test on have no gold relation; leave them out")
-    tested = {content(one) for one in test}
-    learnt = [one for one in train if content(one) not in tested]
-    warnings = []
-    if met := len(train) - len(learnt):
-        warnings.append(
-            f"{met} of {len(train)} instances to learn from are tested on, too, and were left out"
-        )
+    learnt, warnings = untested(train, test, "to learn from")
+    if warnings:
         check_left(learnt, warnings)
+    if dev:
+        dev, left_out = untested(dev, test, "to choose the epoch on")
+        warnings += left_out
+        if not dev:
+            dev = None
+            warnings.append("no instance is left to choose the epoch on, so that every epoch is trained")
     gold = [str(one.relation) for one in test]
     if strange := sorted(set(gold) - {str(one.relation) for one in learnt}):
         count = sum(one in strange for one in gold)

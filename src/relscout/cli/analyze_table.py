@@ -29,6 +29,8 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
         f"{table.nothing:.3f})",
         width,
     )
+    for row in table.predicted:
+        yield Text(textwrap.fill(visible(table.order(row)), width))
     yield Text()
     yield Text("of what is right in C+M, the share that is right here, too", style="bold")
     yield _grid(table, lambda *place: _share(table.right_shared(*place)))

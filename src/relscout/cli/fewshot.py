@@ -10,11 +10,11 @@ import typer
 
 from relscout.cli import fewshot_evaluate, options
 from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
-from relscout.cli.fewshot_options import ENCODER, Dev, Model, Settings, learnt, new
+from relscout.cli.fewshot_options import ENCODER, Dev, EncoderName, Model, Settings, learnt, new
 from relscout.cli.help import Command, Group
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, progress_bars, say, say_note
-from relscout.cli.target import check_file
+from relscout.cli.target import check_file, check_folder
 from relscout.errors import InputError
 from relscout.wording import counted
 
@@ -47,7 +47,7 @@ def classify(
     max_distance: options.MaxDistance = None,
     directions: options.Directions = "both",
     types: options.TypePairs = None,
-    encoder: options.EncoderName = ENCODER,
+    encoder: EncoderName = None,
     marking: options.Marking = None,
     pooling: options.Pooling = None,
     max_length: options.MaxLength = None,
@@ -67,7 +67,12 @@ def classify(
     from relscout.writers import recognise, write
 
     described = encoder_settings(
-        encoder, marking=marking, pooling=pooling, max_length=max_length, dtype=dtype, device=device
+        encoder or ENCODER,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
     )
     reading = Reading(
         format=format,
@@ -91,7 +96,7 @@ def classify(
         "--max-length": max_length,
         "--dtype": dtype,
     }
-    fewshot = learnt(model, own) if model else new(described, settings)
+    fewshot = learnt(model, own, device=device) if model else new(described, settings)
     skipped = Skipped()
     beside = Reading(on_error=on_error, entity_types=entity_types)
     examples = list(beside.instances(support, skipped))
@@ -129,12 +134,15 @@ def train(
     dev: Dev = None,
     settings: Settings = None,
     seed: options.Seed = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what an older training left in that folder.")
+    ] = False,
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
-    encoder: options.EncoderName = ENCODER,
+    encoder: EncoderName = None,
     marking: options.Marking = None,
     pooling: options.Pooling = None,
     max_length: options.MaxLength = None,
@@ -148,14 +156,22 @@ def train(
     INPUT has gold relations: many, with a few dozen sentences each. The best weights are chosen on relations in --dev,
     which are others than these. An interrupted run goes on where it stopped when it is started again.
     """
+    from relscout.artifacts import CONTENTS
+
     described = encoder_settings(
-        encoder, marking=marking, pooling=pooling, max_length=max_length, dtype=dtype, device=device
+        encoder or ENCODER,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
     )
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
     )
     check_cache(cache, no_cache=no_cache)
     fewshot = new(described, settings, seed=seed)
+    check_folder(out, contents=CONTENTS, overwrite=overwrite)
     skipped = Skipped()
     known = list(reading.instances(inputs, skipped))
     beside = Reading(on_error=on_error, relation_names=relation_names)
@@ -164,8 +180,12 @@ def train(
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
         fewshot.encoder.cache = vectors
         fewshot.fit(
-            known, held, progress=progress, checkpoints=checkpoints_folder(cache, no_cache=no_cache)
-        ).save(out)
+            known,
+            held,
+            progress=progress,
+            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+            out=out,
+        )
     for warning in fewshot.report_["warnings"]:
         say_note(warning)
     report = fewshot.report_

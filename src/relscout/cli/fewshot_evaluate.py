@@ -13,7 +13,7 @@ from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
-from relscout.cli.fewshot_options import ENCODER, Dev, Model, Settings, learnt, numbers
+from relscout.cli.fewshot_options import ENCODER, Dev, EncoderName, Model, Settings, learnt, numbers
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say_note
 from relscout.errors import InputError, SettingError
@@ -54,7 +54,7 @@ def command(
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
-    encoder: options.EncoderName = ENCODER,
+    encoder: EncoderName = None,
     marking: options.Marking = None,
     pooling: options.Pooling = None,
     max_length: options.MaxLength = None,
@@ -66,14 +66,15 @@ def command(
     """Score how well a few examples tell relations, over many episodes.
 
     In each episode N relations are drawn, K examples of each and, apart from these, sentences that are to be told. With
-    --train the encoder learns from other relations first, and what it does untaught stands below. ± is the standard
-    error over the episodes, or with --seeds the standard deviation over these.
+    --train the encoder learns from other relations first; beside it stands the encoder as it was, of whose vectors the
+    mean of the training data is taken off, too ("centred, not tuned"). ± is the standard error over the episodes, or
+    with --seeds the standard deviation over these.
     """
     from relscout.config import from_mapping
     from relscout.finetuning.episodes import Episode
-    from relscout.finetuning.fewshot_evaluation import drawable
+    from relscout.finetuning.fewshot_evaluation import Drawable
     from relscout.finetuning.fewshot_settings import FewShotSettings
-    from relscout.finetuning.seen import Seen
+    from relscout.finetuning.seen import CHOSEN_BY, Seen
 
     n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
     if model is not None and train:
@@ -83,7 +84,12 @@ def command(
             "--dev has no effect here: weights are chosen on it while training; give --train, too"
         )
     described = encoder_settings(
-        encoder, marking=marking, pooling=pooling, max_length=max_length, dtype=dtype, device=device
+        encoder or ENCODER,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
     )
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
@@ -98,7 +104,7 @@ def command(
         "--max-length": max_length,
         "--dtype": dtype,
     }
-    loaded = learnt(model, own) if model else None
+    loaded = learnt(model, own, device=device) if model else None
     skipped = Skipped()
     beside = Reading(on_error=on_error, relation_names=relation_names)
     asked = list(reading.instances(inputs, skipped))
@@ -110,7 +116,8 @@ def command(
     if learnt_from is not None:
         # told now rather than behind the training
         shapes = [Episode(n, k, queries) for n in n_ways for k in n_shots]
-        drawable(asked, shapes, seen=Seen.of(learnt_from), known=known)
+        seen = [Seen.of(learnt_from), Seen.of(held or (), how=CHOSEN_BY)]
+        Drawable.of(asked, shapes, seen=seen, known=known)
     grid: dict[str, Any] = {
         "ways": n_ways,
         "shots": n_shots,
@@ -127,7 +134,7 @@ def command(
                 if learnt_from is not None:
                     one.fit(
                         learnt_from,
-                        held if name == "trained" else None,
+                        held,
                         progress=progress,
                         checkpoints=checkpoints_folder(cache, no_cache=no_cache),
                     )
@@ -156,7 +163,7 @@ def _contestants(
     trains: bool,
     seed: int,
 ) -> Iterator[tuple[str, FewShot]]:
-    """Yield what is scored by its name: what is trained, beside the same encoder untrained; or what was loaded."""
+    """Yield what is scored by its name: what is trained, beside the same encoder as it was; or what was loaded."""
     from relscout.config import to_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.finetuning.fewshot import FewShot
@@ -167,7 +174,10 @@ def _contestants(
     if trains and chosen.iterations:
         yield "trained", FewShot(TransformerEncoder(described), seed=seed, **to_mapping(chosen))
     untrained = {**to_mapping(chosen), "iterations": 0}
-    yield "untrained", FewShot(TransformerEncoder(described), seed=seed, **untrained)
+    as_it_was = "untrained"
+    if trains:
+        as_it_was = "centred, not tuned" if chosen.centred else "not tuned"
+    yield as_it_was, FewShot(TransformerEncoder(described), seed=seed, **untrained)
 
 
 def _show(rows: _Rows) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 #: Where no other encoder is named.
 ENCODER = "minilm"
 
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="relation, minilm, folder or hub name.",
+        show_default=ENCODER,
+        rich_help_panel="Encoder",
+    ),
+]
 Model = Annotated[Path | None, typer.Option(metavar="DIR", help="What 'relscout fewshot train' has written.")]
 Dev = Annotated[
     list[Path] | None,
@@ -40,25 +51,29 @@ def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> F
     return FewShot(TransformerEncoder(described), seed=seed, **options.assignments_of(settings, "--set"))
 
 
-def learnt(folder: Path, given: Mapping[str, object]) -> FewShot:
+def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot:
     """Return the few-shot classifier of a folder.
 
     Args:
         folder: What 'relscout fewshot train' has written.
-        given: Options that have no effect beside it, and what they are given as; nothing where they are not.
+        given: Options that have no effect beside it, and what they are given as; ``None`` where they are not.
+        device: Where its encoder computes.
 
     Raises:
         SettingError: One of them is given.
         ArtifactError: The folder does not hold a few-shot classifier.
     """
+    from relscout.encoders import TransformerEncoder
     from relscout.finetuning.fewshot import FewShot
 
     for option, value in given.items():
-        if value is not None and value != ENCODER:
+        if value is not None:
             raise SettingError(
                 f"{option} has no effect with --model, which has its own; leave one of them out"
             )
-    return FewShot.load(folder)
+    loaded = FewShot.load(folder)
+    loaded.encoder = TransformerEncoder(replace(loaded.encoder.settings, device=device))
+    return loaded
 
 
 def numbers(text: str, option: str) -> list[int]:

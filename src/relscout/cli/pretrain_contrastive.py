@@ -87,7 +87,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         device: options.Device = "auto",
     ) -> None:
         from relscout.encoders import TransformerEncoder
-        from relscout.encoders.saved import ADAPTER_CONTENTS, CONTENTS
+        from relscout.encoders.saved import check_adapter, contents_of
         from relscout.pretraining import READ_BY, pretrain, settings_of
         from relscout.pretraining.processes import is_first
 
@@ -105,7 +105,10 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         reading = Reading(
             format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
         )
-        check_folder(out, contents=CONTENTS | ADAPTER_CONTENTS, overwrite=overwrite)
+        check_folder(out, contents=contents_of(out), overwrite=overwrite)
+        base = TransformerEncoder(described)
+        if chosen.adapter_rank:
+            check_adapter(out, base)
         beside = Reading(on_error=on_error)
         skipped = Skipped()
         work = out.with_name(f"{out.name}.work")
@@ -113,7 +116,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         with progress_bars(resumable=True) if first else contextlib.nullcontext(silent) as progress:
             done = pretrain(
                 reading.instances(inputs, skipped),
-                TransformerEncoder(described),
+                base,
                 objective=objective,
                 settings=chosen,
                 seed=seed,

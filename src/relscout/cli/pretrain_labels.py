@@ -20,7 +20,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the adapter.")],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older adapter in that folder.")
+        bool, typer.Option("--overwrite", help="Replace an older encoder in that folder.")
     ] = False,
     settings: Annotated[
         str | None,
@@ -49,7 +49,7 @@ def command(
     """
     from relscout.config import from_mapping
     from relscout.encoders import TransformerEncoder
-    from relscout.encoders.saved import ADAPTER_CONTENTS
+    from relscout.encoders.saved import check_adapter, contents_of
     from relscout.pretraining.taught import TaughtSettings, teach_adapter
 
     chosen = from_mapping(TaughtSettings, options.assignments_of(settings, "--set"))
@@ -65,14 +65,16 @@ def command(
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
     )
-    check_folder(out, contents=ADAPTER_CONTENTS, overwrite=overwrite)
+    check_folder(out, contents=contents_of(out), overwrite=overwrite)
+    base = TransformerEncoder(described)
+    check_adapter(out, base)
     skipped = Skipped()
     labeled = list(reading.instances(inputs, skipped))
     skipped.tell()
     with progress_bars(resumable=not no_cache) as progress:
         found = teach_adapter(
             labeled,
-            TransformerEncoder(described),
+            base,
             settings=chosen,
             seed=seed,
             out=out,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from relscout.errors import OutputError, SettingError
-from relscout.files import check_replaceable
+from relscout.files import check_makeable, check_replaceable
 
 
 def check_file(path: Path) -> None:
@@ -50,13 +50,9 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
     Raises:
         OutputError: It holds something else, or an older one that may not be replaced, or cannot be written.
     """
+    check_makeable(path)
     check_replaceable(path, contents=contents)
     if not overwrite and path.is_dir() and any(path.iterdir()):
         raise OutputError(
             f"{path} is already there; choose another folder, or allow to overwrite it (--overwrite)"
         )
-    there = next(place for place in path.resolve().parents if place.exists())
-    if not there.is_dir():
-        raise OutputError(f"cannot write {path}: {there} is a file, not a folder; choose another name")
-    if not os.access(there, os.W_OK):
-        raise OutputError(f"cannot write {path}: no permission to write in {there}")

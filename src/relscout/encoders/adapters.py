@@ -7,16 +7,17 @@ adapter costs nothing when the encoder runs. The files are laid out as peft lays
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.description import description
-from relscout.encoders.model_files import locate
+from relscout.encoders.model_files import absolute, locate
 from relscout.errors import ArtifactError
 from relscout.files import whole_file
 
@@ -26,7 +27,7 @@ _PREFIX = "base_model.model."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 #: Embeddings of marker tokens, which peft passes over.
 _EMBEDDINGS = "marker_embeddings"
-#: What a configuration may say and is not done here.
+#: What a configuration may say and is not done here, with the value that says that it is not asked for.
 _NOT_READ = {
     "use_dora": False,
     "use_rslora": False,
@@ -34,14 +35,41 @@ _NOT_READ = {
     "modules_to_save": None,
     "bias": "none",
 }
+#: The same, where nothing is written of it: other ranks and scales for some weights, layers that come more than once.
+_MUST_BE_EMPTY = ("rank_pattern", "alpha_pattern", "layer_replication")
 
 
 def base_of(model: str) -> str | None:
     """Return the model that an adapter is for; ``None`` where ``model`` is no adapter.
 
     Raises:
-        ArtifactError: The adapter's configuration is damaged, or it is one of a kind that is not read here.
+        ArtifactError: The adapter's configuration is damaged, it is one of a kind that is not read here, or it is in
+            the end for itself.
     """
+    _, *below = lineage(model)
+    return below[0] if below else None
+
+
+def lineage(model: str) -> list[str]:
+    """Return a model and, as long as it is an adapter, what that is for, down to a whole model.
+
+    Raises:
+        ArtifactError: As :func:`base_of`.
+    """
+    found, places = [model], {absolute(locate(model))}
+    while (base := _told_base(found[-1])) is not None:
+        place = absolute(locate(base))
+        if place in places:
+            raise ArtifactError(
+                f"the adapter {found[-1]!r} is for {base!r}, which leads back to it, so that there is no model below; "
+                "give the folder of a whole model as 'base_model_name_or_path' in its adapter_config.json"
+            )
+        found.append(base)
+        places.add(place)
+    return found
+
+
+def _told_base(model: str) -> str | None:
     path = Path(locate(model)) / CONFIGURATION
     if not path.is_file():
         return None
@@ -70,7 +98,7 @@ def merge(model: Any, adapter: str) -> None:
     """
     import torch
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file  # which knows bfloat16, unlike that of NumPy
 
     folder = Path(locate(adapter))
     told = _configuration(folder / CONFIGURATION)
@@ -92,16 +120,34 @@ def merge(model: Any, adapter: str) -> None:
             module = name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP)
             weight = known.get(f"{module}.weight")
             down, up = (tensors.get(f"{_PREFIX}{module}{end}") for end in (_DOWN, _UP))
-            if weight is None or down is None or up is None or weight.shape != (len(up), down.shape[1]):
+            if down is None or up is None or not _go_together(weight, down, up, rank=told["r"]):
                 raise ArtifactError(
-                    f"the adapter {folder} has {name!r} of shape {tensors[name].shape}, which does not go with "
-                    f"{told['base_model_name_or_path']!r}; it is for another model"
+                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {told['r']}, "
+                    f"which does not go with {told['base_model_name_or_path']!r}; it is for another model"
                 )
             if name.endswith(_UP):
-                weight += scale * (torch.from_numpy(up).float() @ torch.from_numpy(down).float())
+                weight += scale * (up.float() @ down.float())
         if rows is not None:
-            ids = torch.tensor(description(adapter)["marker_ids"], dtype=torch.long)
-            model.get_input_embeddings().weight[ids] = torch.from_numpy(rows).float()
+            embeddings = model.get_input_embeddings().weight
+            ids = description(adapter).get("marker_ids")
+            if not _are_places(ids, len(embeddings)) or rows.shape != (len(ids), embeddings.shape[1]):
+                raise ArtifactError(
+                    f"the adapter {folder} has embeddings of shape {tuple(rows.shape)} for the marker tokens {ids}, "
+                    f"expected {embeddings.shape[1]} numbers for each, and tokens below {len(embeddings)}; "
+                    "save it again"
+                )
+            embeddings[torch.tensor(ids)] = rows.float()
+
+
+def _go_together(weight: Any, down: Any, up: Any, *, rank: int) -> bool:
+    if weight is None or weight.dim() != 2:
+        return False
+    outputs, inputs = weight.shape
+    return bool(down.shape == (rank, inputs) and up.shape == (outputs, rank))
+
+
+def _are_places(ids: Any, count: int) -> TypeGuard[list[int]]:
+    return isinstance(ids, list) and all(type(place) is int and 0 <= place < count for place in ids)
 
 
 def write(
@@ -150,14 +196,18 @@ def write(
 def _configuration(path: Path) -> dict[str, Any]:
     try:
         told = dict(json.loads(path.read_text(encoding="utf-8")))
-        if told.get("peft_type") != "LORA" or not told["r"] or not told["lora_alpha"]:
-            raise ValueError(f"peft_type is {told.get('peft_type')!r}, r {told['r']!r}")
+        rank, alpha = told["r"], told["lora_alpha"]
+        of_use = (
+            type(rank) is int and rank >= 1 and type(alpha) in (int, float) and math.isfinite(alpha) and alpha
+        )
+        if told.get("peft_type") != "LORA" or not of_use:
+            raise ValueError(f"peft_type is {told.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{path} does not describe a low-rank adapter ({error}); expected one of LoRA"
         ) from error
-    for name, usual in _NOT_READ.items():
-        if told.get(name, usual) != usual:
+    for name, usual in {**_NOT_READ, **dict.fromkeys(_MUST_BE_EMPTY)}.items():
+        if told.get(name) and told[name] != usual:
             raise ArtifactError(
                 f"{path} has {name} {told[name]!r}, which is not read here; merge that adapter with peft, save the "
                 "model, and give its folder"

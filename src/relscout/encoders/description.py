@@ -20,20 +20,27 @@ _FORMAT = 1
 _READ_BY = ("marking", "pooling", "max_length")
 
 
-def describe(folder: Path, settings: EncoderSettings, made: Mapping[str, Any], **more: Any) -> None:
-    """Write how an encoder is meant to be read, as far as it is not read like any other.
+def describe(
+    folder: Path,
+    settings: EncoderSettings,
+    made: Mapping[str, Any],
+    *,
+    flexible: bool = False,
+    **more: Any,
+) -> None:
+    """Write how an encoder is meant to be read.
 
     Args:
         folder: Folder of the encoder.
         settings: Its settings.
         made: How it was made; JSON values only.
+        flexible: Whether it may be read in any way, so that each method reads it in its own.
         **more: What else is to be told; JSON values only.
     """
-    usual = EncoderSettings()
-    read_by = {
-        name: getattr(settings, name) for name in _READ_BY if getattr(settings, name) != getattr(usual, name)
-    }
-    told = {"format": _FORMAT, **more, "read_by": read_by, "made": dict(made)}
+    # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
+    read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
+    said = {"flexible": True} if flexible else {}
+    told = {"format": _FORMAT, **more, "read_by": read_by, **said, "made": dict(made)}
     with whole_file(folder / DESCRIPTION) as partial:
         partial.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -71,9 +78,11 @@ def about(model: str) -> dict[str, Any]:
 def settings_for(model: str, *, default: EncoderSettings | None = None, **given: Any) -> EncoderSettings:
     """Return the settings for an encoder: what is given, else what its folder says, else the default's.
 
+    A folder that relscout saved says all, unless it was saved as flexible.
+
     Args:
         model: Name or folder.
-        default: Settings for encoders that say nothing; the usual ones when left out.
+        default: Settings for encoders that say nothing or are flexible; the usual ones when left out.
         **given: Fields of :class:`EncoderSettings`; ``None`` leaves one open.
 
     Raises:
@@ -82,6 +91,9 @@ def settings_for(model: str, *, default: EncoderSettings | None = None, **given:
     """
     told = description(model)
     read_by = {name: value for name, value in told.get("read_by", {}).items() if name in _READ_BY}
+    if told and told.get("flexible") is not True:
+        # what such a folder leaves out is as usual, not as a method has it
+        read_by = {name: getattr(EncoderSettings(), name) for name in _READ_BY} | read_by
     chosen = {name: value for name, value in given.items() if value is not None}
     try:
         return replace(default or EncoderSettings(), **{**read_by, **chosen}, model=model)

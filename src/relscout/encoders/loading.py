@@ -82,9 +82,14 @@ def load_weights(model: str, *, dtype: str) -> Any:
 def load_language_model(model: str) -> Any | None:
     """Return a model with its head for masked language modelling, float32; ``None`` where its files have no such head.
 
+    The head of an adapter is that of its base model, which is returned as it is.
+
     Raises:
         SettingError: The weights cannot be read.
+        ArtifactError: It is an adapter with a damaged configuration.
     """
+    if (base := base_of(model)) is not None:
+        return load_language_model(base)
     with _loading(model):
         import torch
         from transformers import AutoConfig, AutoModelForMaskedLM

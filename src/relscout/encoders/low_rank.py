@@ -16,7 +16,7 @@ _ADAPTER = "default"
 
 
 def add_factors(
-    model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, alpha: float, seed: int
+    model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, alpha: int, seed: int
 ) -> None:
     """Put two factors beside the weight of every linear map in some layers of a model: W x + α/r · B (A x).
 
@@ -26,7 +26,7 @@ def add_factors(
         model: A Hugging Face model.
         layers: Some of its layers.
         rank: r, at least 1.
-        alpha: α, above 0.
+        alpha: α, at least 1.
         seed: Draws A.
 
     Raises:

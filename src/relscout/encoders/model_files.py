@@ -33,6 +33,15 @@ def locate(model: str) -> str:
     return str(_bundled_folder()) if model == BUNDLED else model
 
 
+def absolute(model: str) -> str:
+    """Return a name that means the same from every folder: that of a model's folder is made absolute.
+
+    The names of the bundled encoders stay, as they do in :func:`locate`, even where a folder has the same name.
+    """
+    folder = Path(model)
+    return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
+
+
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     name = model.rsplit("/", maxsplit=1)[-1].lower()

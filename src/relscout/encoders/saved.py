@@ -6,6 +6,7 @@ model folder, elsewhere.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import adapters
-from relscout.encoders.description import DESCRIPTION, describe
+from relscout.encoders.description import DESCRIPTION, describe, description
 from relscout.encoders.loading import load_tokenizer, load_weights, quiet
 from relscout.encoders.marker_tokens import NAMES
+from relscout.encoders.model_files import absolute, locate
 from relscout.encoders.surgery import add_embeddings, overlay
 from relscout.encoders.transformer import TransformerEncoder
-from relscout.errors import SettingError
-from relscout.files import whole_folder
+from relscout.errors import ArtifactError, OutputError, SettingError
+from relscout.files import make_above, whole_folder
 
 #: How pre-training went, which it writes beside what it saves.
 _REPORT = "pretraining.json"
-#: Every file name that a folder with an encoder may hold.
-CONTENTS = frozenset(
+#: File names that a folder with an encoder or an adapter may hold, beside those that its description lists.
+_CONTENTS = frozenset(
     {
         DESCRIPTION,
         _REPORT,
@@ -38,10 +40,46 @@ CONTENTS = frozenset(
         "vocab.txt",
         "vocab.json",
         "merges.txt",
+        adapters.CONFIGURATION,
+        adapters.WEIGHTS,
+        "README.md",
     }
 )
-#: Every file name that a folder with an adapter may hold.
-ADAPTER_CONTENTS = frozenset({DESCRIPTION, _REPORT, adapters.CONFIGURATION, adapters.WEIGHTS, "README.md"})
+
+
+def contents_of(folder: Path) -> frozenset[str]:
+    """Return the file names that a folder may hold to be replaced by an encoder or adapter."""
+    try:
+        listed = description(str(folder.resolve())).get("files")
+    except (ArtifactError, OSError):
+        listed = None  # what cannot be read lists nothing
+    return _CONTENTS.union(map(str, listed if isinstance(listed, list) else ()))
+
+
+def check_adapter(folder: Path, encoder: TransformerEncoder) -> None:
+    """Refuse to save an adapter that could not be loaded again; to be asked before long work begins.
+
+    Args:
+        folder: Where the adapter is to be written.
+        encoder: The encoder that it is for.
+
+    Raises:
+        OutputError: The folder is that of the encoder's own model, or of one that this builds on.
+        SettingError: The encoder has weights of its own, which no folder holds.
+        ArtifactError: The encoder is an adapter with a damaged configuration.
+    """
+    for model in adapters.lineage(encoder.settings.model):
+        place = Path(locate(model))
+        if folder.is_dir() and place.is_dir() and folder.samefile(place):
+            raise OutputError(
+                f"cannot write {folder}: it holds the model that the adapter is for, which the adapter needs; "
+                "choose another folder"
+            )
+    if encoder.weights:
+        raise SettingError(
+            "an adapter is for the weights that a model's files hold, and this encoder has others in place of those of "
+            f"{encoder.settings.model!r}; save it first (save_encoder), and start from that folder"
+        )
 
 
 def save_encoder(
@@ -57,7 +95,7 @@ def save_encoder(
     vocabulary kept no place are added to it.
 
     Args:
-        folder: Where it is written; an older encoder in it is replaced.
+        folder: Where it is written; an older encoder or adapter in it is replaced, be it the encoder's own.
         encoder: The encoder, whose own weights are written where ``weights`` has none of the name.
         weights: Trained weights by their names in :attr:`TransformerEncoder.model`.
         made: How it was made, which :func:`about` tells; JSON values only.
@@ -74,10 +112,15 @@ def save_encoder(
         _add_markers(tokenizer, model.get_input_embeddings().num_embeddings, n_new)
         add_embeddings(model, n_new, seed=settings.seed)
     overlay(model, {**encoder.weights, **(weights or {})})
-    with whole_folder(folder, contents=CONTENTS) as fresh, quiet():
+    make_above(folder)
+    with whole_folder(folder, contents=contents_of(folder)) as fresh, quiet():
         model.save_pretrained(fresh)
         tokenizer.save_pretrained(fresh)
-        describe(fresh, settings, made)
+        # large models come in pieces, and each tokenizer has files of its own
+        describe(fresh, settings, made, files=sorted(entry.name for entry in fresh.iterdir()))
+        for file in fresh.iterdir():  # safetensors lets nobody but the owner read its files
+            if file.is_file():
+                shutil.copymode(fresh / DESCRIPTION, file)
 
 
 def _add_markers(tokenizer: Any, n_embeddings: int, count: int) -> None:
@@ -97,11 +140,12 @@ def save_adapter(
     markers: Mapping[int, NDArray[np.float32]] | None = None,
     card: str | None = None,
     made: Mapping[str, Any],
+    flexible: bool = False,
 ) -> None:
     """Write an adapter of an encoder to a folder that loads like a model, whole or not at all.
 
     Args:
-        folder: Where it is written; an older adapter in it is replaced.
+        folder: Where it is written; an older encoder or adapter in it is replaced, unless this one is for it.
         encoder: The encoder that it is for, with the weights that its model comes with.
         lora: The two factors of each changed weight, under the name of its module in
             :attr:`TransformerEncoder.model` and ``.lora_A.weight`` (r, inputs) or ``.lora_B.weight`` (outputs, r).
@@ -110,11 +154,15 @@ def save_adapter(
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
         made: How it was made, which :func:`relscout.encoders.description.about` tells; JSON values only.
+        flexible: Whether it may be read in any way, so that each method reads it in its own; otherwise it is read as
+            the encoder is.
 
     Raises:
-        SettingError: Embeddings were trained of tokens for which the model has no place.
-        OutputError: The folder holds other files or cannot be written.
+        SettingError: Embeddings were trained of tokens for which the model has no place, or the encoder has weights
+            that its model's files do not hold.
+        OutputError: The folder holds other files or the encoder's own model, or cannot be written.
     """
+    check_adapter(folder, encoder)
     model = load_weights(encoder.settings.model, dtype="float32")
     ids = sorted(markers or {})
     n_embeddings = model.get_input_embeddings().num_embeddings
@@ -124,17 +172,17 @@ def save_adapter(
             "cannot hold their embeddings; train and save the whole model"
         )
     rows = np.stack([markers[place] for place in ids]) if markers else None
-    base = Path(encoder.settings.model)
-    with whole_folder(folder, contents=ADAPTER_CONTENTS) as fresh:
+    make_above(folder)
+    with whole_folder(folder, contents=contents_of(folder)) as fresh:
         adapters.write(
             fresh,
             lora,
-            base=str(base.resolve()) if base.is_dir() else encoder.settings.model,
+            base=absolute(encoder.settings.model),
             rank=rank,
             alpha=alpha,
             markers=rows,
         )
         if card is not None:
             (fresh / "README.md").write_text(card, encoding="utf-8")
-        more = {"marker_ids": ids} if ids else {}
-        describe(fresh, encoder.settings, made, base_hash=adapters.weights_hash(model), **more)
+        more = {"base_hash": adapters.weights_hash(model), **({"marker_ids": ids} if ids else {})}
+        describe(fresh, encoder.settings, made, flexible=flexible, **more)

@@ -116,9 +116,9 @@ class TunableEncoder:
             add_factors(self._model, self._trained, rank=rank, alpha=self.alpha, seed=seed)
 
     @property
-    def alpha(self) -> float:
+    def alpha(self) -> int:
         """α of the low-rank factors: a weight W becomes W + α/r · B A."""
-        return 2.0 * self.rank
+        return 2 * self.rank
 
     @property
     def dimension(self) -> int:

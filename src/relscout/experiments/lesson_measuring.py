@@ -8,6 +8,7 @@ from typing import Any
 
 from relscout.config import to_mapping
 from relscout.encoders import TransformerEncoder
+from relscout.encoders.learnt import learnt_note
 from relscout.experiments import provenance
 from relscout.experiments.learners import Classifying, Episodic, Learner
 from relscout.experiments.lesson_scores import EPISODES, EPISODES_SEED, N_EPISODES, SHOTS, WAYS, scores_of
@@ -42,6 +43,10 @@ def measure_lesson(
     warnings = [*lesson.notes]
     if checkpoints.is_dir() and any(checkpoints.iterdir()):
         warnings.append(RESUMED)
+    if learner.kind == "supervised" and encoder is not None:
+        # of episodes it is told where they are scored
+        gold = {str(one.relation) for one in lesson.scored}
+        warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
     given = () if encoder is None else (encoder,)
     model = learner.estimator(*given, seed=run.seed, **run.settings)
     frozen = run.row.kind == "frozen"

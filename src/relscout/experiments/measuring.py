@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from relscout.config import to_mapping
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder
+from relscout.encoders.learnt import learnt_note
 from relscout.errors import SettingError
 from relscout.experiments import points
 from relscout.experiments.provenance import measured
@@ -80,7 +81,12 @@ def measure(
         "n_relations": discovery.model.n_relations_,
         "sizes": [relation.size for relation in discovery.relations],
         "names": _names(discovery, found, gold),
-        "warnings": [*task.notes, *resumed, *discovery.run["warnings"]],
+        "warnings": [
+            *task.notes,
+            *resumed,
+            *filter(None, [learnt_note(encoder.settings.model, gold)]),
+            *discovery.run["warnings"],
+        ],
         "report": {key: value for key, value in report.items() if key != "warnings"},
         "instances": len(task.fitted),
         "labeled": len(labeled or ()),

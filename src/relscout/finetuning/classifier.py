@@ -101,7 +101,7 @@ class SentenceClassifier(ABC, Generic[Read]):
         tuning = Tuning(classifier, learner, dev_set, work)
         tuning.run(progress)
         self._take(given.names, *tuning.head)
-        self._keep(tuning.weights)
+        self._keep(learner, tuning.weights)
         self.report_ = {
             "instances": len(given.known),
             "epochs": tuning.epochs,
@@ -219,8 +219,8 @@ class SentenceClassifier(ABC, Generic[Read]):
         """Return a hash of what training starts from, beside settings and instances."""
 
     @abstractmethod
-    def _keep(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over the weights of the encoder in the chosen epoch."""
+    def _keep(self, learner: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take over the weights of the encoder in the chosen epoch; before this, an older fit stays as it was."""
 
     @abstractmethod
     def _vectors(

@@ -101,6 +101,20 @@ class CNNSettings:
         return tuple(sorted(set(found)))
 
 
+class _WordEncoder(ConvolutionalEncoder):
+    """The network with the words that it knows."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, NDArray[np.float32]],
+        vocabulary: WordVocabulary,
+        *,
+        word_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(weights, word_dropout=word_dropout)
+        self.vocabulary = vocabulary
+
+
 class CNNClassifier(SentenceClassifier[WordSentences]):
     """A convolutional network with a linear layer, trained from nothing with cross entropy.
 
@@ -121,38 +135,38 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
     )
     SETTINGS: ClassVar[type[Any]] = CNNSettings
 
-    def _learner(self, train: Sequence[RelationInstance]) -> ConvolutionalEncoder:
+    def _learner(self, train: Sequence[RelationInstance]) -> _WordEncoder:
         options = self._settings
-        self._vocabulary = WordVocabulary.of(
+        vocabulary = WordVocabulary.of(
             train, marking=options.marking, max_length=options.max_length, least=options.least_count
         )
         weights = first_weights(
             word_vectors(
-                self._vocabulary.words,
+                vocabulary.words,
                 dimension=options.word_dimension,
                 path=self._vectors_file,
                 seed=self.seed,
             ),
             n_distances=2 * options.max_length + 1,
-            n_types=len(self._vocabulary.types),
+            n_types=len(vocabulary.types),
             position_dimension=options.position_dimension,
             type_dimension=options.type_dimension,
             dimension=options.dimension,
             windows=options.widths,
             seed=self.seed,
         )
-        return ConvolutionalEncoder(weights, word_dropout=options.word_dropout)
+        return _WordEncoder(weights, vocabulary, word_dropout=options.word_dropout)
 
     def _prepare(
         self,
-        _: Any,
+        learner: _WordEncoder,
         instances: Sequence[RelationInstance],
         *,
         progress: Progress,
         on_loss: OnLoss | None = None,
     ) -> WordSentences:
         progress("read", 0, len(instances))
-        sentences, lost = self._vocabulary.sentences(instances)
+        sentences, lost = learner.vocabulary.sentences(instances)
         progress("read", len(instances), len(instances))
         for instance, what in zip(instances, lost, strict=True):
             if what and on_loss is not None:
@@ -181,35 +195,35 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
     def _fingerprint(self) -> str:
         return digest_of(self._vectors_file)
 
-    def _keep(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        self._encoder = ConvolutionalEncoder(weights)
+    def _keep(self, learner: _WordEncoder, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._encoder = _WordEncoder(weights, learner.vocabulary)
 
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
-        sentences = self._prepare(None, instances, progress=silent, on_loss=on_loss)
+        sentences = self._prepare(self._encoder, instances, progress=silent, on_loss=on_loss)
         found = np.empty((len(sentences.lengths), self._encoder.dimension), dtype=np.float32)
         for contents, vectors in self._encoder.encoded(sentences, progress):
             found[contents] = vectors
         return found[sentences.row_of]
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        told = {"words": list(self._vocabulary.words), "types": list(self._vocabulary.types)}
+        vocabulary = self._encoder.vocabulary
+        told = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
         return told, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
 
     @classmethod
     def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         loaded = cls(**told["settings"])
         options = loaded._settings
-        loaded._vocabulary = WordVocabulary(
+        vocabulary = WordVocabulary(
             tuple(told["words"]), tuple(told["types"]), options.marking, options.max_length
         )
-        loaded._encoder = ConvolutionalEncoder(below("encoder.", tensors))
+        loaded._encoder = _WordEncoder(below("encoder.", tensors), vocabulary)
         return loaded
 
     @property
     def _vectors_file(self) -> Path | None:
         return Path(self._settings.vectors) if self._settings.vectors else None
 
-    _vocabulary: WordVocabulary
-    _encoder: ConvolutionalEncoder
+    _encoder: _WordEncoder

@@ -68,7 +68,15 @@ class FewShotScore:
     def of(
         cls, accuracies: NDArray[np.float64], episode: Episode, *, relations: int, warnings: tuple[str, ...]
     ) -> FewShotScore:
-        """Return the score of episodes by their accuracies (E,), at least two."""
+        """Return the score of episodes by their accuracies (E,), float64, in [0, 1].
+
+        Raises:
+            SettingError: There are fewer than two, which have no standard error.
+        """
+        if len(accuracies) < 2:
+            raise SettingError(
+                f"episodes is {len(accuracies)}, expected at least 2: one alone has no standard error"
+            )
         error = float(accuracies.std(ddof=1) / len(accuracies) ** 0.5)
         return cls(
             float(accuracies.mean()),

@@ -31,6 +31,7 @@ class EpisodicTraining:
     """An encoder whose top layers learn to tell queries by prototypes, in episodes like those of the test.
 
     An episode is one step; cross entropy over the softmax of the similarities is minimised (Snell et al. 2017, eq. 2).
+    Vectors are of unit length and similarities multiplied by ``sharpness``, neither of which the paper does.
     With ``inverses``, half of the episodes, at random, are read backwards. Prototypes are then of inverse relations,
     which costs no pass of the encoder, since only halves of the vectors change places.
 
@@ -72,7 +73,10 @@ class EpisodicTraining:
 
     @property
     def n_epochs(self) -> int:
-        """Number of epochs: stretches of at most ``check_every`` steps, all of one length."""
+        """Number of epochs: stretches of at most ``check_every`` steps, all of one length.
+
+        So there are at least ``iterations`` steps, and fewer than one for each epoch more.
+        """
         return -(-self._settings.iterations // self._settings.check_every)
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:

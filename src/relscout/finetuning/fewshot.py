@@ -10,23 +10,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.finetuning.episodes import Episode, FewShotScore
 from relscout.finetuning.fewshot_evaluation import scores_of
 from relscout.finetuning.fewshot_settings import FewShotSettings
+from relscout.finetuning.fewshot_storage import Learnt, read, write
 from relscout.finetuning.fewshot_tuning import tune
 from relscout.finetuning.prototypes import placed, probabilities
-from relscout.finetuning.seen import Known, Seen
+from relscout.finetuning.seen import CHOSEN_BY, Known, Seen
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below, trainable
-
-_KIND = "few-shot"
+from relscout.training.stored import whole
+from relscout.training.trained import Trained, trainable
+from relscout.training.work import Work
 
 
 class FewShot:
@@ -59,7 +58,7 @@ class FewShot:
         self.report_: dict[str, Any] = {"warnings": []}
         self._trained: Trained | None = None
         self._centre: NDArray[np.float32] | None = None
-        self._seen = Seen()
+        self._seen, self._held = Seen(), Seen(how=CHOSEN_BY)
 
     def fit(
         self,
@@ -68,21 +67,24 @@ class FewShot:
         *,
         progress: Progress = silent,
         checkpoints: Path | None = None,
+        out: Path | None = None,
     ) -> Self:
         """Learn from labelled instances of pre-defined relations.
 
         Args:
             labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
             dev: Instances of other relations, with gold ones, on which the best weights are chosen, those before
-                training among them; without, the last ones are taken.
+                training among them; without, the last ones are taken. They are not scored later, as those learnt from.
             progress: Told how far it is.
             checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
                 ends as it would have.
+            out: Folder to save it in before what ``checkpoints`` keeps is removed; an older one in it is replaced.
 
         Raises:
             InputError: An instance has no gold relation, there are too few relations or instances of them, or relations
                 are labelled in ``dev``, too.
             DivergedError: The loss is no longer a number.
+            OutputError: A folder cannot be written.
         """
         generator(self.seed, "check")
         known, warnings = canonical(labeled)
@@ -98,8 +100,9 @@ class FewShot:
             lost.update([what])
 
         told: dict[str, Any] = {}
+        work = Work(None)
         if self._settings.iterations:
-            weights, vectors, told = tune(
+            weights, vectors, told, work = tune(
                 trainable("FewShot", self.encoder),
                 known,
                 held,
@@ -117,8 +120,12 @@ class FewShot:
         mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
         self._centre = mean if self._settings.centred else None
         self._seen, self.relations_ = seen, tuple(sorted(seen.relations))
+        self._held = Seen.of(held or (), how=CHOSEN_BY)
         counts = {"labelled": len(known), "predefined": len(self.relations_)}
         self.report_ = {**counts, **told, "warnings": [*warnings, *loss_warnings(lost)]}
+        if out is not None:
+            self.save(out)
+        work.clear()
         return self
 
     def evaluate(
@@ -172,19 +179,21 @@ class FewShot:
             queries: Queries of each relation in an episode.
             episodes: Number of episodes for each score, at least 2.
             seed: Draws the episodes; the estimator's own where left out.
-            known: Of relations that ``fit`` has learnt, ``raise`` an error, ``drop`` their instances, or ``keep`` them.
+            known: Of relations that ``fit`` was given, in ``dev`` as well, ``raise`` an error, ``drop`` their
+                instances, or ``keep`` them.
             progress: Told how far it is.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
-                or some of them were learnt.
+                or ``fit`` was given some of them.
             SettingError: A number is too small.
             ArtifactError: The encoder is not the one that was fitted with.
         """
         return scores_of(
             instances,
             [Episode(n, k, queries) for n in ways for k in shots],
-            seen=self._seen,
+            seen=[self._seen, self._held],
+            model=self.encoder.settings.model,
             known=known,
             episodes=episodes,
             seed=self.seed if seed is None else seed,
@@ -261,22 +270,16 @@ class FewShot:
         return {"seed": int(self.seed), **told, "encoder": to_mapping(self.encoder.settings)}
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder: the layers that were tuned, the mean, and what it has seen.
+        """Write it to a folder: the layers that were tuned, the mean, what it has seen, and how training went.
+
+        Folders above it are made where they are missing.
 
         Raises:
             OutputError: The folder holds other files or cannot be written.
         """
         trained = self._trained or Trained(self.encoder.fingerprint, {})
-        tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
-        if self._centre is not None:
-            tensors["centre"] = self._centre
-        settings = {
-            **self.settings(),
-            "relations": list(self.relations_),
-            "encoder": portable(self.encoder.settings),
-            "encoder_fingerprint": trained.fingerprint,
-        }
-        save_artifact(folder, Artifact(_KIND, settings, {**tensors, "seen": self._seen.array()}))
+        learnt = Learnt(self.relations_, trained, self._centre, self._seen, self._held, self.report_)
+        write(folder, learnt, self.encoder, self.settings())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -285,13 +288,10 @@ class FewShot:
         Raises:
             ArtifactError: The folder does not hold that.
         """
-        artifact = load_kind(folder, _KIND)
-        with whole(folder, _KIND):
-            values = dict(artifact.settings)
-            names, fingerprint = values.pop("relations"), str(values.pop("encoder_fingerprint"))
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
-            loaded.relations_ = tuple(str(name) for name in names)
-            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-            loaded._centre = artifact.tensors.get("centre")
-            loaded._seen = Seen.restored(artifact.tensors["seen"], loaded.relations_)
+        learnt, encoder, settings = read(folder)
+        with whole(folder, "few-shot"):
+            loaded = cls(encoder, **settings)
+        loaded.relations_, loaded.report_ = learnt.relations, learnt.report
+        loaded._trained, loaded._centre = learnt.trained, learnt.centre
+        loaded._seen, loaded._held = learnt.seen, learnt.held
         return loaded

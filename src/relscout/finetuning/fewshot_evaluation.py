@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import OnLoss, loss_warnings
+from relscout.encoders.learnt import learnt_note
 from relscout.errors import SettingError
 from relscout.finetuning.episodes import Episode, FewShotScore, draw_episodes, large_enough
 from relscout.finetuning.prototypes import accuracies
@@ -30,37 +32,55 @@ class Vectors(Protocol):
         ...
 
 
-def drawable(
-    instances: Sequence[RelationInstance], shapes: Sequence[Episode], *, seen: Seen, known: Known
-) -> tuple[list[RelationInstance], NDArray[np.int64], list[tuple[NDArray[np.int64], list[str]]], list[str]]:
-    """Return what episodes can be drawn from, and check that they can.
+@dataclass(frozen=True)
+class Drawable:
+    """What episodes can be drawn from.
 
     Args:
-        instances: Instances with gold relations.
-        shapes: Shapes of the episodes.
-        seen: What was learnt from, or will be.
-        known: What becomes of relations that were learnt.
-
-    Returns:
-        The instances that are left, in an order that they decide; the relation of each (N,); for each shape the
-        relations with instances enough, and in words those without; and in words what else was left out.
-
-    Raises:
-        InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
-            some of them were learnt.
+        instances: The instances, each content once, in an order that they decide.
+        names: Names of the relations.
+        classes: Relation of each instance (N,), int64.
+        chosen: For each shape of episodes the relations that have instances enough, and in words those that have not.
+        left_out: What else was left out, in words.
     """
-    unseen, left_out = seen.apart(instances, known, where="the test")
-    asked, repeated = canonical(unseen)
-    names, classes = classes_of(asked)
-    chosen = [large_enough(classes, names, shape) for shape in shapes]
-    return asked, classes, chosen, [*left_out, *repeated]
+
+    instances: list[RelationInstance]
+    names: list[str]
+    classes: NDArray[np.int64]
+    chosen: list[tuple[NDArray[np.int64], list[str]]]
+    left_out: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        instances: Sequence[RelationInstance],
+        shapes: Sequence[Episode],
+        *,
+        seen: Sequence[Seen],
+        known: Known,
+    ) -> Self:
+        """Return what episodes of some shapes can be drawn from; see :func:`scores_of`.
+
+        Raises:
+            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
+                or some of them were seen.
+        """
+        unseen, left_out = list(instances), list[str]()
+        for one in seen:
+            unseen, told = one.apart(unseen, known, where="the test")
+            left_out += told
+        asked, repeated = canonical(unseen)
+        names, classes = classes_of(asked)
+        chosen = [large_enough(classes, names, shape) for shape in shapes]
+        return cls(asked, names, classes, chosen, [*left_out, *repeated])
 
 
 def scores_of(
     instances: Sequence[RelationInstance],
     shapes: Sequence[Episode],
     *,
-    seen: Seen,
+    seen: Sequence[Seen],
+    model: str,
     known: Known,
     episodes: int,
     seed: int,
@@ -73,8 +93,9 @@ def scores_of(
     Args:
         instances: Instances with gold relations.
         shapes: Shapes of the episodes.
-        seen: What was learnt from.
-        known: What becomes of relations that were learnt.
+        seen: What was learnt from, and what the weights were chosen by.
+        model: Name or folder of the encoder, which may have learnt relations before.
+        known: What becomes of relations that were seen.
         episodes: Number of episodes of each shape.
         seed: Draws them.
         similarity: How a query is compared with a prototype.
@@ -83,23 +104,25 @@ def scores_of(
 
     Raises:
         InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
-            some of them were learnt.
+            some of them were seen.
         SettingError: There are fewer than two episodes.
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one alone has no standard error")
     # what cannot be drawn is told before anything is encoded
-    asked, classes, chosen, left_out = drawable(instances, shapes, seen=seen, known=known)
+    drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
+    names, classes = drawn_from.names, drawn_from.classes
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
     lost: Counter[str] = Counter()
-    found = vectors(asked, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    found = vectors(drawn_from.instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
     scores = []
     for number, (shape, (relations, small), random) in enumerate(
-        zip(shapes, chosen, streams, strict=True), 1
+        zip(shapes, drawn_from.chosen, streams, strict=True), 1
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
-        warnings = (*left_out, *loss_warnings(lost), *small)
+        note = learnt_note(model, [names[place] for place in relations])
+        warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))
     return scores

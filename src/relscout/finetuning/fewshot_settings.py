@@ -22,13 +22,13 @@ class FewShotSettings:
     """Settings of few-shot classification; chosen on the development draws."""
 
     similarity: str = "euclid"
-    """How a sentence is compared with a prototype: ``dot`` (paper), ``euclid`` or ``cosine``."""
+    """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
     """Whether the mean of the labelled instances is taken off all vectors, which then are of unit length again."""
     objective: str = "relations"
     """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
     iterations: int = 200
-    """Steps of training (released code: 20,000); 0 leaves the encoder as it is."""
+    """Steps of training at least, so that all epochs are of one length (released code: 20,000); 0 trains nothing."""
     learning_rate: float = 2e-4
     """Highest learning rate of the encoder (released code: 2e-5, for BERT-base)."""
     dropout: float = 0.1
@@ -44,7 +44,7 @@ class FewShotSettings:
     train_queries: int = 2
     """Queries of each relation in an episode of training, at least 1."""
     sharpness: float = 16.0
-    """Factor of the similarities before the softmax, above 0: in training, and for the confidence of an answer."""
+    """Factor of the similarities of unit vectors before the softmax, above 0 (paper: no unit length, no factor)."""
     warm_up: float = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; they fall behind it."""
     dtype: str = "auto"

@@ -144,8 +144,10 @@ def tune(
     checkpoints: Path | None,
     progress: Progress,
     on_loss: OnLoss,
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any]]:
-    """Tune an encoder; return the weights chosen, vectors of ``known`` (N, D) with them, and how it went.
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any], Work]:
+    """Tune an encoder; return the weights chosen, vectors of ``known`` (N, D) with them, how it went, and its work.
+
+    The work is to be cleared once the result is safe.
 
     Args:
         base: What training starts from.
@@ -195,6 +197,5 @@ def tune(
     tuning = Tuning(encoder, trainer, dev, work)
     weights = tuning.run(progress)
     vectors = encoder.encode(prepared, progress=progress)
-    work.clear()
     told = {"epochs": tuning.epochs, "chosen_epoch": tuning.best, "dev_untuned": tuning.dev_untuned}
-    return weights, vectors, {**told, "inverses": settings.inverses, "warnings": warnings}
+    return weights, vectors, {**told, "inverses": settings.inverses, "warnings": warnings}, work

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
 
 #: Similarity → how a query q is compared with a prototype p.
+# vectors are brought to unit length first (see :func:`placed`), so that one sharpness fits every encoder and pooling;
+# the dot product of the paper is that of vectors as they are
 SIMILARITIES: dict[str, str] = {
     "dot": "q · p (Peng et al. 2020, section 4.1)",
     "euclid": "−‖q − p‖² (Snell et al. 2017, eq. 2)",

@@ -33,7 +33,7 @@ def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -
     # by the first instance of each relation, so that names decide nothing
     for number, places in enumerate(of_relation.values()):
         order = generator(seed, f"share {number}").permutation(len(places))
-        # 0.1 · 280 is a little more than 28 in binary numbers
+        # 0.07 · 100 is a little more than 7 in binary numbers
         count = ceil(round(share * len(places), 9))
         drawn += [places[one] for one in order[:count]]
     return [train[place] for place in sorted(drawn)]

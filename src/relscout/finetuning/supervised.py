@@ -134,7 +134,7 @@ class RelationClassifier(SentenceClassifier[Prepared]):
     def _fingerprint(self) -> str:
         return self.encoder.fingerprint
 
-    def _keep(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    def _keep(self, _: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
         self._trained = Trained(self.encoder.fingerprint, weights)
 
     def _vectors(

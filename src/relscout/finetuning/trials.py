@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relscout.encoders.learnt import learnt_note
 from relscout.errors import InputError
 from relscout.finetuning.classifier import SentenceClassifier
 from relscout.finetuning.given import lacking
@@ -18,6 +19,7 @@ from relscout.finetuning.shares import drawn_share
 from relscout.instances import RelationInstance
 from relscout.metrics import mean_std
 from relscout.progress import Progress, silent
+from relscout.training.labels import check_left, content
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def run_trials(
 
     Args:
         build: Returns a new classifier for a seed.
-        train: Labelled instances.
+        train: Labelled instances; sentences of ``test`` with the same mentions are left out, here and in ``dev``.
         test: Instances to score on; those without a gold relation are predicted, and not scored.
         dev: Labelled instances to choose the best epoch on, and the best of the classifiers.
         seeds: The seeds, at least one; the paper takes 42 to 46.
@@ -138,7 +140,7 @@ def run_trials(
         checkpoints: Folder for work in progress.
 
     Raises:
-        InputError: Nothing can be learnt or scored.
+        InputError: Nothing can be learnt or scored, or nothing is left of ``train`` or ``dev`` that is not in ``test``.
         SettingError: A setting cannot work.
     """
     scored = [place for place, one in enumerate(test) if one.relation is not None]
@@ -146,6 +148,14 @@ def run_trials(
         raise InputError(
             f"none of the {len(test)} test instances has a gold relation, so nothing can be scored"
         )
+    train, left_out = _apart(train, test, where="the training data")
+    if left_out:
+        check_left(train, left_out)
+    if dev is not None:
+        dev, of_dev = _apart(dev, test, where="dev")
+        left_out += of_dev
+        if of_dev and not dev:
+            raise InputError(f"there are no instances to choose the best epoch on; {of_dev[0]}")
     found: Trials | None = None
     best = -1.0
     for seed in seeds:
@@ -164,7 +174,7 @@ def run_trials(
             best = reached
             told = zip(test, names, shares[np.arange(len(test)), likeliest].tolist(), strict=True)
             earlier = [] if found is None else found.trials
-            warnings = [] if found is None else found.warnings
+            warnings = left_out if found is None else found.warnings
             found = Trials(
                 [*earlier, trial], model, len(earlier), [Prediction(*one) for one in told], warnings
             )
@@ -176,6 +186,20 @@ def run_trials(
     return found
 
 
+def _apart(
+    instances: Sequence[RelationInstance], test: Sequence[RelationInstance], *, where: str
+) -> tuple[list[RelationInstance], list[str]]:
+    """Return instances that are not in the test data, and what was left out, in words."""
+    asked = {content(one) for one in test}
+    kept = [one for one in instances if content(one) not in asked]
+    if len(kept) == len(instances):
+        return kept, []
+    return kept, [
+        f"{len(instances) - len(kept)} of {len(instances)} instances in {where} were left out: the test data have the "
+        "same sentences with the same mentions"
+    ]
+
+
 def _warnings(model: SentenceClassifier[Any], test: Sequence[RelationInstance]) -> list[str]:
     known = set(model.relations_)
     unknown = [one for one in test if one.relation is not None and one.relation not in known]
@@ -183,4 +207,8 @@ def _warnings(model: SentenceClassifier[Any], test: Sequence[RelationInstance]) 
     if unknown:
         missing = sorted({str(one.relation) for one in unknown})
         told.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
+    if model.encoder is not None:
+        scored = [str(one.relation) for one in test if one.relation is not None]
+        note = learnt_note(model.encoder.settings.model, scored)
+        told += [note] if note else []
     return told

@@ -14,9 +14,9 @@ from relscout.encoders.surgery import find_layers
 from relscout.errors import SettingError
 
 
-def alpha_of(rank: int) -> float:
+def alpha_of(rank: int) -> int:
     """Return α of an adapter: a weight W becomes W + α/r · B A."""
-    return 2.0 * rank
+    return 2 * rank
 
 
 def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
-from relscout.encoders.saved import save_adapter
+from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
@@ -64,6 +64,7 @@ def teach_adapter(
     seed: int = 0,
     out: Path | None = None,
     card: str | None = None,
+    flexible: bool = False,
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> Taught:
@@ -79,12 +80,14 @@ def teach_adapter(
         seed: Decides all that is random.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
+        flexible: Whether each method may read what is saved in its own way, rather than as ``encoder`` is read.
         checkpoints: Folder for work in progress.
         progress: Told the instances encoded, stage ``"encode"``, and the steps done, stage ``"teach"``.
 
     Raises:
         InputError: The instances have no relations, or fewer than two.
-        SettingError: A setting cannot work, or training diverged.
+        SettingError: A setting cannot work, training diverged, or an encoder with weights of its own, which no folder
+            holds, is to be the base of what is saved.
         MissingExtraError: peft is not installed.
         OutputError: A folder cannot be written.
     """
@@ -92,6 +95,8 @@ def teach_adapter(
         settings if isinstance(settings, TaughtSettings) else from_mapping(TaughtSettings, settings or {})
     )
     encoder = encoder or TransformerEncoder(EncoderSettings())
+    if out is not None:
+        check_adapter(out, encoder)
     known, warnings = canonical(labeled)
     names, classes = classes_of(known)
     tunable = TunableEncoder(
@@ -132,6 +137,15 @@ def teach_adapter(
         "warnings": [*warnings, *loss_warnings(lost)],
     }
     if out is not None:
-        save_adapter(out, encoder, factors, rank=tunable.rank, alpha=tunable.alpha, card=card, made=report)
+        save_adapter(
+            out,
+            encoder,
+            factors,
+            rank=tunable.rank,
+            alpha=tunable.alpha,
+            card=card,
+            made=report,
+            flexible=flexible,
+        )
     work.clear()
     return Taught(factors, report)

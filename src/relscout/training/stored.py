@@ -10,14 +10,13 @@ from typing import Any
 from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings
+from relscout.encoders.model_files import absolute
 from relscout.errors import ArtifactError
 
 
 def portable(settings: EncoderSettings) -> dict[str, Any]:
     """Return the settings with which the encoder can be built on another machine or from another folder."""
-    folder = Path(settings.model)
-    model = str(folder.resolve()) if folder.is_dir() else settings.model
-    return {**to_mapping(settings), "model": model, "device": "auto"}
+    return {**to_mapping(settings), "model": absolute(settings.model), "device": "auto"}
 
 
 def load_kind(folder: Path, kind: str) -> Artifact:

@@ -41,7 +41,7 @@ class Trained:
         self._encoder: TransformerEncoder | None = None
 
     def on(self, base: TransformerEncoder) -> TransformerEncoder:
-        """Return the encoder with these weights in place of its own.
+        """Return the encoder with these weights in place of its own; what was not trained stays as the encoder has it.
 
         Raises:
             ArtifactError: It is not the one that they were trained from.
@@ -50,7 +50,7 @@ class Trained:
         if not self.weights:
             return base
         if self._encoder is None:
-            self._encoder = TransformerEncoder(base.settings, weights=self.weights)
+            self._encoder = TransformerEncoder(base.settings, weights={**base.weights, **self.weights})
         self._encoder.cache = base.cache
         return self._encoder
 

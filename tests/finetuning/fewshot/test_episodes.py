@@ -65,6 +65,11 @@ def test_an_episode_that_asks_nothing_is_refused(shape: tuple[int, int, int], me
         Episode(*shape)
 
 
+def test_one_episode_has_no_standard_error() -> None:
+    with pytest.raises(SettingError, match="episodes is 1, expected at least 2"):
+        FewShotScore.of(np.array([1.0]), Episode(2, 1), relations=2, warnings=())
+
+
 def test_the_standard_error_is_that_of_the_mean_over_episodes() -> None:
     accuracies = np.array([1.0, 0.5, 0.0, 0.5])
     score = FewShotScore.of(accuracies, Episode(2, 1, 2), relations=3, warnings=("one",))

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import ArtifactError, InputError, SettingError
+from relscout.encoders.description import settings_for
+from relscout.encoders.saved import save_encoder
+from relscout.errors import ArtifactError, InputError, OutputError, SettingError
 from relscout.finetuning.fewshot import FewShot
 from relscout.finetuning.fewshot_settings import OBJECTIVES, FewShotSettings
 from relscout.instances import RelationInstance
@@ -121,6 +123,58 @@ def test_sentences_that_were_learnt_from_under_another_name_are_left_out(
 def test_dev_has_other_relations_than_training(fewshot: Build, predefined: Some) -> None:
     with pytest.raises(InputError, match="4 relations were learnt in training and are in dev, too"):
         fewshot().fit(predefined, predefined)
+
+
+def test_what_the_weights_were_chosen_by_is_not_novel(
+    uninterrupted: FewShot, held: Some, novel: Some, tmp_path: Path
+) -> None:
+    uninterrupted.save(tmp_path / "model")
+    both = [*novel, *held[:12]]
+    for found in (uninterrupted, FewShot.load(tmp_path / "model")):
+        with pytest.raises(
+            InputError, match=r"2 relations were used to choose the weights \(dev\) and are in the test"
+        ):
+            found.evaluate(both, ways=3, shots=1)
+        with pytest.raises(
+            InputError, match="0"
+        ):  # under other names their sentences are left out, all of them
+            found.evaluate(renamed(held), ways=2, shots=1)
+        dropped = found.evaluate(both, ways=3, shots=1, known="drop", episodes=50)
+        assert dropped.relations == 3
+        assert dropped.warnings[0].startswith("12 instances were left out: 2 relations were used to choose")
+
+
+def test_relations_that_the_encoder_had_learnt_before_are_told(
+    tiny_bert: Path, novel: Some, tmp_path: Path
+) -> None:
+    base = TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="span-mean", device="cpu"))
+    save_encoder(tmp_path / "taught", base, made={"relations": ["spouse", "orbits"]})
+    taught = TransformerEncoder(settings_for(str(tmp_path / "taught"), device="cpu"))
+    score = FewShot(taught).evaluate(novel, ways=2, shots=1, episodes=50)
+    assert score.warnings == (
+        f"the encoder {str(tmp_path / 'taught')!r} has learnt 1 of the 3 scored relations from labels",
+    )
+
+
+def test_work_is_kept_until_the_model_is_safe(
+    fewshot: Build, predefined: Some, novel: Some, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        fewshot().fit(predefined, checkpoints=tmp_path / "work", out=tmp_path / "file" / "model")
+    assert list((tmp_path / "work").iterdir())
+    steps: list[int] = []
+    found = fewshot().fit(
+        predefined,
+        progress=lambda stage, done, _: steps.append(done) if stage == "teach" else None,
+        checkpoints=tmp_path / "work",
+        out=tmp_path / "new" / "model",
+    )
+    assert steps == []
+    assert list((tmp_path / "work").iterdir()) == []
+    loaded = FewShot.load(tmp_path / "new" / "model")
+    assert loaded.report_ == found.report_
+    assert loaded.report_["chosen_epoch"] > 0
 
 
 def test_sentences_are_told_by_examples(frozen: FewShot, novel: Some, tiny: TransformerEncoder) -> None:

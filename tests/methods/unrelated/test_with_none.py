@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 
 
+def kmeans(encoder: TransformerEncoder, n_relations: int = 14) -> KMeans:
+    return KMeans(encoder, n_relations=n_relations, start="k-means++")
+
+
 @pytest.fixture(scope="module")
 def mixed(corpus: Instances) -> tuple[Instances, np.ndarray]:
     """Instances of all relations and pairs re-drawn in their sentences, and which of them are the latter."""
@@ -49,7 +54,7 @@ def mixed(corpus: Instances) -> tuple[Instances, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def found(encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]) -> WithNone:
-    return WithNone(KMeans(encoder, n_relations=14)).fit(mixed[0])
+    return WithNone(kmeans(encoder)).fit(mixed[0])
 
 
 def test_redrawn_pairs_are_told_from_related_ones(
@@ -88,8 +93,8 @@ def test_saved_and_loaded_it_tells_the_same(
     assert loaded.settings()["none"] == "auto"
 
 
-def test_the_cache_of_the_encoder_is_given_back(encoder: TransformerEncoder, mixed: object) -> None:
-    bare = TransformerEncoder(encoder.settings)
+def test_the_cache_of_the_encoder_is_given_back(random_encoder: TransformerEncoder, mixed: object) -> None:
+    bare = TransformerEncoder(random_encoder.settings)
     WithNone(KMeans(bare, n_relations=2), 0.1).fit(mixed[0][:60])  # type: ignore[index]
     assert bare.cache is None
 
@@ -108,7 +113,7 @@ def test_more_relations_than_are_left_are_refused(
     encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
 ) -> None:
     with pytest.raises(InputError, match=r"ask for fewer relations, or give a smaller share .* than 0\.99"):
-        WithNone(KMeans(encoder, n_relations=30), 0.99).fit(mixed[0])
+        WithNone(kmeans(encoder, 30), 0.99).fit(mixed[0])
 
 
 def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: TransformerEncoder) -> None:
@@ -119,13 +124,13 @@ def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: Transfor
 @pytest.mark.parametrize("name", ["hac", "rocore", "siamese"])
 def test_any_method_can_stand_behind_it(
     name: str,
-    encoder: TransformerEncoder,
+    tiny_encoder: Callable[[], TransformerEncoder],
     mixed: tuple[Instances, np.ndarray],
     labelled: Instances,
 ) -> None:
     few, kind = mixed[0][::4], method(name)
     labeled = labelled if kind.LABELS == "required" else None
-    found = WithNone(kind(encoder, n_relations=4, **QUICK.get(name, {})), 0.1).fit(few, labeled)
+    found = WithNone(kind(tiny_encoder(), n_relations=4, **QUICK.get(name, {})), 0.1).fit(few, labeled)
     assert (found.labels_ < 0).mean() == pytest.approx(0.1, abs=0.02)
     assert found.CITATION == kind.CITATION
     np.testing.assert_array_equal(found.predict(few), found.labels_)
@@ -137,20 +142,20 @@ def test_a_few_judged_instances_take_the_place_of_a_share(
     instances, redrawn = mixed
     related, drawn = instances[:30], instances[-30:]
     judged = [*related, *(replace(one, relation="Other") for one in drawn)]
-    found = WithNone(KMeans(encoder, n_relations=14), judged).fit(instances)
+    found = WithNone(kmeans(encoder), judged).fit(instances)
     told = found.labels_ < 0
     assert told[redrawn].mean() > 0.6
     assert told[~redrawn].mean() < 0.4
     assert found.report_["none_share"] == pytest.approx(told.mean(), abs=1e-3)
     assert found.settings()["none"] == "judged"
-    other = WithNone(KMeans(encoder, n_relations=14), judged[:-1])
+    other = WithNone(kmeans(encoder), judged[:-1])
     assert other.settings()["none_judged"] != found.settings()["none_judged"]
     found.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
     assert loaded.settings() == {**found.settings(), "encoder": loaded.settings()["encoder"]}
     np.testing.assert_array_equal(loaded.predict(instances[:50]), found.labels_[:50])
     # their order decides nothing
-    again = WithNone(KMeans(encoder, n_relations=14), judged[::-1]).fit(instances)
+    again = WithNone(kmeans(encoder), judged[::-1]).fit(instances)
     np.testing.assert_array_equal(again.labels_, found.labels_)
 
 

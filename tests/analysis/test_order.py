@@ -1,0 +1,54 @@
+"""Scores that are told apart, and those that are not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relscout.analysis.order import order_of
+
+NOISE = np.concatenate([[0.0], np.random.default_rng(0).normal(0, 0.03, 1000)])
+
+
+def scores(**means):
+    """Scores that rise and fall together, so that their differences are sure."""
+    return {name.replace("CM", "C+M").replace("CT", "C+T"): mean + NOISE for name, mean in means.items()}
+
+
+def test_sure_differences_give_the_order_of_the_paper():
+    found = order_of(scores(OnlyT=0.2, OnlyM=0.4, OnlyC=0.5, CT=0.69, CM=0.7))
+    assert (found.reversed, found.open) == ((), ())
+    assert len(found.as_found) == 10
+    assert found.sentence() == (
+        "Its scores stand in the order that the paper found on TACRED (C+M ≈ C+T > OnlyC > OnlyM > OnlyT)."
+    )
+
+
+def test_what_lies_in_the_noise_is_not_told_apart():
+    found = order_of(scores(CM=0.7, OnlyC=0.5) | {"OnlyM": 0.49 - NOISE})
+    assert (found.as_found, found.reversed) == ((("C+M", "OnlyC"), ("C+M", "OnlyM")), ())
+    assert found.open == (("OnlyC", "OnlyM"),)
+    assert found.sentence().endswith("(C+M > OnlyC > OnlyM); not told apart: OnlyC and OnlyM.")
+    assert "do not contradict" in found.sentence()
+    # a higher score is no reversal either
+    assert order_of(scores(OnlyC=0.5) | {"OnlyM": 0.51 - NOISE}).reversed == ()
+    assert "no two are told apart" in order_of(scores(OnlyC=0.5) | {"OnlyM": 0.51 - NOISE}).sentence()
+
+
+def test_pairs_that_are_no_neighbours_are_compared():
+    found = order_of(scores(OnlyC=0.5, OnlyT=0.6) | {"OnlyM": 0.55 - 3 * NOISE})
+    assert found.reversed == (("OnlyC", "OnlyT"),)
+    assert "do not stand in the order" in found.sentence()
+    assert "OnlyT is 0.100 above OnlyC" in found.sentence()
+
+
+def test_equal_is_within_two_hundredths_surely():
+    pair = (("C+M", "C+T"),)
+    assert order_of(scores(CM=0.70, CT=0.69)).as_found == pair
+    assert order_of(scores(CM=0.70, CT=0.75)).reversed == pair
+    assert order_of(scores(CM=0.70) | {"C+T": 0.71 - NOISE}).open == pair
+
+
+def test_seeds_that_overlap_are_not_told_apart():
+    sure = scores(OnlyC=0.5, OnlyM=0.4)
+    assert order_of(sure, seeds={"OnlyC": [0.6, 0.4], "OnlyM": [0.45, 0.35]}).open == (("OnlyC", "OnlyM"),)
+    assert order_of(sure, seeds={"OnlyC": [0.6, 0.5], "OnlyM": [0.45, 0.35]}).open == ()

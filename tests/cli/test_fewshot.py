@@ -125,6 +125,5 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
 )
 def test_what_cannot_work_is_refused(refused, files, tiny, options, message):
     given = [files.get(option.lower(), option) if option.isupper() else option for option in options]
-    given += () if "--set" in options or "--model" in options else ("--set", "iterations=0")
     encoder = [option for option in tiny if "--model" not in options or option not in tiny[:2]]
     assert message in refused("fewshot", "evaluate", files["test"], *encoder, *given)

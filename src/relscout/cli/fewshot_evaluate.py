@@ -71,7 +71,10 @@ def command(
     with --seeds the standard deviation over these.
     """
     from relscout.config import from_mapping
+    from relscout.finetuning.episodes import Episode
+    from relscout.finetuning.fewshot_evaluation import Drawable
     from relscout.finetuning.fewshot_settings import FewShotSettings
+    from relscout.finetuning.seen import CHOSEN_BY, Seen
 
     n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
     if model is not None and train:
@@ -110,6 +113,11 @@ def command(
     skipped.tell()
     if not asked:
         raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
+    if learnt_from is not None:
+        # told now rather than behind the training
+        shapes = [Episode(n, k, queries) for n in n_ways for k in n_shots]
+        seen = [Seen.of(learnt_from), Seen.of(held or (), how=CHOSEN_BY)]
+        Drawable.of(asked, shapes, seen=seen, known=known)
     grid: dict[str, Any] = {
         "ways": n_ways,
         "shots": n_shots,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,49 @@ class Vectors(Protocol):
     ) -> NDArray[np.float32]:
         """Return the vectors in the order of the instances."""
         ...
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """What episodes can be drawn from.
+
+    Args:
+        instances: The instances, each content once, in an order that they decide.
+        names: Names of the relations.
+        classes: Relation of each instance (N,), int64.
+        chosen: For each shape of episodes the relations that have instances enough, and in words those that have not.
+        left_out: What else was left out, in words.
+    """
+
+    instances: list[RelationInstance]
+    names: list[str]
+    classes: NDArray[np.int64]
+    chosen: list[tuple[NDArray[np.int64], list[str]]]
+    left_out: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        instances: Sequence[RelationInstance],
+        shapes: Sequence[Episode],
+        *,
+        seen: Sequence[Seen],
+        known: Known,
+    ) -> Self:
+        """Return what episodes of some shapes can be drawn from; see :func:`scores_of`.
+
+        Raises:
+            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
+                or some of them were seen.
+        """
+        unseen, left_out = list(instances), list[str]()
+        for one in seen:
+            unseen, told = one.apart(unseen, known, where="the test")
+            left_out += told
+        asked, repeated = canonical(unseen)
+        names, classes = classes_of(asked)
+        chosen = [large_enough(classes, names, shape) for shape in shapes]
+        return cls(asked, names, classes, chosen, [*left_out, *repeated])
 
 
 def scores_of(
@@ -65,25 +109,20 @@ def scores_of(
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one alone has no standard error")
-    unseen, left_out = list(instances), list[str]()
-    for one in seen:
-        unseen, told = one.apart(unseen, known, where="the test")
-        left_out += told
-    asked, repeated = canonical(unseen)
-    names, classes = classes_of(asked)
     # what cannot be drawn is told before anything is encoded
-    chosen = [large_enough(classes, names, shape) for shape in shapes]
+    drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
+    names, classes = drawn_from.names, drawn_from.classes
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
     lost: Counter[str] = Counter()
-    found = vectors(asked, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    found = vectors(drawn_from.instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
     scores = []
     for number, (shape, (relations, small), random) in enumerate(
-        zip(shapes, chosen, streams, strict=True), 1
+        zip(shapes, drawn_from.chosen, streams, strict=True), 1
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
         note = learnt_note(model, [names[place] for place in relations])
-        warnings = (*left_out, *repeated, *loss_warnings(lost), *small, *([note] if note else ()))
+        warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))
     return scores

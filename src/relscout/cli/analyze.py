@@ -40,7 +40,7 @@ def command(
         typer.Option(
             "--train",
             metavar="FILE",
-            help="Train classifiers like MODEL in each input format on this; may be given again.",
+            help="Train others like MODEL in each format on this; may be given again.",
             rich_help_panel=_TABLE,
         ),
     ] = None,

@@ -40,11 +40,7 @@ def command(
         typer.Option(
             "--train",
             metavar="FILE",
-<<<<<<< HEAD
             help="Train one in each format on this; may be repeated.",
-=======
-            help="Train others like MODEL in each format on this; may be given again.",
->>>>>>> e-analysis
             rich_help_panel=_TABLE,
         ),
     ] = None,

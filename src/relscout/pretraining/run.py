@@ -12,7 +12,7 @@ from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.loading import load_tokenizer
 from relscout.encoders.low_rank import alpha_of
-from relscout.encoders.saved import save_adapter, save_encoder
+from relscout.encoders.saved import check_adapter, save_adapter, save_encoder
 from relscout.errors import InputError, SettingError
 from relscout.files import whole_file
 from relscout.instances import RelationInstance
@@ -108,6 +108,8 @@ def pretrain(
             f"the vocabulary of {encoder.settings.model!r} has no place for marker tokens, so that an adapter cannot "
             "hold their embeddings; set adapter_rank=0 to train the whole model, or take a marking without new tokens"
         )
+    if chosen.adapter_rank and out is not None:
+        check_adapter(out, encoder)
     fellows = processes(encoder.device, accelerated=accelerated)
     check_batch(chosen.batch, fellows)
     corpus = read_corpus(
@@ -169,7 +171,8 @@ def pretrain(
         _save(out, encoder, network, weights, chosen, report)
     if fellows.rank == 0:
         work.clear()
-    return Pretrained(TransformerEncoder(encoder.settings, cache=encoder.cache, weights=weights), report)
+    whole = {**encoder.weights, **weights}  # an adapter changes some weights only
+    return Pretrained(TransformerEncoder(encoder.settings, cache=encoder.cache, weights=whole), report)
 
 
 def _pairs(corpus: Corpus, objective: str, settings: PretrainingSettings, seed: int) -> Bags | EntityPairs:

@@ -24,7 +24,7 @@ _ENOUGH = 10
 _SENTENCES = 4
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
 #: Width of the table of formats without its bar.
-_BESIDE_BAR = 71
+_BESIDE_BAR = 74
 _TITLES: dict[Kind, str] = {
     "lost": "right with names, wrong without",
     "gained": "right without names, wrong with them",
@@ -133,7 +133,7 @@ def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
     said = analysis.verdict
     # textwrap keeps what a no-break space joins together, which rich does not
     for number, sentence in enumerate(said.says):
-        yield Text(textwrap.fill(visible(sentence), width), style="bold" if number == 0 else "")
+        yield Text(_filled(sentence, width), style="bold" if number == 0 else "")
     for sentence in said.beware:
         yield _marked("beware: ", sentence, "bold yellow", width)
     for sentence in said.notes:
@@ -143,10 +143,19 @@ def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
 
 
 def _marked(mark: str, sentence: str, style: str, width: int) -> Text:
-    indent = " " * len(mark)
-    text = Text(textwrap.fill(visible(sentence), width, initial_indent=mark, subsequent_indent=indent))
+    text = Text(_filled(sentence, width, mark))
     text.stylize(style, 0, len(mark))
     return text
+
+
+def _filled(sentence: str, width: int, mark: str = "") -> str:
+    return textwrap.fill(
+        visible(sentence),
+        width,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_on_hyphens=False,
+    )
 
 
 def _relations(analysis: Analysis, width: int) -> RenderableType:

@@ -9,6 +9,9 @@ from relscout.errors import SettingError
 if TYPE_CHECKING:
     import torch
 
+#: What the layers that train may be asked to compute in.
+ARITHMETICS = ("auto", "float32", "bfloat16")
+
 
 def choose_device(asked: str) -> torch.device:
     """Return the device that was asked for; ``auto`` takes CUDA, then MPS, then the CPU.

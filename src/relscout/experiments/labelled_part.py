@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 from relscout.errors import InputError, SettingError
+from relscout.finetuning.shares import count_of
 from relscout.instances import RelationInstance, canonical_order
 from relscout.seeding import generator
 
@@ -60,5 +60,5 @@ def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -
     for name in names:
         members = of_relation[name]
         drawn = generator(0, f"labelled instances of {name}").permutation(len(members))
-        kept += [members[place] for place in sorted(drawn[: ceil(share * len(members))])]
+        kept += [members[place] for place in sorted(drawn[: count_of(share, len(members))])]
     return kept

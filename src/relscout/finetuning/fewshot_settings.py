@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relscout.encoders.device import ARITHMETICS
 from relscout.errors import UnknownNameError
 from relscout.finetuning.episodes import Episode
 from relscout.finetuning.prototypes import SIMILARITIES
@@ -63,7 +64,7 @@ class FewShotSettings:
             raise UnknownNameError("objective", self.objective, OBJECTIVES)
         if self.similarity not in SIMILARITIES:
             raise UnknownNameError("similarity", self.similarity, SIMILARITIES)
-        check_choices(self, {"dtype": ("auto", "float32", "bfloat16")})
+        check_choices(self, {"dtype": ARITHMETICS})
         least = {"iterations": 0, "check_every": 1, "dev_episodes": 2}
         check_least(
             self,

@@ -11,6 +11,17 @@ from relscout.instances import RelationInstance, canonical_order
 from relscout.seeding import generator
 
 
+def count_of(share: float, of: int) -> int:
+    """Return how many a share of some is, rounded up, so at least one where there are any.
+
+    Args:
+        share: Above 0, up to 1.
+        of: How many there are, at least 0.
+    """
+    # 0.07 · 100 is a little more than 7 in binary numbers
+    return ceil(round(share * of, 9))
+
+
 def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -> list[RelationInstance]:
     """Draw a share of the instances of each relation, rounded up, so at least one (Peng et al. 2020, appendix B).
 
@@ -33,7 +44,5 @@ def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -
     # by the first instance of each relation, so that names decide nothing
     for number, places in enumerate(of_relation.values()):
         order = generator(seed, f"share {number}").permutation(len(places))
-        # 0.07 · 100 is a little more than 7 in binary numbers
-        count = ceil(round(share * len(places), 9))
-        drawn += [places[one] for one in order[:count]]
+        drawn += [places[one] for one in order[: count_of(share, len(places))]]
     return [train[place] for place in sorted(drawn)]

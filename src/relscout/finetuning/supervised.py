@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
+from relscout.encoders.device import ARITHMETICS
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
 from relscout.finetuning.classifier import SentenceClassifier
@@ -59,7 +60,7 @@ class SupervisedSettings:
         check_above_zero(self, ("learning_rate", "head_learning_rate", "clip"))
         check_rates(self, ("dropout",))
         check_shares(self, ("warm_up",))
-        check_choices(self, {"training_dtype": ("auto", "float32", "bfloat16")})
+        check_choices(self, {"training_dtype": ARITHMETICS})
 
 
 class RelationClassifier(SentenceClassifier[Prepared]):

@@ -23,6 +23,7 @@ from relscout.pretraining.settings import PretrainingSettings
 from relscout.pretraining.watch import Watch, spread
 from relscout.seeding import generator
 from relscout.training.dice import Dice, devices_of
+from relscout.training.loop import share_of_rate
 from relscout.training.memory import memory, restore_memory
 from relscout.training.work import Work
 
@@ -124,8 +125,9 @@ class Trainer:
         )
         processes.add_up([n_words])
         reading: Read = _Reading(self, groups, number, float(n_words))
+        rising = min(float(settings.warm_up_steps), settings.warm_up_most * self.total)
         for group in self._optimizer.param_groups:
-            group["lr"] = settings.learning_rate * self._factor(number + 1)
+            group["lr"] = settings.learning_rate * share_of_rate(number + 1, self.total, rising=rising)
         self._optimizer.zero_grad()
         objective = _Arranged(wanted, groups, processes, len(rows))
         n_mine = sum(len(group.rows) for group in groups)
@@ -193,13 +195,6 @@ class Trainer:
             self._planned = epoch, np.array_split(np.arange(len(pairs)), self.per_epoch), pairs, same
         _, parts, pairs, same = self._planned
         return pairs[parts[place]], same[parts[place]]
-
-    def _factor(self, number: int) -> float:
-        """Return the share of the highest learning rate in a step, counted from 1."""
-        rising = min(float(self._settings.warm_up_steps), self._settings.warm_up_most * self.total)
-        if number <= rising:
-            return number / rising
-        return (self.total - number + 1) / (self.total - rising + 1)
 
     def _keep(self) -> None:
         if self._processes.rank == 0:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.encoders.device import ARITHMETICS
 from relscout.encoders.states import ContentVectors
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
 from relscout.progress import Progress, silent
-from relscout.ranges import check_above_zero, check_least, check_rates, check_shares
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.learner import Learner, Read
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _HEAD_STD = 0.02
 #: Decoupled weight decay, that of the BertAdam which SelfORE used.
 _WEIGHT_DECAY = 0.01
-_DTYPES = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class ClassificationSettings:
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
     def __post_init__(self) -> None:
-        if self.training_dtype not in _DTYPES:
-            raise UnknownNameError("training_dtype", self.training_dtype, _DTYPES)
+        check_choices(self, {"training_dtype": ARITHMETICS})
         check_least(self, {"classifier_epochs": 1, "frozen_epochs": 0, "classifier_batch": 1})
         if self.frozen_epochs >= self.classifier_epochs:
             raise SettingError(

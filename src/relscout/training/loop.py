@@ -75,7 +75,7 @@ def train(
         for place, batch in enumerate(planned):
             number = epoch * len(planned) + place + 1
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
-                group["lr"] = rate * _factor(number, total, warm_up, falls=falls)
+                group["lr"] = rate * share_of_rate(number, total, rising=warm_up * total, falls=falls)
             with dice.thrown():
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
@@ -99,8 +99,15 @@ def _shorten(optimizer: torch.optim.Optimizer, longest: float) -> None:
     clip_grad_norm_([one for group in optimizer.param_groups for one in group["params"]], longest)
 
 
-def _factor(number: int, total: int, warm_up: float, *, falls: bool) -> float:
-    rising = warm_up * total
+def share_of_rate(number: int, total: int, *, rising: float, falls: bool = True) -> float:
+    """Return the share of the highest learning rate in a step: it rises linearly from 0 and falls linearly to 0.
+
+    Args:
+        number: The step, from 1.
+        total: Steps in all.
+        rising: Steps in which it rises, at least 0.
+        falls: Whether it falls behind these, or stays.
+    """
     if number <= rising:
         return number / rising
     if not falls:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.encoders.device import ARITHMETICS
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.tunable import TunableEncoder
 from relscout.encoders.turning import can_turn, turned_by
-from relscout.errors import SettingError, UnknownNameError
+from relscout.errors import SettingError
 from relscout.progress import Progress, silent
-from relscout.ranges import check_above_zero, check_least, check_rates, check_shares
+from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
 from relscout.seeding import generator
 from relscout.training.batching import batches_by_length
 from relscout.training.classification import EpochResult
@@ -29,7 +30,6 @@ _DIRECTION_STD = 0.05
 _NEAR_ZERO = 1e-6
 #: Decoupled weight decay.
 _WEIGHT_DECAY = 0.01
-_DTYPES = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class TeachingSettings:
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
     def __post_init__(self) -> None:
-        if self.taught_dtype not in _DTYPES:
-            raise UnknownNameError("taught_dtype", self.taught_dtype, _DTYPES)
+        check_choices(self, {"taught_dtype": ARITHMETICS})
         check_least(self, {"means_of": 0, "taught_epochs": 1, "taught_steps": 0, "taught_batch": 1})
         check_above_zero(self, ("taught_learning_rate", "directions_learning_rate", "sharpness"))
         check_rates(self, ("taught_dropout",))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.clustering.started import STARTS
+from relscout.encoders.device import ARITHMETICS
 from relscout.errors import SettingError
 from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, whole_numbers
 
-_CHOICES = {"start": STARTS, "training_dtype": ("auto", "float32", "bfloat16")}
+_CHOICES = {"start": STARTS, "training_dtype": ARITHMETICS}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relscout.encoders.device import ARITHMETICS
 from relscout.errors import SettingError
 from relscout.ranges import check_above_zero, check_choices, check_least, check_shares, whole_numbers
 
@@ -15,7 +16,7 @@ _CHOICES = {
     "reconstruction_scale": ("mean", "sum"),
     "start": ("neighbours", "k-means++"),
     "select": ("agreement", "last"),
-    "training_dtype": ("auto", "float32", "bfloat16"),
+    "training_dtype": ARITHMETICS,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relscout.encoders.device import ARITHMETICS
 from relscout.errors import SettingError
 from relscout.ranges import (
     check_above_zero,
@@ -18,7 +19,7 @@ _CHOICES = {
     "start": ("directions", "random"),
     "clustering": ("hac", "louvain"),
     "linkage": ("average", "complete"),
-    "training_dtype": ("auto", "float32", "bfloat16"),
+    "training_dtype": ARITHMETICS,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relscout.clustering.started import STARTS
+from relscout.encoders.device import ARITHMETICS
 from relscout.errors import SettingError
 from relscout.ranges import check_above_zero, check_choices, check_least, check_rates
 
@@ -15,7 +16,7 @@ _CHOICES = {
     "normalisation": ("batch", "layer"),
     "optimizer": ("adamw", "sgd"),
     "start": STARTS,
-    "training_dtype": ("auto", "float32", "bfloat16"),
+    "training_dtype": ARITHMETICS,
 }
 
 

@@ -31,6 +31,8 @@ def made(context: float, names: float, nothing: float, by: float, **more: Estima
         (0.8, 0.6, 0.1, 0.05, "reads mostly the context"),
         (0.6, 0.8, 0.1, 0.05, "reads mostly the names"),
         (0.6, 0.75, 0.1, 0.2, "was asked about too few"),
+        (0.71, 0.8, 0.1, 0.04, "reads the names more than the context; these instances do not tell whether"),
+        (0.8, 0.71, 0.1, 0.04, "reads the context more than the names; these instances do not tell whether"),
         (0.75, 0.73, 0.1, 0.05, "reads context and names about equally"),
         (0.75, 0.73, 0.1, 0.2, "was asked about too few"),  # one may be far above the other
         (1.0, 1.0, 1.0, 0, "reads neither context nor names by itself, as far as its answers show: it gives"),

@@ -54,6 +54,11 @@ def _what(figures: Figures) -> str:
     if by_names and lead.value <= -CLEAR and lead.high < 0:
         return "reads mostly the names"
     if max(-lead.low, lead.high) >= CLEAR:
+        # which is ahead may be sure where it is not sure that it is far ahead
+        if by_context and lead.low > 0:
+            return "reads the context more than the names; these instances do not tell whether clearly more"
+        if by_names and lead.high < 0:
+            return "reads the names more than the context; these instances do not tell whether clearly more"
         return open_
     if by_context and by_names:
         return "reads context and names about equally"

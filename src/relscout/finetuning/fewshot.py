@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
 from relscout.finetuning.episodes import Episode, FewShotScore
 from relscout.finetuning.fewshot_evaluation import scores_of
+from relscout.finetuning.fewshot_learning import Learnt, learn
 from relscout.finetuning.fewshot_settings import FewShotSettings
-from relscout.finetuning.fewshot_storage import Learnt, read, write
-from relscout.finetuning.fewshot_tuning import tune
+from relscout.finetuning.fewshot_storage import read, write
 from relscout.finetuning.prototypes import placed, probabilities
-from relscout.finetuning.seen import CHOSEN_BY, Known, Seen
+from relscout.finetuning.seen import Known
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of
 from relscout.training.stored import whole
-from relscout.training.trained import Trained, trainable
-from relscout.training.work import Work
 
 
 class FewShot:
@@ -54,11 +51,7 @@ class FewShot:
         self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
         self.seed = seed
         self._settings = from_mapping(FewShotSettings, settings)
-        self.relations_: tuple[str, ...] = ()
-        self.report_: dict[str, Any] = {"warnings": []}
-        self._trained: Trained | None = None
-        self._centre: NDArray[np.float32] | None = None
-        self._seen, self._held = Seen(), Seen(how=CHOSEN_BY)
+        self._take(Learnt())
 
     def fit(
         self,
@@ -87,42 +80,17 @@ class FewShot:
             OutputError: A folder cannot be written.
         """
         generator(self.seed, "check")
-        known, warnings = canonical(labeled)
-        seen = Seen.of(known)
-        held = None
-        if dev is not None:
-            unseen, left_out = seen.apart(dev, "raise", where="dev")
-            held, repeated = canonical(unseen)
-            warnings += [*left_out, *(f"dev: {one}" for one in repeated)]
-        lost: Counter[str] = Counter()
-
-        def on_loss(_: RelationInstance, what: str) -> None:
-            lost.update([what])
-
-        told: dict[str, Any] = {}
-        work = Work(None)
-        if self._settings.iterations:
-            weights, vectors, told, work = tune(
-                trainable("FewShot", self.encoder),
-                known,
-                held,
-                self._settings,
-                seed=self.seed,
-                described=self.settings(),
-                checkpoints=checkpoints,
-                progress=progress,
-                on_loss=on_loss,
-            )
-            warnings += told.pop("warnings")
-        else:
-            weights, vectors = {}, self.encoder.encode(known, progress=progress, on_loss=on_loss)
-        self._trained = Trained(self.encoder.fingerprint, weights)
-        mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
-        self._centre = mean if self._settings.centred else None
-        self._seen, self.relations_ = seen, tuple(sorted(seen.relations))
-        self._held = Seen.of(held or (), how=CHOSEN_BY)
-        counts = {"labelled": len(known), "predefined": len(self.relations_)}
-        self.report_ = {**counts, **told, "warnings": [*warnings, *loss_warnings(lost)]}
+        learnt, work = learn(
+            self.encoder,
+            labeled,
+            dev,
+            self._settings,
+            seed=self.seed,
+            described=self.settings(),
+            checkpoints=checkpoints,
+            progress=progress,
+        )
+        self._take(learnt)
         if out is not None:
             self.save(out)
         work.clear()
@@ -192,7 +160,7 @@ class FewShot:
         return scores_of(
             instances,
             [Episode(n, k, queries) for n in ways for k in shots],
-            seen=[self._seen, self._held],
+            seen=[self._learnt.seen, self._learnt.held],
             model=self.encoder.settings.model,
             known=known,
             episodes=episodes,
@@ -253,7 +221,7 @@ class FewShot:
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
         vectors = self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
-        return placed(vectors, self._centre)
+        return placed(vectors, self._learnt.centre)
 
     @property
     def trained_encoder(self) -> TransformerEncoder:
@@ -262,7 +230,8 @@ class FewShot:
         Raises:
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        return self.encoder if self._trained is None else self._trained.on(self.encoder)
+        trained = self._learnt.trained
+        return self.encoder if trained is None else trained.on(self.encoder)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
@@ -277,9 +246,7 @@ class FewShot:
         Raises:
             OutputError: The folder holds other files or cannot be written.
         """
-        trained = self._trained or Trained(self.encoder.fingerprint, {})
-        learnt = Learnt(self.relations_, trained, self._centre, self._seen, self._held, self.report_)
-        write(folder, learnt, self.encoder, self.settings())
+        write(folder, self._learnt, self.encoder, self.settings())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -291,7 +258,9 @@ class FewShot:
         learnt, encoder, settings = read(folder)
         with whole(folder, "few-shot"):
             loaded = cls(encoder, **settings)
-        loaded.relations_, loaded.report_ = learnt.relations, learnt.report
-        loaded._trained, loaded._centre = learnt.trained, learnt.centre
-        loaded._seen, loaded._held = learnt.seen, learnt.held
+        loaded._take(learnt)
         return loaded
+
+    def _take(self, learnt: Learnt) -> None:
+        self._learnt = learnt
+        self.relations_, self.report_ = learnt.relations, learnt.report

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.encoders import TransformerEncoder
 from relscout.files import make_above
+from relscout.finetuning.fewshot_learning import Learnt
 from relscout.finetuning.seen import CHOSEN_BY, Seen
 from relscout.training.stored import encoder_settings, load_kind, portable, whole
 from relscout.training.trained import Trained, below
 
 _KIND = "few-shot"
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What a fit left.
-
-    Args:
-        relations: Names of the pre-defined relations that were learnt, sorted.
-        trained: The layers that were tuned.
-        centre: What is taken off every vector (D,), float32; ``None`` for nothing.
-        seen: What was learnt from.
-        held: What chose the weights.
-        report: How training went, as JSON values.
-    """
-
-    relations: tuple[str, ...]
-    trained: Trained
-    centre: NDArray[np.float32] | None
-    seen: Seen
-    held: Seen
-    report: dict[str, Any]
 
 
 def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
@@ -47,7 +23,8 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
     Raises:
         OutputError: The folder holds other files or cannot be written.
     """
-    tensors = {f"encoder.{name}": array for name, array in learnt.trained.weights.items()}
+    trained = learnt.trained or Trained(encoder.fingerprint, {})
+    tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
     if learnt.centre is not None:
         tensors["centre"] = learnt.centre
     told = {
@@ -56,7 +33,7 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
         "dev_relations": sorted(learnt.held.relations),
         "report": learnt.report,
         "encoder": portable(encoder.settings),
-        "encoder_fingerprint": learnt.trained.fingerprint,
+        "encoder_fingerprint": trained.fingerprint,
     }
     seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
     make_above(folder)

@@ -190,7 +190,7 @@ def test_sentences_are_told_by_examples(frozen: FewShot, novel: Some, tiny: Tran
     assert frozen.classify(support, []) == []
     # one query by hand: softmax of −16 ‖q − p‖² around the mean of what was learnt from
     unit = lambda rows: rows / np.linalg.norm(rows, axis=-1, keepdims=True)  # noqa: E731
-    centre = frozen._centre
+    centre = frozen._learnt.centre
     assert centre is not None
     vectors = unit(unit(tiny.encode([*support, queries[0]])) - centre)
     distances = [

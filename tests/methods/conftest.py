@@ -102,10 +102,10 @@ def tiny_encoder(tiny_bert: Path) -> Callable[[], TransformerEncoder]:
 
 @pytest.fixture(scope="session")
 def small_encoder(tiny_encoder: Callable[[], TransformerEncoder]) -> TransformerEncoder:
-    """A random BERT, which encodes nothing twice either."""
-    encoder = tiny_encoder()
-    encoder.cache = VectorCache()
-    return encoder
+    """A random BERT with a trained layer, as one that was fine-tuned elsewhere; it encodes nothing twice either."""
+    plain, name = tiny_encoder(), "encoder.layer.0.output.dense.weight"
+    weights = {name: 2 * plain.model.state_dict()[name].numpy()}
+    return TransformerEncoder(plain.settings, cache=VectorCache(), weights=weights)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from relscout.ranges import (
 )
 from relscout.training.classification import Classifier
 from relscout.training.learner import Learner
-from relscout.training.trained import below
+from relscout.training.stored import below
 
 _DESCENTS = ("adamw", "sgd")
 

@@ -11,8 +11,8 @@ from relscout.encoders import TransformerEncoder
 from relscout.files import make_above
 from relscout.finetuning.fewshot_learning import Learnt
 from relscout.finetuning.seen import CHOSEN_BY, Seen
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.trained import Trained
 
 _KIND = "few-shot"
 
@@ -37,7 +37,7 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
     }
     seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
     make_above(folder)
-    save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen}))
+    save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen, **own_weights(encoder)}))
 
 
 def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
@@ -59,4 +59,4 @@ def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
             Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY),
             dict(values.pop("report")),
         )
-        return learnt, TransformerEncoder(encoder_settings(values.pop("encoder"))), values
+        return learnt, stored_encoder(values.pop("encoder"), artifact.tensors), values

@@ -23,8 +23,8 @@ from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.classification import EpochResult
 from relscout.training.labels import classes_of, digest
+from relscout.training.stored import below
 from relscout.training.teaching import Teacher
-from relscout.training.trained import below
 from relscout.training.work import Work
 
 _ENCODER, _BEST = "encoder.", "best."

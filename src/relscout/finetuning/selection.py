@@ -13,7 +13,7 @@ from relscout.finetuning.held_out import HeldOut
 from relscout.progress import Progress, silent
 from relscout.training.classification import Classifier
 from relscout.training.learner import Learner, Read
-from relscout.training.trained import below
+from relscout.training.stored import below
 from relscout.training.work import Work
 
 _BEST = "best."

@@ -15,7 +15,7 @@ from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.soft import soft_assignment, spread
-from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import OnLoss, loss_warnings
 from relscout.errors import ArtifactError, InputError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, checked_n_relations
@@ -24,8 +24,8 @@ from relscout.methods.labelled import check_labels
 from relscout.methods.vectors import drawn, scattered, sorted_clusters
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.trained import Trained
 from relscout.training.work import Work
 
 
@@ -114,7 +114,12 @@ class NearestMean(VectorMethod):
             "encoder": portable(self.encoder.settings),
         }
         weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        save_artifact(folder, Artifact(self.NAME, settings, {"centroids": self._centroids, **weights}))
+        save_artifact(
+            folder,
+            Artifact(
+                self.NAME, settings, {"centroids": self._centroids, **weights, **own_weights(self.encoder)}
+            ),
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -127,7 +132,7 @@ class NearestMean(VectorMethod):
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
             centroids = artifact.tensors["centroids"]
         if centroids.ndim != 2 or not len(centroids) or not variance > 0:
             raise ArtifactError(

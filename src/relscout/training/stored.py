@@ -7,16 +7,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.model_files import absolute
 from relscout.errors import ArtifactError
+
+#: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
+_OWN = "own."
 
 
 def portable(settings: EncoderSettings) -> dict[str, Any]:
     """Return the settings with which the encoder can be built on another machine or from another folder."""
     return {**to_mapping(settings), "model": absolute(settings.model), "device": "auto"}
+
+
+def own_weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
+    """Return the weights that an encoder has in place of those of its model's files, to be saved beside a fit."""
+    weights = encoder.weights if isinstance(encoder, TransformerEncoder) else {}
+    return {f"{_OWN}{name}": array for name, array in weights.items()}
+
+
+def stored_encoder(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:
+    """Return the encoder of which :func:`portable` and :func:`own_weights` were saved."""
+    return TransformerEncoder(encoder_settings(values), weights=below(_OWN, tensors))
 
 
 def load_kind(folder: Path, kind: str) -> Artifact:
@@ -29,6 +45,11 @@ def load_kind(folder: Path, kind: str) -> Artifact:
     if artifact.kind != kind:
         raise ArtifactError(f"{folder} holds a {artifact.kind!r}, expected {kind!r}")
     return artifact
+
+
+def below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
 
 @contextmanager

@@ -50,8 +50,11 @@ def novel(of_relations: Callable[..., list[RelationInstance]]) -> list[RelationI
 
 @pytest.fixture(scope="session")
 def tiny(tiny_bert: Path) -> TransformerEncoder:
+    """A random BERT with a trained layer, as one that was fine-tuned elsewhere."""
     settings = EncoderSettings(model=str(tiny_bert), pooling="span-mean@1+span-mean", device="cpu")
-    return TransformerEncoder(settings, cache=VectorCache())
+    name = "encoder.layer.0.output.dense.weight"
+    weights = {name: 2 * TransformerEncoder(settings).model.state_dict()[name].numpy()}
+    return TransformerEncoder(settings, cache=VectorCache(), weights=weights)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.methods.merging import merged, of_relations
 from relscout.methods.vectors import largest_first, outputs_by_size
-from relscout.training.trained import below
+from relscout.training.stored import below
 
 
 @dataclass(frozen=True)

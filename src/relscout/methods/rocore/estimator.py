@@ -30,8 +30,8 @@ from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below, trainable
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
 
@@ -211,6 +211,7 @@ class RoCORE(VectorMethod):
             "encoder": portable(self.encoder.settings),
         }
         tensors = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
+        tensors |= own_weights(self.encoder)
         save_artifact(folder, Artifact(self.NAME, settings, {**tensors, **self._classifiers.arrays()}))
 
     @classmethod
@@ -225,7 +226,7 @@ class RoCORE(VectorMethod):
             values = dict(artifact.settings)
             exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
             predefined = [str(name) for name in values.pop("predefined")]
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
             loaded._classifiers = Classifiers.restored(artifact.tensors, predefined)
             loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
             loaded._count()

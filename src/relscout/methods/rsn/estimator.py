@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.lloyd import too_alike
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
 from relscout.encoders.batching import rows_by_content
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
@@ -27,8 +27,16 @@ from relscout.methods.vectors import encode, largest_first, scattered, unit_leng
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import digest
-from relscout.training.stored import check_encoder, encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below, trainable
+from relscout.training.stored import (
+    below,
+    check_encoder,
+    load_kind,
+    own_weights,
+    portable,
+    stored_encoder,
+    whole,
+)
+from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
 Instances = Sequence[RelationInstance]
@@ -178,7 +186,7 @@ class RSN(Method):
             "encoder": self._trained.weights,
         }
         tensors = {f"{part}.{name}": array for part, all in parts.items() for name, array in all.items()}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+        save_artifact(folder, Artifact(self.NAME, settings, tensors | own_weights(self.encoder)))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -191,7 +199,7 @@ class RSN(Method):
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             fingerprint = str(values.pop("encoder_fingerprint"))
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
             loaded._similarity = Similarity.from_arrays(below("similarity.", artifact.tensors))
             loaded._prototypes = Prototypes.from_arrays(below("prototypes.", artifact.tensors))
             loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))

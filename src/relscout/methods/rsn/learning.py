@@ -19,7 +19,7 @@ from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.loop import train
 from relscout.training.memory import memory, restore_memory
-from relscout.training.trained import below
+from relscout.training.stored import below
 
 if TYPE_CHECKING:
     import torch

@@ -27,8 +27,8 @@ from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
-from relscout.training.trained import Trained, below, trainable
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
 
@@ -147,7 +147,7 @@ class SelfORE(VectorMethod):
         """
         told, tensors = self.state()
         settings = {**self.settings(), **told, "encoder": portable(self.encoder.settings)}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+        save_artifact(folder, Artifact(self.NAME, settings, tensors | own_weights(self.encoder)))
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was fitted, beside encoder and settings, as JSON values and arrays.
@@ -182,7 +182,7 @@ class SelfORE(VectorMethod):
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
             told = {name: values.pop(name) for name in ("exponent", "encoder_fingerprint")}
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
             return loaded.restore(told, artifact.tensors)
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,9 +27,9 @@ from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import encoder_settings, load_kind, portable, whole
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
 from relscout.training.teaching import Teacher
-from relscout.training.trained import Trained, below, trainable
+from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
 
@@ -191,7 +191,7 @@ class Transfer(Method):
         found = {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
             found |= {f"open.{name}": array for name, array in self._open.arrays().items()}
-        save_artifact(folder, Artifact(self.NAME, settings, {**taught, **found}))
+        save_artifact(folder, Artifact(self.NAME, settings, {**taught, **found, **own_weights(self.encoder)}))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -205,7 +205,7 @@ class Transfer(Method):
             values = dict(artifact.settings)
             told, fingerprint = dict(values.pop("found")), str(values.pop("encoder_fingerprint"))
             names = [str(name) for name in values.pop("names")]
-            loaded = cls(TransformerEncoder(encoder_settings(values.pop("encoder"))), **values)
+            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
             loaded._taught = Trained(fingerprint, below("taught.", artifact.tensors))
             found = loaded._clustering(trainable(cls.NAME, loaded.encoder))
             loaded._found = found.restore(told, below("found.", artifact.tensors))

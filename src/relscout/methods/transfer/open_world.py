@@ -13,7 +13,7 @@ from relscout.methods.transfer.relatedness import Relatedness
 from relscout.methods.transfer.sorting import Sorting
 from relscout.methods.unrelated.joined import with_none
 from relscout.methods.vectors import outputs_by_size
-from relscout.training.trained import below
+from relscout.training.stored import below
 
 
 @dataclass(frozen=True)

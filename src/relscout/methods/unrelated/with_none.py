@@ -23,8 +23,7 @@ from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
-from relscout.training.stored import whole
-from relscout.training.trained import below
+from relscout.training.stored import below, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relscout.errors import InputError, SettingError
-from relscout.finetuning.shares import count_of
+from relscout.finetuning.shares import drawn_share
 from relscout.instances import RelationInstance, canonical_order
 from relscout.seeding import generator
 
@@ -43,22 +43,14 @@ def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -
     """
     if not set(variation) & set(VARIED):
         return labeled
-    ordered = [labeled[place] for place in canonical_order(labeled)]
-    of_relation: dict[str, list[RelationInstance]] = {}
-    for one in ordered:
-        of_relation.setdefault(str(one.relation), []).append(one)
-    names = sorted(of_relation)
+    kept = [labeled[place] for place in canonical_order(labeled)]
     if (wanted := variation.get(RELATIONS)) is not None:
+        names = sorted({str(one.relation) for one in kept})
         if wanted > len(names):
             raise InputError(
                 f"{RELATIONS} is {wanted}, but only {len(names)} relations are labelled; ask for fewer"
             )
         drawn = generator(0, "labelled relations").permutation(len(names))
-        names = sorted(names[place] for place in drawn[:wanted])
-    share = variation.get(SHARE, 1)
-    kept = []
-    for name in names:
-        members = of_relation[name]
-        drawn = generator(0, f"labelled instances of {name}").permutation(len(members))
-        kept += [members[place] for place in sorted(drawn[: count_of(share, len(members))])]
-    return kept
+        chosen = {names[place] for place in drawn[:wanted]}
+        kept = [one for one in kept if str(one.relation) in chosen]
+    return drawn_share(kept, variation.get(SHARE, 1), seed=0)

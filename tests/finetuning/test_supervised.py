@@ -64,6 +64,16 @@ def test_another_encoder_than_it_was_trained_from_is_refused(
         loaded.predict(held)
 
 
+def test_what_starts_from_a_trained_encoder_is_saved_with_its_weights(
+    fitted: RelationClassifier, known: Instances, held: Instances, tmp_path: Path
+) -> None:
+    quick: dict[str, Any] = {"epochs": 1, "least_steps": 0, "trained_layers": 1, "training_dtype": "float32"}
+    on_top = RelationClassifier(fitted.trained_encoder, **quick).fit(known)
+    on_top.save(tmp_path / "model")
+    loaded = RelationClassifier.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(held), on_top.predict_proba(held))
+
+
 @pytest.mark.parametrize(("n_instances", "expected"), [(73, 9), (660, 2), (6507, 1), (1, 17)])
 def test_few_instances_are_passed_over_several_times_in_an_epoch(n_instances: int, expected: int) -> None:
     # 100 steps in 6 epochs: of 2, 11, 102 and 1 steps

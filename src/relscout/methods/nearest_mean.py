@@ -114,12 +114,8 @@ class NearestMean(VectorMethod):
             "encoder": portable(self.encoder.settings),
         }
         weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        save_artifact(
-            folder,
-            Artifact(
-                self.NAME, settings, {"centroids": self._centroids, **weights, **own_weights(self.encoder)}
-            ),
-        )
+        tensors = {"centroids": self._centroids, **weights, **own_weights(self.encoder)}
+        save_artifact(folder, Artifact(self.NAME, settings, tensors))
 
     @classmethod
     def load(cls, folder: Path) -> Self:

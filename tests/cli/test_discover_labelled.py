@@ -204,3 +204,37 @@ def test_what_cannot_be_a_later_batch_is_told(relscout, good, known, tmp_path, o
     assert done.code == 2
     assert message in " ".join(done.err.split())
     assert "Traceback" not in done.err
+
+
+def test_one_classifier_tells_new_text_of_either_side_and_is_scored(
+    relscout, good, known, training, tmp_path
+):
+    options = (*training[:-1], training[-1].replace("epochs=2", "epochs=24"))
+    learner = ("--set", "incremental=true,select=last,center=false,learning_rate=0.012")
+    done = relscout("discover", good, "--labeled", known, *options, *learner, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text(good.read_text() + known.read_text())
+    done = relscout("extract", tmp_path / "run", mixed, "--out", tmp_path / "facts.jsonl")
+    assert done.code == 0, done.err
+    facts = [json.loads(line) for line in (tmp_path / "facts.jsonl").read_text().splitlines()]
+    assert len(facts) == 50
+    told = [fact["relation"] in ("orbits", "spouse") for fact in facts]
+    assert sum(told[30:]) >= 12
+    assert sum(told[:30]) <= 15
+    done = relscout("evaluate", tmp_path / "facts.jsonl", "--gold", mixed, "--labeled", known, "--json")
+    scores = json.loads(done.out)["open_world"]
+    assert (scores["n_predefined"], scores["n_novel"]) == (20, 30)
+    gold = [json.loads(line)["relation"] for line in known.read_text().splitlines()]
+    right = sum(fact["relation"] == name for fact, name in zip(facts[30:], gold, strict=True))
+    assert scores["predefined"] == pytest.approx(right / 20)
+    shown = relscout("evaluate", tmp_path / "facts.jsonl", "--gold", mixed, "--labeled", known)
+    assert f"accuracy: pre-defined {right / 20:.3f} of 20, novel " in shown.out
+
+
+def test_labelled_files_without_relations_cannot_tell_what_is_pre_defined(refused, finished, good, tmp_path):
+    bare = tmp_path / "bare.jsonl"
+    lines = [json.loads(line) for line in good.read_text().splitlines()]
+    bare.write_text("".join(json.dumps({**line, "relation": None}) + "\n" for line in lines))
+    said = refused("evaluate", finished, "--gold", good, "--labeled", bare)
+    assert "bare.jsonl: no instance has a gold relation" in said

@@ -13,10 +13,13 @@ from relscout.cli import options
 from relscout.cli.labels import found_labels, gold_labels, matched
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, say_note
+from relscout.errors import InputError
 from relscout.wording import counted, visible
 
 if TYPE_CHECKING:
-    from relscout.metrics import ClusteringScores
+    from collections.abc import Sequence
+
+    from relscout.metrics import ClusteringScores, OpenWorldScores
 
 _COLUMNS = {
     "b3_precision": "B³ P",
@@ -43,6 +46,10 @@ def command(
     majority_mapped: Annotated[
         bool, typer.Option("--majority-mapped", help="Score each cluster's majority relation (SelfORE).")
     ] = False,
+    labeled: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Labelled: its relations are pre-defined, others novel."),
+    ] = None,
     as_json: options.AsJson = False,
     format: options.Format = None,
     on_error: options.OnError = "raise",
@@ -53,7 +60,9 @@ def command(
     """Score found relations against gold ones.
 
     The scores are B³, V-measure, ARI, NMI and the accuracy of the best one-to-one match. Instances are matched by their
-    ids, bare labels line by line. What needs no learning is scored beside: one cluster, singletons, entity types.
+    ids, bare labels line by line. What needs no learning is scored beside: one cluster, singletons, entity types. FOUND
+    may also be the triples that 'relscout extract' wrote as JSON Lines. With --labeled it is told, too, how many
+    instances of pre-defined relations have their name, and how many of novel ones are in the cluster of theirs.
     """
     from relscout.metrics import majority_mapped as score_majority_mapped
     from relscout.metrics import score, trivial_baselines
@@ -75,8 +84,10 @@ def command(
     left = [clusters.labels[one] for one, _ in rows]
     right = [truth.labels[other] for _, other in rows]
     scores = (score_majority_mapped if majority_mapped else score)(left, right)
+    told = [clusters.names[one] for one, _ in rows]
+    opened = None if not labeled else _open_world(told, left, right, _predefined(labeled, reading))
     if as_json:
-        print_json(scores.as_dict())
+        print_json(scores.as_dict() | ({} if opened is None else {"open_world": opened.as_dict()}))
         return
     pairs = [truth.type_pairs[other] for _, other in rows] if truth.type_pairs else None
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -94,6 +105,40 @@ def command(
         )
     )
     console.print(table)
+    if opened is not None:
+        shares = (
+            ("pre-defined", opened.predefined, opened.n_predefined),
+            ("novel", opened.novel, opened.n_novel),
+            ("all", opened.all, opened.n_predefined + opened.n_novel),
+        )
+        told_of = [
+            f"{name} {'-' if share is None else f'{share:.3f}'} of {size:,}" for name, share, size in shares
+        ]
+        console.print(Text(f"accuracy: {', '.join(told_of)}"))
+
+
+def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
+    """Return the names of the relations of labelled files."""
+    skipped = Skipped()
+    names = frozenset(
+        str(one.relation) for one in reading.instances([*files], skipped) if one.relation is not None
+    )
+    skipped.tell()
+    if not names:
+        raise InputError(f"{', '.join(map(str, files))}: no instance has a gold relation")
+    return names
+
+
+def _open_world(
+    told: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
+) -> OpenWorldScores:
+    from relscout.metrics import open_world_accuracy
+
+    # clusters are told apart by their numbers, which no name of a relation is mixed up with
+    found = [
+        name if name in predefined else ("cluster", label) for name, label in zip(told, clusters, strict=True)
+    ]
+    return open_world_accuracy(found, gold, predefined)
 
 
 def _add_row(table: Table, name: str, scores: ClusteringScores, style: str = "") -> None:

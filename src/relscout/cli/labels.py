@@ -23,6 +23,7 @@ class Labelled:
         path: The file.
         labels: The labels (N,).
         ids: Ids of their instances (N,); empty where the file holds bare labels.
+        names: Names of the relations (N,), ``None`` for none; where the file holds bare labels, these.
         type_pairs: Entity types of head and tail (N,); empty where the file does not tell.
         n_unlabelled: Number of instances that were left out because they have no label.
     """
@@ -30,6 +31,7 @@ class Labelled:
     path: Path
     labels: list[str]
     ids: list[str] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
     type_pairs: list[tuple[str | None, str | None]] = field(default_factory=list)
     n_unlabelled: int = 0
 
@@ -47,19 +49,21 @@ def found_labels(path: Path) -> Labelled:
         raise InputError(f"{path}: is not the folder of a run, there is no {ASSIGNMENTS} in it")
     lines = _lines(file)
     if not lines[0][1].startswith("{"):
-        return Labelled(path, _bare(path, lines))
-    labels, ids = [], []
+        bare = _bare(path, lines)
+        return Labelled(path, bare, names=[*bare])
+    labels, ids, names = [], [], []
     for number, line in lines:
         try:
             record = json.loads(line)
             ids.append(str(record["id"]))
             labels.append(str(record["relation_id"]))
+            names.append(record.get("relation"))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{file}, line {number}: not a JSON object with 'id' and 'relation_id'; "
                 f"expected the {ASSIGNMENTS} of a run, or one label a line"
             ) from error
-    return Labelled(path, labels, ids)
+    return Labelled(path, labels, ids, names)
 
 
 def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
@@ -87,7 +91,7 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
         path,
         [str(instance.relation) for instance in known],
         [instance.id for instance in known],
-        [instance.type_pair for instance in known],
+        type_pairs=[instance.type_pair for instance in known],
         n_unlabelled=len(instances) - len(known),
     )
 

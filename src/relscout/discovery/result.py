@@ -61,6 +61,18 @@ class Discovery:
         )
 
     @property
+    def names(self) -> dict[int, str]:
+        """Names of the relations that text can be told to express, by id.
+
+        These are the relations that were found, and behind them pre-defined ones that the model knows and the corpus
+        does not have.
+        """
+        found = {one.id: one.name for one in self.relations}
+        given: dict[int, str] = getattr(self.model, "names_", {})
+        ids = {self.merged.get(label, label): name for label, name in given.items()}
+        return found | {id: name for id, name in ids.items() if id >= 0 and id not in found}
+
+    @property
     def parents(self) -> tuple[ParentRelation, ...]:
         """More general relations above those that were found, as they were found; none where none were asked for."""
         return tuple(ParentRelation.from_dict(one) for one in self.run.get("hierarchy", ()))
@@ -111,7 +123,7 @@ class Discovery:
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
         """Yield what instances were given as triples; those without a relation have none."""
-        names = {one.id: one.name for one in self.relations}
+        names = self.names
         rows = zip(
             assignments.instances,
             assignments.relation_ids.tolist(),

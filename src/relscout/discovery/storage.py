@@ -137,7 +137,9 @@ def load(folder: Path) -> Parts:
             f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again"
         )
     named = {one.id for one in relations}
-    needed = {merged.get(label, label) for label in range(estimator.n_relations_)}
+    # a relation that a label gave needs no description: it may be found in new text first
+    given: dict[int, str] = getattr(estimator, "names_", {})
+    needed = {merged.get(label, label) for label in range(estimator.n_relations_) if label not in given}
     if missing := (needed | set(relation_ids.tolist())) - named - {-1}:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"

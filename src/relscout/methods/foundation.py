@@ -93,11 +93,13 @@ class Method(ABC):
                 f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
 
-    def _fewer(self, asked: int, why: str = "the others were left without instances") -> list[str]:
-        """Return a warning where fewer relations were found than were asked for."""
-        if self.n_relations_ == asked:
+    def _fewer(
+        self, asked: int, why: str = "the others were left without instances", *, given: int = 0
+    ) -> list[str]:
+        """Return a warning where fewer relations were found than were asked for, beside those that were given."""
+        if (found := self.n_relations_ - given) == asked:
             return []
-        return [f"{self.n_relations_} relations were found instead of {asked}: {why}"]
+        return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
 
 
 class VectorMethod(Method):

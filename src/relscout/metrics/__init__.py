@@ -5,6 +5,7 @@ from relscout.metrics.baselines import trivial_baselines
 from relscout.metrics.classification import ClassificationScores, classification_scores
 from relscout.metrics.clustering import ClusteringScores, score
 from relscout.metrics.majority import majority_mapped
+from relscout.metrics.open_world import OpenWorldScores, open_world_accuracy
 from relscout.metrics.per_relation import (
     Confusion,
     RelationScore,
@@ -30,6 +31,7 @@ __all__ = [
     "Confusion",
     "Interval",
     "MeanStd",
+    "OpenWorldScores",
     "RelationScore",
     "align",
     "bootstrap_intervals",
@@ -39,6 +41,7 @@ __all__ = [
     "has_directions",
     "majority_mapped",
     "mean_std",
+    "open_world_accuracy",
     "over_seeds",
     "percentile_interval",
     "relation_scores",

@@ -51,17 +51,17 @@ class Classifiers:
     """What a fitted RoCORE tells relations by.
 
     Args:
-        novel: η_u, its outputs by size, none that nobody chose.
-        unified: η_l of incremental learning: the pre-defined relations by name, the novel ones behind them as in
-            ``novel``; ``None`` where there is none.
+        linear: η_u, or η_l of incremental learning. Of the novel relations it has the outputs that were chosen.
+        relation_of: Relation of each output (K̂,), int64: relations by size, pre-defined ones of which nothing was
+            found last. Outputs that were merged have the same one.
         predefined: Names of the pre-defined relations, sorted.
-        relation_of: Novel relation of each output of ``novel`` (K̂,), int64: relations by size, none without outputs.
+        numbers: Relation that each of them is in incremental learning (C,), int64; else empty.
     """
 
-    novel: Linear
-    unified: Linear | None
-    predefined: tuple[str, ...]
+    linear: Linear
     relation_of: NDArray[np.int64]
+    predefined: tuple[str, ...]
+    numbers: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -78,54 +78,55 @@ class Classifiers:
 
         Args:
             novel: η_u.
-            unified: η_l of incremental learning.
+            unified: η_l of incremental learning: the pre-defined relations, and behind them the outputs of ``novel``.
             names: Pre-defined relations in the order of the outputs of η_l.
             vectors: Of what was clustered (N, D), of unit length.
             n_relations: Number of novel relations, into which more outputs are merged.
             seed: Draws the starts of the merging.
         """
-        outputs = outputs_by_size(novel.scores(vectors).argmax(axis=1), len(novel.bias))
+        labels = novel.scores(vectors).argmax(axis=1)
+        outputs = outputs_by_size(labels, len(novel.bias))
         by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-        if unified is not None:
-            unified = unified.chosen(np.concatenate([by_name, len(names) + outputs]))
-        novel = novel.chosen(outputs)
-        relation_of = np.arange(len(outputs))
+        predefined = tuple(names[place] for place in by_name)
+        group_of = np.arange(len(outputs))
         if len(outputs) > n_relations:
-            labels = novel.scores(vectors).argmax(axis=1)
-            groups = merged(vectors, labels, n_relations, seed=seed)
-            relation_of = np.argsort(largest_first(groups[labels], int(groups.max()) + 1))[groups]
-        return cls(novel, unified, tuple(names[place] for place in by_name), relation_of)
+            member = novel.chosen(outputs).scores(vectors).argmax(axis=1)
+            group_of = merged(vectors, member, n_relations, seed=seed)
+        linear, given = novel.chosen(outputs), np.arange(0)
+        if unified is not None:
+            # a novel relation of which η_l tells nothing in the corpus is not there; a pre-defined one has its name
+            given = np.arange(len(names))
+            chosen = np.isin(len(names) + outputs, unified.scores(vectors).argmax(axis=1))
+            outputs, group_of = outputs[chosen], np.unique(group_of[chosen], return_inverse=True)[1]
+            linear = unified.chosen(np.concatenate([given, len(names) + outputs]))
+            group_of = np.concatenate([given, len(names) + group_of])
+        groups = group_of[linear.scores(vectors).argmax(axis=1)]
+        relation_of = np.argsort(largest_first(groups, int(group_of.max()) + 1))[group_of]
+        return cls(linear, relation_of, predefined, relation_of[by_name] if len(given) else given)
 
     @property
     def n_relations(self) -> int:
-        """Number of novel relations K."""
+        """Number of relations that are told apart."""
         return int(self.relation_of.max()) + 1
 
-    def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how well each vector of unit length fits each novel relation (N, K), float32."""
-        return of_relations(self.novel.shares(vectors), self.relation_of)
+    @property
+    def names(self) -> dict[int, str]:
+        """Names of the pre-defined relations that are told, by their number."""
+        return dict(sorted(zip(self.numbers.tolist(), self.predefined, strict=False)))
 
-    def numbered(self, outputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the pre-defined relation, or behind these the novel one (N,), int64, of outputs of ``unified``."""
-        n_known = len(self.predefined)
-        table = np.concatenate([np.arange(n_known), n_known + self.relation_of])
-        return np.asarray(table[outputs], dtype=np.int64)
+    def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how well each vector of unit length fits each relation (N, K), float32."""
+        return of_relations(self.linear.shares(vectors), self.relation_of)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the names as arrays, to be saved."""
-        found: dict[str, NDArray[Any]] = {f"novel.{name}": array for name, array in vars(self.novel).items()}
-        found["relation_of"] = self.relation_of
-        if self.unified is not None:
-            found |= {f"unified.{name}": array for name, array in vars(self.unified).items()}
-        return found
+        of_linear: dict[str, NDArray[Any]] = {
+            f"linear.{name}": array for name, array in vars(self.linear).items()
+        }
+        return {**of_linear, "relation_of": self.relation_of, "numbers": self.numbers}
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]], predefined: Sequence[str]) -> Self:
         """Build classifiers from what :meth:`arrays` gave; other arrays are passed over."""
-        unified = below("unified.", arrays)
-        return cls(
-            Linear(**below("novel.", arrays)),
-            Linear(**unified) if unified else None,
-            tuple(predefined),
-            arrays["relation_of"],
-        )
+        linear = Linear(**below("linear.", arrays))
+        return cls(linear, arrays["relation_of"], tuple(predefined), arrays["numbers"])

@@ -46,6 +46,7 @@ class RoCORE(VectorMethod):
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
+        names_: With ``incremental``, their names by number: ``predict`` tells them, too, found in the corpus or not.
         epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
             relations), so that an experiment can tell what another choice of the epoch would have given; not saved.
     """
@@ -66,6 +67,7 @@ class RoCORE(VectorMethod):
     _FITTED: ClassVar[str] = "_trained"
 
     predefined_: tuple[str, ...]
+    names_: dict[int, str]
     epochs_labels_: NDArray[np.signedinteger[Any]]
 
     def fit(
@@ -144,38 +146,17 @@ class RoCORE(VectorMethod):
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
         self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
+        fewer = self._fewer(n_relations, given=len(self.names_))
+        of_names = {"predefined_found": int(np.isin(list(self.names_), self.labels_).sum())}
         self.report_ |= {
             "labelled": len(known),
             "predefined": len(names),
+            **(of_names if options.incremental else {}),
             **loop.report(),
-            "warnings": [*left_out, *loss_warnings(lost), *loop.warnings, *self._fewer(n_relations)],
+            "warnings": [*left_out, *loss_warnings(lost), *loop.warnings, *fewer],
         }
         work.clear()
         return self
-
-    def predict_all(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> tuple[NDArray[np.int64], tuple[str | int, ...]]:
-        """Tell instances of which nobody knows whether their relation is a pre-defined or a novel one.
-
-        Returns:
-            Labels (N,), int64, and what they stand for: ``names[label]`` is the name of a pre-defined relation, or the
-            number of a novel one as ``predict`` gives it.
-
-        Raises:
-            SettingError: Nothing was fitted yet, or not with ``incremental=True``.
-            ArtifactError: The encoder is not the one that was fitted with.
-        """
-        encoder, unified = self._ready_encoder(), self._classifiers.unified
-        if unified is None:
-            raise SettingError(
-                "this RoCORE has no classifier for pre-defined and novel relations together; fit it with "
-                "incremental=True"
-            )
-        order = canonical_order(instances)
-        vectors = encode(encoder, [instances[place] for place in order], progress=progress)
-        labels = self._classifiers.numbered(unified.scores(vectors).argmax(axis=1))
-        return labels[np.argsort(order)], (*self.predefined_, *range(self.n_relations_))
 
     def pretrained_codes(self, instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
         """Return the codes g(h) (N, Z), float32, that instances had behind the pre-training (appendix B).
@@ -234,11 +215,11 @@ class RoCORE(VectorMethod):
         return loaded
 
     def _count(self) -> None:
-        self.predefined_ = self._classifiers.predefined
+        self.predefined_, self.names_ = self._classifiers.predefined, self._classifiers.names
         self.n_relations_ = self._classifiers.n_relations
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each novel relation by η_u (N, K), float32, for vectors of ``transform`` (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors of ``transform`` (N, D)."""
         self._check_fitted()
         return softened(self._classifiers.shares(vectors), self._exponent)
 

@@ -48,6 +48,12 @@ def main() -> None:
     opened.add_argument("--seeds", type=int, default=1)
     opened.add_argument("--none", type=int, default=1000, help="pairs that nobody labelled")
     opened.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    grown = commands.add_parser("incremental", help="one classifier for pre-defined and novel relations")
+    grown.add_argument("--data", type=Path, required=True)
+    grown.add_argument("--draws", nargs="+", choices=("A", "B", "C"), default=("A",))
+    grown.add_argument("--seeds", type=int, default=1)
+    grown.add_argument("--shares", nargs="+", type=float, default=(0.1, 0.25, 1.0))
+    grown.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     unrelated = commands.add_parser("no-relation", help="pairs that no relation relates, told without labels")
     unrelated.add_argument("--data", type=Path, required=True)
     unrelated.add_argument("--protocols", nargs="+", default=("fewrel-unsupervised",))
@@ -119,6 +125,14 @@ def main() -> None:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             seeds = range(options.seeds)
             open_world.run(options.data, cache, draws=options.draws, seeds=seeds, n_none=options.none)
+    elif options.command == "incremental":
+        from benchmarks import incremental
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
+            seeds = range(options.seeds)
+            incremental.run(options.data, cache, draws=options.draws, seeds=seeds, shares=options.shares)
     elif options.command == "report":
         from benchmarks import report_speed
         from relscout import VectorCache

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from relscout.clustering import neighbours
-from relscout.clustering.neighbours import nearest_neighbours
+from relscout.clustering.neighbours import nearest_neighbours, nearest_others
 
 
 @given(st.integers(2, 40), st.integers(1, 39), st.integers(0, 99))
@@ -31,3 +32,21 @@ def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     whole = nearest_neighbours(vectors, 7)
     monkeypatch.setattr(neighbours, "_PRODUCTS", 13 * 50)
     assert nearest_neighbours(vectors, 7).tolist() == whole.tolist()
+
+
+def unit(n: int, seed: int) -> NDArray[np.float32]:
+    found = np.random.default_rng(seed).standard_normal((n, 5)).astype(np.float32)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
+
+
+def test_others_are_those_of_the_highest_cosines_and_never_the_same_vector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors, among = unit(30, 0), np.concatenate([unit(20, 1), unit(30, 0)])
+    found = nearest_others(vectors, among, 4)
+    products = vectors @ among.T
+    products[np.arange(30), 20 + np.arange(30)] = -np.inf
+    expected = np.sort(np.argsort(-products, axis=1)[:, :4], axis=1)
+    assert found.tolist() == expected.tolist()
+    monkeypatch.setattr(neighbours, "_PRODUCTS", 7 * 50)
+    assert nearest_others(vectors, among, 4).tolist() == found.tolist()

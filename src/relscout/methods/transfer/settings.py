@@ -20,8 +20,10 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     """Whether instances of the labelled relations may be among those to be clustered: these get the labelled names."""
     none_mistakes: float = 0.05
     """Share of labelled instances that may be taken there for ones of no relation, in [0, 1); at 0 all have one."""
-    novel_parts: int = 3
-    """Clusters of each novel relation where these are told from labelled ones, at least 1; not used by ``auto``."""
+    novel_mistakes: float = 0.1
+    """Share of labelled instances that may be taken there for ones of novel relations, in [0, 1)."""
+    neighbours: int = 20
+    """Nearest instances among which labelled ones are counted there, at least 1."""
     shrinkage: float = 0.1
     """How little what varies within labelled relations is discounted there, above 0 to 1: at 1 not at all."""
 
@@ -35,8 +37,10 @@ class TransferSettings(TeachingSettings, SelfORESettings):
             )
         if not 0 <= self.none_mistakes < 1:
             raise SettingError(f"none_mistakes is {self.none_mistakes}, expected a share from 0 to below 1")
-        if self.novel_parts < 1:
-            raise SettingError(f"novel_parts is {self.novel_parts}, expected at least 1")
+        if not 0 <= self.novel_mistakes < 1:
+            raise SettingError(f"novel_mistakes is {self.novel_mistakes}, expected a share from 0 to below 1")
+        if self.neighbours < 1:
+            raise SettingError(f"neighbours is {self.neighbours}, expected at least 1")
         if not 0 < self.shrinkage <= 1:
             raise SettingError(f"shrinkage is {self.shrinkage}, expected a share above 0, and at most 1")
 

@@ -257,6 +257,9 @@ def reproduced(prefix: str) -> str:
                 published = any(one.scoring == scoring for one in measured.preset.published)
                 if not published and not any(SCORINGS[scoring] in one["scores"] for one in measured.records):
                     continue
+                # where nothing is published to compare with, `relscout reproduce table` tells the rest
+                if scoring != "raw" and not measured.preset.published:
+                    continue
                 tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
                 found += [FORMATS["markdown"](table) for table in tables if table is not None]
     return "\n".join(found)

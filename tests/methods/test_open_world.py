@@ -55,7 +55,8 @@ def test_labelled_relations_come_back_under_their_names_and_novel_ones_without(
     gold = np.array([one.relation for one in mixed])
     told = np.array([fitted.names_.get(label, "novel") for label in fitted.labels_.tolist()])
     for name in PREDEFINED[:2]:
-        assert (told[gold == name] == name).mean() >= 0.7  # a tenth of the labelled ones may be taken for novel
+        # a tenth of the labelled ones may be taken for novel
+        assert (told[gold == name] == name).mean() >= 0.7
     for name in NOVEL:
         assert (told[gold == name] == "novel").mean() >= 0.9
     assert (told == PREDEFINED[2]).mean() < 0.02, "nothing in the corpus expresses it"

@@ -65,7 +65,7 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, share: float) 
     started = time.perf_counter()
     both = [*some, *drawn_share(novel, share, seed=0)]
     taught = RelationClassifier(encoder, seed=seed, trained_layers=1).fit(both)
-    # a novel relation has its name here, and the match that scores it finds just that
+    # a novel relation has its name here, and the match that scores it finds that or a better one
     rows.append(_row("supervised", taught.predict(test), test, predefined, {"labelled": len(both)}, started))
     for row in rows:
         row |= {"draw": draw, "seed": seed, "share": share}

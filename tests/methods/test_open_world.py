@@ -349,8 +349,17 @@ def test_at_most_the_given_share_of_labelled_ones_is_taken_for_novel(mistakes: f
     labelled, classes = clouds(60, 0)[:180], np.repeat(np.arange(3), 60)
     settings = TransferSettings(open_world=True, novel_mistakes=mistakes)
     sorting, _ = sorted_apart(clouds(40, 1), labelled, classes, "auto", settings, seed=0)
-    # a labelled one is its own neighbour neither there nor here
+    # a labelled one is never its own neighbour, in the fit or here
     assert (sorting.predefined(labelled) < 0).mean() <= mistakes
+
+
+def test_few_labelled_instances_are_found_again_in_a_large_corpus() -> None:
+    labelled, classes = clouds(14, 0)[:42], np.repeat(np.arange(3), 14)
+    _, is_novel = sorted_apart(
+        clouds(500, 1), labelled, classes, "auto", TransferSettings(open_world=True), seed=0
+    )
+    assert is_novel[:1500].mean() <= 0.3
+    assert is_novel[1500:].mean() >= 0.9
 
 
 def test_in_a_corpus_without_labelled_relations_everything_is_novel() -> None:

@@ -35,7 +35,11 @@ def test_a_side_without_instances_has_no_accuracy() -> None:
 
 
 def test_labels_that_do_not_pair_are_refused() -> None:
-    with pytest.raises(InputError, match="2 found and 1 gold labels"):
+    with pytest.raises(InputError, match="2 found labels stand against 1 gold labels"):
         open_world_accuracy([1, 2], ["orbits"], PREDEFINED)
     with pytest.raises(InputError, match="at least one"):
         open_world_accuracy([], [], PREDEFINED)
+    with pytest.raises(InputError, match="1 of 2 gold labels are None"):
+        open_world_accuracy(["spouse", 1], [None, "orbits"], PREDEFINED)
+    with pytest.raises(InputError, match="predefined is 'spouse', expected a collection"):
+        open_world_accuracy([1], ["orbits"], "spouse")

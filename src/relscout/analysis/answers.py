@@ -150,7 +150,7 @@ def _asked(
 ) -> tuple[list[str], NDArray[np.float32]]:
     if isinstance(model, Discovery):
         found = model.predict(inputs, progress=progress, on_loss=on_loss)
-        names = {one.id: one.name for one in model.relations}
+        names = model.names
         return [names.get(id, NO_RELATION) for id in found.relation_ids.tolist()], found.confidences
     probabilities = model.predict_proba(inputs, progress=progress, on_loss=on_loss)
     best = probabilities.argmax(axis=1)

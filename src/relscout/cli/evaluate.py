@@ -48,7 +48,9 @@ def command(
     ] = False,
     labeled: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Labelled: its relations are pre-defined, others novel."),
+        typer.Option(
+            metavar="FILE", help="Labelled: its relations are pre-defined, others novel; may be repeated."
+        ),
     ] = None,
     as_json: options.AsJson = False,
     format: options.Format = None,
@@ -61,8 +63,8 @@ def command(
 
     The scores are B³, V-measure, ARI, NMI and the accuracy of the best one-to-one match. Instances are matched by their
     ids, bare labels line by line. What needs no learning is scored beside: one cluster, singletons, entity types. FOUND
-    may also be the triples that 'relscout extract' wrote as JSON Lines. With --labeled it is told, too, how many
-    instances of pre-defined relations have their name, and how many of novel ones are in the cluster of theirs.
+    may also be the triples that 'relscout extract' wrote as JSON Lines, which lack instances without a relation. With
+    --labeled the shares of pre-defined relations that have their name, and of novel ones in their cluster, are told.
     """
     from relscout.metrics import majority_mapped as score_majority_mapped
     from relscout.metrics import score, trivial_baselines

@@ -57,11 +57,11 @@ def found_labels(path: Path) -> Labelled:
             record = json.loads(line)
             ids.append(str(record["id"]))
             labels.append(str(record["relation_id"]))
-            names.append(record.get("relation"))
+            names.append(_name(record.get("relation")))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{file}, line {number}: not a JSON object with 'id' and 'relation_id'; "
-                f"expected the {ASSIGNMENTS} of a run, or one label a line"
+                f"{file}, line {number}: not a JSON object with 'id', 'relation_id' and the name 'relation'; "
+                f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label a line"
             ) from error
     return Labelled(path, labels, ids, names)
 
@@ -119,6 +119,12 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
             "this file?"
         )
     return rows
+
+
+def _name(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"the relation is {value!r}")
+    return value
 
 
 def _bare(path: Path, lines: list[tuple[int, str]]) -> list[str]:

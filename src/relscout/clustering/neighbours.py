@@ -36,7 +36,8 @@ def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], cou
     """Return the rows of other vectors that are nearest to each vector by cosine (N, count), int64.
 
     A vector that is the very same one is no neighbour, so that it does not matter whether a vector is itself among the
-    others. Exact; of equal cosines, those of the lower rows; in ascending order of the rows.
+    others; only where too few others are left is it taken. Exact; of equal cosines, those of the lower rows; in
+    ascending order of the rows.
 
     Args:
         vectors: (N, D), float32, of unit length.

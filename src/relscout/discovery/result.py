@@ -56,6 +56,11 @@ class Discovery:
         for relation in self.relations:
             if relation.id == id:
                 return relation
+        if id in self.names:
+            raise InputError(
+                f"relation {id} is the pre-defined {self.names[id]!r}, of which the corpus has no instance; it is told "
+                "in new text under its name"
+            )
         raise InputError(
             f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"
         )
@@ -143,7 +148,7 @@ class Discovery:
         old = self.relation(id)
         if not name.strip():
             raise InputError(f"the new name of relation {id} is blank")
-        if any(one.name == name and one.id != id for one in self.relations):
+        if any(other == name and one != id for one, other in self.names.items()):
             raise InputError(
                 f"another relation is already called {name!r}; merge them, or choose another name"
             )

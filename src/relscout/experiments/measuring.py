@@ -122,9 +122,11 @@ def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     # in the order in which ``discover`` hands instances to a method
     ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
     column = {_content(instance): place for place, instance in enumerate(ordered)}
-    # where there are more outputs than relations, what an epoch told is not what it would have given
+    # where there are more outputs than relations, or one classifier for all of them, what an epoch told is not what it
+    # would have given
     if (
         epochs is None
+        or getattr(model, "names_", {})
         or epochs.max() >= model.n_relations_
         or any(_content(one) not in column for one in task.scored)
     ):

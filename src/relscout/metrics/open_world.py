@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from relscout.errors import InputError
 from relscout.metrics.alignment import align
-from relscout.metrics.labels import Labels
+from relscout.metrics.labels import Labels, paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]
 
     A pre-defined relation is right by its name only. A novel one has none, so clusters and novel gold relations are
     matched one to one (the Hungarian method) on the instances of novel relations; what stands there under a pre-defined
-    name is wrong.
+    name is wrong. -1 is a cluster like any other, as it is to :func:`~relscout.metrics.score`.
 
     Args:
         found: (N,) what each instance was told to be: the name of a pre-defined relation, or any other label.
@@ -47,13 +47,14 @@ def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]
         predefined: Names of the pre-defined relations.
 
     Raises:
-        InputError: The lengths differ, or nothing is given.
+        InputError: The lengths differ, nothing is given, a label is missing, or ``predefined`` is a single name.
     """
-    told, truth, names = list(found), list(gold), frozenset(predefined)
-    if len(told) != len(truth) or not told:
+    paired(found, gold, roles=("found", "gold"))
+    if isinstance(predefined, str):
         raise InputError(
-            f"{len(told)} found and {len(truth)} gold labels were given, expected as many of each, at least one"
+            f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
         )
+    told, truth, names = list(found), list(gold), frozenset(predefined)
     known = [one == two for one, two in zip(told, truth, strict=True) if two in names]
     novel = [(one, two) for one, two in zip(told, truth, strict=True) if two not in names]
     clustered = [(one, two) for one, two in novel if one not in names]

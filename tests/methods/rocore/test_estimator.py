@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from relscout import Discovery, discover
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
@@ -285,3 +286,44 @@ def test_without_pre_training_there_are_no_such_codes(
 ) -> None:
     with pytest.raises(SettingError, match="does not know what its codes were"):
         rocore(**settings).fit(few, known).pretrained_codes(few)
+
+
+def test_a_discovery_knows_pre_defined_relations_that_its_corpus_lacks(
+    random_encoder: TransformerEncoder, few: Few, known: Few, tmp_path: Path
+) -> None:
+    settings = {
+        "layers": "16-4",
+        "pretrain_epochs": 2,
+        "pretrain_steps": 0,
+        "epochs": 30,
+        "epoch_steps": 0,
+        "batch": 10,
+        "stop_change": 0.0,
+        "training_dtype": "float32",
+        "incremental": True,
+        "select": "last",
+        "learning_rate": 0.02,
+        "encoder_learning_rate": 0.002,
+    }
+    found = discover(
+        few,
+        labeled=known,
+        method="rocore",
+        n_relations=4,
+        encoder=random_encoder,
+        settings=settings,
+    )
+    given = found.model.names_  # type: ignore[attr-defined]
+    lacking = sorted(set(given) - {one.id for one in found.relations})
+    assert lacking, "nothing in the corpus is told to be any of them"
+    assert {id: found.names[id] for id in given} == given
+    found.save(tmp_path / "run")
+    loaded = Discovery.load(tmp_path / "run")
+    assert loaded.names == found.names
+    triples = list(loaded.extract(known))
+    assert len(triples) == len(known)
+    assert {one.relation for one in triples} & {given[id] for id in lacking}
+    with pytest.raises(InputError, match=f"another relation is already called '{given[lacking[0]]}'"):
+        loaded.rename(loaded.relations[0].id, given[lacking[0]])
+    with pytest.raises(InputError, match="of which the corpus has no instance"):
+        loaded.drop(lacking[0])

@@ -45,6 +45,17 @@ def test_or_the_last_whose_weights_need_no_keeping() -> None:
     assert (found.kept, found.best) == (1, {})
 
 
+def test_incremental_learning_keeps_no_epoch_before_novel_relations_have_their_weight() -> None:
+    same = [epoch([0, 1, 0, 1], agreement) for agreement in (0.9, 0.8, 0.3, 0.5, 0.4)]
+    found = verdict(*same[:3], incremental=True, ramp_up_epochs=4, patience=2)
+    assert not found.stopped
+    found = verdict(*same, incremental=True, ramp_up_epochs=4, patience=9)
+    assert (found.kept, found.best["weight"].tolist()) == (3, [3])
+    assert verdict(*same[:4], incremental=True, ramp_up_epochs=4, patience=2).stopped.startswith("after 4")
+    # where training is shorter than that, the last one
+    assert verdict(*same[:2], incremental=True, ramp_up_epochs=4, epochs=2).kept == 1
+
+
 def test_training_ends_when_predictions_have_settled_for_long_enough() -> None:
     same, other = epoch([0, 1, 0, 1], 0.5), epoch([1, 1, 0, 1], 0.5)
     assert not verdict(same, same, other, same, same, patience=2).stopped

@@ -51,7 +51,8 @@ class Classifiers:
     """What a fitted RoCORE tells relations by.
 
     Args:
-        linear: η_u, or η_l of incremental learning. Of the novel relations it has the outputs that were chosen.
+        linear: η_u, or η_l of incremental learning. Of the novel relations it has the outputs that it tells in the
+            corpus, of which η_u tells something, too.
         relation_of: Relation of each output (K̂,), int64: relations by size, pre-defined ones of which nothing was
             found last. Outputs that were merged have the same one.
         predefined: Names of the pre-defined relations, sorted.

@@ -140,13 +140,15 @@ class RoCORE(VectorMethod):
             Linear(*network.head("novel")), unified, names, final, n_relations, seed=self.seed
         )
         self._count()
-        # label-free: how far the classifier agrees with the clusters
+        # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
         self._exponent = exponent_for(self._classifiers.shares(final), loop.verdict.agreement)
         self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
         self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
-        fewer = self._fewer(n_relations, given=len(self.names_))
+        why = "the others were left without instances, or told to be pre-defined"
+        given = len(self.names_)
+        fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)
         of_names = {"predefined_found": int(np.isin(list(self.names_), self.labels_).sum())}
         self.report_ |= {
             "labelled": len(known),

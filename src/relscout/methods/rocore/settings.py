@@ -81,7 +81,7 @@ class RoCORESettings:
     ramp_up_weight: float = 1.0
     """μ₀, weight of the novel relations in the one classifier, at least 0 (paper: 1; released code: 0.05)."""
     ramp_up_epochs: int = 10
-    """T, epochs until it has that weight, at least 1 (paper: 10; released code: 50)."""
+    """T, epochs until it has that weight, at least 1 (paper: 10; released code: 50); no earlier one is kept."""
     max_relations: int = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 

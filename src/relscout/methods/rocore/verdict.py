@@ -93,7 +93,8 @@ class Verdict:
         changed = None
         if self.predictions:
             changed = round(float((found.predicted != self.predictions[-1]).mean()), 6)
-        highest = max((one["agreement"] for one in self.epochs), default=-1.0)
+        earlier = self.epochs[self._first - 1 :]
+        highest = max((one["agreement"] for one in earlier), default=-1.0)
         agreement = round(found.agreement, 6)
         told = {
             "agreement": agreement,
@@ -107,15 +108,21 @@ class Verdict:
         self.predictions.append(found.predicted)
         if self.settings.select == "last":
             self.kept = len(self.epochs) - 1
-        elif agreement > highest:
+        elif agreement > highest and len(self.epochs) >= self._first:
             self.kept, self.best = len(self.epochs) - 1, weights()
         self._stop()
+
+    @property
+    def _first(self) -> int:
+        """The first epoch, from 1, that may be kept: before, novel relations have no full weight in η_l (eq. 17)."""
+        settings = self.settings
+        return min(settings.ramp_up_epochs, settings.epochs) if settings.incremental else 1
 
     def _stop(self) -> None:
         settings, done = self.settings, len(self.epochs)
         latest = [one["changed"] for one in self.epochs[-settings.patience :]]
         settled = [changed for changed in latest if changed is not None and changed < settings.stop_change]
-        if len(settled) == settings.patience:
+        if len(settled) == settings.patience and done >= self._first:
             self.stopped = (
                 f"after {done} epochs: fewer than {settings.stop_change:.1%} of the predictions changed in each of "
                 f"the last {settings.patience}"

@@ -20,7 +20,7 @@ from relscout.methods.vectors import drawn
 from relscout.seeding import generator
 
 #: Most vectors of either side among which neighbours are looked for, and fewest of the corpus where few are labelled.
-_MOST, _FEWEST = 20_000, 2_000
+_MOST, _FEWEST = 20_000, 200
 #: Share of these that are neighbours at most, so that in a small corpus they are still near.
 _NEAR = 0.1
 
@@ -85,18 +85,17 @@ class Sorting:
             float(np.square(seen - centroids[classes]).sum(axis=1).mean()),
         )
         # of both sides: few labelled ones lie wholly in the directions in which they differ, others do not
-        both = np.concatenate([labelled, vectors])
-        plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         random = generator(seed, "around")
-        known = _some(plain(labelled), _MOST, random)
-        # more of the corpus would leave too few labelled ones among the neighbours of any instance
-        corpus = _some(plain(vectors), min(max(len(known), _FEWEST), _MOST), random)
-        around = np.concatenate([known, corpus])
+        known = _some(labelled, _MOST, random)
+        # more of the corpus than is labelled would leave too few labelled ones among the neighbours of any instance
+        both = np.concatenate([known, _some(vectors, max(len(known), _FEWEST), random)])
+        plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
+        around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
         found = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
         # a labelled instance is looked at as one of the corpus that nobody has labelled: it does not count itself
-        counts = found._labelled_around(known)
-        # at most that share lies below
+        counts = found._labelled_around(around[: len(known)])
+        # at most that share lies below; what has no labelled neighbour at all is novel in any case
         least = max(int(np.quantile(counts, settings.novel_mistakes, method="lower")), 1)
         return replace(found, least=least)
 

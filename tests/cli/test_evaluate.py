@@ -148,3 +148,7 @@ def test_a_line_that_is_no_assignment_is_refused_with_its_number(refused, finish
     assert "assignments.jsonl, line 31: not a JSON object with 'id' and 'relation_id'" in refused(
         "evaluate", path, "--gold", good
     )
+    path.write_text('{"id": "x", "relation_id": 0, "relation": ["born in"]}\n')
+    assert "line 1: not a JSON object with 'id' and 'relation_id', and a name" in refused(
+        "evaluate", path, "--gold", good, "--labeled", good
+    )

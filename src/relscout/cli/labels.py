@@ -60,7 +60,7 @@ def found_labels(path: Path) -> Labelled:
             names.append(_name(record.get("relation")))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{file}, line {number}: not a JSON object with 'id', 'relation_id' and the name 'relation'; "
+                f"{file}, line {number}: not a JSON object with 'id' and 'relation_id', and a name as 'relation'; "
                 f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label a line"
             ) from error
     return Labelled(path, labels, ids, names)

@@ -16,6 +16,7 @@ from relscout.clustering.within_class import Whitening
 from relscout.errors import InputError
 from relscout.methods.estimator import NRelations
 from relscout.methods.transfer.settings import TransferSettings
+from relscout.methods.unrelated.telling import at_most
 from relscout.methods.vectors import drawn
 from relscout.seeding import generator
 
@@ -86,9 +87,9 @@ class Sorting:
         )
         # of both sides: few labelled ones lie wholly in the directions in which they differ, others do not
         random = generator(seed, "around")
-        known = _some(labelled, _MOST, random)
+        known = at_most(labelled, _MOST, random)
         # more of the corpus than is labelled would leave too few labelled ones among the neighbours of any instance
-        both = np.concatenate([known, _some(vectors, max(len(known), _FEWEST), random)])
+        both = np.concatenate([known, at_most(vectors, max(len(known), _FEWEST), random)])
         plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
@@ -157,13 +158,6 @@ class Sorting:
         """Return how many of the neighbours of each vector are labelled (N,), int64."""
         near = nearest_others(plain, self.around, self.n_neighbours)
         return np.asarray((near < self.n_labelled).sum(axis=1), dtype=np.int64)
-
-
-def _some(vectors: NDArray[np.float32], most: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Return all vectors, or as many as are wanted at most, in their order."""
-    if len(vectors) <= most:
-        return vectors
-    return np.asarray(vectors[np.sort(random.choice(len(vectors), most, replace=False))])
 
 
 def sorted_apart(

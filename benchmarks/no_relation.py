@@ -23,7 +23,7 @@ from benchmarks.open_world import unlabelled_pairs
 from benchmarks.records import write_result
 from relscout import RelationInstance, TransformerEncoder, VectorCache, score
 from relscout.experiments.protocols import load
-from relscout.mentions.redrawing import redrawn_pairs
+from relscout.text.redrawing import redrawn_pairs
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import WithNone
 from relscout.readers import read

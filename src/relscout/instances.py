@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from relscout.errors import InputError
+from relscout.parses import Parse
 
 #: What data sets call a pair that no relation relates, in small letters.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
@@ -53,6 +54,9 @@ class RelationInstance:
         id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
             order of the input nor on the gold relation.
         source: Where the instance comes from, for people: file and line.
+        document: Name of the document that the text is a part of; empty where it is none.
+        document_start: Offset of ``text`` in that document, in characters; ``None`` where it is not known.
+        parse: Syntax of ``text``, where a parser was run. It is not part of the instance's identity and is not saved.
 
     Raises:
         InputError: A span is empty, outside the text, blank, or head and tail are equal or cross.
@@ -64,6 +68,9 @@ class RelationInstance:
     relation: str | None = None
     id: str = ""
     source: str = ""
+    document: str = ""
+    document_start: int | None = None
+    parse: Parse | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for role, mention in (("head", self.head), ("tail", self.tail)):

@@ -72,8 +72,8 @@ class Reading:
         read = chain.from_iterable(self._read(path, skipped) for path in paths)
         if self.entity_types is None:
             return read
-        from relscout.mentions.spacy_pipeline import SpacyPipeline
-        from relscout.mentions.typing import with_types
+        from relscout.text.spacy_pipeline import SpacyPipeline
+        from relscout.text.typing import with_types
 
         return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
@@ -108,10 +108,10 @@ class Reading:
         )
 
     def _marked(self, paths: Sequence[Path]) -> Iterator[RelationInstance]:
-        from relscout.mentions import mark_files
-        from relscout.mentions.gazetteer import Gazetteer
-        from relscout.mentions.pairs import Pairing
-        from relscout.mentions.spacy_pipeline import SpacyPipeline
+        from relscout.text import mark_files
+        from relscout.text.gazetteer import Gazetteer
+        from relscout.text.pairs import Pairing
+        from relscout.text.spacy_pipeline import SpacyPipeline
 
         for path in paths:
             if path.is_dir():

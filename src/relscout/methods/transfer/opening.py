@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from relscout.encoders import Encoder, loss_warnings
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import NRelations
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld
@@ -23,6 +22,7 @@ from relscout.methods.transfer.sorting import sorted_apart
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress
+from relscout.text.redrawing import redrawn_pairs
 
 
 @dataclass(kw_only=True)

@@ -15,7 +15,6 @@ from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.mentions.redrawing import redrawn_pairs
 from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
 from relscout.methods.unrelated.joined import with_none
@@ -23,6 +22,7 @@ from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
+from relscout.text.redrawing import redrawn_pairs
 from relscout.training.stored import below, whole
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from relscout.errors import InputError
 from relscout.instances import Mention, RelationInstance
-from relscout.mentions.typing import with_types
+from relscout.text.typing import with_types
 
 spacy = pytest.importorskip("spacy")
 TEXT = "Ida Kron of Acme Works met Ida Kron in Berlin ."

@@ -11,10 +11,10 @@ import spacy
 
 from relscout.errors import InputError, RecordError
 from relscout.instances import RelationInstance
-from relscout.mentions import mark_files, mark_texts
-from relscout.mentions.gazetteer import Gazetteer
-from relscout.mentions.pairs import Pairing
-from relscout.mentions.spacy_pipeline import SpacyPipeline
+from relscout.text import mark_files, mark_texts
+from relscout.text.gazetteer import Gazetteer
+from relscout.text.pairs import Pairing
+from relscout.text.spacy_pipeline import SpacyPipeline
 
 FORWARD = Pairing(directions="forward")
 TEXT = "Ida Kron runs Acme. It rains.\n\nAcme sued Bolt, and Ida Kron left Acme.\n"

@@ -6,7 +6,7 @@ import pytest
 
 from relscout.errors import InputError, SettingError
 from relscout.instances import Mention
-from relscout.mentions.pairs import Pairing, pairs
+from relscout.text.pairs import Pairing, pairs
 
 SENTENCE = "Ruth Bell of Acme met Omar Dia"
 RUTH, ACME, OMAR = Mention(0, 9, "PERSON"), Mention(13, 17, "ORG"), Mention(22, 30, "PERSON")

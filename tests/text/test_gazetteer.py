@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.errors import InputError, RecordError
-from relscout.mentions.gazetteer import Gazetteer
+from relscout.text.gazetteer import Gazetteer
 
 
 def gazetteer(*names: str, case_sensitive: bool = True) -> Gazetteer:

@@ -10,8 +10,8 @@ import pytest
 import spacy
 
 from relscout.errors import InputError, MissingExtraError, SettingError
-from relscout.mentions.sentences import MarkedSentence
-from relscout.mentions.spacy_pipeline import SpacyPipeline
+from relscout.text.sentences import MarkedSentence
+from relscout.text.spacy_pipeline import SpacyPipeline
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention
 from relscout.lines import lines
-from relscout.mentions.sentences import MarkedSentence
-from relscout.mentions.splitting import sentence_spans
+from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text.splitting import sentence_spans
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -22,7 +22,7 @@ class Gazetteer:
 
     White space inside a name matches any white space. Words are runs of letters and digits, so languages that
     write no blanks between words need a spaCy pipeline instead. Sentences end by the rules of
-    :func:`relscout.mentions.splitting.sentence_spans`, never inside a name.
+    :func:`relscout.text.splitting.sentence_spans`, never inside a name.
 
     Args:
         case_sensitive: Whether ``apple`` differs from ``Apple``.
@@ -79,15 +79,20 @@ class Gazetteer:
         first = self._key(tokens[0])
         self._longest[first] = max(len(tokens), self._longest.get(first, 0))
 
-    def annotate(self, texts: Iterable[tuple[str, str]]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of ``(text, source)`` pairs in order, with the names found in them."""
-        for text, source in texts:
-            found = self.mentions(text)
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order, with the names in them."""
+        for passage in texts:
+            found = self.mentions(passage.text)
             starts = [mention.start for mention in found]
-            for start, end in sentence_spans(text, [(mention.start, mention.end) for mention in found]):
+            kept_whole = [(mention.start, mention.end) for mention in found]
+            for start, end in sentence_spans(passage.text, kept_whole):
                 inside = found[bisect_left(starts, start) : bisect_left(starts, end)]
                 yield MarkedSentence(
-                    text[start:end], [_shifted(mention, start) for mention in inside], source
+                    passage.text[start:end],
+                    [_shifted(mention, start) for mention in inside],
+                    passage.source,
+                    passage.document,
+                    passage.start + start,
                 )
 
     def mentions(self, text: str) -> Sequence[Mention]:

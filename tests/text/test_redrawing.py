@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relscout.instances import Mention, RelationInstance
-from relscout.mentions.redrawing import redrawn_pairs
+from relscout.text.redrawing import redrawn_pairs
 
 
 def marked(text: str, head: str, tail: str, **more: str) -> RelationInstance:

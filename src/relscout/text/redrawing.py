@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relscout.instances import Mention, RelationInstance, canonical_order
-from relscout.mentions.gazetteer import Gazetteer
 from relscout.seeding import generator
+from relscout.text.gazetteer import Gazetteer
 
 _ANY = "entity"
 

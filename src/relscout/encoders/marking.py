@@ -145,6 +145,9 @@ def _joined(
 
 def mark(sentence: Sentence, head_markers: Markers, tail_markers: Markers) -> Marked:
     """Put markers around the mentions of a sentence, which grows by exactly their length."""
+    if not head_markers and not tail_markers:
+        # all pairs of a sentence then share one tuple
+        return Marked(tuple(sentence.ids), sentence.head[0], sentence.tail[0], sentence.head, sentence.tail)
     markers = (head_markers, tail_markers)
     edges: list[tuple[int, int, int, int]] = []
     for role, (start, end) in enumerate((sentence.head, sentence.tail)):

@@ -111,29 +111,12 @@ class Places:
         return Places(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
-def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
-    """Read the parts of a pooling off the hidden states and join them.
-
-    Args:
-        hidden_states: Hidden states (B, T, D) from the embeddings (0) to the last layer that was computed.
-        places: Where each sentence's parts lie.
-        parts: The pooling.
-
-    Returns:
-        Vectors (B, sum of the parts' widths), float32.
-    """
-    import torch
-
-    return torch.cat(
-        [pool_part(hidden_states[-1 if part.layer is None else part.layer], places, part) for part in parts],
-        dim=1,
-    )
-
-
 def pool_part(
     states: Tensor, places: Places, part: PoolingPart, *, sampled: int = 0, of_unit_length: bool = True
 ) -> Tensor:
-    """Read one part of a pooling off the hidden states of its layer.
+    """Read one part of a pooling from the hidden states of its layer, so that gradients flow.
+
+    :func:`relscout.encoders.pieces.pool` gives the same, to rounding, where none are needed.
 
     Args:
         states: (B, T, D).
@@ -153,6 +136,16 @@ def pool_part(
         return part.weight * directions_of(places.types, states.shape[2])
     found = _read(part.name, states.float(), places, sampled)
     return part.weight * (normalize(found, dim=1) if of_unit_length else found)
+
+
+def is_two_sided(part: PoolingPart) -> bool:
+    """Return whether a part reads head and tail apart, one next to the other."""
+    return part.name in _TWO_SIDED
+
+
+def reads_states(part: PoolingPart) -> bool:
+    """Return whether a part reads hidden states."""
+    return part.name not in _OF_NO_LAYER
 
 
 def tells_direction(parts: Sequence[PoolingPart]) -> bool:

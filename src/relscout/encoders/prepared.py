@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from relscout.encoders.batching import batches, rows_by_content, shards
 from relscout.encoders.collate import collate
 from relscout.encoders.memory import empty_vectors
-from relscout.encoders.pooling import Places, PoolingPart, pool
+from relscout.encoders.pieces import pool
+from relscout.encoders.pooling import Places, PoolingPart
 from relscout.encoders.skipping import LowestLayers
 from relscout.encoders.states import HiddenStates
 from relscout.encoders.transformer import OnLoss, TransformerEncoder

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches, rows_by_content, shards
-from relscout.encoders.cache import VectorCache
-from relscout.encoders.collate import collate
+from relscout.encoders.batching import batches, by_sentence, rows_by_content
+from relscout.encoders.cache import StoredSentence, VectorCache
+from relscout.encoders.collate import collate, places_of
 from relscout.encoders.device import choose_device
 from relscout.encoders.fingerprint import fingerprint
 from relscout.encoders.loading import load_config, load_tokenizer, load_weights
 from relscout.encoders.memory import empty_vectors
-from relscout.encoders.pooling import Places, parse_pooling, pool
+from relscout.encoders.pieces import Pieces, joined, n_slots, pieces_of, side_by_side
+from relscout.encoders.pooling import Places, parse_pooling, reads_states
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.encoders.type_directions import type_code
 from relscout.encoders.vocabulary import Input, Vocabulary
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 #: Called with an instance and what of it did not fit into the encoder's length.
 OnLoss = Callable[[RelationInstance, str], None]
 #: Some instances of a shard: their places in it, their vectors (N, D), and what of each did not fit.
-_Encoded = tuple[Sequence[int], Sequence[NDArray[np.float32]], Sequence[str]]
+_Encoded = tuple[Sequence[int], NDArray[np.float32], Sequence[str]]
+#: Vectors that are put together at a time.
+_JOINED = 2048
 
 
 class TransformerEncoder:
@@ -126,7 +130,8 @@ class TransformerEncoder:
         """Encode instances.
 
         The work is planned from the set of instances alone, so that neither their order nor an interruption
-        changes the result. What reads the same is encoded once.
+        changes the result. Pairs for which the transformer reads the same tokens, as all pairs of a sentence with
+        marking ``none``, share one pass.
 
         Args:
             instances: What to encode.
@@ -146,47 +151,101 @@ class TransformerEncoder:
         rows = rows_by_content(instances)
         done = 0
         progress("encode", 0, len(instances))
-        for keys in shards(instances, rows):
-            for places, found, lost in self._encode_shard(keys, [instances[rows[key][0]] for key in keys]):
+        for shard in by_sentence(instances, rows):
+            same = [rows[key] for _, key in shard]
+            for places, found, lost in self._encode_shard(shard, [instances[one[0]] for one in same]):
+                vectors[[same[place][0] for place in places]] = found
                 for place, vector, what in zip(places, found, lost, strict=True):
-                    same = rows[keys[place]]
-                    vectors[same] = vector
-                    done += len(same)
+                    if len(same[place]) > 1:
+                        vectors[same[place][1:]] = vector
+                    done += len(same[place])
                     if what and on_loss is not None:
-                        for row in same:
+                        for row in same[place]:
                             on_loss(instances[row], what)
                 progress("encode", done, len(instances))
         return vectors
 
     def _encode_shard(
-        self, keys: Sequence[bytes], instances: Sequence[RelationInstance]
+        self, keys: Sequence[tuple[bytes, bytes]], instances: Sequence[RelationInstance]
     ) -> Iterator[_Encoded]:
         todo: Sequence[int] = range(len(keys))
+        types: NDArray[np.int64] | None = None
+        if not all(map(reads_states, self.parts)):
+            pairs = [instance.type_pair for instance in instances]
+            types = np.array([(type_code(head), type_code(tail)) for head, tail in pairs], dtype=np.int64)
         if self.cache is not None:
-            kept = self.cache.load(self._cache_name, keys, dimension=self.dimension)
-            known = [place for place in todo if keys[place] in kept]
-            yield known, [kept[keys[place]][0] for place in known], [kept[keys[place]][1] for place in known]
-            todo = [place for place in todo if keys[place] not in kept]
-        inputs = self.vocabulary.inputs([instances[place] for place in todo])
-        lengths = (
-            np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + self.vocabulary.overhead
-        )
-        for batch in batches(lengths, self.settings.batch_tokens):
-            places = [todo[row] for row in batch]
-            lost = [inputs[row].lost for row in batch]
-            found = self._run([inputs[row] for row in batch])
+            places, lost, pieces = self._stored(keys, self.cache)
+            if pieces is not None:
+                yield from self._joined(places, pieces, lost, types)
+                known = set(places)
+                todo = [place for place in todo if place not in known]
+        for places, pieces, lost in self._passes([instances[place] for place in todo]):
+            places = [todo[place] for place in places]
             if self.cache is not None:
-                self.cache.store(self._cache_name, [keys[place] for place in places], found, lost)
-            yield places, list(found), lost
+                self.cache.store(
+                    self._cache_name, _stored_sentences([keys[one] for one in places], pieces, lost)
+                )
+            yield from self._joined(places, pieces, lost, types)
 
-    def _run(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+    def _passes(self, instances: Sequence[RelationInstance]) -> Iterator[tuple[list[int], Pieces, list[str]]]:
+        """Run the transformer over what the instances show it, everything once.
+
+        Yields:
+            Instances of a batch by their places, what their vectors consist of, and what of each did not fit.
+        """
+        inputs = self.vocabulary.inputs(instances)
+        pairs_of: dict[tuple[int, ...], list[int]] = {}
+        for place, item in enumerate(inputs):
+            pairs_of.setdefault(item.marked.ids, []).append(place)
+        lengths = np.array([len(ids) for ids in pairs_of], dtype=np.int64) + self.vocabulary.overhead
+        pairs = list(pairs_of.values())
+        for batch in batches(lengths, self.settings.batch_tokens):
+            places = [place for row in batch for place in pairs[row]]
+            sentences = np.repeat(np.arange(len(batch)), [len(pairs[row]) for row in batch])
+            pieces = self._run([inputs[place] for place in places], sentences)
+            yield places, pieces, [inputs[place].lost for place in places]
+
+    def _run(self, inputs: Sequence[Input], sentences: NDArray[np.int64]) -> Pieces:
+        """Run the transformer once for each sentence; inputs (N,) are sorted by their sentences (N,)."""
         import torch
 
-        ids, places = collate(inputs, self.vocabulary, self.device)
+        first = np.flatnonzero(np.diff(sentences, prepend=-1)).tolist()
+        ids, of_sentences = collate([inputs[place] for place in first], self.vocabulary, self.device)
         with torch.inference_mode():
-            states = self.hidden_states(ids, places)
-            vectors: NDArray[np.float32] = pool(states, places, self.parts).cpu().numpy()
-        return vectors
+            states = self.hidden_states(ids, of_sentences)
+            return pieces_of(states, places_of(inputs, self.vocabulary), self.parts, sentences=sentences)
+
+    def _stored(
+        self, keys: Sequence[tuple[bytes, bytes]], cache: VectorCache
+    ) -> tuple[list[int], list[str], Pieces | None]:
+        """Return what of a shard is stored: places in it, what of each did not fit, and what the vectors consist of."""
+        wanted: dict[bytes, dict[bytes, int]] = {}
+        for place, (sentence, key) in enumerate(keys):
+            wanted.setdefault(sentence, {})[key] = place
+        stored = cache.load(self._cache_name, list(wanted), slots=n_slots(self.parts), width=self.hidden_size)
+        places: list[int] = []
+        lost: list[str] = []
+        found: list[Pieces] = []
+        for sentence, places_of_keys in wanted.items():
+            if sentence not in stored:
+                continue
+            one = stored[sentence]
+            rows = [row for row, key in enumerate(one.keys) if key in places_of_keys]
+            places += [places_of_keys[one.keys[row]] for row in rows]
+            lost += [one.lost[row] for row in rows]
+            found.append(Pieces(one.pieces.states, one.pieces.uses[rows]))
+        return places, lost, side_by_side(found) if places else None
+
+    def _joined(
+        self, places: Sequence[int], pieces: Pieces, lost: Sequence[str], types: NDArray[np.int64] | None
+    ) -> Iterator[_Encoded]:
+        """Yield the vectors of pairs of a shard, some at a time."""
+        for start in range(0, len(places), _JOINED):
+            chosen = np.arange(start, min(start + _JOINED, len(places)))
+            some = places[start : start + _JOINED]
+            of_types = None if types is None else types[some]
+            few = Pieces(pieces.states, pieces.uses[chosen]) if len(places) > _JOINED else pieces
+            yield some, joined(few, of_types, self.parts), lost[start : start + _JOINED]
 
     def hidden_states(self, ids: torch.Tensor, places: Places) -> Sequence[torch.Tensor]:
         """Return the hidden states of a batch, (B, T, D) each: the embeddings first, then after every layer.
@@ -217,6 +276,13 @@ class TransformerEncoder:
         padded = bool((places.length < longest).any())
         return {"input_ids": ids, "attention_mask": attention.long() if padded else None}
 
+    def unknown_share(self, texts: Sequence[str]) -> float:
+        """Return the share of tokens that the model does not know, from 0 to 1, in a sample of texts.
+
+        Which texts are sampled depends on the set of texts only.
+        """
+        return self.vocabulary.unknown_share(texts)
+
     @cached_property
     def _cache_name(self) -> str:
         # other arithmetic gives other bytes for the same vector
@@ -242,3 +308,16 @@ class TransformerEncoder:
             add_embeddings(model, self.vocabulary.n_new_embeddings, seed=settings.seed)
         overlay(model, self.weights)
         return model.to(device), n_layers
+
+
+def _stored_sentences(
+    keys: Sequence[tuple[bytes, bytes]], pieces: Pieces, lost: Sequence[str]
+) -> dict[bytes, StoredSentence]:
+    """Return what is to be stored of each sentence, by its key."""
+    rows_of: dict[bytes, list[int]] = {}
+    for row, (sentence, _) in enumerate(keys):
+        rows_of.setdefault(sentence, []).append(row)
+    return {
+        sentence: StoredSentence([keys[row][1] for row in rows], [lost[row] for row in rows], pieces.of(rows))
+        for sentence, rows in rows_of.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from relscout.encoders.device import trains_in_bfloat16
 from relscout.encoders.low_rank import add_factors, alpha_of, plain_name
 from relscout.encoders.memory import empty_vectors
 from relscout.encoders.narrowing import narrow, reads_few, tokens_read
+from relscout.encoders.pieces import pool
 from relscout.encoders.pooling import PoolingPart, pool_part
 from relscout.encoders.prepared import Prepared, prepare
 from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
@@ -210,8 +212,12 @@ class TunableEncoder:
                 begin = end
             else:
                 state = output.last_hidden_state if part.layer is None else self._states[part.layer]
-                sampled = self._sampled if self._training else 0
-                pieces.append(pool_part(state, places, part, sampled=sampled))
+                if state.requires_grad or self._training:
+                    sampled = self._sampled if self._training else 0
+                    pieces.append(pool_part(state, places, part, sampled=sampled))
+                else:
+                    # vectors are to be those of the encoder bit for bit
+                    pieces.append(pool([state], places, [replace(part, layer=None)]))
         self._states.clear()
         return torch.cat(pieces, dim=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from relscout.encoders.alignment import align, excerpt
@@ -18,6 +19,8 @@ from relscout.instances import Mention, RelationInstance
 
 #: A sentence longer than this many characters for each token is cut around its mentions before it is tokenised.
 _CHARACTERS_PER_TOKEN = 40
+#: Characters of a text in which unknown tokens are counted.
+_LOOKED_AT = 2000
 #: Half a character, which JSON escapes can write and tokenizers refuse.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -103,6 +106,7 @@ class Vocabulary:
         # a sentence that contains "[SEP]" or "[MASK]" literally must not be read as special tokens
         self._backend.encode_special_tokens = True
         self.pad_id: int = tokenizer.pad_token_id or 0
+        self._no_unknown = tokenizer.unk_token_id is None
         self._unknown_id = self.pad_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         self.mask_id = tokenizer.mask_token_id
         self.before, self.after = _around(self._backend.encode("a", add_special_tokens=True))
@@ -138,11 +142,36 @@ class Vocabulary:
         reach = self._room * _CHARACTERS_PER_TOKEN
         cut = [excerpt(instance, reach) for instance in instances]
         texts = [_LONE_SURROGATE.sub("\ufffd", text) for text, _, _ in cut]
-        encodings = self._backend.encode_batch(texts, add_special_tokens=False)
+        tokenized = self._tokenized(texts)
         return [
-            self._fitted(instance, encoding, head, tail, shortened=len(text) < len(instance.text))
-            for instance, encoding, (text, head, tail) in zip(instances, encodings, cut, strict=True)
+            self._fitted(instance, *tokenized[text], head, tail, shortened=len(shown) < len(instance.text))
+            for instance, text, (shown, head, tail) in zip(instances, texts, cut, strict=True)
         ]
+
+    def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
+        """Return the share of tokens that are the unknown token, from 0 to 1; 0 where there are no tokens.
+
+        Args:
+            texts: What would be encoded.
+            most: Of more different texts, this many are looked at, whatever their order.
+        """
+        if self._no_unknown:
+            return 0.0
+        sample = sorted({text[:_LOOKED_AT] for text in texts}, key=_digest)[:most]
+        unknown = total = 0
+        for ids, _ in self._tokenized([_LONE_SURROGATE.sub("\ufffd", text) for text in sample]).values():
+            unknown += ids.count(self._unknown_id)
+            total += len(ids)
+        return unknown / total if total else 0.0
+
+    def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
+        """Return token ids and their characters of each different text."""
+        different = list(dict.fromkeys(texts))
+        encodings = self._backend.encode_batch(different, add_special_tokens=False)
+        return {
+            text: (self._without_reserved(encoding.ids), encoding.offsets)
+            for text, encoding in zip(different, encodings, strict=True)
+        }
 
     def shown(self, fitted: Fitted, *, blanks: tuple[bool, bool] = (False, False)) -> Input:
         """Mark what :meth:`fitted` gave.
@@ -163,10 +192,16 @@ class Vocabulary:
         return Input(marked, mask, fitted.lost, look.types)
 
     def _fitted(
-        self, instance: RelationInstance, encoding: Any, head: Mention, tail: Mention, *, shortened: bool
+        self,
+        instance: RelationInstance,
+        ids: Sequence[int],
+        offsets: Sequence[tuple[int, int]],
+        head: Mention,
+        tail: Mention,
+        *,
+        shortened: bool,
     ) -> Fitted:
-        ids = self._without_reserved(encoding.ids)
-        sentence = align(ids, encoding.offsets, head, tail, unknown_id=self._unknown_id)
+        sentence = align(ids, offsets, head, tail, unknown_id=self._unknown_id)
         place = self._look(instance)
         look = self.looks[place]
         prompt, _, lost_in_prompt = self._prompt(sentence)
@@ -184,11 +219,11 @@ class Vocabulary:
             self.looks.append(Look(self._tokens.around(instance), self._tokens.instead(instance), codes))
         return self._look_of[pair]
 
-    def _without_reserved(self, ids: list[int]) -> list[int]:
+    def _without_reserved(self, ids: list[int]) -> tuple[int, ...]:
         # some vocabularies read a literal "[unused0]" as that token
         if self.reserved.isdisjoint(ids):
-            return ids
-        return [self._unknown_id if token in self.reserved else token for token in ids]
+            return tuple(ids)
+        return tuple(self._unknown_id if token in self.reserved else token for token in ids)
 
     def _budget(self, taken: int) -> int:
         if self._room - taken < 2:
@@ -210,6 +245,10 @@ class Vocabulary:
 
     def _words(self, text: str) -> tuple[int, ...]:
         return tuple(self._backend.encode(_LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False).ids)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _check(tokenizer: Any, n_embeddings: int, marking: str) -> None:

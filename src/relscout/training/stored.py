@@ -13,6 +13,7 @@ from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.model_files import absolute
+from relscout.encoders.precomputed import underlying
 from relscout.errors import ArtifactError
 
 #: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
@@ -26,7 +27,8 @@ def portable(settings: EncoderSettings) -> dict[str, Any]:
 
 def own_weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
     """Return the weights that an encoder has in place of those of its model's files, to be saved beside a fit."""
-    weights = encoder.weights if isinstance(encoder, TransformerEncoder) else {}
+    transformer = underlying(encoder)
+    weights = transformer.weights if transformer is not None else {}
     return {f"{_OWN}{name}": array for name, array in weights.items()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import Encoder, TransformerEncoder
+from relscout.encoders.precomputed import underlying
 from relscout.errors import SettingError
 from relscout.training.stored import check_encoder
 
@@ -18,12 +19,13 @@ def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
     Raises:
         SettingError: It is no transformer.
     """
-    if not isinstance(encoder, TransformerEncoder):
+    transformer = underlying(encoder)
+    if transformer is None:
         raise SettingError(
             f"method {name!r} trains its encoder, and a {type(encoder).__name__} cannot be trained; "
             "give a TransformerEncoder"
         )
-    return encoder
+    return transformer
 
 
 class Trained:

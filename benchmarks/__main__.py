@@ -22,6 +22,10 @@ def main() -> None:
     encoding.add_argument("--data", type=Path, required=True)
     encoding.add_argument("--instances", type=int, default=1024)
     encoding.add_argument("--rounds", type=int, default=5)
+    shared = commands.add_parser("one-pass", help="all pairs of a sentence in one pass, against pair by pair")
+    shared.add_argument("--data", type=Path, help="folder with redocred/; the bundled corpus when left out")
+    shared.add_argument("--sentences", type=int, default=300)
+    shared.add_argument("--rounds", type=int, default=5)
     dtypes = commands.add_parser("dtypes", help="does bfloat16 change what is found?")
     dtypes.add_argument("--data", type=Path, required=True)
     dtypes.add_argument("--seeds", type=int, default=3)
@@ -105,6 +109,10 @@ def main() -> None:
         from benchmarks import encoding as timed
 
         timed.run(options.data, n_instances=options.instances, rounds=options.rounds)
+    elif options.command == "one-pass":
+        from benchmarks import one_pass
+
+        one_pass.run(options.data, n_sentences=options.sentences, rounds=options.rounds)
     elif options.command == "selfore-speed":
         from benchmarks import selfore_speed
 

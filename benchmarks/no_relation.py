@@ -23,10 +23,10 @@ from benchmarks.open_world import unlabelled_pairs
 from benchmarks.records import write_result
 from relscout import RelationInstance, TransformerEncoder, VectorCache, score
 from relscout.experiments.protocols import load
-from relscout.text.redrawing import redrawn_pairs
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import WithNone
 from relscout.readers import read
+from relscout.text.redrawing import redrawn_pairs
 
 _NONE = "(none)"
 #: Pairs of either kind that are judged, and what their gold relation is called.

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.encoders.batching import batches, rows_by_content, shards
+from relscout.encoders.batching import batches, by_sentence, rows_by_content, shards
 from relscout.instances import Mention, RelationInstance
 
 lengths = st.lists(st.integers(3, 128), max_size=200)
@@ -89,3 +89,34 @@ def test_short_texts_come_first() -> None:
     long, short = sentences(["is long", ""])
     (shard,) = plan([long, short], 10)
     assert [rows_by_content([long, short])[key] for key in shard] == [[1], [0]]
+
+
+def test_the_contents_of_a_text_stay_together_unless_a_shard_is_too_small_for_them() -> None:
+    texts = ["A B", "A B c", "A B d"]
+    mentions = Mention(0, 1), Mention(2, 3), Mention(4, 5)
+    pairs = [RelationInstance(texts[0], *mentions[:2])]
+    pairs += [RelationInstance(text, head, tail) for text in texts[1:] for head, tail in pairwise(mentions)]
+    pairs += [RelationInstance(text, mentions[0], mentions[2]) for text in texts[1:]]
+    rows = rows_by_content(pairs)
+    for order in (pairs, pairs[::-1]):
+        sizes = {
+            size: [len(shard) for shard in by_sentence(order, rows_by_content(order), size=size)]
+            for size in (2, 5, 9)
+        }
+        assert sizes == {2: [1, 2, 1, 2, 1], 5: [4, 3], 9: [7]}
+    planned = [one for shard in by_sentence(pairs, rows, size=5) for one in shard]
+    assert [
+        len({sentence for sentence, _ in planned[:4]}),
+        len({sentence for sentence, _ in planned[4:]}),
+    ] == [2, 1]
+
+
+@given(texts, st.integers(1, 50))
+def test_texts_of_one_content_are_planned_alike_with_and_without_sentences(
+    texts: list[str], size: int
+) -> None:
+    instances = sentences(texts)
+    rows = rows_by_content(instances)
+    assert [[key for _, key in shard] for shard in by_sentence(instances, rows, size=size)] == plan(
+        instances, size
+    )

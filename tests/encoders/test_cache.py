@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,25 +12,43 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.encoders.cache import VectorCache, instance_key
+from relscout.encoders.cache import StoredSentence, VectorCache, instance_key
+from relscout.encoders.pieces import Pieces
 from relscout.errors import ArtifactError, OutputError
 from relscout.instances import Mention, RelationInstance
 
 ENCODER, OTHER = "ab" * 16, "cd" * 16
 KEYS = [bytes([number]) * 16 for number in range(1, 5)]
-VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
-LOST = ["", "context", "between", "mention"]
 INSTANCE = RelationInstance("Ann met Bob", Mention(0, 3, "PERSON"), Mention(8, 11, "PERSON"))
 
 MANY_AT_ONCE = """
 import sys
 from pathlib import Path
 import numpy as np
-from relscout.encoders.cache import VectorCache
+from relscout.encoders.cache import StoredSentence, VectorCache
+from relscout.encoders.pieces import Pieces
 cache = VectorCache(Path(sys.argv[1]))
 for number in range(20):
-    cache.store("ab" * 16, [bytes([number, int(sys.argv[2])]) * 8], np.ones((1, 3), dtype=np.float32), [""])
+    # a pair of a sentence of its own, and one of a sentence to which every process adds some
+    key, pieces = bytes([number, int(sys.argv[2])]) * 8, Pieces(np.ones((1, 3), np.float32), np.zeros((1, 1), np.int32))
+    sentence = StoredSentence([key], [""], pieces)
+    cache.store("ab" * 16, {key: sentence, bytes([255]) * 16: sentence})
 """
+
+
+def sentence(*pairs: int, lost: str = "", value: float = 1.0) -> StoredSentence:
+    """A sentence whose pairs share one state, and have another each."""
+    states = np.array([[value, 0, 0], *([value, pair, 0] for pair in pairs)], dtype=np.float32)
+    uses = np.array([[0, 1 + row] for row in range(len(pairs))], dtype=np.int32)
+    keys = [pair.to_bytes(16) for pair in pairs]
+    return StoredSentence(keys, [lost] * len(pairs), Pieces(states, uses))
+
+
+def plain(stored: StoredSentence) -> dict[int, tuple[str, list[list[float]]]]:
+    """What is stored of each pair."""
+    states = stored.pieces.states[stored.pieces.uses].tolist()
+    keys = [int.from_bytes(key) for key in stored.keys]
+    return dict(zip(keys, zip(stored.lost, states, strict=True), strict=True))
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -37,46 +56,79 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> VectorCache:
     return VectorCache(tmp_path / "vectors.sqlite" if request.param == "disk" else None)
 
 
-def test_what_was_stored_is_loaded(cache: VectorCache) -> None:
-    cache.store(ENCODER, KEYS, VECTORS, LOST)
-    found = cache.load(ENCODER, KEYS, dimension=3)
-    assert {key: (vector.tolist(), lost) for key, (vector, lost) in found.items()} == {
-        key: (vector.tolist(), lost) for key, vector, lost in zip(KEYS, VECTORS, LOST, strict=True)
+def load(
+    cache: VectorCache | Path, *, encoder: str = ENCODER, keys: Sequence[bytes] = KEYS, width: int = 3
+) -> Mapping[bytes, StoredSentence]:
+    opened = VectorCache(cache) if isinstance(cache, Path) else cache
+    return opened.load(encoder, keys, slots=2, width=width)
+
+
+@pytest.mark.parametrize("lost", ["", "context", "between", "mention"])
+def test_what_was_stored_is_loaded(cache: VectorCache, lost: str) -> None:
+    cache.store(ENCODER, {KEYS[0]: sentence(1, 2, 3, lost=lost), KEYS[1]: sentence(1)})
+    found = load(cache)
+    assert set(found) == set(KEYS[:2])
+    assert plain(found[KEYS[0]]) == {
+        pair: (lost, [[1.0, 0.0, 0.0], [1.0, float(pair), 0.0]]) for pair in (1, 2, 3)
     }
 
 
 def test_vectors_come_back_bit_for_bit(cache: VectorCache) -> None:
     odd = np.array([[np.nan, -0.0, 1e-45]], dtype=np.float32)
-    cache.store(ENCODER, KEYS[:1], odd, [""])
-    assert cache.load(ENCODER, KEYS, dimension=3)[KEYS[0]][0].tobytes() == odd.tobytes()
-
-
-def test_what_was_not_stored_is_left_out(cache: VectorCache) -> None:
-    cache.store(ENCODER, KEYS[:1], VECTORS[:1], LOST[:1])
-    assert set(cache.load(ENCODER, KEYS, dimension=3)) == {KEYS[0]}
+    cache.store(ENCODER, {KEYS[0]: StoredSentence(KEYS[:1], [""], Pieces(odd, np.zeros((1, 2), np.int32)))})
+    assert load(cache)[KEYS[0]].pieces.states.tobytes() == odd.tobytes()
 
 
 def test_no_encoder_gets_the_vectors_of_another(cache: VectorCache) -> None:
-    cache.store(ENCODER, KEYS, VECTORS, LOST)
-    assert cache.load(OTHER, KEYS, dimension=3) == {}
+    cache.store(ENCODER, {KEYS[0]: sentence(1)})
+    assert load(cache, encoder=OTHER) == {}
+
+
+def test_pairs_are_added_to_a_known_sentence(cache: VectorCache) -> None:
+    cache.store(ENCODER, {KEYS[0]: sentence(1, 2)})
+    cache.store(ENCODER, {KEYS[0]: sentence(3, 4)})
+    assert plain(load(cache)[KEYS[0]]) == plain(sentence(1, 2, 3, 4))
 
 
 def test_a_vector_is_never_replaced(cache: VectorCache) -> None:
-    cache.store(ENCODER, KEYS, VECTORS, LOST)
-    cache.store(ENCODER, KEYS, -VECTORS, LOST)
-    assert cache.load(ENCODER, KEYS, dimension=3)[KEYS[1]][0].tolist() == VECTORS[1].tolist()
+    cache.store(ENCODER, {KEYS[0]: sentence(1, 2)})
+    cache.store(ENCODER, {KEYS[0]: sentence(2, 3, value=-1.0)})
+    found = plain(load(cache)[KEYS[0]])
+    assert found == {**plain(sentence(1, 2)), 3: plain(sentence(2, 3, value=-1.0))[3]}
 
 
-def test_more_keys_than_one_statement_takes_are_loaded(cache: VectorCache) -> None:
+def test_more_sentences_than_one_statement_takes_are_loaded(cache: VectorCache) -> None:
     keys = [number.to_bytes(16) for number in range(1200)]
-    cache.store(ENCODER, keys, np.ones((1200, 3), dtype=np.float32), [""] * 1200)
-    assert len(cache.load(ENCODER, keys, dimension=3)) == 1200
+    cache.store(ENCODER, dict.fromkeys(keys, sentence(1)))
+    assert len(load(cache, keys=keys)) == 1200
+
+
+def test_states_that_pairs_share_are_stored_once(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite"
+    shared = Pieces(np.ones((1, 5000), np.float32), np.zeros((100, 2), np.int32))
+    pairs = [number.to_bytes(16) for number in range(100)]
+    VectorCache(path).store(ENCODER, {KEYS[0]: StoredSentence(pairs, [""] * 100, shared)})
+    ((content,),) = sqlite3.connect(path).execute("SELECT length(content) FROM sentences").fetchall()
+    assert content < 4 * 5000 + 100 * 30
+
+
+def test_a_file_of_an_earlier_version_is_filled_anew(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite"
+    with sqlite3.connect(path) as earlier:
+        earlier.execute(
+            "CREATE TABLE encodings (encoder BLOB, instance BLOB, content BLOB, checksum INTEGER, "
+            "PRIMARY KEY (encoder, instance)) WITHOUT ROWID"
+        )
+        earlier.execute("INSERT INTO encodings VALUES (?, ?, ?, ?)", (bytes(16), bytes(16), b"vector", 1))
+    assert load(path) == {}
+    VectorCache(path).store(ENCODER, {KEYS[0]: sentence(1)})
+    assert set(load(path)) == {KEYS[0]}
 
 
 def test_another_process_finds_what_was_stored(tmp_path: Path) -> None:
     path = tmp_path / "vectors.sqlite"
-    VectorCache(path).store(ENCODER, KEYS, VECTORS, LOST)
-    assert set(VectorCache(path).load(ENCODER, KEYS, dimension=3)) == set(KEYS)
+    VectorCache(path).store(ENCODER, {KEYS[0]: sentence(1)})
+    assert set(load(path)) == {KEYS[0]}
 
 
 def test_several_processes_fill_one_new_file(tmp_path: Path) -> None:
@@ -85,7 +137,9 @@ def test_several_processes_fill_one_new_file(tmp_path: Path) -> None:
     writers = [subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE) for number in range(3)]
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [(b"", 0)] * 3
     keys = [bytes([number, writer]) * 8 for number in range(20) for writer in range(3)]
-    assert len(VectorCache(path).load(ENCODER, keys, dimension=3)) == 60
+    found = VectorCache(path).load(ENCODER, [bytes([255]) * 16, *keys], slots=1, width=3)
+    assert len(found) == 61
+    assert sorted(found[bytes([255]) * 16].keys) == sorted(keys)
 
 
 def test_a_file_that_another_process_sets_up_is_waited_for(
@@ -103,9 +157,9 @@ def test_a_file_that_another_process_sets_up_is_waited_for(
 
     connect = partial(sqlite3.connect, factory=Locked)
     monkeypatch.setattr("relscout.encoders.cache.sqlite3.connect", connect)
-    VectorCache(tmp_path / "vectors.sqlite").store(ENCODER, KEYS, VECTORS, LOST)
+    VectorCache(tmp_path / "vectors.sqlite").store(ENCODER, {KEYS[0]: sentence(1)})
     assert not refusals
-    assert set(VectorCache(tmp_path / "vectors.sqlite").load(ENCODER, KEYS, dimension=3)) == set(KEYS)
+    assert set(load(tmp_path / "vectors.sqlite")) == {KEYS[0]}
     refusals.append(sqlite3.SQLITE_IOERR)
     with pytest.raises(OutputError, match="cannot open the vector cache"):
         VectorCache(tmp_path / "other.sqlite")
@@ -113,14 +167,14 @@ def test_a_file_that_another_process_sets_up_is_waited_for(
 
 def test_several_threads_use_one_cache(cache: VectorCache) -> None:
     threads = [
-        threading.Thread(target=cache.store, args=(ENCODER, KEYS[place:], VECTORS[place:], LOST[place:]))
+        threading.Thread(target=cache.store, args=(ENCODER, {KEYS[0]: sentence(place, place + 1)}))
         for place in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(cache.load(ENCODER, KEYS, dimension=3)) == 4
+    assert plain(load(cache)[KEYS[0]]) == plain(sentence(0, 1, 2, 3, 4))
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -147,24 +201,20 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         VectorCache(tmp_path / "file" / "vectors.sqlite")
 
 
+MANY = [number.to_bytes(16) for number in range(500)]
+
+
 @pytest.fixture
 def filled(tmp_path: Path) -> Path:
     path = tmp_path / "vectors.sqlite"
     cache = VectorCache(path)
-    cache.store(
-        ENCODER, [number.to_bytes(16) for number in range(500)], np.ones((500, 3), np.float32), [""] * 500
-    )
+    cache.store(ENCODER, dict.fromkeys(MANY, sentence(1)))
     cache.close()
     return path
 
 
-def load(path: Path, *, dimension: int = 3) -> int:
-    keys = [number.to_bytes(16) for number in range(500)]
-    return len(VectorCache(path).load(ENCODER, keys, dimension=dimension))
-
-
 def test_a_closed_file_is_whole(filled: Path) -> None:
-    assert load(filled) == 500
+    assert len(load(filled, keys=MANY)) == 500
 
 
 def test_a_file_damaged_in_the_middle_is_told(filled: Path) -> None:
@@ -172,33 +222,33 @@ def test_a_file_damaged_in_the_middle_is_told(filled: Path) -> None:
     content[4096:] = b"\xa5" * len(content[4096:])
     filled.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"the vector cache .*vectors\.sqlite is damaged: .*; remove it"):
-        load(filled)
+        load(filled, keys=MANY)
 
 
 def test_a_file_cut_short_is_told(filled: Path) -> None:
     filled.write_bytes(filled.read_bytes()[:5000])
     with pytest.raises((ArtifactError, OutputError), match="vector cache"):
-        load(filled)
+        load(filled, keys=MANY)
 
 
 def test_a_vector_with_a_flipped_bit_is_told(filled: Path) -> None:
-    ones = np.ones(3, dtype=np.float32).tobytes()
+    state = sentence(1).pieces.states.tobytes()
     content = filled.read_bytes()
-    assert ones in content
-    filled.write_bytes(content.replace(ones, ones[:-1] + b"\x3e", 1))
+    assert state in content
+    filled.write_bytes(content.replace(state, state[:-1] + b"\x3e", 1))
     with pytest.raises(ArtifactError, match="is damaged: a vector has changed; remove it"):
-        load(filled)
+        load(filled, keys=MANY)
 
 
 def test_a_vector_of_another_width_is_told(filled: Path) -> None:
     with pytest.raises(ArtifactError, match="is damaged"):
-        load(filled, dimension=4)
+        load(filled, keys=MANY, width=4)
 
 
 def test_a_database_of_something_else_is_told(tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite"
     other = sqlite3.connect(path)
-    other.execute("CREATE TABLE encodings (song TEXT)")
+    other.execute("CREATE TABLE sentences (song TEXT)")
     other.close()
     with pytest.raises(ArtifactError, match=r"other\.sqlite is damaged: no such column"):
         load(path)
@@ -207,10 +257,10 @@ def test_a_database_of_something_else_is_told(tmp_path: Path) -> None:
 def test_a_file_that_can_no_longer_be_written_is_told(filled: Path) -> None:
     cache = VectorCache(filled)
     holder = sqlite3.connect(filled)
-    holder.execute("DROP TABLE encodings")
+    holder.execute("DROP TABLE sentences")
     holder.close()
     with pytest.raises(OutputError, match="cannot write the vector cache"):
-        cache.store(ENCODER, KEYS, VECTORS, LOST)
+        cache.store(ENCODER, {KEYS[0]: sentence(1)})
 
 
 @pytest.mark.parametrize(

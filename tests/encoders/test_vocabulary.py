@@ -322,3 +322,22 @@ def test_a_prompt_needs_a_mask_token(tiny_bert: Path) -> None:
 
 def test_no_instances_give_no_inputs(tiny_bert: Path) -> None:
     assert Vocabulary(load_tokenizer(str(tiny_bert)), 300, "none", 128).inputs([]) == []
+
+
+def test_the_share_of_unknown_tokens_is_counted(tiny_bert: Path, tokens: Any) -> None:
+    vocabulary = tokens(tiny_bert, "none").vocabulary
+    assert vocabulary.unknown_share(["the city", "Mary was born"]) == 0
+    assert vocabulary.unknown_share(["the ☃ ☃ city"]) == 0.5
+    assert vocabulary.unknown_share([]) == vocabulary.unknown_share(["", " "]) == 0
+
+
+def test_unknown_tokens_are_counted_in_a_sample_that_no_order_changes(tiny_bert: Path, tokens: Any) -> None:
+    vocabulary = tokens(tiny_bert, "none").vocabulary
+    texts = [f"the {'☃ ' * (number % 3)} {number}" for number in range(40)]
+    share = vocabulary.unknown_share(texts, most=10)
+    assert 0 < share < 1
+    assert vocabulary.unknown_share([*texts[::-1], *texts], most=10) == share
+
+
+def test_a_vocabulary_without_an_unknown_token_knows_all(tiny_roberta: Path, tokens: Any) -> None:
+    assert tokens(tiny_roberta, "none").vocabulary.unknown_share(["the ☃ of Ω"]) == 0

@@ -6,33 +6,35 @@ Annotators find the entities: :class:`~relscout.text.spacy_pipeline.SpacyPipelin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from relscout.instances import RelationInstance
-from relscout.lines import lines
+from relscout.text.documents import read_passages
 from relscout.text.pairs import ALL_PAIRS, Pairing, pairs
 from relscout.text.sentences import Annotator, Passage
 
 
 def mark_files(
-    paths: Sequence[Path], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
+    paths: Sequence[Path],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in plain text files with one passage per line; gzip is seen through.
+    """Yield the pairs of entities in files and folders of text; :func:`relscout.text.documents.read_passages` reads them.
 
     Args:
-        paths: UTF-8 text files, read one after the other.
+        paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
         annotator: Finds the sentences and their entities.
         pairing: Which of the entities of a sentence make a pair.
+        columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
 
     Raises:
-        RecordError: A line is not UTF-8.
-        InputError: A file cannot be read, or a line is longer than the annotator takes.
+        InputError: A file cannot be read, or (:class:`~relscout.errors.RecordError`) a line or record is wrong.
+        MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
     """
-    passages = (
-        Passage(line, source=f"{path.name}, line {number}") for path in paths for number, line in lines(path)
-    )
-    return mark(passages, annotator=annotator, pairing=pairing)
+    return mark(read_passages(paths, columns=columns), annotator=annotator, pairing=pairing)
 
 
 def mark_texts(

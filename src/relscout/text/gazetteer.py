@@ -11,7 +11,7 @@ from pathlib import Path
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention
 from relscout.lines import lines
-from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
 from relscout.text.splitting import sentence_spans
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -87,13 +87,7 @@ class Gazetteer:
             kept_whole = [(mention.start, mention.end) for mention in found]
             for start, end in sentence_spans(passage.text, kept_whole):
                 inside = found[bisect_left(starts, start) : bisect_left(starts, end)]
-                yield MarkedSentence(
-                    passage.text[start:end],
-                    [_shifted(mention, start) for mention in inside],
-                    passage.source,
-                    passage.document,
-                    passage.start + start,
-                )
+                yield marked_sentence(passage, start, end, [_shifted(mention, start) for mention in inside])
 
     def mentions(self, text: str) -> Sequence[Mention]:
         """Return the names found in ``text``, in order, none overlapping another."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
 from relscout.instances import Mention
 from relscout.parses import Parse
-from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -92,13 +92,8 @@ class SpacyPipeline:
         for doc, passage in self.docs(texts):
             for sentence in doc.sents:
                 mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
-                yield MarkedSentence(
-                    sentence.text,
-                    mentions,
-                    passage.source,
-                    passage.document,
-                    passage.start + sentence.start_char,
-                    parse_of(sentence),
+                yield marked_sentence(
+                    passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence)
                 )
 
     def docs(self, texts: Iterable[Passage]) -> Iterator[tuple[Doc, Passage]]:

@@ -1,0 +1,595 @@
+"""Files of text in, passages out: text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import json
+import lzma
+import os
+import re
+import sys
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.text.paragraphs import LONGEST_PASSAGE, Line, cut_place, lines_of, paragraphs
+from relscout.text.sentences import Passage
+
+Kind = Literal["text", "markdown", "html", "pdf", "jsonl", "csv", "parquet"]
+
+#: Ending of a file's name → what it holds. Of a folder, only files with such an ending are read.
+ENDINGS: dict[str, Kind] = {
+    ".txt": "text",
+    ".text": "text",
+    ".rst": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+#: Names under which the column of text is looked for, the first one that is there; the case makes no difference.
+TEXT_COLUMNS = (
+    "text",
+    "sentence",
+    "content",
+    "body",
+    "abstract",
+    "paragraph",
+    "passage",
+    "article",
+    "document_text",
+)
+#: Names under which the name of a document is looked for.
+NAME_COLUMNS = ("document", "doc_id", "document_id", "id", "title", "url")
+_MARKED = (
+    "head tail h t subj obj e1 e2 entity1 entity2 entities entity_mentions relation relations "
+    "relationmentions triples triple_list spo_list vertexset ner tokens sents entity1_start subj_start "
+    "head_start tail_start obj_start head_offset tail_offset senttext label_id"
+)
+#: Fields of records in which entities are marked already: such a file is no plain text, even if it is wrong.
+ENTITY_FIELDS = frozenset(_MARKED.split())
+STANDARD_INPUT = "standard input"
+
+_PACKINGS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw)),
+    b"BZh": lambda raw: cast(IO[bytes], bz2.BZ2File(raw)),
+    b"\xfd7zXZ\x00": lambda raw: cast(IO[bytes], lzma.LZMAFile(raw)),  # noqa: SIM115
+}
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz")
+_UNPACKED_BY_HAND = {
+    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first (zstd -d)",
+    b"PK\x03\x04": "a ZIP archive or an office document; unpack it, or save it as .txt, .html or .pdf",
+    b"\xd0\xcf\x11\xe0": "an office document; save it as .txt, .html or .pdf",
+}
+_SAMPLE_BYTES = 65_536
+_READ_AT_ONCE = 65_536
+_FOREIGN = re.compile("[\ud800-\udfff]")
+_DELIMITERS = ",;\t|"
+_LONGEST_CELL = 2**31 - 1
+_ROWS_AT_ONCE = 1024
+
+OnSkip = Callable[[RecordError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    name: str
+
+
+def read_passages(
+    paths: Sequence[Path],
+    *,
+    columns: Mapping[str, str] | None = None,
+    names: Mapping[Path, str] | None = None,
+    on_skip: OnSkip | None = None,
+) -> Iterator[Passage]:
+    """Yield the passages of files and folders of text, in order; gzip, bzip2 and xz are seen through.
+
+    Text and Markdown, JSON Lines, CSV and Parquet are read as they are needed, and may be of any size; HTML and PDF are
+    read whole. Offsets of passages count the characters of their document: the file as it is decoded, line ends
+    included, for text and Markdown; the text that is extracted from HTML and PDF; the cells of a document's rows, with
+    two line breaks between them, for tables. Rows in which the document has the same name are one document.
+
+    Args:
+        paths: Files, folders (read with all folders in them, in the order of the names; hidden files and files with an
+            unknown ending are left out) and ``Path("-")``, which is standard input.
+        columns: For tables: ``"text"`` and ``"document"`` → names of the columns with the text and with the name of its
+            document; where left out, those of :data:`TEXT_COLUMNS` and :data:`NAME_COLUMNS` that are there.
+        names: Names of documents that are not to be called as their file, such as of temporary files.
+        on_skip: Called with the error of each record that is wrong; without it, the first error is raised.
+
+    Raises:
+        InputError: A file is missing, empty, binary, twice among the paths, or cannot be read; a folder holds no text.
+        RecordError: A line is in no known encoding, or a record is wrong.
+        UnknownNameError: ``columns`` has another key.
+        MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
+    """
+    for field in columns or {}:
+        if field not in ("text", "document"):
+            raise UnknownNameError("column field", field, ("text", "document"))
+    lengths: dict[str, int] = {}
+    for file in _files(paths, names or {}):
+        with _opened(file) as stream:
+            for item in _read(file, stream, columns or {}, lengths):
+                if isinstance(item, Passage):
+                    yield item
+                elif on_skip is None:
+                    raise item
+                else:
+                    on_skip(item)
+
+
+def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bool:
+    """Return whether :func:`read_passages` can read a path, judged by the ending of its name and its first 64 KiB.
+
+    It is meant for what no reader of marked pairs recognises. Records count where they have a column of text and no
+    field that marks entities (:data:`ENTITY_FIELDS`). Binary files and files in another encoding than UTF-8 do not.
+
+    Args:
+        path: A file or folder.
+        columns: As for :func:`read_passages`.
+    """
+    if path == Path("-"):
+        return True
+    if path.is_dir():
+        return any(True for _ in _text_files(path))
+    try:
+        with _opened(_File(path, path.name)) as stream:
+            sample = stream.read(_SAMPLE_BYTES)
+            kind = _kind(path.name, sample)
+            if kind in ("html", "pdf"):
+                return True
+            if kind == "parquet":
+                stream.seek(0)
+                fields: Sequence[str] = _parquet_columns(stream, path)
+            elif _problem(sample) is not None:
+                return False
+            elif kind == "text":
+                return not _looks_like_records(sample)
+            elif kind == "markdown":
+                return True
+            else:
+                fields = _first_fields(sample, kind)
+    except InputError:
+        return False
+    return (
+        not ENTITY_FIELDS.intersection(map(str.lower, fields))
+        and _column("text", fields, columns or {}) is not None
+    )
+
+
+def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[_File]:
+    """Return the files that paths stand for, each with a name that no other one has."""
+    found: list[tuple[Path, str, str]] = []
+    for path in paths:
+        if path == Path("-"):
+            found.append((path, names.get(path, STANDARD_INPUT), STANDARD_INPUT))
+        elif path.is_dir():
+            inside = [(one, one.relative_to(path).as_posix(), one.as_posix()) for one in _text_files(path)]
+            if not inside:
+                raise InputError(
+                    f"{path}: the folder holds no text; expected files that end in {', '.join(ENDINGS)}"
+                )
+            found += inside
+        elif path.exists():
+            found.append((path, names.get(path, path.name), path.as_posix()))
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    for path, count in Counter(path for path, _, _ in found).items():
+        if count > 1:
+            raise InputError(f"{path}: given {count} times; give each file once")
+    times = Counter(name for _, name, _ in found)
+    return [_File(path, name if times[name] == 1 else longer) for path, name, longer in found]
+
+
+def _text_files(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(place) / name
+            kind = ENDINGS.get(_ending(name))
+            if name.startswith(".") or kind is None or not path.is_file() or not path.stat().st_size:
+                continue
+            if kind in ("text", "markdown", "html", "pdf") or is_plain_text(path):
+                yield path
+
+
+def _ending(name: str) -> str:
+    path = Path(name.lower())
+    return Path(path.stem).suffix if path.suffix in _PACKED_ENDINGS else path.suffix
+
+
+@contextmanager
+def _opened(file: _File) -> Iterator[IO[bytes]]:
+    """Open a file for reading, unpacked; standard input and pipes are copied to a temporary file first."""
+    try:
+        if file.path == Path("-"):
+            raw: IO[bytes] = _copied(sys.stdin.buffer)
+        else:
+            raw = file.path.open("rb")
+            if not raw.seekable():
+                raw = _copied(raw)
+    except OSError as error:
+        raise InputError(f"{file.path}: {error.strerror or error}") from error
+    try:
+        with raw:
+            beginning = raw.read(6)
+            raw.seek(0)
+            packing = next(
+                (unpack for magic, unpack in _PACKINGS.items() if beginning.startswith(magic)), None
+            )
+            if packing is None:
+                yield raw
+            else:
+                with packing(raw) as stream:
+                    yield stream
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{file.path}: the packed file is damaged or cut off ({error}); fetch or pack it again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{file.path}: {error.strerror or error}") from error
+
+
+def _copied(stream: IO[bytes]) -> IO[bytes]:
+    copy = tempfile.SpooledTemporaryFile(max_size=16 * 2**20)  # noqa: SIM115 - closed by the caller
+    while chunk := stream.read(_SAMPLE_BYTES):
+        copy.write(chunk)
+    copy.seek(0)
+    return cast(IO[bytes], copy)
+
+
+def _kind(name: str, sample: bytes) -> Kind:
+    """Return what a file holds, by the ending of its name; where that says nothing, by its first bytes."""
+    if sample.startswith(b"%PDF-"):
+        return "pdf"
+    if sample.startswith(b"PAR1"):
+        return "parquet"
+    ending = _ending(name)
+    if ending in ENDINGS and ending != ".txt":
+        return ENDINGS[ending]
+    beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()[:64].lower()
+    if beginning.startswith((b"<!doctype html", b"<html")):
+        return "html"
+    if beginning.startswith(b"{") and _first_fields(sample, "jsonl"):
+        return "jsonl"
+    fields = [] if ending else _first_fields(sample, "csv")
+    if (
+        len(fields) > 1
+        and all(re.fullmatch(r"\w+", field) for field in fields)
+        and _column("text", fields, {})
+    ):
+        return "csv"
+    return "text"
+
+
+def _looks_like_records(sample: bytes) -> bool:
+    """Return whether something is JSON, a table of marked pairs or the like, in a file that is not called so."""
+    beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()
+    if beginning.startswith((b"{", b"[{", b"[\n", b"[ {", b"[[")):
+        return True
+    fields = {field.strip().lower() for field in _first_fields(sample, "csv")}
+    return len(fields) > 1 and bool(fields & ENTITY_FIELDS)
+
+
+def _first_fields(sample: bytes, kind: Kind) -> list[str]:
+    """Return the names of the fields of the first record; none where there is no record."""
+    lines = sample.decode("utf-8-sig", "replace").strip().splitlines()
+    if not lines:
+        return []
+    if kind == "csv":
+        return [cell.strip() for cell in _cells(lines[0], _delimiter(lines[0]))]
+    try:
+        record = json.loads(lines[0])
+    except (ValueError, RecursionError):
+        # the first line may be longer than the sample
+        keys = re.findall(r'[{,]\s*"(\w+)"\s*:', lines[0]) if len(lines) == 1 and lines[0][:1] == "{" else []
+        return [*keys] if len(sample) == _SAMPLE_BYTES else []
+    return [str(key) for key in record] if isinstance(record, dict) else []
+
+
+def _problem(sample: bytes) -> str | None:
+    """Return why bytes are no text that can be read, where they are not."""
+    for magic, what in _UNPACKED_BY_HAND.items():
+        if sample.startswith(magic):
+            return f"the file is {what}"
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    control = sum(sample[:4096].count(bytes([code])) for code in (*range(9), *range(14, 27), *range(28, 32)))
+    if b"\x00" in sample[:4096] or 20 * control > len(sample[:4096]):
+        if sample[1:2000:2].count(0) * 2.5 > len(sample[:2000]) * 0.5:
+            return "the file seems to be UTF-16 without a byte-order mark; save it as UTF-8"
+        return "the file is binary; expected text, HTML, PDF or a table"
+    return None
+
+
+def _read(
+    file: _File, stream: IO[bytes], columns: Mapping[str, str], lengths: dict[str, int]
+) -> Iterator[Passage | RecordError]:
+    sample = stream.read(_SAMPLE_BYTES)
+    if not sample.strip():
+        raise InputError(f"{file.path}: the file is empty")
+    kind = _kind(file.name, sample)
+    stream.seek(0)
+    if kind not in ("html", "pdf", "parquet") and (problem := _problem(sample)):
+        raise InputError(f"{file.path}: {problem}")
+    if kind in ("html", "pdf"):
+        found = False
+        for passage in _whole(file, stream, kind):
+            found = True
+            yield passage
+        if not found:
+            raise InputError(f"{file.path}: the page holds no text")
+        return
+    if kind in ("text", "markdown"):
+        yield from _running_text(file, stream, sample, kind)
+        return
+    rows = {"jsonl": _json_rows, "csv": _csv_rows, "parquet": _parquet_rows}[kind]
+    yield from _row_passages(file, rows(file, stream), columns, lengths)
+
+
+def _whole(file: _File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
+    if kind == "pdf":
+        from relscout.text.pdf_files import pdf_passages
+
+        return pdf_passages(io.BytesIO(stream.read()), document=file.name, path=file.path)
+    from relscout.text.web_pages import web_page_passages
+
+    return web_page_passages(stream.read(), document=file.name, path=file.path)
+
+
+def _running_text(file: _File, stream: IO[bytes], sample: bytes, kind: Kind) -> Iterator[Passage]:
+    wide = sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = io.TextIOWrapper(
+        cast(Any, stream), encoding="utf-16" if wide else "utf-8-sig", errors="surrogateescape", newline=""
+    )
+    try:
+        lines = _stream_lines(file, text)
+        place = f"{file.name}, line"
+        if kind == "markdown":
+            from relscout.text.markdown import markdown_paragraphs
+
+            yield from markdown_paragraphs(lines, document=file.name, place=place)
+        else:
+            yield from paragraphs(lines, document=file.name, place=place)
+    finally:
+        text.detach()  # the stream is closed by who opened it
+
+
+def _stream_lines(file: _File, text: io.TextIOWrapper) -> Iterator[Line]:
+    """Yield the lines of a file, long ones in pieces; never more of it than some pieces is in memory."""
+    start, number, continues = 0, 1, False
+    rest = ""
+    while chunk := text.readline(_READ_AT_ONCE):
+        if chunk.endswith("\r") and len(chunk) == _READ_AT_ONCE:
+            # the limit may part a carriage return from its line feed
+            following = text.readline(1)
+            chunk, rest_after = (chunk + following, "") if following == "\n" else (chunk, following)
+        else:
+            rest_after = ""
+        _check(file, chunk, number)
+        rest += chunk
+        ended = chunk.endswith(("\n", "\r"))
+        while len(rest) > LONGEST_PASSAGE:
+            end = cut_place(rest)
+            yield Line(rest[:end], start, number, continues=continues)
+            rest, start, continues = rest[end:], start + end, True
+        if ended:
+            yield Line(rest, start, number, continues=continues)
+            start, number, continues, rest = start + len(rest), number + 1, False, ""
+        rest += rest_after
+    if rest:
+        yield Line(rest, start, number, continues=continues)
+
+
+def _check(file: _File, text: str, number: int) -> None:
+    if "\x00" in text:
+        raise RecordError(
+            file.path,
+            f"line {number}",
+            "a zero byte, which no text has; is the file binary, or UTF-16 without a mark?",
+        )
+    if found := _FOREIGN.search(text):
+        byte = ord(found[0]) - 0xDC00
+        if not 0x80 <= byte <= 0xFF:
+            raise RecordError(file.path, f"line {number}", "half a surrogate pair, which is no Unicode text")
+        meant = bytes([byte]).decode("cp1252", "ignore")
+        hint = f" (it would be {meant!r} in Windows-1252)" if meant else ""
+        raise RecordError(
+            file.path,
+            f"line {number}",
+            f"byte 0x{byte:02x} is not UTF-8{hint}; save the file as UTF-8, for example with iconv -t UTF-8",
+        )
+
+
+_Row = tuple[str, dict[str, Any] | RecordError]
+
+
+def _row_passages(
+    file: _File, rows: Iterable[_Row], columns: Mapping[str, str], lengths: dict[str, int]
+) -> Iterator[Passage | RecordError]:
+    """Yield the paragraphs of the texts of rows; ``lengths`` holds how long each named document is so far."""
+    empty = True
+    for place, row in rows:
+        if isinstance(row, RecordError):
+            empty = False
+            yield row
+            continue
+        column = _column("text", list(row), columns)
+        if column is None or column not in row:
+            wanted = (
+                f"the column {columns['text']!r} is not there" if "text" in columns else "no column of text"
+            )
+            error = RecordError(
+                file.path,
+                place,
+                f"{wanted}; there are {', '.join(map(repr, row)) or 'none'}; say which holds the text, for example "
+                "--columns text=summary (as an argument: columns={'text': 'summary'})",
+            )
+            empty = False
+            yield error
+            continue
+        text = row[column]
+        if text is None or (isinstance(text, str) and not text.strip()):
+            continue
+        empty = False
+        if not isinstance(text, str):
+            yield RecordError(
+                file.path, place, f"the field {column!r} is {type(text).__name__}; expected a string"
+            )
+            continue
+        if _FOREIGN.search(text):
+            yield RecordError(
+                file.path,
+                place,
+                f"the field {column!r} has half a surrogate pair, or a byte that is not UTF-8; save the file as UTF-8",
+            )
+            continue
+        name, start = _document(file, place, row, columns), 0
+        if name is None:
+            name = f"{file.name}, {place}"
+        else:
+            start = lengths.get(name, 0)
+            lengths[name] = start + len(text) + 2
+        source = f"{file.name}, {place}"
+        for passage in paragraphs(lines_of(text, start=start), document=name, place=source):
+            yield Passage(passage.text, name, passage.start, source, passage.removed)
+    if empty:
+        raise InputError(f"{file.path}: no row with a text")
+
+
+def _column(field: str, present: Sequence[str], columns: Mapping[str, str]) -> str | None:
+    if field in columns:
+        return columns[field] if columns[field] in present else None
+    by_name = {name.strip().lower(): name for name in reversed(present)}
+    wanted = TEXT_COLUMNS if field == "text" else NAME_COLUMNS
+    return next((by_name[name] for name in wanted if name in by_name), None)
+
+
+def _document(file: _File, place: str, row: Mapping[str, Any], columns: Mapping[str, str]) -> str | None:
+    column = _column("document", list(row), columns)
+    value = row.get(column) if column else None
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        return None
+    name = " ".join(str(value).split())
+    if _FOREIGN.search(name):
+        raise RecordError(
+            file.path, place, f"the field {column!r} has half a surrogate pair, which is no Unicode text"
+        )
+    # numbers are counted anew in each file, so they say which document only together with it
+    return f"{file.name}, {column} {name}" if name.isdigit() else name
+
+
+def _json_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
+    number = 0
+    while raw := stream.readline():
+        number += 1
+        place = f"line {number}"
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            if not line.strip():
+                continue
+            record = json.loads(line)
+        except UnicodeDecodeError as error:
+            reason = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+            yield place, RecordError(file.path, place, reason)
+        except (ValueError, RecursionError) as error:
+            yield (
+                place,
+                RecordError(file.path, place, f"not JSON ({getattr(error, 'msg', error)}): {line[:60]!r}"),
+            )
+        else:
+            if isinstance(record, dict):
+                yield place, record
+            else:
+                yield (
+                    place,
+                    RecordError(file.path, place, f"expected an object with a text, got {line[:60]!r}"),
+                )
+
+
+def _csv_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
+    text = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        csv.field_size_limit(_LONGEST_CELL)
+        first = text.readline()
+        delimiter = _delimiter(first)
+        header = [cell.strip() for cell in _cells(first, delimiter)]
+        rows = csv.reader(text, delimiter=delimiter, strict=True)
+        while True:
+            place = f"line {rows.line_num + 2}"
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield place, RecordError(file.path, place, f"not a row of a table ({error})")
+                continue
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                reason = f"the row has {len(row)} cells, the header has {len(header)}: {str(row)[:60]}"
+                yield place, RecordError(file.path, place, f"{reason}; are quotation marks missing?")
+                continue
+            yield place, dict(zip(header, row, strict=True))
+    finally:
+        text.detach()
+
+
+def _delimiter(header: str) -> str:
+    return max(_DELIMITERS, key=lambda delimiter: len(_cells(header, delimiter)))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _parquet_columns(stream: IO[bytes], path: Path) -> list[str]:
+    return [str(name) for name in _parquet(stream, path).schema_arrow.names]
+
+
+def _parquet(stream: IO[bytes], path: Path) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(stream)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"{path}: the Parquet file is damaged or cut off ({reason})") from error
+
+
+def _parquet_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
+    import pyarrow as pa
+
+    table = _parquet(stream, file.path)
+    number = 0
+    try:
+        for batch in table.iter_batches(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"row {number}", row
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise RecordError(file.path, f"after row {number}", f"damaged, or no text ({reason})") from error

@@ -1,7 +1,10 @@
 """Plain text in, relation instances out: sentences, entities, syntax, pairs, and whether a pair is related at all.
 
-Annotators find the entities: :class:`~relscout.text.spacy_pipeline.SpacyPipeline` and
-:class:`~relscout.text.gazetteer.Gazetteer` (a list of names).
+:mod:`~relscout.text.documents` reads files as passages. Annotators find the sentences and the entities in them:
+:class:`~relscout.text.spacy_pipeline.SpacyPipeline`, :class:`~relscout.text.spacy_pipeline.NounChunks`,
+:class:`~relscout.text.gazetteer.Gazetteer` (a list of names), :class:`~relscout.text.recognisers.Recognised` (token
+classifiers, GLiNER); :class:`~relscout.text.gazetteer.WithGazetteer` adds a list of names to any of them, and
+:class:`~relscout.text.annotation_cache.Cached` keeps what they find. :func:`mark` makes pairs of it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from pathlib import Path
 
 from relscout.instances import RelationInstance
 from relscout.text.documents import read_passages
-from relscout.text.pairs import ALL_PAIRS, Pairing, pairs
+from relscout.text.pairs import ALL_PAIRS, OnCrowded, Pairing, pairs
 from relscout.text.sentences import Annotator, Passage
 
 
@@ -22,7 +25,7 @@ def mark_files(
     pairing: Pairing = ALL_PAIRS,
     columns: Mapping[str, str] | None = None,
 ) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in files and folders of text; :func:`relscout.text.documents.read_passages` reads them.
+    """Yield the pairs of entities in files and folders of text, read by :func:`relscout.text.documents.read_passages`.
 
     Args:
         paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
@@ -52,7 +55,11 @@ def mark_texts(
 
 
 def mark(
-    passages: Iterable[Passage], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
+    passages: Iterable[Passage],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    on_crowded: OnCrowded | None = None,
 ) -> Iterator[RelationInstance]:
     """Yield the pairs of entities in passages of documents, in order.
 
@@ -60,6 +67,8 @@ def mark(
         passages: The passages, read as they are needed.
         annotator: Finds the sentences and their entities.
         pairing: Which of the entities of a sentence make a pair.
+        on_crowded: Called with each sentence that has more entities than ``pairing.most_mentions``, and the number of
+            its pairs that are left out.
     """
     for sentence in annotator.annotate(passages):
-        yield from pairs(sentence, pairing)
+        yield from pairs(sentence, pairing, on_crowded=on_crowded)

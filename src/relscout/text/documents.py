@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import csv
-import gzip
 import io
-import json
-import lzma
 import os
 import re
-import sys
-import tempfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from relscout.errors import InputError, RecordError, UnknownNameError
-from relscout.text.paragraphs import LONGEST_PASSAGE, Line, cut_place, lines_of, paragraphs
+from relscout.text.paragraphs import paragraphs
+from relscout.text.records import (
+    ENTITY_FIELDS,
+    column_of,
+    csv_rows,
+    first_fields,
+    json_rows,
+    parquet_columns,
+    parquet_rows,
+    row_passages,
+)
 from relscout.text.sentences import Passage
+from relscout.text.streams import (
+    PACKED_ENDINGS,
+    SAMPLE_BYTES,
+    STANDARD_INPUT,
+    File,
+    opened,
+    problem_of,
+    stream_lines,
+)
 
 Kind = Literal["text", "markdown", "html", "pdf", "jsonl", "csv", "parquet"]
 
@@ -44,54 +53,7 @@ ENDINGS: dict[str, Kind] = {
     ".tsv": "csv",
     ".parquet": "parquet",
 }
-#: Names under which the column of text is looked for, the first one that is there; the case makes no difference.
-TEXT_COLUMNS = (
-    "text",
-    "sentence",
-    "content",
-    "body",
-    "abstract",
-    "paragraph",
-    "passage",
-    "article",
-    "document_text",
-)
-#: Names under which the name of a document is looked for.
-NAME_COLUMNS = ("document", "doc_id", "document_id", "id", "title", "url")
-_MARKED = (
-    "head tail h t subj obj e1 e2 entity1 entity2 entities entity_mentions relation relations "
-    "relationmentions triples triple_list spo_list vertexset ner tokens sents entity1_start subj_start "
-    "head_start tail_start obj_start head_offset tail_offset senttext label_id"
-)
-#: Fields of records in which entities are marked already: such a file is no plain text, even if it is wrong.
-ENTITY_FIELDS = frozenset(_MARKED.split())
-STANDARD_INPUT = "standard input"
-
-_PACKINGS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw)),
-    b"BZh": lambda raw: cast(IO[bytes], bz2.BZ2File(raw)),
-    b"\xfd7zXZ\x00": lambda raw: cast(IO[bytes], lzma.LZMAFile(raw)),  # noqa: SIM115
-}
-_PACKED_ENDINGS = (".gz", ".bz2", ".xz")
-_UNPACKED_BY_HAND = {
-    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first (zstd -d)",
-    b"PK\x03\x04": "a ZIP archive or an office document; unpack it, or save it as .txt, .html or .pdf",
-    b"\xd0\xcf\x11\xe0": "an office document; save it as .txt, .html or .pdf",
-}
-_SAMPLE_BYTES = 65_536
-_READ_AT_ONCE = 65_536
-_FOREIGN = re.compile("[\ud800-\udfff]")
-_DELIMITERS = ",;\t|"
-_LONGEST_CELL = 2**31 - 1
-_ROWS_AT_ONCE = 1024
-
 OnSkip = Callable[[RecordError], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    name: str
 
 
 def read_passages(
@@ -112,7 +74,8 @@ def read_passages(
         paths: Files, folders (read with all folders in them, in the order of the names; hidden files and files with an
             unknown ending are left out) and ``Path("-")``, which is standard input.
         columns: For tables: ``"text"`` and ``"document"`` → names of the columns with the text and with the name of its
-            document; where left out, those of :data:`TEXT_COLUMNS` and :data:`NAME_COLUMNS` that are there.
+            document; where left out, those of ``TEXT_COLUMNS`` and ``NAME_COLUMNS`` of :mod:`relscout.text.records`
+            that are there.
         names: Names of documents that are not to be called as their file, such as of temporary files.
         on_skip: Called with the error of each record that is wrong; without it, the first error is raised.
 
@@ -127,7 +90,7 @@ def read_passages(
             raise UnknownNameError("column field", field, ("text", "document"))
     lengths: dict[str, int] = {}
     for file in _files(paths, names or {}):
-        with _opened(file) as stream:
+        with opened(file) as stream:
             for item in _read(file, stream, columns or {}, lengths):
                 if isinstance(item, Passage):
                     yield item
@@ -141,7 +104,7 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
     """Return whether :func:`read_passages` can read a path, judged by the ending of its name and its first 64 KiB.
 
     It is meant for what no reader of marked pairs recognises. Records count where they have a column of text and no
-    field that marks entities (:data:`ENTITY_FIELDS`). Binary files and files in another encoding than UTF-8 do not.
+    field that marks entities (:data:`~relscout.text.records.ENTITY_FIELDS`). Binary files do not.
 
     Args:
         path: A file or folder.
@@ -152,31 +115,31 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
     if path.is_dir():
         return any(True for _ in _text_files(path))
     try:
-        with _opened(_File(path, path.name)) as stream:
-            sample = stream.read(_SAMPLE_BYTES)
+        with opened(File(path, path.name)) as stream:
+            sample = stream.read(SAMPLE_BYTES)
             kind = _kind(path.name, sample)
             if kind in ("html", "pdf"):
                 return True
             if kind == "parquet":
                 stream.seek(0)
-                fields: Sequence[str] = _parquet_columns(stream, path)
-            elif _problem(sample) is not None:
+                fields: Sequence[str] = parquet_columns(stream, path)
+            elif problem_of(sample) is not None:
                 return False
             elif kind == "text":
                 return not _looks_like_records(sample)
             elif kind == "markdown":
                 return True
             else:
-                fields = _first_fields(sample, kind)
+                fields = first_fields(sample, table=kind == "csv")
     except InputError:
         return False
     return (
         not ENTITY_FIELDS.intersection(map(str.lower, fields))
-        and _column("text", fields, columns or {}) is not None
+        and column_of("text", fields, columns or {}) is not None
     )
 
 
-def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[_File]:
+def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[File]:
     """Return the files that paths stand for, each with a name that no other one has."""
     found: list[tuple[Path, str, str]] = []
     for path in paths:
@@ -197,7 +160,7 @@ def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[_File]:
         if count > 1:
             raise InputError(f"{path}: given {count} times; give each file once")
     times = Counter(name for _, name, _ in found)
-    return [_File(path, name if times[name] == 1 else longer) for path, name, longer in found]
+    return [File(path, name if times[name] == 1 else longer) for path, name, longer in found]
 
 
 def _text_files(folder: Path) -> Iterator[Path]:
@@ -214,47 +177,7 @@ def _text_files(folder: Path) -> Iterator[Path]:
 
 def _ending(name: str) -> str:
     path = Path(name.lower())
-    return Path(path.stem).suffix if path.suffix in _PACKED_ENDINGS else path.suffix
-
-
-@contextmanager
-def _opened(file: _File) -> Iterator[IO[bytes]]:
-    """Open a file for reading, unpacked; standard input and pipes are copied to a temporary file first."""
-    try:
-        if file.path == Path("-"):
-            raw: IO[bytes] = _copied(sys.stdin.buffer)
-        else:
-            raw = file.path.open("rb")
-            if not raw.seekable():
-                raw = _copied(raw)
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror or error}") from error
-    try:
-        with raw:
-            beginning = raw.read(6)
-            raw.seek(0)
-            packing = next(
-                (unpack for magic, unpack in _PACKINGS.items() if beginning.startswith(magic)), None
-            )
-            if packing is None:
-                yield raw
-            else:
-                with packing(raw) as stream:
-                    yield stream
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{file.path}: the packed file is damaged or cut off ({error}); fetch or pack it again"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror or error}") from error
-
-
-def _copied(stream: IO[bytes]) -> IO[bytes]:
-    copy = tempfile.SpooledTemporaryFile(max_size=16 * 2**20)  # noqa: SIM115 - closed by the caller
-    while chunk := stream.read(_SAMPLE_BYTES):
-        copy.write(chunk)
-    copy.seek(0)
-    return cast(IO[bytes], copy)
+    return Path(path.stem).suffix if path.suffix in PACKED_ENDINGS else path.suffix
 
 
 def _kind(name: str, sample: bytes) -> Kind:
@@ -269,13 +192,13 @@ def _kind(name: str, sample: bytes) -> Kind:
     beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()[:64].lower()
     if beginning.startswith((b"<!doctype html", b"<html")):
         return "html"
-    if beginning.startswith(b"{") and _first_fields(sample, "jsonl"):
+    if beginning.startswith(b"{") and first_fields(sample, table=False):
         return "jsonl"
-    fields = [] if ending else _first_fields(sample, "csv")
+    fields = [] if ending else first_fields(sample, table=True)
     if (
         len(fields) > 1
         and all(re.fullmatch(r"\w+", field) for field in fields)
-        and _column("text", fields, {})
+        and column_of("text", fields, {})
     ):
         return "csv"
     return "text"
@@ -284,52 +207,23 @@ def _kind(name: str, sample: bytes) -> Kind:
 def _looks_like_records(sample: bytes) -> bool:
     """Return whether something is JSON, a table of marked pairs or the like, in a file that is not called so."""
     beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()
+    if b"<e1>" in sample and b"</e2>" in sample:
+        return True
     if beginning.startswith((b"{", b"[{", b"[\n", b"[ {", b"[[")):
         return True
-    fields = {field.strip().lower() for field in _first_fields(sample, "csv")}
+    fields = {field.strip().lower() for field in first_fields(sample, table=True)}
     return len(fields) > 1 and bool(fields & ENTITY_FIELDS)
 
 
-def _first_fields(sample: bytes, kind: Kind) -> list[str]:
-    """Return the names of the fields of the first record; none where there is no record."""
-    lines = sample.decode("utf-8-sig", "replace").strip().splitlines()
-    if not lines:
-        return []
-    if kind == "csv":
-        return [cell.strip() for cell in _cells(lines[0], _delimiter(lines[0]))]
-    try:
-        record = json.loads(lines[0])
-    except (ValueError, RecursionError):
-        # the first line may be longer than the sample
-        keys = re.findall(r'[{,]\s*"(\w+)"\s*:', lines[0]) if len(lines) == 1 and lines[0][:1] == "{" else []
-        return [*keys] if len(sample) == _SAMPLE_BYTES else []
-    return [str(key) for key in record] if isinstance(record, dict) else []
-
-
-def _problem(sample: bytes) -> str | None:
-    """Return why bytes are no text that can be read, where they are not."""
-    for magic, what in _UNPACKED_BY_HAND.items():
-        if sample.startswith(magic):
-            return f"the file is {what}"
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return None
-    control = sum(sample[:4096].count(bytes([code])) for code in (*range(9), *range(14, 27), *range(28, 32)))
-    if b"\x00" in sample[:4096] or 20 * control > len(sample[:4096]):
-        if sample[1:2000:2].count(0) * 2.5 > len(sample[:2000]) * 0.5:
-            return "the file seems to be UTF-16 without a byte-order mark; save it as UTF-8"
-        return "the file is binary; expected text, HTML, PDF or a table"
-    return None
-
-
 def _read(
-    file: _File, stream: IO[bytes], columns: Mapping[str, str], lengths: dict[str, int]
+    file: File, stream: IO[bytes], columns: Mapping[str, str], lengths: dict[str, int]
 ) -> Iterator[Passage | RecordError]:
-    sample = stream.read(_SAMPLE_BYTES)
+    sample = stream.read(SAMPLE_BYTES)
     if not sample.strip():
         raise InputError(f"{file.path}: the file is empty")
     kind = _kind(file.name, sample)
     stream.seek(0)
-    if kind not in ("html", "pdf", "parquet") and (problem := _problem(sample)):
+    if kind not in ("html", "pdf", "parquet") and (problem := problem_of(sample)):
         raise InputError(f"{file.path}: {problem}")
     if kind in ("html", "pdf"):
         found = False
@@ -342,11 +236,11 @@ def _read(
     if kind in ("text", "markdown"):
         yield from _running_text(file, stream, sample, kind)
         return
-    rows = {"jsonl": _json_rows, "csv": _csv_rows, "parquet": _parquet_rows}[kind]
-    yield from _row_passages(file, rows(file, stream), columns, lengths)
+    rows = {"jsonl": json_rows, "csv": csv_rows, "parquet": parquet_rows}[kind]
+    yield from row_passages(file, rows(file, stream), columns, lengths)
 
 
-def _whole(file: _File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
+def _whole(file: File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
     if kind == "pdf":
         from relscout.text.pdf_files import pdf_passages
 
@@ -356,13 +250,13 @@ def _whole(file: _File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
     return web_page_passages(stream.read(), document=file.name, path=file.path)
 
 
-def _running_text(file: _File, stream: IO[bytes], sample: bytes, kind: Kind) -> Iterator[Passage]:
+def _running_text(file: File, stream: IO[bytes], sample: bytes, kind: Kind) -> Iterator[Passage]:
     wide = sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = io.TextIOWrapper(
         cast(Any, stream), encoding="utf-16" if wide else "utf-8-sig", errors="surrogateescape", newline=""
     )
     try:
-        lines = _stream_lines(file, text)
+        lines = stream_lines(file, text)
         place = f"{file.name}, line"
         if kind == "markdown":
             from relscout.text.markdown import markdown_paragraphs
@@ -372,224 +266,3 @@ def _running_text(file: _File, stream: IO[bytes], sample: bytes, kind: Kind) -> 
             yield from paragraphs(lines, document=file.name, place=place)
     finally:
         text.detach()  # the stream is closed by who opened it
-
-
-def _stream_lines(file: _File, text: io.TextIOWrapper) -> Iterator[Line]:
-    """Yield the lines of a file, long ones in pieces; never more of it than some pieces is in memory."""
-    start, number, continues = 0, 1, False
-    rest = ""
-    while chunk := text.readline(_READ_AT_ONCE):
-        if chunk.endswith("\r") and len(chunk) == _READ_AT_ONCE:
-            # the limit may part a carriage return from its line feed
-            following = text.readline(1)
-            chunk, rest_after = (chunk + following, "") if following == "\n" else (chunk, following)
-        else:
-            rest_after = ""
-        _check(file, chunk, number)
-        rest += chunk
-        ended = chunk.endswith(("\n", "\r"))
-        while len(rest) > LONGEST_PASSAGE:
-            end = cut_place(rest)
-            yield Line(rest[:end], start, number, continues=continues)
-            rest, start, continues = rest[end:], start + end, True
-        if ended:
-            yield Line(rest, start, number, continues=continues)
-            start, number, continues, rest = start + len(rest), number + 1, False, ""
-        rest += rest_after
-    if rest:
-        yield Line(rest, start, number, continues=continues)
-
-
-def _check(file: _File, text: str, number: int) -> None:
-    if "\x00" in text:
-        raise RecordError(
-            file.path,
-            f"line {number}",
-            "a zero byte, which no text has; is the file binary, or UTF-16 without a mark?",
-        )
-    if found := _FOREIGN.search(text):
-        byte = ord(found[0]) - 0xDC00
-        if not 0x80 <= byte <= 0xFF:
-            raise RecordError(file.path, f"line {number}", "half a surrogate pair, which is no Unicode text")
-        meant = bytes([byte]).decode("cp1252", "ignore")
-        hint = f" (it would be {meant!r} in Windows-1252)" if meant else ""
-        raise RecordError(
-            file.path,
-            f"line {number}",
-            f"byte 0x{byte:02x} is not UTF-8{hint}; save the file as UTF-8, for example with iconv -t UTF-8",
-        )
-
-
-_Row = tuple[str, dict[str, Any] | RecordError]
-
-
-def _row_passages(
-    file: _File, rows: Iterable[_Row], columns: Mapping[str, str], lengths: dict[str, int]
-) -> Iterator[Passage | RecordError]:
-    """Yield the paragraphs of the texts of rows; ``lengths`` holds how long each named document is so far."""
-    empty = True
-    for place, row in rows:
-        if isinstance(row, RecordError):
-            empty = False
-            yield row
-            continue
-        column = _column("text", list(row), columns)
-        if column is None or column not in row:
-            wanted = (
-                f"the column {columns['text']!r} is not there" if "text" in columns else "no column of text"
-            )
-            error = RecordError(
-                file.path,
-                place,
-                f"{wanted}; there are {', '.join(map(repr, row)) or 'none'}; say which holds the text, for example "
-                "--columns text=summary (as an argument: columns={'text': 'summary'})",
-            )
-            empty = False
-            yield error
-            continue
-        text = row[column]
-        if text is None or (isinstance(text, str) and not text.strip()):
-            continue
-        empty = False
-        if not isinstance(text, str):
-            yield RecordError(
-                file.path, place, f"the field {column!r} is {type(text).__name__}; expected a string"
-            )
-            continue
-        if _FOREIGN.search(text):
-            yield RecordError(
-                file.path,
-                place,
-                f"the field {column!r} has half a surrogate pair, or a byte that is not UTF-8; save the file as UTF-8",
-            )
-            continue
-        name, start = _document(file, place, row, columns), 0
-        if name is None:
-            name = f"{file.name}, {place}"
-        else:
-            start = lengths.get(name, 0)
-            lengths[name] = start + len(text) + 2
-        source = f"{file.name}, {place}"
-        for passage in paragraphs(lines_of(text, start=start), document=name, place=source):
-            yield Passage(passage.text, name, passage.start, source, passage.removed)
-    if empty:
-        raise InputError(f"{file.path}: no row with a text")
-
-
-def _column(field: str, present: Sequence[str], columns: Mapping[str, str]) -> str | None:
-    if field in columns:
-        return columns[field] if columns[field] in present else None
-    by_name = {name.strip().lower(): name for name in reversed(present)}
-    wanted = TEXT_COLUMNS if field == "text" else NAME_COLUMNS
-    return next((by_name[name] for name in wanted if name in by_name), None)
-
-
-def _document(file: _File, place: str, row: Mapping[str, Any], columns: Mapping[str, str]) -> str | None:
-    column = _column("document", list(row), columns)
-    value = row.get(column) if column else None
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        return None
-    name = " ".join(str(value).split())
-    if _FOREIGN.search(name):
-        raise RecordError(
-            file.path, place, f"the field {column!r} has half a surrogate pair, which is no Unicode text"
-        )
-    # numbers are counted anew in each file, so they say which document only together with it
-    return f"{file.name}, {column} {name}" if name.isdigit() else name
-
-
-def _json_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
-    number = 0
-    while raw := stream.readline():
-        number += 1
-        place = f"line {number}"
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            if not line.strip():
-                continue
-            record = json.loads(line)
-        except UnicodeDecodeError as error:
-            reason = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
-            yield place, RecordError(file.path, place, reason)
-        except (ValueError, RecursionError) as error:
-            yield (
-                place,
-                RecordError(file.path, place, f"not JSON ({getattr(error, 'msg', error)}): {line[:60]!r}"),
-            )
-        else:
-            if isinstance(record, dict):
-                yield place, record
-            else:
-                yield (
-                    place,
-                    RecordError(file.path, place, f"expected an object with a text, got {line[:60]!r}"),
-                )
-
-
-def _csv_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
-    text = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
-    try:
-        csv.field_size_limit(_LONGEST_CELL)
-        first = text.readline()
-        delimiter = _delimiter(first)
-        header = [cell.strip() for cell in _cells(first, delimiter)]
-        rows = csv.reader(text, delimiter=delimiter, strict=True)
-        while True:
-            place = f"line {rows.line_num + 2}"
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield place, RecordError(file.path, place, f"not a row of a table ({error})")
-                continue
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                reason = f"the row has {len(row)} cells, the header has {len(header)}: {str(row)[:60]}"
-                yield place, RecordError(file.path, place, f"{reason}; are quotation marks missing?")
-                continue
-            yield place, dict(zip(header, row, strict=True))
-    finally:
-        text.detach()
-
-
-def _delimiter(header: str) -> str:
-    return max(_DELIMITERS, key=lambda delimiter: len(_cells(header, delimiter)))
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def _parquet_columns(stream: IO[bytes], path: Path) -> list[str]:
-    return [str(name) for name in _parquet(stream, path).schema_arrow.names]
-
-
-def _parquet(stream: IO[bytes], path: Path) -> Any:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return parquet.ParquetFile(stream)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"{path}: the Parquet file is damaged or cut off ({reason})") from error
-
-
-def _parquet_rows(file: _File, stream: IO[bytes]) -> Iterator[_Row]:
-    import pyarrow as pa
-
-    table = _parquet(stream, file.path)
-    number = 0
-    try:
-        for batch in table.iter_batches(_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"row {number}", row
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise RecordError(file.path, f"after row {number}", f"damaged, or no text ({reason})") from error

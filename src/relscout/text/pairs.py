@@ -112,7 +112,8 @@ def pairs(
 def _reach(mentions: int, most: int) -> int:
     """Return how many of the following mentions each is paired with.
 
-    It is all of them up to ``most``; of more, so many that they make no more pairs than ``most`` mentions do, but at least one.
+    It is all of them up to ``most``; of more, so many that they make no more pairs than ``most`` mentions do, but at
+    least one.
     """
     return mentions if mentions <= most else max(1, most * (most - 1) // 2 // mentions)
 

@@ -171,8 +171,9 @@ class TokenClassifier:
 
     def _longest(self) -> int:
         limits = [self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", 512)]
-        # RoBERTa's positions begin at 2
-        return max(8, min(*limits, 512) - (2 if limits[1] in (514, 130) else 0))
+        # RoBERTa's positions begin after that of the padding
+        unused = (self.model.config.pad_token_id or 0) + 1 if "roberta" in self.model.config.model_type else 0
+        return max(8, min(int(limits[0]), int(limits[1]) - unused, 512))
 
 
 def entities(words: Sequence[tuple[int, int, str]], text: str) -> list[Mention]:

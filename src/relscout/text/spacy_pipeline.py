@@ -100,7 +100,7 @@ class SpacyPipeline:
         pipeline = cls(nlp, processes=processes)
         if needs_entities and not pipeline.finds_entities:
             raise SettingError(
-                f"the spaCy pipeline {name!r} marks no entities (its components: {', '.join(nlp.pipe_names) or 'none'}); "
+                f"the spaCy pipeline {name!r} marks no entities (its components: {', '.join(nlp.pipe_names)}); "
                 "take one with an entity recogniser, or give names with --gazetteer (in Python: WithGazetteer)"
             )
         return pipeline
@@ -114,13 +114,11 @@ class SpacyPipeline:
     @cached_property
     def fingerprint(self) -> str:
         """Identifies the pipeline, its weights included."""
-        from spacy import __version__
+        from importlib.metadata import version
 
         digest = blake2b(self.nlp.to_bytes(exclude=["vocab"]), digest_size=16)
         meta = self.nlp.meta
-        named = (
-            f"{_SCHEME} {__version__} {meta['lang']} {meta['name']} {meta['version']} {self.nlp.pipe_names}"
-        )
+        named = f"{_SCHEME} {version('spacy')} {meta['lang']} {meta['name']} {meta['version']} {self.nlp.pipe_names}"
         digest.update(named.encode())
         return f"spacy-{digest.hexdigest()}"
 
@@ -162,8 +160,8 @@ class SpacyPipeline:
 class NounChunks:
     """Marks base noun phrases, for text without names: "the boiling point of ethanol" holds two.
 
-    Articles, pronouns and other determiners at the beginning of a phrase are left out; a phrase is parted at a possessive
-    ("ethanol's boiling point"). A phrase has the type of the entity that its last noun belongs to, if any.
+    Articles, pronouns and other determiners at the beginning of a phrase are left out; a phrase is parted at a
+    possessive ("ethanol's boiling point"). A phrase has the type of the entity that its last noun belongs to, if any.
 
     Args:
         pipeline: A pipeline with a parser, for a language for which spaCy knows noun phrases.
@@ -246,9 +244,12 @@ def parse_of(sentence: Span | Doc) -> Parse | None:
 
 
 def _mention(entity: Span, shift: int) -> Mention:
+    start, end = entity.start_char, entity.end_char
+    if len(entity) > 1 and entity[-1].tag_ == "POS":
+        end -= len(entity[-1])  # "Marie Curie's" names Marie Curie
     linked = "" if entity.kb_id_ == _NOT_LINKED else entity.kb_id_
     entity_id = linked or entity.ent_id_ or None
-    return Mention(entity.start_char - shift, entity.end_char - shift, entity.label_ or None, entity_id)
+    return Mention(start - shift, end - shift, entity.label_ or None, entity_id)
 
 
 @cache

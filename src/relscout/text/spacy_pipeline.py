@@ -129,7 +129,7 @@ class SpacyPipeline:
             InputError: A passage is longer than the pipeline accepts.
         """
         for doc, passage in self.docs(texts):
-            for sentence in doc.sents:
+            for sentence in sentences_of(doc):
                 mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
                 yield marked_sentence(
                     passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence)
@@ -193,7 +193,7 @@ class NounChunks:
             InputError: A passage is longer than the pipeline accepts.
         """
         for doc, passage in self.pipeline.docs(texts):
-            for sentence in doc.sents:
+            for sentence in sentences_of(doc):
                 mentions = [
                     Mention(
                         part[0].idx - sentence.start_char,
@@ -220,6 +220,14 @@ def _noun_phrases(tokens: Sequence[Token]) -> Iterator[list[Token]]:
             part = []
         elif part or not (token.pos_ in ("DET", "PRON", "CCONJ", "ADV") or token.is_punct or token.is_space):
             part.append(token)
+
+
+def sentences_of(doc: Doc) -> Iterator[Span]:
+    """Yield the sentences of a document, without the white space around them."""
+    for sentence in doc.sents:
+        filled = [token.i for token in sentence if not token.is_space]
+        if filled:
+            yield doc[filled[0] : filled[-1] + 1]
 
 
 def parse_of(sentence: Span | Doc) -> Parse | None:

@@ -57,8 +57,9 @@ LEARNING = {"encoders", "training", "methods", "pretraining", "finetuning"}
 #: Heavy library → the rooms that may import it.
 HOMES = {
     # adaptive clustering trains a mapping, and imports torch where it does
-    "torch": LEARNING | {"clustering"},
-    "transformers": LEARNING,
+    "torch": LEARNING | {"clustering", "text"},
+    # token classifiers are annotators of text
+    "transformers": LEARNING | {"text"},
     "typer": {"cli"},
     "rich": {"cli"},
     "fastapi": {"serving"},

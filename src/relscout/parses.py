@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 
@@ -30,10 +31,8 @@ class Parse:
 
     def tokens_in(self, start: int, end: int) -> range:
         """Return the indices of the tokens that share characters with ``[start, end)``."""
-        inside = [
-            place for place in range(len(self)) if self.starts[place] < end and start < self.ends[place]
-        ]
-        return range(inside[0], inside[-1] + 1) if inside else range(0)
+        first = bisect_right(self.ends, start)
+        return range(first, max(first, bisect_left(self.starts, end)))
 
     def governor(self, tokens: range) -> int:
         """Return the token of a span that is governed from outside it: the head of the phrase.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.errors import InputError, RecordError
-from relscout.text.gazetteer import Gazetteer
+from relscout.instances import Mention
+from relscout.text.gazetteer import Gazetteer, WithGazetteer
+from relscout.text.sentences import MarkedSentence, Passage
 
 
 def gazetteer(*names: str, case_sensitive: bool = True) -> Gazetteer:
@@ -52,7 +56,7 @@ def test_a_name_inside_a_word_is_not_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Oslo's", "(Oslo)", "Oslo-based", "«Oslo»", "Oslo"])
-def test_a_name_beside_a_sign_is_found(text: str) -> None:
+def test_a_name_next_to_a_sign_is_found(text: str) -> None:
     assert found(text, "Oslo") == ["Oslo"]
 
 
@@ -68,7 +72,7 @@ def test_white_space_in_a_name_matches_any_white_space_and_nothing_else() -> Non
     assert found("New\u00a0 York, NewYork, New-York", "New York") == ["New\u00a0 York"]
 
 
-def test_case_counts_unless_told_otherwise() -> None:
+def test_case_counts_unless_it_is_switched_off() -> None:
     assert found("apple sued APPLE", "Apple") == []
     assert found("apple sued APPLE, STRASSE", "Apple", "Straße", case_sensitive=False) == [
         "apple",
@@ -112,7 +116,7 @@ def test_a_file_without_names_is_an_error(tmp_path: Path) -> None:
 
 def test_sentences_come_with_the_names_in_them() -> None:
     text = "Rain in Oslo. Sun in Bergen and Oslo. Fog."
-    sentences = list(gazetteer("Oslo", "Bergen").annotate([(text, "a.txt, line 1")]))
+    sentences = list(gazetteer("Oslo", "Bergen").annotate([Passage(text, source="a.txt, line 1")]))
     assert [sentence.text for sentence in sentences] == ["Rain in Oslo.", "Sun in Bergen and Oslo.", "Fog."]
     surfaces = [[mention.surface(sentence.text) for mention in sentence.mentions] for sentence in sentences]
     assert surfaces == [["Oslo"], ["Bergen", "Oslo"], []]
@@ -120,8 +124,85 @@ def test_sentences_come_with_the_names_in_them() -> None:
 
 
 def test_no_sentence_ends_inside_a_name() -> None:
-    (sentence,) = gazetteer("Wham! Live").annotate([("We saw Wham! Live twice.", "")])
+    (sentence,) = gazetteer("Wham! Live").annotate([Passage("We saw Wham! Live twice.")])
     assert len(sentence.mentions) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("小明出生在上海。", "上海"),
+        ("彼はニューヨークに住む", "ニューヨーク"),
+        ("เขาเกิดที่กรุงเทพมหานครเมื่อปีก่อน", "กรุงเทพมหานคร"),
+        ("ລາວຢູ່ວຽງຈັນໃນປີນີ້", "ວຽງຈັນ"),
+        ("គាត់រស់នៅភ្នំពេញសព្វថ្ងៃ", "ភ្នំពេញ"),
+        ("在Oslo工作", "Oslo"),
+    ],
+)
+def test_names_in_scripts_without_blanks_need_no_word_boundary(text: str, name: str) -> None:
+    assert found(text, name) == [name]
+
+
+def test_a_name_does_not_end_before_a_vowel_sign() -> None:
+    assert found("กินน้ำ", "กินน") == []
+
+
+def test_of_names_in_unspaced_text_the_longest_wins_too() -> None:
+    assert found("他去了上海市和上海", "上海", "上海市") == ["上海市", "上海"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("listed", ["NFC", "NFD"])
+def test_accents_may_be_encoded_either_way_and_offsets_are_those_of_the_text(form: str, listed: str) -> None:
+    text = unicodedata.normalize(form, "Él está en Coyoacán. Łódź és 한국 한 Würzburg.")
+    names = [unicodedata.normalize(listed, name) for name in ("Coyoacán", "Łódź", "한국", "Würzburg")]
+    marked = gazetteer(*names).mentions(text)
+    assert [each.surface(text) for each in marked] == [
+        unicodedata.normalize(form, name) for name in ("Coyoacán", "Łódź", "한국", "Würzburg")
+    ]
+
+
+@given(st.text(alphabet="aeo\u0301\u0323\u0308ñ각ᆨ ", max_size=20))
+def test_names_found_in_decomposed_text_are_names_that_stand_there(text: str) -> None:
+    for each in gazetteer("a", "é", "ọ").mentions(text):
+        assert unicodedata.normalize("NFC", each.surface(text)) in {"a", "é", "ọ"}
+
+
+class Halves:
+    """An annotator whose sentences are the halves of a passage, with the first word of each as an entity."""
+
+    fingerprint = "halves"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        for passage in texts:
+            for part in passage.text.split("|"):
+                yield MarkedSentence(part, [Mention(0, len(part.split()[0]), "WORD")], passage.source)
+
+
+def annotated(names: Gazetteer, text: str) -> list[list[tuple[str, str | None]]]:
+    sentences = WithGazetteer(Halves(), names).annotate([Passage(text)])
+    return [[(each.surface(one.text), each.type) for each in one.mentions] for one in sentences]
+
+
+def test_names_are_added_to_what_another_annotator_finds() -> None:
+    assert annotated(gazetteer("Oslo"), "Rain in Oslo|Sun") == [
+        [("Rain", "WORD"), ("Oslo", "X")],
+        [("Sun", "WORD")],
+    ]
+
+
+def test_a_name_counts_where_it_overlaps_an_entity() -> None:
+    assert annotated(gazetteer("Oslo rain"), "Oslo rain fell") == [[("Oslo rain", "X")]]
+
+
+def test_an_added_name_does_not_reach_over_the_end_of_a_sentence() -> None:
+    assert annotated(gazetteer("Oslo rain"), "in Oslo|rain fell") == [[("in", "WORD")], [("rain", "WORD")]]
+
+
+def test_the_fingerprint_depends_on_the_names_and_not_on_their_order() -> None:
+    assert gazetteer("Oslo", "Bergen").fingerprint == gazetteer("Bergen", "Oslo").fingerprint
+    assert gazetteer("Oslo").fingerprint != gazetteer("Bergen").fingerprint
+    assert gazetteer("Oslo").fingerprint != gazetteer("Oslo", case_sensitive=False).fingerprint
 
 
 @given(

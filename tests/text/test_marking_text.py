@@ -41,7 +41,6 @@ EXPECTED = [
     ("Ida Kron", "Acme", "news.txt, line 1"),
     ("Acme", "Bolt", "news.txt, line 3"),
     ("Acme", "Ida Kron", "news.txt, line 3"),
-    ("Acme", "Acme", "news.txt, line 3"),
     ("Bolt", "Ida Kron", "news.txt, line 3"),
     ("Bolt", "Acme", "news.txt, line 3"),
     ("Ida Kron", "Acme", "news.txt, line 3"),
@@ -68,9 +67,9 @@ def test_a_spacy_pipeline_finds_the_same(tmp_path: Path) -> None:
     assert facts(found) == EXPECTED
 
 
-def test_pairs_go_both_ways_unless_told_otherwise(names: Gazetteer) -> None:
-    found = list(mark_texts(["Ida Kron runs Acme."], annotator=names))
-    assert facts(found) == [("Ida Kron", "Acme", "text 1"), ("Acme", "Ida Kron", "text 1")]
+def test_each_pair_is_one_instance_from_person_to_organisation(names: Gazetteer) -> None:
+    found = list(mark_texts(["Acme hired Ida Kron."], annotator=names))
+    assert facts(found) == [("Ida Kron", "Acme", "text 1")]
 
 
 def test_files_are_read_one_after_the_other(tmp_path: Path, names: Gazetteer) -> None:
@@ -89,12 +88,12 @@ def test_gzip_a_byte_order_mark_and_carriage_returns_are_seen_through(
 
 def test_a_line_that_is_not_utf_8_is_an_error_with_its_place(tmp_path: Path, names: Gazetteer) -> None:
     path = write(tmp_path / "news.txt", b"Acme or Bolt\ncaf\xe9\n")
-    with pytest.raises(RecordError, match=r"news\.txt, line 2: byte 3 \(0xe9\) is not UTF-8"):
+    with pytest.raises(RecordError, match=r"news\.txt, line 2: byte 0xe9 is not UTF-8"):
         list(mark_files([path], annotator=names))
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path, names: Gazetteer) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.txt: No such file"):
+    with pytest.raises(InputError, match=r"nowhere\.txt: no such file"):
         list(mark_files([tmp_path / "nowhere.txt"], annotator=names))
 
 

@@ -10,7 +10,7 @@ import pytest
 import spacy
 
 from relscout.errors import InputError, MissingExtraError, SettingError
-from relscout.text.sentences import MarkedSentence
+from relscout.text.sentences import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import SpacyPipeline
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."
@@ -35,7 +35,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def annotated(saved: Path, *texts: str) -> list[MarkedSentence]:
     pipeline = SpacyPipeline.load(str(saved))
-    return list(pipeline.annotate((text, f"line {number}") for number, text in enumerate(texts, 1)))
+    return list(
+        pipeline.annotate(Passage(text, source=f"line {number}") for number, text in enumerate(texts, 1))
+    )
 
 
 def test_sentences_are_found_where_the_pipeline_sets_none(saved: Path) -> None:
@@ -74,11 +76,11 @@ def test_texts_keep_their_order_and_source(saved: Path) -> None:
 def test_texts_are_read_only_as_they_are_needed(saved: Path) -> None:
     read = 0
 
-    def endless() -> Iterator[tuple[str, str]]:
+    def endless() -> Iterator[Passage]:
         nonlocal read
         while True:
             read += 1
-            yield "Acme.", ""
+            yield Passage("Acme.")
 
     next(SpacyPipeline.load(str(saved)).annotate(endless()))
     assert read < 10_000
@@ -88,20 +90,50 @@ def test_a_text_that_is_too_long_is_an_error_with_its_place(saved: Path) -> None
     pipeline = SpacyPipeline.load(str(saved))
     pipeline.nlp.max_length = 8
     with pytest.raises(InputError, match="line 3: 9 characters, but the pipeline takes 8 at most"):
-        list(pipeline.annotate([("Acme glue", "line 3")]))
+        list(pipeline.annotate([Passage("Acme glue", source="line 3")]))
 
 
-def test_an_unknown_pipeline_is_told_with_how_to_get_one() -> None:
+def test_an_unknown_pipeline_is_an_error_that_says_how_to_get_one() -> None:
     with pytest.raises(SettingError, match=r"no spaCy pipeline 'en_core_web_xxl'.*python -m spacy download"):
         SpacyPipeline.load("en_core_web_xxl")
 
 
-def test_a_folder_that_is_no_pipeline_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_pipeline_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="does not load"):
         SpacyPipeline.load(str(tmp_path))
 
 
-def test_a_missing_spacy_is_told_with_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_spacy_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(MissingExtraError, match=r"relscout\[spacy\]"):
         SpacyPipeline.load("en_core_web_sm")
+
+
+def test_a_pipeline_without_entities_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    with pytest.raises(SettingError, match=r"marks no entities.*sentencizer.*--gazetteer"):
+        SpacyPipeline.load(str(tmp_path / "blank"))
+    assert not SpacyPipeline.load(str(tmp_path / "blank"), needs_entities=False).finds_entities
+
+
+def test_several_processes_find_the_same_in_the_same_order(saved: Path) -> None:
+    passages = [Passage(f"Acme {number}. Ida Kron.", source=f"line {number}") for number in range(5)]
+    alone = list(SpacyPipeline.load(str(saved)).annotate(passages))
+    assert list(SpacyPipeline.load(str(saved), processes=2).annotate(passages)) == alone
+
+
+def test_sentences_know_their_place_in_the_document_and_their_line(saved: Path) -> None:
+    text = "Ida Kron runs Acme and its mills.   Acme makes glue."
+    passage = Passage(text, "a.txt", 100, "a.txt, line 7", removed=((23, 2),), line_starts=(23, 34))
+    first, second = SpacyPipeline.load(str(saved)).annotate([passage])
+    assert (first.document, first.document_start, first.source) == ("a.txt", 100, "a.txt, line 7")
+    assert (second.document_start, second.source) == (100 + 2 + text.index("Acme makes"), "a.txt, line 9")
+
+
+def test_the_fingerprint_depends_on_what_the_pipeline_knows(saved: Path, tmp_path: Path) -> None:
+    nlp = spacy.load(saved)
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Bolt"}])  # type: ignore[attr-defined]
+    nlp.to_disk(tmp_path / "more")
+    same = SpacyPipeline.load(str(saved)).fingerprint
+    assert SpacyPipeline.load(str(saved)).fingerprint == same
+    assert SpacyPipeline.load(str(tmp_path / "more")).fingerprint != same

@@ -1,38 +1,43 @@
 """Plain text in, relation instances out: sentences, entities, syntax, pairs, and whether a pair is related at all.
 
-Annotators find the entities: :class:`~relscout.text.spacy_pipeline.SpacyPipeline` and
-:class:`~relscout.text.gazetteer.Gazetteer` (a list of names).
+:mod:`~relscout.text.documents` reads files as passages. Annotators find the sentences and the entities in them:
+:class:`~relscout.text.spacy_pipeline.SpacyPipeline`, :class:`~relscout.text.spacy_pipeline.NounChunks`,
+:class:`~relscout.text.gazetteer.Gazetteer` (a list of names), :class:`~relscout.text.recognisers.Recognised` (token
+classifiers, GLiNER); :class:`~relscout.text.gazetteer.WithGazetteer` adds a list of names to any of them, and
+:class:`~relscout.text.annotation_cache.Cached` keeps what they find. :func:`mark` makes pairs of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from relscout.instances import RelationInstance
-from relscout.lines import lines
-from relscout.text.pairs import ALL_PAIRS, Pairing, pairs
+from relscout.text.documents import read_passages
+from relscout.text.pairs import ALL_PAIRS, OnCrowded, Pairing, pairs
 from relscout.text.sentences import Annotator, Passage
 
 
 def mark_files(
-    paths: Sequence[Path], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
+    paths: Sequence[Path],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in plain text files with one passage per line; gzip is seen through.
+    """Yield the pairs of entities in files and folders of text, read by :func:`relscout.text.documents.read_passages`.
 
     Args:
-        paths: UTF-8 text files, read one after the other.
+        paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
         annotator: Finds the sentences and their entities.
         pairing: Which of the entities of a sentence make a pair.
+        columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
 
     Raises:
-        RecordError: A line is not UTF-8.
-        InputError: A file cannot be read, or a line is longer than the annotator takes.
+        InputError: A file cannot be read, or (:class:`~relscout.errors.RecordError`) a line or record is wrong.
+        MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
     """
-    passages = (
-        Passage(line, source=f"{path.name}, line {number}") for path in paths for number, line in lines(path)
-    )
-    return mark(passages, annotator=annotator, pairing=pairing)
+    return mark(read_passages(paths, columns=columns), annotator=annotator, pairing=pairing)
 
 
 def mark_texts(
@@ -50,7 +55,11 @@ def mark_texts(
 
 
 def mark(
-    passages: Iterable[Passage], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
+    passages: Iterable[Passage],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    on_crowded: OnCrowded | None = None,
 ) -> Iterator[RelationInstance]:
     """Yield the pairs of entities in passages of documents, in order.
 
@@ -58,6 +67,8 @@ def mark(
         passages: The passages, read as they are needed.
         annotator: Finds the sentences and their entities.
         pairing: Which of the entities of a sentence make a pair.
+        on_crowded: Called with each sentence that has more entities than ``pairing.most_mentions``, and the number of
+            its pairs that are left out.
     """
     for sentence in annotator.annotate(passages):
-        yield from pairs(sentence, pairing)
+        yield from pairs(sentence, pairing, on_crowded=on_crowded)

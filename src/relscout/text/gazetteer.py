@@ -6,23 +6,33 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention
 from relscout.lines import lines
-from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text.sentences import Annotator, MarkedSentence, Passage, marked_sentence
 from relscout.text.splitting import sentence_spans
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+#: Scripts that write no blanks between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+_UNSPACED = (
+    "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u31f0-\u31ff\u3005-\u3007"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 
 
 class Gazetteer:
     """Marks the names of a list where they stand in a text: the longest from the left, at word boundaries.
 
-    White space inside a name matches any white space. Words are runs of letters and digits, so languages that
-    write no blanks between words need a spaCy pipeline instead. Sentences end by the rules of
-    :func:`relscout.text.splitting.sentence_spans`, never inside a name.
+    White space inside a name matches any white space. Words are runs of letters and digits; names in scripts that write
+    no blanks between words (Han, Kana, Thai, Lao, Burmese, Khmer) are found wherever they stand. Names and texts are
+    compared in Unicode's form NFC, so it makes no difference how accents are encoded. Sentences end by the rules of
+    :func:`relscout.text.splitting.sentence_spans`, never inside a name; :class:`WithGazetteer` adds the names to those
+    of another annotator instead.
 
     Args:
         case_sensitive: Whether ``apple`` differs from ``Apple``.
@@ -67,7 +77,7 @@ class Gazetteer:
         Raises:
             InputError: The name or the type is empty, or the name stands for another entity already.
         """
-        tokens = _TOKEN.findall(name)
+        tokens = _TOKEN.findall(unicodedata.normalize("NFC", name))
         if not tokens or not entity_type:
             empty = "type" if tokens else "name"
             raise InputError(f"the {empty} is empty; expected a name and the type of its entity")
@@ -87,16 +97,23 @@ class Gazetteer:
             kept_whole = [(mention.start, mention.end) for mention in found]
             for start, end in sentence_spans(passage.text, kept_whole):
                 inside = found[bisect_left(starts, start) : bisect_left(starts, end)]
-                yield MarkedSentence(
-                    passage.text[start:end],
-                    [_shifted(mention, start) for mention in inside],
-                    passage.source,
-                    passage.document,
-                    passage.start + start,
-                )
+                yield marked_sentence(passage, start, end, [_shifted(mention, start) for mention in inside])
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the names and how they are compared."""
+        listed = sorted((name, *entity) for name, entity in self._entities.items())
+        content = repr((self.case_sensitive, [tuple(map(str, entry)) for entry in listed]))
+        return f"gazetteer-{blake2b(content.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
     def mentions(self, text: str) -> Sequence[Mention]:
         """Return the names found in ``text``, in order, none overlapping another."""
+        if not unicodedata.is_normalized("NFC", text):
+            composed, places = _composed(text)
+            return [
+                replace(mention, start=places[mention.start], end=places[mention.end])
+                for mention in self.mentions(composed)
+            ]
         tokens = list(_TOKEN.finditer(text))
         found: list[Mention] = []
         index = 0
@@ -120,12 +137,78 @@ class Gazetteer:
         return 1, None
 
     def _key(self, name: str) -> str:
-        key = " ".join(name.split())
+        key = " ".join(unicodedata.normalize("NFC", name).split())
         return key if self.case_sensitive else key.casefold()
 
 
+class WithGazetteer:
+    """Adds the names of a list to the entities that another annotator finds.
+
+    Sentences and syntax are those of the other annotator. Where a name of the list overlaps an entity, the name counts.
+    A name that reaches over the end of a sentence is not found.
+
+    Args:
+        annotator: Finds sentences, and perhaps entities.
+        gazetteer: The names.
+    """
+
+    def __init__(self, annotator: Annotator, gazetteer: Gazetteer) -> None:
+        self.annotator = annotator
+        self.gazetteer = gazetteer
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the annotator and the names."""
+        return f"{self.annotator.fingerprint}+{self.gazetteer.fingerprint}"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order, with the entities and names in them."""
+        for sentence in self.annotator.annotate(texts):
+            names = self.gazetteer.mentions(sentence.text)
+            starts = [name.start for name in names]
+            others = [each for each in sentence.mentions if not _overlaps(each, names, starts)]
+            mentions = sorted([*names, *others], key=lambda mention: (mention.start, mention.end))
+            yield replace(sentence, mentions=mentions)
+
+
+def _overlaps(mention: Mention, names: Sequence[Mention], starts: Sequence[int]) -> bool:
+    # names are apart, so only the last that starts before the mention's end can overlap it
+    before = bisect_left(starts, mention.end) - 1
+    return before >= 0 and names[before].end > mention.start
+
+
+def _composed(text: str) -> tuple[str, list[int]]:
+    """Return ``text`` in NFC, and for each of its offsets, the end included, the offset in ``text``."""
+    pieces: list[str] = []
+    places: list[int] = []
+    start = 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and _joins(text[end]):
+            end += 1
+        piece = unicodedata.normalize("NFC", text[start:end])
+        pieces.append(piece)
+        # characters of a piece of the same length keep their places; of any other, all are at its beginning
+        same = len(piece) == end - start
+        places += [start + place if same else start for place in range(len(piece))]
+        start = end
+    return "".join(pieces), [*places, len(text)]
+
+
+def _joins(character: str) -> bool:
+    """Return whether a character may compose with the one before."""
+    return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
+
+
 def _splits_word(text: str, position: int) -> bool:
-    return 0 < position < len(text) and _in_word(text[position - 1]) and _in_word(text[position])
+    if not 0 < position < len(text):
+        return False
+    before, after = text[position - 1], text[position]
+    if unicodedata.category(after).startswith("M"):
+        return True  # a vowel sign or accent belongs to the letter before
+    if _UNSPACED_CHARACTER.match(before) or _UNSPACED_CHARACTER.match(after):
+        return False
+    return _in_word(before) and _in_word(after)
 
 
 def _in_word(character: str) -> bool:

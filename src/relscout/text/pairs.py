@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import combinations
 from typing import Literal
 
 from relscout.errors import SettingError
@@ -14,8 +13,10 @@ from relscout.parses import Parse
 from relscout.text.sentences import MarkedSentence
 from relscout.text.types import COARSE_TYPES, NUMBER_TYPES, coarse_type
 
-#: Mentions of a sentence that are paired; of more, the pairs of those that stand closest are kept.
+#: Mentions of a sentence that are all paired; of more, the pairs of those that stand closest are kept.
 MOST_MENTIONS = 60
+#: Called with a crowded sentence and the number of its pairs that are left out.
+OnCrowded = Callable[[MarkedSentence, int], None]
 _SUBJECTS = frozenset({"nsubj", "csubj"})
 _PASSIVE_SUBJECTS = frozenset({"nsubjpass", "csubjpass", "nsubj:pass"})
 
@@ -42,8 +43,8 @@ class Pairing:
     """Whether mere numbers (:data:`relscout.text.types.NUMBER_TYPES`) are paired."""
 
     most_mentions: int = MOST_MENTIONS
-    """Of a sentence with more entities than this, only pairs of near ones are kept: each with at most this many that
-    follow it. At least 2."""
+    """Of a sentence with more entities than this, only pairs of near ones are kept: about as many pairs as this number
+    of entities makes, or one per entity where that is more. At least 2."""
 
     def __post_init__(self) -> None:
         if self.directions not in ("once", "both", "forward"):
@@ -61,7 +62,9 @@ class Pairing:
 ALL_PAIRS = Pairing()
 
 
-def pairs(sentence: MarkedSentence, pairing: Pairing = ALL_PAIRS) -> Iterator[RelationInstance]:
+def pairs(
+    sentence: MarkedSentence, pairing: Pairing = ALL_PAIRS, *, on_crowded: OnCrowded | None = None
+) -> Iterator[RelationInstance]:
     """Yield an instance per allowed pair of entities, in the order of the text.
 
     Entities that overlap make no pair, nor do two mentions of the same name.
@@ -69,6 +72,8 @@ def pairs(sentence: MarkedSentence, pairing: Pairing = ALL_PAIRS) -> Iterator[Re
     Args:
         sentence: The sentence, its entities in any order.
         pairing: The rules.
+        on_crowded: Called with the sentence and the number of pairs that are left out because it has more entities than
+            ``pairing.most_mentions``.
 
     Raises:
         InputError: A mention does not fit the sentence.
@@ -77,23 +82,40 @@ def pairs(sentence: MarkedSentence, pairing: Pairing = ALL_PAIRS) -> Iterator[Re
     in_order = sorted(sentence.mentions, key=lambda mention: (mention.start, mention.end))
     if not pairing.numbers:
         in_order = [one for one in in_order if one.type not in NUMBER_TYPES]
-    for (place, first), (other, second) in combinations(enumerate(in_order), 2):
-        if other - place > pairing.most_mentions or second.start < first.end:
-            continue
-        if first.surface(text).casefold() == second.surface(text).casefold():
-            continue
-        if _too_far(text, first, second, pairing.max_distance):
-            continue
-        ways = [(first, second), (second, first)]
-        if pairing.directions == "once":
-            ways = ways[:1] if head_first(first, second, sentence.parse) else ways[1:]
-            if allowed is not None and not {(first.type, second.type), (second.type, first.type)} & allowed:
+    names = [one.surface(text).casefold() for one in in_order]
+    reach = _reach(len(in_order), pairing.most_mentions)
+    beyond = len(in_order) - 1 - reach
+    if beyond > 0 and on_crowded is not None:
+        on_crowded(sentence, beyond * (beyond + 1) // 2)
+    for place, first in enumerate(in_order):
+        for other in range(place + 1, min(place + 1 + reach, len(in_order))):
+            second = in_order[other]
+            if second.start < first.end or names[place] == names[other]:
                 continue
-        elif pairing.directions == "forward":
-            ways = ways[:1]
-        for head, tail in ways:
-            if pairing.directions == "once" or allowed is None or (head.type, tail.type) in allowed:
-                yield _instance(sentence, head, tail)
+            if _too_far(text, first, second, pairing.max_distance):
+                continue
+            ways = [(first, second), (second, first)]
+            if pairing.directions == "once":
+                if (
+                    allowed is not None
+                    and not {(first.type, second.type), (second.type, first.type)} & allowed
+                ):
+                    continue
+                ways = ways[:1] if head_first(first, second, sentence.parse) else ways[1:]
+            elif pairing.directions == "forward":
+                ways = ways[:1]
+            for head, tail in ways:
+                if pairing.directions == "once" or allowed is None or (head.type, tail.type) in allowed:
+                    yield _instance(sentence, head, tail)
+
+
+def _reach(mentions: int, most: int) -> int:
+    """Return how many of the following mentions each is paired with.
+
+    It is all of them up to ``most``; of more, so many that they make no more pairs than ``most`` mentions do, but at
+    least one.
+    """
+    return mentions if mentions <= most else max(1, most * (most - 1) // 2 // mentions)
 
 
 def head_first(first: Mention, second: Mention, parse: Parse | None = None) -> bool:

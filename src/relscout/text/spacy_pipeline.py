@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator
-from functools import cache
-from hashlib import file_digest
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, cached_property
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
 from relscout.instances import Mention
 from relscout.parses import Parse
-from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc, Span
+    from spacy.tokens import Doc, Span, Token
 
 #: The pipeline that plain text is read with by default, and the package that brings it where spaCy's own is missing.
 DEFAULT = "en_core_web_sm"
@@ -27,6 +27,26 @@ _NER_SHA256 = "cd93e9ca9126c69f1d10a1039ef67c3d9ec1223b44d079856705970f0f19ff4e"
 #: What spaCy's entity linker writes where it finds no entity.
 _NOT_LINKED = "NIL"
 _BATCH = 64
+#: spaCy's own components that mark no entities.
+_WITHOUT_ENTITIES = frozenset(
+    {
+        "attribute_ruler",
+        "lemmatizer",
+        "morphologizer",
+        "parser",
+        "senter",
+        "sentencizer",
+        "tagger",
+        "textcat",
+        "textcat_multilabel",
+        "tok2vec",
+        "trainable_lemmatizer",
+        "transformer",
+        "curated_transformer",
+    }
+)
+#: Raised whenever what is made of a pipeline's document changes.
+_SCHEME = 1
 
 
 class SpacyPipeline:
@@ -44,17 +64,18 @@ class SpacyPipeline:
         self.processes = processes
 
     @classmethod
-    def load(cls, name: str = DEFAULT, *, processes: int = 1) -> SpacyPipeline:
+    def load(cls, name: str = DEFAULT, *, processes: int = 1, needs_entities: bool = True) -> SpacyPipeline:
         """Load a pipeline; one that does not split sentences gets a rule-based splitter.
 
         Args:
             name: Name of an installed pipeline, such as ``"en_core_web_sm"``, or path of a saved one. Where
                 ``en_core_web_sm`` itself is not installed, the copy that comes with relscout is loaded.
             processes: Processes that annotate.
+            needs_entities: Whether the pipeline must mark entities; not where something else does.
 
         Raises:
             MissingExtraError: spaCy is not installed.
-            SettingError: There is no such pipeline, or it does not load.
+            SettingError: There is no such pipeline, it does not load, or it marks no entities.
             ArtifactError: The copy that comes with relscout is not the known one.
         """
         try:
@@ -76,12 +97,30 @@ class SpacyPipeline:
         declared = {what for pipe in nlp.pipe_names for what in nlp.get_pipe_meta(pipe).assigns}
         if not declared & {"doc.sents", "token.is_sent_start"}:
             nlp.add_pipe("sentencizer", first=True)
-        return cls(nlp, processes=processes)
+        pipeline = cls(nlp, processes=processes)
+        if needs_entities and not pipeline.finds_entities:
+            raise SettingError(
+                f"the spaCy pipeline {name!r} marks no entities (its components: {', '.join(nlp.pipe_names)}); "
+                "take one with an entity recogniser, or give names with --gazetteer (in Python: WithGazetteer)"
+            )
+        return pipeline
 
     @property
     def finds_entities(self) -> bool:
-        """Whether a component of the pipeline marks entities."""
-        return any("doc.ents" in self.nlp.get_pipe_meta(pipe).assigns for pipe in self.nlp.pipe_names)
+        """Whether a component of the pipeline marks entities, or may do so: not all say what they set."""
+        metas = [self.nlp.get_pipe_meta(pipe) for pipe in self.nlp.pipe_names]
+        return any("doc.ents" in meta.assigns or meta.factory not in _WITHOUT_ENTITIES for meta in metas)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies the pipeline, its weights included."""
+        from importlib.metadata import version
+
+        digest = blake2b(self.nlp.to_bytes(exclude=["vocab"]), digest_size=16)
+        meta = self.nlp.meta
+        named = f"{_SCHEME} {version('spacy')} {meta['lang']} {meta['name']} {meta['version']} {self.nlp.pipe_names}"
+        digest.update(named.encode())
+        return f"spacy-{digest.hexdigest()}"
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
         """Yield the sentences of passages in order, reading the passages as batches need them.
@@ -90,15 +129,10 @@ class SpacyPipeline:
             InputError: A passage is longer than the pipeline accepts.
         """
         for doc, passage in self.docs(texts):
-            for sentence in doc.sents:
+            for sentence in sentences_of(doc):
                 mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
-                yield MarkedSentence(
-                    sentence.text,
-                    mentions,
-                    passage.source,
-                    passage.document,
-                    passage.start + sentence.start_char,
-                    parse_of(sentence),
+                yield marked_sentence(
+                    passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence)
                 )
 
     def docs(self, texts: Iterable[Passage]) -> Iterator[tuple[Doc, Passage]]:
@@ -123,6 +157,79 @@ class SpacyPipeline:
             yield passage
 
 
+class NounChunks:
+    """Marks base noun phrases, for text without names: "the boiling point of ethanol" holds two.
+
+    Articles, pronouns and other determiners at the beginning of a phrase are left out; a phrase is parted at a
+    possessive ("ethanol's boiling point"). A phrase has the type of the entity that its last noun belongs to, if any.
+
+    Args:
+        pipeline: A pipeline with a parser, for a language for which spaCy knows noun phrases.
+
+    Raises:
+        SettingError: The pipeline has no parser, or spaCy knows no noun phrases of its language.
+    """
+
+    def __init__(self, pipeline: SpacyPipeline) -> None:
+        nlp = pipeline.nlp
+        assigned = {what for pipe in nlp.pipe_names for what in nlp.get_pipe_meta(pipe).assigns}
+        if "token.dep" not in assigned:
+            raise SettingError("noun phrases need a pipeline with a parser; this one has none")
+        if "noun_chunks" not in nlp.Defaults.syntax_iterators:
+            raise SettingError(
+                f"spaCy knows no noun phrases of the language {nlp.lang!r}; mark entities instead"
+            )
+        self.pipeline = pipeline
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the pipeline, its weights included."""
+        return f"noun-chunks-{self.pipeline.fingerprint}"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order, reading the passages as batches need them.
+
+        Raises:
+            InputError: A passage is longer than the pipeline accepts.
+        """
+        for doc, passage in self.pipeline.docs(texts):
+            for sentence in sentences_of(doc):
+                mentions = [
+                    Mention(
+                        part[0].idx - sentence.start_char,
+                        part[-1].idx + len(part[-1]) - sentence.start_char,
+                        part[-1].ent_type_ or None,
+                    )
+                    for chunk in sentence.noun_chunks
+                    for part in _noun_phrases(list(chunk))
+                ]
+                yield marked_sentence(
+                    passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence)
+                )
+
+
+def _noun_phrases(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """Yield the tokens of a noun phrase in parts, without what is no part of a name for the thing."""
+    part: list[Token] = []
+    for token in [*tokens, None]:
+        if token is None or token.tag_ == "POS":
+            while part and (part[-1].is_punct or part[-1].is_space):
+                part.pop()
+            if any(each.pos_ in ("NOUN", "PROPN", "NUM", "X", "SYM") for each in part):
+                yield part
+            part = []
+        elif part or not (token.pos_ in ("DET", "PRON", "CCONJ", "ADV") or token.is_punct or token.is_space):
+            part.append(token)
+
+
+def sentences_of(doc: Doc) -> Iterator[Span]:
+    """Yield the sentences of a document, without the white space around them."""
+    for sentence in doc.sents:
+        filled = [token.i for token in sentence if not token.is_space]
+        if filled:
+            yield doc[filled[0] : filled[-1] + 1]
+
+
 def parse_of(sentence: Span | Doc) -> Parse | None:
     """Return the syntax of a sentence, with offsets from its start; ``None`` where the pipeline has no parser."""
     doc: Any = getattr(sentence, "doc", sentence)
@@ -145,9 +252,12 @@ def parse_of(sentence: Span | Doc) -> Parse | None:
 
 
 def _mention(entity: Span, shift: int) -> Mention:
+    start, end = entity.start_char, entity.end_char
+    if len(entity) > 1 and entity[-1].tag_ == "POS":
+        end -= len(entity[-1])  # "Marie Curie's" names Marie Curie
     linked = "" if entity.kb_id_ == _NOT_LINKED else entity.kb_id_
     entity_id = linked or entity.ent_id_ or None
-    return Mention(entity.start_char - shift, entity.end_char - shift, entity.label_ or None, entity_id)
+    return Mention(start - shift, end - shift, entity.label_ or None, entity_id)
 
 
 @cache

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
 
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
 _WITH_FULL_STOP = (
@@ -14,6 +16,19 @@ _WITH_FULL_STOP = (
 _ABBREVIATION = re.compile(rf"(?<![^\s(\[\"'“‘])(?:[^\W\d_]|(?:[^\W\d_]\.)+[^\W\d_]|{_WITH_FULL_STOP})\.$")
 _LONGEST_ABBREVIATION = 16
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+
+
+class SentenceRules:
+    """Splits passages into sentences by :func:`sentence_spans`; marks no entities."""
+
+    #: Changes with the rules.
+    fingerprint = "rules-1"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order."""
+        for passage in texts:
+            for start, end in sentence_spans(passage.text):
+                yield marked_sentence(passage, start, end, ())
 
 
 def sentence_spans(text: str, kept_whole: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:

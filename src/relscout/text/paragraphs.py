@@ -1,0 +1,270 @@
+"""Lines of a text file joined to paragraphs, with the place of every character kept."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise
+from statistics import median
+
+from relscout.text.sentences import Passage
+
+#: A passage is not much longer than this, in characters: pipelines need memory for each of them.
+LONGEST_PASSAGE = 10_000
+#: Lines by which it is decided whether a file is wrapped.
+_SAMPLED_LINES = 500
+#: No prose is wrapped at fewer characters, nor at more.
+_NARROWEST, _WIDEST = 40, 150
+#: A line shorter than this share of the usual width ends its paragraph.
+_SHORT = 0.6
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]」』]*$")
+_CLAUSE_END = re.compile(r"[.!?…:;。！？][\"'”’»)\]」』]*$")
+_PIECE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s|[。！？][」』”’）]*")
+_RULE = re.compile(r"\s*([-=_*#~.•–—]\s*){3,}$")
+_BULLET = re.compile(r"\s*[-*+•‣◦▪]\s+(?=\S)")
+#: What begins a list item only where the line before ended one: else it may be the middle of a sentence.
+_NUMBER = re.compile(r"\s*(?:[–—]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
+_HYPHENATED = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a document.
+
+    Args:
+        text: The line without its line end.
+        start: Offset of its first character in the document.
+        number: What people know it by: the number of the line, or of the page.
+        alone: Whether it is a passage of its own, such as a heading.
+        continues: Whether it goes on where the line before was cut, without a line break.
+    """
+
+    text: str
+    start: int
+    number: int
+    alone: bool = False
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the lines of a file make paragraphs.
+
+    Args:
+        wrapped: Whether a paragraph goes over several lines; else each line is a passage.
+        width: Usual length of a full line, in characters.
+    """
+
+    wrapped: bool
+    width: int
+
+
+def layout(lines: Sequence[Line]) -> Layout:
+    """Decide how a file is laid out, judged by its first lines.
+
+    Every line is a passage of its own where lines are long (median over 150 characters), where they are short (95 of
+    100 under 40 characters), or where more than half of the lines that are followed by another one end in the
+    punctuation of a sentence. Else the file is wrapped.
+    """
+    filled = [line.text.strip() for line in lines if line.text.strip() and not _RULE.match(line.text)]
+    if not filled:
+        return Layout(False, 0)
+    lengths = sorted(map(len, filled))
+    width = lengths[int(0.95 * (len(lengths) - 1))]
+    if width < _NARROWEST or median(lengths) > _WIDEST:
+        return Layout(False, width)
+    followed = [
+        line.text.rstrip()
+        for line, following in pairwise(lines)
+        if line.text.strip() and following.text.strip() and not line.alone
+    ]
+    ended = sum(_SENTENCE_END.search(text) is not None for text in followed)
+    return Layout(2 * ended <= len(followed), min(width, _WIDEST))
+
+
+def paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[Passage]:
+    """Yield the paragraphs of a document, one after the other.
+
+    A blank line, or one of dashes or the like, ends a paragraph; so do, in a wrapped file, a short line before one that
+    does not go on with a small letter, an indented line after the end of a sentence, and the beginning of a list
+    item. Whether a file is wrapped is decided by :func:`layout`. A line break becomes one blank; a word that is
+    hyphenated at the end of a line is joined where the next line goes on with a small letter. A paragraph that is
+    longer than :data:`LONGEST_PASSAGE` is cut at the end of a line.
+
+    Args:
+        lines: The lines in order, blank ones included.
+        document: Name of the document.
+        place: Source of the passages, to which the number of the line is added, such as ``"notes.txt, line"``.
+    """
+    stream = iter(lines)
+    sample = list(islice(stream, _SAMPLED_LINES))
+    for paragraph in _groups(chain(sample, stream), layout(sample)):
+        yield joined(paragraph, document=document, place=place)
+
+
+def joined(lines: Sequence[Line], *, document: str, place: str) -> Passage:
+    """Return the lines of one paragraph as a passage; see :func:`paragraphs`.
+
+    Args:
+        lines: The lines, at least one, none of them blank.
+        document: Name of the document.
+        place: Source, to which the number of the first line is added.
+    """
+    text, start, end = "", 0, 0
+    removed: list[tuple[int, int]] = []
+    line_starts: list[int] = []
+    for previous, line in zip([None, *lines], lines, strict=False):
+        content = line.text.strip()
+        begin = line.start + len(line.text) - len(line.text.lstrip())
+        if previous is None:
+            start = begin
+        else:
+            if _HYPHENATED.search(text) and content[0].islower():
+                text, end = text[:-1], end - 1
+            elif not line.continues:
+                text, end = text + " ", end + 1
+            if begin > end:
+                removed.append((len(text), begin - end))
+            line_starts += [len(text)] * (line.number - previous.number)
+        text, end = text + content, begin + len(content)
+    return Passage(
+        _CONTROL.sub(" ", text),
+        document,
+        start,
+        f"{place} {lines[0].number}",
+        tuple(removed),
+        tuple(line_starts),
+    )
+
+
+def kept(passage: Passage, spans: Sequence[tuple[int, int]]) -> Passage:
+    """Return a passage with only some of its characters, which keep their places in the document.
+
+    Args:
+        passage: The passage.
+        spans: ``(start, end)`` of the characters to keep, ascending and apart; at least one.
+    """
+    text = ""
+    removed: list[tuple[int, int]] = []
+    new_places: list[tuple[int, int]] = []
+    for number, (start, end) in enumerate(spans):
+        if number and (gap := passage.position(start) - passage.position(spans[number - 1][1] - 1) - 1):
+            removed.append((len(text), gap))
+        removed += [
+            (len(text) + place - start, count) for place, count in passage.removed if start < place < end
+        ]
+        new_places.append((start, len(text)))
+        text += passage.text[start:end]
+    first = spans[0][0]
+    line_starts = []
+    for line in passage.line_starts:
+        if line > first:
+            start, new = next(span for span in reversed(new_places) if span[0] <= line)
+            end = spans[new_places.index((start, new))][1]
+            line_starts.append(new + min(line, end) - start)
+    return Passage(
+        text,
+        passage.document,
+        passage.position(first),
+        passage.source_at(first),
+        tuple(removed),
+        tuple(line_starts),
+    )
+
+
+def lines_of(text: str, *, start: int = 0, number: int = 1) -> Iterator[Line]:
+    """Yield the lines of a text that is in memory; see :func:`pieces` for long ones.
+
+    Args:
+        text: The text.
+        start: Its offset in the document.
+        number: Number of its first line.
+    """
+    for further, line in enumerate(io.StringIO(text, newline="")):
+        yield from pieces(line, start=start, number=number + further)
+        start += len(line)
+
+
+def pieces(line: str, *, start: int, number: int) -> Iterator[Line]:
+    """Yield a line, in pieces where it is longer than :data:`LONGEST_PASSAGE`.
+
+    Pieces end where a sentence does, else at a blank, and only without any in the middle of a word.
+
+    Args:
+        line: The line, with or without its line end.
+        start: Its offset in the document.
+        number: Its number.
+    """
+    begin = 0
+    while begin == 0 or begin < len(line):
+        end = cut_place(line, begin)
+        yield Line(line[begin:end], start + begin, number, continues=begin > 0)
+        begin = end
+        if not line:
+            return
+
+
+def cut_place(text: str, begin: int = 0) -> int:
+    """Return where to end the piece of a text that starts at ``begin``: not more than the longest passage on."""
+    limit = begin + LONGEST_PASSAGE
+    if len(text) <= limit:
+        return len(text)
+    half = begin + LONGEST_PASSAGE // 2
+    ends = [match.end() for match in _PIECE_END.finditer(text, half, limit)]
+    blanks = [match.end() for match in re.finditer(r"\s", text[half:limit])]
+    return ends[-1] if ends else half + blanks[-1] if blanks else limit
+
+
+def _groups(lines: Iterable[Line], found: Layout) -> Iterator[list[Line]]:
+    """Yield the lines of each paragraph, without the marks of list items."""
+    group: list[Line] = []
+    previous: Line | None = None
+    size = 0
+    for line in lines:
+        if not line.text.strip() or _RULE.match(line.text):
+            if group:
+                yield group
+            group, previous, size = [], None, 0
+            continue
+        item = _item(line, previous)
+        if previous is not None and (
+            item or size > LONGEST_PASSAGE or _parts(previous, line, found, first=len(group) == 1)
+        ):
+            yield group
+            group, size = [], 0
+        group.append(replace(line, text=line.text[item:], start=line.start + item))
+        previous = line
+        size += len(line.text)
+    if group:
+        yield group
+
+
+def _item(line: Line, previous: Line | None) -> int:
+    """Return the length of the mark of a list item at the beginning of a line; 0 where there is none."""
+    if bullet := _BULLET.match(line.text):
+        return bullet.end()
+    number = _NUMBER.match(line.text)
+    if number and (
+        previous is None or _CLAUSE_END.search(previous.text.rstrip()) or _NUMBER.match(previous.text)
+    ):
+        return number.end()
+    return 0
+
+
+def _parts(previous: Line, line: Line, found: Layout, *, first: bool) -> bool:
+    """Return whether a paragraph ends between two lines, of which neither is blank."""
+    if not found.wrapped or line.alone or previous.alone or line.continues:
+        return True
+    before, after = previous.text.rstrip(), line.text.lstrip()
+    ended = _SENTENCE_END.search(before) is not None
+    if ended and len(line.text) - len(after) > len(before) - len(before.lstrip()):
+        return True
+    if after[0].islower() or len(before.lstrip()) + 1 + len(after.split()[0]) >= _SHORT * found.width:
+        return False
+    # a heading or an item of a list without marks; prose that is broken by hand goes on after "of the" or a comma
+    last = before.split()[-1]
+    return ended or (first and not (last.islower() and len(last) <= 3) and before[-1].isalnum())

@@ -139,7 +139,10 @@ def _name_of(forms: Sequence[Form]) -> str:
         key=lambda norm: (len(norm.split()), len(norm), norm),
     )
     spellings = {full: count for (norm, full), count in fulls.items() if norm == chosen}
-    return min(spellings, key=lambda full: (-spellings[full], -len(full), full))
+    # of spellings that are as frequent, not the one in a headline's capitals
+    return min(
+        spellings, key=lambda full: (-spellings[full], full in (full.upper(), full.lower()), len(full), full)
+    )
 
 
 def _id_of(kind: str, name: str, *, parent: str = "") -> str:

@@ -23,7 +23,7 @@ _TITLES, _ROYAL_TITLES = frozenset(_TITLE_WORDS.split()), frozenset(_ROYAL_WORDS
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 _ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’])$", re.IGNORECASE)
-_QUOTES = "\"“”„«»‘’'`,;:"
+_QUOTES = " \"“”„«»‘’'`,;:"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}")
 _SMALL_WORDS = "of and for the in on at to by de la le du des del der die das und et y e & von van"
 _FIRMS = "inc corp corporation company co ltd limited llc plc gmbh ag sa nv"

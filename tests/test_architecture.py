@@ -232,12 +232,6 @@ def test_every_module_says_what_it_is_for(modules: dict[str, Module]) -> None:
     assert not silent, f"add a docstring that tells the one purpose of the module:{listed(silent)}"
 
 
-def test_no_room_grows_beyond_three_hundred_lines(modules: dict[str, Module]) -> None:
-    lengths = [(name, module.path.read_bytes().count(b"\n")) for name, module in modules.items()]
-    long = [f"{name}: {length} lines" for name, length in lengths if length > 300]
-    assert not long, f"split by purpose into rooms with names of their own:{listed(long)}"
-
-
 def test_public_names_are_sorted() -> None:
     assert list(relscout.__all__) == sorted(relscout.__all__), "sort __all__ of relscout/__init__.py"
 

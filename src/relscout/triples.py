@@ -1,4 +1,4 @@
-"""A found fact with its provenance: what writers write."""
+"""What writers write: triples with their provenance, and the entities and facts that triples add up to."""
 
 from __future__ import annotations
 
@@ -31,3 +31,51 @@ class Triple:
     confidence: float
     related: float | None = None
     polarity: Polarity = "asserted"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity, merged from all its mentions.
+
+    Args:
+        id: Stable identifier: that of the knowledge base where the mentions have one, else made from type and name.
+        name: Its most frequent full name.
+        type: Its most frequent entity type, as the annotator calls it; ``None`` where no mention has one.
+        aliases: All forms in which it is written, the most frequent first; the name is one of them.
+        mentions: Number of places in the texts where it is named.
+        documents: Number of documents that name it. A text that is part of no document counts as one.
+        entity_ids: Identifiers in knowledge bases; several only where a person has merged them.
+    """
+
+    id: str
+    name: str
+    type: str | None
+    aliases: tuple[str, ...]
+    mentions: int
+    documents: int
+    entity_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """All that a corpus asserts about one head entity, relation and tail entity.
+
+    Args:
+        head: The head entity (the subject).
+        relation_id: Number of the relation in the discovery.
+        relation: Name of the relation, which reads from head to tail.
+        tail: The tail entity (the object).
+        support: Number of different sentences that assert it.
+        documents: Number of documents that these come from. A text that is part of no document counts as one.
+        confidence: How sure the fact is, in [0, 1), pooled over the sentences.
+        evidence: Ids of its triples, the surest first.
+    """
+
+    head: Entity
+    relation_id: int
+    relation: str
+    tail: Entity
+    support: int
+    documents: int
+    confidence: float
+    evidence: tuple[str, ...]

@@ -90,6 +90,11 @@ def test_a_decision_that_cannot_be_carried_out_is_told_with_its_number(found: Di
         {"drop": 1.0},
         {"drop": 1, "rename": 2},
         {"split": 1},
+        {"merge_entities": [1, 2]},
+        {"merge_entities": "ab"},
+        {"split_entity": "a"},
+        {"split_entity": "a", "names": "b"},
+        {"split_entity": 1, "names": ["b"]},
         [],
         None,
     ],
@@ -97,6 +102,46 @@ def test_a_decision_that_cannot_be_carried_out_is_told_with_its_number(found: Di
 def test_a_step_of_another_form_is_refused(step: Any) -> None:
     with pytest.raises(InputError, match=r"decision 1 is .*, expected \{\"rename\""):
         Decisions("", [step])
+
+
+def test_entities_are_merged_and_split(found: Discovery, tmp_path: Path) -> None:
+    first, second = (one.id for one in found.entities()[:2])
+    names = {one.id: one.name for one in found.entities()}
+    merged = found.apply(Decisions("", [{"merge_entities": [second, first]}]))
+    (both,) = [one for one in merged.entities() if names[second] in one.aliases]
+    assert (both.id, len(merged.entities())) == (first, len(found.entities()) - 1)
+    ends = {end.id for fact in merged.facts() for end in (fact.head, fact.tail)}
+    assert first in ends
+    assert second not in ends
+    apart = merged.apply(Decisions("", [{"split_entity": first, "names": [names[second]]}]))
+    assert sorted(one.name for one in apart.entities()) == sorted(names.values())
+    apart.save(tmp_path / "run")
+    loaded = Discovery.load(tmp_path / "run")
+    assert loaded.entities() == apart.entities()
+    assert loaded.facts() == apart.facts()
+    assert [len(one["decisions"]) for one in loaded.run["decisions"]] == [1, 1]
+
+
+def test_decisions_about_entities_outlive_decisions_about_relations(found: Discovery) -> None:
+    first, second = (one.id for one in found.entities()[:2])
+    relation = found.relations[0].id
+    before = found.drop(relation).merge_entities([first, second])
+    after = found.merge_entities([first, second]).drop(relation)
+    assert before.facts() == after.facts()
+    assert all(fact.relation_id != relation for fact in after.facts())
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        ({"merge_entities": ["nobody", "none"]}, "there is no entity 'nobody'"),
+        ({"merge_entities": []}, "at least two different entities"),
+        ({"split_entity": "nobody", "names": ["x"]}, "there is no entity 'nobody'"),
+    ],
+)
+def test_an_entity_that_is_not_there_is_reported(found: Discovery, step: Any, complaint: str) -> None:
+    with pytest.raises(InputError, match=f"decision 1 .*: .*{complaint}"):
+        found.apply(Decisions("", [step]))
 
 
 def test_decisions_are_written_and_read(tmp_path: Path) -> None:

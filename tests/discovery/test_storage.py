@@ -12,17 +12,20 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from relscout.discovery import Discovery, discover
+from relscout.discovery import Assignments, Discovery, discover
 from relscout.discovery.storage import check_target
 from relscout.encoders import TransformerEncoder
 from relscout.errors import ArtifactError, OutputError
 from relscout.instances import Mention, RelationInstance
 from relscout.methods import Estimator
+from relscout.triples import Polarity
 
 Instances = list[RelationInstance]
 
 FILES = [
     "assignments.jsonl",
+    "entities.jsonl",
+    "facts.jsonl",
     "instances.jsonl.gz",
     "model",
     "model/artifact.json",
@@ -31,6 +34,8 @@ FILES = [
     "run.json",
     "triples.jsonl",
 ]
+#: What is derived from the other files, and not read back.
+DERIVED = ("triples.jsonl", "facts.jsonl", "entities.jsonl")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -53,7 +58,7 @@ def test_assignments_are_in_input_order_and_without_gold_relations(saved: Path, 
     lines = records(saved / "assignments.jsonl")
     assert [line["id"] for line in lines] == [one.id for one in found.assignments.instances]
     for line, id in zip(lines, found.assignments.relation_ids.tolist(), strict=True):
-        assert list(line) == ["id", "relation_id", "relation", "confidence"]
+        assert list(line) == ["id", "relation_id", "relation", "confidence", "related", "polarity"]
         assert (line["relation_id"], line["relation"]) == (id, found.relation(id).name)
 
 
@@ -86,6 +91,82 @@ def test_a_loaded_discovery_is_the_saved_one(saved: Path, found: Discovery) -> N
     np.testing.assert_array_equal(loaded.assignments.relation_ids, found.assignments.relation_ids)
     np.testing.assert_array_equal(loaded.assignments.confidences, found.assignments.confidences)
     assert list(loaded.triples()) == list(found.triples())
+
+
+def judged(found: Discovery) -> Discovery:
+    """Return the discovery as it is where relatedness and polarity were estimated, and pairs have no relation."""
+    given = found.assignments
+    number = len(given.instances)
+    related = np.linspace(0, 1, number, dtype=np.float32) ** 3
+    related[3] = np.nan
+    polarities: list[Polarity] = ["asserted", "negated", "hypothetical", *["asserted"] * (number - 3)]
+    instances = [
+        dataclasses.replace(one, document=f"d{row % 3}", document_start=7 * row) if row % 2 else one
+        for row, one in enumerate(given.instances)
+    ]
+    ids = given.relation_ids.copy()
+    ids[::5] = -1
+    return dataclasses.replace(
+        found, assignments=Assignments(instances, ids, given.confidences, related, polarities)
+    )
+
+
+def test_relatedness_polarity_and_document_survive_saving(found: Discovery, tmp_path: Path) -> None:
+    before = judged(found)
+    before.save(tmp_path / "run")
+    after = Discovery.load(tmp_path / "run")
+    assert after.assignments.related is not None
+    assert before.assignments.related is not None
+    assert after.assignments.related.tobytes() == before.assignments.related.tobytes()
+    assert after.assignments.polarities == before.assignments.polarities
+    assert list(after.assignments.instances) == list(before.assignments.instances)
+    assert list(after.triples()) == list(before.triples())
+    after.save(tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(tmp_path / "run")
+
+
+def test_pairs_without_a_relation_keep_what_was_estimated(found: Discovery, tmp_path: Path) -> None:
+    judged(found).save(tmp_path / "run")
+    lines = records(tmp_path / "run" / "assignments.jsonl")
+    assert (lines[0]["relation_id"], lines[0]["related"], lines[0]["polarity"]) == (-1, 0.0, "asserted")
+    assert (lines[3]["related"], lines[2]["polarity"], lines[-1]["related"]) == (None, "hypothetical", 1.0)
+
+
+def test_a_run_without_the_newer_fields_is_read(saved: Path, found: Discovery, tmp_path: Path) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    newer = {"related", "polarity"}
+    lines = [
+        {key: line[key] for key in line if key not in newer} for line in records(run / "assignments.jsonl")
+    ]
+    (run / "assignments.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    for name in DERIVED[1:]:
+        (run / name).unlink()
+    loaded = Discovery.load(run)
+    assert (loaded.assignments.related, loaded.assignments.polarities) == (None, None)
+    assert loaded.facts() == found.facts()
+
+
+def test_facts_and_entities_are_written(saved: Path, found: Discovery) -> None:
+    facts, entities = records(saved / "facts.jsonl"), records(saved / "entities.jsonl")
+    known = {entity["id"]: entity for entity in entities}
+    assert [fact["evidence"] for fact in facts] == [list(fact.evidence) for fact in found.facts()]
+    assert list(facts[0]) == [
+        "head",
+        "relation_id",
+        "relation",
+        "tail",
+        "support",
+        "documents",
+        "confidence",
+        "evidence",
+    ]
+    for fact in facts:
+        for end in (fact["head"], fact["tail"]):
+            assert end == {key: known[end["id"]][key] for key in ("id", "name", "type")}
+    ends = [fact[end]["id"] for fact in facts for end in ("head", "tail")]
+    assert all(entity["facts"] == ends.count(entity["id"]) for entity in entities)
+    triples = {line["id"] for line in records(saved / "triples.jsonl")}
+    assert {id for fact in facts for id in fact["evidence"]} <= triples
 
 
 def test_a_loaded_discovery_predicts_the_same_bytes(
@@ -205,7 +286,7 @@ def emptied(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, cut_in_half, scrambled, emptied])
-@pytest.mark.parametrize("file", [file for file in FILES if file not in ("model", "triples.jsonl")])
+@pytest.mark.parametrize("file", [file for file in FILES if file not in ("model", *DERIVED)])
 def test_a_damaged_file_is_refused(
     saved: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
@@ -225,7 +306,15 @@ def test_a_missing_line_is_refused(saved: Path, tmp_path: Path, file: str) -> No
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("relation_id", 77), ("relation_id", 1.5), ("relation_id", "1"), ("confidence", None), ("id", "other")],
+    [
+        ("relation_id", 77),
+        ("relation_id", 1.5),
+        ("relation_id", "1"),
+        ("confidence", None),
+        ("id", "other"),
+        ("related", "yes"),
+        ("polarity", "doubted"),
+    ],
 )
 def test_an_edited_assignment_is_refused(saved: Path, tmp_path: Path, field: str, value: object) -> None:
     run = shutil.copytree(saved, tmp_path / "run")

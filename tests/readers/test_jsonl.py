@@ -12,6 +12,7 @@ from relscout.errors import RecordError
 from relscout.instances import RelationInstance
 from relscout.readers import jsonl
 from relscout.readers.source import Source
+from relscout.writers.exchange import write_instances
 
 TEXT = "Ada Lovelace grew up in London."
 
@@ -147,3 +148,27 @@ def test_what_follows_a_broken_line_is_read(tmp_path: Path) -> None:
     assert [each.place for each in found if isinstance(each, RecordError)] == ["line 2", "line 3"]
     assert "0xe9) is not UTF-8" in str(found[2])
     assert found[3].source == "facts.jsonl, line 5"  # type: ignore[union-attr]
+
+
+def test_the_document_and_the_place_in_it_are_kept(tmp_path: Path) -> None:
+    found = instance(tmp_path, record(document="notes.txt", document_start=120))
+    assert (found.document, found.document_start) == ("notes.txt", 120)
+    bare = instance(tmp_path, record())
+    assert (bare.document, bare.document_start) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [(-1, "is -1; expected an offset of 0 or more"), ("3", "is a string"), (True, "is true or false")],
+)
+def test_a_place_in_the_document_is_an_offset(tmp_path: Path, value: Any, complaint: str) -> None:
+    assert complaint in reason(tmp_path, record(document_start=value))
+
+
+def test_what_was_written_comes_back_with_its_document(tmp_path: Path) -> None:
+    given = [
+        instance(tmp_path, record(document="a.txt", document_start=0)),
+        instance(tmp_path, record(id="other")),
+    ]
+    write_instances(given, tmp_path / "again.jsonl")
+    assert list(jsonl.read(Source(tmp_path / "again.jsonl"))) == given

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from relscout.instances import Mention, RelationInstance
-from relscout.triples import Triple
+from relscout.triples import Entity, Fact, Polarity, Triple
 
 NASTY = {
     "quotes": "\"double\" 'single' \\back\\slash\\",
@@ -42,6 +42,10 @@ def make_triple() -> Callable[..., Triple]:
         ids: tuple[str | None, str | None] = (None, None),
         instance_id: str = "",
         source: str = "",
+        document: str = "",
+        document_start: int | None = None,
+        related: float | None = None,
+        polarity: Polarity = "asserted",
     ) -> Triple:
         text = f"{head} {verb} {tail}."
         start = len(head) + len(verb) + 2
@@ -51,8 +55,10 @@ def make_triple() -> Callable[..., Triple]:
             Mention(start, start + len(tail), types[1], ids[1]),
             id=instance_id,
             source=source,
+            document=document,
+            document_start=document_start,
         )
-        return Triple(instance, relation_id, relation, confidence)
+        return Triple(instance, relation_id, relation, confidence, related, polarity)
 
     return make
 
@@ -62,4 +68,46 @@ def nasty_triple(nasty: str, make_triple: Callable[..., Triple]) -> Triple:
     """A triple with the nasty text in all its places."""
     return make_triple(
         nasty, "Ulm", verb=nasty, relation=nasty, types=(nasty, "CITY"), instance_id=nasty, source=nasty
+    )
+
+
+@pytest.fixture
+def make_fact() -> Callable[..., Fact]:
+    """A fact of two sentences in one document about two entities."""
+
+    def make(
+        head: str = "Albert Einstein",
+        tail: str = "Ulm",
+        *,
+        relation: str = "born in",
+        relation_id: int = 0,
+        types: tuple[str | None, str | None] = ("PERSON", "CITY"),
+        entity_ids: tuple[str | None, str | None] = (None, None),
+        aliases: tuple[str, ...] = (),
+        evidence: tuple[str, ...] = ("a1", "a2"),
+    ) -> Fact:
+        ends = [
+            Entity(
+                id=entity_id or f"made-{name}",
+                name=name,
+                type=kind,
+                aliases=(name, *more),
+                mentions=3,
+                documents=2,
+                entity_ids=(entity_id,) if entity_id else (),
+            )
+            for name, kind, entity_id, more in zip(
+                (head, tail), types, entity_ids, (aliases, ()), strict=True
+            )
+        ]
+        return Fact(ends[0], relation_id, relation, ends[1], 2, 1, 0.75, evidence)
+
+    return make
+
+
+@pytest.fixture
+def nasty_fact(nasty: str, make_fact: Callable[..., Fact]) -> Fact:
+    """A fact with the nasty text in all its places."""
+    return make_fact(
+        nasty, "Ulm", relation=nasty, types=(nasty, "CITY"), aliases=(nasty[::-1],), evidence=(nasty,)
     )

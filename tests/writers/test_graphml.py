@@ -39,6 +39,7 @@ def test_edges_lead_from_head_to_tail_and_carry_the_sentence(path: Path, make_tr
         "label": "was born in",
         "relation_id": 0,
         "confidence": 0.75,
+        "polarity": "asserted",
         "sentence": "Albert Einstein was born in Ulm.",
         "head_start": 0,
         "head_end": 15,

@@ -27,9 +27,13 @@ def test_a_triple_is_one_object_with_its_provenance(tmp_path: Path, make_triple:
             "relation_id": 0,
             "tail": {"text": "Ulm", "type": "CITY", "entity_id": None, "start": 28, "end": 31},
             "confidence": 0.75,
+            "related": None,
+            "polarity": "asserted",
             "text": "Albert Einstein was born in Ulm.",
             "id": "7",
             "source": "a.txt, line 1",
+            "document": "",
+            "document_start": None,
         }
     ]
 

@@ -45,6 +45,8 @@ def test_relations_lead_from_head_to_tail_and_carry_the_sentence(
             "name": "was born in",
             "relation_id:long": "0",
             "confidence:double": "0.75",
+            "related:double": "",
+            "polarity": "asserted",
             "sentence": "Albert Einstein was born in Ulm.",
             "head_start:int": "0",
             "head_end:int": "15",
@@ -52,6 +54,8 @@ def test_relations_lead_from_head_to_tail_and_carry_the_sentence(
             "tail_end:int": "31",
             "instance_id": "7",
             "source": "a.txt, line 1",
+            "document": "",
+            "document_start:long": "",
         }
     ]
 

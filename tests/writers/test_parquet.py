@@ -30,9 +30,13 @@ def test_a_triple_is_one_flat_row(tmp_path: Path, make_triple: MakeTriple) -> No
             "tail_start": 28,
             "tail_end": 31,
             "confidence": 0.75,
+            "related": None,
+            "polarity": "asserted",
             "text": "Albert Einstein was born in Ulm.",
             "instance_id": "7",
             "source": "a.txt, line 1",
+            "document": "",
+            "document_start": None,
         }
     ]
 

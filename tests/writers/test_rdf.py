@@ -62,6 +62,7 @@ def test_a_statement_tells_where_the_triple_was_read(path: Path, make_triple: Ma
         VOCABULARY.tailStart: Literal(28),
         VOCABULARY.tailEnd: Literal(31),
         VOCABULARY.confidence: Literal("0.75", datatype=XSD.double),
+        VOCABULARY.polarity: Literal("asserted"),
         VOCABULARY.instanceId: Literal("7"),
         VOCABULARY.source: Literal("a.txt, line 1"),
     }

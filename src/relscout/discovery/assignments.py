@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.instances import RelationInstance
+from relscout.triples import Polarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +21,24 @@ class Assignments:
         instances: N instances, in the order in which the user gave them.
         relation_ids: Relation of each (N,), int64; -1 means no relation.
         confidences: How sure each is (N,), float32, in [0, 1].
+        related: Estimated probability that the sentence relates the two at all (N,), float32, in [0, 1], NaN where it
+            was not estimated; ``None`` where it was estimated for none.
+        polarities: Whether each sentence asserts the relation, denies it, or only supposes it (N); ``None`` where all
+            assert it.
     """
 
     instances: Sequence[RelationInstance]
     relation_ids: NDArray[np.int64]
     confidences: NDArray[np.float32]
+    related: NDArray[np.float32] | None = None
+    polarities: Sequence[Polarity] | None = None
+
+    def related_values(self) -> list[float | None]:
+        """Return ``related`` as a list (N), with ``None`` where it was not estimated."""
+        if self.related is None:
+            return [None] * len(self.instances)
+        return [None if isnan(value) else value for value in self.related.tolist()]
+
+    def polarity_values(self) -> Sequence[Polarity]:
+        """Return the polarity of each instance (N)."""
+        return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities

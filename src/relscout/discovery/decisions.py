@@ -1,9 +1,11 @@
-"""What a person decided about a run: relations renamed, merged and dropped, as a small JSON file.
+"""What a person decided about a run, as a small JSON file.
 
-The file::
+Relations are renamed, merged and dropped, entities merged and split. The file::
 
     {"format": "relscout-decisions", "version": 1, "run": "…", "decisions": [
-        {"merge": [1, 4]}, {"drop": 7}, {"rename": 1, "to": "made by"}]}
+        {"merge": [1, 4]}, {"drop": 7}, {"rename": 1, "to": "made by"},
+        {"merge_entities": ["Q937", "per-a-einstein-2f6c01aa"]},
+        {"split_entity": "loc-georgia-90ab12cd", "names": ["Republic of Georgia"]}]}
 
 ``run`` is the fingerprint of the run that they are about; they are applied in their order.
 """
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 #: What a file of decisions says that it is.
 FORMAT, VERSION = "relscout-decisions", 1
-_FORMS = '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]} or {"drop": ID}'
+_FORMS = (
+    '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, {"merge_entities": [ID, ID, …]} or '
+    '{"split_entity": ID, "names": [ALIAS, …]}'
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Decisions:
 
     Args:
         run: Fingerprint of the run; empty for any run.
-        steps: Each is ``{"rename": id, "to": name}``, ``{"merge": [id, id, …]}`` or ``{"drop": id}``.
+        steps: Each is ``{"rename": id, "to": name}``, ``{"merge": [id, id, …]}`` or ``{"drop": id}`` for relations, or
+            ``{"merge_entities": [id, id, …]}`` or ``{"split_entity": id, "names": [alias, …]}`` for entities.
 
     Raises:
         InputError: A step has another form.
@@ -102,6 +108,11 @@ def fingerprint(relations: Sequence[Relation]) -> str:
     return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def is_about_entities(step: Mapping[str, Any]) -> bool:
+    """Return whether a decision is about entities, not relations."""
+    return "merge_entities" in step or "split_entity" in step
+
+
 def _is_step(step: Any) -> bool:
     if not isinstance(step, Mapping):
         return False
@@ -109,7 +120,15 @@ def _is_step(step: Any) -> bool:
         return _is_id(step["rename"]) and isinstance(step["to"], str)
     if set(step) == {"merge"}:
         return isinstance(step["merge"], list) and all(map(_is_id, step["merge"]))
+    if set(step) == {"merge_entities"}:
+        return _are_texts(step["merge_entities"])
+    if set(step) == {"split_entity", "names"}:
+        return isinstance(step["split_entity"], str) and _are_texts(step["names"])
     return set(step) == {"drop"} and _is_id(step["drop"])
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(one, str) for one in values)
 
 
 def _is_id(value: Any) -> bool:

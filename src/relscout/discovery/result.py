@@ -14,7 +14,8 @@ import numpy as np
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments
-from relscout.discovery.decisions import Decisions, fingerprint
+from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
+from relscout.discovery.facts import Facts, find_facts
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
@@ -22,7 +23,8 @@ from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.progress import Progress, silent
-from relscout.triples import Triple
+from relscout.text.entities import MergedEntities, merge_mentions
+from relscout.triples import Entity, Fact, Triple
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,17 @@ class Discovery:
         """Yield what was found as triples with provenance, in input order; instances without a relation have none."""
         return self.triples_of(self.assignments)
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Return what the corpus asserts, one fact per head entity, relation and tail entity, most supported first.
+
+        See :func:`relscout.discovery.facts.find_facts` for what counts, and how sure a fact is.
+        """
+        return self.found_facts.facts
+
+    def entities(self) -> tuple[Entity, ...]:
+        """Return all entities of the corpus, most mentioned first; see :mod:`relscout.text.entities`."""
+        return self._merged_entities.entities
+
     def examples(self, id: int, limit: int = 5) -> list[RelationInstance]:
         """Return representative instances of a relation, the most central first, worded differently from each other.
 
@@ -133,11 +146,13 @@ class Discovery:
             assignments.instances,
             assignments.relation_ids.tolist(),
             assignments.confidences.tolist(),
+            assignments.related_values(),
+            assignments.polarity_values(),
             strict=True,
         )
-        for instance, id, confidence in rows:
+        for instance, id, confidence, related, polarity in rows:
             if id >= 0:
-                yield Triple(instance, id, names[id], confidence)
+                yield Triple(instance, id, names[id], confidence, related, polarity)
 
     def rename(self, id: int, name: str) -> Discovery:
         """Return the discovery with another name for one relation.
@@ -223,8 +238,33 @@ class Discovery:
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
+    def merge_entities(self, ids: Sequence[str]) -> Discovery:
+        """Return the discovery with several entities as one, which keeps the id of the most mentioned.
+
+        Raises:
+            InputError: Fewer than two different ids are given, or there is no entity of one of them.
+        """
+        return self._with_entities({"merge_entities": list(ids)})
+
+    def split_entity(self, id: str, names: Sequence[str]) -> Discovery:
+        """Return the discovery with some aliases of an entity as an entity of their own, with an id of its own.
+
+        Args:
+            id: The entity.
+            names: Some of its aliases.
+
+        Raises:
+            InputError: There is no such entity, it has no such alias, or none or all of its aliases are named.
+        """
+        return self._with_entities({"split_entity": id, "names": list(names)})
+
+    def _with_entities(self, decision: Mapping[str, Any]) -> Discovery:
+        changed = self.told({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
+        changed.entities()  # raises where it cannot be carried out
+        return changed
+
     def apply(self, decisions: Decisions) -> Discovery:
-        """Return the discovery with what a person decided: relations renamed, merged and dropped.
+        """Return the discovery with what a person decided about relations and entities.
 
         Ids stay, and ``run["decisions"]`` tells what was done.
 
@@ -245,6 +285,8 @@ class Discovery:
                     found = found.rename(step["rename"], step["to"])
                 elif "merge" in step:
                     found = found.merge(step["merge"])
+                elif is_about_entities(step):
+                    found = found._with_entities(step)
                 else:
                     found = found.drop(step["drop"])
             except InputError as error:
@@ -260,7 +302,7 @@ class Discovery:
         return dataclasses.replace(self, run={**self.run, **what})
 
     def save(self, folder: str | Path) -> None:
-        """Write the discovery to a folder: assignments, relations, triples, run record and model.
+        """Write the discovery to a folder: assignments, relations, triples, facts, entities, run record and model.
 
         Raises:
             OutputError: The folder holds something else or cannot be written.
@@ -269,6 +311,7 @@ class Discovery:
             Path(folder),
             storage.Parts(self.relations, self.assignments, self.model, self.run, self.merged),
             self.triples(),
+            self.found_facts,
         )
 
     @classmethod
@@ -285,6 +328,22 @@ class Discovery:
         """Return ``merged`` with ids moved to others."""
         now = {label: self.merged.get(label, label) for label in range(self.model.n_relations_)}
         return {label: to.get(id, id) for label, id in now.items() if to.get(id, id) != label}
+
+    @cached_property
+    def found_facts(self) -> Facts:
+        """The facts with all entities, and the number of facts of each."""
+        merged = self._merged_entities
+        rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
+        ends = MergedEntities(
+            merged.entities,
+            tuple(merged.heads[row] for row in rows),
+            tuple(merged.tails[row] for row in rows),
+        )
+        return find_facts(self.triples(), ends)
+
+    @cached_property
+    def _merged_entities(self) -> MergedEntities:
+        return merge_mentions(self.assignments.instances, decisions=self.run.get("entity_decisions", ()))
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:

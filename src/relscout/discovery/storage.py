@@ -2,9 +2,12 @@
 
 The files are what users script against; their names and fields are stable::
 
-    assignments.jsonl   one line per instance in input order: id, relation_id (-1: none), relation, confidence
+    assignments.jsonl   one line per instance in input order: id, relation_id (-1: none), relation, confidence, related,
+                        polarity
     relations.jsonl     one line per relation
     triples.jsonl       what was found, with provenance; itself in the exchange format
+    facts.jsonl         one line per head entity, relation and tail entity that the corpus asserts
+    entities.jsonl      one line per entity
     instances.jsonl.gz  the instances, without gold relations
     run.json            settings, seed, versions, timings, counts, warnings
     model/              the fitted method
@@ -14,33 +17,36 @@ The files are what users script against; their names and fields are stable::
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.artifacts import CONTENTS as MODEL_CONTENTS
 from relscout.discovery.assignments import Assignments
+from relscout.discovery.facts import Facts
 from relscout.discovery.relation import Relation
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
 from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator, load_fitted
 from relscout.readers import read
-from relscout.triples import Triple
-from relscout.writers import write
+from relscout.triples import Polarity, Triple
+from relscout.writers import write, write_entities, write_facts
 from relscout.writers.exchange import write_instances
 from relscout.writers.json_lines import write_json_lines
 
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
+FACTS, ENTITIES = "facts.jsonl", "entities.jsonl"
 INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
 #: Written beside a saved run, and gone when the run is saved anew.
 REPORT = "report.html"
 #: Every name that a run's folder may hold.
-CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, INSTANCES, RUN, MODEL, REPORT})
+CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT})
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     check_makeable(folder)
 
 
-def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
+def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) -> None:
     """Write a discovery; the folder appears whole or not at all, below folders that are made where they are missing.
 
     Raises:
@@ -86,6 +92,8 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple]) -> None:
         write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
         write_json_lines((one.as_dict() for one in parts.relations), fresh / RELATIONS)
         write(triples, fresh / TRIPLES)
+        write_facts(facts.facts, fresh / FACTS)
+        write_entities(facts.entities, fresh / ENTITIES, facts=facts.per_entity)
         write_instances(parts.assignments.instances, fresh / INSTANCES)
         parts.model.save(fresh / MODEL)
         with whole_file(fresh / RUN) as partial:
@@ -123,6 +131,7 @@ def load(folder: Path) -> Parts:
         ids = [row["id"] for row in rows]
         relation_ids = np.array([index(row["relation_id"]) for row in rows], dtype=np.int64)
         confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
+        related, polarities = _related_of(rows), _polarities_of(rows)
         estimator = load_fitted(folder / MODEL)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
@@ -144,7 +153,22 @@ def load(folder: Path) -> Parts:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"
         )
-    return Parts(relations, Assignments(instances, relation_ids, confidences), estimator, run, merged)
+    assignments = Assignments(instances, relation_ids, confidences, related, polarities)
+    return Parts(relations, assignments, estimator, run, merged)
+
+
+def _related_of(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float32] | None:
+    values = [row.get("related") for row in rows]  # older runs have no such field
+    if all(value is None for value in values):
+        return None
+    return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float32)
+
+
+def _polarities_of(rows: Sequence[Mapping[str, Any]]) -> list[Polarity] | None:
+    values = [row.get("polarity", "asserted") for row in rows]
+    if unknown := [value for value in values if value not in get_args(Polarity)]:
+        raise ValueError(f"the polarity {unknown[0]!r} is none of {', '.join(get_args(Polarity))}")
+    return None if all(value == "asserted" for value in values) else values
 
 
 def _read_instances(path: Path) -> Iterator[RelationInstance]:
@@ -157,10 +181,22 @@ def _read_instances(path: Path) -> Iterator[RelationInstance]:
 def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
     names = {one.id: one.name for one in parts.relations}
     given = parts.assignments
-    for instance, id, confidence in zip(
-        given.instances, given.relation_ids.tolist(), given.confidences.tolist(), strict=True
+    for instance, id, confidence, related, polarity in zip(
+        given.instances,
+        given.relation_ids.tolist(),
+        given.confidences.tolist(),
+        given.related_values(),
+        given.polarity_values(),
+        strict=True,
     ):
-        yield {"id": instance.id, "relation_id": id, "relation": names.get(id), "confidence": confidence}
+        yield {
+            "id": instance.id,
+            "relation_id": id,
+            "relation": names.get(id),
+            "confidence": confidence,
+            "related": related,
+            "polarity": polarity,
+        }
 
 
 def _json_lines(path: Path) -> Iterable[dict[str, Any]]:

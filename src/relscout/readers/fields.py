@@ -84,6 +84,20 @@ def optional_text(record: Any, field: str, *, inside: str = "") -> str | None:
     return require(record, field, str, inside=inside) or None
 
 
+def optional_offset(record: Any, field: str) -> int | None:
+    """Return a field that may be missing or null (both: ``None``) but else must be an offset, 0 or more.
+
+    Raises:
+        InputError: The record is not an object, or the field is of another kind or negative.
+    """
+    if isinstance(record, dict) and record.get(field) is None:
+        return None
+    value = require(record, field, int)
+    if value < 0:
+        raise InputError(f"the field {field!r} is {value}; expected an offset of 0 or more")
+    return value
+
+
 def check_unicode(name: str, value: str) -> None:
     r"""Refuse a text with half a surrogate pair, which JSON can spell (``\ud83d``) but no file can hold.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention, RelationInstance
-from relscout.readers.fields import attempt, check_unicode, optional_text, require
+from relscout.readers.fields import attempt, check_unicode, optional_offset, optional_text, require
 from relscout.readers.json_outline import line_outlines
 from relscout.readers.source import Source
 from relscout.readers.tokens import TokenText, check_surface
@@ -54,6 +54,8 @@ def _instance(record: Any, provenance: str) -> RelationInstance:
         relation=optional_text(record, "relation"),
         id=optional_text(record, "id") or "",
         source=optional_text(record, "source") or provenance,
+        document=optional_text(record, "document") or "",
+        document_start=optional_offset(record, "document_start"),
     )
     for role, found in (("head", instance.head_text), ("tail", instance.tail_text)):
         expected = optional_text(record[role], "text", inside=role)

@@ -1,20 +1,22 @@
-"""Triples in, files out: one module per format.
+"""Triples or facts in, files out: one module per format.
 
 Every module of :data:`WRITERS` has
 
 * ``DESCRIPTION``: one line for people,
 * ``write(triples, path) -> None``: writes all triples, one by one; on failure, nothing is left behind.
+
+Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from relscout.errors import InputError, OutputError, SettingError, UnknownNameError
-from relscout.triples import Triple
+from relscout.triples import Entity, Fact, Triple
 
 #: Format name → module.
 WRITERS: dict[str, str] = {
@@ -25,6 +27,9 @@ WRITERS: dict[str, str] = {
     "graphml": "relscout.writers.graphml",
     "neo4j": "relscout.writers.neo4j",
 }
+
+#: Formats that hold facts, too.
+FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
 
 #: End of a file name → format; neo4j is a folder and has none.
 SUFFIXES: dict[str, str] = {
@@ -47,6 +52,14 @@ class Writer(Protocol):
 
     def write(self, triples: Iterable[Triple], path: Path) -> None:
         """Write all triples to ``path``, which appears whole or not at all."""
+        ...
+
+
+class FactWriter(Protocol):
+    """What a writer module offers that writes facts, too."""
+
+    def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
+        """Write all facts to ``path``, which appears whole or not at all."""
         ...
 
 
@@ -94,21 +107,81 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
     Raises:
         SettingError: The file name tells no format.
         UnknownNameError: There is no format of that name.
-        InputError: A confidence is not a number from 0 to 1.
+        InputError: A confidence, or what was estimated as ``related``, is not a number from 0 to 1.
         OutputError: The file cannot be written: no such folder, no permission, disk full.
     """
     target = Path(path)
     chosen = format or recognise(target)
     module = writer(chosen)
-    if chosen != "neo4j" and target.is_dir():
-        raise OutputError(f"cannot write {target}: it is a folder, and {chosen} is a file; add a file name")
+    _check_folder(target, chosen)
     counted = _Counted(triples)
     module.write(counted, target)
     return counted.number
 
 
+def write_facts(facts: Iterable[Fact], path: str | Path, *, format: str | None = None) -> int:
+    """Write facts to a file, or a folder for neo4j, which appears whole or not at all.
+
+    An older file of that name is replaced once all has been written.
+
+    Args:
+        facts: What to write.
+        path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
+        format: A name of :data:`FACT_FORMATS`; taken from the end of the file name when left out.
+
+    Returns:
+        The number of facts written.
+
+    Raises:
+        SettingError: The file name does not say the format, or the format holds no facts.
+        UnknownNameError: There is no format of that name.
+        OutputError: The file cannot be written: no such folder, no permission, disk full.
+    """
+    target = Path(path)
+    chosen = format or recognise(target)
+    module = writer(chosen)
+    check_fact_format(chosen)
+    _check_folder(target, chosen)
+    given = list(facts)
+    cast(FactWriter, module).write_facts(given, target)
+    return len(given)
+
+
+def check_fact_format(name: str) -> None:
+    """Check that a format holds facts.
+
+    Raises:
+        SettingError: It holds triples only.
+    """
+    if name not in FACT_FORMATS:
+        raise SettingError(
+            f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
+        )
+
+
+def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mapping[str, int]) -> None:
+    """Write entities as JSON Lines, one per line.
+
+    Args:
+        entities: The entities.
+        path: Where to.
+        facts: Number of facts of each entity, by its id.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from relscout.writers import jsonl
+
+    jsonl.write_entities(entities, Path(path), facts=facts)
+
+
+def _check_folder(target: Path, format: str) -> None:
+    if format != "neo4j" and target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder, and {format} is a file; add a file name")
+
+
 class _Counted:
-    """Hands triples on, checks their confidence and counts them."""
+    """Passes triples on, checks their confidence and ``related``, and counts them."""
 
     def __init__(self, triples: Iterable[Triple]) -> None:
         self._triples = triples
@@ -116,10 +189,12 @@ class _Counted:
 
     def __iter__(self) -> Iterator[Triple]:
         for triple in self._triples:
-            if not 0 <= triple.confidence <= 1:
-                raise InputError(
-                    f"instance {triple.instance.id!r}: the confidence of relation {triple.relation!r} is "
-                    f"{triple.confidence!r}; expected a number from 0 to 1"
-                )
+            related = 1.0 if triple.related is None else triple.related
+            for what, value in (("confidence of", triple.confidence), ("'related' of", related)):
+                if not 0 <= value <= 1:
+                    raise InputError(
+                        f"instance {triple.instance.id!r}: the {what} relation {triple.relation!r} is {value!r}; "
+                        "expected a number from 0 to 1"
+                    )
             self.number += 1
             yield triple

@@ -1,12 +1,14 @@
-"""The entities of a stream of triples, for formats that list them apart from the relations."""
+"""The entities of triples and of facts, for formats that list them apart from the relations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from relscout.instances import Mention, RelationInstance
-from relscout.writers.identity import entity_name, entity_uri
+from relscout.triples import Entity as MergedEntity
+from relscout.triples import Fact
+from relscout.writers.identity import entity_name, entity_uri, merged_entity_uri
 
 
 @dataclass(slots=True)
@@ -41,3 +43,14 @@ class Entities:
     def __iter__(self) -> Iterator[tuple[str, Entity]]:
         """Yield ``(URI, entity)`` in the order in which the entities were first met."""
         return iter(self._entities.items())
+
+
+def merged_entities(facts: Iterable[Fact]) -> Iterator[tuple[str, MergedEntity]]:
+    """Yield ``(URI, entity)`` for each entity of some facts, in the order in which the facts name them first."""
+    seen: set[str] = set()
+    for fact in facts:
+        for entity in (fact.head, fact.tail):
+            uri = merged_entity_uri(entity)
+            if uri not in seen:
+                seen.add(uri)
+                yield uri, entity

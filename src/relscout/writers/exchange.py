@@ -29,6 +29,8 @@ def write_instances(instances: Iterable[RelationInstance], path: Path) -> int:
                 "tail": mention_record(instance.tail, instance.text),
                 "relation": instance.relation,
                 "source": instance.source,
+                "document": instance.document,
+                "document_start": instance.document_start,
             }
 
     write_json_lines(records(), path)

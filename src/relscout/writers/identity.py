@@ -4,7 +4,9 @@
 entity with a Wikidata id (``Q937``)         ``http://www.wikidata.org/entity/Q937``
 entity whose id is an http(s) IRI            that IRI
 entity with any other id (``/m/0jcx``)       ``urn:relscout:id:%2Fm%2F0jcx``
-entity without an id                         ``urn:relscout:entity:Albert%20Einstein``, from its text
+entity without an id, of a triple            ``urn:relscout:entity:Albert%20Einstein``, from its text
+entity without an id, of a fact              ``urn:relscout:entity:per-albert-einstein-3f61d2a0``, from its own id
+entity type "PERSON"                         ``urn:relscout:type:PERSON``
 relation 0 named "was born in"               ``urn:relscout:relation:0-was-born-in``
 ===========================================  =====================================================
 
@@ -19,11 +21,12 @@ import unicodedata
 from urllib.parse import quote
 
 from relscout.instances import Mention, RelationInstance
-from relscout.triples import Triple
+from relscout.triples import Entity, Fact, Triple
 from relscout.writers.characters import encodable
 
 ENTITY = "urn:relscout:entity:"
 RELATION = "urn:relscout:relation:"
+CLASS = "urn:relscout:type:"
 _ID = "urn:relscout:id:"
 _WIKIDATA = "http://www.wikidata.org/entity/"
 
@@ -41,17 +44,33 @@ def entity_uri(instance: RelationInstance, mention: Mention) -> str:
     """Return the URI of the entity that a mention names."""
     if not mention.entity_id:
         return ENTITY + quote(entity_name(instance, mention), safe="")
-    if _WIKIDATA_ID.fullmatch(mention.entity_id):
-        return _WIKIDATA + mention.entity_id
-    if _HTTP_IRI.fullmatch(mention.entity_id):
-        return mention.entity_id
-    return _ID + quote(encodable(mention.entity_id), safe="")
+    return _knowledge_base_uri(mention.entity_id)
 
 
-def relation_uri(triple: Triple) -> str:
-    """Return the URI of a triple's relation: its number, so that equal names stay apart, and its name."""
-    slug = relation_slug(triple.relation.lower(), joint="-")
-    return RELATION + quote(f"{triple.relation_id}-{slug}" if slug else str(triple.relation_id))
+def merged_entity_uri(entity: Entity) -> str:
+    """Return the URI of an entity that was merged from its mentions."""
+    if entity.entity_ids:
+        return _knowledge_base_uri(entity.id if entity.id in entity.entity_ids else entity.entity_ids[0])
+    return ENTITY + quote(encodable(entity.id), safe="")
+
+
+def type_uri(entity_type: str) -> str:
+    """Return the URI of the class of all entities of a type."""
+    return CLASS + quote(encodable(entity_type), safe="")
+
+
+def relation_uri(of: Triple | Fact) -> str:
+    """Return the URI of a relation: its number, so that equal names stay apart, and its name."""
+    slug = relation_slug(of.relation.lower(), joint="-")
+    return RELATION + quote(f"{of.relation_id}-{slug}" if slug else str(of.relation_id))
+
+
+def _knowledge_base_uri(entity_id: str) -> str:
+    if _WIKIDATA_ID.fullmatch(entity_id):
+        return _WIKIDATA + entity_id
+    if _HTTP_IRI.fullmatch(entity_id):
+        return entity_id
+    return _ID + quote(encodable(entity_id), safe="")
 
 
 def relation_slug(name: str, *, joint: str) -> str:

@@ -1,12 +1,12 @@
-"""JSON Lines: one object per triple, the format that keeps every character as it was."""
+"""JSON Lines: one object per triple, fact or entity, the format that keeps every character as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from relscout.triples import Triple
+from relscout.triples import Entity, Fact, Triple
 from relscout.writers.exchange import mention_record
 from relscout.writers.json_lines import write_json_lines
 
@@ -31,7 +31,66 @@ def record(triple: Triple) -> dict[str, Any]:
         "relation_id": int(triple.relation_id),
         "tail": mention_record(instance.tail, instance.text),
         "confidence": float(triple.confidence),
+        "related": None if triple.related is None else float(triple.related),
+        "polarity": triple.polarity,
         "text": instance.text,
         "id": instance.id,
         "source": instance.source,
+        "document": instance.document,
+        "document_start": instance.document_start,
     }
+
+
+def write_facts(facts: Iterable[Fact], path: Path) -> None:
+    """Write one JSON object per fact.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_json_lines(map(fact_record, facts), path)
+
+
+def fact_record(fact: Fact) -> dict[str, Any]:
+    """Return a fact as JSON values."""
+    return {
+        "head": _end_record(fact.head),
+        "relation_id": int(fact.relation_id),
+        "relation": fact.relation,
+        "tail": _end_record(fact.tail),
+        "support": fact.support,
+        "documents": fact.documents,
+        "confidence": float(fact.confidence),
+        "evidence": list(fact.evidence),
+    }
+
+
+def write_entities(entities: Iterable[Entity], path: Path, *, facts: Mapping[str, int]) -> None:
+    """Write one JSON object per entity.
+
+    Args:
+        entities: The entities.
+        path: Where to.
+        facts: Number of facts of each entity, by its id.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_json_lines((entity_record(one, facts=facts.get(one.id, 0)) for one in entities), path)
+
+
+def entity_record(entity: Entity, *, facts: int) -> dict[str, Any]:
+    """Return an entity and the number of its facts as JSON values."""
+    return {
+        "id": entity.id,
+        "name": entity.name,
+        "type": entity.type,
+        "aliases": list(entity.aliases),
+        "entity_ids": list(entity.entity_ids),
+        "mentions": entity.mentions,
+        "documents": entity.documents,
+        "facts": facts,
+    }
+
+
+def _end_record(entity: Entity) -> dict[str, Any]:
+    return {"id": entity.id, "name": entity.name, "type": entity.type}

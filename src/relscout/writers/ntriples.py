@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from relscout.triples import Triple
-from relscout.writers.rdf import Literal, Resource, descriptions, quoted
+from relscout.triples import Fact, Triple
+from relscout.writers.rdf import Description, Literal, Resource, descriptions, fact_descriptions, quoted
 from relscout.writers.textfile import text_file
 
 DESCRIPTION = "N-Triples (RDF), with the sentence of every triple by reification"
@@ -18,8 +18,21 @@ def write(triples: Iterable[Triple], path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
+    _write(descriptions(triples), path)
+
+
+def write_facts(facts: Iterable[Fact], path: Path) -> None:
+    """Write what :mod:`relscout.writers.rdf` says about facts and their entities, one statement per line, in UTF-8.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    _write(fact_descriptions(facts), path)
+
+
+def _write(said: Iterable[Description], path: Path) -> None:
     with text_file(path) as stream:
-        for number, description in enumerate(descriptions(triples)):
+        for number, description in enumerate(said):
             subject = _term(description.subject) if description.subject else f"_:b{number}"
             for predicate, target in description.properties:
                 stream.write(f"{subject} <{predicate}> {_term(target)} .\n")

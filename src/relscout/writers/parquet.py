@@ -10,8 +10,12 @@ column                        content
 ``relation``                  string, the name
 ``relation_id``               int64
 ``confidence``                float64, in [0, 1]
+``related``                   float64, in [0, 1], or null where it was not estimated
+``polarity``                  string: asserted, negated or hypothetical
 ``text``                      string, the sentence
 ``instance_id``, ``source``   string
+``document``                  string, empty where the text is part of none
+``document_start``            int64 or null, offset of ``text`` in the document
 ============================  ==================================================================
 
 Strings are dictionary-encoded where they repeat. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD.
@@ -61,9 +65,13 @@ def _schema(pa: Any) -> Any:
             ("relation_id", pa.int64()),
             *((f"tail_{name}", kind) for name, kind in mention),
             ("confidence", pa.float64()),
+            ("related", pa.float64()),
+            ("polarity", pa.string()),
             ("text", pa.string()),
             ("instance_id", pa.string()),
             ("source", pa.string()),
+            ("document", pa.string()),
+            ("document_start", pa.int64()),
         ]
     )
 
@@ -82,9 +90,13 @@ def _row(triple: Triple) -> dict[str, Any]:
         "relation_id": int(triple.relation_id),
         **_mention("tail", instance.tail, instance.tail_text),
         "confidence": float(triple.confidence),
+        "related": None if triple.related is None else float(triple.related),
+        "polarity": triple.polarity,
         "text": encodable(instance.text),
         "instance_id": encodable(instance.id),
         "source": encodable(instance.source),
+        "document": encodable(instance.document),
+        "document_start": instance.document_start,
     }
 
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from relscout.triples import Triple
-from relscout.writers.identity import ENTITY, RELATION
+from relscout.triples import Fact, Triple
+from relscout.writers.identity import CLASS, ENTITY, RELATION
 from relscout.writers.rdf import (
     INTEGER,
     RDF,
     RDFS,
+    SKOS,
     TYPE,
     VOCABULARY,
     XSD,
@@ -19,6 +20,7 @@ from relscout.writers.rdf import (
     Literal,
     Resource,
     descriptions,
+    fact_descriptions,
     quoted,
 )
 from relscout.writers.textfile import text_file
@@ -28,10 +30,12 @@ DESCRIPTION = "Turtle (RDF), with the sentence of every triple by reification"
 _PREFIXES = {
     "rdf": RDF,
     "rdfs": RDFS,
+    "skos": SKOS,
     "xsd": XSD,
     "wd": "http://www.wikidata.org/entity/",
     "entity": ENTITY,
     "relation": RELATION,
+    "type": CLASS,
     "relscout": VOCABULARY,
 }
 
@@ -45,10 +49,23 @@ def write(triples: Iterable[Triple], path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
+    _write(descriptions(triples), path)
+
+
+def write_facts(facts: Iterable[Fact], path: Path) -> None:
+    """Write what :mod:`relscout.writers.rdf` says about facts and their entities, grouped by subject, in UTF-8.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    _write(fact_descriptions(facts), path)
+
+
+def _write(said: Iterable[Description], path: Path) -> None:
     with text_file(path) as stream:
         for prefix, namespace in _PREFIXES.items():
             stream.write(f"@prefix {prefix}: <{namespace}> .\n")
-        for description in descriptions(triples):
+        for description in said:
             stream.write("\n" + _sentence(description) + "\n")
 
 

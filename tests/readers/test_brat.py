@@ -165,3 +165,53 @@ def test_a_file_of_a_pair_is_recognised(tmp_path: Path, name: str) -> None:
 def test_a_text_beside_something_else_is_not_taken_for_brat(tmp_path: Path) -> None:
     folder = write(tmp_path / "band", "The announcement of the band.")
     assert not brat.sniff(Source(folder / "a.txt"))
+
+
+def all_pairs(folder: Path) -> list[tuple[str, str | None, str]]:
+    found = list(brat.read(Source(folder, pairs="all")))
+    return [
+        (one.head_text, one.relation, one.tail_text) for one in found if isinstance(one, RelationInstance)
+    ]
+
+
+NEWS = "T4\tTopic 0 3\tOld"
+WORD = "T5\tTopic 4 8\tnews"
+
+
+def test_all_pairs_are_those_of_one_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "band", MIRA, TRIO, PERU, NEWS, WORD, PLAYS)
+    assert all_pairs(folder) == [("Mira Halm", "Member", "Echo Trio"), ("Old", "no_relation", "news")]
+
+
+def test_an_unrelated_pair_names_its_entities_as_its_source(tmp_path: Path) -> None:
+    (found,) = brat.read(Source(write(tmp_path / "band", WORD, NEWS), pairs="all"))
+    assert isinstance(found, RelationInstance)
+    assert (found.text, found.source, found.type_pair) == (
+        "Old news.",
+        "a.ann, T4 and T5",
+        ("Topic", "Topic"),
+    )
+
+
+@pytest.mark.parametrize("line", ["E1\tRead:T5 Theme:T4", "*\tEquiv T4 T5"])
+def test_triggers_and_equivalent_mentions_are_no_unrelated_pair(tmp_path: Path, line: str) -> None:
+    assert all_pairs(write(tmp_path / "band", NEWS, WORD, line)) == []
+
+
+def test_entities_of_several_parts_are_in_no_unrelated_pair(tmp_path: Path) -> None:
+    parts = "T6\tTopic 4 5;6 8\tn ws"
+    assert all_pairs(write(tmp_path / "band", NEWS, parts)) == []
+
+
+def test_among_all_pairs_a_wrong_entity_is_an_error_of_its_own(tmp_path: Path) -> None:
+    folder = write(tmp_path / "band", NEWS, WORD, "T9\tTopic 0 4\tNew")
+    found = list(brat.read(Source(folder, pairs="all")))
+    assert [one.place for one in found if isinstance(one, RecordError)] == ["T9"]
+    assert len(found) == 2
+
+
+def test_a_line_of_very_many_entities_gives_a_bounded_number_of_pairs(tmp_path: Path) -> None:
+    text = "ab " * 1_000
+    lines = [f"T{at}\tTopic {3 * at} {3 * at + 2}\tab" for at in range(1_000)]
+    pairs = all_pairs(write(tmp_path / "band", *lines, text=text))
+    assert len(pairs) == 60 * 1_000 - sum(range(1, 61))

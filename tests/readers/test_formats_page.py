@@ -28,6 +28,8 @@ def test_every_format_stands_in_the_table(name: str) -> None:
         ("tacred", [("Maria Keller", "Nordic Steel")]),
         ("semeval", [("baker", "dough"), ("spoon", "drawer")]),
         ("csv", [("Edvard", "Oslo")]),
+        ("spert", [("Lina Roth", "Graz")]),
+        ("docred", [("Lina Roth", "Graz")]),
     ],
 )
 def test_the_example_of_a_format_is_recognised_and_read(

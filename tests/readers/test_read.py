@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from relscout.errors import InputError, RecordError, UnknownNameError
+from relscout.errors import InputError, RecordError, SettingError, UnknownNameError
 from relscout.readers import FORMATS, read, reader, recognise
 from relscout.readers.source import Source
 
@@ -66,6 +66,7 @@ OTHER_FILES = {
         ]
     ),
     "spert": json.dumps([{"tokens": TOKENS, "entities": [], "relations": [], "orig_id": 3}]),
+    "docred": json.dumps([{"title": "Ann", "sents": [TOKENS], "vertexSet": [], "labels": []}]),
 }
 
 
@@ -279,3 +280,16 @@ def test_a_folder_given_as_a_file_format_is_told(tmp_path: Path) -> None:
 def test_another_way_with_errors_is_refused(tmp_path):
     with pytest.raises(UnknownNameError, match="unknown on_error 'ignore'"):
         read(tmp_path / "any.jsonl", on_error="ignore")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_all_pairs_of_a_format_that_is_not_fully_judged_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        SettingError, match=rf"every pair is judged \(docred, spert, brat\), but the file is {name}"
+    ):
+        read(saved(tmp_path, FILES[name]), pairs="all")
+
+
+def test_an_unknown_choice_of_pairs_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown pairs 'every'"):
+        read(tmp_path / "any.jsonl", pairs="every")  # type: ignore[arg-type]

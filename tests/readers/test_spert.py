@@ -116,3 +116,50 @@ def test_the_format_is_recognised(tmp_path: Path) -> None:
 def test_the_format_is_recognised_by_the_start_of_one_giant_line(tmp_path: Path) -> None:
     results(tmp_path, *[record(LIVES_IN)] * 1000)
     assert recognise(Source(tmp_path / "conll04_dev.json")) == "spert"
+
+
+def all_pairs(tmp_path: Path, *records: Any) -> list[RelationInstance | RecordError]:
+    path = tmp_path / "conll04_dev.json"
+    path.write_text(json.dumps(records), encoding="utf-8")
+    return list(spert.read(Source(path, pairs="all")))
+
+
+THREE = [*ENTITIES, {"type": "Org", "start": 1, "end": 2}]
+
+
+def test_all_pairs_are_those_of_the_sentence_each_once(tmp_path: Path) -> None:
+    found = all_pairs(tmp_path, record({**LIVES_IN, "head": 1, "tail": 0}, entities=THREE))
+    assert [
+        (one.head_text, one.relation, one.tail_text) for one in found if isinstance(one, RelationInstance)
+    ] == [
+        ("Graz", "Live_In", "Lina Roth"),
+        ("bakery", "no_relation", "Lina Roth"),
+        ("bakery", "no_relation", "Graz"),
+    ]
+
+
+def test_an_unrelated_pair_names_its_entities_as_its_source(tmp_path: Path) -> None:
+    (found,) = all_pairs(tmp_path, record())
+    assert isinstance(found, RelationInstance)
+    assert (found.source, found.is_unrelated) == ("conll04_dev.json, record 1, entities 1 and 2", True)
+
+
+def test_a_pair_with_several_relations_is_one_instance_for_each(tmp_path: Path) -> None:
+    found = all_pairs(tmp_path, record(LIVES_IN, {**LIVES_IN, "type": "Born_In"}))
+    assert [one.relation for one in found if isinstance(one, RelationInstance)] == ["Live_In", "Born_In"]
+
+
+def test_a_pair_whose_relation_is_wrong_does_not_count_as_unrelated(tmp_path: Path) -> None:
+    (error,) = all_pairs(tmp_path, record({**LIVES_IN, "type": ""}))
+    assert isinstance(error, RecordError)
+
+
+def test_among_all_pairs_a_wrong_entity_is_an_error_of_its_own(tmp_path: Path) -> None:
+    error, found = all_pairs(tmp_path, record(entities=[{"type": "Loc", "start": 7, "end": 70}, *ENTITIES]))
+    assert isinstance(error, RecordError)
+    assert error.place == "record 1, entity 1"
+    assert isinstance(found, RelationInstance)
+
+
+def test_two_entities_of_one_span_are_no_pair(tmp_path: Path) -> None:
+    assert all_pairs(tmp_path, record(entities=[ENTITIES[0], {**ENTITIES[0], "type": "Org"}])) == []

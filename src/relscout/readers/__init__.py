@@ -19,7 +19,7 @@ from typing import Literal, Protocol, cast
 from relscout.errors import InputError, RecordError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance
 from relscout.readers.relation_names import RelationNames
-from relscout.readers.source import Source
+from relscout.readers.source import Pairs, Source
 
 #: Format name → module, in the order in which they are asked whether a file is theirs.
 FORMATS: dict[str, str] = {
@@ -33,13 +33,14 @@ FORMATS: dict[str, str] = {
     "tacred": "relscout.readers.tacred",
     "nyt-fb": "relscout.readers.nyt_fb",
     "trex": "relscout.readers.trex",
+    "docred": "relscout.readers.docred",
     "spert": "relscout.readers.spert",
     "semeval": "relscout.readers.semeval",
     "csv": "relscout.readers.csv",
 }
 
 #: Argument of :func:`read` → the only formats that have a use for it.
-ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",)}
+ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
 
 OnError = Literal["raise", "skip"]
 
@@ -94,6 +95,7 @@ def read(
     labels: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
     relation_names: str | Path | None = None,
+    pairs: Pairs = "related",
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
 
@@ -106,16 +108,21 @@ def read(
         columns: For tables: our field name → the table's column name.
         relation_names: JSON file that maps relation identifiers to names (``{"P177": "crosses"}`` or
             ``{"P177": ["crosses", "description"]}``); gold relations are renamed by it.
+        pairs: For formats in which every pair is judged (DocRED, SpERT, brat): ``"related"`` gives the pairs that
+            have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
+            instances of the relation ``no_relation``, the earlier entity as the head.
 
     Raises:
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
             wrong.
-        UnknownNameError: There is no format of that name.
-        SettingError: ``labels`` or ``columns`` is given, and the format has no use for it.
+        UnknownNameError: There is no format of that name, or ``on_error`` or ``pairs`` has another value.
+        SettingError: ``labels`` or ``columns`` is given or ``pairs`` is ``"all"``, and the format has no use for it.
     """
     if on_error not in ("raise", "skip"):
         raise UnknownNameError("on_error", on_error, ("raise", "skip"))
-    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}))
+    if pairs not in ("related", "all"):
+        raise UnknownNameError("pairs", pairs, ("related", "all"))
+    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs)
     if format is not None:
         reader(format)  # an unknown name is told before a missing file
         if not source.path.exists():
@@ -130,6 +137,11 @@ def read(
                 f"{source.path}: {option!r} is for {' and '.join(ONLY_FOR[option])}, but the file is {name}; "
                 "leave it out"
             )
+    if pairs == "all" and name not in ONLY_FOR["pairs"]:
+        raise SettingError(
+            f"{source.path}: pairs 'all' is for formats in which every pair is judged "
+            f"({', '.join(ONLY_FOR['pairs'])}), but the file is {name}; leave it out"
+        )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
     return _read(chosen, source, names, on_error, on_skip)
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from itertools import combinations
 
 from relscout.errors import InputError, RecordError
 from relscout.instances import Mention, RelationInstance
 from relscout.readers.fields import attempt
-from relscout.readers.source import Source, shorten
+from relscout.readers.judged import NO_RELATION, unrelated_pairs
+from relscout.readers.source import Pairs, Source, shorten
 from relscout.readers.tokens import check_surface
 
 DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file beside its .txt"
 
 _ENTITY = re.compile(r"(T[^\t ]+)\t(\S+) (\d{1,15}) (\d{1,15})((?:;\d+ \d+)*)\t(.+)")
 _RELATION = re.compile(r"R[^\t ]*\t(\S+) (\w+):(\S+) (\w+):(\S+)\s*")
+_EVENT = re.compile(r"E[^\t ]*\t[^:\s]+:(T\S+)")
+_EQUIVALENT = re.compile(r"\*\tEquiv((?: T\S+)+)\s*")
 _OTHER_KINDS = ("E", "A", "M", "N", "#", "*")
 _STANDOFF = re.compile(r"\s*(?:[TREAMN#][^\t ]+|\*)\t\S")
 
@@ -39,6 +44,10 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     Events, attributes, modifications, normalisations, notes and equivalences are left out: none is a relation
     of two mentions.
 
+    With ``source.pairs == "all"`` the pairs of entities of one line that no ``R`` line relates follow at the end of
+    each file, as ``no_relation``. Triggers of events, entities of several parts and pairs of equivalent mentions are
+    left out of them. brat knows no sentences, so a line of several sentences gives pairs across them, too.
+
     Raises:
         InputError: There is no ``.ann`` file, or a file cannot be read.
     """
@@ -58,30 +67,66 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         except RecordError as error:
             yield error
         else:
-            yield from _read_pair(Source(path), text)
+            yield from _read_pair(Source(path), text, source.pairs)
 
 
-def _read_pair(annotations: Source, text: str) -> Iterator[RelationInstance | RecordError]:
+def _read_pair(annotations: Source, text: str, pairs: Pairs) -> Iterator[RelationInstance | RecordError]:
     lines = list(annotations.decoded_lines())
     matches = (_ENTITY.fullmatch(line) for _, line in lines if isinstance(line, str))
     entities = {found[1]: found for found in matches if found}
     for number, line in lines:
         place = f"line {number}"
         if isinstance(line, RecordError) or line.startswith("R"):
-            yield attempt(annotations, place, line, partial(_instance, entities, text))
+            yield attempt(annotations, place, line, partial(_related, entities, text))
         elif not line.startswith(_OTHER_KINDS) and not _ENTITY.fullmatch(line):
             yield annotations.error(
                 place, f"expected an annotation such as 'T1<tab>Type 0 5<tab>surface', got {shorten(line)}"
             )
+    if pairs == "all":
+        yield from _unrelated(
+            annotations, text, entities, [line for _, line in lines if isinstance(line, str)]
+        )
 
 
-def _instance(entities: dict[str, re.Match[str]], text: str, line: str, provenance: str) -> RelationInstance:
+def _related(entities: dict[str, re.Match[str]], text: str, line: str, provenance: str) -> RelationInstance:
     found = _RELATION.fullmatch(line)
     if found is None or (found[2], found[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
         raise InputError(f"expected 'R1<tab>Type Arg1:T1 Arg2:T2', got {shorten(line)}")
     arguments = {found[2]: found[3], found[4]: found[5]}
     head = _mention("head", arguments["Arg1"], entities, text)
     tail = _mention("tail", arguments["Arg2"], entities, text)
+    return _instance(text, head, tail, found[1], provenance)
+
+
+def _unrelated(
+    annotations: Source, text: str, entities: dict[str, re.Match[str]], lines: list[str]
+) -> Iterator[RelationInstance | RecordError]:
+    linked: set[frozenset[str]] = set()
+    triggers: set[str] = set()
+    for line in lines:
+        if relation := _RELATION.fullmatch(line):
+            linked.add(frozenset((relation[3], relation[5])))
+        elif event := _EVENT.match(line):
+            triggers.add(event[1])
+        elif equivalent := _EQUIVALENT.fullmatch(line):
+            linked.update(map(frozenset, combinations(equivalent[1].split(), 2)))
+    by_line: dict[int, list[tuple[str, Mention]]] = defaultdict(list)
+    for name, entity in entities.items():
+        if name in triggers or entity[5]:
+            continue
+        try:
+            mention = _mention("entity", name, entities, text)
+        except InputError as error:
+            yield annotations.error(name, error)
+            continue
+        if "\n" not in mention.surface(text):
+            by_line[text.rfind("\n", 0, mention.start)].append((name, mention))
+    for _, mentions in sorted(by_line.items()):
+        for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in linked):
+            yield _instance(text, head, tail, NO_RELATION, annotations.at(f"{one} and {other}"))
+
+
+def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance: str) -> RelationInstance:
     start = text.rfind("\n", 0, min(head.start, tail.start)) + 1
     last = max(head.end, tail.end)
     end = text.find("\n", last)
@@ -90,7 +135,7 @@ def _instance(entities: dict[str, re.Match[str]], text: str, line: str, provenan
         context.removesuffix("\r") if end >= 0 else context,
         Mention(head.start - start, head.end - start, head.type),
         Mention(tail.start - start, tail.end - start, tail.type),
-        relation=found[1],
+        relation=relation,
         source=provenance,
     )
 

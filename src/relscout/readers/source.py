@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 from relscout.errors import InputError, RecordError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_BYTES = 65_536
+
+#: Which pairs of a fully judged format are read: those with a relation, or also those without.
+Pairs = Literal["related", "all"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class Source:
         path: The file or folder.
         labels: File with the labels, for formats that keep them apart (NYT+FB).
         columns: For tables (CSV, Parquet): our field name → the table's column name.
+        pairs: For fully judged formats: whether the pairs without a relation are read as well.
     """
 
     path: Path
     labels: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    pairs: Pairs = "related"
 
     @cached_property
     def sample(self) -> bytes:

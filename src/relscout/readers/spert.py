@@ -11,6 +11,7 @@ from relscout.errors import InputError, RecordError
 from relscout.instances import Mention, RelationInstance
 from relscout.readers.fields import attempt, require
 from relscout.readers.json_stream import list_records
+from relscout.readers.judged import NO_RELATION, unrelated_pairs
 from relscout.readers.source import Source
 from relscout.readers.tokens import TokenText
 
@@ -29,7 +30,9 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the tokens joined by single blanks.
 
-    A sentence without relations has no instance: the format does not say which of its pairs to look at.
+    With ``source.pairs == "all"`` the pairs of entities of the sentence without a relation follow, as ``no_relation``.
+    Without, a sentence without relations has no instance. A pair with several relations is one instance for each,
+    and these have the same id.
     """
     for place, record in list_records(source):
         if isinstance(record, RecordError):
@@ -45,6 +48,28 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         parse = partial(_instance, tokens, entities)
         for count, relation in enumerate(relations, 1):
             yield attempt(source, f"{place}, relation {count}", relation, parse)
+        if source.pairs == "all":
+            yield from _unrelated(source, place, tokens, entities, relations)
+
+
+def _unrelated(
+    source: Source, place: str, tokens: TokenText, entities: list[Any], relations: list[Any]
+) -> Iterator[RelationInstance | RecordError]:
+    mentions = []
+    for number, entity in enumerate(entities):
+        try:
+            mentions.append((number, _entity("entity", tokens, entity)))
+        except InputError as error:
+            yield source.error(f"{place}, entity {number + 1}", error)
+    # a relation that is wrong otherwise, and so an error, still says that the two are related
+    related = {
+        frozenset((relation.get("head"), relation.get("tail")))
+        for relation in relations
+        if isinstance(relation, dict) and all(isinstance(relation.get(end), int) for end in ("head", "tail"))
+    }
+    for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in related):
+        provenance = source.at(f"{place}, entities {one + 1} and {other + 1}")
+        yield RelationInstance(tokens.text, head, tail, NO_RELATION, source=provenance)
 
 
 def _instance(tokens: TokenText, entities: list[Any], relation: Any, provenance: str) -> RelationInstance:
@@ -59,6 +84,9 @@ def _mention(role: str, tokens: TokenText, entities: list[Any], relation: dict[s
     index = require(relation, role, int)
     if not 0 <= index < len(entities):
         raise InputError(f"{role!r} is {index}, but the record has {len(entities)} entities, counted from 0")
-    entity = entities[index]
+    return _entity(role, tokens, entities[index])
+
+
+def _entity(role: str, tokens: TokenText, entity: Any) -> Mention:
     start, end = (require(entity, edge, int, inside=role) for edge in ("start", "end"))
     return tokens.mention(role, start, end, type=require(entity, "type", str, inside=role) or None)

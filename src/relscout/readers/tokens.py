@@ -11,21 +11,24 @@ from relscout.instances import Mention
 
 
 class TokenText:
-    """Tokens joined by single spaces, and the character span of any run of them.
+    """Tokens joined to a text, and the character span of any run of them.
 
     Args:
         tokens: The tokens, none of them empty.
+        spaced: For each token whether a blank stands before it; ``None``: a single blank between any two.
 
     Raises:
         InputError: ``tokens`` is not a non-empty list of strings.
     """
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Any, spaced: Sequence[bool] | None = None) -> None:
         if not isinstance(tokens, list) or not tokens or not all(isinstance(token, str) for token in tokens):
             raise InputError("the tokens must be a non-empty list of strings")
         self.tokens: Sequence[str] = tokens
-        self.text = " ".join(tokens)
-        self._starts = [0, *accumulate(len(token) + 1 for token in tokens)]
+        blanks = [0, *(1 if spaced is None else int(spaced[place]) for place in range(1, len(tokens)))]
+        self._ends = list(accumulate(blank + len(token) for blank, token in zip(blanks, tokens, strict=True)))
+        self._starts = [end - len(token) for end, token in zip(self._ends, tokens, strict=True)]
+        self.text = "".join(" " * blank + token for blank, token in zip(blanks, tokens, strict=True))
 
     def mention(
         self, role: str, start: Any, end: Any, *, type: str | None = None, entity_id: str | None = None
@@ -33,7 +36,8 @@ class TokenText:
         """Return the mention that covers tokens ``start`` to ``end`` (exclusive).
 
         Raises:
-            InputError: The indices are not integers with ``0 <= start < end <= number of tokens``.
+            InputError: The indices are not integers with ``0 <= start < end <= number of tokens``, or the tokens are
+                blank.
         """
         if type_error := [
             value for value in (start, end) if not isinstance(value, int) or isinstance(value, bool)
@@ -44,7 +48,10 @@ class TokenText:
                 f"{role} token span [{start}, {end}) does not fit the {len(self.tokens)} tokens; "
                 "expected 0 <= start < end <= number of tokens, with the end exclusive"
             )
-        return Mention(self._starts[start], self._starts[end] - 1, type, entity_id)
+        found = Mention(self._starts[start], self._ends[end - 1], type, entity_id)
+        if not found.surface(self.text).strip():
+            raise InputError(f"{role} token span [{start}, {end}) covers only white space")
+        return found
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:

@@ -1,0 +1,192 @@
+"""Which connections are typical of each cluster, and how far its instances agree on them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from relscout.naming.connections import Connection
+
+#: Added to both shares whose ratio is taken, as for n-grams (see relscout.naming.evidence).
+_SMOOTHING, _SMOOTHING_INSTANCES = 0.005, 0.5
+#: What a bare preposition counts.
+_BARE = 0.15
+#: Exponent of the weight of a connection's content word, in all its phrases; the rest is that of the phrase itself.
+_BY_ROOT = 0.35
+#: Share of the connected instances that a name must cover to be good enough.
+_LEAST_SHARE = 0.03
+_KEPT = 30
+#: A name that covers less than this share of the connected instances is doubted.
+_DOUBTED = 0.25
+#: Then the relation is mixed where unlike connections, each with at least this share, ...
+_COMPETING = 0.08
+#: ... have at least this part of the share of the best.
+_RIVAL = 0.6
+#: Connected instances from which on a relation can be called mixed.
+_ENOUGH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """A connection of a cluster.
+
+    Args:
+        name: The words, in the form that is most often used.
+        key: What its forms share.
+        root: Key of its content word; empty for bare prepositions.
+        weight: How well it names the cluster, > 0.
+        share: Share of the instances of the cluster that have it, or another connection with its content word, among
+            those that have any connection, in [0, 1].
+    """
+
+    name: str
+    key: tuple[str, ...]
+    root: str
+    weight: float
+    share: float
+
+    @property
+    def words(self) -> str:
+        """The words alone."""
+        return self.name
+
+    @property
+    def pattern(self) -> str:
+        """The words between HEAD and TAIL."""
+        return f"HEAD {self.name.removeprefix('mixed: ')} TAIL"
+
+
+class Connected:
+    """The connections of all clusters, counted.
+
+    Args:
+        clusters: Instances per cluster, each with its connections.
+    """
+
+    def __init__(self, clusters: Sequence[Sequence[Sequence[Connection]]]) -> None:
+        self._clusters = clusters
+        self._sizes = [max(1, len(instances)) for instances in clusters]
+        self._keys = [
+            _shares(((one.key, one.weight) for one in each) for each in cluster) for cluster in clusters
+        ]
+        self._roots = [
+            _shares((((one.root,), one.weight) for one in each if one.root) for each in cluster)
+            for cluster in clusters
+        ]
+        self._keys_total = _sum(self._keys)
+        self._roots_total = _sum(self._roots)
+
+    def typical(self, cluster: int, *, min_share: float) -> list[Typical]:
+        """Return the connections that name a cluster, best first, 30 at most.
+
+        Args:
+            cluster: Place of the cluster.
+            min_share: Share of its instances that must have a connection, in (0, 1].
+        """
+        instances = self._clusters[cluster]
+        supports: Counter[tuple[str, ...]] = Counter()
+        spellings: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        roots: dict[tuple[str, ...], str] = {}
+        for each in instances:
+            supports.update({one.key for one in each})
+            for one in each:
+                spellings[one.key][one.name] += 1
+                roots[one.key] = one.root
+        needed = max(_least(len(instances)), math.ceil(min_share * len(instances)))
+        found = []
+        for key, support in supports.items():
+            weight = self._weight(cluster, key, roots[key])
+            if support >= needed and weight > 0:
+                written = spellings[key]
+                name = min(written, key=lambda form: (-written[form], form))
+                found.append(Typical(name, key, roots[key], weight, self.agreement(cluster, key, roots[key])))
+        found.sort(key=lambda one: (-one.weight, one.key))
+        return [one for one in found if one.share >= _LEAST_SHARE][:_KEPT]
+
+    def agreement(self, cluster: int, key: tuple[str, ...], root: str) -> float:
+        """Return the share of the connected instances that have a connection or its content word, in [0, 1]."""
+        connected = [each for each in self._clusters[cluster] if each]
+        agreeing = sum(
+            any(one.key == key or (root and one.root == root) for one in each) for each in connected
+        )
+        return agreeing / len(connected) if connected else 0.0
+
+    def rivals(self, cluster: int, typical: Sequence[Typical]) -> tuple[Typical, ...]:
+        """Return the connections that compete for a cluster of mixed content, and nothing where there is no doubt.
+
+        A cluster is mixed where its best connection covers less than a quarter of the connected instances, and another
+        one with a content word of its own, which hardly ever occurs together with it, covers nearly as many.
+        """
+        connected = sum(bool(each) for each in self._clusters[cluster])
+        if connected < _ENOUGH or len(typical) < 2 or not typical[0].root or typical[0].share >= _DOUBTED:
+            return ()
+        best = typical[0]
+        for other in typical[1:]:
+            if (
+                other.root
+                and other.root != best.root
+                and other.share >= max(_COMPETING, _RIVAL * best.share)
+                and other.weight >= _RIVAL * best.weight
+            ):
+                return best, other
+        return ()
+
+    def mixture(self, cluster: int, rivals: Sequence[Typical]) -> Typical:
+        """Return the name of a cluster of mixed content: "mixed: born in / lived in"."""
+        one, other = rivals
+        connected = [each for each in self._clusters[cluster] if each]
+        agreeing = sum(any(each.root in (one.root, other.root) for each in found) for found in connected)
+        share = agreeing / len(connected)
+        return Typical(
+            f"mixed: {one.name} / {other.name}", (*one.key, *other.key), one.root, one.weight, share
+        )
+
+    def _weight(self, cluster: int, key: tuple[str, ...], root: str) -> float:
+        weight = self._typicality(cluster, key, self._keys, self._keys_total)
+        if weight <= 0:
+            return 0.0
+        weight *= 1.6 - 0.6 * 0.5 ** (min(len(key), 3) - 1)
+        if not root:
+            return _BARE * weight
+        by_root = self._typicality(cluster, (root,), self._roots, self._roots_total)
+        return float(weight ** (1 - _BY_ROOT) * max(by_root, 0.0) ** _BY_ROOT)
+
+    def _typicality(
+        self,
+        cluster: int,
+        key: tuple[str, ...],
+        shares: Sequence[dict[tuple[str, ...], float]],
+        totals: dict[tuple[str, ...], float],
+    ) -> float:
+        share = shares[cluster].get(key, 0.0)
+        smoothing = max(_SMOOTHING, _SMOOTHING_INSTANCES / self._sizes[cluster])
+        others = (totals[key] - share) / max(1, len(shares) - 1)
+        return share * math.log((share + smoothing) / (others + smoothing))
+
+
+def _least(size: int) -> int:
+    """Instances that must share a connection in a cluster of a size: 3, less in tiny clusters."""
+    return min(3, 1 + size // 4)
+
+
+def _shares(instances: Iterable[Iterable[tuple[tuple[str, ...], float]]]) -> dict[tuple[str, ...], float]:
+    counts: dict[tuple[str, ...], float] = defaultdict(float)
+    size = 0
+    for each in instances:
+        size += 1
+        best: dict[tuple[str, ...], float] = {}
+        for key, weight in each:
+            best[key] = max(best.get(key, 0.0), weight)
+        for key, weight in best.items():
+            counts[key] += weight
+    return {key: count / size for key, count in counts.items()}
+
+
+def _sum(clusters: Sequence[dict[tuple[str, ...], float]]) -> dict[tuple[str, ...], float]:
+    total: dict[tuple[str, ...], float] = defaultdict(float)
+    for shares in clusters:
+        for key, share in shares.items():
+            total[key] += share
+    return total

@@ -123,8 +123,11 @@ def name_relations(
         bare: Sequence[Candidate]
         if parsed.has_parse(place):
             found, bare = parsed.candidates(place, max_words=max_words), ()
-            if not found:
-                found = [one for one in by_words.phrases(place) if parsed.reads(one)]
+            # a bare preposition that most instances have is truer than a phrase that few have
+            plain = parsed.bare_candidates(place)
+            if plain and parsed.prefers_bare(plain[0], found):
+                found = plain
+            found = found or [one for one in by_words.phrases(place) if parsed.reads(one)] or plain
         else:
             found = by_words.phrases(place)
             bare = () if found else by_words.bare_phrases(place)

@@ -61,6 +61,7 @@ _INVERSES = {
 }
 _DATES = frozenset({"DATE", "TIME", "YEAR"})
 _GROUPS = frozenset({"NORP", "NATIONALITY", "RELIGION", "GROUP"})
+_PLACES = frozenset({"GPE", "LOC", "LOCATION", "FAC"})
 _BARE = PREPOSITIONS | frozenset({"is", "has", "was", "with"})
 
 
@@ -117,7 +118,7 @@ class _Pair:
 
     def __init__(self, frames: Frames, instance: RelationInstance) -> None:
         self.frames, parse = frames, frames.parse
-        self.spans = [parse.tokens_in(one.start, one.end) for one in (instance.head, instance.tail)]
+        self.spans = [frames.tokens_in(one.start, one.end) for one in (instance.head, instance.tail)]
         self.tail = instance.tail
         self.types = [(one.type or "").upper() for one in (instance.head, instance.tail)]
         self.usable = all(self.spans) and not set(self.spans[0]) & set(self.spans[1])
@@ -125,7 +126,7 @@ class _Pair:
             return
         self.tokens = [parse.governor(span) for span in self.spans]
         self.inside = {*self.spans[0], *self.spans[1]}
-        self.titles = [self._title(self.tokens[side], self.spans[side]) for side in (0, 1)]
+        self.titles = [self._title(self.spans[side]) for side in (0, 1)]
         mentions = (instance.head, instance.tail)
         self.stands_for = [self._equated(side, mentions[side], mentions[1 - side]) for side in (0, 1)]
 
@@ -137,6 +138,9 @@ class _Pair:
             for other, farther in self.stands_for[1].items():
                 if one == other:
                     continue
+                # a common noun, or a title, may be an entity too: "is a tenor"
+                if farther == 0 and other in self.frames.equal[one] and self.frames.is_noun(other):
+                    yield far + 1, Connection("is", ("be",), "", 1.0)
                 for distance, text, root, weight in self._between(one, other):
                     if made := self._made(text, root, weight):
                         yield far + farther + distance, made
@@ -164,8 +168,9 @@ class _Pair:
         title = self.titles[side]
         if title is not None:
             distances.setdefault(title, _TITLE)
-        for place, word in enumerate(frames.words):
-            if frames.parse.tags[place] == "PRON" and place > self.spans[side][-1] and place not in distances:
+        for place in frames.pronouns:
+            word = frames.words[place]
+            if place > self.spans[side][-1] and place not in distances:
                 person = self.types[side].startswith("PER") or not self.types[side]
                 alike = self.types[0][:3] == self.types[1][:3]
                 # of two of a kind, a pronoun stands for the one that is mentioned first
@@ -178,7 +183,7 @@ class _Pair:
                             distances.setdefault(equal, _PRONOUN + _EQUATED)
         return distances
 
-    def _title(self, token: int, span: range) -> int | None:
+    def _title(self, span: range) -> int | None:
         """Return the noun right before a name that says what it is ("chief executive Ada King")."""
         before = span[0] - 1
         frames = self.frames
@@ -187,6 +192,12 @@ class _Pair:
         if frames.label(before) not in ("compound", "nmod", "amod", "appos"):
             return None
         return before if frames.is_noun(before) or frames.words[before].lower() in _TITLES else None
+
+    def _is_title(self) -> bool:
+        """Return whether the tail is a title right before the head ("President Ada King")."""
+        span = self.spans[1]
+        words = [self.frames.words[token].lower() for token in span]
+        return span[-1] + 1 == self.spans[0][0] and not _TITLES.isdisjoint(words)
 
     # what lies between two tokens
 
@@ -235,14 +246,23 @@ class _Pair:
         role = link.role
         if noun == self.tokens[0]:
             title = self.titles[0]
+            if (
+                role in ("compound", "adjective")
+                and link in self.frames.links[self.tokens[1]]
+                and self._is_title()
+            ):
+                yield 1, "is", "", 1.0
+                return
             if title is not None and role in ("compound", "possessor", "adjective"):
                 noun = title
             elif role == "possessor":
                 yield 1, "of", "", 1.0
                 return
             elif role == "adverbial" or role == "apposition":
-                if role == "apposition" and self.types[1] in ("GPE", "LOC"):
+                if self.types[1] in _PLACES and self.types[0] not in _PLACES | {"PERSON", "PER"}:
                     yield 1, "in", "", 0.5
+                elif self.types[1] in _PLACES and self.types[0] in _PLACES and role == "apposition":
+                    yield 1, "in", "", 1.0
                 return
             elif role in ("compound", "adjective"):
                 if self.types[1] in _GROUPS:
@@ -333,10 +353,8 @@ class _Pair:
                 yield 2, _INVERSES.get((lemma, ""), f"{done} by"), lemma, 0.9
             elif prepositional:
                 yield 2, f"{done} {preposition}", lemma, 0.9
-        elif role in PREPOSITIONS and other == "subject" and mine.adjective < 0:
-            if lemma != "be":
-                inverse = _INVERSES.get((lemma, role), f"{done} {role} by")
-                yield 2, inverse, lemma, _VAGUE
+        elif other == "subject" and (inverse := _INVERSES.get((lemma, role))):
+            yield 2, inverse, lemma, 0.9
 
     def _with_preposition(
         self, verb: int, does: str, lemma: str, preposition: str
@@ -366,8 +384,10 @@ class _Pair:
         article = next(
             (frames.words[c].lower() for c in frames.children[thing] if frames.label(c) == "det"), ""
         )
-        article = f"{article} " if article in ("a", "an", "the") else ""
         written = frames.words[thing].lower()
+        if article in ("a", "an"):
+            article = "an" if written[0] in "aeiou" else "a"
+        article = f"{article} " if article in ("a", "an", "the") else ""
         yield distance, f"{does} {article}{written} {preposition}", lemma, 0.9
 
     def _nominal(self, noun: int, mine: Link, to: Link) -> Iterator[tuple[float, str, str, float]]:
@@ -472,6 +492,8 @@ class _Pair:
 
     def _of(self, role: str) -> str | None:
         """Return the preposition for what belongs to a noun; ``None`` where there is none that reads."""
+        if role == "compound" and self.types[1] == "LANGUAGE":
+            return "in"
         if role in ("possessor", "compound"):
             return "of"
         if role == "adverbial":

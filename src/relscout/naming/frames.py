@@ -7,6 +7,7 @@ or after "is" is equated with what it describes.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -70,6 +71,8 @@ class Frames:
         self.parse = parse
         self.words = [text[start:end] for start, end in zip(parse.starts, parse.ends, strict=True)]
         self.lemmas = [lemma.lower() for lemma in parse.lemmas]
+        #: The pronouns, in the order of the sentence.
+        self.pronouns = [token for token, tag in enumerate(parse.tags) if tag == "PRON"]
         self._heads, self._labels = _without_conjuncts(parse)
         size = len(parse)
         #: Children of each token, conjuncts in the place of the first.
@@ -89,11 +92,18 @@ class Frames:
             key=lambda one: (self._depth(one), one),
         ):
             self._share_subject(verb)
+        for verb in range(size):
+            self._follow_noun(verb)
         for token in range(size):
             self._equate(token)
         for verb in range(size):
             if self._labels[verb] == "relcl" and parse.tags[verb] in _VERBAL:
                 self._resolve_relative(verb)
+
+    def tokens_in(self, start: int, end: int) -> range:
+        """Return the tokens that share characters with ``[start, end)``, as :meth:`Parse.tokens_in` does."""
+        first, last = bisect_right(self.parse.ends, start), bisect_left(self.parse.starts, end)
+        return range(first, last) if first < last else range(0)
 
     def is_noun(self, token: int) -> bool:
         """Return whether a token is a common noun."""
@@ -210,6 +220,20 @@ class Frames:
             givers = list(frame["object"])
         for token in givers:
             self._add(token, Link(verb, "passive" if self._passive[verb] else "subject"))
+
+    def _follow_noun(self, verb: int) -> None:
+        """Let a participle behind a comma say something of the noun before it, wherever the parser has put it."""
+        if not self._passive[verb] or self._labels[verb] not in ("advcl", "acl", "conj") or verb < 2:
+            return
+        if any(self._labels[child] in ("auxpass", "nsubjpass", "aux") for child in self.children[verb]):
+            return
+        before = verb - 1
+        if self.parse.tags[before] != "PUNCT":
+            return
+        while before > 0 and self.parse.tags[before] == "PUNCT":
+            before -= 1
+        if self.parse.tags[before] in _NOMINAL:
+            self._add(before, Link(verb, "passive"))
 
     def _equate(self, token: int) -> None:
         for link in self.links[token]:

@@ -17,6 +17,9 @@ from relscout.naming.words import AUXILIARIES, PREPOSITIONS, STOP_WORDS
 #: Parts of speech that may come before the preposition that ends a name.
 _BEFORE_PREPOSITION = frozenset({"NOUN", "VERB", "ADJ"})
 
+#: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
+_MUCH, _LITTLE = 0.4, 0.15
+
 
 class NamesOfParsed:
     """What clusters may be called by the syntax of their instances.
@@ -49,13 +52,27 @@ class NamesOfParsed:
         typical = [
             one
             for one in self._connected.typical(cluster, min_share=self._min_share)
-            if len(one.name.split()) <= max_words
+            if one.root and len(one.name.split()) <= max_words
         ]
         rivals = self._connected.rivals(cluster, typical)
         if not rivals:
             return typical
         self._mixed[cluster] = self._connected.mixture(cluster, rivals)
         return [self._mixed[cluster], *typical]
+
+    def bare_candidates(self, cluster: int) -> Sequence[Candidate]:
+        """Return the preposition, or "is", that connects a good part of a cluster, if one does.
+
+        Args:
+            cluster: Place of the cluster.
+        """
+        return self._connected.bare(cluster)[:1]
+
+    def prefers_bare(self, bare: Candidate, found: Sequence[Candidate]) -> bool:
+        """Return whether a bare preposition covers so much more than the best phrase that it is the better name."""
+        covered = self.share(found[0]) if found else 0.0
+        share = self.share(bare)
+        return covered is not None and share is not None and share >= _MUCH and covered < _LITTLE
 
     def is_mixed(self, cluster: int, candidate: Candidate | None) -> bool:
         """Return whether a cluster is of mixed content, whatever name was chosen."""
@@ -75,7 +92,7 @@ class NamesOfParsed:
             return False
         if words[-1] in PREPOSITIONS:
             return len(words) > 1 and tags[-2] in _BEFORE_PREPOSITION and words[-2] not in STOP_WORDS
-        return tags[-1] == "VERB" and words[-1] not in AUXILIARIES and not words[-1].endswith("ing")
+        return False
 
     def _connections(
         self, cluster: Sequence[RelationInstance], frames: dict[int, Frames]

@@ -17,6 +17,10 @@ _BARE = 0.15
 _BY_ROOT = 0.35
 #: Share of the connected instances that a name must cover to be good enough.
 _LEAST_SHARE = 0.03
+#: Weight that it must have.
+_LEAST_WEIGHT = 0.04
+#: Share of all instances, and of the connected ones, that a bare preposition must cover.
+_LEAST_BARE, _LEAST_BARE_CONNECTED = 0.08, 0.25
 _KEPT = 30
 #: A name that covers less than this share of the connected instances is doubted.
 _DOUBTED = 0.25
@@ -103,7 +107,23 @@ class Connected:
                 name = min(written, key=lambda form: (-written[form], form))
                 found.append(Typical(name, key, roots[key], weight, self.agreement(cluster, key, roots[key])))
         found.sort(key=lambda one: (-one.weight, one.key))
-        return [one for one in found if one.share >= _LEAST_SHARE][:_KEPT]
+        return [one for one in found if one.share >= _LEAST_SHARE and one.weight >= _LEAST_WEIGHT][:_KEPT]
+
+    def bare(self, cluster: int) -> list[Typical]:
+        """Return the bare prepositions that connect a good part of the instances of a cluster, most frequent first."""
+        names = Counter(one.name for each in self._clusters[cluster] for one in each if not one.root)
+        found = []
+        for name in sorted(names, key=lambda name: (-names[name], name)):
+            key = next(
+                one.key
+                for each in self._clusters[cluster]
+                for one in each
+                if one.name == name and not one.root
+            )
+            share = self.agreement(cluster, key, "")
+            if names[name] / self._sizes[cluster] >= _LEAST_BARE and share >= _LEAST_BARE_CONNECTED:
+                found.append(Typical(name, key, "", _BARE * share, share))
+        return found
 
     def agreement(self, cluster: int, key: tuple[str, ...], root: str) -> float:
         """Return the share of the connected instances that have a connection or its content word, in [0, 1]."""

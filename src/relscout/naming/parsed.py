@@ -12,10 +12,9 @@ from relscout.naming.frames import Frames
 from relscout.naming.phrases import Phrase
 from relscout.naming.runs import GAP
 from relscout.naming.typical import Connected, Typical
-from relscout.naming.words import AUXILIARIES, PREPOSITIONS, STOP_WORDS
+from relscout.naming.words import PREPOSITIONS, STOP_WORDS
 
-#: Parts of speech that may come before the preposition that ends a name.
-_BEFORE_PREPOSITION = frozenset({"NOUN", "VERB", "ADJ"})
+_FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
 #: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
 _MUCH, _LITTLE = 0.4, 0.15
@@ -35,7 +34,10 @@ class NamesOfParsed:
         self._tags: dict[str, Counter[str]] = defaultdict(Counter)
         # all pairs of a sentence share its parse, and with it the frames
         frames: dict[int, Frames] = {}
-        self._connected = Connected([self._connections(cluster, frames) for cluster in clusters])
+        self._connected = Connected(
+            [self._connections(cluster, frames) for cluster in clusters],
+            types=[[one.type_pair for one in cluster] for cluster in clusters],
+        )
         self._mixed: dict[int, Typical] = {}
 
     def has_parse(self, cluster: int) -> bool:
@@ -91,7 +93,9 @@ class NamesOfParsed:
         if "PROPN" in tags or "NUM" in tags or words[-1] == "as":
             return False
         if words[-1] in PREPOSITIONS:
-            return len(words) > 1 and tags[-2] in _BEFORE_PREPOSITION and words[-2] not in STOP_WORDS
+            # "the constellation of Orion" does not say that something is the constellation of it, "is the capital of" does
+            said = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
+            return len(words) > 1 and tags[-2] in said and words[-2] not in STOP_WORDS
         return False
 
     def _connections(

@@ -24,12 +24,14 @@ _LEAST_BARE, _LEAST_BARE_CONNECTED = 0.08, 0.25
 _KEPT = 30
 #: A name that covers less than this share of the connected instances is doubted.
 _DOUBTED = 0.25
-#: Then the relation is mixed where unlike connections, each with at least this share, ...
-_COMPETING = 0.08
-#: ... have at least this part of the share of the best.
-_RIVAL = 0.6
+#: A rival is another connection with at least this share, and this part of the share and the weight of the best.
+_COMPETING, _RIVAL = 0.03, 0.5
+#: Rivals that make a relation mixed: this many, or one whose instances have other entity types.
+_RIVALS = 3
 #: Connected instances from which on a relation can be called mixed.
 _ENOUGH = 12
+
+TypePair = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,13 @@ class Connected:
 
     Args:
         clusters: Instances per cluster, each with its connections.
+        types: Entity types of head and tail of each instance.
     """
 
-    def __init__(self, clusters: Sequence[Sequence[Sequence[Connection]]]) -> None:
-        self._clusters = clusters
+    def __init__(
+        self, clusters: Sequence[Sequence[Sequence[Connection]]], *, types: Sequence[Sequence[TypePair]]
+    ) -> None:
+        self._clusters, self._types = clusters, types
         self._sizes = [max(1, len(instances)) for instances in clusters]
         self._keys = [
             _shares(((one.key, one.weight) for one in each) for each in cluster) for cluster in clusters
@@ -133,27 +138,42 @@ class Connected:
         )
         return agreeing / len(connected) if connected else 0.0
 
-    def rivals(self, cluster: int, typical: Sequence[Typical]) -> tuple[Typical, ...]:
-        """Return the connections that compete for a cluster of mixed content, and nothing where there is no doubt.
+    def rivals(self, cluster: int, typical: Sequence[Typical]) -> tuple[Typical, Typical] | None:
+        """Return the two connections that name a cluster of mixed content, and ``None`` where it is not mixed.
 
-        A cluster is mixed where its best connection covers less than a quarter of the connected instances, and another
-        one with a content word of its own, which hardly ever occurs together with it, covers nearly as many.
+        It is mixed where the best connection covers less than a quarter of the connected instances and others, each with
+        a content word of its own, at least half its share and half its weight, compete with it: three of them, or one
+        whose instances mostly have other entity types.
+
+        Args:
+            cluster: Place of the cluster.
+            typical: Its connections with a content word, best first.
         """
         connected = sum(bool(each) for each in self._clusters[cluster])
-        if connected < _ENOUGH or len(typical) < 2 or not typical[0].root or typical[0].share >= _DOUBTED:
-            return ()
+        if connected < _ENOUGH or not typical or typical[0].share >= _DOUBTED:
+            return None
         best = typical[0]
+        rivals: dict[str, Typical] = {}
         for other in typical[1:]:
-            if (
-                other.root
-                and other.root != best.root
-                and other.share >= max(_COMPETING, _RIVAL * best.share)
-                and other.weight >= _RIVAL * best.weight
-            ):
-                return best, other
-        return ()
+            enough = max(_COMPETING, _RIVAL * best.share)
+            if other.root != best.root and other.share >= enough and other.weight >= _RIVAL * best.weight:
+                rivals.setdefault(other.root, other)
+        types = self._usual_types(cluster, best.root)
+        unlike = [other for other in rivals.values() if self._usual_types(cluster, other.root) != types]
+        if unlike:
+            return best, unlike[0]
+        return (best, next(iter(rivals.values()))) if len(rivals) >= _RIVALS else None
 
-    def mixture(self, cluster: int, rivals: Sequence[Typical]) -> Typical:
+    def _usual_types(self, cluster: int, root: str) -> TypePair:
+        """Return the most frequent entity types of the instances that have a content word."""
+        pairs = Counter(
+            types
+            for each, types in zip(self._clusters[cluster], self._types[cluster], strict=True)
+            if any(one.root == root for one in each)
+        )
+        return min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))
+
+    def mixture(self, cluster: int, rivals: tuple[Typical, Typical]) -> Typical:
         """Return the name of a cluster of mixed content: "mixed: born in / lived in"."""
         one, other = rivals
         connected = [each for each in self._clusters[cluster] if each]

@@ -57,6 +57,8 @@ def describe(
             ngrams=tuple((words, round(weight, 4)) for words, weight in name.ngrams),
             inverse=inverses.get(label),
             examples=tuple(instances[row].id for row in examples[label]),
+            mixed=name.mixed and label not in given,
+            share=None if name.share is None or label in given else round(name.share, 4),
         )
         for label, name in names.items()
     )

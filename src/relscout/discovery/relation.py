@@ -27,6 +27,9 @@ class Relation:
         ngrams: The phrases that set it apart, with their weights, best first.
         inverse: The relation that says the same the other way round; ``None`` where there is none.
         examples: Ids of representative, diverse instances.
+        mixed: Whether its instances say unlike things; the name then lists two, as in ``"mixed: born in / lived in"``.
+        share: Share of the instances whose own connection in the syntax agrees with the name, among those that have
+            one, in [0, 1]; ``None`` where the name does not come from the syntax.
     """
 
     id: int
@@ -40,6 +43,8 @@ class Relation:
     ngrams: tuple[tuple[str, float], ...]
     inverse: int | None
     examples: tuple[str, ...]
+    mixed: bool = False
+    share: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, the id as ``relation_id``."""

@@ -4,6 +4,9 @@ SelfORE (Hu et al., EMNLP 2020, section 2.4) names a cluster by the most frequen
 entities. Here n-grams are in addition weighed against the other clusters, forms of a word are counted
 together, a word and the preposition before the second mention may stand apart ("studied physics at"), words of
 entity names and stop words alone do not name, and the direction stays readable.
+
+Where the instances have a parse, names come from the syntax instead (:mod:`relscout.naming.connections`): they read from
+head to tail.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nsmallest
 from zlib import crc32
 
@@ -19,8 +23,9 @@ from numpy.typing import NDArray
 
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
-from relscout.naming.choosing import UNKNOWN, Candidates, choose
+from relscout.naming.choosing import UNKNOWN, Candidate, Candidates, choose
 from relscout.naming.contexts import context
+from relscout.naming.parsed import NamesOfParsed
 from relscout.naming.phrases import Corpus, Phrase
 
 #: Instances that are looked at: per cluster at most, in all clusters together about, per cluster at least.
@@ -46,6 +51,10 @@ class RelationName:
         ngrams: The ten best n-grams and their weights (>= 0), best first.
         types: The most frequent entity types of head and tail; ``None`` where no instance has any.
         type_share: Share of the instances that have these types, in [0, 1].
+        mixed: Whether the instances say unlike things, and the name lists two of them ("mixed: born in / lived in");
+            known only where they have a parse.
+        share: Share of the instances whose own connection agrees with the name, among those that have a connection
+            in their syntax, in [0, 1]; ``None`` where the name does not come from the syntax.
     """
 
     name: str
@@ -54,6 +63,8 @@ class RelationName:
     ngrams: tuple[tuple[str, float], ...]
     types: TypePair | None
     type_share: float
+    mixed: bool = False
+    share: float | None = None
 
 
 def name_relations(
@@ -68,8 +79,14 @@ def name_relations(
     A phrase is weighed by how typical it is of the cluster, and by how typical its best word is, in all its forms
     and places: the latter is what names small clusters of varied sentences. Words between the mentions name a
     relation, words close before or behind both at a discount; failing these, the entity types ("PERSON – CITY"), a
-    phrase of stop words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7". The
-    result depends on neither the order of the instances nor the numbers of the clusters.
+    phrase of stop words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7".
+
+    Where the instances of a cluster have a parse, the phrases are what connects head and tail in the syntax instead, all
+    of them read from head to tail, and a relation of unlike content is called mixed
+    (:class:`relscout.naming.parsed.NamesOfParsed`); failing these, words between the mentions if they read from head to
+    tail, then the entity types.
+
+    The result depends on neither the order of the instances nor the numbers of the clusters.
 
     Of large clusters a sample is looked at, drawn by a hash of the ids, so that time and memory stay
     bounded: 20,000 instances of each, or 50,000 together where there are three clusters or more (but not less
@@ -96,29 +113,60 @@ def name_relations(
     samples = {label: _sample(cluster, _size(len(members))) for label, cluster in members.items()}
     # clusters are taken in an order that their instances decide, not their numbers
     order = sorted(samples, key=lambda label: (min(map(_key, samples[label])), len(members[label]), label))
-    corpus = Corpus(
-        [[context(instance) for instance in samples[label]] for label in order],
-        max_words=max_words,
-        min_share=min_share,
-    )
     types = {label: _types(members[label]) for label in order}
-    phrases = [corpus.phrases(place) for place in range(len(order))]
-    candidates = [
-        Candidates(label, found, [] if found else corpus.bare_phrases(place), _signature(types[label][0]))
-        for place, (label, found) in enumerate(zip(order, phrases, strict=True))
-    ]
+    signatures = {label: _signature(types[label][0]) for label in order}
+    parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
+    by_words = _ByWords([samples[label] for label in order], max_words=max_words, min_share=min_share)
+    candidates = []
+    for place, label in enumerate(order):
+        found: Sequence[Candidate]
+        bare: Sequence[Candidate]
+        if parsed.has_parse(place):
+            found, bare = parsed.candidates(place, max_words=max_words), ()
+            # a bare preposition that most instances have is truer than a phrase that few have
+            plain = parsed.bare_candidates(place)
+            if plain and parsed.prefers_bare(plain[0], found):
+                found = plain
+            found = found or [one for one in by_words.phrases(place) if parsed.reads(one)] or plain
+        else:
+            found = by_words.phrases(place)
+            bare = () if found else by_words.bare_phrases(place)
+        candidates.append(Candidates(label, found, bare, signatures[label]))
     chosen = choose(candidates)
-    return {
-        one.label: RelationName(
-            name=chosen[one.label][0],
-            pattern=chosen[one.label][1],
+    names = {}
+    for place, one in enumerate(candidates):
+        name, pattern, candidate = chosen[one.label]
+        names[one.label] = RelationName(
+            name=name,
+            pattern=pattern,
             head_first=_head_first(members[one.label]),
             ngrams=_ngrams(one.phrases or one.bare),
             types=types[one.label][0],
             type_share=types[one.label][1],
+            mixed=parsed.is_mixed(place, candidate),
+            share=parsed.share(candidate),
         )
-        for one in sorted(candidates, key=lambda one: one.label)
-    }
+    return dict(sorted(names.items()))
+
+
+class _ByWords:
+    """The phrases of clusters by their words, counted when the first is asked for."""
+
+    def __init__(
+        self, clusters: Sequence[Sequence[RelationInstance]], *, max_words: int, min_share: float
+    ) -> None:
+        self._clusters, self._max_words, self._min_share = clusters, max_words, min_share
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        contexts = [[context(instance) for instance in cluster] for cluster in self._clusters]
+        return Corpus(contexts, max_words=self._max_words, min_share=self._min_share)
+
+    def phrases(self, place: int) -> list[Phrase]:
+        return self._corpus.phrases(place)
+
+    def bare_phrases(self, place: int) -> list[Phrase]:
+        return self._corpus.bare_phrases(place)
 
 
 def _members(
@@ -152,7 +200,7 @@ def _key(instance: RelationInstance) -> tuple[int, str, str, int, int]:
     return number, instance.id, instance.text, instance.head.start, instance.tail.start
 
 
-def _ngrams(phrases: Sequence[Phrase]) -> tuple[tuple[str, float], ...]:
+def _ngrams(phrases: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
     weights: dict[str, float] = {}
     for phrase in phrases:
         weights.setdefault(phrase.words, phrase.weight)

@@ -5,14 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-
-from relscout.naming.phrases import Phrase
+from typing import Protocol
 
 #: A phrase that is taken gives way to the next best one that has this share of its weight.
 _SECOND_BEST = 0.3
 #: Stands for a type that is not known.
 UNKNOWN = "?"
 _ANYWHERE = "HEAD … TAIL"
+
+
+class Candidate(Protocol):
+    """A way to call a relation."""
+
+    @property
+    def words(self) -> str:
+        """The words as they are counted."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The words as a name."""
+        ...
+
+    @property
+    def pattern(self) -> str:
+        """The words between HEAD and TAIL."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """How well it names the cluster, > 0."""
+        ...
+
+
+#: A name, its pattern, and the candidate that it is from.
+Choice = tuple[str, str, Candidate | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,48 +54,48 @@ class Candidates:
     """
 
     label: int
-    phrases: Sequence[Phrase]
-    bare: Sequence[Phrase]
+    phrases: Sequence[Candidate]
+    bare: Sequence[Candidate]
     signature: str | None
 
 
-def choose(clusters: Sequence[Candidates]) -> dict[int, tuple[str, str]]:
+def choose(clusters: Sequence[Candidates]) -> dict[int, Choice]:
     """Give every cluster a name and a pattern; where two want the same name, the one with more weight has it.
 
     Args:
         clusters: The candidates; their order decides between equal weights.
 
     Returns:
-        Label → name and pattern.
+        Label → name, pattern, and the candidate it is from: ``None`` for types and numbers.
     """
     by_strength = sorted(clusters, key=lambda one: -one.phrases[0].weight if one.phrases else 0.0)
     taken: set[str] = set()
-    chosen: dict[int, tuple[str, str]] = {}
+    chosen: dict[int, Choice] = {}
     for cluster in by_strength:
-        chosen[cluster.label] = next(pair for pair in _wishes(cluster) if pair[0] not in taken)
+        chosen[cluster.label] = next(wish for wish in _wishes(cluster) if wish[0] not in taken)
         taken.add(chosen[cluster.label][0])
     return chosen
 
 
-def _wishes(cluster: Candidates) -> Iterator[tuple[str, str]]:
+def _wishes(cluster: Candidates) -> Iterator[Choice]:
     signature = cluster.signature
     whole = signature if signature and UNKNOWN not in signature else None
     if cluster.phrases:
         best = cluster.phrases[0]
         strong = [phrase for phrase in cluster.phrases if phrase.weight >= _SECOND_BEST * best.weight]
-        yield from ((phrase.name, phrase.pattern) for phrase in strong)
+        yield from ((phrase.name, phrase.pattern, phrase) for phrase in strong)
         if whole:
-            yield f"{best.name} ({whole})", best.pattern
-        yield from ((phrase.name, phrase.pattern) for phrase in cluster.phrases[len(strong) :])
-        yield from ((f"{best.name} ({number})", best.pattern) for number in count(2))
+            yield f"{best.name} ({whole})", best.pattern, best
+        yield from ((phrase.name, phrase.pattern, phrase) for phrase in cluster.phrases[len(strong) :])
+        yield from ((f"{best.name} ({number})", best.pattern, best) for number in count(2))
     if whole:
         yield from _numbered(whole)
-    yield from ((phrase.name, phrase.pattern) for phrase in cluster.bare)
+    yield from ((phrase.name, phrase.pattern, phrase) for phrase in cluster.bare)
     if signature:
         yield from _numbered(signature)
-    yield f"relation {cluster.label}", _ANYWHERE
+    yield f"relation {cluster.label}", _ANYWHERE, None
 
 
-def _numbered(name: str) -> Iterator[tuple[str, str]]:
-    yield name, _ANYWHERE
-    yield from ((f"{name} ({number})", _ANYWHERE) for number in count(2))
+def _numbered(name: str) -> Iterator[Choice]:
+    yield name, _ANYWHERE, None
+    yield from ((f"{name} ({number})", _ANYWHERE, None) for number in count(2))

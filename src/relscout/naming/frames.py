@@ -1,0 +1,301 @@
+"""Who does what in a sentence: its verbs and nouns with the words that belong to them, from a dependency parse.
+
+The tree of a parser says what hangs from what. A frame says what it means: conjuncts share their place, a verb without
+a subject has that of the verb it is joined with, a relative pronoun stands for its antecedent, and a noun in apposition
+or after "is" is equated with what it describes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from relscout.parses import Parse
+
+_NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
+_VERBAL = frozenset({"VERB", "AUX"})
+_ROLES = {
+    "nsubj": "subject",
+    "nsubjpass": "passive",
+    "dobj": "object",
+    "obj": "object",
+    "dative": "dative",
+    "attr": "attribute",
+    "oprd": "attribute",
+    "poss": "possessor",
+    "compound": "compound",
+    "nmod": "compound",
+    "amod": "adjective",
+    "appos": "apposition",
+    "npadvmod": "adverbial",
+    "tmod": "adverbial",
+}
+_SUBJECTS = ("subject", "passive")
+_RELATIVE = frozenset({"who", "whom", "which", "that", "whose"})
+#: Verbs that equate their subject with what follows them.
+COPULAS = frozenset({"be", "become", "remain"})
+#: Verbs of which a noun behind "as" says what the subject is.
+_AS_SUBJECT = frozenset(
+    "serve work act begin start continue remain retire debut appear function operate".split()
+)
+#: Nouns that only say of what kind the name behind "of" is.
+_GENERIC = frozenset(
+    "city town village state country county province region district municipality island kingdom republic year month "
+    "suburb borough parish one kind type form part".split()
+) - {"part"}
+
+
+class Link(NamedTuple):
+    """A word in the frame of another: its role, and the adjective between ("famous for") if there is one.
+
+    Roles are ``subject``, ``passive``, ``object``, ``agent``, ``dative``, ``attribute``, ``possessor``, ``compound``,
+    ``adjective``, ``apposition``, ``adverbial``, or a preposition.
+    """
+
+    governor: int
+    role: str
+    adjective: int = -1
+
+
+class Frames:
+    """The frames of one sentence.
+
+    Args:
+        text: The sentence.
+        parse: Its syntax.
+    """
+
+    def __init__(self, text: str, parse: Parse) -> None:
+        self.parse = parse
+        self.words = [text[start:end] for start, end in zip(parse.starts, parse.ends, strict=True)]
+        self.lemmas = [lemma.lower() for lemma in parse.lemmas]
+        #: The pronouns, in the order of the sentence.
+        self.pronouns = [token for token, tag in enumerate(parse.tags) if tag == "PRON"]
+        self._heads, self._labels = _without_conjuncts(parse)
+        size = len(parse)
+        #: Children of each token, conjuncts in the place of the first.
+        self.children: list[list[int]] = [[] for _ in range(size)]
+        for token, head in enumerate(self._heads):
+            if head != token:
+                self.children[head].append(token)
+        #: Frames to which each token belongs.
+        self.links: list[list[Link]] = [[] for _ in range(size)]
+        self._filled: list[dict[str, list[int]]] = [defaultdict(list) for _ in range(size)]
+        self.equal: list[list[int]] = [[] for _ in range(size)]
+        for token in range(size):
+            self._link(token)
+        self._passive = [self._is_passive(token) for token in range(size)]
+        for verb in sorted(
+            (token for token in range(size) if parse.tags[token] in _VERBAL),
+            key=lambda one: (self._depth(one), one),
+        ):
+            self._share_subject(verb)
+        for verb in range(size):
+            self._follow_noun(verb)
+        for token in range(size):
+            self._equate(token)
+        for verb in range(size):
+            if self._labels[verb] == "relcl" and parse.tags[verb] in _VERBAL:
+                self._resolve_relative(verb)
+
+    def tokens_in(self, start: int, end: int) -> range:
+        """Return the tokens that share characters with ``[start, end)``, as :meth:`Parse.tokens_in` does."""
+        first, last = bisect_right(self.parse.ends, start), bisect_left(self.parse.starts, end)
+        return range(first, last) if first < last else range(0)
+
+    def is_noun(self, token: int) -> bool:
+        """Return whether a token is a common noun."""
+        return self.parse.tags[token] == "NOUN"
+
+    def is_generic(self, token: int) -> bool:
+        """Return whether a noun only says of what kind a name is ("the city of")."""
+        return self.lemmas[token] in _GENERIC
+
+    def is_passive(self, token: int) -> bool:
+        """Return whether a verb is in the passive voice."""
+        return self._passive[token]
+
+    def filled(self, token: int, role: str) -> list[int]:
+        """Return the tokens that have a role in the frame of a token."""
+        return self._filled[token].get(role, [])
+
+    def label(self, token: int) -> str:
+        """Return the dependency label of a token, that of the first conjunct for the others."""
+        return self._labels[token]
+
+    def head(self, token: int) -> int:
+        """Return what governs a token; conjuncts are governed by what governs the first."""
+        return self._heads[token]
+
+    def particle(self, verb: int) -> str:
+        """Return the particle of a verb ("up" of "set up"), or nothing."""
+        return next(
+            (self.words[child].lower() for child in self.children[verb] if self._labels[child] == "prt"), ""
+        )
+
+    def _depth(self, token: int) -> int:
+        return self.parse.depth(token)
+
+    def _add(self, token: int, link: Link) -> None:
+        if link not in self.links[token]:
+            self.links[token].append(link)
+            self._filled[link.governor][link.role].append(token)
+
+    def _link(self, token: int) -> None:
+        head, label = self._heads[token], self._labels[token]
+        if head == token:
+            return
+        if label == "pobj":
+            for link in self._prepositional(head):
+                self._add(token, link)
+        elif (role := _ROLES.get(label)) and (role != "dative" or self.parse.tags[token] != "ADP"):
+            self._add(token, Link(head, role))
+
+    def _prepositional(self, preposition: int) -> Iterator[Link]:
+        """Yield what the object of a preposition belongs to."""
+        words = [self.words[preposition].lower()]
+        top = preposition
+        while (
+            self.parse.tags[self._heads[top]] in ("ADP", "SCONJ", "ADV")
+            and self._labels[top] in ("prep", "pobj")
+            and self._heads[top] != top
+            and len(words) < 3
+        ):
+            top = self._heads[top]
+            words.insert(0, self.words[top].lower())
+        if self._labels[top] == "agent":
+            yield Link(self._heads[top], "agent")
+            return
+        governor, role = self._heads[top], " ".join(words)
+        if self.parse.tags[governor] in ("ADJ", "ADV") and self._labels[governor] in (
+            "acomp",
+            "advmod",
+            "conj",
+        ):
+            yield Link(self._heads[governor], role, governor)
+        else:
+            yield Link(governor, role)
+
+    def _is_passive(self, token: int) -> bool:
+        if self.parse.tags[token] not in _VERBAL:
+            return False
+        labels = {self._labels[child] for child in self.children[token]}
+        if labels & {"nsubjpass", "auxpass", "agent"}:
+            return True
+        bare = not labels & {"nsubj", "aux", "dobj"} and not self.words[token].lower().endswith("ing")
+        return bare and self._heads[token] != token and self._hangs_from_noun(token)
+
+    def _hangs_from_noun(self, verb: int) -> bool:
+        return self.parse.tags[self._heads[verb]] in _NOMINAL and self._labels[verb] not in (
+            "relcl",
+            "amod",
+            "compound",
+        )
+
+    def _share_subject(self, verb: int) -> None:
+        """Give a verb without a subject that of the verb, or the noun, from which it hangs."""
+        if any(self._filled[verb].get(role) for role in _SUBJECTS):
+            return
+        head, label = self._heads[verb], self._labels[verb]
+        if head == verb or label in ("relcl", "aux", "auxpass", "ccomp", "amod", "compound"):
+            return
+        if self._hangs_from_noun(verb):
+            self._add(head, Link(verb, "passive" if self._passive[verb] else "subject"))
+            return
+        if label == "pcomp":
+            head = self._heads[head]
+            while self.parse.tags[head] not in _VERBAL and self._heads[head] != head:
+                head = self._heads[head]
+        if self.parse.tags[head] not in _VERBAL:
+            return
+        frame = self._filled[head]
+        if label == "conj" and self._passive[head] and not self._filled[verb].get("object"):
+            self._passive[verb] = self._passive[verb] or not any(
+                self._labels[child] in ("aux", "auxpass") for child in self.children[verb]
+            )
+        givers = [*frame.get("subject", []), *frame.get("passive", [])]
+        if label == "xcomp" and frame.get("object"):
+            givers = list(frame["object"])
+        for token in givers:
+            self._add(token, Link(verb, "passive" if self._passive[verb] else "subject"))
+
+    def _follow_noun(self, verb: int) -> None:
+        """Let a participle behind a comma say something of the noun before it, wherever the parser has put it."""
+        if not self._passive[verb] or self._labels[verb] not in ("advcl", "acl", "conj") or verb < 2:
+            return
+        if any(self._labels[child] in ("auxpass", "nsubjpass", "aux") for child in self.children[verb]):
+            return
+        before = verb - 1
+        if self.parse.tags[before] != "PUNCT":
+            return
+        while before > 0 and self.parse.tags[before] == "PUNCT":
+            before -= 1
+        if self.parse.tags[before] in _NOMINAL:
+            self._add(before, Link(verb, "passive"))
+
+    def _equate(self, token: int) -> None:
+        for link in self.links[token]:
+            governor, role = link.governor, link.role
+            frame = self._filled[governor]
+            if role == "apposition" and self.parse.tags[governor] in _NOMINAL:
+                self._equal(token, governor)
+            elif role == "attribute":
+                if self.lemmas[governor] in COPULAS or self._passive[governor]:
+                    for subject in (*frame.get("subject", ()), *frame.get("passive", ())):
+                        self._equal(token, subject)
+                else:
+                    for subject in frame.get("object", ()):
+                        self._equal(token, subject)
+            elif role == "as" and self.parse.tags[governor] in _VERBAL:
+                described = frame.get("passive") or frame.get("object")
+                if not described or self.lemmas[governor] in _AS_SUBJECT:
+                    described = frame.get("subject", [])
+                for subject in described:
+                    self._equal(token, subject)
+            elif role == "of" and self.lemmas[governor] == "one":
+                self._equal(token, governor)
+
+    def _equal(self, one: int, other: int) -> None:
+        if one != other and other not in self.equal[one]:
+            self.equal[one].append(other)
+            self.equal[other].append(one)
+
+    def _resolve_relative(self, verb: int) -> None:
+        """Let the antecedent of a relative clause take the place of its pronoun."""
+        antecedent = self._heads[verb]
+        subtree = [verb]
+        for token in subtree:
+            subtree += [child for child in self.children[token] if self._labels[child] != "relcl"]
+        pronouns = [
+            token
+            for token in subtree
+            if self.words[token].lower() in _RELATIVE and self.parse.tags[token] in ("PRON", "DET", "SCONJ")
+        ]
+        for pronoun in pronouns:
+            for link in self.links[pronoun]:
+                self._add(antecedent, link)
+            for other in self.equal[pronoun]:
+                self._equal(antecedent, other)
+        if pronouns:
+            return
+        if any(self.words[child].lower() == "where" for child in self.children[verb]):
+            self._add(antecedent, Link(verb, "in"))
+        elif self._filled[verb].get("subject") and not self._filled[verb].get("object"):
+            self._add(antecedent, Link(verb, "object"))
+
+
+def _without_conjuncts(parse: Parse) -> tuple[list[int], list[str]]:
+    """Return heads and labels in which a conjunct has those of the first of its kind."""
+    heads, labels = list(parse.heads), list(parse.labels)
+    for token in range(len(parse)):
+        first, steps = token, 0
+        while parse.labels[first] == "conj" and steps <= len(parse):
+            first, steps = parse.heads[first], steps + 1
+        if first == token or heads[first] == first:
+            continue
+        both = {parse.tags[token], parse.tags[first]}
+        if both <= _NOMINAL or both == {"ADP"}:
+            heads[token], labels[token] = parse.heads[first], parse.labels[first]
+    return heads, labels

@@ -12,6 +12,8 @@ def test_the_public_names_are_these() -> None:
     assert relscout.__all__ == [
         "Discovery",
         "EncoderSettings",
+        "Entity",
+        "Fact",
         "Mention",
         "Relation",
         "RelationInstance",
@@ -24,6 +26,7 @@ def test_the_public_names_are_these() -> None:
         "read",
         "score",
         "write",
+        "write_facts",
     ]
 
 

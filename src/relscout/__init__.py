@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from relscout.instances import Mention, RelationInstance
     from relscout.metrics import score
     from relscout.readers import read
-    from relscout.triples import Triple
-    from relscout.writers import write
+    from relscout.triples import Entity, Fact, Triple
+    from relscout.writers import write, write_facts
 
 _HOMES = {
     "Discovery": "discovery",
     "EncoderSettings": "encoders",
+    "Entity": "triples",
+    "Fact": "triples",
     "Mention": "instances",
     "Relation": "discovery",
     "RelationInstance": "instances",
@@ -34,11 +36,14 @@ _HOMES = {
     "read": "readers",
     "score": "metrics",
     "write": "writers",
+    "write_facts": "writers",
 }
 
 __all__ = [
     "Discovery",
     "EncoderSettings",
+    "Entity",
+    "Fact",
     "Mention",
     "Relation",
     "RelationInstance",
@@ -51,6 +56,7 @@ __all__ = [
     "read",
     "score",
     "write",
+    "write_facts",
 ]
 
 

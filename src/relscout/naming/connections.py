@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from relscout.instances import Mention, RelationInstance
 from relscout.naming.frames import COPULAS, Frames, Link
-from relscout.naming.inflection import active, participle
+from relscout.naming.inflection import active, participle, past
 from relscout.naming.words import PREPOSITIONS, group
 
 #: Words of a connection at most.
@@ -23,6 +23,8 @@ _KEPT, _FARTHER = 6, 1.0
 _ALTERNATIVE = 0.7
 #: What a connection counts that leaves out what it is about ("founded … in" of who founded something there).
 _VAGUE = 0.5
+#: What a noun counts that says only of what kind the head is ("city of").
+_GENERIC_NOUN = 0.6
 #: How much farther away a pronoun is than the entity it seems to stand for, a noun equated with it, and a title.
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})
@@ -34,7 +36,12 @@ _TITLES = frozenset(
     "governor coach captain mayor secretary chancellor founder owner manager leader head bishop archbishop pope general "
     "ambassador representative congressman commissioner editor producer author singer guitarist drummer bassist".split()
 )
+_STAND_INS = frozenset({"one", "who", "which", "that"})
 _ACRONYMS = frozenset({"ceo", "cfo", "cto", "coo", "mp", "mep"})
+#: Nouns that count and do not name.
+_COUNTS = frozenset(
+    {"cent", "percent", "number", "lot", "majority", "one", "some", "couple", "rest", "name", "others"}
+)
 #: Plural in form, one in meaning.
 _PLURALS = frozenset({"headquarters", "series", "species", "works"})
 _PEOPLE, _THINGS = frozenset("he she him her his hers".split()), frozenset("it its".split())
@@ -183,6 +190,18 @@ class _Pair:
                             distances.setdefault(equal, _PRONOUN + _EQUATED)
         return distances
 
+    def _is_role(self, token: int) -> bool:
+        """Return whether a word written like a name is a title of its own, as in "Ada King, President of Borealis"."""
+        frames = self.frames
+        if frames.words[token].lower() not in _TITLES or token in self.inside:
+            return False
+        return not any(
+            frames.parse.tags[child] == "PROPN"
+            and frames.label(child) == "compound"
+            and child not in self.inside
+            for child in frames.children[token]
+        )
+
     def _title(self, span: range) -> int | None:
         """Return the noun right before a name that says what it is ("chief executive Ada King")."""
         before = span[0] - 1
@@ -191,7 +210,7 @@ class _Pair:
             return None
         if frames.label(before) not in ("compound", "nmod", "amod", "appos"):
             return None
-        return before if frames.is_noun(before) or frames.words[before].lower() in _TITLES else None
+        return before if frames.is_noun(before) or self._is_role(before) else None
 
     def _is_title(self) -> bool:
         """Return whether the tail is a title right before the head ("President Ada King")."""
@@ -281,7 +300,10 @@ class _Pair:
             yield 1, preposition, "", 0.8
             return
         far = 0.2 if role == "compound" else 0.0
-        yield from self._phrases(1 + far, self._noun_forms(noun), preposition, noun)
+        for distance, text, root, weight in self._phrases(1 + far, self._noun_forms(noun), preposition, noun):
+            # "a 1936 film" is a film of 1936, but its date says more of it
+            dated = role == "compound" and self.types[1] in _DATES
+            yield distance, text, root, weight * (_VAGUE if dated else 1.0)
 
     def _noun_is_governed(self, noun: int, link: Link) -> Iterator[tuple[float, str, str, float]]:
         """The tail, or a noun for it, governs the head: "has founder"."""
@@ -345,9 +367,9 @@ class _Pair:
                 yield 2, f"{done} {preposition}", lemma, 1.0
         elif role == "agent" or (role == "by" and passive):
             if other == "passive":
-                yield 2, active(done, lemma) + self._particle(verb), lemma, 1.0
+                yield 2, self._acted(verb), lemma, 1.0
             elif prepositional:
-                yield 2, f"{active(done, lemma)} {preposition}", lemma, _VAGUE
+                yield 2, f"{self._acted(verb)} {preposition}", lemma, _VAGUE
         elif role == "object":
             if other in ("subject", "agent"):
                 yield 2, _INVERSES.get((lemma, ""), f"{done} by"), lemma, 0.9
@@ -400,7 +422,7 @@ class _Pair:
             return
         preposition = self._preposition(other)
         if role in _POSSESSING and preposition in PREPOSITIONS and other not in ("by", "agent"):
-            if other == "of" and role == "compound":
+            if other == "of" and (role == "compound" or self._is_agent(noun)):
                 return
             yield from self._phrases(2, self._noun_forms(noun), preposition, noun)
 
@@ -499,7 +521,8 @@ class _Pair:
         if role == "adverbial":
             return "in" if self.types[1] in _DATES else None
         preposition = self._preposition(role)
-        return preposition if preposition in PREPOSITIONS or " " in preposition else None
+        reads = (preposition in PREPOSITIONS or " " in preposition) and not preposition.endswith("as")
+        return preposition if reads else None
 
     def _preposition(self, role: str) -> str:
         if self.types[1] in _DATES and role in ("on", "during", "at"):
@@ -509,7 +532,13 @@ class _Pair:
     def _verb_forms(self, verb: int) -> tuple[str, str]:
         surface, lemma = self.frames.words[verb].lower(), self.frames.lemmas[verb]
         tail = self._particle(verb)
-        return active(surface, lemma) + tail, participle(surface, lemma) + tail
+        # "known for founding Borealis": it is done
+        does = past(surface, lemma) if self.frames.label(verb) == "pcomp" else active(surface, lemma)
+        return does + tail, participle(surface, lemma) + tail
+
+    def _acted(self, verb: int) -> str:
+        """Return the past of a verb that stands in the passive: what the agent did."""
+        return past(self.frames.words[verb].lower(), self.frames.lemmas[verb]) + self._particle(verb)
 
     def _particle(self, verb: int) -> str:
         particle = self.frames.particle(verb)
@@ -521,7 +550,15 @@ class _Pair:
         if noun in self.inside:
             return False
         word = frames.words[noun].lower()
-        return (frames.is_noun(noun) and word.replace("-", "").isalpha() and len(word) > 1) or word in _TITLES
+        if word in _COUNTS:
+            return False
+        named = frames.is_noun(noun) and word.replace("-", "").isalpha() and len(word) > 1
+        return named or noun in self.titles or self._is_role(noun)
+
+    def _is_agent(self, noun: int) -> bool:
+        """Return whether a noun stands for somebody: what belongs to it is not done by somebody else."""
+        word = self.frames.lemmas[noun]
+        return word in _TITLES or word.endswith(("er", "or", "ist", "ant"))
 
     def _noun_forms(self, noun: int) -> Iterator[str]:
         """Yield a noun with what makes it ("chief executive"), then without."""

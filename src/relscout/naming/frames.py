@@ -27,12 +27,15 @@ _ROLES = {
     "poss": "possessor",
     "compound": "compound",
     "nmod": "compound",
+    "nummod": "compound",
     "amod": "adjective",
     "appos": "apposition",
     "npadvmod": "adverbial",
     "tmod": "adverbial",
 }
 _SUBJECTS = ("subject", "passive")
+#: Labels of what follows a word and belongs to it.
+_COMPLEMENTS = frozenset({"dobj", "prep", "agent", "attr", "acomp", "xcomp", "ccomp", "oprd", "dative"})
 _RELATIVE = frozenset({"who", "whom", "which", "that", "whose"})
 #: Verbs that equate their subject with what follows them.
 COPULAS = frozenset({"be", "become", "remain"})
@@ -92,8 +95,9 @@ class Frames:
             key=lambda one: (self._depth(one), one),
         ):
             self._share_subject(verb)
-        for verb in range(size):
-            self._follow_noun(verb)
+        for token in range(size):
+            self._share_dependents(token)
+            self._follow_noun(token)
         for token in range(size):
             self._equate(token)
         for verb in range(size):
@@ -220,6 +224,31 @@ class Frames:
             givers = list(frame["object"])
         for token in givers:
             self._add(token, Link(verb, "passive" if self._passive[verb] else "subject"))
+
+    def _share_dependents(self, token: int) -> None:
+        """Let what stands behind the second of two belong to both: "the capital and largest city of", "wrote and sang"."""
+        parse = self.parse
+        first = parse.heads[token]
+        if parse.labels[token] != "conj" or parse.tags[token] != parse.tags[first] or first > token:
+            return
+        if parse.tags[token] not in ("VERB", "NOUN"):
+            return
+        # what the first has of its own, it does not share
+        if any(
+            first < child < token and self._labels[child] in _COMPLEMENTS for child in self.children[first]
+        ):
+            return
+        for role, tokens in list(self._filled[token].items()):
+            if role not in _SUBJECTS and role not in (
+                "apposition",
+                "possessor",
+                "compound",
+                "adjective",
+                "adverbial",
+            ):
+                for shared in tokens:
+                    if shared > token:
+                        self._add(shared, Link(first, role))
 
     def _follow_noun(self, verb: int) -> None:
         """Let a participle behind a comma say something of the noun before it, wherever the parser has put it."""

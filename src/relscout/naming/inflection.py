@@ -64,6 +64,16 @@ def participle(surface: str, lemma: str) -> str:
     return f"{lemma}{lemma[-1]}ed" if _doubles(lemma) else f"{lemma}ed"
 
 
+def past(surface: str, lemma: str) -> str:
+    """Return the simple past of a verb, such as ``"wrote"``.
+
+    Args:
+        surface: The verb as it is written, in small letters.
+        lemma: Its lemma.
+    """
+    return _FORMS[lemma][0] if lemma in _FORMS else participle(surface, lemma)
+
+
 def third_person(lemma: str) -> str:
     """Return the third person of the present, such as ``"crosses"``."""
     if lemma in ("be", "have"):

@@ -14,6 +14,8 @@ from relscout.naming.runs import GAP
 from relscout.naming.typical import Connected, Typical
 from relscout.naming.words import PREPOSITIONS, STOP_WORDS
 
+#: Tag of a verb in its base form, which reads badly after a head ("win at").
+_INFINITIVE = "INFINITIVE"
 _FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
 #: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
@@ -101,7 +103,7 @@ class NamesOfParsed:
     def _connections(
         self, cluster: Sequence[RelationInstance], frames: dict[int, Frames]
     ) -> list[tuple[Connection, ...]]:
-        found = []
+        found: list[tuple[Connection, ...]] = []
         for instance in cluster:
             if instance.parse is None:
                 found.append(())
@@ -109,8 +111,9 @@ class NamesOfParsed:
             frame = frames.get(id(instance.parse))
             if frame is None:
                 frame = frames[id(instance.parse)] = Frames(instance.text, instance.parse)
-                for word, tag in zip(frame.words, instance.parse.tags, strict=True):
-                    self._tags[word.lower()][tag] += 1
+                for word, tag, lemma in zip(frame.words, instance.parse.tags, frame.lemmas, strict=True):
+                    infinite = tag == "VERB" and lemma == word.lower()
+                    self._tags[word.lower()][_INFINITIVE if infinite else tag] += 1
             found.append(connections(instance, frame))
         return found
 

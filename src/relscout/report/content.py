@@ -14,6 +14,7 @@ from relscout.discovery.hierarchy import hierarchy_of
 from relscout.errors import InputError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.progress import Progress, silent
+from relscout.report.facts import FactsView, facts_view
 from relscout.report.gold import Gold, gold_of
 from relscout.report.graph import EntityGraph, entity_graph
 from relscout.report.projection import drawn, projected
@@ -73,6 +74,7 @@ class Content:
         tree: More general relations above them, see :func:`relscout.discovery.hierarchy.hierarchy_of`.
         map: Instances in the plane.
         graph: The most connected entities.
+        facts: Facts and entities.
         gold: Comparison with gold relations, where there are some.
     """
 
@@ -85,6 +87,7 @@ class Content:
     tree: Sequence[ParentRelation]
     map: Map
     graph: EntityGraph
+    facts: FactsView
     gold: Gold | None
 
     @property
@@ -128,7 +131,8 @@ def gather(
         one.id: _least_certain(np.flatnonzero(ids == one.id), given.confidences, rank) for one in relations
     }
     on_map = drawn(ids[rows])
-    wanted = {row for found in (*examples.values(), *uncertain.values()) for row in found}
+    facts = facts_view(discovery, row_of, most_rows=MOST_SENTENCES // 2)
+    wanted = {row for found in (*examples.values(), *uncertain.values(), *facts.rows) for row in found}
     shown = _shown(ids, order, wanted | set(rows[on_map].tolist()))
     members: defaultdict[int, list[int]] = defaultdict(list)
     for row in shown:
@@ -157,6 +161,7 @@ def gather(
         tree=tree,
         map=Map(rows[on_map], projected(vectors[on_map])),
         graph=entity_graph(given.instances, ids),
+        facts=facts.within(set(shown)),
         gold=None if gold is None else gold_of(discovery, gold),
     )
 

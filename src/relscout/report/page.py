@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from relscout.discovery import Discovery
+from relscout.discovery import Assignments, Discovery
 from relscout.files import whole_file
 from relscout.metrics import ClusteringScores
 from relscout.progress import Progress, silent
@@ -25,6 +25,8 @@ from relscout.report.gold import Gold
 from relscout.report.sentences import pieces
 from relscout.wording import counted, visible
 
+#: Facts and entities that stand there before anything is asked for.
+FIRST_ROWS = 12
 #: Scores that are told, by their names.
 SCORES = ("b3_f1", "v_measure", "ari")
 
@@ -56,7 +58,7 @@ def write_report(
     if figures is not None:
         check_figures(figures)
     content = gather(discovery, title=title, gold=gold, progress=progress)
-    scripts = ("relations", "decisions", "pictures")
+    scripts = ("relations", "facts", "decisions", "pictures")
     page = write_page(Path(path), "report.html.j2", _shown(content), data_of(content), scripts)
     if figures is not None:
         write_figures(content, figures)
@@ -128,9 +130,18 @@ def _shown(content: Content) -> dict[str, Any]:
         "shown_name": shown_name,
         "most": MOST_PICTURED,
         "curve": run.get("k_curve"),
-        "facts": _facts(discovery),
+        "settings": _settings(discovery),
+        "facts_of": {one.id: content.facts.of_relation(one, relations) for one in relations},
+        "first_rows": FIRST_ROWS,
+        "polarity": lambda row: _polarity(discovery.assignments, row),
         **({} if content.gold is None else _gold_shown(content.gold)),
     }
+
+
+def _polarity(given: Assignments, row: int) -> str:
+    """Return how a sentence does not assert its relation; empty where it does."""
+    found = "asserted" if given.polarities is None else given.polarities[row]
+    return "" if found == "asserted" else found
 
 
 def _lead(content: Content) -> list[str]:
@@ -152,6 +163,9 @@ def _lead(content: Content) -> list[str]:
     model = f" on the encoder {shown_name(str(encoder['model']))}" if isinstance(encoder, Mapping) else ""
     took = f", in {sum(run['seconds'].values()):,.0f} s" if run.get("seconds") else ""
     said.append(f"{by}{model}{took}; settings and versions are told under Run.")
+    facts = content.facts
+    entities = "1 entity" if facts.total_entities == 1 else f"{facts.total_entities:,} entities"
+    said.append(f"{counted(facts.total, 'fact')} about {entities}.")
     if none:
         said.append(f"{counted(none, 'instance')} {'has' if none == 1 else 'have'} no relation.")
     if counts.get("entity_types"):
@@ -180,7 +194,7 @@ def _tree(content: Content) -> list[dict[str, Any]]:
     return events
 
 
-def _facts(discovery: Discovery) -> list[tuple[str, str]]:
+def _settings(discovery: Discovery) -> list[tuple[str, str]]:
     """Return what decides the run, and what it took, as names and values."""
     run = discovery.run
     settings = dict(run.get("settings", {}))

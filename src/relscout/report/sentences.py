@@ -43,3 +43,10 @@ def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]
     if parts[-1][1] < len(instance.text):
         shown.append(Piece(" …"))
     return shown
+
+
+def place_of(instance: RelationInstance) -> str:
+    """Return where an instance was read: document, file and line, and the character at which its sentence begins."""
+    document = instance.document if instance.document not in instance.source else ""
+    start = "" if instance.document_start is None else f"character {instance.document_start:,}"
+    return ", ".join(filter(None, (document, instance.source, start)))

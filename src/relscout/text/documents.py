@@ -252,9 +252,9 @@ def _whole(file: File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
 
 def _running_text(file: File, stream: IO[bytes], sample: bytes, kind: Kind) -> Iterator[Passage]:
     wide = sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = io.TextIOWrapper(
-        cast(Any, stream), encoding="utf-16" if wide else "utf-8-sig", errors="surrogateescape", newline=""
-    )
+    # bytes that cannot be decoded become half surrogates, which are reported with their line
+    encoding, errors = ("utf-16", "surrogatepass") if wide else ("utf-8-sig", "surrogateescape")
+    text = io.TextIOWrapper(cast(Any, stream), encoding=encoding, errors=errors, newline="")
     try:
         lines = stream_lines(file, text)
         place = f"{file.name}, line"
@@ -264,5 +264,7 @@ def _running_text(file: File, stream: IO[bytes], sample: bytes, kind: Kind) -> I
             yield from markdown_paragraphs(lines, document=file.name, place=place)
         else:
             yield from paragraphs(lines, document=file.name, place=place)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file.path}: damaged or cut off ({error.reason}); save it as UTF-8") from error
     finally:
         text.detach()  # the stream is closed by who opened it

@@ -74,7 +74,7 @@ def layout(lines: Sequence[Line]) -> Layout:
     if not filled:
         return Layout(False, 0)
     lengths = sorted(map(len, filled))
-    width = lengths[int(0.95 * (len(lengths) - 1))]
+    width = lengths[round(0.95 * (len(lengths) - 1))]
     if width < _NARROWEST or median(lengths) > _WIDEST:
         return Layout(False, width)
     followed = [

@@ -25,7 +25,7 @@ SAMPLE_BYTES = 65_536
 #: Half surrogates: a byte that could not be decoded, or half of a character in a JSON escape.
 FOREIGN = re.compile("[\ud800-\udfff]")
 _PACKINGS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw)),
+    b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb")),
     b"BZh": lambda raw: cast(IO[bytes], bz2.BZ2File(raw)),
     b"\xfd7zXZ\x00": lambda raw: cast(IO[bytes], lzma.LZMAFile(raw)),  # noqa: SIM115
 }

@@ -1,11 +1,41 @@
 "use strict";
-// What a person decides: renamed, merged, dropped; exported as a file that `relscout apply` reads.
+// What a person decides about relations and entities; exported as a file that `relscout apply` reads.
 relscout.ready.push((data) => {
   const bar = document.getElementById("decisions");
   if (!bar) return;
   const steps = [];
   let exported = 0;
   const name = (id) => data.relations[id].name;
+
+  const listed = new Map(data.entities.filter(([id]) => id !== null).map((one) => [one[0], one]));
+  const entityName = (id) => listed.get(id)[1];
+  // the entities as they are after all steps: which one took over which, and which were split
+  const entities = () => {
+    const into = new Map();
+    const split = new Set();
+    const mentions = new Map([...listed].map(([id, one]) => [id, one[5]]));
+    const aliases = new Map([...listed].map(([id, one]) => [id, one[3]]));
+    for (const step of steps) {
+      if ("split_entity" in step) split.add(step.split_entity);
+      if ("merge_entities" in step) {
+        // as in Discovery.merge_entities: the most mentioned keeps its id, of equal ones the lowest
+        const [kept, other] = [...step.merge_entities].sort((a, b) => mentions.get(b) - mentions.get(a) || (a < b ? -1 : 1));
+        into.set(other, kept);
+        mentions.set(kept, mentions.get(kept) + mentions.get(other));
+        aliases.set(kept, [...new Set([...aliases.get(kept), ...aliases.get(other)])]);
+      }
+    }
+    return { into, split, aliases };
+  };
+  // an entity that was split is left alone until the decisions are carried out: then its parts are counted
+  const isOpen = (id, { into, split }) => !into.has(id) && !split.has(id);
+  relscout.markEntities = () => {
+    const now = entities();
+    for (const place of document.querySelectorAll("[data-entity]")) {
+      for (const button of place.querySelectorAll("button")) button.disabled = !isOpen(place.dataset.entity, now);
+      place.closest("tr").classList.toggle("is-gone", now.into.has(place.dataset.entity));
+    }
+  };
 
   // the relations as they are after all steps: id → {name, parts}
   const state = () => {
@@ -35,6 +65,8 @@ relscout.ready.push((data) => {
   const told = (step) => {
     if ("rename" in step) return `${name(step.rename)} is called ${step.to}`;
     if ("drop" in step) return `${name(step.drop)} is dropped`;
+    if ("merge_entities" in step) return `${step.merge_entities.map(entityName).join(" and ")} are one`;
+    if ("split_entity" in step) return `${step.names.join(", ")} ${step.names.length === 1 ? "is" : "are"} not ${entityName(step.split_entity)}`;
     return `${step.merge.map(name).join(" and ")} are one`;
   };
   const show = () => {
@@ -54,6 +86,7 @@ relscout.ready.push((data) => {
     for (const button of document.querySelectorAll("[data-merge]")) {
       button.disabled = !button.dataset.merge.split(",").every((id) => now.has(Number(id)));
     }
+    relscout.markEntities();
     document.getElementById("steps").replaceChildren(...steps.map((step) => relscout.element("li", told(step))));
     bar.hidden = steps.length === 0;
   };
@@ -70,6 +103,8 @@ relscout.ready.push((data) => {
     document.querySelector("#ask-label span").textContent = what === "rename" ? "New name" : "with";
     input.hidden = what !== "rename";
     choice.hidden = what === "rename";
+    choice.multiple = false;
+    choice.size = 0;
     input.value = now.get(id).name;
     const others = [...now].filter(([other]) => other !== id);
     const near = new Map(data.relations[id].near.map(([other, likeness]) => [other, likeness]));
@@ -78,7 +113,50 @@ relscout.ready.push((data) => {
     ask.showModal();
     if (what === "rename") input.select();
   };
+  relscout.askEntity = (what, place) => {
+    const [id, title] = data.entities[place];
+    const now = entities();
+    asked = { what: `${what} entity`, id };
+    wrong.textContent = "";
+    document.getElementById("ask-title").textContent = `${what === "merge" ? "Merge" : "Split"} ${title}`;
+    document.querySelector("#ask-label span").textContent = what === "merge" ? "with" : "These names are another entity";
+    input.hidden = true;
+    choice.hidden = false;
+    choice.multiple = what === "split";
+    choice.size = 0;
+    if (what === "split") {
+      choice.size = Math.min(8, now.aliases.get(id).length);
+      choice.replaceChildren(...now.aliases.get(id).map((alias) => relscout.element("option", alias, { value: alias })));
+    } else {
+      const mine = new Set(title.toLowerCase().split(/\s+/));
+      const alike = (one) => one[1].toLowerCase().split(/\s+/).filter((word) => mine.has(word)).length;
+      const others = data.entities.slice(0, data.listed).filter((one) => one[0] !== null && one[0] !== id && isOpen(one[0], now));
+      others.sort((a, b) => alike(b) - alike(a));
+      choice.replaceChildren(...others.map((one) => relscout.element("option", one[2] ? `${one[1]} (${one[2]})` : one[1], { value: one[0] })));
+    }
+    ask.showModal();
+  };
+  const decideEntity = () => {
+    if (asked.what === "merge entity") {
+      if (choice.value) decide({ merge_entities: [asked.id, choice.value] });
+      ask.close();
+      return;
+    }
+    const names = [...choice.selectedOptions].map((one) => one.value);
+    // aliases that the page cannot show stay with the entity
+    const [, , , aliases, aliasCount] = listed.get(asked.id);
+    const all = names.length === choice.options.length && aliases.length === aliasCount;
+    if (!names.length || all) wrong.textContent = "Choose some of the names, not all.";
+    else {
+      decide({ split_entity: asked.id, names });
+      ask.close();
+    }
+  };
   document.getElementById("ask-yes").addEventListener("click", () => {
+    if (asked.what.endsWith(" entity")) {
+      decideEntity();
+      return;
+    }
     const { now } = state();
     if (asked.what === "merge") {
       if (choice.value) decide({ merge: [asked.id, Number(choice.value)] });

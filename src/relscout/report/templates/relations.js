@@ -36,28 +36,14 @@ relscout.ready.push((data) => {
   show();
 
   const dialog = document.getElementById("details");
-  const body = document.getElementById("details-body");
-  const told = (row) => {
-    const [pieces, , confidence, source, gold] = data.sentences[row];
-    return relscout.sentence(pieces, [gold, confidence.toFixed(2), source].filter(Boolean).join(" · "));
-  };
   const sentences = (rows) => {
     const shown = relscout.element("ul", "", { className: "sentences" });
     const more = relscout.element("button", "", { type: "button", className: "small" });
-    const grow = () => {
-      const from = shown.children.length;
-      shown.append(...rows.slice(from, from + 40).map(told));
-      const left = rows.length - shown.children.length;
-      more.textContent = `${Math.min(left, 40)} more`;
-      more.hidden = left <= 0;
-    };
-    more.addEventListener("click", grow);
-    grow();
+    relscout.growing(shown, more, 40)(rows.length, (place) => relscout.line(rows[place]));
     return [shown, more];
   };
   const open = (id) => {
     const one = data.relations[id];
-    document.getElementById("details-title").textContent = one.name;
     const chips = relscout.element("ul", "", { className: "chips" });
     chips.append(...one.ngrams.map(([phrase, weight]) => relscout.element("li", `${phrase} ${weight.toFixed(2)}`)));
     const near = relscout.element("ul", "", { className: "chips" });
@@ -71,14 +57,13 @@ relscout.ready.push((data) => {
       near.append(item);
     }
     const count = one.members.length < one.size ? `${one.members.length} of ${one.size}` : `${one.size}`;
-    body.replaceChildren(
+    relscout.details(
+      one.name,
       relscout.element("h3", "Phrases that tell it apart"), chips,
       relscout.element("h3", "Most like it"), near,
       relscout.element("h3", "Least certain"), ...sentences(one.uncertain),
       relscout.element("h3", `All instances (${count}), the most certain first`), ...sentences(one.members),
     );
-    if (!dialog.open) dialog.showModal();
-    dialog.scrollTop = 0;
   };
   list.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do=open]");

@@ -90,9 +90,13 @@ def command(
     columns: options.Columns = None,
     entity_types: options.EntityTypes = None,
     spacy: options.SpacyPipeline = None,
+    token_classifier: options.TokenClassifier = None,
+    gliner: options.Gliner = None,
     gazetteer: options.Gazetteer = None,
+    mentions: options.Mentions = "entities",
+    numbers: options.Numbers = False,
     max_distance: options.MaxDistance = None,
-    directions: options.Directions = "both",
+    directions: options.Directions = "once",
     types: options.TypePairs = None,
 ) -> None:
     """Give the sentences of a corpus the relations of a knowledge graph.
@@ -103,18 +107,22 @@ def command(
     from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
     from relscout.writers.exchange import write_instances
 
-    is_plain = spacy is not None or gazetteer is not None
     reading = Reading(
         format=format,
-        on_error="raise" if is_plain else on_error,  # of plain text only the graph's lines can be wrong
+        on_error=on_error,
         labels=labels,
         columns=columns,
         entity_types=entity_types,
         spacy=spacy,
+        token_classifier=token_classifier,
+        gliner=gliner,
         gazetteer=gazetteer,
+        mentions=mentions,
+        numbers=numbers,
         max_distance=max_distance,
         directions=directions,
         types=types,
+        reads_text=True,
     )
     settings = AlignmentSettings(
         link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences

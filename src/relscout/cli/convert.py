@@ -24,15 +24,18 @@ def command(
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
     spacy: options.SpacyPipeline = None,
+    token_classifier: options.TokenClassifier = None,
+    gliner: options.Gliner = None,
     gazetteer: options.Gazetteer = None,
+    mentions: options.Mentions = "entities",
+    numbers: options.Numbers = False,
     max_distance: options.MaxDistance = None,
-    directions: options.Directions = "both",
+    directions: options.Directions = "once",
     types: options.TypePairs = None,
 ) -> None:
     """Write any input in relscout's own format.
 
-    The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
-    entities. Gold relations are kept. The file appears when everything has been read and written, or not at all.
+    The input has any format that 'relscout inspect' knows, or is plain text, in which the entities are recognised. Gold relations are kept. The file appears when everything has been read and written, or not at all.
     """
     from relscout.writers.exchange import write_instances
 
@@ -44,10 +47,15 @@ def command(
         relation_names=relation_names,
         entity_types=entity_types,
         spacy=spacy,
+        token_classifier=token_classifier,
+        gliner=gliner,
         gazetteer=gazetteer,
+        mentions=mentions,
+        numbers=numbers,
         max_distance=max_distance,
         directions=directions,
         types=types,
+        reads_text=True,
     )
     check_exchange_file(out)
     skipped = Skipped()

@@ -9,7 +9,13 @@ import typer
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
+from relscout.cli.encoding import (
+    annotations_file,
+    check_cache,
+    checkpoints_folder,
+    encoder_settings,
+    open_cache,
+)
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
 from relscout.errors import InputError, SettingError
@@ -22,8 +28,13 @@ if TYPE_CHECKING:
 def command(
     inputs: options.Inputs,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="How relations are found; see 'relscout methods'.")
-    ] = "kmeans",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How relations are found; see 'relscout methods'.",
+            show_default="kmeans; hac for text",
+        ),
+    ] = None,
     relations: Annotated[
         str, typer.Option(metavar="K|auto", help="Number of relations, or auto to estimate it.")
     ] = "auto",
@@ -58,10 +69,16 @@ def command(
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
+    pairs: options.Pairs = "related",
+    precision: options.Precision = None,
     spacy: options.SpacyPipeline = None,
+    token_classifier: options.TokenClassifier = None,
+    gliner: options.Gliner = None,
     gazetteer: options.Gazetteer = None,
+    mentions: options.Mentions = "entities",
+    numbers: options.Numbers = False,
     max_distance: options.MaxDistance = None,
-    directions: options.Directions = "both",
+    directions: options.Directions = "once",
     types: options.TypePairs = None,
     encoder: options.EncoderName = "relation",
     marking: options.Marking = None,
@@ -72,25 +89,58 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Find the relations of a corpus and name them.
+    """Find the relations of a corpus, name them, and gather the facts.
 
-    The input has any format that 'relscout inspect' knows, or is plain text in which --spacy or --gazetteer marks the
-    entities. Gold relations in it are ignored. Methods that learn from labels take them from --labeled, files of any
+    The input is text: files (.txt, .md, .html, .pdf, tables with a column of text), folders of them, or - for standard
+    input. Entities are recognised, and pairs that no sentence relates are left out. Or it holds marked pairs in any
+    format that 'relscout inspect' knows; gold relations in it are ignored. Methods that learn from labels take them from --labeled, files of any
     such format whose gold relations are other ones than those to be found. A later batch of text comes --after the runs
     of earlier ones. An interrupted run goes on where it stopped when it is started again.
     """
     from relscout.config import from_mapping
     from relscout.discovery import Discovery, discover
     from relscout.discovery.batches import settings_after
+    from relscout.discovery.pipeline import TEXT_METHOD, TEXT_PRECISION, default_encoder
     from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
     from relscout.methods.labelled import check_labels
+    from relscout.methods.unrelated import checked_precision
     from relscout.report import write_report
 
     # everything that can be wrong with the options is told before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
     given = options.none_given(none)
+    if precision is not None:
+        checked_precision(precision)
+    reading = Reading(
+        format=format,
+        on_error=on_error,
+        labels=labels,
+        columns=columns,
+        relation_names=relation_names,
+        entity_types=entity_types,
+        pairs=pairs,
+        spacy=spacy,
+        token_classifier=token_classifier,
+        gliner=gliner,
+        gazetteer=gazetteer,
+        mentions=mentions,
+        numbers=numbers,
+        max_distance=max_distance,
+        directions=directions,
+        types=types,
+        reads_text=True,
+        annotations=annotations_file(cache, no_cache=no_cache),
+    )
+    check_cache(cache, no_cache=no_cache)
+    if out is not None:
+        check_target(out, overwrite=overwrite)
+    plain = reading.is_plain_text(inputs)
+    if precision is None and (plain or pairs == "all") and not isinstance(given, float) and not after:
+        precision = TEXT_PRECISION
+    if method is None:
+        method = "kmeans" if precision is None else TEXT_METHOD
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     if after:
@@ -113,7 +163,7 @@ def command(
         )
     described = encoder_settings(
         encoder,
-        default=kind.ENCODER,
+        default=default_encoder(kind, every_pair=precision is not None),
         marking=marking,
         pooling=pooling,
         max_length=max_length,
@@ -121,32 +171,17 @@ def command(
         device=device,
         seed=seed,
     )
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        labels=labels,
-        columns=columns,
-        relation_names=relation_names,
-        entity_types=entity_types,
-        spacy=spacy,
-        gazetteer=gazetteer,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-    )
-    check_cache(cache, no_cache=no_cache)
-    if out is not None:
-        check_target(out, overwrite=overwrite)
     earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
-    instances = list(reading.instances(inputs, skipped))
+    with progress_bars(resumable=not no_cache) as progress:
+        instances = list(reading.instances(inputs, skipped, progress=progress))
     # a file of its own format, so that what tells how to read INPUT is not meant for it
     beside = Reading(on_error=on_error, relation_names=relation_names, entity_types=entity_types)
     learnt_from = list(beside.instances(labeled, skipped)) if labeled else None
     unrelated = list(beside.instances([given], skipped)) if isinstance(given, Path) else given
     skipped.tell()
     if not instances:
-        raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(reading, skipped)}")
+        raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
         found = discover(
             instances,
@@ -158,6 +193,7 @@ def command(
             known=known,
             after=earlier,
             none=unrelated,
+            precision=precision,
             hierarchy=hierarchy,
             settings=chosen,
             progress=progress,
@@ -219,9 +255,12 @@ def show(found: Discovery, out: Path | None) -> None:
         say(f"written to {out}: {page}relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
 
 
-def _why_nothing(reading: Reading, skipped: Skipped) -> str:
+def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
     if skipped.count:
         return f"no relation instances, all of {counted(skipped.count, 'record')} were skipped"
-    if reading.marks_plain_text:
-        return "no relation instances, no two entities were marked in one sentence"
+    if plain:
+        return (
+            "no sentence has two entities; for names that the pipeline does not know give --gazetteer, for text "
+            "without names --mentions noun-chunks, for another language --spacy"
+        )
     return "no relation instances"

@@ -70,6 +70,13 @@ def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
     return (_home() if path is None else path.parent) / "checkpoints"
 
 
+def annotations_file(path: Path | None, *, no_cache: bool) -> Path | None:
+    """Return the file that keeps what is found in plain text, next to the vector cache; ``None`` where none is wanted."""
+    if no_cache:
+        return None
+    return (_home() if path is None else path.parent) / "annotations.sqlite"
+
+
 def _home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout"
 

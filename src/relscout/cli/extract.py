@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relscout.cli import options
-from relscout.cli.encoding import check_cache, open_cache
+from relscout.cli.encoding import annotations_file, check_cache, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, progress_bars, say, say_note
 from relscout.cli.target import check_file
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from relscout.instances import RelationInstance
     from relscout.triples import Triple
 
-#: Tells the triples of instances; given a cache of vectors, ``progress`` and ``on_loss``.
-_Tell = Callable[..., "Iterable[Triple]"]
+#: Returns the triples of instances; given a cache of vectors, ``precision``, ``progress`` and ``on_loss``.
+_Predict = Callable[..., "Iterable[Triple]"]
 
 
 def command(
@@ -46,27 +46,45 @@ def command(
         float,
         typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Leave out what is less sure, from 0 to 1."),
     ] = 0.0,
+    facts: Annotated[
+        bool,
+        typer.Option("--facts", help="Write facts: sentences about the same two entities as one."),
+    ] = False,
+    drop_negated: Annotated[
+        bool, typer.Option("--drop-negated", help="Leave out what a sentence denies or only supposes.")
+    ] = False,
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
     columns: options.Columns = None,
+    pairs: options.Pairs = "related",
+    precision: options.Precision = None,
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
     spacy: options.SpacyPipeline = None,
+    token_classifier: options.TokenClassifier = None,
+    gliner: options.Gliner = None,
     gazetteer: options.Gazetteer = None,
+    mentions: options.Mentions = "entities",
+    numbers: options.Numbers = False,
     max_distance: options.MaxDistance = None,
-    directions: options.Directions = "both",
+    directions: options.Directions = "once",
     types: options.TypePairs = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Tell which of the relations that were found or learnt new sentences express.
+    """Find the relations of a run in new text.
 
-    The triples name the sentence and the place they were read at. Without --out they go to standard output as JSON
-    Lines. The input is as for 'relscout discover'.
+    Each triple names its sentence and the place where it was read. With --facts, sentences that relate the same two
+    entities are one fact with its support. Without --out, they go to standard output as JSON Lines. The input is as for
+    'relscout discover'.
     """
+    from relscout.discovery.facts import find_facts
+    from relscout.discovery.pipeline import TEXT_PRECISION
     from relscout.encoders import loss_warnings
-    from relscout.writers import write
+    from relscout.methods.unrelated import checked_precision
+    from relscout.writers import write, write_facts
+    from relscout.writers.jsonl import fact_record, record
 
     reading = Reading(
         format=format,
@@ -75,33 +93,60 @@ def command(
         columns=columns,
         relation_names=relation_names,
         entity_types=entity_types,
+        pairs=pairs,
         spacy=spacy,
+        token_classifier=token_classifier,
+        gliner=gliner,
         gazetteer=gazetteer,
+        mentions=mentions,
+        numbers=numbers,
         max_distance=max_distance,
         directions=directions,
         types=types,
+        reads_text=True,
+        annotations=annotations_file(cache, no_cache=no_cache),
     )
     check_cache(cache, no_cache=no_cache)
     _check_output(out, to)
-    tell = _loaded(model)
+    if precision is not None:
+        checked_precision(precision)
+    every_pair = reading.is_plain_text(inputs) or pairs == "all"
+    predict = _loaded(model)
     skipped = Skipped()
-    instances = list(reading.instances(inputs, skipped))
-    skipped.tell()
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+        instances = list(reading.instances(inputs, skipped, progress=progress))
         lost: Counter[str] = Counter()
-        found = tell(instances, vectors, progress=progress, on_loss=lambda _, what: lost.update([what]))
+        found = predict(
+            instances,
+            vectors,
+            precision=TEXT_PRECISION if every_pair and precision is None else precision,
+            progress=progress,
+            on_loss=lambda _, what: lost.update([what]),
+        )
+    skipped.tell()
     for warning in loss_warnings(lost):
         say_note(warning)
-    triples = (triple for triple in found if triple.confidence >= min_confidence)
+    triples = (
+        triple
+        for triple in found
+        if triple.confidence >= min_confidence and not (drop_negated and triple.polarity != "asserted")
+    )
+    if facts:
+        gathered = find_facts(triples).facts
+        if out is None:
+            _print(map(fact_record, gathered))
+            return
+        say(f"{counted(write_facts(gathered, out, format=to), 'fact')} written to {out}")
+        return
     if out is None:
-        _print_triples(triples)
+        _print(map(record, triples))
         return
     count = write(triples, out, format=to)
     say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
 
 
-def _loaded(folder: Path) -> _Tell:
-    """Return what tells the triples of instances, from the folder of a run or of a fine-tuning."""
+def _loaded(folder: Path) -> _Predict:
+    """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
     from relscout.discovery import Discovery
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
 
@@ -109,20 +154,28 @@ def _loaded(folder: Path) -> _Tell:
         classifier = load_classifier(folder)
 
         def learnt(
-            instances: Sequence[RelationInstance], cache: VectorCache | None, **told: Any
+            instances: Sequence[RelationInstance],
+            cache: VectorCache | None,
+            *,
+            precision: float | None,
+            **options: Any,
         ) -> Iterable[Triple]:
+            if precision is not None:
+                say_note(
+                    "a classifier decides by itself what expresses no relation; no pair was left out before"
+                )
             if classifier.encoder is not None:
                 classifier.encoder.cache = cache
-            return list(triples_of(classifier, instances, **told))
+            return list(triples_of(classifier, instances, **options))
 
         return learnt
     run = Discovery.load(folder)
 
     def discovered(
-        instances: Sequence[RelationInstance], cache: VectorCache | None, **told: Any
+        instances: Sequence[RelationInstance], cache: VectorCache | None, **options: Any
     ) -> Iterable[Triple]:
         run.model.encoder.cache = cache
-        return run.triples_of(run.predict(instances, **told))
+        return run.triples_of(run.predict(instances, **options))
 
     return discovered
 
@@ -140,9 +193,8 @@ def _check_output(out: Path | None, to: str | None) -> None:
         check_file(out)
 
 
-def _print_triples(triples: Iterable[Triple]) -> None:
+def _print(records: Iterable[dict[str, Any]]) -> None:
     from relscout.writers.json_lines import json_line
-    from relscout.writers.jsonl import record
 
-    for triple in triples:
-        sys.stdout.buffer.write(json_line(record(triple)).encode("utf-8", "backslashreplace"))
+    for one in records:
+        sys.stdout.buffer.write(json_line(one).encode("utf-8", "backslashreplace"))

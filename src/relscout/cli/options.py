@@ -16,7 +16,9 @@ _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(metavar="INPUT...", help="Files in which two entities of every sentence are marked."),
+    typer.Argument(
+        metavar="INPUT...", help="Text (files, folders, - for standard input), or files of marked pairs."
+    ),
 ]
 Labeled = Annotated[
     list[Path] | None,
@@ -85,18 +87,62 @@ EntityTypes = Annotated[
         rich_help_panel=_INPUT,
     ),
 ]
+Pairs = Annotated[
+    Literal["related", "all"],
+    typer.Option(
+        metavar="related|all",
+        help="Of fully judged files: also pairs without a relation.",
+        rich_help_panel=_INPUT,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Keep pairs of which this share is expected to be related.",
+        show_default="0.8 for text",
+        rich_help_panel=_RAW,
+    ),
+]
 SpacyPipeline = Annotated[
     str | None,
     typer.Option(
         "--spacy",
         metavar="NAME",
-        help="Mark entities with this spaCy pipeline (name or path).",
+        help="spaCy pipeline that finds the entities (name or path).",
+        show_default="en_core_web_sm",
         rich_help_panel=_RAW,
     ),
 ]
+TokenClassifier = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Hugging Face token classifier that finds the entities.",
+        rich_help_panel=_RAW,
+    ),
+]
+Gliner = Annotated[
+    str | None,
+    typer.Option(metavar="NAME:TYPES", help="GLiNER model, as NAME:person,city.", rich_help_panel=_RAW),
+]
 Gazetteer = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Mark the entities of this list: name<TAB>type.", rich_help_panel=_RAW),
+    typer.Option(
+        metavar="FILE", help="Also mark the names in this list: name<TAB>type.", rich_help_panel=_RAW
+    ),
+]
+Mentions = Annotated[
+    Literal["entities", "noun-chunks"],
+    typer.Option(
+        metavar="entities|noun-chunks",
+        help="Pair named entities or noun phrases.",
+        rich_help_panel=_RAW,
+    ),
+]
+Numbers = Annotated[
+    bool,
+    typer.Option("--numbers", help="Pair mere numbers, too (amounts, percentages).", rich_help_panel=_RAW),
 ]
 MaxDistance = Annotated[
     int | None,
@@ -105,10 +151,10 @@ MaxDistance = Annotated[
     ),
 ]
 Directions = Annotated[
-    Literal["both", "forward"],
+    Literal["once", "both", "forward"],
     typer.Option(
-        metavar="both|forward",
-        help="Pair both ways, or first with second only.",
+        metavar="once|both|forward",
+        help="Each pair once, both ways, or first with second.",
         rich_help_panel=_RAW,
     ),
 ]

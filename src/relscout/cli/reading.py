@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from relscout.cli.options import assignments_of, type_pairs
-from relscout.cli.screen import Skipped
+from relscout.cli.screen import Skipped, say_note
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
+from relscout.progress import Progress, silent
+from relscout.wording import counted
+
+if TYPE_CHECKING:
+    from relscout.text.sentences import Annotator, MarkedSentence, Passage
+
+#: Passages from which it pays off to annotate in two processes.
+_MANY = 2_000
+#: Fields of a table that plain text has.
+_TEXT_FIELDS = frozenset({"text", "document"})
 
 
 @dataclass(frozen=True)
@@ -29,46 +39,99 @@ class Reading:
     columns: str | None = None
     relation_names: Path | None = None
     entity_types: str | None = None
+    pairs: Literal["related", "all"] = "related"
     spacy: str | None = None
+    token_classifier: str | None = None
+    gliner: str | None = None
     gazetteer: Path | None = None
+    mentions: Literal["entities", "noun-chunks"] = "entities"
+    numbers: bool = False
     max_distance: int | None = None
-    directions: Literal["both", "forward"] = "both"
+    directions: Literal["once", "both", "forward"] = "once"
     types: str | None = None
+    reads_text: bool = False
+    """Whether the command reads plain text as well as marked pairs."""
+    annotations: Path | None = None
+    """File that keeps what an annotator finds in plain text; ``None`` keeps nothing."""
 
     def __post_init__(self) -> None:
         from relscout.readers import reader
 
-        if self.spacy is not None and self.gazetteer is not None:
-            raise SettingError("--spacy and --gazetteer are two ways to mark plain text; give one of them")
         if self.format is not None:
             reader(self.format)
         _ = self.column_map
         type_pairs(self.types)
-        foreign, why = self._of_marked_files(), "it is for files with marked entities; leave it out"
-        if not self.marks_plain_text:
-            foreign, why = self._of_plain_text(), "it is for plain text; give --spacy or --gazetteer too"
-        for option, given in foreign.items():
-            if given:
-                raise SettingError(f"{option} has no effect here: {why}")
-
-    @property
-    def marks_plain_text(self) -> bool:
-        """Whether the input is plain text, in which entities are yet to be marked."""
-        return self.spacy is not None or self.gazetteer is not None
+        if self.token_classifier is not None and self.gliner is not None:
+            raise SettingError("--token-classifier and --gliner both find the entities; give one of them")
+        if self.mentions == "noun-chunks" and (self.token_classifier or self.gliner):
+            raise SettingError(
+                "--mentions noun-chunks pairs noun phrases, so that no other model finds entities"
+            )
+        # a format is one of marked pairs, so that what is for plain text cannot be meant
+        if self.format is not None:
+            self._refuse(
+                self._for_plain_text(), "it is for plain text, and --format names a format of marked pairs"
+            )
 
     @property
     def column_map(self) -> dict[str, str]:
         """Our field name → the table's column name."""
         return assignments_of(self.columns, "--columns")
 
-    def instances(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
-        """Yield the instances of all files, in order: read, or marked in plain text where a way to mark is given.
+    def is_plain_text(self, paths: Sequence[Path]) -> bool:
+        """Return whether the files hold text, in which entities are yet to be marked, rather than marked pairs.
+
+        Each is looked at, unless an option says it: a way to mark entities is for plain text.
+
+        Raises:
+            InputError: A file is of no known format, or some hold text and others marked pairs.
+            SettingError: An option was given that is for the other kind.
+        """
+        from relscout.readers import recognise
+        from relscout.readers.source import Source
+        from relscout.text.documents import is_plain_text
+
+        if self.format is not None:
+            return False
+        columns = self.column_map
+        kinds: dict[bool, Path] = {}
+        for path in paths:
+            if self._marks_entities() or path == Path("-"):
+                kinds.setdefault(True, path)
+                continue
+            try:
+                recognise(Source(path, columns=columns))
+                kinds.setdefault(False, path)
+            except InputError:
+                of_text = {name: value for name, value in columns.items() if name in _TEXT_FIELDS}
+                if not self.reads_text or not is_plain_text(path, columns=of_text):
+                    raise
+                kinds.setdefault(True, path)
+        if len(kinds) == 2:
+            raise InputError(
+                f"{kinds[True]} is plain text and {kinds[False]} holds marked pairs; read them in two runs"
+            )
+        if plain := True in kinds:
+            self._refuse(
+                self._for_marked_pairs(), f"{kinds[True]} is plain text, and it is for files of marked pairs"
+            )
+        else:
+            self._refuse(
+                self._for_plain_text(), f"it is for plain text, and {kinds[False]} holds marked pairs"
+            )
+        return plain
+
+    def instances(
+        self, paths: Sequence[Path], skipped: Skipped, *, progress: Progress = silent
+    ) -> Iterator[RelationInstance]:
+        """Yield the instances of all files, in order: as they are marked, or pairs of the entities of plain text.
 
         Raises:
             InputError: A file cannot be read, or a record in it is wrong.
+            SettingError: An option was given that has no effect on these files.
         """
-        if self.marks_plain_text:
-            return self._marked(paths)
+        if self.is_plain_text(paths):
+            return self._of_text(paths, skipped, progress)
         read = chain.from_iterable(self._read(path, skipped) for path in paths)
         if self.entity_types is None:
             return read
@@ -94,6 +157,46 @@ class Reading:
                 columns = {}
             yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
 
+    def annotator(self, *, passages: int | None = None) -> Annotator:
+        """Return what finds the entities of plain text.
+
+        Args:
+            passages: How many passages there are, where that is known; of many, two processes annotate.
+
+        Raises:
+            SettingError: A model cannot be loaded, or marks no entities.
+            MissingExtraError: A library is not installed.
+        """
+        from relscout.text.annotation_cache import Cached
+        from relscout.text.gazetteer import Gazetteer, WithGazetteer
+        from relscout.text.recognisers import Gliner, Recognised, TokenClassifier
+        from relscout.text.spacy_pipeline import DEFAULT, NounChunks, SpacyPipeline
+
+        listed = None if self.gazetteer is None else Gazetteer.load(self.gazetteer)
+        foreign = self.token_classifier is not None or self.gliner is not None
+        pipeline = SpacyPipeline.load(
+            self.spacy or DEFAULT,
+            processes=2 if passages is not None and passages >= _MANY else 1,
+            needs_entities=listed is None and not foreign and self.mentions == "entities",
+        )
+        annotator: Annotator = pipeline
+        if self.token_classifier is not None:
+            annotator = Recognised(TokenClassifier.load(self.token_classifier), sentences=pipeline)
+        elif self.gliner is not None:
+            name, _, labels = self.gliner.rpartition(":")
+            types = [label.strip() for label in labels.split(",") if label.strip()]
+            if not name or not types:
+                raise SettingError(
+                    f"--gliner is {self.gliner!r}; expected MODEL:TYPE,TYPE, such as "
+                    "urchade/gliner_small-v2.1:person,company,city"
+                )
+            annotator = Recognised(Gliner.load(name, types), sentences=pipeline)
+        elif self.mentions == "noun-chunks":
+            annotator = NounChunks(pipeline)
+        if listed is not None:
+            annotator = WithGazetteer(annotator, listed)
+        return annotator if self.annotations is None else Cached(annotator, self.annotations)
+
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
         from relscout.readers import read
 
@@ -105,38 +208,90 @@ class Reading:
             labels=self.labels,
             columns=self.column_map,
             relation_names=self.relation_names,
+            pairs=self.pairs,
         )
 
-    def _marked(self, paths: Sequence[Path]) -> Iterator[RelationInstance]:
-        from relscout.text import mark_files
-        from relscout.text.gazetteer import Gazetteer
+    def _of_text(
+        self, paths: Sequence[Path], skipped: Skipped, progress: Progress
+    ) -> Iterator[RelationInstance]:
+        from relscout.text import mark
+        from relscout.text.documents import read_passages
         from relscout.text.pairs import Pairing
-        from relscout.text.spacy_pipeline import SpacyPipeline
+        from relscout.text.parsing import looks_english
 
-        for path in paths:
-            if path.is_dir():
-                raise InputError(f"{path}: is a folder; name the text files in it")
         pairing = Pairing(
-            directions=self.directions, max_distance=self.max_distance, types=type_pairs(self.types)
+            directions=self.directions,
+            max_distance=self.max_distance,
+            types=type_pairs(self.types),
+            numbers=self.numbers,
         )
-        annotator: Any = (
-            SpacyPipeline.load(self.spacy or "") if self.gazetteer is None else Gazetteer.load(self.gazetteer)
+        columns: Mapping[str, str] = {
+            name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS
+        }
+        passages = read_passages(
+            paths, columns=columns or None, on_skip=skipped if self.on_error == "skip" else None
         )
-        return mark_files(paths, annotator=annotator, pairing=pairing)
+        found = list(passages)
+        if not found:
+            return
+        if self.spacy is None and not looks_english(passage.text for passage in found):
+            say_note(
+                "the text does not look like English, which the default pipeline en_core_web_sm is for; name a "
+                "pipeline of its language with --spacy"
+            )
+        crowded: list[int] = []
 
-    def _of_marked_files(self) -> dict[str, object]:
+        def note_crowded(_: MarkedSentence, left_out: int) -> None:
+            crowded.append(left_out)
+
+        yield from mark(
+            _counted(found, progress),
+            annotator=self.annotator(passages=len(found)),
+            pairing=pairing,
+            on_crowded=note_crowded,
+        )
+        if crowded:
+            say_note(
+                f"{counted(len(crowded), 'sentence')} had so many entities that only near ones were paired; "
+                f"{counted(sum(crowded), 'pair')} left out"
+            )
+
+    def _marks_entities(self) -> bool:
+        return any(
+            (self.spacy, self.token_classifier, self.gliner, self.gazetteer, self.mentions != "entities")
+        )
+
+    def _for_marked_pairs(self) -> dict[str, object]:
         return {
             "--format": self.format,
-            "--on-error skip": self.on_error == "skip",
             "--labels": self.labels,
-            "--columns": self.columns,
             "--relation-names": self.relation_names,
             "--entity-types": self.entity_types,
+            "--pairs all": self.pairs == "all",
         }
 
-    def _of_plain_text(self) -> dict[str, object]:
+    def _for_plain_text(self) -> dict[str, object]:
         return {
+            "--spacy": self.spacy,
+            "--token-classifier": self.token_classifier,
+            "--gliner": self.gliner,
+            "--gazetteer": self.gazetteer,
+            "--mentions noun-chunks": self.mentions != "entities",
+            "--numbers": self.numbers,
             "--max-distance": self.max_distance is not None,
-            "--directions forward": self.directions == "forward",
+            f"--directions {self.directions}": self.directions != "once",
             "--types": self.types,
         }
+
+    @staticmethod
+    def _refuse(options: Mapping[str, object], why: str) -> None:
+        for option, given in options.items():
+            if given:
+                raise SettingError(f"{option} has no effect here: {why}; leave it out")
+
+
+def _counted(passages: Sequence[Passage], progress: Progress) -> Iterator[Passage]:
+    progress("read text", 0, len(passages))
+    for number, passage in enumerate(passages, 1):
+        yield passage
+        progress("read text", number, len(passages))

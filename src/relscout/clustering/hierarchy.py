@@ -18,10 +18,12 @@ DISTANCES = ("euclidean", "cosine")
 
 def agglomerate(
     vectors: NDArray[np.float32],
-    n_clusters: int,
+    n_clusters: int | None,
     *,
     linkage: str = "ward",
     distance: str = "euclidean",
+    apart: float = 0.0,
+    smallest: int = 1,
     directions: int = 0,
     max_vectors: int = 10_000,
     seed: int,
@@ -33,9 +35,12 @@ def agglomerate(
 
     Args:
         vectors: (N, D) float32, for the distance ``cosine`` of unit length.
-        n_clusters: K, from 1 to N.
+        n_clusters: K, from 1 to N; ``None`` stops at the distance ``apart``.
         linkage: One of :data:`LINKAGES`; ``ward`` with distance ``euclidean`` only.
         distance: One of :data:`DISTANCES`.
+        apart: Distance from which clusters are not merged; read only where K is ``None``.
+        smallest: Clusters of fewer vectors do not count as one of K, and are dissolved: their vectors go to the nearest
+            mean of the others. Where no cluster is as large, all stay.
         directions: Distances are taken in this many directions, the strongest ones; 0 takes vectors as they are.
         max_vectors: Of more vectors than this (or K, where that is more), a sample is clustered. Memory grows with the
             square: 16 bytes for each two of them.
@@ -49,31 +54,42 @@ def agglomerate(
 
     if distance not in DISTANCES:
         raise UnknownNameError("distance", distance, DISTANCES)
-    check_count(len(vectors), n_clusters)
+    check_count(len(vectors), n_clusters or 1)
     check_finite(vectors)
     sample = np.asarray(vectors)
-    max_vectors = max(max_vectors, n_clusters)
+    max_vectors = max(max_vectors, n_clusters or 1)
     if len(vectors) > max_vectors:
         chosen = generator(seed, "hierarchy").choice(len(vectors), max_vectors, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
     near = strongest_directions(sample, directions) if directions else sample
     # 1 − cos = ‖x − y‖² / 2 at unit length; that of a zero vector is a number, too
     distances = pdist(near) if distance == "euclidean" else pdist(near, "sqeuclidean") / 2
-    labels = cut(distances, len(sample), n_clusters, linkage=linkage)
-    centroids = means(sample, labels, n_clusters)
+    labels = cut(distances, len(sample), n_clusters, linkage=linkage, apart=apart, smallest=smallest)
+    kept = labels >= 0
+    centroids = means(sample[kept], labels[kept], int(labels.max()) + 1)
     return refine(vectors, centroids, max_iterations=0, tolerance=0, chunk_size=CHUNK)
 
 
-def cut(distances: NDArray[np.float64], n_points: int, n_clusters: int, *, linkage: str) -> NDArray[np.int64]:
-    """Merge the two nearest clusters until K are left, and return the cluster of each point (N,), int64.
+def cut(
+    distances: NDArray[np.float64],
+    n_points: int,
+    n_clusters: int | None,
+    *,
+    linkage: str,
+    apart: float = 0.0,
+    smallest: int = 1,
+) -> NDArray[np.int64]:
+    """Merge the two nearest clusters until K are left, and return the cluster of each point (N,), int64; -1 for none.
 
     Clusters are numbered by their first points, so that equal distances give the same numbers everywhere.
 
     Args:
         distances: Distance of each two points (N (N - 1) / 2,), float64, in the order of SciPy's ``pdist``.
         n_points: N.
-        n_clusters: K, from 1 to N.
+        n_clusters: K, from 1 to N; ``None`` stops at the distance ``apart``.
         linkage: One of :data:`LINKAGES`; ``ward`` takes Euclidean distances.
+        apart: Distance from which clusters are not merged.
+        smallest: Clusters of fewer points are none, and do not count as one of K.
 
     Raises:
         UnknownNameError: There is no such linkage.
@@ -84,15 +100,36 @@ def cut(distances: NDArray[np.float64], n_points: int, n_clusters: int, *, linka
 
     if linkage not in LINKAGES:
         raise UnknownNameError("linkage", linkage, LINKAGES)
-    n_merges = n_points - n_clusters
-    if not n_merges:
+    if n_clusters == n_points or n_points == 1:
         return np.arange(n_points)
+    merges = merges_of(distances, method=linkage)  # (N - 1, 4)
+    if n_clusters is None:
+        n_merges = int((merges[:, 2] < apart).sum())
+    elif smallest > 1:
+        n_merges = _merges_to(merges, n_clusters, smallest)
+    else:
+        n_merges = n_points - n_clusters
     # the first merges only: SciPy's own cut goes by height, and leaves fewer clusters where heights are equal
-    merged = merges_of(distances, method=linkage)[:n_merges, :2].astype(np.int64)  # (N - K, 2)
+    merged = merges[:n_merges, :2].astype(np.int64)
     made = np.repeat(np.arange(n_points, n_points + n_merges), 2)
     size = n_points + n_merges
     tree = coo_matrix((np.ones(len(made), dtype=np.int8), (made, merged.ravel())), shape=(size, size))
     components = connected_components(tree, directed=False)[1][:n_points]
-    _, first, found = np.unique(components, return_index=True, return_inverse=True)
-    labels: NDArray[np.int64] = np.argsort(np.argsort(first))[found].astype(np.int64)
-    return labels
+    _, first, found, sizes = np.unique(components, return_index=True, return_inverse=True, return_counts=True)
+    large = sizes >= min(smallest, int(sizes.max()))
+    numbers = np.full(len(sizes), -1, dtype=np.int64)
+    numbers[large] = np.argsort(np.argsort(first[large]))
+    return numbers[found]
+
+
+def _merges_to(merges: NDArray[np.float64], n_clusters: int, smallest: int) -> int:
+    """Return the most merges (rows of SciPy's linkage matrix) that leave K clusters of a size; else, that leave most.
+
+    The number of such clusters grows while small ones join, and falls by one where two of them do.
+    """
+    n_points = len(merges) + 1
+    sizes = np.concatenate([np.ones(n_points), merges[:, 3]])
+    was_large = sizes[merges[:, :2].astype(np.int64)] >= smallest  # (N - 1, 2)
+    large = np.cumsum((merges[:, 3] >= smallest).astype(np.int64) - was_large.sum(axis=1))
+    enough = np.flatnonzero(large >= min(n_clusters, int(large.max())))
+    return int(enough[-1]) + 1

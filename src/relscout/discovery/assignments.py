@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.instances import RelationInstance
+from relscout.text.polarity import polarity
 from relscout.triples import Polarity
 
 
@@ -42,3 +43,18 @@ class Assignments:
     def polarity_values(self) -> Sequence[Polarity]:
         """Return the polarity of each instance (N)."""
         return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities
+
+
+def polarities_of(
+    instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
+) -> list[Polarity] | None:
+    """Return the polarity of each instance; those without a relation have nothing to deny and count as asserted.
+
+    Returns:
+        One for each (N), or ``None`` where all are asserted.
+    """
+    found: list[Polarity] = [
+        polarity(instance) if id >= 0 else "asserted"
+        for instance, id in zip(instances, relation_ids.tolist(), strict=True)
+    ]
+    return None if all(one == "asserted" for one in found) else found

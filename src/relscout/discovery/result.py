@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 
 from relscout.discovery import storage
-from relscout.discovery.assignments import Assignments
+from relscout.discovery.assignments import Assignments, polarities_of
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
 from relscout.discovery.facts import Facts, find_facts
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
+from relscout.encoders.losses import known_share
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
+from relscout.methods.unrelated import RelatednessDetector
 from relscout.progress import Progress, silent
 from relscout.text.entities import MergedEntities, merge_mentions
+from relscout.text.parsing import with_syntax
 from relscout.triples import Entity, Fact, Triple
 
 
@@ -111,6 +114,7 @@ class Discovery:
         self,
         instances: Sequence[RelationInstance],
         *,
+        precision: float | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
@@ -118,20 +122,41 @@ class Discovery:
 
         Args:
             instances: What to assign.
+            precision: For text in which every pair of entities is an instance: expected share of related pairs among
+                those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
+                leaves this aside.
             progress: Told how far it is.
             on_loss: Told each instance that the encoder could not read whole, and what was lost.
         """
         bare = [instance.without_relation() for instance in instances]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
+        related, judge = None, getattr(self.model, "relatedness", None)
+        by_model = judge is not None and self.run.get("relatedness") is not None
+        if by_model or precision is not None:
+            bare = with_syntax(bare)
         probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
         # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
             table[self.model.none_] = -1
         ids = table[probabilities.argmax(axis=1)].astype(np.int64)
+        if by_model and judge is not None:
+            related = judge(bare, progress=progress)
+        elif precision is not None:
+            detector = RelatednessDetector.bundled(precision=precision)
+            related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)
+            detector.set_threshold(related, None)
+            ids = np.where(related >= detector.thresholds[0], ids, -1)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
-        return Assignments(bare, ids, np.minimum(confidences, 1).astype(np.float32))
+        confidences *= known_share(self.model.encoder, [one.text for one in bare])
+        return Assignments(
+            bare,
+            ids,
+            np.minimum(confidences, 1).astype(np.float32),
+            related,
+            polarities_of(bare, ids),
+        )
 
     def extract(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders.pooling import Places, PoolingPart, is_two_sided, reads_states
-from relscout.encoders.type_directions import directions_of
+from relscout.encoders.type_directions import codes_read, directions_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,8 +132,8 @@ def joined(
 
     Args:
         pieces: As :func:`pieces_of` gives them.
-        types: Entity types of head and tail (N, 2), as :func:`relscout.encoders.type_directions.type_code` gives them;
-            read only where a part is ``types``.
+        types: Entity types of head and tail and their coarse types (N, 4), as
+            :func:`relscout.encoders.type_directions.type_codes` returns them; read only where a part reads types.
         parts: The pooling.
         chosen: Rows of the pairs that are wanted; all where left out.
     """
@@ -155,7 +155,9 @@ def joined(
                 codes = torch.from_numpy(
                     np.asarray(types if chosen is None or types is None else types[chosen])
                 )
-                vectors[:, begin:end] = part.weight * directions_of(codes, width).numpy()
+                vectors[:, begin:end] = (
+                    part.weight * directions_of(codes_read(part.name, codes), width).numpy()
+                )
                 begin = end
                 continue
             used = uses[:, slot : slot + (end - begin) // width]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relscout.encoders.type_directions import directions_of
+from relscout.encoders.type_directions import codes_read, directions_of
 from relscout.errors import SettingError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ POOLINGS: dict[str, str] = {
     "sentence": "the mean of all tokens",
     "mask": "the [MASK] token of the prompt (PromptORE)",
     "types": "a fixed direction for the entity type of the head and of the tail; zero where there is none",
+    "coarse-types": "the same for the coarse types that the tags of all recognisers are mapped to",
 }
-_TWO_SIDED = frozenset({"start", "span-mean", "span-max", "types"})
+_TWO_SIDED = frozenset({"start", "span-mean", "span-max", "types", "coarse-types"})
 #: Parts that read no hidden state.
-_OF_NO_LAYER = frozenset({"types"})
+_OF_NO_LAYER = frozenset({"types", "coarse-types"})
 _PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>[0-9]{1,4}))?(\*(?P<weight>[0-9]{0,9}\.?[0-9]{1,9}))?")
 
 
@@ -97,7 +98,8 @@ class Places:
         starts: Tokens where head and tail begin, (B, 2).
         spans: Tokens of head and tail, (B, 2, 2) as ``[start, end)``.
         mask: Place of the ``[MASK]`` token, (B,); -1 where there is none.
-        types: Entity types of head and tail, (B, 2), as :func:`relscout.encoders.type_directions.type_code` gives them.
+        types: Entity types of head and tail and their coarse types, (B, 4), as
+            :func:`relscout.encoders.type_directions.type_codes` returns them.
     """
 
     length: Tensor
@@ -131,9 +133,9 @@ def pool_part(
     """
     from torch.nn.functional import normalize
 
-    if part.name == "types":
+    if part.name in _OF_NO_LAYER:
         # not of unit length where a type is missing: it would count more beside one that is known
-        return part.weight * directions_of(places.types, states.shape[2])
+        return part.weight * directions_of(codes_read(part.name, places.types), states.shape[2])
     found = _read(part.name, states.float(), places, sampled)
     return part.weight * (normalize(found, dim=1) if of_unit_length else found)
 

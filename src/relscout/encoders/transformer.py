@@ -21,7 +21,7 @@ from relscout.encoders.pieces import Pieces, joined, n_slots, pieces_of, side_by
 from relscout.encoders.pooling import Places, parse_pooling, reads_states
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.encoders.type_directions import type_code
+from relscout.encoders.type_directions import type_codes
 from relscout.encoders.vocabulary import Input, Vocabulary
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance
@@ -172,7 +172,7 @@ class TransformerEncoder:
         types: NDArray[np.int64] | None = None
         if not all(map(reads_states, self.parts)):
             pairs = [instance.type_pair for instance in instances]
-            types = np.array([(type_code(head), type_code(tail)) for head, tail in pairs], dtype=np.int64)
+            types = np.array([type_codes(head, tail) for head, tail in pairs], dtype=np.int64)
         if self.cache is not None:
             places, lost, pieces = self._stored(keys, self.cache)
             if pieces is not None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.text.types import coarse_type
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,6 +24,20 @@ def type_code(name: str | None) -> int:
         return NO_TYPE
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") % (2**63 - 1) + 1
+
+
+def type_codes(head: str | None, tail: str | None) -> tuple[int, int, int, int]:
+    """Return the codes of the types of head and tail, then those of their coarse types.
+
+    An entity without a type has no coarse type either; see :func:`relscout.text.types.coarse_type`.
+    """
+    coarse = [None if tag is None else f"coarse {coarse_type(tag)}" for tag in (head, tail)]
+    return type_code(head), type_code(tail), type_code(coarse[0]), type_code(coarse[1])
+
+
+def codes_read(part: str, codes: Tensor) -> Tensor:
+    """Return the codes (B, 2) that a part of a pooling reads of those (B, 4) of :func:`type_codes`."""
+    return codes[:, 2:] if part == "coarse-types" else codes[:, :2]
 
 
 def directions_of(codes: Tensor, width: int) -> Tensor:

@@ -12,7 +12,7 @@ from relscout.encoders.alignment import align, excerpt
 from relscout.encoders.marker_tokens import MarkerTokens, assign
 from relscout.encoders.marking import Marked, Markers, blanked, keeps_context, mark, reveal
 from relscout.encoders.sentence import Sentence
-from relscout.encoders.type_directions import type_code
+from relscout.encoders.type_directions import type_codes
 from relscout.encoders.window import fit
 from relscout.errors import SettingError
 from relscout.instances import Mention, RelationInstance
@@ -33,13 +33,13 @@ class Input:
         marked: The marked sentence; its places count from the first token that is not special.
         mask: Place of the prompt's mask token, or -1.
         lost: What did not fit (see :func:`relscout.encoders.window.fit`).
-        types: Entity types of head and tail, as :func:`relscout.encoders.type_directions.type_code` gives them.
+        types: As :func:`relscout.encoders.type_directions.type_codes` returns them.
     """
 
     marked: Marked
     mask: int
     lost: str
-    types: tuple[int, int]
+    types: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Look:
     Args:
         markers: What stands around the head and around the tail.
         instead: What stands in place of the head and of the tail; ``None`` where the mentions are shown.
-        types: Entity types of head and tail, as :func:`relscout.encoders.type_directions.type_code` gives them.
+        types: As :func:`relscout.encoders.type_directions.type_codes` returns them.
     """
 
     markers: tuple[Markers, Markers]
     instead: tuple[tuple[int, ...], tuple[int, ...]] | None
-    types: tuple[int, int]
+    types: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Vocabulary:
     def _look(self, instance: RelationInstance) -> int:
         pair = instance.type_pair
         if pair not in self._look_of:
-            codes = type_code(pair[0]), type_code(pair[1])
+            codes = type_codes(*pair)
             self._look_of[pair] = len(self.looks)
             self.looks.append(Look(self._tokens.around(instance), self._tokens.instead(instance), codes))
         return self._look_of[pair]

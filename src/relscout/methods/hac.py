@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
 from relscout.clustering.lloyd import Clusters
 from relscout.errors import SettingError, UnknownNameError
+from relscout.methods.estimator import NRelations
 from relscout.methods.frozen import FrozenClusters
 from relscout.progress import Progress
 from relscout.ranges import check_least
@@ -28,6 +29,12 @@ class HACSettings:
     """Which two clusters merge: those that add least to the inertia (``ward``), or ``average`` or ``complete``."""
     distance: str = "euclidean"
     """Distance of two vectors of unit length, ``euclidean`` or ``cosine``; ``ward`` is Euclidean."""
+    apart: float = 0.0
+    """Where the number of relations is estimated: distance from which clusters are not merged, at least 0, which
+    depends on the encoder and its pooling; 0 estimates the number from the neighbour graph as ``kmeans`` does."""
+    smallest: int = 1
+    """Instances below which a cluster is no relation: its instances go to the nearest one that is; at least 0. 0 takes a
+    tenth of the square root of the number of instances, and at least 2."""
     directions: int = 128
     """Strongest directions of the vectors in which distances are taken; 0 takes them whole, which is slower."""
     max_instances: int = 10_000
@@ -45,7 +52,9 @@ class HACSettings:
                 f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
                 "take linkage 'average' or 'complete', or leave the distance out"
             )
-        check_least(self, {"directions": 0, "max_instances": 2, "max_relations": 1})
+        check_least(
+            self, {"apart": 0, "smallest": 0, "directions": 0, "max_instances": 2, "max_relations": 1}
+        )
 
 
 class HAC(FrozenClusters):
@@ -78,12 +87,20 @@ class HAC(FrozenClusters):
                 f"{most} of {len(vectors)} instances were clustered, drawn at random; the others got the relation with "
                 "the nearest mean (setting max_instances)"
             )
+        sampled = min(len(vectors), most)
         return agglomerate(
             vectors,
-            n_relations,
+            n_relations or None,
             linkage=options.linkage,
             distance=options.distance,
+            apart=options.apart,
+            smallest=options.smallest or max(2, round(sampled**0.5 / 10)),
             directions=options.directions,
             max_vectors=options.max_instances,
             seed=self.seed,
         )
+
+    def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
+        if n_relations == "auto" and self._settings.apart:
+            return 0  # merging stops by itself
+        return super()._number(vectors, n_relations, progress)

@@ -29,12 +29,10 @@ _GENERIC_NOUN = 0.6
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})
 _MODIFIERS = frozenset(
-    "prime chief vice managing general executive head foreign supreme founding official".split()
+    ["prime", "chief", "vice", "managing", "general", "executive", "head", "foreign", "supreme", "founding", "official"]
 )
 _TITLES = frozenset(
-    "president ceo cfo cto minister chairman chairwoman chair director king queen prince princess emperor duke senator "
-    "governor coach captain mayor secretary chancellor founder owner manager leader head bishop archbishop pope general "
-    "ambassador representative congressman commissioner editor producer author singer guitarist drummer bassist".split()
+    ["president", "ceo", "cfo", "cto", "minister", "chairman", "chairwoman", "chair", "director", "king", "queen", "prince", "princess", "emperor", "duke", "senator", "governor", "coach", "captain", "mayor", "secretary", "chancellor", "founder", "owner", "manager", "leader", "head", "bishop", "archbishop", "pope", "general", "ambassador", "representative", "congressman", "commissioner", "editor", "producer", "author", "singer", "guitarist", "drummer", "bassist"]
 )
 _STAND_INS = frozenset({"one", "who", "which", "that"})
 _ACRONYMS = frozenset({"ceo", "cfo", "cto", "coo", "mp", "mep"})
@@ -44,12 +42,12 @@ _COUNTS = frozenset(
 )
 #: Plural in form, one in meaning.
 _PLURALS = frozenset({"headquarters", "series", "species", "works"})
-_PEOPLE, _THINGS = frozenset("he she him her his hers".split()), frozenset("it its".split())
+_PEOPLE, _THINGS = frozenset(["he", "she", "him", "her", "his", "hers"]), frozenset(["it", "its"])
 _POSSESSING = frozenset({"possessor", "compound", "of", "by", "agent"})
 #: Verbs with two subjects, as in "A and B married", and nouns of what two share.
 _RECIPROCAL = {"marry": "married", "wed": "wed", "divorce": "divorced", "meet": "met", "merge": "merged with"}
 _SHARED = frozenset(
-    "war battle marriage wedding treaty merger border conflict match game meeting agreement".split()
+    ["war", "battle", "marriage", "wedding", "treaty", "merger", "border", "conflict", "match", "game", "meeting", "agreement"]
 )
 #: Verbs whose subject is the tail, turned so that they read from the other side.
 _INVERSES = {
@@ -240,7 +238,7 @@ class _Pair:
             if (
                 noun in self.stands_for[0]
                 or noun in self.stands_for[1]
-                or not frames.parse.tags[noun] in ("NOUN", "PROPN")
+                or frames.parse.tags[noun] not in ("NOUN", "PROPN")
             ):
                 continue
             for of in frames.links[noun]:

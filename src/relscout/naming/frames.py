@@ -41,12 +41,11 @@ _RELATIVE = frozenset({"who", "whom", "which", "that", "whose"})
 COPULAS = frozenset({"be", "become", "remain"})
 #: Verbs of which a noun behind "as" says what the subject is.
 _AS_SUBJECT = frozenset(
-    "serve work act begin start continue remain retire debut appear function operate".split()
+    ["serve", "work", "act", "begin", "start", "continue", "remain", "retire", "debut", "appear", "function", "operate"]
 )
 #: Nouns that only say of what kind the name behind "of" is.
 _GENERIC = frozenset(
-    "city town village state country county province region district municipality island kingdom republic year month "
-    "suburb borough parish one kind type form part".split()
+    ["city", "town", "village", "state", "country", "county", "province", "region", "district", "municipality", "island", "kingdom", "republic", "year", "month", "suburb", "borough", "parish", "one", "kind", "type", "form", "part"]
 ) - {"part"}
 
 

@@ -28,7 +28,7 @@ _FORMS = {
 }
 _VOWELS = "aeiou"
 #: Verbs of two syllables or more that double their last letter.
-_DOUBLED = frozenset("admit commit control defer equip occur permit prefer refer transfer".split())
+_DOUBLED = frozenset(["admit", "commit", "control", "defer", "equip", "occur", "permit", "prefer", "refer", "transfer"])
 
 
 def active(surface: str, lemma: str) -> str:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
 from relscout.methods.unrelated.detector import Detector, Share, checked_share
 from relscout.methods.unrelated.judged import Judged
 from relscout.methods.unrelated.with_none import WithNone
 
-__all__ = ["Detector", "Judged", "Share", "WithNone", "checked_share"]
+__all__ = [
+    "Detector",
+    "Judged",
+    "RelatednessDetector",
+    "Share",
+    "WithNone",
+    "checked_precision",
+    "checked_share",
+]

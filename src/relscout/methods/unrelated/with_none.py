@@ -16,6 +16,7 @@ from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import Estimator
+from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
 from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
 from relscout.methods.unrelated.joined import with_none
 from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
@@ -23,6 +24,7 @@ from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
 from relscout.text.redrawing import redrawn_pairs
+from relscout.text.relatedness import Relatedness
 from relscout.training.stored import below, whole
 
 if TYPE_CHECKING:
@@ -37,45 +39,71 @@ KIND = "with-none"
 
 
 class WithNone:
-    """A method behind a :class:`Detector`: an :class:`Estimator` like the method itself, with ``none_``.
+    """A method with a component that leaves unrelated pairs out: an :class:`Estimator` with ``none_``.
 
-    The detector learns from the corpus, before anything is clustered, on the vectors of the untrained encoder. What it
-    tells to be unrelated is left out of the fit and has relation -1. Everything else is that of the method.
+    What the component judges to be unrelated, before anything is clustered, is left out of the fit and has relation -1.
+    Everything else is the method's. There are two such components. With a ``precision``, the relatedness model that
+    comes with relscout judges the pairs: for plain text, where every pair of entities is a candidate. Else a
+    :class:`Detector` learns from pairs of other entities, drawn at random from the same sentences, on the vectors of
+    the untrained encoder; where a corpus has too few to draw, the relatedness model takes its place.
 
     Args:
         method: Not yet fitted.
         share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or instances that
-            somebody has judged, with gold relations: those of :data:`relscout.instances.NAMES_OF_NONE` are unrelated,
-            and the threshold is where both kinds are as likely.
+            somebody has judged, with gold relations: those of :data:`relscout.instances.NAMES_OF_NONE` are unrelated.
+            Judged instances set the threshold where both kinds are as likely; with a ``precision``, they calibrate the
+            relatedness model anew.
+        precision: Expected share of related pairs among those that are kept, in (0, 1]; ``None`` to go by ``share``.
+        relatedness: The relatedness model; the one that comes with relscout when left out.
+
+    Attributes:
+        related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it was not estimated.
 
     Raises:
         InputError: A judged instance has no gold relation, or all are of one kind.
-        SettingError: The share is none, or the method tells unrelated pairs itself.
+        SettingError: The share or the precision is none, both are given, or the method separates unrelated pairs
+            itself.
     """
 
+    related_: NDArray[np.float32] | None
     none_: int | None
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
     report_: dict[str, Any]
 
-    def __init__(self, method: Estimator, share: Share | Judged = "auto") -> None:
+    def __init__(
+        self,
+        method: Estimator,
+        share: Share | Judged | None = None,
+        *,
+        precision: float | None = None,
+        relatedness: Relatedness | None = None,
+    ) -> None:
         if method.settings().get("open_world"):
             raise SettingError(
-                "with open_world the method tells unrelated pairs itself, from its labels (none_mistakes); "
+                "with open_world the method separates unrelated pairs itself, by its labels (none_mistakes); "
                 "leave none out, or open_world"
             )
         self._method = method
         self._judged: list[RelationInstance] = []
         #: A hash of what was judged, which decides the fit.
         self._judged_by: str | None = None
-        self._share: Share | Literal["judged"] = "judged"
+        self._share: Share | Literal["judged"] | None = None
         if isinstance(share, list | tuple):
+            self._share = "judged"
             self._judged = checked_judged(share)
             self._judged_by = digest_of(self._judged)
-        else:
-            self._share = checked_share(share)
-        self._detector: Detector | None = None
+        elif precision is not None and share is not None:
+            raise SettingError(
+                f"none is {share!r} and precision is {precision!r}, but either decides how many pairs are kept; "
+                "give one of them"
+            )
+        elif precision is None:
+            self._share = checked_share("auto" if share is None else share)
+        self._precision = None if precision is None else checked_precision(precision)
+        self._relatedness = relatedness
+        self._detector: Detector | RelatednessDetector | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in _OF_THE_METHOD and "_method" in self.__dict__:
@@ -108,8 +136,8 @@ class WithNone:
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         with self._cached():
-            warnings = self._learn(unlabeled, labeled or (), progress)
-            related = self._related(unlabeled, progress)
+            warnings, related = self._learn(unlabeled, labeled or (), progress)
+            self._check_enough_left(related)
             self._method.fit(
                 [one for one, kept in zip(unlabeled, related, strict=True) if kept],
                 labeled,
@@ -117,15 +145,34 @@ class WithNone:
                 checkpoints=checkpoints,
             )
             self.none_ = None if self._detector is None else self._method.n_relations_
-            self.probabilities_ = self.predict_proba(unlabeled, progress=progress)
+            found = self._method.predict_proba(unlabeled, progress=progress)
+            if isinstance(self._detector, RelatednessDetector) and self.related_ is not None:
+                self._detector.set_own_thresholds(
+                    self.related_, found.argmax(axis=1), self._method.n_relations_
+                )
+            self.probabilities_ = self._with_none(found, unlabeled, progress, related=self.related_)
             self.labels_ = self._likeliest(self.probabilities_)
             self.vectors_ = self._method.transform(unlabeled, progress=progress)
         self.report_ = dict(self._method.report_)
         if self._detector is not None:
             self.report_["no_relation"] = int((self.labels_ < 0).sum())
             self.report_["none_share"] = round(self._detector.share, 4)
+        if isinstance(self._detector, RelatednessDetector):
+            self.report_["relatedness"] = {
+                "model": self._detector.model.fingerprint,
+                "precision": self._precision,
+                "thresholds": [round(float(line), 4) for line in self._detector.thresholds],
+            }
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
+
+    def relatedness(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32] | None:
+        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
+        if not isinstance(self._detector, RelatednessDetector):
+            return None
+        return self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
 
     @contextmanager
     def _cached(self) -> Iterator[None]:
@@ -156,9 +203,7 @@ class WithNone:
     ) -> NDArray[np.float32]:
         """Return the probability of each relation, and last of none (N, K + 1), float32, rows summing to 1."""
         found = self._method.predict_proba(instances, progress=progress, on_loss=on_loss)
-        if self._detector is None:
-            return found
-        return with_none(found, self._none(self._detector, instances, progress))
+        return self._with_none(found, instances, progress)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -168,8 +213,10 @@ class WithNone:
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
-        told = {**self._method.settings(), "none": self._share}
-        return told if self._judged_by is None else {**told, "none_judged": self._judged_by}
+        settings = {**self._method.settings(), "none": self._share}
+        if self._precision is not None:
+            settings["precision"] = self._precision
+        return settings if self._judged_by is None else {**settings, "none_judged": self._judged_by}
 
     def save(self, folder: Path) -> None:
         """Write the fitted method with its detector to a folder.
@@ -182,14 +229,18 @@ class WithNone:
             self._method.save(Path(place) / "method")
             inner = load_artifact(Path(place) / "method")
         tensors = {f"method.{name}": array for name, array in inner.tensors.items()}
-        if self._detector is not None:
-            tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
         settings = {
             "kind": inner.kind,
             "settings": inner.settings,
             "share": self._share,
             "judged": self._judged_by,
+            "precision": self._precision,
         }
+        if isinstance(self._detector, RelatednessDetector):
+            tensors |= {f"relatedness.{name}": array for name, array in self._detector.arrays().items()}
+            settings["relatedness"] = self._detector.described()
+        elif self._detector is not None:
+            tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
         save_artifact(folder, Artifact(KIND, settings, tensors))
 
     @classmethod
@@ -208,12 +259,15 @@ class WithNone:
             told = dict(artifact.settings)
             inner = Artifact(str(told["kind"]), told["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
-            share = told["share"]
-            loaded = cls(load(Path(place) / "method"), "auto" if share == "judged" else share)
+            share, precision = told["share"], told.get("precision")
+            method = load(Path(place) / "method")
+            loaded = cls(method, None if share == "judged" else share, precision=precision)
             loaded._share = share
             loaded._judged_by = told.get("judged")
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
+            elif arrays := below("relatedness.", artifact.tensors):
+                loaded._detector = RelatednessDetector.restored(told["relatedness"], arrays)
         loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
         loaded.report_ = {"warnings": []}
         return loaded
@@ -223,17 +277,20 @@ class WithNone:
         unlabeled: Sequence[RelationInstance],
         labeled: Sequence[RelationInstance],
         progress: Progress,
-    ) -> list[str]:
-        """Let the detector learn; return what a user should know."""
-        self._detector = None
+    ) -> tuple[list[str], NDArray[np.bool_]]:
+        """Set up the detector; return what a user should know, and which pairs are related (N,)."""
+        self._detector, self.related_ = None, None
+        if self._precision is not None:
+            return [], self._judge_by_relatedness(unlabeled, progress)
         sides = [[side[place] for place in canonical_order(side)] for side in (unlabeled, labeled)]
         pairs = redrawn_pairs([one for side in sides for one in side], seed=self._method.seed)
         if min(len(pairs), len(unlabeled)) < LEAST:
-            return [
+            note = (
                 f"in {sum(map(len, sides))} sentences, {len(pairs)} pairs of other entities could be drawn, too few "
-                f"to learn what no relation is like ({LEAST} of either are needed), so that every instance is given "
-                "a relation"
-            ]
+                f"to learn what no relation is like ({LEAST} of either are needed), so that the relatedness model that "
+                "comes with relscout decides"
+            )
+            return [note], self._judge_by_relatedness(unlabeled, progress)
         # each side as it is encoded later, since what is encoded together decides the last bits
         own, known, redrawn = (encode(self.encoder, side, progress=progress) for side in (*sides, pairs))
         judged = None
@@ -245,25 +302,55 @@ class WithNone:
             own,
             redrawn,
             related=known,
-            share="auto" if self._share == "judged" else self._share,
+            share="auto" if self._share in (None, "judged") else self._share,
             judged=judged,
             seed=self._method.seed,
         )
-        return []
+        return [], self._none(self._detector, unlabeled, progress) <= 0.5
 
-    def _related(self, unlabeled: Sequence[RelationInstance], progress: Progress) -> NDArray[np.bool_]:
-        if self._detector is None:
-            return np.ones(len(unlabeled), dtype=bool)
-        related = self._none(self._detector, unlabeled, progress) <= 0.5
+    def _judge_by_relatedness(
+        self, unlabeled: Sequence[RelationInstance], progress: Progress
+    ) -> NDArray[np.bool_]:
+        model = self._relatedness or Relatedness.load()
+        detector = RelatednessDetector(model, precision=self._precision)
+        if self._judged:
+            bare = [one.without_relation() for one in self._judged]
+            vectors = detector.vectors(bare, encoder=self.encoder, progress=progress)
+            detector.model = model.recalibrated(bare, vectors, [not one.is_unrelated for one in self._judged])
+        self.related_ = detector.probabilities(unlabeled, encoder=self.encoder, progress=progress)
+        detector.set_threshold(self.related_, None if self._share == "judged" else self._share)
+        self._detector = detector
+        return np.asarray(self.related_ >= detector.thresholds[0])
+
+    def _check_enough_left(self, related: NDArray[np.bool_]) -> None:
         wanted = self._method.settings()["n_relations"]
         wanted = wanted if isinstance(wanted, int) else 1
         if (left := int(related.sum())) < wanted:
+            aim = (
+                "give a lower --precision"
+                if self._precision is not None
+                else f"give a smaller share of unrelated instances than {1 - left / len(related):.2f}"
+            )
             raise InputError(
                 f"{len(related) - left} of {len(related)} instances express no relation, and {left} are left for "
-                f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or give a smaller share "
-                f"of unrelated instances than {self._detector.share:.2f}"
+                f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or {aim}"
             )
-        return related
+
+    def _with_none(
+        self,
+        found: NDArray[np.float32],
+        instances: Sequence[RelationInstance],
+        progress: Progress,
+        *,
+        related: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        if self._detector is None:
+            return found
+        if isinstance(self._detector, Detector):
+            return with_none(found, self._none(self._detector, instances, progress))
+        if related is None:
+            related = self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
+        return with_none(found, self._detector.none(related, found.argmax(axis=1)))
 
     def _none(
         self, detector: Detector, instances: Sequence[RelationInstance], progress: Progress

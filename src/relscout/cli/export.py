@@ -1,0 +1,45 @@
+"""``relscout export``: the facts of a run in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relscout.cli.screen import say
+from relscout.cli.target import check_file
+from relscout.wording import counted
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover' wrote.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Output file: .jsonl, .parquet, .nt, .ttl or .graphml."),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Format, where the name does not say it: neo4j writes a folder."),
+    ] = None,
+    triples: Annotated[
+        bool, typer.Option("--triples", help="Write triples, one for each sentence, instead of facts.")
+    ] = False,
+) -> None:
+    """Write the facts of a run in a format that other programs read.
+
+    A fact is a head entity, a relation and a tail entity, with the number of sentences and documents that support it.
+    """
+    from relscout.discovery import Discovery
+    from relscout.writers import check_fact_format, recognise, write, write_facts
+
+    chosen = to or recognise(out)
+    if not triples:
+        check_fact_format(chosen)
+    if chosen != "neo4j":
+        check_file(out)
+    found = Discovery.load(run)
+    if triples:
+        say(f"{counted(write(found.triples(), out, format=to), 'triple')} written to {out}")
+    else:
+        say(f"{counted(write_facts(found.facts(), out, format=to), 'fact')} written to {out}")

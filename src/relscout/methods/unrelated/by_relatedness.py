@@ -1,0 +1,248 @@
+"""Which pairs are related, by the relatedness model: for text in which every pair of entities is a candidate."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.artifacts import Artifact, load_artifact, save_artifact
+from relscout.config import from_mapping
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
+from relscout.encoders.pooling import parse_pooling
+from relscout.encoders.precomputed import underlying
+from relscout.errors import SettingError
+from relscout.instances import RelationInstance, canonical_order
+from relscout.methods.unrelated.detector import Share
+from relscout.methods.vectors import scattered
+from relscout.progress import Progress
+from relscout.text.relatedness import Relatedness, threshold_for
+
+#: Relations with fewer pairs above the common threshold keep it: too few pairs for one of their own.
+_LEAST_FOR_OWN = 10
+#: How far a relation's own threshold may be below the common one, as a share of it.
+_LOWEST_OWN = 0.6
+_EPSILON = 1e-6
+_PRIOR_STEPS = 100
+#: Share of related pairs where the model was trained, in case it does not say.
+_BASE_RATE = 0.13
+
+
+class RelatednessDetector:
+    """Judges pairs by a :class:`relscout.text.relatedness.Relatedness` and a threshold.
+
+    Args:
+        model: The relatedness model.
+        thresholds: Probability from which a pair is related: (1,) for all relations alike, or (K,), one for each.
+        share: Share of the corpus that is not related.
+        precision: Expected share of related pairs among those that are kept, where the threshold rests on one.
+    """
+
+    def __init__(
+        self,
+        model: Relatedness,
+        *,
+        thresholds: NDArray[np.float64] | None = None,
+        share: float = 0.0,
+        precision: float | None = None,
+    ) -> None:
+        self.model = model
+        self.thresholds = np.array([0.5]) if thresholds is None else thresholds
+        self.share = share
+        self.precision = precision
+        self._own_encoder: TransformerEncoder | None = None
+
+    @classmethod
+    def bundled(cls, *, precision: float | None = None) -> Self:
+        """Return a detector with the relatedness model that comes with relscout.
+
+        Raises:
+            ArtifactError: The model is missing or damaged.
+            SettingError: The precision is none.
+        """
+        return cls(Relatedness.load(), precision=None if precision is None else checked_precision(precision))
+
+    def probabilities(
+        self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Return the probability (N,), float32, that each sentence relates its pair.
+
+        Args:
+            instances: The pairs.
+            encoder: The method's encoder; it encodes for the relatedness model too where that reads the same vectors.
+            progress: Receives the number of pairs that are done.
+        """
+        order = canonical_order(instances)
+        ordered = [instances[place] for place in order]
+        vectors = self.vectors(ordered, encoder=encoder, progress=progress)
+        return scattered(self.model.probabilities(ordered, vectors)[:, None], order)[:, 0]
+
+    def vectors(
+        self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Return the vectors (N, D), float32, that the relatedness model reads; see :meth:`probabilities`."""
+        reader = self._encoder(encoder)
+        vectors = reader.encode(instances, progress=progress)
+        width = sum(part.width(reader.hidden_size) for part in parse_pooling(self._settings.pooling))
+        return vectors[:, :width]
+
+    def set_threshold(self, probabilities: NDArray[np.float32], wanted: Share | None) -> None:
+        """Choose the common threshold from the probabilities (N,) of the corpus.
+
+        Args:
+            probabilities: Of all pairs.
+            wanted: Share of the corpus that is not related; ``"auto"`` estimates it: the probabilities are adjusted to
+                a corpus in which another share of the pairs is related than in the model's training data, by
+                expectation maximisation (Saerens, Latinne, Decaestecker: "Adjusting the Outputs of a Classifier to
+                New a Priori Probabilities", Neural Computation 2002), and what is then likelier unrelated is left
+                out. ``None`` goes by the expected precision.
+        """
+        if wanted is None:
+            line = 0.5 if self.precision is None else threshold_for(probabilities, self.precision)
+        elif wanted == "auto":
+            line = _adjusted_threshold(
+                probabilities, float((self.model.card or {}).get("base_rate", _BASE_RATE))
+            )
+        else:
+            left_out = round(float(wanted) * len(probabilities))
+            in_order = np.sort(probabilities.astype(np.float64))
+            line = 0.0 if not left_out else float(in_order[left_out - 1 : left_out + 1].mean())
+        self.thresholds = np.array([line])
+        self.share = float((probabilities < line).mean())
+
+    def set_own_thresholds(
+        self, probabilities: NDArray[np.float32], relations: NDArray[np.int64], n_relations: int
+    ) -> None:
+        """Choose a threshold for each relation, at which its own pairs reach the expected precision.
+
+        A relation whose pairs are mostly related keeps pairs that are less sure than the common threshold asks for,
+        and one whose pairs are mostly not is held to more.
+
+        Args:
+            probabilities: Of all pairs (N,).
+            relations: The likeliest relation of each pair (N,), related or not.
+            n_relations: Number of relations K.
+        """
+        if self.precision is None:
+            return
+        common = float(self.thresholds[0])
+        own = np.full(n_relations, common)
+        for relation in range(n_relations):
+            members = probabilities[relations == relation]
+            if (members >= common).sum() >= _LEAST_FOR_OWN:
+                own[relation] = max(threshold_for(members, self.precision), _LOWEST_OWN * common)
+        self.thresholds = own
+        self.share = float((probabilities < own[relations]).mean())
+
+    def none(self, probabilities: NDArray[np.float32], relations: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how much speaks against a relation (N,), float32, in [0, 1]; above a half there is none.
+
+        Args:
+            probabilities: That the pairs are related (N,).
+            relations: The likeliest relation of each (N,).
+        """
+        lines = self.thresholds[
+            relations if len(self.thresholds) > 1 else np.zeros(len(relations), dtype=np.int64)
+        ]
+        margin = _log_odds(lines) - _log_odds(probabilities)
+        # a pair at its threshold is kept
+        return np.where(
+            probabilities >= lines,
+            np.minimum(_logistic(margin), 0.5),
+            np.maximum(_logistic(margin), np.nextafter(0.5, 1)),
+        ).astype(np.float32)
+
+    @property
+    def _settings(self) -> EncoderSettings:
+        return from_mapping(EncoderSettings, dict(self.model.encoder))
+
+    def _encoder(self, encoder: Encoder) -> TransformerEncoder:
+        settings, transformer = self._settings, underlying(encoder)
+        if transformer is not None and not transformer.weights:
+            theirs = transformer.settings
+            same = all(
+                getattr(settings, name) == getattr(theirs, name)
+                for name in ("model", "marking", "max_length")
+            )
+            # what the method reads may go on after what the model reads
+            if same and f"{theirs.pooling}+".startswith(f"{settings.pooling}+"):
+                return transformer
+        if self._own_encoder is None:
+            self._own_encoder = TransformerEncoder(settings)
+        self._own_encoder.cache = encoder.cache
+        return self._own_encoder
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything but the model's settings as arrays, to be saved."""
+        with tempfile.TemporaryDirectory() as place:
+            self.model.save(Path(place) / "model")
+            saved = load_artifact(Path(place) / "model")
+        numbers = np.array([self.share, np.nan if self.precision is None else self.precision])
+        return {
+            "thresholds": self.thresholds,
+            "numbers": numbers,
+            **{f"model.{name}": array for name, array in saved.tensors.items()},
+        }
+
+    def described(self) -> dict[str, Any]:
+        """Return the model's settings as JSON values, to be saved with :meth:`arrays`."""
+        with tempfile.TemporaryDirectory() as place:
+            self.model.save(Path(place) / "model")
+            saved = load_artifact(Path(place) / "model")
+        return {"kind": saved.kind, "settings": dict(saved.settings)}
+
+    @classmethod
+    def restored(cls, described: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Build a detector from what :meth:`described` and :meth:`arrays` returned."""
+        tensors = {
+            name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")
+        }
+        with tempfile.TemporaryDirectory() as place:
+            saved = Artifact(str(described["kind"]), described["settings"], tensors)
+            save_artifact(Path(place) / "model", saved)
+            model = Relatedness.load(Path(place) / "model")
+        share, precision = arrays["numbers"].tolist()
+        return cls(
+            model,
+            thresholds=arrays["thresholds"],
+            share=share,
+            precision=None if np.isnan(precision) else precision,
+        )
+
+
+def checked_precision(precision: float) -> float:
+    """Return an expected precision as a plain ``float``.
+
+    Raises:
+        SettingError: It is not a number above 0 and up to 1.
+    """
+    number = isinstance(precision, int | float | np.floating) and not isinstance(precision, bool)
+    if not number or not 0 < float(precision) <= 1:
+        raise SettingError(f"precision is {precision!r}, expected a share above 0 and up to 1, such as 0.8")
+    return float(precision)
+
+
+def _adjusted_threshold(probabilities: NDArray[np.float32], base_rate: float) -> float:
+    """Return the unadjusted probability at which the adjusted one is a half."""
+    odds = np.exp(_log_odds(probabilities))
+    before = base_rate / (1 - base_rate)
+    share = base_rate
+    for _ in range(_PRIOR_STEPS):
+        factor = share / (1 - share) / before
+        adjusted = odds * factor / (1 + odds * factor)
+        share = float(np.clip(adjusted.mean(), 0.01, 0.99))
+    factor = share / (1 - share) / before
+    return 1 / (1 + factor)
+
+
+def _log_odds(values: NDArray[Any]) -> NDArray[np.float64]:
+    clipped = np.clip(np.asarray(values, dtype=np.float64), _EPSILON, 1 - _EPSILON)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-values)))

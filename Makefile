@@ -11,10 +11,10 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 .DELETE_ON_ERROR:
 # Goals share one virtual environment, in which two pips must not work at once.
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs corpus train-adapter constraints clean
+.PHONY: help demo test check format bench docs corpus train-adapter train-relatedness constraints clean
 
 help: ## List the goals
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-17s %s\n", $$1, $$2 }'
 	@echo
 	@echo "PYTHON=…       interpreter for .venv, 3.11 or newer (now: $(PYTHON))"
 	@echo "TORCH_INDEX=…  package index to look for torch besides PyPI (now: $(or $(TORCH_INDEX),none))"
@@ -57,6 +57,10 @@ corpus: .venv/.installed ## Build the bundled corpus from corpus/*.txt
 train-adapter: .venv/.installed-dev ## Train the encoder in the box; DATA=folder with fewrel/ and wiki80/
 	@test -n "$(DATA)" || { echo "make train-adapter DATA=folder with fewrel/ and wiki80/"; exit 2; }
 	$(BIN)/python adapter/train.py --data "$(DATA)"
+
+train-relatedness: .venv/.installed-dev ## Train the relatedness model in the box; DATA=folder with redocred/ and conll04/
+	@test -n "$(DATA)" || { echo "make train-relatedness DATA=folder with redocred/ and conll04/"; exit 2; }
+	$(BIN)/python -m relatedness.train --data "$(DATA)"
 
 constraints: .venv/bin/python ## Renew constraints.txt in a new environment; torch stays as it is
 	rm -rf build/constraints

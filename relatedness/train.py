@@ -1,0 +1,43 @@
+"""Train the relatedness model in the box from Re-DocRED and CoNLL04.
+
+Run ``make train-relatedness DATA=folder with redocred/ and conll04/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from relatedness.fitting import encoded, fitted_model, learning_pairs, prepared, with_syntax
+from relscout.files import whole_file
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent / "src" / "relscout" / "data" / "relatedness"
+CARD = HERE / "card.md"
+
+
+def main() -> int:
+    """Train and write the model; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m relatedness.train", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
+    parser.add_argument("--out", type=Path, default=TARGET, help="where the model is written")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    try:
+        pairs = with_syntax(learning_pairs(arguments.data))
+    except FileNotFoundError as error:
+        print(f"{error.filename} is not there; --data names the folder that holds it", file=sys.stderr)
+        return 2
+    vectors = encoded([pair.instance for pair in pairs])
+    model = fitted_model(prepared(pairs, vectors), seed=arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    model.save(arguments.out / "model")
+    with whole_file(arguments.out / "README.md") as partial:
+        partial.write_text(CARD.read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"{arguments.out}: {len(pairs):,} pairs; {model.card}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

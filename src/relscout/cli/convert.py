@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Write any input in relscout's own format.
 
-    The input has any format that 'relscout inspect' knows, or is plain text, in which the entities are recognised. Gold relations are kept. The file appears when everything has been read and written, or not at all.
+    The input has any format that 'relscout inspect' knows, or is plain text, in which the entities are recognised and
+    paired. Gold relations are kept. The file appears when everything has been read and written, or not at all.
     """
     from relscout.writers.exchange import write_instances
 

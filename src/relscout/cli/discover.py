@@ -93,9 +93,9 @@ def command(
 
     The input is text: files (.txt, .md, .html, .pdf, tables with a column of text), folders of them, or - for standard
     input. Entities are recognised, and pairs that no sentence relates are left out. Or it holds marked pairs in any
-    format that 'relscout inspect' knows; gold relations in it are ignored. Methods that learn from labels take them from --labeled, files of any
-    such format whose gold relations are other ones than those to be found. A later batch of text comes --after the runs
-    of earlier ones. An interrupted run goes on where it stopped when it is started again.
+    format that 'relscout inspect' knows; gold relations in it are ignored. Methods that learn from labels take them
+    from --labeled, files of marked pairs whose gold relations are other ones than those to be found. A later batch
+    comes --after the runs of earlier ones. An interrupted run resumes when it is started again.
     """
     from relscout.config import from_mapping
     from relscout.discovery import Discovery, discover

@@ -71,7 +71,7 @@ def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
 
 
 def annotations_file(path: Path | None, *, no_cache: bool) -> Path | None:
-    """Return the file that keeps what is found in plain text, next to the vector cache; ``None`` where none is wanted."""
+    """Return the file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
     if no_cache:
         return None
     return (_home() if path is None else path.parent) / "annotations.sqlite"

@@ -143,7 +143,8 @@ def discover(
             raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
         if none is not None or precision is not None:
             raise SettingError(
-                "none or precision and earlier runs cannot be given both: what they found tells what is unrelated (none_mistakes)"
+                "none or precision and earlier runs cannot be given both: what these found shows what is unrelated "
+                "(none_mistakes)"
             )
         options = settings_after(method, options)
         labeled, numbers = labelled_by(after)

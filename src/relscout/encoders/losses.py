@@ -47,6 +47,6 @@ def unknown_token_warning(share: float, model: str) -> str | None:
     if share <= MOST_UNKNOWN:
         return None
     return (
-        f"{share:.0%} of the tokens of these texts are unknown to the encoder {model!r}, which reads them all as the same "
-        f"token; choose an encoder that was trained on their language, such as {_MULTILINGUAL} (--encoder)"
+        f"{share:.0%} of the tokens of these texts are unknown to the encoder {model!r}, which reads them all as the "
+        f"same token; choose an encoder that was trained on their language, such as {_MULTILINGUAL} (--encoder)"
     )

@@ -33,8 +33,8 @@ class HACSettings:
     """Where the number of relations is estimated: distance from which clusters are not merged, at least 0, which
     depends on the encoder and its pooling; 0 estimates the number from the neighbour graph as ``kmeans`` does."""
     smallest: int = 1
-    """Instances below which a cluster is no relation: its instances go to the nearest one that is; at least 0. 0 takes a
-    tenth of the square root of the number of instances, and at least 2."""
+    """Instances below which a cluster is no relation: its instances go to the nearest one that is; at least 0.
+    0 takes a tenth of the square root of the number of instances, and at least 2."""
     directions: int = 128
     """Strongest directions of the vectors in which distances are taken; 0 takes them whole, which is slower."""
     max_instances: int = 10_000

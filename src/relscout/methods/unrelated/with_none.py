@@ -302,7 +302,7 @@ class WithNone:
             own,
             redrawn,
             related=known,
-            share="auto" if self._share in (None, "judged") else self._share,
+            share="auto" if self._share is None or self._share == "judged" else self._share,
             judged=judged,
             seed=self._method.seed,
         )

@@ -25,225 +25,66 @@ from relscout.instances import RelationInstance
 from relscout.parses import Parse
 from relscout.triples import Polarity
 
-_NEGATIONS = frozenset({"not", "n't", "never", "neither", "nor", "nowhere"})
-_NOBODY = frozenset({"nobody", "none", "nothing", "no-one", "neither"})
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+_NEGATIONS = _words("n't neither never nor not nowhere")
+_NOBODY = _words("neither no-one nobody none nothing")
 #: Words after which a negation denies nothing that connects two entities: "not only", "not far from".
-_HARMLESS = frozenset(
-    {"only", "just", "merely", "simply", "solely", "least", "far", "long", "until", "unlike", "surprisingly"}
-)
+_HARMLESS = _words("far just least long merely only simply solely surprisingly unlike until")
 #: Nouns whose "no" denies nothing: "no doubt that …".
-_DOUBT = frozenset({"doubt", "question", "secret", "surprise", "wonder", "denying"})
-_DENY = frozenset(
-    {
-        *(
-            "deny",
-            "refute",
-            "reject",
-            "dispute",
-            "refuse",
-            "fail",
-            "decline",
-            "disprove",
-            "debunk",
-            "dismiss",
-        ),
-        *(
-            "neglect",
-            "forget",
-            "prevent",
-            "avoid",
-            "abandon",
-            "cancel",
-            "forbid",
-            "prohibit",
-            "rebut",
-            "disavow",
-        ),
-    }
+_DOUBT = _words("denying doubt question secret surprise wonder")
+_DENY = _words(
+    "abandon avoid cancel debunk decline deny disavow dismiss disprove dispute fail forbid forget neglect",
+    "prevent prohibit rebut refuse refute reject",
 )
 #: Verbs that deny together with a particle.
 _DENY_WITH = {"turn": "down", "rule": "out"}
-#: Verbs whose complement is only planned, tried, expected, asked or believed.
-_SUPPOSE = frozenset(
-    {
-        *(
-            "plan",
-            "hope",
-            "want",
-            "wish",
-            "intend",
-            "aim",
-            "try",
-            "attempt",
-            "seek",
-            "expect",
-            "consider",
-            "offer",
-        ),
-        *(
-            "propose",
-            "promise",
-            "threaten",
-            "agree",
-            "ask",
-            "invite",
-            "urge",
-            "rumour",
-            "rumor",
-            "believe",
-            "think",
-        ),
-        *(
-            "suppose",
-            "suspect",
-            "allege",
-            "assume",
-            "speculate",
-            "suggest",
-            "predict",
-            "schedule",
-            "prepare",
-            "dream",
-        ),
-        *(
-            "seem",
-            "appear",
-            "wonder",
-            "doubt",
-            "presume",
-            "anticipate",
-            "contemplate",
-            "mull",
-            "hesitate",
-            "strive",
-        ),
-        *(
-            "project",
-            "hop",  # what small spaCy pipelines take for the lemma of "hoped"
-            "advise",
-            "recommend",
-            "demand",
-            "vow",
-            "pledge",
-            "volunteer",
-            "apply",
-            "negotiate",
-            "imagine",
-        ),
-    }
+#: Verbs whose complement is only planned, tried, expected, asked or believed; "hop" is what small spaCy pipelines take
+#: for the lemma of "hoped".
+_SUPPOSE = _words(
+    "advise agree aim allege anticipate appear apply ask assume attempt believe consider contemplate demand",
+    "doubt dream expect hesitate hop hope imagine intend invite mull negotiate offer plan pledge predict",
+    "prepare presume project promise propose recommend rumor rumour schedule seek seem speculate strive",
+    "suggest suppose suspect think threaten try urge volunteer vow want wish wonder",
 )
 #: Verbs that suppose only in the passive: "is said to have …".
-_SUPPOSE_PASSIVE = frozenset({"say", "report", "claim", "set", "tip", "slate"})
+_SUPPOSE_PASSIVE = _words("claim report say set slate tip")
 #: Verbs whose object is only planned: "is considering a takeover of".
-_SUPPOSE_OBJECT = frozenset({"consider", "contemplate", "mull", "propose", "plan"})
+_SUPPOSE_OBJECT = _words("consider contemplate mull plan propose")
 #: "Did not believe that …" denies what follows; after other verbs, such as "did not know that …", it is presupposed.
-_BELIEVE = frozenset(
-    {"believe", "think", "suppose", "expect", "hope", "want", "mean", "intend", "imagine", "prove"}
+_BELIEVE = _words("believe expect hope imagine intend mean prove suppose think want")
+_SUPPOSED_NOUNS = _words(
+    "accusation allegation ambition attempt belief bid chance desire dream effort hope hypothesis idea",
+    "intention invitation notion offer plan possibility proposal prospect request rumor rumour speculation",
+    "suggestion suspicion theory wish",
 )
-_SUPPOSED_NOUNS = frozenset(
-    {
-        *(
-            "plan",
-            "hope",
-            "attempt",
-            "effort",
-            "bid",
-            "proposal",
-            "offer",
-            "intention",
-            "rumour",
-            "rumor",
-            "desire",
-        ),
-        *(
-            "allegation",
-            "accusation",
-            "suggestion",
-            "speculation",
-            "possibility",
-            "chance",
-            "wish",
-            "dream",
-            "theory",
-        ),
-        *(
-            "belief",
-            "suspicion",
-            "invitation",
-            "request",
-            "idea",
-            "notion",
-            "prospect",
-            "hypothesis",
-            "ambition",
-        ),
-    }
-)
-_REPORTED_NOUNS = frozenset(
-    {"report", "claim", "story", "statement", "assertion", "news", "evidence", "proof", "sign"}
-)
+_REPORTED_NOUNS = _words("assertion claim evidence news proof report sign statement story")
 _CONTENT_NOUNS = _SUPPOSED_NOUNS | _REPORTED_NOUNS | _DOUBT
-_FALSE = frozenset(
-    {
-        "false",
-        "untrue",
-        "impossible",
-        "unlikely",
-        "unable",
-        "unwilling",
-        "unfounded",
-        "baseless",
-        "mistaken",
-        "wrong",
-    }
+_FALSE = _words("baseless false impossible mistaken unable unfounded unlikely untrue unwilling wrong")
+_UNSURE = _words(
+    "about conceivable doubtful due eager keen likely plausible possible probable questionable ready reluctant",
+    "set uncertain unclear unknown willing",
 )
-_UNSURE = frozenset(
-    {
-        *(
-            "possible",
-            "likely",
-            "probable",
-            "conceivable",
-            "unclear",
-            "uncertain",
-            "unknown",
-            "eager",
-            "willing",
-        ),
-        *("ready", "keen", "due", "about", "doubtful", "questionable", "reluctant", "set", "plausible"),
-    }
+_DOUBTFUL_NOUN = _words(
+    "alleged hypothetical likely possible potential presumed probable proposed prospective purported rumored",
+    "rumoured supposed suspected would-be",
 )
-_DOUBTFUL_NOUN = frozenset(
-    {
-        *(
-            "alleged",
-            "possible",
-            "potential",
-            "would-be",
-            "proposed",
-            "planned",
-            "rumoured",
-            "rumored",
-            "supposed",
-        ),
-        *("prospective", "hypothetical", "likely", "probable", "presumed", "suspected", "purported"),
-    }
+_TRUE = _words("case certain clear correct fact possible proven true")
+_DOUBTFULLY = _words(
+    "allegedly conceivably hypothetically maybe perhaps possibly potentially presumably probably purportedly",
+    "reportedly supposedly",
 )
-_TRUE = frozenset({"true", "case", "fact", "certain", "clear", "proven", "correct", "possible"})
-_DOUBTFULLY = frozenset(
-    {
-        *("reportedly", "allegedly", "supposedly", "purportedly", "possibly", "perhaps", "maybe", "probably"),
-        *("presumably", "potentially", "hypothetically", "conceivably"),
-    }
-)
-_FALSELY = frozenset({"falsely", "wrongly", "mistakenly", "incorrectly", "erroneously"})
-_CONDITIONS = frozenset({"if", "unless", "whether"})
-_MODALS = frozenset({"might", "may", "could", "should"})
+_FALSELY = _words("erroneously falsely incorrectly mistakenly wrongly")
+_CONDITIONS = _words("if unless whether")
+_MODALS = _words("could may might should")
 _CUES = (
     _NEGATIONS | _NOBODY | _DENY | _DENY_WITH.keys() | _SUPPOSE | _SUPPOSE_PASSIVE | _SUPPOSED_NOUNS | _FALSE | _UNSURE
     | _DOUBTFUL_NOUN | _DOUBTFULLY | _FALSELY | _CONDITIONS | _MODALS | {"no", "without", "would", "?", "ca", "can"}
 )  # fmt: skip
-_QUESTION_WORDS = frozenset({"why", "when", "where", "how", "who", "what", "which", "whom", "whose"})
+_QUESTION_WORDS = _words("how what when where which who whom whose why")
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj", "csubjpass", "expl"})
 _VERBAL = frozenset({"VERB", "AUX"})
 
@@ -255,7 +96,7 @@ def polarity(instance: RelationInstance) -> Polarity:
     around them. The gold relation is not looked at.
     """
     if instance.parse is not None and len(instance.parse):
-        syntax = _Syntax.of(instance.text, instance.parse)
+        syntax = _Syntax.of(instance, instance.parse)
         return "asserted" if syntax is None else _from_parse(instance, syntax)
     return _from_words(instance)
 
@@ -267,22 +108,28 @@ class _Syntax:
     parse: Parse
     text: str
     words: list[str]
+    lemmas: list[str]
     children: list[list[int]] = field(repr=False)
 
     @classmethod
-    def of(cls, text: str, parse: Parse) -> _Syntax | None:
-        """Return the syntax, or ``None`` where no word of the text decides anything."""
+    def of(cls, instance: RelationInstance, parse: Parse) -> _Syntax | None:
+        """Return the syntax, or ``None`` where no word of the text decides anything.
+
+        The words of the two mentions are left out: a song may be called "Maybe".
+        """
+        text = instance.text
         words = [text[start:end].lower() for start, end in zip(parse.starts, parse.ends, strict=True)]
-        if _CUES.isdisjoint(words) and _CUES.isdisjoint(map(str.lower, parse.lemmas)):
+        lemmas = [lemma.lower() for lemma in parse.lemmas]
+        if _CUES.isdisjoint(words) and _CUES.isdisjoint(lemmas):
             return None
+        for mention in (instance.head, instance.tail):
+            for token in parse.tokens_in(mention.start, mention.end):
+                words[token] = lemmas[token] = ""
         children: list[list[int]] = [[] for _ in words]
         for token, governor in enumerate(parse.heads):
             if token != governor:
                 children[governor].append(token)
-        return cls(parse, text, words, children)
-
-    def lemma(self, token: int) -> str:
-        return self.parse.lemmas[token].lower()
+        return cls(parse, text, words, lemmas, children)
 
     def child_words(self, token: int) -> set[str]:
         return {self.words[child] for child in self.children[token]}
@@ -302,7 +149,7 @@ class _Syntax:
                     return True
             elif (
                 (word == "longer" and "no" in self.child_words(child))
-                or (word == "no" and labels[child] == "det" and self.lemma(token) not in _DOUBT)
+                or (word == "no" and labels[child] == "det" and self.lemmas[token] not in _DOUBT)
                 or (labels[child] in _SUBJECTS and self._is_nobody(child))
             ):
                 return True
@@ -372,7 +219,8 @@ def _from_parse(instance: RelationInstance, syntax: _Syntax) -> Polarity:
     found: set[Polarity] = set()
     for arm in arms:
         for place in range(1, len(arm)):
-            found.update(_says(syntax, arm[place], arm[place - 1 :: -1]))
+            if not _has_words_of_its_own(syntax, arm[place], arm[place - 1]):
+                found.update(_says(syntax, arm[place], arm[place - 1 :: -1]))
     if all(arms):
         found.update(_joins(syntax, common, [arm[::-1] for arm in arms]))
         found.update(_above(syntax, common))
@@ -406,7 +254,10 @@ def _joins(syntax: _Syntax, token: int, arms: list[list[int]]) -> Iterator[Polar
     """Yield what the token that joins both mentions says, given the ways down from it to each of them."""
     if any(_has_words_of_its_own(syntax, token, arm[0]) for arm in arms):
         return
-    yield from _says(syntax, token, next((arm for arm in arms if _embeds(syntax, token, arm)), arms[1]))
+    # a clause that tells the content counts first, then an object; a subject says least
+    labels = syntax.parse.labels
+    way = min(arms, key=lambda arm: (not _embeds(syntax, token, arm), labels[arm[0]] in _SUBJECTS, -arm[0]))
+    yield from _says(syntax, token, way)
 
 
 def _above(syntax: _Syntax, token: int) -> Iterator[Polarity]:
@@ -442,9 +293,11 @@ def _has_words_of_its_own(syntax: _Syntax, token: int, below: int) -> bool:
         return True
     if parse.labels[below] != "conj":
         return False
+    if "but" in syntax.child_words(token):
+        return True
     if {"or", "nor"} & syntax.child_words(token):
         return syntax.has_child(below, _SUBJECTS)
-    bare = syntax.words[below] == syntax.lemma(below)
+    bare = syntax.words[below] == syntax.lemmas[below]
     return not bare or syntax.has_child(below, _SUBJECTS | {"aux", "auxpass"})
 
 
@@ -460,10 +313,10 @@ def _embeds(syntax: _Syntax, token: int, way: list[int]) -> bool:
     if labels[0] in ("ccomp", "xcomp", "csubj", "csubjpass"):
         return True
     if labels[0] in ("acl", "relcl"):
-        return syntax.lemma(token) in _CONTENT_NOUNS
+        return syntax.lemmas[token] in _CONTENT_NOUNS
     if labels[0] == "prep":
         return labels[1:2] == ["pcomp"]
-    if labels[0] in ("dobj", "nsubj", "nsubjpass", "pobj") and syntax.lemma(way[0]) in _CONTENT_NOUNS:
+    if labels[0] in ("dobj", "nsubj", "nsubjpass", "pobj") and syntax.lemmas[way[0]] in _CONTENT_NOUNS:
         return _embeds(syntax, way[0], way[1:]) if len(way) > 1 else False
     return False
 
@@ -476,7 +329,7 @@ def _says(syntax: _Syntax, token: int, way: list[int]) -> Iterator[Polarity]:
         token: The token.
         way: The tokens below it, from the nearest one down.
     """
-    parse, lemma, tag = syntax.parse, syntax.lemma(token), syntax.parse.tags[token]
+    parse, lemma, tag = syntax.parse, syntax.lemmas[token], syntax.parse.tags[token]
     if tag in ("ADP", "SCONJ"):
         if syntax.words[token] == "without":
             yield "negated"

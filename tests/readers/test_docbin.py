@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
-from relscout.errors import InputError, MissingExtraError, RecordError
+from relscout.errors import InputError, RecordError
 from relscout.instances import RelationInstance
 from relscout.readers import docbin, recognise
 from relscout.readers.source import Source
@@ -154,12 +153,3 @@ def test_other_packed_content_is_not_taken_for_a_docbin(tmp_path: Path) -> None:
     path = tmp_path / "other.z"
     path.write_bytes(zlib.compress(b"some other content"))
     assert not docbin.sniff(Source(path))
-
-
-def test_a_missing_spacy_is_told_with_the_extra_that_installs_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write(tmp_path, doc({}))
-    monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(MissingExtraError, match=r"relscout\[spacy\]"):
-        results(path)

@@ -110,7 +110,7 @@ def crowd(size: int) -> MarkedSentence:
     words = [f"N{number}" for number in range(size)]
     starts = accumulate((len(word) + 1 for word in words), initial=0)
     mentions = [Mention(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
-    return MarkedSentence(" ".join(words), mentions)
+    return MarkedSentence(" ".join(words), mentions, document="d")
 
 
 def test_ten_thousand_entities_in_a_sentence_make_ten_thousand_pairs_and_the_rest_is_counted() -> None:

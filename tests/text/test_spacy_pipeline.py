@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import spacy
 
-from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
+from relscout.errors import ArtifactError, InputError, SettingError
 from relscout.text.sentences import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, _check_bundled
 
@@ -101,12 +101,6 @@ def test_an_unknown_pipeline_is_an_error_that_says_how_to_get_one() -> None:
 def test_a_folder_that_is_no_pipeline_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="does not load"):
         SpacyPipeline.load(str(tmp_path))
-
-
-def test_a_missing_spacy_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(MissingExtraError, match=r"relscout\[spacy\]"):
-        SpacyPipeline.load("en_core_web_sm")
 
 
 def test_a_pipeline_without_entities_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

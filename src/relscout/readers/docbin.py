@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from relscout.errors import InputError, MissingExtraError, RecordError
+from relscout.errors import InputError, RecordError
 from relscout.instances import Mention, RelationInstance
 from relscout.readers.source import Source, shorten
 
@@ -47,7 +47,6 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     sentence, where the document has sentences and one holds both entities, else the document.
 
     Raises:
-        MissingExtraError: spaCy is not installed.
         InputError: The file is not a readable DocBin.
     """
     for number, doc in enumerate(_documents(source), 1):
@@ -73,11 +72,9 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 
 def _documents(source: Source) -> Iterator[Doc]:
-    try:
-        import spacy
-        from spacy.tokens import DocBin
-    except ImportError as error:
-        raise MissingExtraError("reading spaCy DocBin files", "spacy") from error
+    import spacy
+    from spacy.tokens import DocBin
+
     try:
         yield from DocBin().from_bytes(b"".join(source.chunks())).get_docs(spacy.blank("xx").vocab)
     except InputError:

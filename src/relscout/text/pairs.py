@@ -87,6 +87,7 @@ def pairs(
     beyond = len(in_order) - 1 - reach
     if beyond > 0 and on_crowded is not None:
         on_crowded(sentence, beyond * (beyond + 1) // 2)
+    key = _text_key(sentence) if sentence.document else None
     for place, first in enumerate(in_order):
         for other in range(place + 1, min(place + 1 + reach, len(in_order))):
             second = in_order[other]
@@ -106,7 +107,7 @@ def pairs(
                 ways = ways[:1]
             for head, tail in ways:
                 if pairing.directions == "once" or allowed is None or (head.type, tail.type) in allowed:
-                    yield _instance(sentence, head, tail)
+                    yield _instance(sentence, head, tail, key)
 
 
 def _reach(mentions: int, most: int) -> int:
@@ -156,12 +157,17 @@ def head_first(first: Mention, second: Mention, parse: Parse | None = None) -> b
     return labels[1][-1] not in _SUBJECTS
 
 
-def _instance(sentence: MarkedSentence, head: Mention, tail: Mention) -> RelationInstance:
+def _text_key(sentence: MarkedSentence) -> bytes:
+    """Return what identifies a sentence of a document: the same one may stand in two, and in one twice."""
+    place = f"{sentence.document}\x00{sentence.document_start}\x00{sentence.text}"
+    return blake2b(place.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _instance(sentence: MarkedSentence, head: Mention, tail: Mention, key: bytes | None) -> RelationInstance:
     id = ""
-    if sentence.document:
-        # the same sentence may stand in two documents
-        place = f"{sentence.document}\x00{sentence.document_start}\x00{head.start},{head.end},{tail.start},{tail.end};"
-        id = blake2b((place + sentence.text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    if key is not None:
+        offsets = f"{head.start},{head.end},{tail.start},{tail.end}"
+        id = blake2b(key + offsets.encode(), digest_size=8).hexdigest()
     return RelationInstance(
         sentence.text,
         head,

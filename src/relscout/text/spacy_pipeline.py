@@ -9,7 +9,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relscout.errors import ArtifactError, InputError, MissingExtraError, SettingError
+from relscout.errors import ArtifactError, InputError, SettingError
 from relscout.instances import Mention
 from relscout.parses import Parse
 from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
@@ -74,14 +74,11 @@ class SpacyPipeline:
             needs_entities: Whether the pipeline must mark entities; not where something else does.
 
         Raises:
-            MissingExtraError: spaCy is not installed.
             SettingError: There is no such pipeline, it does not load, or it marks no entities.
             ArtifactError: The copy that comes with relscout is not the known one.
         """
-        try:
-            import spacy
-        except ImportError as error:
-            raise MissingExtraError("marking entities with a spaCy pipeline", "spacy") from error
+        import spacy
+
         bundled = name == DEFAULT and not spacy.util.is_package(DEFAULT) and not Path(DEFAULT).is_dir()
         if bundled:
             _check_bundled()

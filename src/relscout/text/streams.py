@@ -69,7 +69,8 @@ def opened(file: File) -> Iterator[IO[bytes]]:
         else:
             raw = file.path.open("rb")
             if not raw.seekable():
-                raw = _copied(raw)
+                with raw as pipe:
+                    raw = _copied(pipe)
     except OSError as error:
         raise InputError(f"{file.path}: {error.strerror or error}") from error
     try:

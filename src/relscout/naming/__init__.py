@@ -5,8 +5,8 @@ entities. Here n-grams are in addition weighed against the other clusters, forms
 together, a word and the preposition before the second mention may stand apart ("studied physics at"), words of
 entity names and stop words alone do not name, and the direction stays readable.
 
-Where the instances have a parse, names come from the syntax instead (:mod:`relscout.naming.connections`): they read from
-head to tail.
+Where the instances have a parse, names come from the syntax instead (:mod:`relscout.naming.connections`): they read
+from head to tail.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def name_relations(
     relation, words close before or behind both at a discount; failing these, the entity types ("PERSON – CITY"), a
     phrase of stop words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7".
 
-    Where the instances of a cluster have a parse, the phrases are what connects head and tail in the syntax instead, all
-    of them read from head to tail, and a relation of unlike content is called mixed
-    (:class:`relscout.naming.parsed.NamesOfParsed`); failing these, words between the mentions if they read from head to
-    tail, then the entity types.
+    Where the instances of a cluster have a parse, the phrases are what connects head and tail in the syntax instead,
+    all of them read from head to tail, and a relation of unlike content is called mixed
+    (:class:`relscout.naming.parsed.NamesOfParsed`); failing these, words between the mentions if they read from head
+    to tail, then the entity types.
 
     The result depends on neither the order of the instances nor the numbers of the clusters.
 
@@ -116,7 +116,10 @@ def name_relations(
     types = {label: _types(members[label]) for label in order}
     signatures = {label: _signature(types[label][0]) for label in order}
     parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
-    by_words = _ByWords([samples[label] for label in order], max_words=max_words, min_share=min_share)
+    everywhere = all(parsed.has_parse(place) for place in range(len(order)))
+    # where words only stand in for the syntax, a few instances of each cluster do
+    shown = [_sample(samples[label], _AT_LEAST) if everywhere else samples[label] for label in order]
+    by_words = _ByWords(shown, max_words=max_words, min_share=min_share)
     candidates = []
     for place, label in enumerate(order):
         found: Sequence[Candidate]

@@ -1,8 +1,8 @@
 """What connects the two entities of an instance in its syntax, as a phrase that reads from head to tail.
 
-Open information extraction (ReVerb: Fader et al., EMNLP 2011; OLLIE: Mausam et al., EMNLP 2012) reads a relation from the
-verb, or the noun, between two arguments. Here the direction is given: the phrase is turned so that "head, phrase, tail"
-says what the sentence says, whichever of the two stands first.
+Open information extraction (ReVerb: Fader et al., EMNLP 2011; OLLIE: Mausam et al., EMNLP 2012) reads a relation from
+the verb, or the noun, between two arguments. Here the direction is given: the phrase is turned so that "head, phrase,
+tail" says what the sentence says, whichever of the two stands first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from relscout.instances import Mention, RelationInstance
 from relscout.naming.frames import COPULAS, Frames, Link
 from relscout.naming.inflection import active, participle, past
-from relscout.naming.words import PREPOSITIONS, group
+from relscout.naming.words import PREPOSITIONS, group, words
 
 #: Words of a connection at most.
 _LONGEST = 5
@@ -28,13 +28,11 @@ _GENERIC_NOUN = 0.6
 #: How much farther away a pronoun is than the entity it seems to stand for, a noun equated with it, and a title.
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})
-_MODIFIERS = frozenset(
-    "prime chief vice managing general executive head foreign supreme founding official".split()
-)
-_TITLES = frozenset(
+_MODIFIERS = words("prime chief vice managing general executive head foreign supreme founding official")
+_TITLES = words(
     "president ceo cfo cto minister chairman chairwoman chair director king queen prince princess emperor duke senator "
-    "governor coach captain mayor secretary chancellor founder owner manager leader head bishop archbishop pope general "
-    "ambassador representative congressman commissioner editor producer author singer guitarist drummer bassist".split()
+    "governor coach captain mayor secretary chancellor founder owner manager leader head bishop archbishop pope "
+    "general ambassador representative congressman commissioner editor producer author singer guitarist drummer bassist"
 )
 _STAND_INS = frozenset({"one", "who", "which", "that"})
 _ACRONYMS = frozenset({"ceo", "cfo", "cto", "coo", "mp", "mep"})
@@ -44,13 +42,11 @@ _COUNTS = frozenset(
 )
 #: Plural in form, one in meaning.
 _PLURALS = frozenset({"headquarters", "series", "species", "works"})
-_PEOPLE, _THINGS = frozenset("he she him her his hers".split()), frozenset("it its".split())
+_PEOPLE, _THINGS = words("he she him her his hers"), words("it its")
 _POSSESSING = frozenset({"possessor", "compound", "of", "by", "agent"})
 #: Verbs with two subjects, as in "A and B married", and nouns of what two share.
 _RECIPROCAL = {"marry": "married", "wed": "wed", "divorce": "divorced", "meet": "met", "merge": "merged with"}
-_SHARED = frozenset(
-    "war battle marriage wedding treaty merger border conflict match game meeting agreement".split()
-)
+_SHARED = words("war battle marriage wedding treaty merger border conflict match game meeting agreement")
 #: Verbs whose subject is the tail, turned so that they read from the other side.
 _INVERSES = {
     ("belong", "to"): "owner of",
@@ -215,8 +211,8 @@ class _Pair:
     def _is_title(self) -> bool:
         """Return whether the tail is a title right before the head ("President Ada King")."""
         span = self.spans[1]
-        words = [self.frames.words[token].lower() for token in span]
-        return span[-1] + 1 == self.spans[0][0] and not _TITLES.isdisjoint(words)
+        written = [self.frames.words[token].lower() for token in span]
+        return span[-1] + 1 == self.spans[0][0] and not _TITLES.isdisjoint(written)
 
     # what lies between two tokens
 
@@ -240,7 +236,7 @@ class _Pair:
             if (
                 noun in self.stands_for[0]
                 or noun in self.stands_for[1]
-                or not frames.parse.tags[noun] in ("NOUN", "PROPN")
+                or frames.parse.tags[noun] not in ("NOUN", "PROPN")
             ):
                 continue
             for of in frames.links[noun]:
@@ -345,7 +341,11 @@ class _Pair:
         prepositional = preposition in PREPOSITIONS or " " in preposition
         if role == "subject":
             if lemma == "be":
-                if prepositional:
+                complement = self.frames.complement(verb)
+                if prepositional and complement is not None:
+                    word = self.frames.words[complement].lower()
+                    yield 2, f"{word} {preposition}", word, 1.0
+                elif prepositional:
                     yield 2, preposition, "", 1.0
             elif other == "object":
                 if lemma == "have":
@@ -389,14 +389,14 @@ class _Pair:
             return
         thing = things[0]
         if self._is_naming(thing):
-            yield from self._with_object(2, verb, does, lemma, thing, preposition)
+            yield from self._with_object(2, does, lemma, thing, preposition)
             if lemma not in _LIGHT:
                 yield 2.3, f"{does} {preposition}", lemma, 0.8
         else:
             yield 2, f"{does} {preposition}", lemma, _VAGUE
 
     def _with_object(
-        self, distance: float, verb: int, does: str, lemma: str, thing: int, preposition: str
+        self, distance: float, does: str, lemma: str, thing: int, preposition: str
     ) -> Iterator[tuple[float, str, str, float]]:
         frames = self.frames
         noun = next(iter(self._noun_forms(thing)))
@@ -454,7 +454,7 @@ class _Pair:
         lemma = frames.lemmas[governor]
         says = does if mine.role == "subject" else done
         if of.role == "object":
-            yield from self._with_object(2.5, governor, says, lemma, noun, preposition)
+            yield from self._with_object(2.5, says, lemma, noun, preposition)
             if role not in ("possessor", "of", "compound") and lemma not in _LIGHT:
                 yield 2.7, f"{says} {preposition}", lemma, 0.8
         elif of.role in PREPOSITIONS and lemma != "be" and of.adjective < 0:
@@ -502,13 +502,10 @@ class _Pair:
         one, other = self.tokens
         for link in self.frames.links[one]:
             lemma = self.frames.lemmas[link.governor]
-            if (
-                link.role in ("subject", "passive")
-                and link in self.frames.links[other]
-                and lemma in _RECIPROCAL
-            ):
-                if made := self._made(_RECIPROCAL[lemma], lemma, 1.0):
-                    yield 2, made
+            if link.role not in ("subject", "passive") or link not in self.frames.links[other]:
+                continue
+            if lemma in _RECIPROCAL and (made := self._made(_RECIPROCAL[lemma], lemma, 1.0)):
+                yield 2, made
 
     # words
 
@@ -596,9 +593,9 @@ class _Pair:
             )
 
     def _made(self, text: str, root: str, weight: float) -> Connection | None:
-        words = text.split()
-        if not 1 <= len(words) <= _LONGEST:
+        spoken = text.split()
+        if not 1 <= len(spoken) <= _LONGEST:
             return None
-        key = tuple(group(word.lower()) for word in words if word not in ("a", "an", "the"))
-        content = group(root.split()[-1].lower()) if root and not set(words) <= _BARE else ""
+        key = tuple(group(word.lower()) for word in spoken if word not in ("a", "an", "the"))
+        content = group(root.split()[-1].lower()) if root and not set(spoken) <= _BARE else ""
         return Connection(text, key, content, weight)

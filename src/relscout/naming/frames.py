@@ -8,10 +8,10 @@ or after "is" is equated with what it describes.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from relscout.naming.words import words
 from relscout.parses import Parse
 
 _NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
@@ -39,15 +39,13 @@ _COMPLEMENTS = frozenset({"dobj", "prep", "agent", "attr", "acomp", "xcomp", "cc
 _RELATIVE = frozenset({"who", "whom", "which", "that", "whose"})
 #: Verbs that equate their subject with what follows them.
 COPULAS = frozenset({"be", "become", "remain"})
-#: Verbs of which a noun behind "as" says what the subject is.
-_AS_SUBJECT = frozenset(
-    "serve work act begin start continue remain retire debut appear function operate".split()
-)
-#: Nouns that only say of what kind the name behind "of" is.
-_GENERIC = frozenset(
+#: Verbs of which a noun after "as" says what the subject is.
+_AS_SUBJECT = words("serve work act begin start continue remain retire debut appear function operate")
+#: Nouns that only say of what kind the name after "of" is.
+_GENERIC = words(
     "city town village state country county province region district municipality island kingdom republic year month "
-    "suburb borough parish one kind type form part".split()
-) - {"part"}
+    "suburb borough parish one kind type form"
+)
 
 
 class Link(NamedTuple):
@@ -78,15 +76,18 @@ class Frames:
         self.pronouns = [token for token, tag in enumerate(parse.tags) if tag == "PRON"]
         self._heads, self._labels = _without_conjuncts(parse)
         size = len(parse)
-        #: Children of each token, conjuncts in the place of the first.
-        self.children: list[list[int]] = [[] for _ in range(size)]
+        # most tokens have none of these: one empty tuple serves them all
+        children: dict[int, list[int]] = {}
         for token, head in enumerate(self._heads):
             if head != token:
-                self.children[head].append(token)
+                children.setdefault(head, []).append(token)
+        #: Children of each token, conjuncts in the place of the first.
+        self.children: list[Sequence[int]] = [children.get(token, ()) for token in range(size)]
         #: Frames to which each token belongs.
-        self.links: list[list[Link]] = [[] for _ in range(size)]
-        self._filled: list[dict[str, list[int]]] = [defaultdict(list) for _ in range(size)]
-        self.equal: list[list[int]] = [[] for _ in range(size)]
+        self.links: list[Sequence[Link]] = [()] * size
+        #: Tokens that stand for the same thing as each token.
+        self.equal: list[Sequence[int]] = [()] * size
+        self._filled: dict[int, dict[str, list[int]]] = {}
         for token in range(size):
             self._link(token)
         self._passive = [self._is_passive(token) for token in range(size)]
@@ -123,7 +124,7 @@ class Frames:
 
     def filled(self, token: int, role: str) -> list[int]:
         """Return the tokens that have a role in the frame of a token."""
-        return self._filled[token].get(role, [])
+        return self._frame(token).get(role, [])
 
     def label(self, token: int) -> str:
         """Return the dependency label of a token, that of the first conjunct for the others."""
@@ -133,19 +134,29 @@ class Frames:
         """Return what governs a token; conjuncts are governed by what governs the first."""
         return self._heads[token]
 
+    def complement(self, verb: int) -> int | None:
+        """Return the adjective that follows a verb ("famous" of "is famous"), if there is one."""
+        tags = self.parse.tags
+        return next(
+            (one for one in self.children[verb] if self._labels[one] == "acomp" and tags[one] == "ADJ"), None
+        )
+
     def particle(self, verb: int) -> str:
         """Return the particle of a verb ("up" of "set up"), or nothing."""
         return next(
             (self.words[child].lower() for child in self.children[verb] if self._labels[child] == "prt"), ""
         )
 
+    def _frame(self, token: int) -> dict[str, list[int]]:
+        return self._filled.get(token, {})
+
     def _depth(self, token: int) -> int:
         return self.parse.depth(token)
 
     def _add(self, token: int, link: Link) -> None:
         if link not in self.links[token]:
-            self.links[token].append(link)
-            self._filled[link.governor][link.role].append(token)
+            self.links[token] = (*self.links[token], link)
+            self._filled.setdefault(link.governor, {}).setdefault(link.role, []).append(token)
 
     def _link(self, token: int) -> None:
         head, label = self._heads[token], self._labels[token]
@@ -200,7 +211,7 @@ class Frames:
 
     def _share_subject(self, verb: int) -> None:
         """Give a verb without a subject that of the verb, or the noun, from which it hangs."""
-        if any(self._filled[verb].get(role) for role in _SUBJECTS):
+        if any(self._frame(verb).get(role) for role in _SUBJECTS):
             return
         head, label = self._heads[verb], self._labels[verb]
         if head == verb or label in ("relcl", "aux", "auxpass", "ccomp", "amod", "compound"):
@@ -214,8 +225,8 @@ class Frames:
                 head = self._heads[head]
         if self.parse.tags[head] not in _VERBAL:
             return
-        frame = self._filled[head]
-        if label == "conj" and self._passive[head] and not self._filled[verb].get("object"):
+        frame = self._frame(head)
+        if label == "conj" and self._passive[head] and not self._frame(verb).get("object"):
             self._passive[verb] = self._passive[verb] or not any(
                 self._labels[child] in ("aux", "auxpass") for child in self.children[verb]
             )
@@ -226,7 +237,7 @@ class Frames:
             self._add(token, Link(verb, "passive" if self._passive[verb] else "subject"))
 
     def _share_dependents(self, token: int) -> None:
-        """Let what stands behind the second of two belong to both: "the capital and largest city of", "wrote and sang"."""
+        """Let what follows the second of two belong to both: "the capital and largest city of", "wrote and sang"."""
         parse = self.parse
         first = parse.heads[token]
         if parse.labels[token] != "conj" or parse.tags[token] != parse.tags[first] or first > token:
@@ -238,7 +249,7 @@ class Frames:
             first < child < token and self._labels[child] in _COMPLEMENTS for child in self.children[first]
         ):
             return
-        for role, tokens in list(self._filled[token].items()):
+        for role, tokens in list(self._frame(token).items()):
             if role not in _SUBJECTS and role not in (
                 "apposition",
                 "possessor",
@@ -251,7 +262,7 @@ class Frames:
                         self._add(shared, Link(first, role))
 
     def _follow_noun(self, verb: int) -> None:
-        """Let a participle behind a comma say something of the noun before it, wherever the parser has put it."""
+        """Let a participle after a comma say something of the noun before it, wherever the parser has put it."""
         if not self._passive[verb] or self._labels[verb] not in ("advcl", "acl", "conj") or verb < 2:
             return
         if any(self._labels[child] in ("auxpass", "nsubjpass", "aux") for child in self.children[verb]):
@@ -267,7 +278,7 @@ class Frames:
     def _equate(self, token: int) -> None:
         for link in self.links[token]:
             governor, role = link.governor, link.role
-            frame = self._filled[governor]
+            frame = self._frame(governor)
             if role == "apposition" and self.parse.tags[governor] in _NOMINAL:
                 self._equal(token, governor)
             elif role == "attribute":
@@ -288,8 +299,8 @@ class Frames:
 
     def _equal(self, one: int, other: int) -> None:
         if one != other and other not in self.equal[one]:
-            self.equal[one].append(other)
-            self.equal[other].append(one)
+            self.equal[one] = (*self.equal[one], other)
+            self.equal[other] = (*self.equal[other], one)
 
     def _resolve_relative(self, verb: int) -> None:
         """Let the antecedent of a relative clause take the place of its pronoun."""
@@ -311,7 +322,7 @@ class Frames:
             return
         if any(self.words[child].lower() == "where" for child in self.children[verb]):
             self._add(antecedent, Link(verb, "in"))
-        elif self._filled[verb].get("subject") and not self._filled[verb].get("object"):
+        elif self._frame(verb).get("subject") and not self._frame(verb).get("object"):
             self._add(antecedent, Link(verb, "object"))
 
 

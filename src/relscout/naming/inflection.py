@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from relscout.naming.words import words
+
 #: Lemma, simple past, past participle.
 _IRREGULAR = """
 be was been|bear bore born|beat beat beaten|become became become|begin began begun|bind bound bound|bite bit bitten
@@ -28,7 +30,7 @@ _FORMS = {
 }
 _VOWELS = "aeiou"
 #: Verbs of two syllables or more that double their last letter.
-_DOUBLED = frozenset("admit commit control defer equip occur permit prefer refer transfer".split())
+_DOUBLED = words("admit commit control defer equip occur permit prefer refer transfer")
 
 
 def active(surface: str, lemma: str) -> str:

@@ -95,7 +95,7 @@ class NamesOfParsed:
         if "PROPN" in tags or "NUM" in tags or words[-1] == "as":
             return False
         if words[-1] in PREPOSITIONS:
-            # "the constellation of Orion" does not say that something is the constellation of it, "is the capital of" does
+            # "the constellation of Orion" does not make the head a constellation; "is the capital of" makes it a capital
             said = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
             return len(words) > 1 and tags[-2] in said and words[-2] not in STOP_WORDS
         return False

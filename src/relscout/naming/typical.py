@@ -141,9 +141,9 @@ class Connected:
     def rivals(self, cluster: int, typical: Sequence[Typical]) -> tuple[Typical, Typical] | None:
         """Return the two connections that name a cluster of mixed content, and ``None`` where it is not mixed.
 
-        It is mixed where the best connection covers less than a quarter of the connected instances and others, each with
-        a content word of its own, at least half its share and half its weight, compete with it: three of them, or one
-        whose instances mostly have other entity types.
+        It is mixed where the best connection covers less than a quarter of the connected instances and others compete
+        with it, each with a content word of its own, at least half its share and half its weight: three of them, or
+        one whose instances mostly have other entity types.
 
         Args:
             cluster: Place of the cluster.

@@ -16,24 +16,25 @@ _UNSPACED_GAP = re.compile(f"(?<={_SCRIPT}) (?={_SCRIPT})")
 _PIECE = re.compile(rf"['’]s\b|{_LETTERS}(?:['’\u2010-](?!s\b){_LETTERS})*|\d[\w.,:]*|[^\w\s]")
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+def words(listed: str) -> frozenset[str]:
+    """Return words that are listed with blanks between them."""
+    return frozenset(listed.split())
 
 
-ARTICLES = _set("a an the")
-POSSESSIVES = _set("his her its their our my your")
-CONJUNCTIONS = _set("and or but nor yet so because while although though if than")
-RELATIVES = _set("who whom whose which that where when what how why")
-PREPOSITIONS = _set(
+ARTICLES = words("a an the")
+POSSESSIVES = words("his her its their our my your")
+CONJUNCTIONS = words("and or but nor yet so because while although though if than")
+RELATIVES = words("who whom whose which that where when what how why")
+PREPOSITIONS = words(
     "of in on at by to from for with as into onto over under about between through during after before "
     "against within without near around across along behind beyond via per since until upon toward "
     "towards among out up down off inside outside"
 )
-AUXILIARIES = _set(
+AUXILIARIES = words(
     "be is are was were been being am have has had having do does did doing done will would shall "
     "should can could may might must"
 )
-_OTHERS = _set(
+_OTHERS = words(
     "he she it they we i you him them us me himself herself itself themselves this these those there "
     "here one such same other others another both all each every any some no not only also then later "
     "now too very more most much many several just even still again already however ever never often "
@@ -43,7 +44,7 @@ _OTHERS = _set(
     "october november december jan feb mar apr jun jul aug sep sept oct nov dec monday tuesday "
     "wednesday thursday friday saturday sunday"
 )
-DATES = _set(
+DATES = words(
     "january february march april may june july august september october november december jan feb mar "
     "apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday"
 )

@@ -130,7 +130,7 @@ def name_relations(
             plain = parsed.bare_candidates(place)
             if plain and parsed.prefers_bare(plain[0], found):
                 found = plain
-            found = found or [one for one in by_words.phrases(place) if parsed.reads(one)] or plain
+            found = found or [one for one in by_words.phrases(place) if parsed.reads(place, one)] or plain
         else:
             found = by_words.phrases(place)
             bare = () if found else by_words.bare_phrases(place)

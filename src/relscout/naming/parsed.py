@@ -16,6 +16,8 @@ from relscout.naming.words import PREPOSITIONS, STOP_WORDS
 
 #: Tag of a verb in its base form, which reads badly after a head ("win at").
 _INFINITIVE = "INFINITIVE"
+#: Share of the instances in which words between the mentions must touch the tail to name a cluster.
+_TOUCHING = 0.04
 _FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
 #: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
@@ -31,7 +33,7 @@ class NamesOfParsed:
     """
 
     def __init__(self, clusters: Sequence[Sequence[RelationInstance]], *, min_share: float) -> None:
-        self._min_share = min_share
+        self._clusters, self._min_share = clusters, min_share
         self._has_parse = [any(one.parse is not None for one in cluster) for cluster in clusters]
         self._tags: dict[str, Counter[str]] = defaultdict(Counter)
         # all pairs of a sentence share its parse, and with it the frames
@@ -86,19 +88,29 @@ class NamesOfParsed:
         """Return the share of the connected instances that agree with a candidate, if it comes from the syntax."""
         return candidate.share if isinstance(candidate, Typical) else None
 
-    def reads(self, phrase: Phrase) -> bool:
-        """Return whether words between mentions read as a name: from head to tail, whole, and without proper names."""
+    def reads(self, cluster: int, phrase: Phrase) -> bool:
+        """Return whether words between mentions read as a name: from head to tail, whole, and without proper names.
+
+        Args:
+            cluster: Place of the cluster.
+            phrase: The words. They must end right before the tail in a part of the instances.
+        """
         words = phrase.text.lower().split()
-        if phrase.place != 0 or GAP in words or words[0] in PREPOSITIONS | {"'s"}:
+        if phrase.place != 0 or GAP in words or len(words) < 2 or words[-1] not in PREPOSITIONS - {"as"}:
             return False
         tags = [self._tag(word) for word in words]
-        if "PROPN" in tags or "NUM" in tags or words[-1] == "as":
+        if words[0] in PREPOSITIONS | {"'s"} or not {"PROPN", "NUM"}.isdisjoint(tags):
             return False
-        if words[-1] in PREPOSITIONS:
-            # "the constellation of Orion" does not make the head a constellation; "is the capital of" makes it a capital
-            said = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
-            return len(words) > 1 and tags[-2] in said and words[-2] not in STOP_WORDS
-        return False
+        # "the constellation of Orion" does not make the head one; "is the capital of" makes it a capital
+        said = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
+        return tags[-2] in said and words[-2] not in STOP_WORDS and self._touches(cluster, words)
+
+    def _touches(self, cluster: int, words: list[str]) -> bool:
+        """Return whether enough instances have the words right before the tail, but for an article."""
+        instances, text = self._clusters[cluster], " ".join(words)
+        ends = tuple(f" {text}{article}" for article in ("", " the", " a", " an"))
+        between = (f" {one.text[one.head.end : one.tail.start].lower().strip()}" for one in instances)
+        return sum(each.endswith(ends) for each in between) >= max(2, _TOUCHING * len(instances))
 
     def _connections(
         self, cluster: Sequence[RelationInstance], frames: dict[int, Frames]

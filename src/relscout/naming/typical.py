@@ -21,6 +21,8 @@ _LEAST_SHARE = 0.03
 _LEAST_WEIGHT = 0.04
 #: Share of all instances, and of the connected ones, that a bare preposition must cover.
 _LEAST_BARE, _LEAST_BARE_CONNECTED = 0.08, 0.25
+#: What a frequent connection has at least in log-odds against the other clusters, and from which share on.
+_LEAST_ODDS, _FREQUENT = 0.2, 0.2
 _KEPT = 30
 #: A name that covers less than this share of the connected instances is doubted.
 _DOUBTED = 0.25
@@ -203,7 +205,9 @@ class Connected:
         share = shares[cluster].get(key, 0.0)
         smoothing = max(_SMOOTHING, _SMOOTHING_INSTANCES / self._sizes[cluster])
         others = (totals[key] - share) / max(1, len(shares) - 1)
-        return share * math.log((share + smoothing) / (others + smoothing))
+        odds = math.log((share + smoothing) / (others + smoothing))
+        # two clusters of one relation say the same, and both are named by it
+        return share * (max(odds, _LEAST_ODDS) if share >= _FREQUENT else odds)
 
 
 def _least(size: int) -> int:

@@ -217,9 +217,10 @@ def test_the_navigation_lists_every_page() -> None:
 
 def test_the_page_about_scripting_names_every_key_of_a_run(demo_run: Path) -> None:
     page = (DOCS / "how-to" / "scripting.md").read_text(encoding="utf-8")
-    texts = [(demo_run / name).read_text("utf-8") for name in ("assignments.jsonl", "relations.jsonl")]
+    names = ("assignments.jsonl", "relations.jsonl", "facts.jsonl", "entities.jsonl")
+    texts = [(demo_run / name).read_text("utf-8") for name in names]
     records = [json.loads(text.partition("\n")[0]) for text in texts]
-    keys = {*records[0], *records[1], *json.loads((demo_run / "run.json").read_text("utf-8"))}
+    keys = {*(key for record in records for key in record), *json.loads((demo_run / "run.json").read_text("utf-8"))}
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
     assert sorted(path.name for path in demo_run.iterdir() if f"── {path.name}" not in page) == []
 

@@ -31,6 +31,8 @@ _TREES = ("feature", "threshold", "left", "right", "value")
 _ROWS = 4096
 #: How strongly re-calibration is held to what the model says: the weight of one judged example is 1.
 _PRIOR_SLOPE, _PRIOR_SHIFT = 4.0, 0.5
+#: What float32 may take off a precision.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +249,7 @@ def threshold_for(probabilities: NDArray[np.float32], precision: float) -> float
     means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
     # of equal probabilities all are kept or none
     last_of_its_kind = np.append(falling[1:] < falling[:-1], True)
-    enough = np.flatnonzero(last_of_its_kind & (means >= precision))
+    enough = np.flatnonzero(last_of_its_kind & (means >= precision - _ROUNDING))
     if not len(enough):
         return float(np.nextafter(np.float32(falling[0]), np.float32(2)))
     return 0.0 if enough[-1] == len(falling) - 1 else float(falling[enough[-1]])

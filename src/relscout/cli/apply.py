@@ -21,7 +21,7 @@ def command(
         bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
     ] = False,
 ) -> None:
-    """Rename, merge and drop relations of a run, as was decided on its page.
+    """Rename, merge and drop relations of a run, and merge and split its entities, as was decided on its page.
 
     The new run keeps the numbers of the relations, tells in run.json what was decided, and is used like any other: by
     'relscout extract', 'relscout report' and Discovery.load.

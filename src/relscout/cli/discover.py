@@ -224,35 +224,59 @@ def command(
     show(found, out)
 
 
-def show(found: Discovery, out: Path | None) -> None:
-    """Print a discovery as a table, and where its files are."""
+def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> None:
+    """Print a discovery as a table, and where its files are.
+
+    Args:
+        found: The discovery.
+        out: Folder that it was saved to.
+        limit: Most relations to show.
+    """
     from relscout.cli.table import relations_table, relations_tree
     from relscout.discovery.storage import REPORT
 
     console = output()
-    data, seconds = found.run["data"], found.run["seconds"]
+    seconds = found.run["seconds"]
     how = "estimated" if found.run["settings"]["n_relations"] == "auto" else "given"
     if known := found.run.get("predefined_found"):
         how = f"{known} of them pre-defined, the number of the others {how}"
     console.print(
         Text.assemble(
             (counted(len(found.relations), "relation"), "bold"),
-            f" ({how}) in {counted(data['instances'], 'instance')} of {counted(data['entity_pairs'], 'entity pair')}, "
+            _what_was_read(found, how),
             f"in {sum(seconds.values()):.0f} s",
         )
     )
     if found.run.get("stopped"):
         console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
-    if none := found.run.get("no_relation"):
+    none = found.run.get("no_relation")
+    if none and not found.run.get("relatedness"):
         console.print(
             Text(f"{counted(none, 'instance')} without any relation, as far as can be told", style="dim")
         )
-    console.print(relations_table(found, width=console.width))
+    console.print(relations_table(found, width=console.width, limit=limit))
     if found.parents:
         console.print(relations_tree(found))
     if out is not None:
         page = f"{REPORT} (open it in a browser), " if (out / REPORT).is_file() else ""
-        say(f"written to {out}: {page}relations.jsonl, assignments.jsonl, triples.jsonl, run.json, model/")
+        say(
+            f"written to {out}: {page}facts.jsonl, entities.jsonl, relations.jsonl, triples.jsonl, assignments.jsonl, "
+            "run.json, model/"
+        )
+
+
+def _what_was_read(found: Discovery, how: str) -> str:
+    """Return how many relations, facts and pairs there are, in words."""
+    data = found.run["data"]
+    pairs = f"{counted(data['instances'], 'instance')} of {counted(data['entity_pairs'], 'entity pair')}, "
+    judged = found.run.get("relatedness")
+    if not judged:
+        return f" ({how}) in {pairs}"
+    related = int((found.assignments.relation_ids >= 0).sum())
+    facts = counted(len(found.facts()), "fact")
+    kept = f"{related:,} of {counted(data['instances'], 'pair')} of entities are related"
+    expected = f" (expected precision {judged['precision']:.0%})" if judged.get("precision") else ""
+    return f" ({how}) and {facts}: {kept}{expected}, "
 
 
 def _why_nothing(skipped: Skipped, *, plain: bool) -> str:

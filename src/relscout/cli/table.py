@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from relscout.cli.excerpt import excerpt
 from relscout.discovery import Discovery, Relation
+from relscout.triples import Fact
 from relscout.wording import visible
 
 _EXAMPLES = 2
@@ -29,6 +30,7 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
     )
     lines = [head, Text("─" * width, style="dim")]
     shown = discovery.relations[:limit]
+    facts = _facts_by_relation(discovery) if discovery.run.get("relatedness") else {}
     for relation in shown:
         line = Text(f"{relation.id:>{_INDENT - 1}} ", style="dim")
         title = _title(relation, discovery)
@@ -36,7 +38,9 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
         line.append_text(title)
         line.append(f"{relation.size:>{_SIZE},}{f'{relation.confidence:.0%}':>{_SURE}}")
         lines.append(line)
-        for example in discovery.examples(relation.id, _EXAMPLES):
+        if relation.id in facts:
+            lines.append(_facts_line(facts[relation.id], width))
+        for example in discovery.examples(relation.id, 1 if facts else _EXAMPLES):
             sentence = Text(" " * _INDENT).append_text(excerpt(example, width - _INDENT))
             sentence.truncate(width, overflow="ellipsis")
             lines.append(sentence)
@@ -45,6 +49,29 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
     if left_out:
         lines.append(Text(f"… and {left_out} more relations", style="dim"))
     return Group(*lines)
+
+
+def _facts_by_relation(discovery: Discovery) -> dict[int, list[Fact]]:
+    found: dict[int, list[Fact]] = {}
+    for fact in discovery.facts():
+        found.setdefault(fact.relation_id, []).append(fact)
+    return found
+
+
+def _facts_line(facts: list[Fact], width: int) -> Text:
+    """Return the surest facts of a relation on one line, as many as fit, and how many there are."""
+    total = f"  {len(facts):,} fact{'' if len(facts) == 1 else 's'}"
+    line = Text(" " * _INDENT)
+    for number, fact in enumerate(facts):
+        piece = Text(" · " if number else "", style="dim")
+        piece.append(visible(fact.head.name), style="cyan")
+        piece.append(" → ", style="dim")
+        piece.append(visible(fact.tail.name), style="green")
+        if number and len(line) + len(piece) + len(total) > width:
+            break
+        line.append_text(piece)
+    line.truncate(width - len(total), overflow="ellipsis")
+    return line.append(total, style="dim")
 
 
 def _title(relation: Relation, discovery: Discovery) -> Text:

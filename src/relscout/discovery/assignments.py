@@ -45,6 +45,19 @@ class Assignments:
         return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities
 
 
+def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return how sure each assignment is (N,), float32, given that the pair is related at all; that is told apart.
+
+    Args:
+        probabilities: Of each relation and, last, of none (N, K + 1).
+        labels: What each instance was given (N,); -1 for none.
+    """
+    of_relations = probabilities[:, :-1]
+    rows = np.arange(len(labels))
+    given = of_relations[rows, np.maximum(labels, 0)] / np.maximum(of_relations.sum(axis=1), 1e-12)
+    return np.where(labels >= 0, np.minimum(given, 1), probabilities[:, -1]).astype(np.float32)
+
+
 def polarities_of(
     instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
 ) -> list[Polarity] | None:

@@ -43,7 +43,12 @@ def describe(
         label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
         for label in names
     }
-    inverses = _inverses({label: [instances[row] for row in rows] for label, rows in examples.items()}, model)
+    inverses: dict[int, int] = {}
+    if model.report_.get("relatedness") is None:
+        # where every pair of a text comes once, its head is chosen, and none is read the other way round
+        inverses = _inverses(
+            {label: [instances[row] for row in rows] for label, rows in examples.items()}, model
+        )
     return tuple(
         Relation(
             id=label,

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.discovery.assignments import Assignments, polarities_of
+from relscout.discovery.assignments import Assignments, among_relations, polarities_of
 from relscout.discovery.batches import first_free, labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
@@ -31,8 +31,10 @@ from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
 from relscout.methods.unrelated import Judged, Share, WithNone
+from relscout.naming import bare_name
 from relscout.progress import Progress, silent
 from relscout.text.parsing import with_syntax
+from relscout.text.types import coarse_type
 
 _PACKAGES = (
     "relscout",
@@ -187,6 +189,9 @@ def discover(
     progress("describe", 0, None)
     # no relation is -1, and its column the last one
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
+    related: NDArray[np.float32] | None = getattr(estimator, "related_", None)
+    if related is not None:
+        confidences = among_relations(estimator.probabilities_, estimator.labels_)
     # of texts that the encoder cannot read, nothing is sure
     confidences = (confidences * readable).astype(np.float32)
     relations = describe(ordered, estimator.labels_, confidences, estimator)
@@ -202,7 +207,6 @@ def discover(
         "seconds": {"fit": round(fitted - started, 3), "describe": round(time.perf_counter() - fitted, 3)},
         "versions": _versions(),
     }
-    related: NDArray[np.float32] | None = getattr(estimator, "related_", None)
     assignments = Assignments(
         bare,
         estimator.labels_[back],
@@ -212,10 +216,33 @@ def discover(
     )
     found = Discovery(relations, assignments, estimator, run)
     found = numbered_after(found, numbers, free=first_free(after)) if after else found
+    if precision is not None:
+        found = merged_by_name(found)
     if hierarchy:
         ids = found.assignments.relation_ids[order]
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
         found = replace(found, run={**found.run, "hierarchy": tree})
+    return found
+
+
+def merged_by_name(found: Discovery) -> Discovery:
+    """Return a discovery in which relations of one name between entities of the same coarse types are one.
+
+    Where each pair of a text is an instance, clusters are many, and naming tells those of one name apart by entity
+    types and numbers. What the sentences call the same, between the same kinds of things, is the same relation.
+    """
+    groups: dict[tuple[str, tuple[str, str]], list[int]] = {}
+    for relation in found.relations:
+        if relation.types is not None:
+            head, tail = (coarse_type(kind) for kind in relation.types)
+            groups.setdefault((bare_name(relation.name), (head, tail)), []).append(relation.id)
+    for (name, _), ids in groups.items():
+        if len(ids) < 2:
+            continue
+        found = found.merge(ids)
+        kept = next(one for one in found.relations if one.id in ids)
+        if kept.name != name and name not in found.names.values():
+            found = found.rename(kept.id, name)
     return found
 
 

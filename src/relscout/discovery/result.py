@@ -143,6 +143,9 @@ class Discovery:
         ids = table[probabilities.argmax(axis=1)].astype(np.int64)
         if by_model and judge is not None:
             related = judge(bare, progress=progress)
+            of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
+            given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
+            probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
         elif precision is not None:
             detector = RelatednessDetector.bundled(precision=precision)
             related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)

@@ -11,6 +11,7 @@ from head to tail.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _PER_CLUSTER, _TOGETHER, _AT_LEAST = 20_000, 50_000, 200
 
 #: What corpora write where a type is not known.
 _NO_TYPES = frozenset({"", "?", "-", "_", "o", "none", "null", "unk", "unknown"})
+
+#: What a name ends in where another cluster has the same words.
+_APART = re.compile(r" \((?:[^()]+ – [^()]+|[0-9]+)\)$")
 
 TypePair = tuple[str | None, str | None]
 
@@ -131,6 +135,7 @@ def name_relations(
             if plain and parsed.prefers_bare(plain[0], found):
                 found = plain
             found = found or [one for one in by_words.phrases(place) if parsed.reads(place, one)] or plain
+            found = found or [parsed.associated(place)]
         else:
             found = by_words.phrases(place)
             bare = () if found else by_words.bare_phrases(place)
@@ -150,6 +155,11 @@ def name_relations(
             share=parsed.share(candidate),
         )
     return dict(sorted(names.items()))
+
+
+def bare_name(name: str) -> str:
+    """Return a name without what sets it apart from others of the same words: entity types or a number in brackets."""
+    return _APART.sub("", name)
 
 
 class _ByWords:

@@ -45,6 +45,7 @@ _PLURALS = frozenset({"headquarters", "series", "species", "works"})
 _PEOPLE, _THINGS = words("he she him her his hers"), words("it its")
 _POSSESSING = frozenset({"possessor", "compound", "of", "by", "agent"})
 #: Verbs with two subjects, as in "A and B married", and nouns of what two share.
+_BORE = ("bore in", "bore at", "bore on", "bore to")
 _RECIPROCAL = {"marry": "married", "wed": "wed", "divorce": "divorced", "meet": "met", "merge": "merged with"}
 _SHARED = words("war battle marriage wedding treaty merger border conflict match game meeting agreement")
 #: Verbs whose subject is the tail, turned so that they read from the other side.
@@ -593,6 +594,9 @@ class _Pair:
             )
 
     def _made(self, text: str, root: str, weight: float) -> Connection | None:
+        text = text.removeprefix("be ")  # "the first to be released by" says "released by"
+        if text.startswith(_BORE):
+            text = "born" + text.removeprefix("bore")  # "Born in Vienna, Ida …", parsed as active
         spoken = text.split()
         if not 1 <= len(spoken) <= _LONGEST:
             return None

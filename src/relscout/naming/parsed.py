@@ -18,6 +18,8 @@ from relscout.naming.words import PREPOSITIONS, STOP_WORDS
 _INFINITIVE = "INFINITIVE"
 #: Share of the instances in which words between the mentions must touch the tail to name a cluster.
 _TOUCHING = 0.04
+#: What a relation is called that no phrase names, and how well that names it.
+_ASSOCIATED, _LEAST = "associated with", 1e-6
 _FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
 #: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
@@ -73,6 +75,15 @@ class NamesOfParsed:
             cluster: Place of the cluster.
         """
         return self._connected.bare(cluster)[:1]
+
+    def associated(self, cluster: int) -> Candidate:
+        """Return the name of a cluster that nothing says in common: it is of mixed content, and still reads.
+
+        Args:
+            cluster: Place of the cluster.
+        """
+        self._mixed[cluster] = Typical(_ASSOCIATED, tuple(_ASSOCIATED.split()), "", _LEAST, 0.0)
+        return self._mixed[cluster]
 
     def prefers_bare(self, bare: Candidate, found: Sequence[Candidate]) -> bool:
         """Return whether a bare preposition covers so much more than the best phrase that it is the better name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,6 +18,10 @@ from relscout.text.types import COARSE_TYPES, NUMBER_TYPES, coarse_type
 MOST_MENTIONS = 60
 #: Called with a crowded sentence and the number of its pairs that are left out.
 OnCrowded = Callable[[MarkedSentence, int], None]
+#: What stands between "Japan" and "Tokyo" where the second is something of the first, or the first of the second.
+_POSSESSED = re.compile(r"['’]s? (?:[a-z][\w-]* ){1,4}$|['’]s? (?:[a-z][\w-]* ?){1,4}, $")
+_NEAR = 80
+_DESCRIBED = re.compile(r", (?:the|an?) (?:[\w-]+ ){1,5}(?:of|in) (?:the )?$")
 _SUBJECTS = frozenset({"nsubj", "csubj"})
 _PASSIVE_SUBJECTS = frozenset({"nsubjpass", "csubjpass", "nsubj:pass"})
 
@@ -102,7 +107,7 @@ def pairs(
                     and not {(first.type, second.type), (second.type, first.type)} & allowed
                 ):
                     continue
-                ways = ways[:1] if head_first(first, second, sentence.parse) else ways[1:]
+                ways = ways[:1] if head_first(first, second, sentence.parse, between=gap) else ways[1:]
             elif pairing.directions == "forward":
                 ways = ways[:1]
             for head, tail in ways:
@@ -119,7 +124,7 @@ def _reach(mentions: int, most: int) -> int:
     return mentions if mentions <= most else max(1, most * (most - 1) // 2 // mentions)
 
 
-def head_first(first: Mention, second: Mention, parse: Parse | None = None) -> bool:
+def head_first(first: Mention, second: Mention, parse: Parse | None = None, *, between: str = "") -> bool:
     """Return whether the entity that is mentioned first is the head of the pair.
 
     Entities of different coarse types are ordered by type (:data:`relscout.text.types.COARSE_TYPES`), so that all
@@ -131,11 +136,15 @@ def head_first(first: Mention, second: Mention, parse: Parse | None = None) -> b
         first: The mention that comes first in the sentence.
         second: The other one.
         parse: Syntax of the sentence.
+        between: The text between the two. "Tokyo, the capital of Japan" and "Japan's capital, Tokyo" are clear without
+            a parse, which often attaches the apposition to another noun.
     """
     ranks = [COARSE_TYPES.index(coarse_type(mention.type)) for mention in (first, second)]
     if ranks[0] != ranks[1]:
         return ranks[0] < ranks[1]
-    if parse is None:
+    if _POSSESSED.match(between):
+        return False
+    if parse is None or _DESCRIBED.match(between):
         return True
     spans = [parse.tokens_in(mention.start, mention.end) for mention in (first, second)]
     if not all(spans):

@@ -75,7 +75,7 @@ def main() -> None:
         "--unseen", nargs="*", type=int, default=range(5), help="folds over documents and relations"
     )
     judged.add_argument(
-        "--cache", type=Path, default=Path("build/relatedness"), help="folder of scored folds"
+        "--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors and scored folds"
     )
     pretraining = commands.add_parser(
         "pretraining-speed", help="a step of pre-training, against padding to the maximum length"
@@ -153,11 +153,16 @@ def main() -> None:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             report_speed.run(options.data, cache, instances=options.instances, runs=options.runs)
     elif options.command == "relatedness":
-        from benchmarks import relatedness as pairs_judged
+        from benchmarks import related_pairs
 
         seeds = range(options.seeds)
-        pairs_judged.run(
-            options.data, seeds=seeds, folds=options.folds, unseen=options.unseen, cache=options.cache
+        related_pairs.run(
+            options.data,
+            seeds=seeds,
+            folds=options.folds,
+            unseen=options.unseen,
+            ablated=options.ablated,
+            cache=options.cache,
         )
     elif options.command == "pretraining-speed":
         from benchmarks import pretraining_speed

@@ -11,20 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relatedness.data import JudgedPair, conll04, redocred
-from relatedness.learning import Targets, TreeSettings, train_trees
-from relatedness.tuning import PARTS, POOLING, SCALE, Sentences, Tuned, Tuning, TuningSettings, sentences_of
+from relatedness.learning import NetworkSettings, Targets, TreeSettings, train_network, train_trees
+from relscout.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, pair_features, sentence_groups
-from relscout.text.relatedness import Relatedness, entity_numbers, tree_sums
+from relscout.text.relatedness import (
+    Relatedness,
+    entity_numbers,
+    in_text_order_of,
+    network_logits,
+    tree_sums,
+)
 
-#: The encoder whose vectors the model reads.
+#: The encoder whose vectors are read: the default one, so that no second pass over the text is needed.
 ENCODER: Mapping[str, Any] = {
-    "model": "relatedness",
+    "model": "relation",
     "marking": "none",
-    "pooling": POOLING,
+    "pooling": "span-mean@3+span-mean@5+sentence@4+between",
     "max_length": 128,
 }
+#: Width of each part of its vectors, and whether it is a head half and a tail half.
+PARTS = ((768, True), (768, True), (384, False), (384, False))
+#: Factor that brings the vectors, whose parts are of unit length, near a mean square of 1.
+SCALE = 20.0
+#: Number of networks.
+MEMBERS = 3
 #: Share of the trees in the mean logit.
-TREE_SHARE = 0.3
+TREE_SHARE = 0.4
 #: Blocks of features that are missing at times: a file has no parse, a sentence no document.
 MISSING = ("syntax", "document")
 FOLDS = 5
@@ -43,7 +55,7 @@ class Prepared:
 
     Args:
         pairs: The pairs.
-        sentences: What the encoder's frozen layers say of their sentences.
+        vectors: (N, D), scaled, in the order of the text.
         features: (N, F).
         nodes: (N, 2), numbers of the two entities.
         groups: Rows of each sentence.
@@ -51,7 +63,7 @@ class Prepared:
     """
 
     pairs: Sequence[JudgedPair]
-    sentences: Sentences
+    vectors: NDArray[np.float32]
     features: NDArray[np.float32]
     nodes: NDArray[np.int64]
     groups: Sequence[NDArray[np.int64]]
@@ -72,9 +84,9 @@ class Scores:
     """Logits of networks and trees that did not see the document, (N,) each; not a number where no fold was scored.
 
     Args:
-        network: Of the network, with syntax.
+        network: Mean of the networks, with syntax.
         trees: Of the trees, with syntax.
-        bare_network: Of the network, without syntax.
+        bare_network: Mean of the networks, without syntax.
         bare_trees: Of the trees, without syntax.
     """
 
@@ -112,12 +124,25 @@ def with_syntax(pairs: Sequence[JudgedPair]) -> list[JudgedPair]:
     return [replace(pair, instance=instance) for pair, instance in zip(pairs, instances, strict=True)]
 
 
-def prepared(pairs: Sequence[JudgedPair], *, sentences: Sentences | None = None) -> Prepared:
+def encoded(instances: Sequence[RelationInstance], model: str = ENCODER["model"]) -> NDArray[np.float32]:
+    """Return the vectors (N, D) of an encoder.
+
+    Args:
+        instances: The pairs.
+        model: The encoder, read in the way of :data:`ENCODER`.
+    """
+    from relscout.encoders.settings import EncoderSettings
+    from relscout.encoders.transformer import TransformerEncoder
+
+    return TransformerEncoder(EncoderSettings(**{**ENCODER, "model": model})).encode(instances)
+
+
+def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepared:
     """Return the pairs with what the parts of the model read.
 
     Args:
         pairs: The pairs, with a parse.
-        sentences: What the frozen layers say, where it is known already.
+        vectors: (N, D), as :func:`encoded` gives them.
     """
     instances = [pair.instance for pair in pairs]
     names = sorted({name for pair in pairs if pair.instance.document for name in pair.relations})
@@ -128,7 +153,7 @@ def prepared(pairs: Sequence[JudgedPair], *, sentences: Sentences | None = None)
             relations[row, [place[name] for name in pair.relations]] = True
     return Prepared(
         pairs,
-        sentences or sentences_of(instances, TuningSettings().base),
+        in_text_order_of(instances, vectors, PARTS) * np.float32(SCALE),
         pair_features(instances),
         entity_numbers(instances),
         [np.array(group) for group in sentence_groups(instances)],
@@ -141,44 +166,54 @@ def prepared(pairs: Sequence[JudgedPair], *, sentences: Sentences | None = None)
     )
 
 
-def tune(data: Prepared, rows: NDArray[np.bool_], *, seed: int) -> Tuning:
-    """Return encoder and network trained on some of the pairs; the others of a sentence do not exist for them.
+Network = Mapping[str, NDArray[np.float32]]
+Trees = tuple[Mapping[str, NDArray[Any]], float]
+
+
+def networks(
+    data: Prepared,
+    rows: NDArray[np.bool_],
+    *,
+    seed: int,
+    members: int = MEMBERS,
+    settings: NetworkSettings | None = None,
+) -> tuple[Network, ...]:
+    """Return networks trained on some of the pairs; the others of a sentence do not exist for them.
 
     Args:
         data: All pairs.
         rows: Which of them are learnt from, (N,).
         seed: Decides everything that is random.
+        members: Number of networks.
+        settings: How they are trained.
     """
-    tuning = Tuning(
-        data.sentences,
-        data.features,
-        data.nodes,
-        data.targets,
-        blocks=BLOCKS,
-        settings=TuningSettings(),
-        seed=seed,
+    groups = [left for group in data.groups if len(left := group[rows[group]])]
+    return tuple(
+        train_network(
+            data.vectors,
+            data.features,
+            groups,
+            data.nodes,
+            data.targets,
+            blocks=BLOCKS,
+            settings=settings or NetworkSettings(),
+            seed=seed * MEMBERS + member,
+        )
+        for member in range(members)
     )
-    for _ in tuning.train(kept(data.groups, rows)):
-        pass
-    return tuning
 
 
-def grow(data: Prepared, rows: NDArray[np.bool_], *, seed: int) -> tuple[Mapping[str, NDArray[Any]], float]:
+def grow(data: Prepared, rows: NDArray[np.bool_], *, seed: int) -> Trees:
     """Return trees trained on some of the pairs, and their base logit."""
     targets = data.targets
     return train_trees(
         data.features[rows],
         targets.expressed[rows],
-        targets.weights(TuningSettings().network.unjudged)[rows],
+        targets.weights(NetworkSettings().unjudged)[rows],
         blocks=BLOCKS,
         settings=TreeSettings(),
         seed=seed,
     )
-
-
-def kept(groups: Sequence[NDArray[np.int64]], rows: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Return the groups with only those rows that are true, empty ones left out."""
-    return [left for group in groups if len(left := group[rows[group]])]
 
 
 def folds_of(documents: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -187,24 +222,20 @@ def folds_of(documents: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.where(documents < 0, -1, order[documents] % FOLDS)
 
 
-def out_of_fold(
-    data: Prepared, *, seed: int, fold_seed: int = 0, folds: Sequence[int] = range(FOLDS), alone: bool = False
-) -> Scores:
-    """Score documents by parts that never saw them.
+def out_of_fold(data: Prepared, *, seed: int, fold_seed: int = 0) -> Scores:
+    """Score documents by parts that learnt from other documents, and from nothing else.
 
     Args:
         data: The pairs.
         seed: Decides everything that is random in training.
         fold_seed: Decides which documents are in which fold.
-        folds: The folds to score.
-        alone: Whether sentences without a document are left out of training.
     """
     of_pair = folds_of(data.documents, fold_seed)
     found = Scores(*(np.full(len(of_pair), np.nan) for _ in range(4)))
-    for fold in folds:
-        seen = (of_pair != fold) & ((of_pair >= 0) | (not alone))
+    for fold in range(FOLDS):
+        seen = (of_pair >= 0) & (of_pair != fold)
         held = of_pair == fold
-        score_fold(found, data, held, tune(data, seen, seed=seed), grow(data, seen, seed=seed))
+        score_fold(found, data, held, networks(data, seen, seed=seed), grow(data, seen, seed=seed))
     return found
 
 
@@ -212,24 +243,26 @@ def score_fold(
     found: Scores,
     data: Prepared,
     held: NDArray[np.bool_],
-    tuning: Tuning,
-    grown: tuple[Mapping[str, NDArray[Any]], float],
+    trained: Sequence[Network],
+    grown: Trees,
 ) -> None:
     """Write the logits of the held-out pairs into ``found``."""
     trees, base = grown
-    groups = kept(data.groups, held)
-    without = data.features[held].copy()
+    features, without = data.features[held], data.features[held].copy()
     without[:, BLOCKS["syntax"]] = 0
-    found.network[held] = tuning.logits(groups)[held]
-    found.trees[held] = base + tree_sums(trees, data.features[held])
-    found.bare_network[held] = tuning.logits(groups, without=BLOCKS["syntax"])[held]
-    found.bare_trees[held] = base + tree_sums(trees, without)
+    for of_networks, of_trees, seen in (
+        (found.network, found.trees, features),
+        (found.bare_network, found.bare_trees, without),
+    ):
+        each = [network_logits(one, data.vectors[held], seen, data.nodes[held]) for one in trained]
+        of_networks[held] = np.mean(each, axis=0)
+        of_trees[held] = base + tree_sums(trees, seen)
 
 
 def assembled(
     data: Prepared,
-    tuned: Tuned,
-    grown: tuple[Mapping[str, NDArray[Any]], float],
+    trained: tuple[Network, ...],
+    grown: Trees,
     scores: Scores,
     *,
     seed: int,
@@ -238,7 +271,7 @@ def assembled(
 
     Args:
         data: The pairs.
-        tuned: Encoder and network.
+        trained: Networks.
         grown: Trees and their base logit.
         scores: What parts that had not seen the documents say.
         seed: What the parts were trained with.
@@ -255,7 +288,7 @@ def assembled(
     return Relatedness(
         encoder=ENCODER,
         parts=PARTS,
-        networks=(tuned.network,),
+        networks=trained,
         trees=trees,
         tree_share=TREE_SHARE,
         base=base,
@@ -268,30 +301,6 @@ def assembled(
             "calibrated_on": int(scored.sum()),
             "calibration_error": round(calibration_error(probabilities, expressed[scored]), 4),
         },
-    )
-
-
-def save_encoder_of(tuned: Tuned, folder: Path, *, seed: int) -> None:
-    """Write the trained layers as an adapter, in half precision.
-
-    Args:
-        tuned: What was trained.
-        folder: Where the adapter is written.
-        seed: What it was trained with.
-    """
-    from relscout.encoders.low_rank import alpha_of
-    from relscout.encoders.saved import save_adapter
-    from relscout.encoders.settings import EncoderSettings
-    from relscout.encoders.transformer import TransformerEncoder
-
-    settings = TuningSettings()
-    save_adapter(
-        folder,
-        TransformerEncoder(EncoderSettings(model=settings.base, pooling=POOLING)),
-        {name: array.astype(np.float16) for name, array in tuned.factors.items()},
-        rank=settings.rank,
-        alpha=alpha_of(settings.rank),
-        made={"objective": "relatedness", "seed": seed, "encoder": settings.base},
     )
 
 

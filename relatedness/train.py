@@ -25,12 +25,6 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
     parser.add_argument("--out", type=Path, default=TARGET, help="where the model is written")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--folds",
-        type=int,
-        default=5,
-        help="of the five folds, how many calibrate (each takes as long as the model)",
-    )
     arguments = parser.parse_args()
     seed = arguments.seed
     try:
@@ -38,14 +32,16 @@ def main() -> int:
     except FileNotFoundError as error:
         print(f"{error.filename} is not there; --data names the folder that holds it", file=sys.stderr)
         return 2
-    data = fitting.prepared(pairs)
+    data = fitting.prepared(pairs, fitting.encoded([pair.instance for pair in pairs]))
     everything = np.ones(len(pairs), dtype=bool)
-    tuned = fitting.tune(data, everything, seed=seed).result()
-    grown = fitting.grow(data, everything, seed=seed)
-    scores = fitting.out_of_fold(data, seed=seed, folds=range(arguments.folds))
-    model = fitting.assembled(data, tuned, grown, scores, seed=seed)
+    model = fitting.assembled(
+        data,
+        fitting.networks(data, everything, seed=seed),
+        fitting.grow(data, everything, seed=seed),
+        fitting.out_of_fold(data, seed=seed),
+        seed=seed,
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    fitting.save_encoder_of(tuned, arguments.out / "encoder", seed=seed)
     model.save(arguments.out / "model")
     with whole_file(arguments.out / "README.md") as partial:
         partial.write_text(CARD.read_text(encoding="utf-8"), encoding="utf-8")

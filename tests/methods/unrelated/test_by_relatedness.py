@@ -153,6 +153,25 @@ def test_a_share_has_no_thresholds_of_relations(model: Relatedness) -> None:
     np.testing.assert_array_equal(detector.thresholds, before)
 
 
+@pytest.mark.parametrize("precision", [0.25, 0.5, 0.75])
+def test_the_pair_at_the_threshold_is_kept(model: Relatedness, precision: float) -> None:
+    # with a slope and a shift, the threshold is found on another scale
+    turned = replace(model, card={"holds": [1.05, 1.32]})
+    for seed in range(20):
+        given, detector = probabilities(seed=seed), RelatednessDetector(turned, precision=precision)
+        detector.set_threshold(given, None)
+        none = detector.none(given, np.zeros(len(given), dtype=np.int64)) > 0.5
+        np.testing.assert_array_equal(none, given < detector.thresholds[0])
+        assert given[~none].min() == np.float32(detector.thresholds[0])
+
+
+def test_a_pair_just_below_its_threshold_has_no_relation(model: Relatedness) -> None:
+    line = np.float32(0.3)
+    detector = RelatednessDetector(model, thresholds=np.array([float(line)]))
+    given = np.array([np.nextafter(line, np.float32(0)), line], dtype=np.float32)
+    assert (detector.none(given, np.zeros(2, dtype=np.int64)) > 0.5).tolist() == [True, False]
+
+
 @pytest.mark.parametrize("precision", [0, -0.1, 1.1, float("nan"), "much", True, None])
 def test_a_precision_that_is_none_is_refused(precision: Any) -> None:
     with pytest.raises(SettingError, match="expected a share above 0 and up to 1"):
@@ -211,17 +230,18 @@ def test_a_share_is_honoured_where_too_few_pairs_can_be_drawn(
 def test_judged_pairs_calibrate_the_model(
     kept: WithNone, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:
-    # whoever calls next to nothing related wants less to be kept
-    judged = [replace(one, relation="no_relation") for one in mixed[:20]]
-    judged.append(replace(mixed[20], relation="spouse"))
+    # whoever calls nearly all of them related wants more to be kept
+    judged = [replace(one, relation="spouse") for one in mixed[:20]]
+    judged.append(replace(mixed[20], relation="no_relation"))
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    strict = WithNone(method, judged, precision=0.5, relatedness=model).fit(mixed)
-    assert strict.related_ is not None
+    generous = WithNone(method, judged, precision=0.5, relatedness=model).fit(mixed)
+    assert generous.settings()["none"] == "judged"
+    assert generous.related_ is not None
     assert kept.related_ is not None
-    assert strict.related_.mean() < kept.related_.mean()
-    assert (strict.labels_ < 0).sum() > (kept.labels_ < 0).sum()
+    assert generous.related_.mean() > kept.related_.mean()
+    assert (generous.labels_ < 0).sum() < (kept.labels_ < 0).sum()
     order = np.argsort(kept.related_, kind="stable")
-    assert (np.diff(strict.related_[order]) >= -1e-6).all()
+    assert (np.diff(generous.related_[order]) >= -1e-6).all()
 
 
 def test_where_no_pair_is_kept_it_says_what_to_change(

@@ -69,6 +69,18 @@ def main() -> None:
     page.add_argument("--instances", type=int, default=10_000)
     page.add_argument("--runs", type=int, default=3)
     page.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    judged = commands.add_parser(
+        "relatedness", help="is a pair related at all? on unseen documents and relations"
+    )
+    judged.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
+    judged.add_argument("--seeds", type=int, default=1)
+    judged.add_argument("--folds", nargs="+", type=int, default=range(5), help="folds over the documents")
+    judged.add_argument(
+        "--unseen", nargs="*", type=int, default=range(5), help="folds over documents and relations"
+    )
+    judged.add_argument(
+        "--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors and scored folds"
+    )
     pretraining = commands.add_parser(
         "pretraining-speed", help="a step of pre-training, against padding to the maximum length"
     )
@@ -148,6 +160,18 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             report_speed.run(options.data, cache, instances=options.instances, runs=options.runs)
+    elif options.command == "relatedness":
+        from benchmarks import related_pairs
+
+        seeds = range(options.seeds)
+        related_pairs.run(
+            options.data,
+            seeds=seeds,
+            folds=options.folds,
+            unseen=options.unseen,
+            ablated=options.ablated,
+            cache=options.cache,
+        )
     elif options.command == "pretraining-speed":
         from benchmarks import pretraining_speed
 

@@ -22,7 +22,7 @@ from relscout.text.relatedness import (
     tree_sums,
 )
 
-#: The encoder whose vectors are read: the default one, so that no second pass is needed.
+#: The encoder whose vectors are read: the default one, so that no second pass over the text is needed.
 ENCODER: Mapping[str, Any] = {
     "model": "relation",
     "marking": "none",
@@ -31,15 +31,36 @@ ENCODER: Mapping[str, Any] = {
 }
 #: Width of each part of its vectors, and whether it is a head half and a tail half.
 PARTS = ((768, True), (768, True), (384, False), (384, False))
+#: Factor that brings the vectors, whose parts are of unit length, near a mean square of 1.
 SCALE = 20.0
+#: Number of networks.
+MEMBERS = 3
+#: Share of the trees in the mean logit.
+TREE_SHARE = 0.4
 #: Blocks of features that are missing at times: a file has no parse, a sentence no document.
 MISSING = ("syntax", "document")
 FOLDS = 5
+BLOCKS: Mapping[str, slice] = {
+    name: slice(
+        min(place for place, feature in enumerate(PAIR_FEATURES) if feature.startswith(f"{name}:")),
+        max(place for place, feature in enumerate(PAIR_FEATURES) if feature.startswith(f"{name}:")) + 1,
+    )
+    for name in MISSING
+}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Judged pairs with everything that the parts of the model read; every field has a row per pair."""
+    """Judged pairs with everything that the parts of the model read; every field has a row per pair.
+
+    Args:
+        pairs: The pairs.
+        vectors: (N, D), scaled, in the order of the text.
+        features: (N, F).
+        nodes: (N, 2), numbers of the two entities.
+        groups: Rows of each sentence.
+        targets: What is learnt.
+    """
 
     pairs: Sequence[JudgedPair]
     vectors: NDArray[np.float32]
@@ -50,27 +71,39 @@ class Prepared:
 
     @property
     def documents(self) -> NDArray[np.int64]:
-        """Number of each pair's document; a sentence without one is its own."""
-        names = [pair.instance.document or pair.instance.text for pair in self.pairs]
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+        """Number of each pair's document; -1 where a sentence stands by itself."""
+        names = np.array([pair.instance.document for pair in self.pairs])
+        numbers = np.unique(names[names != ""], return_inverse=True)[1]
+        found = np.full(len(names), -1, dtype=np.int64)
+        found[names != ""] = numbers
+        return found
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The trained parts of a model, before they are weighed and calibrated."""
+class Scores:
+    """Logits of networks and trees that did not see the document, (N,) each; not a number where no fold was scored.
 
-    networks: tuple[Mapping[str, NDArray[np.float32]], ...]
-    trees: Mapping[str, NDArray[Any]]
-    base: float
+    Args:
+        network: Mean of the networks, with syntax.
+        trees: Of the trees, with syntax.
+        bare_network: Mean of the networks, without syntax.
+        bare_trees: Of the trees, without syntax.
+    """
 
-    def logits(
-        self, vectors: NDArray[np.float32], features: NDArray[np.float32], nodes: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the mean logit of the networks (N,) and the logit of the trees (N,)."""
-        found = np.mean(
-            [network_logits(network, vectors, features, nodes) for network in self.networks], axis=0
-        )
-        return found.astype(np.float64), self.base + tree_sums(self.trees, features)
+    network: NDArray[np.float64]
+    trees: NDArray[np.float64]
+    bare_network: NDArray[np.float64]
+    bare_trees: NDArray[np.float64]
+
+    @property
+    def mixed(self) -> NDArray[np.float64]:
+        """The mean logit, with syntax."""
+        return (1 - TREE_SHARE) * self.network + TREE_SHARE * self.trees
+
+    @property
+    def bare(self) -> NDArray[np.float64]:
+        """The mean logit, without syntax."""
+        return (1 - TREE_SHARE) * self.bare_network + TREE_SHARE * self.bare_trees
 
 
 def learning_pairs(data: Path) -> list[JudgedPair]:
@@ -91,16 +124,21 @@ def with_syntax(pairs: Sequence[JudgedPair]) -> list[JudgedPair]:
     return [replace(pair, instance=instance) for pair, instance in zip(pairs, instances, strict=True)]
 
 
-def encoded(instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
-    """Return the vectors of the encoder that the model reads."""
+def encoded(instances: Sequence[RelationInstance], model: str = ENCODER["model"]) -> NDArray[np.float32]:
+    """Return the vectors (N, D) of an encoder.
+
+    Args:
+        instances: The pairs.
+        model: The encoder, read in the way of :data:`ENCODER`.
+    """
     from relscout.encoders.settings import EncoderSettings
     from relscout.encoders.transformer import TransformerEncoder
 
-    return TransformerEncoder(EncoderSettings(**ENCODER)).encode(instances)
+    return TransformerEncoder(EncoderSettings(**{**ENCODER, "model": model})).encode(instances)
 
 
 def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepared:
-    """Return the pairs with their features.
+    """Return the pairs with what the parts of the model read.
 
     Args:
         pairs: The pairs, with a parse.
@@ -128,114 +166,142 @@ def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepa
     )
 
 
-def fit_parts(
+Network = Mapping[str, NDArray[np.float32]]
+Trees = tuple[Mapping[str, NDArray[Any]], float]
+
+
+def networks(
     data: Prepared,
     rows: NDArray[np.bool_],
     *,
-    seeds: Sequence[int],
-    networks: NetworkSettings | None = None,
-    trees: TreeSettings | None = None,
-) -> Parts:
-    """Train the parts on some of the pairs.
+    seed: int,
+    members: int = MEMBERS,
+    settings: NetworkSettings | None = None,
+) -> tuple[Network, ...]:
+    """Return networks trained on some of the pairs; the others of a sentence do not exist for them.
 
     Args:
         data: All pairs.
         rows: Which of them are learnt from, (N,).
-        seeds: One network is trained with each.
-        networks: How the networks are trained.
-        trees: How the trees are trained.
+        seed: Decides everything that is random.
+        members: Number of networks.
+        settings: How they are trained.
     """
-    blocks = {name: _block(name) for name in MISSING}
-    groups = [kept for group in data.groups if len(kept := group[rows[group]])]
-    settings = networks or NetworkSettings()
-    found = tuple(
+    groups = [left for group in data.groups if len(left := group[rows[group]])]
+    return tuple(
         train_network(
             data.vectors,
             data.features,
             groups,
             data.nodes,
             data.targets,
-            blocks=blocks,
-            settings=settings,
-            seed=seed,
+            blocks=BLOCKS,
+            settings=settings or NetworkSettings(),
+            seed=seed * MEMBERS + member,
         )
-        for seed in seeds
+        for member in range(members)
     )
-    grown, base = train_trees(
+
+
+def grow(data: Prepared, rows: NDArray[np.bool_], *, seed: int) -> Trees:
+    """Return trees trained on some of the pairs, and their base logit."""
+    targets = data.targets
+    return train_trees(
         data.features[rows],
-        data.targets.expressed[rows],
-        data.targets.weights(settings.unjudged)[rows],
-        blocks=blocks,
-        settings=trees or TreeSettings(),
-        seed=seeds[0],
+        targets.expressed[rows],
+        targets.weights(NetworkSettings().unjudged)[rows],
+        blocks=BLOCKS,
+        settings=TreeSettings(),
+        seed=seed,
     )
-    return Parts(found, grown, base)
 
 
 def folds_of(documents: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return the fold (N,) of each pair; those of a document are in one."""
-    return np.random.default_rng(seed).permutation(int(documents.max()) + 1)[documents] % FOLDS
+    """Return the fold (N,) of each pair: those of a document are in one; -1 for sentences by themselves."""
+    order = np.random.default_rng(seed).permutation(int(documents.max()) + 1)
+    return np.where(documents < 0, -1, order[documents] % FOLDS)
 
 
-def out_of_fold(
-    data: Prepared, *, seeds: Sequence[int], fold_seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the logits (2, N) of networks and trees that never saw the document: with syntax, and without."""
-    folds = folds_of(data.documents, fold_seed)
-    whole, bare = np.zeros((2, len(folds))), np.zeros((2, len(folds)))
-    without = data.features.copy()
-    without[:, _block("syntax")] = 0
-    for fold in range(FOLDS):
-        parts = fit_parts(data, folds != fold, seeds=seeds)
-        held = folds == fold
-        whole[:, held] = parts.logits(data.vectors[held], data.features[held], data.nodes[held])
-        bare[:, held] = parts.logits(data.vectors[held], without[held], data.nodes[held])
-    return whole, bare
-
-
-def fitted_model(data: Prepared, *, seed: int = 0, members: int = 3) -> Relatedness:
-    """Return the model taught on all pairs, with the weighing and calibration that five folds gave.
+def out_of_fold(data: Prepared, *, seed: int, fold_seed: int = 0) -> Scores:
+    """Score documents by parts that learnt from other documents, and from nothing else.
 
     Args:
         data: The pairs.
-        seed: Decides everything that is random.
-        members: Number of networks.
+        seed: Decides everything that is random in training.
+        fold_seed: Decides which documents are in which fold.
     """
-    seeds = range(seed, seed + members)
-    whole, bare = out_of_fold(data, seeds=seeds, fold_seed=seed)
+    of_pair = folds_of(data.documents, fold_seed)
+    found = Scores(*(np.full(len(of_pair), np.nan) for _ in range(4)))
+    for fold in range(FOLDS):
+        seen = (of_pair >= 0) & (of_pair != fold)
+        held = of_pair == fold
+        score_fold(found, data, held, networks(data, seen, seed=seed), grow(data, seen, seed=seed))
+    return found
+
+
+def score_fold(
+    found: Scores,
+    data: Prepared,
+    held: NDArray[np.bool_],
+    trained: Sequence[Network],
+    grown: Trees,
+) -> None:
+    """Write the logits of the held-out pairs into ``found``."""
+    trees, base = grown
+    features, without = data.features[held], data.features[held].copy()
+    without[:, BLOCKS["syntax"]] = 0
+    for of_networks, of_trees, seen in (
+        (found.network, found.trees, features),
+        (found.bare_network, found.bare_trees, without),
+    ):
+        each = [network_logits(one, data.vectors[held], seen, data.nodes[held]) for one in trained]
+        of_networks[held] = np.mean(each, axis=0)
+        of_trees[held] = base + tree_sums(trees, seen)
+
+
+def assembled(
+    data: Prepared,
+    trained: tuple[Network, ...],
+    grown: Trees,
+    scores: Scores,
+    *,
+    seed: int,
+) -> Relatedness:
+    """Return the model: parts that were trained on all pairs, with the calibration of those that were not.
+
+    Args:
+        data: The pairs.
+        trained: Networks.
+        grown: Trees and their base logit.
+        scores: What parts that had not seen the documents say.
+        seed: What the parts were trained with.
+    """
     expressed = data.targets.expressed
-    of_documents = data.targets.has_document
-    mixed, mixed_bare = ((1 - TREE_SHARE) * both[0] + TREE_SHARE * both[1] for both in (whole, bare))
-    calibration = (
-        platt(mixed[of_documents], expressed[of_documents]),
-        platt(mixed_bare[of_documents], expressed[of_documents]),
+    scored = np.isfinite(scores.network)
+    with_syntax, bare = (
+        platt(scores.mixed[scored], expressed[scored]),
+        platt(scores.bare[scored], expressed[scored]),
     )
-    parts = fit_parts(data, np.ones(len(expressed), dtype=bool), seeds=seeds)
-    slope, shift = calibration[0]
-    probabilities = 1 / (1 + np.exp(-(slope * mixed + shift)))
-    card = {
-        "pairs": len(expressed),
-        "expressed": int(expressed.sum()),
-        "seed": seed,
-        "calibration_error": round(
-            calibration_error(probabilities[of_documents], expressed[of_documents]), 4
-        ),
-    }
+    trees, base = grown
+    slope, shift = with_syntax
+    probabilities = 1 / (1 + np.exp(-(slope * scores.mixed[scored] + shift)))
     return Relatedness(
         encoder=ENCODER,
         parts=PARTS,
-        networks=parts.networks,
-        trees=parts.trees,
+        networks=trained,
+        trees=trees,
         tree_share=TREE_SHARE,
-        base=parts.base,
-        calibration=calibration,
+        base=base,
+        calibration=(with_syntax, bare),
         scale=SCALE,
-        card=card,
+        card={
+            "pairs": len(expressed),
+            "expressed": int(expressed.sum()),
+            "seed": seed,
+            "calibrated_on": int(scored.sum()),
+            "calibration_error": round(calibration_error(probabilities, expressed[scored]), 4),
+        },
     )
-
-
-#: Share of the trees in the mean logit.
-TREE_SHARE = 0.4
 
 
 def platt(logits: NDArray[np.float64], expressed: NDArray[np.bool_]) -> tuple[float, float]:
@@ -259,8 +325,3 @@ def calibration_error(
                 float(probabilities[inside].mean() - expressed[inside].mean())
             )
     return error
-
-
-def _block(name: str) -> slice:
-    places = [place for place, feature in enumerate(PAIR_FEATURES) if feature.startswith(f"{name}:")]
-    return slice(places[0], places[-1] + 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 class NetworkSettings:
     """How a network is trained."""
 
-    projection: int = 64
+    projection: int = 128
     """Dimensions that the vectors are projected to."""
     hidden: int = 128
     """Units of the layer that sees vectors and features together."""
@@ -24,13 +24,13 @@ class NetworkSettings:
     """Pairs in a batch, whole sentences."""
     rate: float = 2e-3
     """Highest learning rate of AdamW; it falls to 0 on a cosine."""
-    decay: float = 0.05
+    decay: float = 0.5
     """Weight decay of AdamW."""
     dropout: float = 0.3
     """Share of hidden units that are dropped."""
-    drop_features: float = 0.15
+    drop_features: float = 0.35
     """Share of the sentences whose syntax, and of those whose document features, are taken away in training."""
-    unjudged: float = 0.5
+    unjudged: float = 0.3
     """Weight of a pair that is related in the document while no label has this sentence as evidence."""
     related: float = 0.3
     """Weight of the second task: is the pair related in the document?"""

@@ -9,7 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from relatedness.fitting import encoded, fitted_model, learning_pairs, prepared, with_syntax
+import numpy as np
+
+from relatedness import fitting
 from relscout.files import whole_file
 
 HERE = Path(__file__).parent
@@ -24,18 +26,26 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=TARGET, help="where the model is written")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    seed = arguments.seed
     try:
-        pairs = with_syntax(learning_pairs(arguments.data))
+        pairs = fitting.with_syntax(fitting.learning_pairs(arguments.data))
     except FileNotFoundError as error:
         print(f"{error.filename} is not there; --data names the folder that holds it", file=sys.stderr)
         return 2
-    vectors = encoded([pair.instance for pair in pairs])
-    model = fitted_model(prepared(pairs, vectors), seed=arguments.seed)
+    data = fitting.prepared(pairs, fitting.encoded([pair.instance for pair in pairs]))
+    everything = np.ones(len(pairs), dtype=bool)
+    model = fitting.assembled(
+        data,
+        fitting.networks(data, everything, seed=seed),
+        fitting.grow(data, everything, seed=seed),
+        fitting.out_of_fold(data, seed=seed),
+        seed=seed,
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
     model.save(arguments.out / "model")
     with whole_file(arguments.out / "README.md") as partial:
         partial.write_text(CARD.read_text(encoding="utf-8"), encoding="utf-8")
-    print(f"{arguments.out}: {len(pairs):,} pairs; {model.card}")
+    print(f"{arguments.out}: {model.card}")
     return 0
 
 

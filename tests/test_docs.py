@@ -220,7 +220,10 @@ def test_the_page_about_scripting_names_every_key_of_a_run(demo_run: Path) -> No
     names = ("assignments.jsonl", "relations.jsonl", "facts.jsonl", "entities.jsonl")
     texts = [(demo_run / name).read_text("utf-8") for name in names]
     records = [json.loads(text.partition("\n")[0]) for text in texts]
-    keys = {*(key for record in records for key in record), *json.loads((demo_run / "run.json").read_text("utf-8"))}
+    keys = {
+        *(key for record in records for key in record),
+        *json.loads((demo_run / "run.json").read_text("utf-8")),
+    }
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
     assert sorted(path.name for path in demo_run.iterdir() if f"── {path.name}" not in page) == []
 

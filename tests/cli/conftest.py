@@ -156,6 +156,8 @@ def fast(tiny_bert: Path) -> Sequence[object]:
         tiny_bert,
         "--pooling",
         "sentence",
+        "--method",
+        "kmeans",
         "--set",
         "start=k-means++,n_init=1",
         "--no-report",

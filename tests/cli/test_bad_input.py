@@ -39,10 +39,9 @@ def test_a_binary_file(complaint):
     assert "the file is binary" in complaint(bytes(range(256)))
 
 
-def test_a_file_of_no_known_format_hints_at_plain_text(complaint):
-    said = complaint("Ada was born in London.\nBob was not.\n")
-    assert "not recognised" in said
-    assert "--gazetteer or --spacy" in said
+def test_a_file_of_no_known_format_says_how_to_name_it(complaint):
+    said = complaint('{"who": "Ada", "where": "London"}\n')
+    assert "the format is not recognised from the content; if you know it, name it with --format" in said
 
 
 def test_another_format_than_was_named(complaint, good):
@@ -66,8 +65,8 @@ def test_latin_1(complaint_about_last):
     assert "line 31: byte 12 (0xeb) is not UTF-8" in complaint_about_last('{"text": "Zoë"}'.encode("latin-1"))
 
 
-def test_utf_16(complaint, good):
-    assert "the file is UTF-16" in complaint(good.read_text().encode("utf-16"))
+def test_marked_pairs_in_utf_16(complaint, good):
+    assert "the file is UTF-16; save it as UTF-8" in complaint(good.read_text().encode("utf-16"))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ def test_a_file_that_is_not_there(refused, good, tmp_path):
     assert "nowhere.json: no such file" in refused("discover", good, tmp_path / "nowhere.json")
 
 
-def test_a_folder_without_annotations(refused, tmp_path):
+def test_a_folder_without_text_or_annotations(refused, tmp_path):
     assert "brat is the one format that is a folder" in refused("discover", tmp_path)
 
 

@@ -66,35 +66,96 @@ def test_relation_names_that_are_not_there(complaint, tmp_path):
     assert "nowhere.json: No such file" in complaint("--relation-names", tmp_path / "nowhere.json")
 
 
-def test_two_ways_to_mark_plain_text(complaint, good):
-    assert "give one of them" in complaint("--spacy", "en_core_web_sm", "--gazetteer", good)
+def test_two_models_that_find_entities(complaint):
+    said = complaint("--token-classifier", "some/model", "--gliner", "other/model:person")
+    assert "--token-classifier and --gliner both find the entities; give one of them" in said
+
+
+@pytest.mark.parametrize("model", [("--token-classifier", "some/model"), ("--gliner", "other/model:person")])
+def test_a_model_that_finds_entities_where_noun_phrases_are_paired(complaint, model):
+    assert "no other model finds entities" in complaint("--mentions", "noun-chunks", *model)
 
 
 @pytest.mark.parametrize(
-    "options", [("--types", "PERSON:CITY"), ("--max-distance", 3), ("--directions", "forward")]
+    "options",
+    [
+        ("--types", "PERSON:CITY"),
+        ("--max-distance", 3),
+        ("--max-distance", 0),
+        ("--directions", "forward"),
+        ("--numbers",),
+    ],
 )
-def test_rules_for_plain_text_without_a_way_to_mark_it(complaint, options):
-    assert f"{options[0]}" in (said := complaint(*options))
-    assert "give --spacy or --gazetteer too" in said
+def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
+    assert f"error: {options[0]}" in (said := complaint(*options))
+    assert f"has no effect here: it is for plain text, and {good} holds marked pairs; leave it out" in said
 
 
 @pytest.mark.parametrize(
-    "options", [("--format", "csv"), ("--on-error", "skip"), ("--columns", "a=b"), ("--entity-types", "x")]
+    "options",
+    [
+        ("--spacy", "en_core_web_sm"),
+        ("--token-classifier", "some/model"),
+        ("--gliner", "other/model:person"),
+        ("--mentions", "noun-chunks"),
+        ("--numbers",),
+    ],
 )
-def test_options_for_marked_files_with_plain_text(complaint, good, options):
-    assert "it is for files with marked entities" in complaint("--gazetteer", good, *options)
+def test_rules_for_plain_text_with_a_named_format(complaint, options):
+    said = complaint("--format", "jsonl", *options)
+    assert "it is for plain text, and --format names a format of marked pairs" in said
+
+
+@pytest.fixture
+def notes(tmp_path):
+    (tmp_path / "notes.txt").write_text("Ada was born in London.\n")
+    return tmp_path / "notes.txt"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--labels", "x.json"), ("--relation-names", "x.json"), ("--entity-types", "x"), ("--pairs", "all")],
+)
+def test_options_for_marked_pairs_with_plain_text(refused, notes, options):
+    said = refused("discover", notes, "--no-cache", *options)
+    assert f"error: {options[0]}" in said
+    assert "is plain text, and it is for files of marked pairs; leave it out" in said
+
+
+@pytest.mark.parametrize("share", ["0", "-0.5", "1.5", "nan"])
+@pytest.mark.parametrize("command", ["discover", "extract"])
+def test_a_precision_that_is_none(refused, notes, finished, command, share):
+    run = [finished] if command == "extract" else []
+    said = refused(command, *run, notes, "--no-cache", f"--precision={share}")
+    assert "expected a share above 0 and up to 1, such as 0.8" in said
+
+
+def test_a_precision_and_a_share_of_unrelated_pairs(refused, notes, tmp_path):
+    (tmp_path / "names.tsv").write_text("Ada\tPERSON\nLondon\tCITY\n")
+    said = refused(
+        *("discover", notes, "--gazetteer", tmp_path / "names.tsv", "--no-cache"),
+        *("--precision", 0.5, "--none", 0.2),
+    )
+    assert "give one of them" in said
+
+
+@pytest.mark.parametrize("value", ["model", "model:", ":person"])
+def test_a_gliner_model_without_its_types(refused, notes, value):
+    said = refused("discover", notes, "--no-cache", "--gliner", value)
+    assert f"--gliner is '{value}'; expected MODEL:TYPE,TYPE" in said
 
 
 def test_types_that_are_malformed(complaint, good):
     assert "expected HEAD:TAIL" in complaint("--gazetteer", good, "--types", "PERSON-CITY")
 
 
-def test_a_gazetteer_that_is_none(complaint, good):
-    assert "good.jsonl, line 1: got 1 fields" in complaint("--gazetteer", good)
+def test_a_gazetteer_that_is_none(refused, notes, good):
+    assert "good.jsonl, line 1: got 1 fields" in refused("discover", notes, "--no-cache", "--gazetteer", good)
 
 
-def test_a_pipeline_that_is_not_there(complaint):
-    assert "no spaCy pipeline 'en_core_web_smm'" in complaint("--spacy", "en_core_web_smm")
+def test_a_pipeline_that_is_not_there(refused, notes):
+    said = refused("discover", notes, "--no-cache", "--spacy", "en_core_web_smm")
+    assert "no spaCy pipeline 'en_core_web_smm'" in said
 
 
 def test_a_cache_that_is_not_wanted(complaint, tmp_path):
@@ -118,8 +179,15 @@ def test_a_length_that_holds_no_two_entities(complaint):
     assert "max_length is 3" in complaint("--max-length", 3)
 
 
-def test_options_are_checked_before_anything_is_read(refused, tmp_path):
-    assert "unknown setting" in refused("discover", tmp_path / "nowhere.json", "--set", "n_int=3")
+def test_options_are_checked_before_the_input_is_read_whole(refused, with_one_more):
+    assert "unknown setting" in refused("discover", with_one_more(head=(3, 3)), "--set", "n_int=3")
+
+
+@pytest.mark.parametrize(
+    "options", [("--relations", "0"), ("--none", "2"), ("--types", "A-B"), ("--set", "a")]
+)
+def test_options_that_are_malformed_are_told_before_the_input_is_looked_at(refused, tmp_path, options):
+    assert f"error: {options[0]} " in refused("discover", tmp_path / "nowhere.json", *options)
 
 
 def test_labels_for_a_method_that_learns_from_none(complaint, good):

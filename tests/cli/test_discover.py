@@ -115,7 +115,7 @@ def test_wrong_records_are_skipped_counted_and_listed(relscout, with_one_more, f
     assert json.loads(done.out)["skipped"]["count"] == 1
 
 
-def test_entities_are_marked_by_a_gazetteer(relscout, text, names, fast):
+def test_names_of_a_gazetteer_are_paired(relscout, text, names, fast):
     done = relscout("discover", text, "--gazetteer", names, "--types", "PERSON:CITY,PERSON:ORG", *fast)
     assert "in 4 instances of 4 entity pairs" in done.out
 
@@ -135,11 +135,12 @@ def test_entities_are_marked_by_a_spacy_pipeline(relscout, text, fast, tmp_path)
 
 def test_text_without_pairs_says_so(refused, text, names, fast):
     said = refused("discover", text, "--gazetteer", names, "--types", "CITY:PLANET", *fast)
-    assert "no two entities were marked in one sentence" in said
+    assert "text.txt: no sentence has two entities" in said
 
 
-def test_a_folder_among_plain_texts_is_refused(refused, tmp_path, names):
-    assert "is a folder; name the text files in it" in refused("discover", tmp_path, "--gazetteer", names)
+def test_a_folder_without_text_is_refused(refused, tmp_path, names):
+    said = refused("discover", tmp_path, "--gazetteer", names)
+    assert f"{tmp_path}: the folder holds no text; expected files that end in .txt, " in said
 
 
 def test_the_options_of_the_encoder_reach_it(relscout, good, fast):

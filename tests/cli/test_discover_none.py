@@ -64,7 +64,7 @@ def test_beside_open_world_it_is_refused(corpus_file, relscout, tmp_path):
         *("--labeled", labelled, "--known", "keep"),
     )
     assert done.code != 0
-    assert "with open_world the method tells unrelated pairs itself" in done.err
+    assert "with open_world the method separates unrelated pairs itself" in done.err
 
 
 def test_a_file_with_judged_pairs_takes_the_place_of_a_share(corpus_file, relscout, tmp_path):

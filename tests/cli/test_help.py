@@ -14,6 +14,7 @@ COMMANDS = (
     "report",
     "apply",
     "extract",
+    "export",
     "evaluate",
     "finetune",
     "analyze",
@@ -79,7 +80,12 @@ def test_what_is_required_is_said(page):
 @pytest.mark.parametrize(
     ("option", "default"),
     [
-        ("--method", "kmeans"),
+        ("--method", "kmeans; hac for text"),
+        ("--precision", "0.8 for text"),
+        ("--spacy", "en_core_web_sm"),
+        ("--directions", "once"),
+        ("--mentions", "entities"),
+        ("--pairs", "related"),
         ("--relations", "auto"),
         ("--seed", 0),
         ("--on-error", "raise"),

@@ -170,3 +170,94 @@ def test_no_cluster_is_empty_unless_vectors_run_out(seed: int) -> None:
     else:
         found = agglomerate(vectors, n_clusters, linkage=linkage, distance=DISTANCES[0], seed=0)
         assert set(found.labels.tolist()) == set(range(n_clusters))
+
+
+# -- clusters that stop by themselves, and small ones
+
+#: Three groups at 0°, 40° and 90°: of five vectors, of three, and of one.
+ANGLES = (0, 1, 2, 3, 4, 40, 41, 42, 90)
+
+
+@pytest.fixture
+def fan() -> NDArray[np.float32]:
+    angles = np.radians(ANGLES)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def sizes(labels: NDArray[np.int64]) -> list[int]:
+    return np.bincount(labels).tolist()
+
+
+def average(vectors: NDArray[np.float32], n_clusters: int | None, **settings: Any) -> NDArray[np.int64]:
+    return agglomerate(vectors, n_clusters, linkage="average", distance="cosine", seed=0, **settings).labels
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"),
+    # 1 − cos: within a group below .003, from 0° to 40° .22, from both to 90° .8
+    [(0.05, [5, 3, 1]), (0.3, [8, 1]), (2.0, [9]), (1e-9, [1] * 9)],
+)
+def test_merging_stops_at_a_distance(fan: Any, apart: float, expected: list[int]) -> None:
+    found = average(fan, None, apart=apart)
+    assert sizes(found) == expected
+    assert found.tolist() == sorted(found.tolist())
+
+
+def test_a_small_cluster_is_dissolved_and_its_vectors_go_to_the_nearest(fan: Any) -> None:
+    found = average(fan, None, apart=0.05, smallest=2)
+    assert found.tolist() == [0] * 5 + [1] * 4
+    assert average(fan, None, apart=0.05, smallest=4).tolist() == [0] * 9
+
+
+def test_the_means_are_those_of_the_large_clusters_alone(fan: Any) -> None:
+    found = agglomerate(
+        fan, None, linkage="average", distance="cosine", apart=0.05, smallest=2, directions=0, seed=0
+    )
+    np.testing.assert_allclose(found.centroids, [fan[:5].mean(axis=0), fan[5:8].mean(axis=0)], atol=1e-6)
+
+
+def test_where_no_cluster_is_large_enough_the_largest_stay(fan: Any) -> None:
+    assert sizes(average(fan, None, apart=0.05, smallest=100)) == [9]
+    pairs = fan[[0, 1, 5, 6]]
+    assert sizes(average(pairs, None, apart=0.05, smallest=100)) == [2, 2]
+
+
+def test_a_given_number_counts_large_clusters_only(fan: Any) -> None:
+    # of three clusters one is a single vector; two of two or more are wanted
+    assert sizes(average(fan, 2)) == [8, 1]
+    assert sizes(average(fan, 2, smallest=2)) == [5, 4]
+    assert sizes(average(fan, 1, smallest=2)) == [9]
+
+
+def test_more_large_clusters_than_there_are_give_as_many_as_there_can_be(fan: Any) -> None:
+    found = average(fan, 9, smallest=1)
+    assert sizes(found) == [1] * 9
+    found = average(fan, 8, smallest=2)
+    assert 2 <= len(sizes(found)) <= 4
+    assert min(sizes(found)) >= 1
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_points_of_small_clusters_are_marked_in_a_cut(fan: Any, linkage: str) -> None:
+    labels = cut(pdist(fan.astype(float)), len(fan), 2, linkage=linkage, smallest=2)
+    assert labels[:8].tolist() == [0] * 5 + [1] * 3
+    assert labels[8] in (-1, 1)  # alone, or joined to the nearer group
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_none_of_the_large_clusters_is_left_empty(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    size, dimensions, smallest = (
+        int(random.integers(2, 40)),
+        int(random.integers(1, 4)),
+        int(random.integers(5)),
+    )
+    vectors = random.normal(size=(size, dimensions)).astype(np.float32)
+    apart = float(random.uniform(0, 3))
+    found = agglomerate(vectors, None, linkage="average", apart=apart, smallest=smallest, seed=0)
+    assert set(found.labels.tolist()) == set(range(len(found.centroids)))
+    raw = cut(pdist(vectors), size, None, linkage="average", apart=apart, smallest=smallest)
+    counts = np.bincount(raw[raw >= 0])
+    assert len(counts) == len(found.centroids)
+    assert counts.min() >= min(smallest, counts.max())

@@ -17,10 +17,10 @@ STARTS = ((1, 5), (2, 0), (3, 4))
 #: Apart, side by side with the tail first, nested.
 SPANS = (((2, 4), (6, 8)), ((2, 3), (0, 2)), ((3, 9), (5, 6)))
 MASKS = (7, 3, 11)
-#: Head and tail of the same type, of different ones, of none.
-TYPES = ((5, 5), (5, 9), (0, 0))
+#: Head and tail of the same type, of different ones, of none; then their coarse types, of which all but none are one.
+TYPES = ((5, 5, 7, 7), (5, 9, 7, 7), (0, 0, 0, 0))
 #: Parts that read hidden states.
-READING = sorted(set(POOLINGS) - {"types"})
+READING = sorted(set(POOLINGS) - {"types", "coarse-types"})
 
 
 def hidden_states(*, padding: float = 0.0) -> list[torch.Tensor]:
@@ -138,12 +138,26 @@ def test_a_part_without_weight_is_refused(weight: str) -> None:
         parse_pooling(f"sentence+cls*{weight}")
 
 
-def test_types_take_no_layer_and_do_not_stand_alone() -> None:
-    assert parse_pooling("cls+types*0.5")[1] == PoolingPart("types", 0, 0.5)
-    with pytest.raises(SettingError, match="'types' reads no layer; leave '@3' out"):
-        parse_pooling("cls+types@3")
-    with pytest.raises(SettingError, match="pooling 'types' reads no text; add a part that does"):
-        parse_pooling("types")
+@pytest.mark.parametrize("name", ["types", "coarse-types"])
+def test_types_take_no_layer_and_do_not_stand_alone(name: str) -> None:
+    assert parse_pooling(f"cls+{name}*0.5")[1] == PoolingPart(name, 0, 0.5)
+    with pytest.raises(SettingError, match=f"'{name}' reads no layer; leave '@3' out"):
+        parse_pooling(f"cls+{name}@3")
+    with pytest.raises(SettingError, match=f"pooling '{name}' reads no text; add a part that does"):
+        parse_pooling(name)
+    with pytest.raises(SettingError, match=r"pooling 'types\+coarse-types' reads no text"):
+        parse_pooling("types+coarse-types")
+
+
+def test_coarse_types_are_read_apart_from_types() -> None:
+    states = [torch.zeros(3, 12, 64)]
+    fine, coarse = (pool(states, places(), [PoolingPart(name, 0)]) for name in ("types", "coarse-types"))
+    # 5 and 9 are of one coarse type
+    assert not torch.equal(fine[0], fine[1])
+    assert torch.equal(coarse[0], coarse[1])
+    assert not coarse[2].any()
+    both = pool(states, places(), [PoolingPart("types", 0), PoolingPart("coarse-types", 0)])
+    assert torch.equal(both, torch.cat([fine, coarse], dim=1))
 
 
 def test_types_have_the_same_direction_wherever_they_stand_and_none_is_zero() -> None:

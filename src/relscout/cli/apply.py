@@ -21,10 +21,11 @@ def command(
         bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
     ] = False,
 ) -> None:
-    """Rename, merge and drop relations of a run, and merge and split its entities, as was decided on its page.
+    """Change the relations and entities of a run, as was decided on its page.
 
-    The new run keeps the numbers of the relations, tells in run.json what was decided, and is used like any other: by
-    'relscout extract', 'relscout report' and Discovery.load.
+    Relations are renamed, merged and dropped, entities merged and split. The new run keeps the numbers of the
+    relations, says in run.json what was decided, and is used like any other: by 'relscout extract', 'relscout report'
+    and Discovery.load.
     """
     from relscout.discovery import Decisions, Discovery
     from relscout.discovery.storage import check_target

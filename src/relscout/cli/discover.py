@@ -31,7 +31,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How relations are found; see 'relscout methods'.",
+            help="See 'relscout methods'.",
             show_default="kmeans; hac for text",
         ),
     ] = None,

@@ -34,9 +34,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Where to: .jsonl, .parquet, .nt, .ttl, .graphml; else to the screen."
-        ),
+        typer.Option(metavar="FILE", help="A .jsonl, .parquet, .nt, .ttl or .graphml; else the screen."),
     ] = None,
     to: Annotated[
         str | None,

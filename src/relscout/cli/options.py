@@ -16,9 +16,7 @@ _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="INPUT...", help="Text (files, folders, - for standard input), or files of marked pairs."
-    ),
+    typer.Argument(metavar="INPUT...", help="Text (files, folders, - for stdin), or marked pairs."),
 ]
 Labeled = Annotated[
     list[Path] | None,
@@ -91,7 +89,7 @@ Pairs = Annotated[
     Literal["related", "all"],
     typer.Option(
         metavar="related|all",
-        help="Of fully judged files: also pairs without a relation.",
+        help="Of judged files: unrelated pairs, too.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -99,7 +97,7 @@ Precision = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Keep pairs of which this share is expected to be related.",
+        help="Expected precision of the pairs kept.",
         show_default="0.8 for text",
         rich_help_panel=_RAW,
     ),
@@ -109,7 +107,7 @@ SpacyPipeline = Annotated[
     typer.Option(
         "--spacy",
         metavar="NAME",
-        help="spaCy pipeline that finds the entities (name or path).",
+        help="spaCy pipeline that finds entities.",
         show_default="en_core_web_sm",
         rich_help_panel=_RAW,
     ),
@@ -154,7 +152,7 @@ Directions = Annotated[
     Literal["once", "both", "forward"],
     typer.Option(
         metavar="once|both|forward",
-        help="Each pair once, both ways, or first with second.",
+        help="Each pair once, both ways, or in text order.",
         rich_help_panel=_RAW,
     ),
 ]
@@ -211,7 +209,7 @@ Cache = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Keeps what was encoded.",
+        help="Keeps vectors.",
         show_default="~/.cache/relscout/vectors.sqlite",
         rich_help_panel=_ENCODER,
     ),

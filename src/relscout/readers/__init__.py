@@ -173,7 +173,4 @@ def _why_unknown(source: Source) -> str:
         source.sample[: len(source.sample) - 4].decode("utf-8")
     except UnicodeDecodeError as error:
         return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
-    return (
-        "the format is not recognised from the content; if you know it, name it with --format "
-        "(in plain text, --gazetteer or --spacy marks the entities)"
-    )
+    return "the format is not recognised from the content; if you know it, name it with --format"

@@ -104,7 +104,7 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
     """Return whether :func:`read_passages` can read a path, judged by the ending of its name and its first 64 KiB.
 
     It is meant for what no reader of marked pairs recognises. Records count where they have a column of text and no
-    field that marks entities (:data:`~relscout.text.records.ENTITY_FIELDS`). Binary files do not.
+    field that marks entities (:data:`~relscout.text.records.ENTITY_FIELDS`). Binary and empty files do not.
 
     Args:
         path: A file or folder.
@@ -123,7 +123,7 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
             if kind == "parquet":
                 stream.seek(0)
                 fields: Sequence[str] = parquet_columns(stream, path)
-            elif problem_of(sample) is not None:
+            elif not sample.strip() or problem_of(sample) is not None:
                 return False
             elif kind == "text":
                 return not _looks_like_records(sample)
@@ -206,6 +206,8 @@ def _kind(name: str, sample: bytes) -> Kind:
 
 def _looks_like_records(sample: bytes) -> bool:
     """Return whether something is JSON, a table of marked pairs or the like, in a file that is not called so."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        sample = sample.decode("utf-16", "ignore").encode()
     beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()
     if b"<e1>" in sample and b"</e2>" in sample:
         return True

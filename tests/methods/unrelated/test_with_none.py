@@ -99,14 +99,19 @@ def test_the_cache_of_the_encoder_is_given_back(random_encoder: TransformerEncod
     assert bare.cache is None
 
 
-def test_without_other_entities_everything_gets_a_relation_and_it_is_told(
+def test_without_other_entities_the_relatedness_model_decides_and_it_is_told(
     encoder: TransformerEncoder, instances: Instances
 ) -> None:
     alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:40]
     fitted = WithNone(KMeans(encoder, n_relations=2)).fit(alone[:10])
-    assert fitted.none_ is None
-    assert fitted.probabilities_.shape == (10, 2)
-    assert "too few to learn what no relation is like" in fitted.report_["warnings"][0]
+    assert fitted.none_ == 2
+    assert fitted.probabilities_.shape == (10, 3)
+    assert fitted.related_ is not None
+    # all of them are related
+    assert fitted.report_["no_relation"] <= 3
+    (note,) = fitted.report_["warnings"]
+    assert "too few to learn what no relation is like" in note
+    assert "so that the relatedness model that comes with relscout decides" in note
 
 
 def test_more_relations_than_are_left_are_refused(
@@ -117,7 +122,7 @@ def test_more_relations_than_are_left_are_refused(
 
 
 def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: TransformerEncoder) -> None:
-    with pytest.raises(SettingError, match="open_world the method tells unrelated pairs itself"):
+    with pytest.raises(SettingError, match="open_world the method separates unrelated pairs itself"):
         WithNone(Transfer(encoder, n_relations=4, open_world=True))
 
 

@@ -147,9 +147,12 @@ class RelatednessDetector:
         slope, shift = (self.model.card or {}).get("holds", _HOLDS)
         holds = _logistic(slope * _log_odds(probabilities) + shift).astype(np.float32)
         line = threshold_for(holds, precision)
-        if not 0 < line < 1:
+        if line == 0 or not len(holds):
             return line
-        return float(_logistic((_log_odds(np.array([line])) - shift) / slope)[0])
+        # one of the probabilities themselves: turned back, the line might miss by rounding the pair that stands on it
+        kept = probabilities[holds >= line]
+        highest = probabilities.max()
+        return float(kept.min() if len(kept) else np.nextafter(highest, np.float32(2), dtype=np.float32))
 
     def none(self, probabilities: NDArray[np.float32], relations: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return how much speaks against a relation (N,), float32, in [0, 1]; above a half there is none.
@@ -166,7 +169,7 @@ class RelatednessDetector:
         return np.where(
             probabilities >= lines,
             np.minimum(_logistic(margin), 0.5),
-            np.maximum(_logistic(margin), np.nextafter(0.5, 1)),
+            np.maximum(_logistic(margin), np.nextafter(np.float32(0.5), np.float32(1))),
         ).astype(np.float32)
 
     @property

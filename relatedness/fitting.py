@@ -117,10 +117,10 @@ def learning_pairs(data: Path) -> list[JudgedPair]:
 
 def with_syntax(pairs: Sequence[JudgedPair]) -> list[JudgedPair]:
     """Return the pairs with the parse of the default pipeline."""
+    from relscout.text.parsing import with_syntax
     from relscout.text.spacy_pipeline import SpacyPipeline
-    from relscout.text.syntax import parsed
 
-    instances = parsed([pair.instance for pair in pairs], SpacyPipeline.load())
+    instances = with_syntax([pair.instance for pair in pairs], pipeline=SpacyPipeline.load())
     return [replace(pair, instance=instance) for pair, instance in zip(pairs, instances, strict=True)]
 
 

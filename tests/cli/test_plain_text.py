@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import pytest
+
 from tests.cli.conftest import call
 
 PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller", "Peter Novak", "Laura Rossi")

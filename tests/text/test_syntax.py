@@ -5,7 +5,8 @@ import pytest
 
 from relscout.instances import Mention, RelationInstance
 from relscout.parses import Parse
-from relscout.text.syntax import PATH_FEATURES, parsed, path_between, path_features
+from relscout.text.parsing import with_syntax
+from relscout.text.syntax import PATH_FEATURES, path_between, path_features
 
 TEXT = "Anna founded Acme in Rome."
 
@@ -106,7 +107,7 @@ def test_each_text_is_parsed_once_and_what_has_a_parse_keeps_it(parse: Parse) ->
     nlp.add_pipe("flat-tree")
     one, other = RelationInstance(TEXT, ANNA, ACME), RelationInstance(TEXT, ANNA, ROME)
     kept = RelationInstance(TEXT, ACME, ROME, parse=parse)
-    found = parsed([one, other, kept], SpacyPipeline(nlp))
+    found = with_syntax([one, other, kept], pipeline=SpacyPipeline(nlp))
     assert counted == [TEXT]
     assert found[0].parse is not None
     assert found[0].parse == found[1].parse

@@ -20,8 +20,9 @@ MOST_MENTIONS = 60
 OnCrowded = Callable[[MarkedSentence, int], None]
 #: What stands between "Japan" and "Tokyo" where the second is something of the first, or the first of the second.
 _POSSESSED = re.compile(r"['’]s? (?:[a-z][\w-]* ){1,4}$|['’]s? (?:[a-z][\w-]* ?){1,4}, $")
-_NEAR = 80
 _DESCRIBED = re.compile(r", (?:the|an?) (?:[\w-]+ ){1,5}(?:of|in) (?:the )?$")
+#: Characters between the two up to which such words are looked for.
+_NEAR = 80
 _SUBJECTS = frozenset({"nsubj", "csubj"})
 _PASSIVE_SUBJECTS = frozenset({"nsubjpass", "csubjpass", "nsubj:pass"})
 
@@ -107,6 +108,7 @@ def pairs(
                     and not {(first.type, second.type), (second.type, first.type)} & allowed
                 ):
                     continue
+                gap = text[first.end : second.start] if second.start - first.end <= _NEAR else ""
                 ways = ways[:1] if head_first(first, second, sentence.parse, between=gap) else ways[1:]
             elif pairing.directions == "forward":
                 ways = ways[:1]

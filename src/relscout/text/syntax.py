@@ -7,18 +7,18 @@ prepositions on it, the clauses that it leaves, and what the join is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.instances import Mention, RelationInstance
+from relscout.instances import Mention
 from relscout.parses import Parse
 
 if TYPE_CHECKING:
-    from relscout.text.spacy_pipeline import SpacyPipeline
+    pass
 
 #: Dependency labels (spaCy, ClearNLP style) that are counted on each side of the path; others count as "other".
 _LABELS = (
@@ -212,30 +212,6 @@ def path_features(parse: Parse | None, first: Mention, second: Mention) -> NDArr
     if join is not None:
         found[_BEGIN_JOINS + _JOIN_PLACE.get(parse.tags[join], len(_JOINS) - 1)] = 1
     return found
-
-
-def parsed(instances: Sequence[RelationInstance], pipeline: SpacyPipeline) -> list[RelationInstance]:
-    """Return instances with the syntax of their sentences; each distinct text is parsed once.
-
-    Args:
-        instances: Instances; those that have a parse keep it.
-        pipeline: A pipeline with a parser; without one, the instances stay as they are.
-    """
-    from relscout.text.spacy_pipeline import parse_of
-
-    texts = sorted({instance.text for instance in instances if instance.parse is None})
-    found = dict(zip(texts, map(parse_of, _docs(texts, pipeline)), strict=True))
-    return [
-        instance if instance.parse is not None else replace(instance, parse=found[instance.text])
-        for instance in instances
-    ]
-
-
-def _docs(texts: Sequence[str], pipeline: SpacyPipeline) -> Iterable[object]:
-    from relscout.text.sentences import Passage
-
-    passages = (Passage(text, source=f"sentence {number}") for number, text in enumerate(texts, 1))
-    return (doc for doc, _ in pipeline.docs(passages))
 
 
 def _only_conjuncts(labels: Sequence[Sequence[str]]) -> bool:

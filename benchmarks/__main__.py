@@ -81,6 +81,12 @@ def main() -> None:
     judged.add_argument(
         "--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors and scored folds"
     )
+    plain = commands.add_parser("plain-text", help="from documents as plain text to facts, held against gold")
+    plain.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
+    plain.add_argument("--fold", type=int, default=0)
+    plain.add_argument("--seeds", type=int, default=1)
+    plain.add_argument("--precisions", nargs="+", type=float, default=[0.8])
+    plain.add_argument("--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors")
     pretraining = commands.add_parser(
         "pretraining-speed", help="a step of pre-training, against padding to the maximum length"
     )
@@ -170,6 +176,16 @@ def main() -> None:
             folds=options.folds,
             unseen=options.unseen,
             ablated=options.ablated,
+            cache=options.cache,
+        )
+    elif options.command == "plain-text":
+        from benchmarks import plain_text
+
+        plain_text.run(
+            options.data,
+            fold=options.fold,
+            seeds=range(options.seeds),
+            precisions=options.precisions,
             cache=options.cache,
         )
     elif options.command == "pretraining-speed":

@@ -34,6 +34,7 @@ from relscout.methods.unrelated import Judged, Share, WithNone
 from relscout.naming import bare_name
 from relscout.progress import Progress, silent
 from relscout.text.parsing import with_syntax
+from relscout.text.relatedness import Relatedness
 from relscout.text.types import coarse_type
 
 _PACKAGES = (
@@ -89,6 +90,7 @@ def discover(
     after: Sequence[Discovery] = (),
     none: Share | Judged | None = None,
     precision: float | None = None,
+    relatedness: Relatedness | None = None,
     hierarchy: bool = False,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = silent,
@@ -118,6 +120,7 @@ def discover(
         precision: For text in which every pair of entities is an instance: pairs are left out that the relatedness
             model does not hold to be related, so many that this share of the others is expected to be, in (0, 1].
             With judged instances as ``none``, these calibrate the model first.
+        relatedness: The relatedness model, in place of the one that comes with relscout.
         hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
         progress: Told how far it is.
@@ -175,7 +178,7 @@ def discover(
         bare = with_syntax(bare)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     if none is not None or precision is not None:
-        estimator = cast(Estimator, WithNone(estimator, none, precision=precision))
+        estimator = cast(Estimator, WithNone(estimator, none, precision=precision, relatedness=relatedness))
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]

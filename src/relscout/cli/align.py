@@ -69,7 +69,7 @@ def command(
         Literal["resolve", "drop"],
         typer.Option(
             metavar="resolve|drop",
-            help="Names of several entities: try, or leave out.",
+            help="Names of several entities: try or drop.",
             rich_help_panel=_RULES,
         ),
     ] = "resolve",

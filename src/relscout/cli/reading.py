@@ -157,11 +157,13 @@ class Reading:
                 columns = {}
             yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
 
-    def annotator(self, *, passages: int | None = None) -> Annotator:
+    def annotator(self, *, passages: int | None = None, english: bool = True) -> Annotator:
         """Return what finds the entities of plain text.
 
         Args:
             passages: How many passages there are, where that is known; of many, two processes annotate.
+            english: Whether the text is. Of other text, what the default pipeline finds is left out where names are
+                given.
 
         Raises:
             SettingError: A model cannot be loaded, or marks no entities.
@@ -173,6 +175,8 @@ class Reading:
         from relscout.text.spacy_pipeline import DEFAULT, NounChunks, SpacyPipeline
 
         listed = None if self.gazetteer is None else Gazetteer.load(self.gazetteer)
+        if listed is not None and not english and not self._marks_entities_but_names():
+            return listed
         foreign = self.token_classifier is not None or self.gliner is not None
         pipeline = SpacyPipeline.load(
             self.spacy or DEFAULT,
@@ -234,7 +238,8 @@ class Reading:
         found = list(passages)
         if not found:
             return
-        if self.spacy is None and not looks_english(passage.text for passage in found):
+        english = self.spacy is not None or looks_english(passage.text for passage in found)
+        if not english and (self.gazetteer is None or self._marks_entities_but_names()):
             say_note(
                 "the text does not look like English, which the default pipeline en_core_web_sm is for; name a "
                 "pipeline of its language with --spacy"
@@ -246,7 +251,7 @@ class Reading:
 
         yield from mark(
             _counted(found, progress),
-            annotator=self.annotator(passages=len(found)),
+            annotator=self.annotator(passages=len(found), english=english),
             pairing=pairing,
             on_crowded=note_crowded,
         )
@@ -257,9 +262,10 @@ class Reading:
             )
 
     def _marks_entities(self) -> bool:
-        return any(
-            (self.spacy, self.token_classifier, self.gliner, self.gazetteer, self.mentions != "entities")
-        )
+        return self.gazetteer is not None or self._marks_entities_but_names()
+
+    def _marks_entities_but_names(self) -> bool:
+        return any((self.spacy, self.token_classifier, self.gliner, self.mentions != "entities"))
 
     def _for_marked_pairs(self) -> dict[str, object]:
         return {

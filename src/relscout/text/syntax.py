@@ -18,6 +18,8 @@ from relscout.instances import Mention, RelationInstance
 from relscout.parses import Parse
 
 if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
     from relscout.text.spacy_pipeline import SpacyPipeline
 
 #: Dependency labels (spaCy, ClearNLP style) that are counted on each side of the path; others count as "other".
@@ -231,7 +233,7 @@ def parsed(instances: Sequence[RelationInstance], pipeline: SpacyPipeline) -> li
     ]
 
 
-def _docs(texts: Sequence[str], pipeline: SpacyPipeline) -> Iterable[object]:
+def _docs(texts: Sequence[str], pipeline: SpacyPipeline) -> Iterable[Doc]:
     from relscout.text.sentences import Passage
 
     passages = (Passage(text, source=f"sentence {number}") for number, text in enumerate(texts, 1))

@@ -79,6 +79,9 @@ def main() -> None:
         "--unseen", nargs="*", type=int, default=range(5), help="folds over documents and relations"
     )
     judged.add_argument(
+        "--ablated", nargs="*", type=int, default=(), help="folds that ablations are scored on"
+    )
+    judged.add_argument(
         "--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors and scored folds"
     )
     plain = commands.add_parser("plain-text", help="from documents as plain text to facts, held against gold")

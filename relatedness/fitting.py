@@ -14,13 +14,8 @@ from relatedness.data import JudgedPair, conll04, redocred
 from relatedness.learning import NetworkSettings, Targets, TreeSettings, train_network, train_trees
 from relscout.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, pair_features, sentence_groups
-from relscout.text.relatedness import (
-    Relatedness,
-    entity_numbers,
-    in_text_order_of,
-    network_logits,
-    tree_sums,
-)
+from relscout.text.pair_scoring import entity_numbers, in_text_order_of, network_logits, tree_sums
+from relscout.text.relatedness import Relatedness
 
 #: The encoder whose vectors are read: the default one, so that no second pass over the text is needed.
 ENCODER: Mapping[str, Any] = {

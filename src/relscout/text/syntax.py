@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.instances import Mention
 from relscout.parses import Parse
-
-if TYPE_CHECKING:
-    pass
 
 #: Dependency labels (spaCy, ClearNLP style) that are counted on each side of the path; others count as "other".
 _LABELS = (

@@ -100,7 +100,7 @@ def command(
     from relscout.config import from_mapping
     from relscout.discovery import Discovery, discover
     from relscout.discovery.batches import settings_after
-    from relscout.discovery.pipeline import TEXT_METHOD, TEXT_PRECISION, default_encoder
+    from relscout.discovery.pipeline import TEXT_METHOD, TEXT_PRECISION, TEXT_SETTINGS, default_encoder
     from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
@@ -137,10 +137,13 @@ def command(
     if out is not None:
         check_target(out, overwrite=overwrite)
     plain = reading.is_plain_text(inputs)
-    if precision is None and (plain or pairs == "all") and not isinstance(given, float) and not after:
+    every_pair = plain or pairs == "all" or precision is not None
+    if precision is None and every_pair and not isinstance(given, float | str) and not after:
         precision = TEXT_PRECISION
     if method is None:
-        method = "kmeans" if precision is None else TEXT_METHOD
+        method = TEXT_METHOD if every_pair else "kmeans"
+    if method == TEXT_METHOD and every_pair:
+        chosen = {**TEXT_SETTINGS, **chosen}
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     if after:
@@ -163,7 +166,7 @@ def command(
         )
     described = encoder_settings(
         encoder,
-        default=default_encoder(kind, every_pair=precision is not None),
+        default=default_encoder(kind, every_pair=every_pair),
         marking=marking,
         pooling=pooling,
         max_length=max_length,
@@ -284,7 +287,7 @@ def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
         return f"no relation instances, all of {counted(skipped.count, 'record')} were skipped"
     if plain:
         return (
-            "no sentence has two entities; for names that the pipeline does not know give --gazetteer, for text "
+            "no sentence has two entities that make a pair; for names that the pipeline does not know give --gazetteer, for text "
             "without names --mentions noun-chunks, for another language --spacy"
         )
     return "no relation instances"

@@ -16,7 +16,9 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover' wrote.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Output file: .jsonl, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(
+            metavar="FILE", help="Output file: .jsonl, .nt, .ttl or .graphml; .parquet with --triples."
+        ),
     ],
     to: Annotated[
         str | None,

@@ -57,7 +57,7 @@ TEXT_PRECISION = 0.8
 TEXT_SETTINGS: Mapping[str, Any] = {
     "linkage": "average",
     "distance": "cosine",
-    "apart": 0.39,
+    "apart": 0.41,
     "smallest": 0,
     "directions": 0,
 }

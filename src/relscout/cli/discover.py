@@ -287,7 +287,7 @@ def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
         return f"no relation instances, all of {counted(skipped.count, 'record')} were skipped"
     if plain:
         return (
-            "no sentence has two entities that make a pair; for names that the pipeline does not know give --gazetteer, "
-            "for text without names --mentions noun-chunks, for another language --spacy"
+            "no sentence has two entities that make a pair; for names that the pipeline does not know give "
+            "--gazetteer, for text without names --mentions noun-chunks, for another language --spacy"
         )
     return "no relation instances"

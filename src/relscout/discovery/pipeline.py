@@ -19,6 +19,7 @@ from relscout.discovery.batches import first_free, labelled_by, numbered_after, 
 from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
+from relscout.discovery.refinement import refine
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
@@ -220,7 +221,7 @@ def discover(
     found = Discovery(relations, assignments, estimator, run)
     found = numbered_after(found, numbers, free=first_free(after)) if after else found
     if precision is not None:
-        found = merged_by_name(found)
+        found = with_refinement(merged_by_name(found))
     if hierarchy:
         ids = found.assignments.relation_ids[order]
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
@@ -247,6 +248,27 @@ def merged_by_name(found: Discovery) -> Discovery:
         if kept.name != name and name not in found.names.values():
             found = found.rename(kept.id, name)
     return found
+
+
+def with_refinement(found: Discovery) -> Discovery:
+    """Return a discovery in which the words of the syntax decide where they say plainly what is meant."""
+    free = first_free([found])
+    relations, assignments, refinement = refine(found.relations, found.assignments, free=free)
+    left = {one.id for one in relations}
+    labels = {label: found.merged.get(label, label) for label in range(found.model.n_relations_)}
+    # what has no pair left is no relation, and new text that is nearest to it has none
+    merged = {label: id if id in left else -1 for label, id in labels.items()}
+    return replace(
+        found,
+        relations=relations,
+        assignments=assignments,
+        merged={label: id for label, id in merged.items() if label != id},
+        run={
+            **found.run,
+            "refinement": refinement.as_json(),
+            "next_number": max([free, *(id + 1 for id in left)]),
+        },
+    )
 
 
 def _check(instances: Sequence[RelationInstance]) -> list[str]:

@@ -17,6 +17,7 @@ from relscout.discovery.assignments import Assignments, polarities_of
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
 from relscout.discovery.facts import Facts, find_facts
 from relscout.discovery.hierarchy import ParentRelation
+from relscout.discovery.refinement import Refinement
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
 from relscout.encoders.losses import known_share
@@ -153,6 +154,8 @@ class Discovery:
             ids = np.where(related >= detector.thresholds[0], ids, -1)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
         confidences *= known_share(self.model.encoder, [one.text for one in bare])
+        if table_of := self.run.get("refinement"):
+            ids = Refinement.from_json(table_of).applied(bare, ids)
         return Assignments(
             bare,
             ids,
@@ -240,6 +243,7 @@ class Discovery:
             self,
             relations=relations,
             merged=self._moved(dict.fromkeys(gone, kept.id)),
+            run=self._run_moved(dict.fromkeys(gone, kept.id)),
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
@@ -263,6 +267,7 @@ class Discovery:
             self,
             relations=relations,
             merged=self._moved({gone.id: -1}),
+            run=self._run_moved({gone.id: -1}),
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
@@ -351,6 +356,13 @@ class Discovery:
         """
         parts = storage.load(Path(folder))
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
+
+    def _run_moved(self, to: Mapping[int, int]) -> Mapping[str, Any]:
+        """Return ``run`` with the relations of its refinement moved to others."""
+        if "refinement" not in self.run:
+            return self.run
+        moved = Refinement.from_json(self.run["refinement"]).moved(to)
+        return {**self.run, "refinement": moved.as_json()}
 
     def _moved(self, to: Mapping[int, int]) -> dict[int, int]:
         """Return ``merged`` with ids moved to others."""

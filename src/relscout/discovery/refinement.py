@@ -1,0 +1,242 @@
+"""What the syntax says plainly, over what vectors only suggest: pairs move to the relation that their sentence names.
+
+Vectors put "born in" and "died in" next to each other, and gather what is said too rarely for a cluster of its own in
+clusters of mixed content. Where the syntax connects two entities by a content word ("died in", "directed"), and enough
+pairs of the same coarse types share it, that word decides. The same table is applied to new text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.discovery.assignments import Assignments
+from relscout.discovery.relation import Relation
+from relscout.instances import RelationInstance
+from relscout.naming import bare_name
+from relscout.naming.connections import Connection, connections
+from relscout.naming.frames import Frames
+from relscout.naming.words import group
+from relscout.text.types import coarse_type
+
+#: Pairs that share a content word and their coarse types, from which on they are a relation of their own.
+_LEAST = 3
+_EXAMPLES = 12
+#: A name that fewer of the connected pairs agree with does not stand for the others.
+_LEAST_SHARE = 0.2
+_VAGUE = "associated with"
+_DATED = "dated"
+#: What stands between a person and a date of birth or death in brackets, and after a date of birth.
+_DIED = re.compile(r"\([^()]*[0-9]{3,4}[^()]*[–—-] ?(?:died |d\. )?$")
+_BORN = re.compile(r"\([^()0-9]*$")
+_GOES_ON = re.compile(r"[^()0-9]* ?[–—-]")
+_REACH = 120
+
+#: Content word, coarse type of the head, coarse type of the tail.
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Which relation a content word between two coarse types stands for.
+
+    Args:
+        table: Key → id of the relation.
+    """
+
+    table: Mapping[Key, int]
+
+    def applied(
+        self, instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the relation of each instance (N,), int64; those without one stay without.
+
+        Args:
+            instances: The instances, with a parse where there is one.
+            relation_ids: What the model gave them (N,); -1 for none.
+        """
+        if not self.table:
+            return relation_ids
+        found = relation_ids.copy()
+        frames: dict[int, Frames] = {}
+        for row in np.flatnonzero(relation_ids >= 0).tolist():
+            key = key_of(instances[row], _said(instances[row], frames))
+            if key is not None:
+                found[row] = self.table.get(key, found[row])
+        return found
+
+    def moved(self, to: Mapping[int, int]) -> Refinement:
+        """Return the refinement after relations were merged into others, or dropped (-1)."""
+        return Refinement({key: to.get(id, id) for key, id in self.table.items()})
+
+    def as_json(self) -> list[list[Any]]:
+        """Return the table as JSON values."""
+        return [[*key, id] for key, id in sorted(self.table.items())]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Sequence[Any]]) -> Refinement:
+        """Read what :meth:`as_json` returned."""
+        return cls({(str(word), str(head), str(tail)): int(id) for word, head, tail, id in values})
+
+
+def key_of(instance: RelationInstance, said: Connection | None) -> Key | None:
+    """Return what decides the relation of an instance; ``None`` where its syntax says nothing plainly."""
+    if said is None:
+        return None
+    return said.root, coarse_type(instance.head.type), coarse_type(instance.tail.type)
+
+
+def refine(
+    relations: Sequence[Relation], assignments: Assignments, *, free: int
+) -> tuple[tuple[Relation, ...], Assignments, Refinement]:
+    """Return relations and assignments in which content words decide, and the table of them.
+
+    Args:
+        relations: The relations that were found.
+        assignments: What each instance was given.
+        free: Id that the first new relation gets.
+    """
+    instances, ids = assignments.instances, assignments.relation_ids
+    frames: dict[int, Frames] = {}
+    rows: dict[Key, list[int]] = defaultdict(list)
+    spelled: dict[Key, Counter[str]] = defaultdict(Counter)
+    for row in np.flatnonzero(ids >= 0).tolist():
+        said = _said(instances[row], frames)
+        key = key_of(instances[row], said)
+        if key is not None and said is not None:
+            rows[key].append(row)
+            spelled[key][said.name] += 1
+    relations = _without_narrow_names(relations)
+    named: dict[tuple[str, str, str], int] = {}
+    for one in relations:
+        if one.types is not None:
+            head, tail = (coarse_type(kind) for kind in one.types)
+            named.setdefault((bare_name(one.name), head, tail), one.id)
+    table: dict[Key, int] = {}
+    names: dict[int, str] = {}
+    taken = {one.name for one in relations}
+    for key in sorted(rows, key=lambda key: (-len(rows[key]), key)):
+        name = min(spelled[key], key=lambda form: (-spelled[key][form], form))
+        known = next(
+            (named[form, *key[1:]] for form in sorted(spelled[key]) if (form, *key[1:]) in named), None
+        )
+        if known is not None:
+            table[key] = known
+        elif len(rows[key]) >= _LEAST:
+            unique = name if name not in taken else f"{name} ({key[1]} – {key[2]})"
+            if unique in taken:
+                continue
+            taken.add(unique)
+            table[key], names[free] = free, unique
+            free += 1
+    refinement = Refinement(table)
+    now = refinement.applied(instances, ids)
+    old = {one.id: one for one in relations}
+    described = [
+        _described(old.get(id), id, names.get(id, ""), np.flatnonzero(now == id), assignments)
+        for id in sorted({*old, *names})
+        if (now == id).any()
+    ]
+    # a relation of which nothing is left is not one; new text goes to none in its place
+    return (
+        tuple(sorted(described, key=lambda one: (-one.size, one.id))),
+        replace(assignments, relation_ids=now),
+        refinement,
+    )
+
+
+def _life_date(instance: RelationInstance) -> Connection | None:
+    """Return "born in" or "died in" where a date stands in brackets after its person: "(1809 – 1882)"."""
+    if coarse_type(instance.head.type) != "PER" or coarse_type(instance.tail.type) != "DATE":
+        return None
+    before = instance.text[instance.head.end : instance.tail.start]
+    after = instance.text[instance.tail.end : instance.tail.end + _REACH]
+    if len(before) > _REACH or not any(character.isdigit() for character in instance.tail_text):
+        return None
+    if _DIED.search(before):
+        return Connection("died in", (group("died"), "in"), group("died"), 1.0)
+    if _BORN.search(before) and _GOES_ON.match(after):
+        return Connection("born in", (group("born"), "in"), group("born"), 1.0)
+    return None
+
+
+def _without_narrow_names(relations: Sequence[Relation]) -> list[Relation]:
+    """Return the relations, those called by what few of their pairs say by a name that is true of all."""
+    taken = {one.name for one in relations}
+    found = []
+    for one in relations:
+        if bare_name(one.name) == "is" and one.types is not None and coarse_type(one.types[1]) == "DATE":
+            # "The Caine Mutiny (1954)"
+            name = (
+                _DATED
+                if _DATED not in taken
+                else f"{_DATED} ({' – '.join(kind or '?' for kind in one.types)})"
+            )
+            taken.add(name)
+            found.append(replace(one, name=name, pattern=f"HEAD {_DATED} TAIL"))
+            continue
+        if one.share is None or one.share >= _LEAST_SHARE or one.mixed:
+            found.append(one)
+            continue
+        types = "" if one.types is None else f" ({' – '.join(kind or '?' for kind in one.types)})"
+        wishes = [
+            _VAGUE,
+            f"{_VAGUE}{types}",
+            *(f"{_VAGUE} ({number})" for number in range(2, len(relations) + 2)),
+        ]
+        name = next(wish for wish in wishes if wish not in taken)
+        taken.add(name)
+        found.append(replace(one, name=name, pattern=f"HEAD {_VAGUE} TAIL", mixed=True))
+    return found
+
+
+def _said(instance: RelationInstance, frames: dict[int, Frames]) -> Connection | None:
+    """Return the nearest connection of a pair that has a content word."""
+    if instance.parse is None:
+        return None
+    if (date := _life_date(instance)) is not None:
+        return date
+    place = id(instance.parse)
+    if place not in frames:
+        frames[place] = Frames(instance.text, instance.parse)
+    return next((one for one in connections(instance, frames[place]) if one.root), None)
+
+
+def _described(
+    before: Relation | None, id: int, name: str, rows: NDArray[np.int64], assignments: Assignments
+) -> Relation:
+    members = [assignments.instances[row] for row in rows.tolist()]
+    confidences = assignments.confidences[rows]
+    pairs = Counter(one.type_pair for one in members)
+    types = min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))
+    ids = {one.id for one in members}
+    kept = [] if before is None else [example for example in before.examples if example in ids]
+    by_confidence = sorted(range(len(members)), key=lambda place: (-confidences[place], members[place].id))
+    surest = [members[place].id for place in by_confidence[:_EXAMPLES]]
+    examples = tuple(dict.fromkeys([*kept, *surest]))[:_EXAMPLES]
+    of_types = None if types == (None, None) else types
+    measured = {
+        "size": len(members),
+        "confidence": round(float(confidences.mean()), 4),
+        "types": of_types,
+        "type_share": 0.0 if of_types is None else round(pairs[types] / len(members), 4),
+        "head_first": round(sum(one.head.start <= one.tail.start for one in members) / len(members), 4),
+        "examples": examples,
+    }
+    if before is not None:
+        return replace(before, **measured)
+    return Relation(
+        id=id,
+        name=name,
+        pattern=f"HEAD {bare_name(name)} TAIL",
+        ngrams=((bare_name(name), 1.0),),
+        inverse=None,
+        share=1.0,
+        **measured,
+    )

@@ -1,0 +1,126 @@
+"""Words of the syntax over what vectors suggest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from relscout.discovery.assignments import Assignments
+from relscout.discovery.refinement import Refinement, refine
+from relscout.discovery.relation import Relation
+from relscout.instances import Mention, RelationInstance
+from relscout.text import mark
+from relscout.text.parsing import with_syntax
+from relscout.text.sentences import Passage
+from relscout.text.spacy_pipeline import SpacyPipeline
+
+BORN = ("Ida Kron was born in Paris.", "Omar Dia was born in Berlin.", "Ruth Bell was born in Madrid.")
+DIED = ("Anna Frey died in London.", "Karl Voss died in Vienna.", "Maria Lopez died in Rome.")
+
+
+def relation(id: int, name: str, size: int, **more: object) -> Relation:
+    return Relation(
+        id=id,
+        name=name,
+        pattern=f"HEAD {name} TAIL",
+        size=size,
+        confidence=0.5,
+        types=("PERSON", "GPE"),
+        type_share=1.0,
+        head_first=1.0,
+        ngrams=(),
+        inverse=None,
+        examples=(),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> SpacyPipeline:
+    return SpacyPipeline.load()
+
+
+@pytest.fixture(scope="module")
+def instances(pipeline: SpacyPipeline) -> list[RelationInstance]:
+    found = list(mark([Passage(text) for text in (*BORN, *DIED)], annotator=pipeline))
+    assert [one.type_pair for one in found] == [("PERSON", "GPE")] * 6
+    return found
+
+
+def assigned(instances: list[RelationInstance], ids: list[int]) -> Assignments:
+    return Assignments(instances, np.array(ids), np.full(len(ids), 0.5, dtype=np.float32))
+
+
+def test_pairs_that_share_another_word_become_a_relation_of_their_own(
+    instances: list[RelationInstance],
+) -> None:
+    relations, assignments, _ = refine(
+        [relation(0, "born in", 6, share=0.5)], assigned(instances, [0] * 6), free=7
+    )
+    assert {one.id: (one.name, one.size) for one in relations} == {0: ("born in", 3), 7: ("died in", 3)}
+    assert assignments.relation_ids.tolist() == [0, 0, 0, 7, 7, 7]
+
+
+def test_a_pair_moves_to_the_relation_that_its_sentence_names(instances: list[RelationInstance]) -> None:
+    given = [relation(0, "born in", 2, share=1.0), relation(1, "died in", 4, share=0.8)]
+    _, assignments, _ = refine(given, assigned(instances, [0, 0, 1, 1, 1, 1]), free=2)
+    assert assignments.relation_ids.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_two_pairs_are_too_few_for_a_relation(instances: list[RelationInstance]) -> None:
+    relations, _, _ = refine([relation(0, "born in", 5, share=0.6)], assigned(instances[:5], [0] * 5), free=1)
+    assert [one.id for one in relations] == [0]
+
+
+def test_pairs_without_a_relation_stay_without(instances: list[RelationInstance]) -> None:
+    ids = [-1, 0, 0, -1, 0, 0]
+    _, assignments, _ = refine([relation(0, "born in", 4, share=0.5)], assigned(instances, ids), free=1)
+    assert [id < 0 for id in assignments.relation_ids.tolist()] == [True, False, False, True, False, False]
+
+
+def test_the_order_of_the_instances_changes_nothing(instances: list[RelationInstance]) -> None:
+    forwards = refine([relation(0, "born in", 6, share=0.5)], assigned(instances, [0] * 6), free=7)
+    backwards = refine([relation(0, "born in", 6, share=0.5)], assigned(instances[::-1], [0] * 6), free=7)
+    assert forwards[0] == backwards[0]
+    assert forwards[1].relation_ids.tolist() == backwards[1].relation_ids.tolist()[::-1]
+
+
+def test_a_name_that_few_pairs_agree_with_gives_way_to_a_vague_one(
+    instances: list[RelationInstance],
+) -> None:
+    bare = [replace(one, parse=None) for one in instances]
+    relations, _, _ = refine([relation(0, "mayor of", 6, share=0.1)], assigned(bare, [0] * 6), free=1)
+    assert [(one.name, one.mixed) for one in relations] == [("associated with", True)]
+
+
+def test_new_text_follows_the_same_table(instances: list[RelationInstance]) -> None:
+    _, assignments, refinement = refine(
+        [relation(0, "born in", 6, share=0.5)], assigned(instances, [0] * 6), free=7
+    )
+    again = Refinement.from_json(refinement.as_json()).applied(instances, np.zeros(6, dtype=np.int64))
+    assert again.tolist() == assignments.relation_ids.tolist()
+
+
+def test_a_merged_relation_takes_its_words_along(instances: list[RelationInstance]) -> None:
+    _, _, refinement = refine([relation(0, "born in", 6, share=0.5)], assigned(instances, [0] * 6), free=7)
+    moved = refinement.moved({7: 0}).applied(instances, np.zeros(6, dtype=np.int64))
+    assert moved.tolist() == [0] * 6
+
+
+@pytest.mark.parametrize(("date", "expected"), [("1 May 1809", "born in"), ("2 June 1882", "died in")])
+def test_dates_in_brackets_are_of_birth_and_death(pipeline: SpacyPipeline, date: str, expected: str) -> None:
+    found = with_syntax(
+        [dated(name, date) for name in ("Ida Kron", "Karl Voss", "Ruth Bell")], pipeline=pipeline
+    )
+    given = [replace(relation(0, "of", 3), types=("PERSON", "DATE"))]
+    relations, assignments, _ = refine(given, assigned(found, [0] * 3), free=1)
+    names = {one.id: one.name for one in relations}
+    assert [names[id] for id in assignments.relation_ids.tolist()] == [expected] * 3
+
+
+def dated(name: str, date: str) -> RelationInstance:
+    text = f"{name} (1 May 1809 – 2 June 1882) was a painter."
+    start = text.index(date)
+    return RelationInstance(text, Mention(0, len(name), "PERSON"), Mention(start, start + len(date), "DATE"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relscout.discovery.assignments import Assignments
-from relscout.discovery.refinement import Refinement, refine
+from relscout.discovery.refinement import Refinement, refine, without_narrow_names
 from relscout.discovery.relation import Relation
 from relscout.instances import Mention, RelationInstance
 from relscout.text import mark
@@ -87,11 +87,8 @@ def test_the_order_of_the_instances_changes_nothing(instances: list[RelationInst
     assert forwards[1].relation_ids.tolist() == backwards[1].relation_ids.tolist()[::-1]
 
 
-def test_a_name_that_few_pairs_agree_with_gives_way_to_a_vague_one(
-    instances: list[RelationInstance],
-) -> None:
-    bare = [replace(one, parse=None) for one in instances]
-    relations, _, _ = refine([relation(0, "mayor of", 6, share=0.1)], assigned(bare, [0] * 6), free=1)
+def test_a_name_that_few_pairs_agree_with_gives_way_to_a_vague_one() -> None:
+    relations = without_narrow_names([relation(0, "mayor of", 6, share=0.1)])
     assert [(one.name, one.mixed) for one in relations] == [("associated with", True)]
 
 

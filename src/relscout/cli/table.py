@@ -29,8 +29,9 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
         "  id relation".ljust(_INDENT + named) + "size".rjust(_SIZE) + "sure".rjust(_SURE), style="bold"
     )
     lines = [head, Text("─" * width, style="dim")]
-    shown = discovery.relations[:limit]
     facts = _facts_by_relation(discovery) if discovery.run.get("relatedness") else {}
+    # what is named by its sentences comes first, and what is of mixed content last
+    shown = sorted(discovery.relations, key=lambda one: one.mixed)[:limit]
     for relation in shown:
         line = Text(f"{relation.id:>{_INDENT - 1}} ", style="dim")
         title = _title(relation, discovery)

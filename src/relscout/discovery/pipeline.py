@@ -19,7 +19,7 @@ from relscout.discovery.batches import first_free, labelled_by, numbered_after, 
 from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
-from relscout.discovery.refinement import refine
+from relscout.discovery.refinement import refine, without_narrow_names
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
@@ -221,6 +221,7 @@ def discover(
     found = Discovery(relations, assignments, estimator, run)
     found = numbered_after(found, numbers, free=first_free(after)) if after else found
     if precision is not None:
+        found = replace(found, relations=without_narrow_names(found.relations))
         found = with_refinement(merged_by_name(found))
     if hierarchy:
         ids = found.assignments.relation_ids[order]

@@ -29,7 +29,7 @@ from relscout.text.types import coarse_type
 _LEAST = 3
 _EXAMPLES = 12
 #: A name that fewer of the connected pairs agree with does not stand for the others.
-_LEAST_SHARE = 0.2
+_LEAST_SHARE = 0.33
 _VAGUE = "associated with"
 _DATED = "dated"
 #: What stands between a person and a date of birth or death in brackets, and after a date of birth.
@@ -92,6 +92,36 @@ def key_of(instance: RelationInstance, said: Connection | None) -> Key | None:
     return said.root, coarse_type(instance.head.type), coarse_type(instance.tail.type)
 
 
+def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
+    """Return the relations; those called by what few of their pairs say get a vague name, which is true of all."""
+    taken = {one.name for one in relations}
+    found = []
+    for one in relations:
+        if bare_name(one.name) == "is" and one.types is not None and coarse_type(one.types[1]) == "DATE":
+            # "The Caine Mutiny (1954)"
+            name = (
+                _DATED
+                if _DATED not in taken
+                else f"{_DATED} ({' – '.join(kind or '?' for kind in one.types)})"
+            )
+            taken.add(name)
+            found.append(replace(one, name=name, pattern=f"HEAD {_DATED} TAIL"))
+            continue
+        if one.share is None or one.share >= _LEAST_SHARE or one.mixed:
+            found.append(one)
+            continue
+        types = "" if one.types is None else f" ({' – '.join(kind or '?' for kind in one.types)})"
+        wishes = [
+            _VAGUE,
+            f"{_VAGUE}{types}",
+            *(f"{_VAGUE} ({number})" for number in range(2, len(relations) + 2)),
+        ]
+        name = next(wish for wish in wishes if wish not in taken)
+        taken.add(name)
+        found.append(replace(one, name=name, pattern=f"HEAD {_VAGUE} TAIL", mixed=True))
+    return tuple(found)
+
+
 def refine(
     relations: Sequence[Relation], assignments: Assignments, *, free: int
 ) -> tuple[tuple[Relation, ...], Assignments, Refinement]:
@@ -112,7 +142,6 @@ def refine(
         if key is not None and said is not None:
             rows[key].append(row)
             spelled[key][said.name] += 1
-    relations = _without_narrow_names(relations)
     named: dict[tuple[str, str, str], int] = {}
     for one in relations:
         if one.types is not None:
@@ -164,36 +193,6 @@ def _life_date(instance: RelationInstance) -> Connection | None:
     if _BORN.search(before) and _GOES_ON.match(after):
         return Connection("born in", (group("born"), "in"), group("born"), 1.0)
     return None
-
-
-def _without_narrow_names(relations: Sequence[Relation]) -> list[Relation]:
-    """Return the relations, those called by what few of their pairs say by a name that is true of all."""
-    taken = {one.name for one in relations}
-    found = []
-    for one in relations:
-        if bare_name(one.name) == "is" and one.types is not None and coarse_type(one.types[1]) == "DATE":
-            # "The Caine Mutiny (1954)"
-            name = (
-                _DATED
-                if _DATED not in taken
-                else f"{_DATED} ({' – '.join(kind or '?' for kind in one.types)})"
-            )
-            taken.add(name)
-            found.append(replace(one, name=name, pattern=f"HEAD {_DATED} TAIL"))
-            continue
-        if one.share is None or one.share >= _LEAST_SHARE or one.mixed:
-            found.append(one)
-            continue
-        types = "" if one.types is None else f" ({' – '.join(kind or '?' for kind in one.types)})"
-        wishes = [
-            _VAGUE,
-            f"{_VAGUE}{types}",
-            *(f"{_VAGUE} ({number})" for number in range(2, len(relations) + 2)),
-        ]
-        name = next(wish for wish in wishes if wish not in taken)
-        taken.add(name)
-        found.append(replace(one, name=name, pattern=f"HEAD {_VAGUE} TAIL", mixed=True))
-    return found
 
 
 def _said(instance: RelationInstance, frames: dict[int, Frames]) -> Connection | None:

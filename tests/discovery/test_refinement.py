@@ -89,7 +89,7 @@ def test_the_order_of_the_instances_changes_nothing(instances: list[RelationInst
 
 def test_a_name_that_few_pairs_agree_with_gives_way_to_a_vague_one() -> None:
     relations = without_narrow_names([relation(0, "mayor of", 6, share=0.1)])
-    assert [(one.name, one.mixed) for one in relations] == [("associated with", True)]
+    assert [(one.name, one.mixed) for one in relations] == [("associated with (PERSON – GPE)", True)]
 
 
 def test_new_text_follows_the_same_table(instances: list[RelationInstance]) -> None:

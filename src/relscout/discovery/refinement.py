@@ -97,28 +97,18 @@ def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
     taken = {one.name for one in relations}
     found = []
     for one in relations:
+        words = ""
         if bare_name(one.name) == "is" and one.types is not None and coarse_type(one.types[1]) == "DATE":
-            # "The Caine Mutiny (1954)"
-            name = (
-                _DATED
-                if _DATED not in taken
-                else f"{_DATED} ({' – '.join(kind or '?' for kind in one.types)})"
-            )
+            words = _DATED  # "The Caine Mutiny (1954)"
+        elif one.share is not None and one.share < _LEAST_SHARE and not one.mixed:
+            words = _VAGUE
+        if words:
+            types = "" if one.types is None else f" ({' – '.join(kind or '?' for kind in one.types)})"
+            wishes = (f"{words}{types}", *(f"{words} ({number})" for number in range(2, len(relations) + 2)))
+            name = next(wish for wish in wishes if wish not in taken)
             taken.add(name)
-            found.append(replace(one, name=name, pattern=f"HEAD {_DATED} TAIL"))
-            continue
-        if one.share is None or one.share >= _LEAST_SHARE or one.mixed:
-            found.append(one)
-            continue
-        types = "" if one.types is None else f" ({' – '.join(kind or '?' for kind in one.types)})"
-        wishes = [
-            _VAGUE,
-            f"{_VAGUE}{types}",
-            *(f"{_VAGUE} ({number})" for number in range(2, len(relations) + 2)),
-        ]
-        name = next(wish for wish in wishes if wish not in taken)
-        taken.add(name)
-        found.append(replace(one, name=name, pattern=f"HEAD {_VAGUE} TAIL", mixed=True))
+            one = replace(one, name=name, pattern=f"HEAD {words} TAIL", mixed=words == _VAGUE)
+        found.append(one)
     return tuple(found)
 
 

@@ -246,8 +246,12 @@ def merged_by_name(found: Discovery) -> Discovery:
             continue
         found = found.merge(ids)
         kept = next(one for one in found.relations if one.id in ids)
-        if kept.name != name and name not in found.names.values():
-            found = found.rename(kept.id, name)
+        others = {other for id, other in found.names.items() if id != kept.id}
+        typed = f"{name} ({' – '.join(kind or '?' for kind in kept.types or ())})"
+        if (better := next((wish for wish in (name, typed) if wish not in others), kept.name)) != kept.name:
+            renamed = replace(found.rename(kept.id, better).relation(kept.id), pattern=kept.pattern)
+            parts = tuple(renamed if one.id == kept.id else one for one in found.relations)
+            found = replace(found, relations=parts)
     return found
 
 

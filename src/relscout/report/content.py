@@ -122,7 +122,8 @@ def gather(
     order = np.array(canonical_order(given.instances), dtype=np.int64)
     rank = np.argsort(order)
     rows, vectors = representations(discovery, order, progress)
-    relations = sorted(discovery.relations, key=lambda one: (-one.size, one.id))
+    # what is of mixed content comes last
+    relations = sorted(discovery.relations, key=lambda one: (one.mixed, -one.size, one.id))
     likeness = _likeness(relations, ids[rows], vectors)
     place_of = {id: place for place, id in enumerate(one.id for one in relations)}
     row_of = {instance.id: row for row, instance in enumerate(given.instances)}

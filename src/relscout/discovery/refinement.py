@@ -29,7 +29,7 @@ from relscout.text.types import coarse_type
 _LEAST = 3
 _EXAMPLES = 12
 #: A name that fewer of the connected pairs agree with does not stand for the others.
-_LEAST_SHARE = 0.33
+_LEAST_SHARE = 0.35
 _VAGUE = "associated with"
 _DATED = "dated"
 #: What stands between a person and a date of birth or death in brackets, and after a date of birth.

@@ -117,7 +117,7 @@ def test_wrong_records_are_skipped_counted_and_listed(relscout, with_one_more, f
 
 def test_names_of_a_gazetteer_are_paired(relscout, text, names, fast):
     done = relscout("discover", text, "--gazetteer", names, "--types", "PERSON:CITY,PERSON:ORG", *fast)
-    assert "in 4 instances of 4 entity pairs" in done.out
+    assert "4 facts: 4 of 4 pairs of entities are related" in done.out
 
 
 def test_entities_are_marked_by_a_spacy_pipeline(relscout, text, fast, tmp_path):
@@ -130,7 +130,7 @@ def test_entities_are_marked_by_a_spacy_pipeline(relscout, text, fast, tmp_path)
     pipeline.to_disk(tmp_path / "pipeline")
     rules = ("--types", "PERSON:CITY,PERSON:ORG", "--max-distance", 3)
     done = relscout("discover", text, "--spacy", tmp_path / "pipeline", *rules, *fast)
-    assert "in 3 instances of 3 entity pairs" in done.out
+    assert "3 facts: 3 of 3 pairs of entities are related" in done.out
 
 
 def test_text_without_pairs_says_so(refused, text, names, fast):

@@ -19,6 +19,7 @@ class MadeUp:
     def __init__(self, vectors: Sequence[Sequence[float]], rule: Callable[[RelationInstance], int]) -> None:
         self.vectors_ = np.array(vectors, dtype=np.float32)
         self.rule = rule
+        self.report_: dict[str, Any] = {}
 
     def predict(self, instances: Sequence[RelationInstance]) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([self.rule(instance) for instance in instances], dtype=np.int64)

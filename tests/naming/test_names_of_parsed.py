@@ -111,11 +111,13 @@ def test_a_plain_preposition_names_what_nothing_else_does(
     assert name.name == "in"
 
 
-def test_the_types_name_what_has_no_connection(parsed: Parser, died: list[RelationInstance]) -> None:
+def test_a_relation_without_any_connection_has_a_vague_name_and_is_mixed(
+    parsed: Parser, died: list[RelationInstance]
+) -> None:
     apart = parsed("{head} spoke of peace while rain fell and crowds left {tail}.")
     name, _ = named(apart, died)
-    assert (name.name, name.pattern) == ("PERSON – GPE", "HEAD … TAIL")
-    assert name.share is None
+    assert (name.name, name.pattern) == ("associated with", "HEAD associated with TAIL")
+    assert name.mixed
 
 
 def test_two_relations_of_one_connection_get_two_names(parsed: Parser, died: list[RelationInstance]) -> None:

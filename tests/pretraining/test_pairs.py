@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.encoders.type_directions import type_code
+from relscout.encoders.type_directions import type_codes
 from relscout.errors import InputError
 from relscout.pretraining.bags import Bags, disjoint
 from relscout.pretraining.corpus import Corpus
@@ -123,7 +123,7 @@ def test_a_sentence_with_types_and_without_is_one_and_shows_its_types(say: Say, 
         assert (len(corpus), corpus.left_out) == (2, {"repeated": 2})
         assert len(set(corpus.content.tolist())) == 1  # and so neither is a negative of the other
         looks = [corpus.vocabulary.looks[look].types for look in corpus.looks]
-        assert looks == [(type_code("PERSON"), type_code("CITY"))] * 2
+        assert looks == [type_codes("PERSON", "CITY")] * 2
 
 
 def test_entities_are_known_by_identifier_else_by_name(say: Say, gather: Gather) -> None:

@@ -111,6 +111,8 @@ class Reading:
             raise InputError(
                 f"{kinds[True]} is plain text and {kinds[False]} holds marked pairs; read them in two runs"
             )
+        if not kinds:
+            return False
         if plain := True in kinds:
             self._refuse(
                 self._for_marked_pairs(), f"{kinds[True]} is plain text, and it is for files of marked pairs"

@@ -69,9 +69,31 @@ def test_a_pair_moves_to_the_relation_that_its_sentence_names(instances: list[Re
     assert assignments.relation_ids.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_two_pairs_are_too_few_for_a_relation(instances: list[RelationInstance]) -> None:
-    relations, _, _ = refine([relation(0, "born in", 5, share=0.6)], assigned(instances[:5], [0] * 5), free=1)
-    assert [one.id for one in relations] == [0]
+def test_in_a_small_corpus_a_single_pair_is_a_relation_of_its_own(instances: list[RelationInstance]) -> None:
+    relations, _, _ = refine([relation(0, "born in", 4, share=0.8)], assigned(instances[:4], [0] * 4), free=1)
+    assert {one.name: one.size for one in relations} == {"born in": 3, "died in": 1}
+
+
+def test_in_a_large_corpus_what_few_pairs_say_is_vague(instances: list[RelationInstance]) -> None:
+    many = [replace(one, id=f"{number} {one.id}") for number in range(70) for one in instances[:3]]
+    given = [*many, *instances[3:5]]
+    relations, assignments, refinement = refine(
+        [relation(0, "born in", len(given), share=0.9)], assigned(given, [0] * len(given)), free=1
+    )
+    assert [(one.id, one.name, one.mixed) for one in relations] == [
+        (0, "born in", False),
+        (1, "associated with (PER – LOC)", True),
+    ]
+    assert assignments.relation_ids[-2:].tolist() == [1, 1]
+    again = Refinement.from_json(refinement.as_json())
+    assert again.applied(instances, np.zeros(6, dtype=np.int64)).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_new_text_that_contradicts_a_name_has_no_relation_where_none_is_vague(
+    instances: list[RelationInstance],
+) -> None:
+    refinement = Refinement({}, strict=frozenset({0}))
+    assert refinement.applied(instances[:1], np.zeros(1, dtype=np.int64)).tolist() == [-1]
 
 
 def test_pairs_without_a_relation_stay_without(instances: list[RelationInstance]) -> None:

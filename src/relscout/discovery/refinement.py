@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ from relscout.instances import RelationInstance
 from relscout.naming import bare_name
 from relscout.naming.connections import Connection, connections
 from relscout.naming.frames import Frames
-from relscout.naming.words import group
+from relscout.naming.words import STOP_WORDS, group
 from relscout.text.types import coarse_type
 
-#: Pairs that share a content word and their coarse types, from which on they are a relation of their own.
-_LEAST = 3
+#: Pairs that share a content word and their coarse types, from which on they are a relation of their own: this many,
+#: and fewer in a corpus of fewer than 200 related pairs, where every one counts.
+_LEAST, _PER_STEP = 3, 100
 _EXAMPLES = 12
 #: A name that fewer of the connected pairs agree with does not stand for the others.
 _LEAST_SHARE = 0.35
@@ -48,9 +49,14 @@ class Refinement:
 
     Args:
         table: Key → id of the relation.
+        strict: Relations that a content word names. A pair of which the syntax says another word, which is not in the
+            table, belongs to none of them.
+        vague: Coarse types of head and tail → the relation of such pairs; none where these types have none.
     """
 
     table: Mapping[Key, int]
+    strict: frozenset[int] = frozenset()
+    vague: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def applied(
         self, instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
@@ -61,28 +67,42 @@ class Refinement:
             instances: The instances, with a parse where there is one.
             relation_ids: What the model gave them (N,); -1 for none.
         """
-        if not self.table:
-            return relation_ids
         found = relation_ids.copy()
         frames: dict[int, Frames] = {}
         for row in np.flatnonzero(relation_ids >= 0).tolist():
             key = key_of(instances[row], _said(instances[row], frames))
-            if key is not None:
-                found[row] = self.table.get(key, found[row])
+            if key is None:
+                continue
+            if key in self.table:
+                found[row] = self.table[key]
+            elif int(found[row]) in self.strict:
+                found[row] = self.vague.get(key[1:], -1)
         return found
 
     def moved(self, to: Mapping[int, int]) -> Refinement:
         """Return the refinement after relations were merged into others, or dropped (-1)."""
-        return Refinement({key: to.get(id, id) for key, id in self.table.items()})
+        return Refinement(
+            {key: to.get(id, id) for key, id in self.table.items()},
+            frozenset(to.get(id, id) for id in self.strict) - {-1},
+            {types: to.get(id, id) for types, id in self.vague.items()},
+        )
 
-    def as_json(self) -> list[list[Any]]:
-        """Return the table as JSON values."""
-        return [[*key, id] for key, id in sorted(self.table.items())]
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "words": [[*key, id] for key, id in sorted(self.table.items())],
+            "strict": sorted(self.strict),
+            "vague": [[*types, id] for types, id in sorted(self.vague.items())],
+        }
 
     @classmethod
-    def from_json(cls, values: Sequence[Sequence[Any]]) -> Refinement:
+    def from_json(cls, values: Mapping[str, Any]) -> Refinement:
         """Read what :meth:`as_json` returned."""
-        return cls({(str(word), str(head), str(tail)): int(id) for word, head, tail, id in values})
+        return cls(
+            {(str(word), str(head), str(tail)): int(id) for word, head, tail, id in values["words"]},
+            frozenset(int(id) for id in values["strict"]),
+            {(str(head), str(tail)): int(id) for head, tail, id in values["vague"]},
+        )
 
 
 def key_of(instance: RelationInstance, said: Connection | None) -> Key | None:
@@ -128,15 +148,16 @@ def refine(
     spelled: dict[Key, Counter[str]] = defaultdict(Counter)
     for row in np.flatnonzero(ids >= 0).tolist():
         said = _said(instances[row], frames)
-        key = key_of(instances[row], said)
-        if key is not None and said is not None:
-            rows[key].append(row)
-            spelled[key][said.name] += 1
+        says = key_of(instances[row], said)
+        if says is not None and said is not None:
+            rows[says].append(row)
+            spelled[says][said.name] += 1
     named: dict[tuple[str, str, str], int] = {}
     for one in relations:
         if one.types is not None:
             head, tail = (coarse_type(kind) for kind in one.types)
             named.setdefault((bare_name(one.name), head, tail), one.id)
+    least = min(_LEAST, 1 + int((ids >= 0).sum()) // _PER_STEP)
     table: dict[Key, int] = {}
     names: dict[int, str] = {}
     taken = {one.name for one in relations}
@@ -147,14 +168,30 @@ def refine(
         )
         if known is not None:
             table[key] = known
-        elif len(rows[key]) >= _LEAST:
+        elif len(rows[key]) >= least:
             unique = name if name not in taken else f"{name} ({key[1]} – {key[2]})"
             if unique in taken:
                 continue
             taken.add(unique)
             table[key], names[free] = free, unique
             free += 1
-    refinement = Refinement(table)
+    strict = frozenset(one.id for one in relations if _says_something(one))
+    vague: dict[tuple[str, str], int] = {}
+    for key in sorted(rows):
+        types = key[1:]
+        if key in table or types in vague or not strict.intersection(ids[rows[key]].tolist()):
+            continue
+        known = named.get((_VAGUE, *types))
+        if known is None:
+            known, free = free, free + 1
+            names[known] = next(
+                wish
+                for wish in (f"{_VAGUE} ({' – '.join(types)})", f"{_VAGUE} ({known})")
+                if wish not in taken
+            )
+            taken.add(names[known])
+        vague[types] = known
+    refinement = Refinement(table, strict, vague)
     now = refinement.applied(instances, ids)
     old = {one.id: one for one in relations}
     described = [
@@ -183,6 +220,14 @@ def _life_date(instance: RelationInstance) -> Connection | None:
     if _BORN.search(before) and _GOES_ON.match(after):
         return Connection("born in", (group("born"), "in"), group("born"), 1.0)
     return None
+
+
+def _says_something(relation: Relation) -> bool:
+    """Return whether a relation is named by a content word, which all of its pairs should agree with."""
+    name = bare_name(relation.name)
+    if relation.mixed or name in (_VAGUE, _DATED):
+        return False
+    return any(word not in STOP_WORDS for word in name.split())
 
 
 def _said(instance: RelationInstance, frames: dict[int, Frames]) -> Connection | None:
@@ -220,12 +265,14 @@ def _described(
     }
     if before is not None:
         return replace(before, **measured)
+    is_vague = bare_name(name) == _VAGUE
     return Relation(
         id=id,
         name=name,
         pattern=f"HEAD {bare_name(name)} TAIL",
         ngrams=((bare_name(name), 1.0),),
         inverse=None,
-        share=1.0,
+        mixed=is_vague,
+        share=0.0 if is_vague else 1.0,
         **measured,
     )

@@ -76,7 +76,7 @@ def test_in_a_small_corpus_a_single_pair_is_a_relation_of_its_own(instances: lis
 
 def test_in_a_large_corpus_what_few_pairs_say_is_vague(instances: list[RelationInstance]) -> None:
     many = [replace(one, id=f"{number} {one.id}") for number in range(70) for one in instances[:3]]
-    given = [*many, *instances[3:5]]
+    given = [*many, instances[3]]
     relations, assignments, refinement = refine(
         [relation(0, "born in", len(given), share=0.9)], assigned(given, [0] * len(given)), free=1
     )
@@ -84,7 +84,7 @@ def test_in_a_large_corpus_what_few_pairs_say_is_vague(instances: list[RelationI
         (0, "born in", False),
         (1, "associated with (PER – LOC)", True),
     ]
-    assert assignments.relation_ids[-2:].tolist() == [1, 1]
+    assert assignments.relation_ids[-1] == 1
     again = Refinement.from_json(refinement.as_json())
     assert again.applied(instances, np.zeros(6, dtype=np.int64)).tolist() == [0, 0, 0, 1, 1, 1]
 

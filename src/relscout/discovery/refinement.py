@@ -25,10 +25,12 @@ from relscout.naming.frames import Frames
 from relscout.naming.words import STOP_WORDS, group
 from relscout.text.types import coarse_type
 
-#: Pairs that share a content word and their coarse types, from which on they are a relation of their own: this many,
-#: and fewer in a corpus of fewer than 200 related pairs, where every one counts.
-_LEAST, _PER_STEP = 3, 100
+#: Related pairs of a corpus from which on a content word must be shared by two, or three, pairs of the same types
+#: to be a relation of its own; below, where every fact counts, one is enough.
+_STEPS = (100, 1000)
 _EXAMPLES = 12
+#: Words of a name up to which its content word stands for all of it.
+_SHORT = 2
 #: A name that fewer of the connected pairs agree with does not stand for the others.
 _LEAST_SHARE = 0.35
 _VAGUE = "associated with"
@@ -39,7 +41,7 @@ _BORN = re.compile(r"\([^()0-9]*$")
 _GOES_ON = re.compile(r"[^()0-9]* ?[–—-]")
 _REACH = 120
 
-#: Content word, coarse type of the head, coarse type of the tail.
+#: Content word (or words), coarse type of the head, coarse type of the tail.
 Key = tuple[str, str, str]
 
 
@@ -109,7 +111,9 @@ def key_of(instance: RelationInstance, said: Connection | None) -> Key | None:
     """Return what decides the relation of an instance; ``None`` where its syntax says nothing plainly."""
     if said is None:
         return None
-    return said.root, coarse_type(instance.head.type), coarse_type(instance.tail.type)
+    # "born in" and "born at" say one thing; "took office as" and "took a degree at" do not
+    words = said.root if len(said.name.split()) <= _SHORT else " ".join(said.key)
+    return words, coarse_type(instance.head.type), coarse_type(instance.tail.type)
 
 
 def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
@@ -157,7 +161,7 @@ def refine(
         if one.types is not None:
             head, tail = (coarse_type(kind) for kind in one.types)
             named.setdefault((bare_name(one.name), head, tail), one.id)
-    least = min(_LEAST, 1 + int((ids >= 0).sum()) // _PER_STEP)
+    least = 1 + sum(int((ids >= 0).sum()) >= step for step in _STEPS)
     table: dict[Key, int] = {}
     names: dict[int, str] = {}
     taken = {one.name for one in relations}

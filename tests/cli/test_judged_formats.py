@@ -66,3 +66,20 @@ def test_all_pairs_of_a_format_that_is_not_judged_are_refused(refused, good):
     said = refused("discover", good, "--pairs", "all", "--no-cache")
     assert "pairs 'all' is for formats in which every pair is judged" in said
     assert "but the file is jsonl; leave it out" in said
+
+
+def test_convert_writes_the_pairs_without_a_relation_too(relscout, tmp_path):
+    sentence = {
+        "tokens": ["Anna", "met", "Omar", "in", "Rome", "."],
+        "entities": [
+            {"type": "Peop", "start": 0, "end": 1},
+            {"type": "Peop", "start": 2, "end": 3},
+            {"type": "Loc", "start": 4, "end": 5},
+        ],
+        "relations": [{"type": "Live_In", "head": 1, "tail": 2}],
+    }
+    (tmp_path / "judged.json").write_text(json.dumps([sentence]))
+    done = relscout("convert", tmp_path / "judged.json", "--pairs", "all", "--out", tmp_path / "all.jsonl")
+    assert done.code == 0, done.err
+    relations = [json.loads(line)["relation"] for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert sorted(relations) == ["Live_In", "no_relation", "no_relation"]

@@ -147,3 +147,16 @@ def test_where_nothing_is_kept_it_says_what_to_change(
 ) -> None:
     with pytest.raises(InputError, match=r"express no relation, and 0 are left .* give a lower --precision"):
         discover(pairs, precision=1.0, encoder=encoder)
+
+
+def test_a_share_by_the_relatedness_model_is_the_same_for_the_corpus_and_for_new_pairs(
+    pairs: list[RelationInstance], encoder: TransformerEncoder
+) -> None:
+    bare = [replace(one, parse=None) for one in pairs]
+    given = discover(bare, none=0.5, n_relations=2, method="hac", encoder=encoder)
+    assert given.run["relatedness"]["precision"] is None
+    again = given.predict(bare)
+    assert again.related is not None
+    assert given.assignments.related is not None
+    np.testing.assert_allclose(again.related, given.assignments.related, atol=1e-5)
+    assert again.relation_ids.tolist() == given.assignments.relation_ids.tolist()

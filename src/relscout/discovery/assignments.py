@@ -46,7 +46,7 @@ class Assignments:
 
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return how sure each assignment is (N,), float32, given that the pair is related at all; that is told apart.
+    """Return how sure each assignment is (N,), float32, given that the pair is related at all.
 
     Args:
         probabilities: Of each relation and, last, of none (N, K + 1).

@@ -44,7 +44,7 @@ def describe(
         for label in names
     }
     inverses: dict[int, int] = {}
-    if model.report_.get("relatedness") is None:
+    if (model.report_.get("relatedness") or {}).get("precision") is None:
         # where every pair of a text comes once, its head is chosen, and none is read the other way round
         inverses = _inverses(
             {label: [instances[row] for row in rows] for label, rows in examples.items()}, model

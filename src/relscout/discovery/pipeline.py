@@ -233,8 +233,8 @@ def discover(
 def merged_by_name(found: Discovery) -> Discovery:
     """Return a discovery in which relations of one name between entities of the same coarse types are one.
 
-    Where each pair of a text is an instance, clusters are many, and naming tells those of one name apart by entity
-    types and numbers. What the sentences call the same, between the same kinds of things, is the same relation.
+    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of
+    one name. What the sentences call the same, between the same kinds of things, is the same relation.
     """
     groups: dict[tuple[str, tuple[str, str]], list[int]] = {}
     for relation in found.relations:

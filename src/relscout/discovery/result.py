@@ -134,7 +134,9 @@ class Discovery:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         related, judge = None, getattr(self.model, "relatedness", None)
         by_model = judge is not None and self.run.get("relatedness") is not None
-        if by_model or precision is not None:
+        # a model that judged the corpus without syntax must judge new pairs without it, too
+        of_text = by_model and self.run["relatedness"].get("precision") is not None
+        if of_text or (precision is not None and not by_model):
             bare = with_syntax(bare)
         probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
         # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree

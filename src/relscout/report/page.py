@@ -162,7 +162,7 @@ def _lead(content: Content) -> list[str]:
     by = f"Method {run['method']}" if "method" in run else "Found"
     model = f" on the encoder {shown_name(str(encoder['model']))}" if isinstance(encoder, Mapping) else ""
     took = f", in {sum(run['seconds'].values()):,.0f} s" if run.get("seconds") else ""
-    said.append(f"{by}{model}{took}; settings and versions are told under Run.")
+    said.append(f"{by}{model}{took}; settings and versions are under Run.")
     facts = content.facts
     entities = "1 entity" if facts.total_entities == 1 else f"{facts.total_entities:,} entities"
     said.append(f"{counted(facts.total, 'fact')} about {entities}.")

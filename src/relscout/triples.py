@@ -23,6 +23,8 @@ class Triple:
         related: Estimated probability that the sentence relates the two at all, in [0, 1]; ``None`` where it was not
             estimated.
         polarity: Whether the sentence asserts the relation, denies it, or only supposes it.
+        phrase: What this sentence says between head and tail, such as ``"taught by"``; empty where its syntax says
+            nothing plainly.
     """
 
     instance: RelationInstance
@@ -31,6 +33,7 @@ class Triple:
     confidence: float
     related: float | None = None
     polarity: Polarity = "asserted"
+    phrase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Fact:
         documents: Number of documents that these come from. A text that is part of no document counts as one.
         confidence: How sure the fact is, in [0, 1), pooled over the sentences.
         evidence: Ids of its triples, the surest first.
+        phrase: What its sentences say between head and tail, which may be more exact than the name of the relation;
+            the phrase of the surest ones where they differ, empty where no syntax says anything plainly.
     """
 
     head: Entity
@@ -79,3 +84,4 @@ class Fact:
     documents: int
     confidence: float
     evidence: tuple[str, ...]
+    phrase: str = ""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from relscout.discovery.facts import MOST_CONFIDENT, find_facts, forward_name
@@ -20,6 +22,7 @@ def triple(
     polarity: Polarity = "asserted",
     document: str = "a.txt",
     types: tuple[str, str] = ("PERSON", "ORG"),
+    phrase: str = "",
 ) -> Triple:
     text = f"{head} {verb} {tail}."
     start = len(head) + len(verb) + 2
@@ -30,7 +33,7 @@ def triple(
         id=f"{document}:{text}",
         document=document,
     )
-    return Triple(instance, relation_id, relation, confidence, related, polarity)
+    return Triple(instance, relation_id, relation, confidence, related, polarity, phrase)
 
 
 def turned(relation_id: int) -> Triple:
@@ -156,3 +159,17 @@ def test_the_order_of_the_triples_changes_nothing() -> None:
 
 def test_no_triples_give_no_facts() -> None:
     assert find_facts([]).facts == ()
+
+
+def test_a_fact_says_what_its_surest_sentences_say() -> None:
+    found = only(
+        triple(confidence=0.9, phrase="runs"),
+        triple(verb="heads", confidence=0.5, phrase="heads"),
+        triple(verb="still heads", confidence=0.5, phrase="heads"),
+        triple(verb="and", confidence=0.9),
+    )
+    assert found.phrase == "heads"
+
+
+def test_an_inverse_relation_has_no_phrase_that_would_read_backwards() -> None:
+    assert only(replace(turned(3), phrase="run by")).phrase == ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relscout.discovery.assignments import Assignments
-from relscout.discovery.refinement import Refinement, refine, without_narrow_names
+from relscout.discovery.refinement import Refinement, phrases_of, refine, without_narrow_names
 from relscout.discovery.relation import Relation
 from relscout.instances import Mention, RelationInstance
 from relscout.text import mark
@@ -143,3 +143,30 @@ def dated(name: str, date: str) -> RelationInstance:
     text = f"{name} (1 May 1809 – 2 June 1882) was a painter."
     start = text.index(date)
     return RelationInstance(text, Mention(0, len(name), "PERSON"), Mention(start, start + len(date), "DATE"))
+
+
+def test_a_mistaken_type_does_not_part_a_pair_from_its_relation(instances: list[RelationInstance]) -> None:
+    mistaken = replace(instances[0], head=replace(instances[0].head, type="ORG"))
+    both = [*instances[:3], mistaken]
+    _, assignments, _ = refine(
+        [relation(0, "associated with", 4, mixed=True), relation(1, "born in", 3)],
+        assigned(both, [1, 1, 1, 0]),
+        free=2,
+    )
+    assert assignments.relation_ids.tolist() == [1, 1, 1, 1]
+
+
+def test_what_each_sentence_says_is_kept_as_its_phrase(instances: list[RelationInstance]) -> None:
+    some = [instances[0], instances[3], instances[4]]
+    assert phrases_of(some, np.array([0, 0, -1])) == ["born in", "died in", ""]
+
+
+def test_without_syntax_there_are_no_phrases(instances: list[RelationInstance]) -> None:
+    assert phrases_of([replace(instances[0], parse=None)], np.array([0])) is None
+
+
+@pytest.mark.parametrize("text", ["Kenya's Rift Valley is deep.", "They crossed the Rift Valley in Kenya."])
+def test_a_place_of_a_place_lies_in_it(pipeline: SpacyPipeline, text: str) -> None:
+    start, place = text.index("Rift"), text.index("Kenya")
+    instance = RelationInstance(text, Mention(start, start + 11, "LOC"), Mention(place, place + 5, "GPE"))
+    assert phrases_of(with_syntax([instance], pipeline=pipeline), np.array([0])) == ["located in"]

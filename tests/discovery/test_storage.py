@@ -58,7 +58,7 @@ def test_assignments_are_in_input_order_and_without_gold_relations(saved: Path, 
     lines = records(saved / "assignments.jsonl")
     assert [line["id"] for line in lines] == [one.id for one in found.assignments.instances]
     for line, id in zip(lines, found.assignments.relation_ids.tolist(), strict=True):
-        assert list(line) == ["id", "relation_id", "relation", "confidence", "related", "polarity"]
+        assert list(line) == ["id", "relation_id", "relation", "confidence", "related", "polarity", "phrase"]
         assert (line["relation_id"], line["relation"]) == (id, found.relation(id).name)
 
 
@@ -163,6 +163,7 @@ def test_facts_and_entities_are_written(saved: Path, found: Discovery) -> None:
         "support",
         "documents",
         "confidence",
+        "phrase",
         "evidence",
     ]
     for fact in facts:

@@ -398,7 +398,7 @@ def test_facts_stand_on_the_page_with_and_without_scripts(page: Path, found: Dis
             documents,
             sure,
         ]
-        for head, id, tail, support, documents, sure, _ in data["facts"]
+        for head, id, tail, support, documents, sure, _, _ in data["facts"]
     ]
     assert told == [
         [one.head.name, one.relation, one.tail.name, one.support, one.documents, one.confidence]
@@ -410,7 +410,7 @@ def test_every_fact_has_its_sentences(page: Path, found: Discovery) -> None:
     data = data_of(page)
     texts = {one.id: one.text for one in found.assignments.instances}
     for told, fact in zip(data["facts"], found.facts(), strict=True):
-        said = ["".join(data["sentences"][row][0][::2]) for row in told[-1]]
+        said = ["".join(data["sentences"][row][0][::2]) for row in told[6]]
         assert said == [texts[id] for id in fact.evidence[:4]]
 
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -55,6 +56,7 @@ def test_json_lines_hold_one_fact_each(tmp_path: Path, make_fact: MakeFact) -> N
         "support": 2,
         "documents": 1,
         "confidence": 0.75,
+        "phrase": "",
         "evidence": ["a1", "a2"],
     }
 
@@ -168,6 +170,7 @@ def test_neo4j_has_a_relationship_per_fact(tmp_path: Path, make_fact: MakeFact) 
             "support:long": "2",
             "documents:long": "1",
             "confidence:double": "0.75",
+            "phrase": "",
             "evidence:string[]": "a1;a2",
         }
     ]
@@ -251,3 +254,11 @@ def test_a_related_value_that_is_no_share_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="the 'related' of relation 'was born in' is"):
         write([make_triple(related=related)], tmp_path / "t.jsonl")
+
+
+def test_every_format_of_properties_has_the_phrase_of_a_fact(tmp_path: Path, make_fact: MakeFact) -> None:
+    fact = replace(make_fact(), phrase="native of")
+    for name, to in (("facts.jsonl", "jsonl"), ("facts.graphml", "graphml"), ("facts", "neo4j")):
+        write_facts([fact], tmp_path / name, format=to)
+    written = [tmp_path / "facts.jsonl", tmp_path / "facts.graphml", tmp_path / "facts" / "relations.csv"]
+    assert all("native of" in path.read_text(encoding="utf-8") for path in written)

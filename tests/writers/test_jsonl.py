@@ -29,6 +29,7 @@ def test_a_triple_is_one_object_with_its_provenance(tmp_path: Path, make_triple:
             "confidence": 0.75,
             "related": None,
             "polarity": "asserted",
+            "phrase": "",
             "text": "Albert Einstein was born in Ulm.",
             "id": "7",
             "source": "a.txt, line 1",

@@ -32,6 +32,7 @@ def test_a_triple_is_one_flat_row(tmp_path: Path, make_triple: MakeTriple) -> No
             "confidence": 0.75,
             "related": None,
             "polarity": "asserted",
+            "phrase": "",
             "text": "Albert Einstein was born in Ulm.",
             "instance_id": "7",
             "source": "a.txt, line 1",

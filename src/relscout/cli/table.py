@@ -40,7 +40,7 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
         line.append(f"{relation.size:>{_SIZE},}{f'{relation.confidence:.0%}':>{_SURE}}")
         lines.append(line)
         if relation.id in facts:
-            lines.append(_facts_line(facts[relation.id], width))
+            lines.append(_facts_line(facts[relation.id], width, mixed=relation.mixed))
         for example in discovery.examples(relation.id, 1 if facts else _EXAMPLES):
             sentence = Text(" " * _INDENT).append_text(excerpt(example, width - _INDENT))
             sentence.truncate(width, overflow="ellipsis")
@@ -59,14 +59,18 @@ def _facts_by_relation(discovery: Discovery) -> dict[int, list[Fact]]:
     return found
 
 
-def _facts_line(facts: list[Fact], width: int) -> Text:
+def _facts_line(facts: list[Fact], width: int, *, mixed: bool) -> Text:
     """Return the surest facts of a relation on one line, as many as fit, and how many there are."""
     total = f"  {len(facts):,} fact{'' if len(facts) == 1 else 's'}"
     line = Text(" " * _INDENT)
+    if mixed:
+        facts = sorted(facts, key=lambda one: not one.phrase)
     for number, fact in enumerate(facts):
         piece = Text(" · " if number else "", style="dim")
         piece.append(visible(fact.head.name), style="cyan")
-        piece.append(" → ", style="dim")
+        # under a relation of mixed content, what the sentence says is what the reader wants to know
+        says = f" {visible(fact.phrase)} " if mixed and fact.phrase else " → "
+        piece.append(says, style="" if mixed and fact.phrase else "dim")
         piece.append(visible(fact.tail.name), style="green")
         if number and len(line) + len(piece) + len(total) > width:
             break

@@ -26,6 +26,8 @@ class Assignments:
             was not estimated; ``None`` where it was estimated for none.
         polarities: Whether each sentence asserts the relation, denies it, or only supposes it (N); ``None`` where all
             assert it.
+        phrases: What each sentence says between the two, such as ``"taught by"``, read from its syntax (N); empty
+            where the syntax says nothing plainly, ``None`` where it says nothing anywhere.
     """
 
     instances: Sequence[RelationInstance]
@@ -33,6 +35,7 @@ class Assignments:
     confidences: NDArray[np.float32]
     related: NDArray[np.float32] | None = None
     polarities: Sequence[Polarity] | None = None
+    phrases: Sequence[str] | None = None
 
     def related_values(self) -> list[float | None]:
         """Return ``related`` as a list (N), with ``None`` where it was not estimated."""
@@ -43,6 +46,10 @@ class Assignments:
     def polarity_values(self) -> Sequence[Polarity]:
         """Return the polarity of each instance (N)."""
         return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities
+
+    def phrase_values(self) -> Sequence[str]:
+        """Return the phrase of each instance (N), empty where there is none."""
+        return [""] * len(self.instances) if self.phrases is None else self.phrases
 
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:

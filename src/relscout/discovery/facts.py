@@ -110,4 +110,14 @@ def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequ
         documents=len(documents),
         confidence=round(min(1.0 - doubt, MOST_CONFIDENT), 4),
         evidence=tuple(dict.fromkeys(one.instance.id for one in ranked)),
+        phrase=_phrase(ranked, name),
     )
+
+
+def _phrase(ranked: Sequence[Triple], name: str) -> str:
+    """Return the phrase that the surest sentences agree on; none of a relation that is turned."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    for triple in ranked:
+        if triple.phrase and triple.relation == name:
+            weights[triple.phrase] += strength(triple)
+    return min(weights, key=lambda phrase: (-weights[phrase], phrase), default="")

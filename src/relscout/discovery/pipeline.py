@@ -19,7 +19,7 @@ from relscout.discovery.batches import first_free, labelled_by, numbered_after, 
 from relscout.discovery.describe import describe
 from relscout.discovery.hierarchy import hierarchy_of
 from relscout.discovery.known import Known, apart, check_known
-from relscout.discovery.refinement import refine, without_narrow_names
+from relscout.discovery.refinement import phrases_of, refine, without_narrow_names
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
@@ -223,6 +223,8 @@ def discover(
     if precision is not None:
         found = replace(found, relations=without_narrow_names(found.relations))
         found = with_refinement(merged_by_name(found))
+        given_ids = found.assignments.relation_ids
+        found = replace(found, assignments=replace(found.assignments, phrases=phrases_of(bare, given_ids)))
     if hierarchy:
         ids = found.assignments.relation_ids[order]
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]

@@ -28,12 +28,18 @@ from relscout.text.types import coarse_type
 #: Related pairs of a corpus from which on a content word must be shared by two, or three, pairs of the same types
 #: to be a relation of its own; below, where every fact counts, one is enough.
 _STEPS = (100, 1000)
+#: How many times as frequent the same words between other types are where one type is likely a mistake.
+_MISTAKEN = 3
 _EXAMPLES = 12
+#: Weight of a connection from which on it says plainly what is meant.
+_PLAIN = 0.75
 #: Words of a name up to which its content word stands for all of it.
 _SHORT = 2
 #: A name that fewer of the connected pairs agree with does not stand for the others.
 _LEAST_SHARE = 0.35
 _VAGUE = "associated with"
+#: Connections that say no more than that the head belongs to a place.
+_WHERE = frozenset({"in", "of"})
 _DATED = "dated"
 #: What stands between a person and a date of birth or death in brackets, and after a date of birth.
 _DIED = re.compile(r"\([^()]*[0-9]{3,4}[^()]*[–—-] ?(?:died |d\. )?$")
@@ -172,6 +178,8 @@ def refine(
         )
         if known is not None:
             table[key] = known
+        elif (alike := _more_frequent(key, table, rows, times=_MISTAKEN)) is not None:
+            table[key] = table[alike]
         elif len(rows[key]) >= least:
             unique = name if name not in taken else f"{name} ({key[1]} – {key[2]})"
             if unique in taken:
@@ -179,6 +187,9 @@ def refine(
             taken.add(unique)
             table[key], names[free] = free, unique
             free += 1
+    for key in sorted(set(rows) - set(table)):
+        if (alike := _more_frequent(key, table, rows)) is not None:
+            table[key] = table[alike]
     strict = frozenset(one.id for one in relations if _says_something(one))
     vague: dict[tuple[str, str], int] = {}
     for key in sorted(rows):
@@ -209,6 +220,49 @@ def refine(
         replace(assignments, relation_ids=now),
         refinement,
     )
+
+
+def phrases_of(instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]) -> list[str] | None:
+    """Return what the sentence of each instance says between head and tail, such as "taught by".
+
+    Args:
+        instances: The instances (N), with a parse where there is one.
+        relation_ids: Their relations (N,); those without one, -1, get no phrase.
+
+    Returns:
+        One for each (N), empty where the syntax says nothing plainly; ``None`` where all are.
+    """
+    frames: dict[int, Frames] = {}
+    found = []
+    for instance, id in zip(instances, relation_ids.tolist(), strict=True):
+        said = _said(instance, frames) if id >= 0 else None
+        found.append(said.name if said is not None and said.weight >= _PLAIN else "")
+    return found if any(found) else None
+
+
+def _more_frequent(
+    key: Key, table: Mapping[Key, int], rows: Mapping[Key, Sequence[int]], *, times: int = 1
+) -> Key | None:
+    """Return the most frequent key of the table that is the same but for one type, which the recogniser mistook.
+
+    Args:
+        key: Such as that of "Lu Xun", an organisation, who is the author of a work.
+        table: Keys to choose from.
+        rows: Pairs of each key.
+        times: How many times as frequent it is at least.
+    """
+    alike = [
+        one for one in table if _differ_in_one_type(one, key) and len(rows[one]) >= times * len(rows[key])
+    ]
+    return min(alike, key=lambda one: (-len(rows[one]), one), default=None)
+
+
+def _differ_in_one_type(one: Key, other: Key) -> bool:
+    """Return whether two keys are of one word and of one type at one end; dates are never mistaken for things."""
+    word, head, tail = one
+    other_word, other_head, other_tail = other
+    same_kind = (tail == "DATE") == (other_tail == "DATE")
+    return word == other_word and same_kind and (head == other_head or tail == other_tail)
 
 
 def _life_date(instance: RelationInstance) -> Connection | None:
@@ -243,7 +297,17 @@ def _said(instance: RelationInstance, frames: dict[int, Frames]) -> Connection |
     place = id(instance.parse)
     if place not in frames:
         frames[place] = Frames(instance.text, instance.parse)
-    return next((one for one in connections(instance, frames[place]) if one.root), None)
+    said = connections(instance, frames[place])
+    rooted = next((one for one in said if one.root), None)
+    if rooted is None and any(one.name in _WHERE for one in said) and _is_place_in_place(instance):
+        return Connection("located in", (group("located"), "in"), group("located"), 0.8)
+    return rooted
+
+
+def _is_place_in_place(instance: RelationInstance) -> bool:
+    """Return whether a bare "in" or "of" between the two can only say where the head lies: "Uganda's Rwenzori"."""
+    head, tail = coarse_type(instance.head.type), coarse_type(instance.tail.type)
+    return tail == "LOC" and head in ("LOC", "ORG")
 
 
 def _described(

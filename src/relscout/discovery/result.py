@@ -17,7 +17,7 @@ from relscout.discovery.assignments import Assignments, polarities_of
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
 from relscout.discovery.facts import Facts, find_facts
 from relscout.discovery.hierarchy import ParentRelation
-from relscout.discovery.refinement import Refinement
+from relscout.discovery.refinement import Refinement, phrases_of
 from relscout.discovery.relation import Relation
 from relscout.encoders import OnLoss
 from relscout.encoders.losses import known_share
@@ -164,6 +164,7 @@ class Discovery:
             np.minimum(confidences, 1).astype(np.float32),
             related,
             polarities_of(bare, ids),
+            phrases_of(bare, ids),
         )
 
     def extract(
@@ -181,11 +182,12 @@ class Discovery:
             assignments.confidences.tolist(),
             assignments.related_values(),
             assignments.polarity_values(),
+            assignments.phrase_values(),
             strict=True,
         )
-        for instance, id, confidence, related, polarity in rows:
+        for instance, id, confidence, related, polarity, phrase in rows:
             if id >= 0:
-                yield Triple(instance, id, names[id], confidence, related, polarity)
+                yield Triple(instance, id, names[id], confidence, related, polarity, phrase)
 
     def rename(self, id: int, name: str) -> Discovery:
         """Return the discovery with another name for one relation.

@@ -132,6 +132,7 @@ def load(folder: Path) -> Parts:
         relation_ids = np.array([index(row["relation_id"]) for row in rows], dtype=np.int64)
         confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
         related, polarities = _related_of(rows), _polarities_of(rows)
+        phrases = [str(row.get("phrase", "")) for row in rows]
         estimator = load_fitted(folder / MODEL)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
@@ -153,7 +154,9 @@ def load(folder: Path) -> Parts:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"
         )
-    assignments = Assignments(instances, relation_ids, confidences, related, polarities)
+    assignments = Assignments(
+        instances, relation_ids, confidences, related, polarities, phrases if any(phrases) else None
+    )
     return Parts(relations, assignments, estimator, run, merged)
 
 
@@ -181,12 +184,13 @@ def _read_instances(path: Path) -> Iterator[RelationInstance]:
 def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
     names = {one.id: one.name for one in parts.relations}
     given = parts.assignments
-    for instance, id, confidence, related, polarity in zip(
+    for instance, id, confidence, related, polarity, phrase in zip(
         given.instances,
         given.relation_ids.tolist(),
         given.confidences.tolist(),
         given.related_values(),
         given.polarity_values(),
+        given.phrase_values(),
         strict=True,
     ):
         yield {
@@ -196,6 +200,7 @@ def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
             "confidence": confidence,
             "related": related,
             "polarity": polarity,
+            "phrase": phrase,
         }
 
 

@@ -140,6 +140,7 @@ def _facts(view: FactsView, place_of_row: Mapping[int, int]) -> dict[str, Any]:
                 fact.documents,
                 fact.confidence,
                 [place_of_row[row] for row in rows],
+                shown_name(fact.phrase),
             ]
             for fact, rows in zip(view.facts, view.rows, strict=True)
         ],

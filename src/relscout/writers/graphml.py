@@ -53,6 +53,7 @@ _FACT_EDGE_KEYS = {
     "support": "long",
     "documents": "long",
     "confidence": "double",
+    "phrase": "string",
     "evidence": "string",
 }
 
@@ -100,6 +101,7 @@ def write_facts(facts: Iterable[Fact], path: Path) -> None:
                 "support": fact.support,
                 "documents": fact.documents,
                 "confidence": float(fact.confidence),
+                "phrase": fact.phrase,
                 "evidence": "\n".join(fact.evidence),
             }
             stream.write(_line(merged_entity_uri(fact.head), merged_entity_uri(fact.tail), content))

@@ -33,6 +33,7 @@ def record(triple: Triple) -> dict[str, Any]:
         "confidence": float(triple.confidence),
         "related": None if triple.related is None else float(triple.related),
         "polarity": triple.polarity,
+        "phrase": triple.phrase,
         "text": instance.text,
         "id": instance.id,
         "source": instance.source,
@@ -60,6 +61,7 @@ def fact_record(fact: Fact) -> dict[str, Any]:
         "support": fact.support,
         "documents": fact.documents,
         "confidence": float(fact.confidence),
+        "phrase": fact.phrase,
         "evidence": list(fact.evidence),
     }
 

@@ -62,6 +62,7 @@ _FACT_COLUMNS = (
     "support:long",
     "documents:long",
     "confidence:double",
+    "phrase",
     "evidence:string[]",
 )
 _LINE_BREAK = re.compile("[\n\r\x85\u2028\u2029]")
@@ -133,6 +134,7 @@ def _fact(fact: Fact) -> Iterator[str | int | float]:
     yield relationship_type(fact)
     yield _line(fact.relation)
     yield from (int(fact.relation_id), fact.support, fact.documents, float(fact.confidence))
+    yield _line(fact.phrase)
     yield _array(fact.evidence)
 
 

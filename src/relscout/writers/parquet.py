@@ -12,6 +12,7 @@ column                        content
 ``confidence``                float64, in [0, 1]
 ``related``                   float64, in [0, 1], or null where it was not estimated
 ``polarity``                  string: asserted, negated or hypothetical
+``phrase``                    string, what the sentence says between the two, empty where unclear
 ``text``                      string, the sentence
 ``instance_id``, ``source``   string
 ``document``                  string, empty where the text is part of none
@@ -67,6 +68,7 @@ def _schema(pa: Any) -> Any:
             ("confidence", pa.float64()),
             ("related", pa.float64()),
             ("polarity", pa.string()),
+            ("phrase", pa.string()),
             ("text", pa.string()),
             ("instance_id", pa.string()),
             ("source", pa.string()),
@@ -92,6 +94,7 @@ def _row(triple: Triple) -> dict[str, Any]:
         "confidence": float(triple.confidence),
         "related": None if triple.related is None else float(triple.related),
         "polarity": triple.polarity,
+        "phrase": encodable(triple.phrase),
         "text": encodable(instance.text),
         "instance_id": encodable(instance.id),
         "source": encodable(instance.source),

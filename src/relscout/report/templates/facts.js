@@ -1,5 +1,6 @@
 "use strict";
-// Facts and entities: searched, filtered, opened. A fact is [head, relation, tail, support, documents, confidence, rows],
+// Facts and entities: searched, filtered, opened.
+// A fact is [head, relation, tail, support, documents, confidence, rows, phrase],
 // an entity [id, name, type, aliases, number of aliases, mentions, facts].
 relscout.ready.push((data) => {
   const list = document.getElementById("fact-list");
@@ -9,6 +10,12 @@ relscout.ready.push((data) => {
   const named = (place) => data.entities[place][1];
   const cell = (...parts) => { const made = relscout.element("td"); made.append(...parts); return made; };
   const number = (value) => relscout.element("td", value, { className: "n" });
+  // what the sentences say, where that is not the name of the relation already
+  const relationCell = (id, phrase) => {
+    const made = cell(relscout.element("bdi", data.factNames[id]));
+    if (phrase && phrase !== data.factNames[id]) made.append(" ", relscout.element("small", `“${phrase}”`));
+    return made;
+  };
   const entity = (place) => cell(relscout.element("bdi", named(place)), " ", relscout.element("small", data.entities[place][2]));
   const button = (text, act, more = {}) => {
     const made = relscout.element("button", text, { type: "button", className: "small", ...more });
@@ -21,8 +28,8 @@ relscout.ready.push((data) => {
   for (const [id, count] of [...used].sort((a, b) => b[1] - a[1])) {
     relation.append(relscout.element("option", `${data.factNames[id]} (${count})`, { value: id }));
   }
-  const words = data.facts.map(([head, id, tail]) => [
-    named(head), ...data.entities[head][3], data.factNames[id], named(tail), ...data.entities[tail][3],
+  const words = data.facts.map(([head, id, tail, , , , , phrase]) => [
+    named(head), ...data.entities[head][3], data.factNames[id], phrase, named(tail), ...data.entities[tail][3],
   ].join("\n").toLowerCase());
 
   const open = ([head, id, tail, support, documents, confidence, rows]) => {
@@ -44,7 +51,7 @@ relscout.ready.push((data) => {
     }));
     what.className = "n";
     made.append(
-      entity(head), cell(relscout.element("bdi", data.factNames[id])), entity(tail), what, number(String(documents)),
+      entity(head), relationCell(id, fact[7]), entity(tail), what, number(String(documents)),
       number(confidence.toFixed(2)),
     );
     return made;

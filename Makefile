@@ -58,8 +58,8 @@ train-adapter: .venv/.installed-dev ## Train the encoder in the box; DATA=folder
 	@test -n "$(DATA)" || { echo "make train-adapter DATA=folder with fewrel/ and wiki80/"; exit 2; }
 	$(BIN)/python adapter/train.py --data "$(DATA)"
 
-train-relatedness: .venv/.installed-dev ## Train the relatedness model in the box; DATA=folder with redocred/ and conll04/
-	@test -n "$(DATA)" || { echo "make train-relatedness DATA=folder with redocred/ and conll04/"; exit 2; }
+train-relatedness: .venv/.installed-dev ## Train the relatedness model in the box; DATA=folder with its corpora
+	@test -n "$(DATA)" || { echo "make train-relatedness DATA=folder with redocred/, conll04/, wiki80/, nyt_fb/, semeval/ and fewrel/"; exit 2; }
 	$(BIN)/python -m relatedness.train --data "$(DATA)"
 
 constraints: .venv/bin/python ## Renew constraints.txt in a new environment; torch stays as it is

@@ -54,6 +54,8 @@ class JudgedPair:
         related: Whether some relation holds between the two in the document.
         relations: The relations that the sentence expresses.
         document_relations: The relations that hold in the document, expressed here or not.
+        weight: How much the pair counts in training, 0 to 1; nothing is learnt from it at 0.
+        source: Name of the corpus.
     """
 
     instance: RelationInstance
@@ -61,6 +63,8 @@ class JudgedPair:
     related: bool
     relations: frozenset[str] = frozenset()
     document_relations: frozenset[str] = frozenset()
+    weight: float = 1.0
+    source: str = "redocred"
 
 
 def redocred(path: Path) -> list[JudgedPair]:
@@ -136,7 +140,9 @@ def conll04(path: Path) -> list[JudgedPair]:
             first, second = sorted((first, second), key=lambda mention: (mention.start, mention.end))
             relations = frozenset(named[frozenset((one, other))])
             instance = RelationInstance(text, first, second)
-            found.append(JudgedPair(instance, bool(relations), bool(relations), relations, relations))
+            found.append(
+                JudgedPair(instance, bool(relations), bool(relations), relations, relations, source="conll04")
+            )
     return found
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from relatedness.data import JudgedPair, conll04, redocred
 from relatedness.learning import NetworkSettings, Targets, TreeSettings, train_network, train_trees
+from relatedness.marked import extra_pairs
+from relscout.errors import InputError
 from relscout.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, pair_features, sentence_groups
 from relscout.text.pair_scoring import entity_numbers, in_text_order_of, network_logits, tree_sums
@@ -102,21 +104,20 @@ class Scores:
 
 
 def learning_pairs(data: Path) -> list[JudgedPair]:
-    """Return the pairs that the shipped model learns from.
+    """Return the pairs that the shipped model learns from, with the parse of the default pipeline.
 
     Args:
-        data: Folder with ``redocred/dev.json`` and ``conll04/train_dev.json``.
+        data: Folder with ``redocred/dev.json`` and ``conll04/train_dev.json``, in which every pair is judged, and with
+            ``fewrel/``, ``nyt_fb/``, ``semeval/`` and ``wiki80/``, in which one pair of a sentence is.
     """
-    return [*redocred(data / "redocred" / "dev.json"), *conll04(data / "conll04" / "train_dev.json")]
-
-
-def with_syntax(pairs: Sequence[JudgedPair]) -> list[JudgedPair]:
-    """Return the pairs with the parse of the default pipeline."""
     from relscout.text.parsing import with_syntax
     from relscout.text.spacy_pipeline import SpacyPipeline
 
-    instances = with_syntax([pair.instance for pair in pairs], pipeline=SpacyPipeline.load())
-    return [replace(pair, instance=instance) for pair, instance in zip(pairs, instances, strict=True)]
+    pipeline = SpacyPipeline.load()
+    judged = [*redocred(data / "redocred" / "dev.json"), *conll04(data / "conll04" / "train_dev.json")]
+    instances = with_syntax([pair.instance for pair in judged], pipeline=pipeline)
+    parsed = [replace(pair, instance=instance) for pair, instance in zip(judged, instances, strict=True)]
+    return [*parsed, *extra_pairs(data, pipeline)]
 
 
 def encoded(instances: Sequence[RelationInstance], model: str = ENCODER["model"]) -> NDArray[np.float32]:
@@ -130,6 +131,18 @@ def encoded(instances: Sequence[RelationInstance], model: str = ENCODER["model"]
     from relscout.encoders.transformer import TransformerEncoder
 
     return TransformerEncoder(EncoderSettings(**{**ENCODER, "model": model})).encode(instances)
+
+
+def kept_vectors(pairs: Sequence[JudgedPair], model: str, cache: Path) -> NDArray[np.float32]:
+    """Return the vectors (N, D) of an encoder, from a folder that keeps them from one run to the next."""
+    path = cache / f"vectors-{model}.npy"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(path, encoded([pair.instance for pair in pairs], model).astype(np.float16))
+    vectors: NDArray[np.float32] = np.load(path).astype(np.float32)
+    if len(vectors) != len(pairs):
+        raise InputError(f"{path} holds vectors of {len(vectors)} pairs, not of {len(pairs)}; delete it")
+    return vectors
 
 
 def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepared:
@@ -157,6 +170,7 @@ def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepa
             related=np.array([pair.related for pair in pairs]),
             relations=relations,
             has_document=np.array([bool(pair.instance.document) for pair in pairs]),
+            trust=np.array([pair.weight for pair in pairs], dtype=np.float32),
         ),
     )
 
@@ -182,6 +196,7 @@ def networks(
         members: Number of networks.
         settings: How they are trained.
     """
+    rows = rows & (data.targets.trust > 0)
     groups = [left for group in data.groups if len(left := group[rows[group]])]
     return tuple(
         train_network(
@@ -201,6 +216,7 @@ def networks(
 def grow(data: Prepared, rows: NDArray[np.bool_], *, seed: int) -> Trees:
     """Return trees trained on some of the pairs, and their base logit."""
     targets = data.targets
+    rows = rows & (targets.trust > 0)
     return train_trees(
         data.features[rows],
         targets.expressed[rows],
@@ -218,7 +234,7 @@ def folds_of(documents: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def out_of_fold(data: Prepared, *, seed: int, fold_seed: int = 0) -> Scores:
-    """Score documents by parts that learnt from other documents, and from nothing else.
+    """Score documents by parts that learnt from the other documents and from everything else.
 
     Args:
         data: The pairs.
@@ -228,9 +244,8 @@ def out_of_fold(data: Prepared, *, seed: int, fold_seed: int = 0) -> Scores:
     of_pair = folds_of(data.documents, fold_seed)
     found = Scores(*(np.full(len(of_pair), np.nan) for _ in range(4)))
     for fold in range(FOLDS):
-        seen = (of_pair >= 0) & (of_pair != fold)
         held = of_pair == fold
-        score_fold(found, data, held, networks(data, seen, seed=seed), grow(data, seen, seed=seed))
+        score_fold(found, data, held, networks(data, ~held, seed=seed), grow(data, ~held, seed=seed))
     return found
 
 

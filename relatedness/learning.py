@@ -18,7 +18,7 @@ class NetworkSettings:
     """Dimensions that the vectors are projected to."""
     hidden: int = 128
     """Units of the layer that sees vectors and features together."""
-    epochs: int = 12
+    epochs: int = 8
     """Passes over the training pairs."""
     batch: int = 512
     """Pairs in a batch, whole sentences."""
@@ -126,17 +126,19 @@ class Targets:
         related: Whether the pair is related in its document, (N,), bool.
         relations: Which relations the sentence expresses, (N, R), bool.
         has_document: Whether ``related`` and ``relations`` are known, (N,), bool.
+        trust: How far what is said of a pair is trusted, (N,), 0 to 1.
     """
 
     expressed: NDArray[np.bool_]
     related: NDArray[np.bool_]
     relations: NDArray[np.bool_]
     has_document: NDArray[np.bool_]
+    trust: NDArray[np.float32]
 
     def weights(self, unjudged: float) -> NDArray[np.float32]:
         """Return how much each pair counts."""
         doubtful = self.related & ~self.expressed
-        return np.where(doubtful, unjudged, 1.0).astype(np.float32)
+        return (np.where(doubtful, unjudged, 1.0) * self.trust).astype(np.float32)
 
 
 def _network() -> Any:

@@ -1,6 +1,7 @@
-"""Train the relatedness model in the box from Re-DocRED and CoNLL04.
+"""Train the relatedness model in the box from Re-DocRED, CoNLL04, Wiki80, NYT+FB, SemEval and the bundled corpus.
 
-Run ``make train-relatedness DATA=folder with redocred/ and conll04/``.
+Run ``make train-relatedness DATA=folder``; the folder holds ``redocred/``, ``conll04/``, ``wiki80/``, ``nyt_fb/``,
+``semeval/`` and ``fewrel/``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from relatedness import fitting
+from relscout.errors import InputError
 from relscout.files import whole_file
 
 HERE = Path(__file__).parent
@@ -22,17 +24,27 @@ CARD = HERE / "card.md"
 def main() -> int:
     """Train and write the model; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m relatedness.train", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with redocred/, conll04/, wiki80/, nyt_fb/, semeval/ and fewrel/",
+    )
     parser.add_argument("--out", type=Path, default=TARGET, help="where the model is written")
+    parser.add_argument("--cache", type=Path, help="folder that keeps the vectors for the next run")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     seed = arguments.seed
     try:
-        pairs = fitting.with_syntax(fitting.learning_pairs(arguments.data))
-    except FileNotFoundError as error:
-        print(f"{error.filename} is not there; --data names the folder that holds it", file=sys.stderr)
+        pairs = fitting.learning_pairs(arguments.data)
+    except (FileNotFoundError, InputError) as error:
+        print(f"{error}; --data names the folder that holds all corpora", file=sys.stderr)
         return 2
-    data = fitting.prepared(pairs, fitting.encoded([pair.instance for pair in pairs]))
+    if arguments.cache is None:
+        vectors = fitting.encoded([pair.instance for pair in pairs])
+    else:
+        vectors = fitting.kept_vectors(pairs, fitting.ENCODER["model"], arguments.cache)
+    data = fitting.prepared(pairs, vectors)
     everything = np.ones(len(pairs), dtype=bool)
     model = fitting.assembled(
         data,

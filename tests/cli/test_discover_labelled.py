@@ -238,3 +238,10 @@ def test_labelled_files_without_relations_cannot_tell_what_is_pre_defined(refuse
     bare.write_text("".join(json.dumps({**line, "relation": None}) + "\n" for line in lines))
     said = refused("evaluate", finished, "--gold", good, "--labeled", bare)
     assert "bare.jsonl: no instance has a gold relation" in said
+
+
+def test_later_batches_of_plain_text_are_refused_with_what_to_do(relscout, tmp_path):
+    (tmp_path / "notes.txt").write_text("Marie Curie was born in Warsaw.\n", encoding="utf-8")
+    done = relscout("discover", tmp_path / "notes.txt", "--after", tmp_path / "run")
+    assert done.code == 2
+    assert "--after reads files of marked pairs; 'relscout extract" in done.err

@@ -144,6 +144,11 @@ def command(
         method = TEXT_METHOD if every_pair else "kmeans"
     if method == TEXT_METHOD and every_pair:
         chosen = {**TEXT_SETTINGS, **chosen}
+    if after and plain:
+        raise SettingError(
+            f"{inputs[0]} is plain text, and --after reads files of marked pairs; "
+            f"'relscout extract {after[0]} {inputs[0]}' applies the relations of a run to more text"
+        )
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     if after:

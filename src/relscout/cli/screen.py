@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -58,6 +66,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+class _RateColumn(ProgressColumn):
+    """Steps per second, such as sentences, passages or pairs; empty before it is known."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(
+            "" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s", style="dim"
+        )
+
+
 @contextlib.contextmanager
 def progress_bars(*, resumable: bool) -> Iterator[Progress]:
     """Give a progress callback that draws bars on a terminal and nothing elsewhere.
@@ -70,6 +88,7 @@ def progress_bars(*, resumable: bool) -> Iterator[Progress]:
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _RateColumn(),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -294,7 +294,8 @@ def assembled(
     )
     trees, base = grown
     slope, shift = with_syntax
-    probabilities = 1 / (1 + np.exp(-(slope * scores.mixed[scored] + shift)))
+    logits = slope * scores.mixed[scored] + shift
+    probabilities = 1 / (1 + np.exp(-logits))
     return Relatedness(
         encoder=ENCODER,
         parts=PARTS,
@@ -309,6 +310,8 @@ def assembled(
             "expressed": int(expressed.sum()),
             "seed": seed,
             "calibrated_on": int(scored.sum()),
+            # from "expressed, by the evidence that annotators noted" to "related at all"
+            "holds": platt(logits, data.targets.related[scored]),
             "calibration_error": round(calibration_error(probabilities, expressed[scored]), 4),
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +34,7 @@ from relscout.methods.labelled import check_labels
 from relscout.methods.unrelated import Judged, Share, WithNone
 from relscout.naming import bare_name
 from relscout.progress import Progress, silent
+from relscout.readers.given import Given, as_instances
 from relscout.text.parsing import with_syntax
 from relscout.text.relatedness import Relatedness
 from relscout.text.types import coarse_type
@@ -80,13 +81,13 @@ def default_encoder(kind: type[Estimator], *, every_pair: bool) -> EncoderSettin
 
 
 def discover(
-    instances: Iterable[RelationInstance],
+    instances: Given,
     *,
     method: str | None = None,
     n_relations: NRelations = "auto",
     encoder: Encoder | None = None,
     seed: int = 0,
-    labeled: Iterable[RelationInstance] | None = None,
+    labeled: Given | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
     none: Share | Judged | None = None,
@@ -103,14 +104,16 @@ def discover(
     sees them.
 
     Args:
-        instances: The corpus.
+        instances: The corpus: instances, dictionaries as in our JSON Lines, or a pandas, polars or pyarrow frame with
+            the columns of our tables (see :func:`relscout.readers.given.as_instances`).
         method: A name of ``relscout.methods.METHODS``; when left out, ``kmeans``, or with a ``precision`` that of
             :data:`TEXT_METHOD` with :data:`TEXT_SETTINGS`.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: Gives the relation representations; ``relation``, the bundled encoder with what it learnt of relations,
             read as the method reads it, when left out.
         seed: Draws everything random; the same seed on the same machine gives the same result.
-        labeled: Instances with gold relations that are not to be found, for methods that learn from some.
+        labeled: Instances with gold relations that are not to be found, for methods that learn from some, in any form
+            that ``instances`` may have.
         known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
@@ -160,7 +163,7 @@ def discover(
     kind = method_class(method)
     check_known(known)
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
-    given = list(instances)
+    given = as_instances(instances)
     bare = [instance.without_relation() for instance in given]
     warnings = _check(bare)
     learnt_from: list[RelationInstance] | None = None
@@ -294,8 +297,8 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
     return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
 
 
-def _checked(labeled: Iterable[RelationInstance]) -> list[RelationInstance]:
-    found = list(labeled)
+def _checked(labeled: Given) -> list[RelationInstance]:
+    found = as_instances(labeled, what="labeled")
     for instance in found:
         _check_unicode(instance)
     return found

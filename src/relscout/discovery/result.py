@@ -26,6 +26,7 @@ from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.methods.unrelated import RelatednessDetector
 from relscout.progress import Progress, silent
+from relscout.readers.given import Given, as_instances
 from relscout.text.entities import MergedEntities, merge_mentions
 from relscout.text.parsing import with_syntax
 from relscout.triples import Entity, Fact, Triple
@@ -113,7 +114,7 @@ class Discovery:
 
     def predict(
         self,
-        instances: Sequence[RelationInstance],
+        instances: Given,
         *,
         precision: float | None = None,
         progress: Progress = silent,
@@ -122,14 +123,14 @@ class Discovery:
         """Assign unseen instances to the relations; gold relations are not looked at.
 
         Args:
-            instances: What to assign.
+            instances: What to assign, in any form that :func:`relscout.discover` takes.
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
                 leaves this aside.
             progress: Told how far it is.
             on_loss: Told each instance that the encoder could not read whole, and what was lost.
         """
-        bare = [instance.without_relation() for instance in instances]
+        bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         related, judge = None, getattr(self.model, "relatedness", None)
@@ -166,9 +167,7 @@ class Discovery:
             polarities_of(bare, ids),
         )
 
-    def extract(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> Iterator[Triple]:
+    def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
         """Yield the triples that unseen instances express."""
         return self.triples_of(self.predict(instances, progress=progress))
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from relscout.config import from_mapping
 from relscout.discovery.assignments import Assignments, among_relations, polarities_of
 from relscout.discovery.batches import first_free, labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
@@ -25,9 +26,11 @@ from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
 from relscout.encoders.losses import known_share, unknown_token_warning
 from relscout.encoders.model_files import RELATION
+from relscout.encoders.own import check_encoder_like, checked_vectors, name_of
+from relscout.encoders.precomputed import Precomputed
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods import Estimator
+from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
@@ -83,9 +86,10 @@ def default_encoder(kind: type[Estimator], *, every_pair: bool) -> EncoderSettin
 def discover(
     instances: Given,
     *,
-    method: str | None = None,
+    method: str | type[Estimator] | Estimator | None = None,
     n_relations: NRelations = "auto",
     encoder: Encoder | None = None,
+    vectors: ArrayLike | None = None,
     seed: int = 0,
     labeled: Given | None = None,
     known: Known = "raise",
@@ -106,11 +110,17 @@ def discover(
     Args:
         instances: The corpus: instances, dictionaries as in our JSON Lines, or a pandas, polars or pyarrow frame with
             the columns of our tables (see :func:`relscout.readers.given.as_instances`).
-        method: A name of ``relscout.methods.METHODS``; when left out, ``kmeans``, or with a ``precision`` that of
+        method: A name (see :func:`relscout.methods.method_names`), a class, or an estimator that is not fitted, which
+            brings its parameters and stays as it is. When left out, ``kmeans``, or with a ``precision`` that of
             :data:`TEXT_METHOD` with :data:`TEXT_SETTINGS`.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: Gives the relation representations; ``relation``, the bundled encoder with what it learnt of relations,
-            read as the method reads it, when left out.
+            read as the method reads it, when left out. Any object with ``encode(instances)`` and ``fingerprint`` is an
+            encoder (:class:`relscout.encoders.Encoder`).
+        vectors: Representations of the instances that you have already (N, D), finite numbers, one row for each
+            instance in the order in which they are given. Methods that train an encoder cannot use them: ``kmeans``,
+            ``hac`` and others on frozen vectors can. Without ``encoder``, the run cannot be saved, and only the same
+            instances can be predicted; with it, that encodes everything else.
         seed: Draws everything random; the same seed on the same machine gives the same result.
         labeled: Instances with gold relations that are not to be found, for methods that learn from some, in any form
             that ``instances`` may have.
@@ -142,6 +152,24 @@ def discover(
         method = "kmeans" if precision is None else TEXT_METHOD
     if method == TEXT_METHOD and precision is not None:
         options = {**TEXT_SETTINGS, **options}
+    if isinstance(method, str):
+        kind = method_class(method)
+    elif isinstance(method, type):
+        kind = _checked_kind(method)
+    else:
+        kind = _checked_kind(type(method))
+        if options or n_relations != "auto" or seed != 0:
+            raise SettingError(
+                f"method is an estimator, which has its own parameters ({method!r}); give n_relations, seed and "
+                "settings to it, or pass its class"
+            )
+        options = method.get_params(deep=False)
+        if (its_own := options.pop("encoder", None)) is not None and encoder is not None:
+            raise SettingError("the estimator given as method has an encoder of its own; give one of the two")
+        encoder = encoder if its_own is None else its_own
+        n_relations, seed = options.pop("n_relations", "auto"), options.pop("seed", 0)
+    if encoder is not None:
+        check_encoder_like(encoder)
     numbers: dict[str, int] = {}
     if after:
         if labeled is not None:
@@ -155,15 +183,16 @@ def discover(
                 "none or precision and earlier runs cannot be given both: what these found shows what is unrelated "
                 "(none_mistakes)"
             )
-        options = settings_after(method, options)
+        options = settings_after(kind, options)
         labeled, numbers = labelled_by(after)
         known = "keep"
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
-    kind = method_class(method)
+    options = {name: getattr(from_mapping(kind.SETTINGS, options), name) for name in options}
     check_known(known)
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
     given = as_instances(instances)
+    array = None if vectors is None else checked_vectors(vectors, len(given), "vectors is")
     bare = [instance.without_relation() for instance in given]
     warnings = _check(bare)
     learnt_from: list[RelationInstance] | None = None
@@ -172,11 +201,13 @@ def discover(
         warnings += left_out
     del given
     check_enough(n_relations, len(bare))
+    if array is not None:
+        encoder = Precomputed(encoder, bare, array)
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
     readable = known_share(encoder, [one.text for one in bare])
-    if warning := unknown_token_warning(1 - readable, encoder.settings.model):
+    if warning := unknown_token_warning(1 - readable, name_of(encoder)):
         warnings.append(warning)
     if precision is not None:
         bare = with_syntax(bare)
@@ -196,7 +227,7 @@ def discover(
     progress("describe", 0, None)
     # no relation is -1, and its column the last one
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
-    related: NDArray[np.float32] | None = getattr(estimator, "related_", None)
+    related = estimator.related_
     if related is not None:
         confidences = among_relations(estimator.probabilities_, estimator.labels_)
     # of texts that the encoder cannot read, nothing is sure
@@ -204,7 +235,7 @@ def discover(
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
     run = {
-        "method": method,
+        "method": kind.NAME,
         "settings": dict(estimator.settings()),
         "seed": int(seed),
         "data": _counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
@@ -231,6 +262,13 @@ def discover(
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
         found = replace(found, run={**found.run, "hierarchy": tree})
     return found
+
+
+def _checked_kind(kind: object) -> type[Estimator]:
+    try:
+        return check_method(kind)
+    except SettingError as error:
+        raise SettingError(f"method is neither a name, nor a method's class or estimator: {error}") from error
 
 
 def merged_by_name(found: Discovery) -> Discovery:

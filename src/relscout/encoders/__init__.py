@@ -13,32 +13,18 @@ from relscout.encoders.losses import loss_warnings
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
 
 __all__ = ["Encoder", "EncoderSettings", "OnLoss", "TransformerEncoder", "VectorCache", "loss_warnings"]
 
 
 class Encoder(Protocol):
-    """What a method needs of an encoder."""
-
-    cache: VectorCache | None
-
-    @property
-    def settings(self) -> EncoderSettings:
-        """What rebuilds the encoder."""
-        ...
+    """What a method needs of an encoder; any object with these two is one."""
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything but the instance that decides a vector."""
+        """Text that changes whenever the vectors do, such as a hash of weights and settings."""
         ...
 
-    def encode(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
+    def encode(self, instances: Sequence[RelationInstance], /) -> NDArray[np.float32]:
         """Return vectors (N, D), float32, in the order of the instances."""
         ...

@@ -1,8 +1,8 @@
 """Instances that a program gives: as they are, as dictionaries, or as the rows of a data frame.
 
 A dictionary is a record of our JSON Lines (:mod:`relscout.readers.jsonl`) or, where its ``head`` is a string or it has
-offsets in ``head_start``, a row of a table (:mod:`relscout.readers.table`). pandas, polars and pyarrow are recognised by
-the module of the given object and never imported here.
+offsets in ``head_start``, a row of a table (:mod:`relscout.readers.table`). pandas, polars and pyarrow are recognised
+by the module of the given object and never imported here.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from relscout.errors import PluginError, PluginWarning
 
 Group = Literal["relscout.methods", "relscout.readers", "relscout.writers"]
+
+_MEND = "repair or uninstall the package"
 
 
 def registered(group: Group, ours: Collection[str]) -> dict[str, EntryPoint]:
@@ -22,7 +23,23 @@ def registered(group: Group, ours: Collection[str]) -> dict[str, EntryPoint]:
         group: What kind of plug-in.
         ours: Names that relscout has itself.
     """
-    return _registered(group, frozenset(ours))
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda one: (one.name, one.value)):
+        if entry.name in ours:
+            warnings.warn(
+                f"{described(group, entry)} is ignored: relscout has one of that name; give it another",
+                PluginWarning,
+                stacklevel=3,
+            )
+        elif entry.name in found and found[entry.name].value != entry.value:
+            warnings.warn(
+                f"{described(group, entry)} is ignored: {described(group, found[entry.name])} comes first",
+                PluginWarning,
+                stacklevel=3,
+            )
+        else:
+            found.setdefault(entry.name, entry)
+    return found
 
 
 def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
@@ -51,27 +68,3 @@ def described(group: Group, entry: EntryPoint) -> str:
     """Return a plug-in in words: what it is, where it is, and which package registers it."""
     package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
     return f"the {group.removeprefix('relscout.').removesuffix('s')} {entry.name!r} ({entry.value}){package}"
-
-
-_MEND = "repair or uninstall the package"
-
-
-@cache
-def _registered(group: Group, ours: frozenset[str]) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda one: (one.name, one.value)):
-        if entry.name in ours:
-            warnings.warn(
-                f"{described(group, entry)} is ignored: relscout has one of that name; give it another",
-                PluginWarning,
-                stacklevel=4,
-            )
-        elif entry.name in found and found[entry.name].value != entry.value:
-            warnings.warn(
-                f"{described(group, entry)} is ignored: {described(group, found[entry.name])} comes first",
-                PluginWarning,
-                stacklevel=4,
-            )
-        else:
-            found.setdefault(entry.name, entry)
-    return found

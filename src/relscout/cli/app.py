@@ -96,7 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
-        warnings.showwarning = partial(_show_warning, warnings.showwarning)
+        warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
         return _run(command, given)
 
 
@@ -128,11 +128,18 @@ def _run(command: Any, given: Sequence[str]) -> int:
 
 
 def _show_warning(
-    usual: Any, message: Warning | str, category: type[Warning], *place: Any, **more: Any
+    usual: Any,
+    shown: set[str],
+    message: Warning | str,
+    category: type[Warning],
+    *place: Any,
+    **more: Any,
 ) -> None:
-    """Show what is wrong with a plug-in in one line; other warnings the usual way."""
+    """Show what is wrong with a plug-in in one line, once; other warnings the usual way."""
     if issubclass(category, PluginWarning):
-        say_note(str(message))
+        if str(message) not in shown:
+            shown.add(str(message))
+            say_note(str(message))
     else:
         usual(message, category, *place, **more)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
+from relscout.clustering.choose_k import choose_k
 from relscout.config import to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.own import described
-from relscout.errors import SettingError
+from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, checked_n_relations
+from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
 from relscout.methods.labelled import Labels
 from relscout.methods.vectors import encode, scattered, transformed
 from relscout.parameters import Parameters
@@ -228,8 +230,61 @@ class Method(Parameters, ABC):
 class VectorMethod(Method):
     """A method that distinguishes relations by one vector of each instance.
 
-    A subclass implements :meth:`fit`, :meth:`probabilities_of`, :meth:`state` and :meth:`restore`.
+    A subclass implements :meth:`fit`, :meth:`probabilities_of`, :meth:`state` and :meth:`restore`. The first and the
+    last of what ``fit`` does are :meth:`vectors_and_number` and :meth:`set_fitted`.
     """
+
+    def vectors_and_number(
+        self, unlabeled: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> tuple[NDArray[np.float32], int]:
+        """Return the vectors of instances and the number of relations, estimated where it is ``"auto"``.
+
+        The vectors (N, D), float32, of unit length, are in canonical order, which does not depend on the order of the
+        input; :meth:`set_fitted` returns to that. ``report_`` is set anew.
+
+        Raises:
+            InputError: There is no instance, or there are fewer than relations.
+            SettingError: A parameter cannot work.
+        """
+        _ = self._settings  # a setting that cannot work is reported before anything is encoded
+        n_relations = checked_n_relations(self.n_relations)
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        check_enough(n_relations, len(unlabeled))
+        self._order = canonical_order(unlabeled)
+        lost: Counter[str] = Counter()
+        vectors = encode(
+            self.encoder,
+            [unlabeled[place] for place in self._order],
+            progress=progress,
+            on_loss=lambda _, what: lost.update([what]),
+        )
+        self.report_ = {"warnings": loss_warnings(lost)}
+        if n_relations == "auto":
+            choice = choose_k(vectors, seed=self.seed, progress=progress)
+            self.report_["k_curve"] = choice.as_dict()
+            n_relations = choice.k
+        return vectors, n_relations
+
+    def set_fitted(self, vectors: NDArray[np.float32]) -> Self:
+        """Set what ``fit`` sets, from :meth:`probabilities_of` for the vectors of :meth:`vectors_and_number`.
+
+        Raises:
+            SettingError: A relation is the likeliest of no instance: such a one must be left out.
+        """
+        probabilities = self.probabilities_of(vectors)
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        if len(empty := np.setdiff1d(np.arange(probabilities.shape[1]), labels)):
+            raise SettingError(
+                f"relation {empty[0]} of the method {self.NAME!r} is the likeliest of no instance; leave it out"
+            )
+        self.n_relations_ = probabilities.shape[1]
+        self.probabilities_ = scattered(probabilities, self._order)
+        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+        self.vectors_ = scattered(vectors, self._order)
+        return self
+
+    _order: Sequence[int]
 
     def predict_proba(
         self,

@@ -14,8 +14,7 @@ from relscout.analysis.relations import Flip, RelationReliance, by_relation, fli
 from relscout.analysis.verdict import Verdict, verdict
 from relscout.discovery import Discovery
 from relscout.encoders import Encoder, OnLoss
-from relscout.encoders.own import name_of
-from relscout.encoders.precomputed import underlying
+from relscout.encoders.precomputed import name_of, underlying
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 

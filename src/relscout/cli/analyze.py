@@ -84,7 +84,7 @@ def command(
     from relscout.analysis.opening import opened
     from relscout.analysis.record import check_target, save
     from relscout.encoders import loss_warnings
-    from relscout.encoders.own import use_cache
+    from relscout.encoders.precomputed import use_cache
 
     reading = Reading(
         format=format,

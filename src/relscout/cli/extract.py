@@ -146,7 +146,7 @@ def command(
 def _loaded(folder: Path) -> _Predict:
     """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
     from relscout.discovery import Discovery
-    from relscout.encoders.own import use_cache
+    from relscout.encoders.precomputed import use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
 
     if holds_classifier(folder):

@@ -54,7 +54,7 @@ def command(
     """
     from relscout.discovery import Discovery
     from relscout.discovery.storage import REPORT, run_folder
-    from relscout.encoders.own import use_cache
+    from relscout.encoders.precomputed import use_cache
     from relscout.report import write_comparison, write_report
 
     if len(runs) > 2:

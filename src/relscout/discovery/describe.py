@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.discovery.relation import Relation
-from relscout.encoders.own import can_encode
+from relscout.encoders.precomputed import can_encode
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.naming import RelationName, name_relations

@@ -26,8 +26,8 @@ from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
 from relscout.encoders.losses import known_share, unknown_token_warning
 from relscout.encoders.model_files import RELATION
-from relscout.encoders.own import check_encoder_like, checked_vectors, name_of
-from relscout.encoders.precomputed import Precomputed
+from relscout.encoders.own import check_encoder_like, checked_vectors
+from relscout.encoders.precomputed import Precomputed, name_of
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods import Estimator, check_method

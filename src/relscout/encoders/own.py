@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, VectorCache
-from relscout.encoders.precomputed import Precomputed, underlying
+from relscout.encoders.settings import EncoderSettings
+from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
+
+
+class Encoder(Protocol):
+    """What a method needs of an encoder; any object with these two is one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever the vectors do, such as a hash of weights and settings."""
+        ...
+
+    def encode(self, instances: Sequence[RelationInstance], /) -> NDArray[np.float32]:
+        """Return vectors (N, D), float32, in the order of the instances."""
+        ...
+
+
+class WrappingEncoder:
+    """Base of encoders of ours that stand for another one, and report progress and losses as that does."""
+
+    def encode(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return vectors (N, D), float32, in the order of the instances."""
+        raise NotImplementedError
 
 
 def check_encoder_like(encoder: object) -> None:
@@ -31,7 +57,7 @@ def check_encoder_like(encoder: object) -> None:
             "an object with encode(instances) -> (N, D) and fingerprint"
         )
     # a transformer computes its fingerprint, which takes a moment
-    if underlying(encoder) is None:
+    if not isinstance(encoder, TransformerEncoder | WrappingEncoder):
         fingerprint = getattr(encoder, "fingerprint", None)
         if not isinstance(fingerprint, str) or not fingerprint:
             raise SettingError(
@@ -52,7 +78,9 @@ def encoded(
     Raises:
         InputError: The encoder returned something else than one finite vector for each instance.
     """
-    if isinstance(encoder, TransformerEncoder | Precomputed):
+    if isinstance(encoder, TransformerEncoder):
+        return encoder.encode(instances, progress=progress, on_loss=on_loss)
+    if isinstance(encoder, WrappingEncoder):
         return encoder.encode(instances, progress=progress, on_loss=on_loss)
     progress("encode", 0, len(instances))
     vectors = checked_vectors(
@@ -86,36 +114,3 @@ def checked_vectors(vectors: Any, n_instances: int, who: str) -> NDArray[np.floa
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
         raise InputError(f"{who} NaN or infinite values, the first of them in row {row} (from 0)")
     return found
-
-
-def described(encoder: Encoder) -> dict[str, Any]:
-    """Return what decides the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
-    transformer = underlying(encoder)
-    if transformer is not None:
-        return to_mapping(transformer.settings)
-    kind = type(encoder)
-    return {"class": f"{kind.__module__}.{kind.__qualname__}", "fingerprint": encoder.fingerprint}
-
-
-def name_of(encoder: Encoder) -> str:
-    """Return what errors call an encoder: the name of its model, or of its class."""
-    transformer = underlying(encoder)
-    return type(encoder).__name__ if transformer is None else transformer.settings.model
-
-
-def use_cache(encoder: Encoder, cache: VectorCache | None) -> None:
-    """Let an encoder keep its vectors in a cache, if it is one of relscout's; ``None`` keeps none."""
-    transformer = underlying(encoder)
-    if transformer is not None:
-        transformer.cache = cache
-
-
-def cache_of(encoder: Encoder) -> VectorCache | None:
-    """Return the cache of an encoder; ``None`` where it has none."""
-    transformer = underlying(encoder)
-    return None if transformer is None else transformer.cache
-
-
-def can_encode(encoder: Encoder) -> bool:
-    """Return whether an encoder encodes any instance; a table of vectors knows its own only."""
-    return not isinstance(encoder, Precomputed) or encoder.encoder is not None

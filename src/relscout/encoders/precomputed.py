@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.config import to_mapping
 from relscout.encoders.cache import VectorCache, instance_key
 from relscout.encoders.memory import empty_vectors
+from relscout.encoders.own import Encoder, WrappingEncoder, encoded
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
-if TYPE_CHECKING:
-    from relscout.encoders import Encoder
 
-
-class Precomputed:
+class Precomputed(WrappingEncoder):
     """An encoder that returns given vectors for the instances that it knows, and encodes others.
 
     It stands for the wrapped encoder everywhere: methods that train take that one, and what is saved is that one.
@@ -112,8 +111,6 @@ class Precomputed:
         Raises:
             SettingError: An instance is not known, and there is no encoder.
         """
-        from relscout.encoders.own import encoded
-
         known = [self._rows.get(instance_key(instance), -1) for instance in instances]
         new = [place for place, row in enumerate(known) if row < 0]
         if new and self.encoder is None:
@@ -142,3 +139,36 @@ def underlying(encoder: object) -> TransformerEncoder | None:
     if isinstance(encoder, Precomputed):
         encoder = encoder.encoder
     return encoder if isinstance(encoder, TransformerEncoder) else None
+
+
+def described(encoder: Encoder) -> dict[str, Any]:
+    """Return what decides the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
+    transformer = underlying(encoder)
+    if transformer is not None:
+        return to_mapping(transformer.settings)
+    kind = type(encoder)
+    return {"class": f"{kind.__module__}.{kind.__qualname__}", "fingerprint": encoder.fingerprint}
+
+
+def name_of(encoder: Encoder) -> str:
+    """Return what errors call an encoder: the name of its model, or of its class."""
+    transformer = underlying(encoder)
+    return type(encoder).__name__ if transformer is None else transformer.settings.model
+
+
+def use_cache(encoder: Encoder, cache: VectorCache | None) -> None:
+    """Let an encoder keep its vectors in a cache, if it is one of relscout's; ``None`` keeps none."""
+    transformer = underlying(encoder)
+    if transformer is not None:
+        transformer.cache = cache
+
+
+def cache_of(encoder: Encoder) -> VectorCache | None:
+    """Return the cache of an encoder; ``None`` where it has none."""
+    transformer = underlying(encoder)
+    return None if transformer is None else transformer.cache
+
+
+def can_encode(encoder: Encoder) -> bool:
+    """Return whether an encoder encodes any instance; a table of vectors knows its own only."""
+    return not isinstance(encoder, Precomputed) or encoder.encoder is not None

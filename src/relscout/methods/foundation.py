@@ -16,7 +16,7 @@ from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.config import to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.own import described
+from relscout.encoders.precomputed import described
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, check_enough, checked_n_relations

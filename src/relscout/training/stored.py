@@ -13,8 +13,8 @@ from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.model_files import absolute
-from relscout.encoders.own import check_encoder_like, described, name_of
-from relscout.encoders.precomputed import Precomputed, underlying
+from relscout.encoders.own import check_encoder_like
+from relscout.encoders.precomputed import Precomputed, described, name_of, underlying
 from relscout.errors import ArtifactError, SettingError
 
 #: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.config import from_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
-from relscout.encoders.own import cache_of
 from relscout.encoders.pooling import parse_pooling
-from relscout.encoders.precomputed import underlying
+from relscout.encoders.precomputed import cache_of, underlying
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.unrelated.detector import Share

@@ -312,6 +312,15 @@ def test_every_part_of_the_saved_settings_is_needed(name: str, saved: Path, tmp_
         method(name).load(folder)
 
 
+def test_a_model_of_the_earlier_form_is_refused(name: str, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    settings = json.loads((folder / "artifact.json").read_text("utf-8"))["settings"]
+    del settings["fitted"]
+    _edit(folder, settings=settings)
+    with pytest.raises(ArtifactError, match="was saved by an earlier relscout in another form"):
+        method(name).load(folder)
+
+
 def test_edited_tensors_are_refused(name: str, saved: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(saved, tmp_path / "model")
     content = bytearray((folder / "tensors.safetensors").read_bytes())

@@ -188,7 +188,9 @@ def discover(
         known = "keep"
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
-    options = {name: getattr(from_mapping(kind.SETTINGS, options), name) for name in options}
+    # a command line gives texts; what cannot work is reported before anything is read
+    checked = from_mapping(kind.SETTINGS, options)
+    options = {name: getattr(checked, name) for name in options}
     check_known(known)
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
     given = as_instances(instances)

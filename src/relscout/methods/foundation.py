@@ -17,7 +17,7 @@ from relscout.clustering.choose_k import choose_k
 from relscout.config import to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.precomputed import described
-from relscout.errors import InputError, SettingError
+from relscout.errors import ArtifactError, InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import NRelations, check_enough, checked_n_relations
 from relscout.methods.labelled import Labels
@@ -193,6 +193,10 @@ class Method(Parameters, ABC):
         artifact = load_kind(folder, cls.NAME)
         with whole(folder, cls.NAME):
             values = dict(artifact.settings)
+            if "encoder_fingerprint" in values and "fitted" not in values:
+                raise ArtifactError(
+                    f"{folder} was saved by an earlier relscout in another form; run the discovery again"
+                )
             fitted, fingerprint = dict(values.pop("fitted")), str(values.pop("encoder_fingerprint"))
             restored = stored_encoder(
                 values.pop("encoder"), artifact.tensors, fingerprint=fingerprint, given=encoder

@@ -102,8 +102,8 @@ class NearestMean(VectorMethod):
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the centroids with their variance, and the weights that were trained."""
         weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        told = {"variance": self._variance, "trained_from": self._trained.fingerprint}
-        return told, {"centroids": self._centroids, **weights}
+        values = {"variance": self._variance, "trained_from": self._trained.fingerprint}
+        return values, {"centroids": self._centroids, **weights}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned.

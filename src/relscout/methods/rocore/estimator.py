@@ -178,13 +178,13 @@ class RoCORE(VectorMethod):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the classifiers, and the weights that were trained."""
-        told = {
+        values = {
             "exponent": self._exponent,
             "predefined": list(self.predefined_),
             "trained_from": self._trained.fingerprint,
         }
         tensors = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        return told, {**tensors, **self._classifiers.arrays()}
+        return values, {**tensors, **self._classifiers.arrays()}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""

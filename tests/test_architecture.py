@@ -31,6 +31,8 @@ FLOORS = (
         "excerpts",
         "lines",
         "names",
+        "parameters",
+        "plugins",
     },
     {
         "readers",

@@ -6,10 +6,13 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,7 @@ import yaml
 from relscout import bundled_corpus, discover
 from relscout.cli.app import app, run
 from relscout.experiments.record import Record
+from relscout.writers.exchange import write_instances
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -32,6 +36,7 @@ PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")? *$")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+) -->")
+NEEDS = re.compile(r"<!-- needs: (?P<package>\w+) -->")
 SHELL_OPERATORS = {"|", ">", ">>", "<", "&&", ";"}
 
 
@@ -40,8 +45,9 @@ class Block:
     """A block of code on a page.
 
     ``bash`` and ``python`` blocks run, ``console`` blocks show a dialogue of which only the commands are checked.
-    A block with a title is a file. The line above may hold a mark: ``<!-- not run: reason -->`` or, for what the
-    Python block before prints, ``<!-- output -->``.
+    A block with a title is a file. The line above may hold a mark: ``<!-- not run: reason -->``, ``<!-- needs: package
+    -->`` for a block that runs where the package is installed, or, for what the Python block before prints, ``<!--
+    output -->``.
     """
 
     page: Path
@@ -57,6 +63,9 @@ class Block:
 
     @property
     def runs(self) -> bool:
+        needs = NEEDS.fullmatch(self.mark)
+        if needs and importlib.util.find_spec(needs["package"]) is None:
+            return False
         return self.language in {"python", "bash"} and not NOT_RUN.fullmatch(self.mark)
 
 
@@ -185,6 +194,57 @@ def test_a_mark_that_spares_an_example_gives_its_reason() -> None:
         block.place for block in EVERY_BLOCK if "not run" in block.mark and not NOT_RUN.fullmatch(block.mark)
     ]
     assert not vague, f"write <!-- not run: reason -->: {', '.join(vague)}"
+
+
+def test_the_short_programs_are_short() -> None:
+    lines = [
+        [line for line in block.code.splitlines() if line.strip()] for block in BLOCKS[DOCS / "programs.md"]
+    ]
+    assert [len(one) for one in lines if len(one) > 10] == []
+    assert len(lines) == 6
+
+
+def test_the_page_about_own_methods_is_short() -> None:
+    assert len(prose(DOCS / "write-your-own-method.md").split()) < 900
+
+
+def test_the_method_of_the_page_runs_when_another_package_has_it(tmp_path: Path) -> None:
+    page = BLOCKS[DOCS / "write-your-own-method.md"]
+    files = {block.title: block.code for block in page if block.title is not None}
+    entry_points = tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]
+    described = tmp_path / "relscout_mixture-1.0.dist-info"
+    described.mkdir()
+    (tmp_path / "mixture.py").write_text(files["mixture.py"], encoding="utf-8")
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: relscout-mixture\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text(
+        "".join(
+            f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in ones.items())
+            for group, ones in entry_points.items()
+        )
+    )
+    chosen = [one for one in bundled_corpus() if one.relation in ("orbits", "spouse")][::8]
+    write_instances(chosen, tmp_path / "pairs.jsonl")
+    command = "discover pairs.jsonl --method mixture --relations 2 --set ridge=0.01 --out my-run --no-report"
+    code = (
+        "from relscout.cli.app import run\n"
+        f"assert run({[*command.split(), '--encoder', 'minilm', '--no-cache']!r}) == 0\n"
+        "assert run(['extract', 'my-run', 'pairs.jsonl', '--out', 'triples.jsonl', '--no-cache']) == 0\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+    )
+    ran = json.loads((tmp_path / "my-run" / "run.json").read_text("utf-8"))
+    assert (ran["method"], ran["settings"]["ridge"]) == ("mixture", 0.01)
+    files_of_ids = (tmp_path / "my-run" / "assignments.jsonl", tmp_path / "triples.jsonl")
+    fitted, extracted = (
+        [json.loads(line)["relation_id"] for line in file.read_text("utf-8").splitlines()]
+        for file in files_of_ids
+    )
+    assert extracted == fitted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -120,3 +120,48 @@ def test_any_accepted_span_has_its_surface_in_the_text(text: str, a: int, b: int
     assert made.tail_text == text[c:d] != ""
     assert made.head_text.strip()
     assert made.tail_text.strip()
+
+
+def test_strings_are_marked_where_they_occur_first() -> None:
+    found = RelationInstance.from_strings(
+        "Paris is in Paris County.", "Paris", "Paris County", head_type="CITY", relation="in", id="a"
+    )
+    assert (found.head, found.tail) == (Mention(0, 5, "CITY"), Mention(12, 24))
+    assert (found.relation, found.id) == ("in", "a")
+
+
+def test_another_occurrence_of_a_string_can_be_chosen() -> None:
+    found = RelationInstance.from_strings("A met B, and A left.", "A", "B", occurrence=(2, 1))
+    assert found.head.start == 13
+
+
+def test_an_instance_of_strings_is_that_of_its_offsets() -> None:
+    text = "Ada met Bob."
+    assert (
+        RelationInstance.from_strings(text, "Ada", "Bob").id
+        == RelationInstance(text, Mention(0, 3), Mention(8, 11)).id
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "occurrence", "complaint"),
+    [
+        ("Eve", "Bob", (1, 1), "the head 'Eve' does not occur in the text 'Ada met Bob.'"),
+        ("Ada", "bob", (1, 1), r"the tail 'bob' does not occur .*upper and lower case count"),
+        (
+            "Ada",
+            "Bob",
+            (1, 2),
+            "the tail 'Bob' occurs 1 times in the text .*, but occurrence 2 was asked for",
+        ),
+        ("Ada", "", (1, 1), "the tail is empty"),
+        ("Ada", "Ada", (1, 1), r"the same place of 'Ada', which occurs 1 times .*occurrence=\(1, 2\)"),
+        ("Ada", "Bob", (0, 1), "occurrence of the head is 0; expected a whole number from 1"),
+        ("Ada", "Bob", 2, "occurrence is 2; expected two numbers from 1"),
+    ],
+)
+def test_strings_that_cannot_be_marked_are_refused(
+    head: str, tail: str, occurrence: tuple[int, int], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        RelationInstance.from_strings("Ada met Bob.", head, tail, occurrence=occurrence)

@@ -23,6 +23,7 @@ def test_the_public_names_are_these() -> None:
         "VectorCache",
         "bundled_corpus",
         "discover",
+        "load",
         "read",
         "score",
         "write",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relscout.corpus import bundled_corpus
-    from relscout.discovery import Discovery, Relation, discover
+    from relscout.discovery import Discovery, Relation, discover, load
     from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
     from relscout.errors import RelscoutError
     from relscout.instances import Mention, RelationInstance
@@ -33,6 +33,7 @@ _HOMES = {
     "VectorCache": "encoders",
     "bundled_corpus": "corpus",
     "discover": "discovery",
+    "load": "discovery",
     "read": "readers",
     "score": "metrics",
     "write": "writers",
@@ -53,6 +54,7 @@ __all__ = [
     "VectorCache",
     "bundled_corpus",
     "discover",
+    "load",
     "read",
     "score",
     "write",

@@ -47,8 +47,12 @@ def documentation(kind: type[Any]) -> dict[str, tuple[str, Any, str]]:
 
 
 def _docstrings(kind: type[Any]) -> dict[str, str]:
-    """Return the text under each field that a class itself declares."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    """Return the text under each field that a class itself declares; none where it was made from a constructor."""
+    try:
+        source = inspect.getsource(kind)
+    except (OSError, TypeError):
+        return {}
+    body = ast.parse(textwrap.dedent(source)).body[0]
     texts: dict[str, str] = {}
     name = ""
     for node in body.body if isinstance(body, ast.ClassDef) else []:

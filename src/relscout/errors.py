@@ -9,6 +9,7 @@
     │   ├── UnknownNameError         no format, method or encoder has that name; names the nearest
     │   ├── DivergedError            learning rates let a loss grow until it was no number
     │   └── CollapsedError           training made all representations, or all clusters, one
+    ├── PluginError                  a plug-in of another package cannot be loaded
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
     ├── DownloadError                a public data set cannot be fetched
@@ -88,6 +89,14 @@ class MissingExtraError(RelscoutError, ImportError):
         super().__init__(f"{feature} needs the optional part [{extra}]: pip install 'relscout[{extra}]'")
         self.feature = feature
         self.extra = extra
+
+
+class PluginError(RelscoutError):
+    """A method, reader or writer that another package registers cannot be loaded."""
+
+
+class PluginWarning(UserWarning):
+    """A plug-in of another package is ignored."""
 
 
 class ArtifactError(RelscoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Self
 
 from relscout.errors import InputError
 from relscout.parses import Parse
@@ -88,6 +89,52 @@ class RelationInstance:
         if not self.id:
             object.__setattr__(self, "id", _content_hash(self.text, self.head, self.tail))
 
+    @classmethod
+    def from_strings(
+        cls,
+        text: str,
+        head: str,
+        tail: str,
+        *,
+        occurrence: tuple[int, int] = (1, 1),
+        head_type: str | None = None,
+        tail_type: str | None = None,
+        relation: str | None = None,
+        id: str = "",
+    ) -> Self:
+        """Return the instance in which two strings of a text are marked.
+
+        A string that occurs several times is marked where it occurs first; ``occurrence`` chooses another place. Upper
+        and lower case count, and a string also matches inside a longer word.
+
+        Args:
+            text: The text, usually one sentence.
+            head: The head entity as it is written in the text.
+            tail: The tail entity as it is written in the text.
+            occurrence: Which occurrence of ``head`` and which of ``tail`` is meant, counted from 1.
+            head_type: Entity type of the head.
+            tail_type: Entity type of the tail.
+            relation: Gold relation; ``None`` where it is not known.
+            id: Stable identifier; a hash of text and offsets when left out.
+
+        Raises:
+            InputError: A string is empty or does not occur that often, or both occurrences are the same span or cross.
+        """
+        if not isinstance(occurrence, tuple) or len(occurrence) != 2:
+            raise InputError(
+                f"occurrence is {occurrence!r}; expected two numbers from 1, of the head and of the tail"
+            )
+        start = _occurrence("head", head, text, occurrence[0])
+        head_mention = Mention(start, start + len(head), head_type)
+        start = _occurrence("tail", tail, text, occurrence[1])
+        tail_mention = Mention(start, start + len(tail), tail_type)
+        if head == tail and head_mention.start == tail_mention.start:
+            raise InputError(
+                f"head and tail are the same place of {head!r}, which occurs {text.count(head)} times in the text; "
+                "choose two places, such as occurrence=(1, 2)"
+            )
+        return cls(text, head_mention, tail_mention, relation=relation, id=id)
+
     @property
     def head_text(self) -> str:
         """The head entity as it is written in the text."""
@@ -115,6 +162,26 @@ class RelationInstance:
     def swapped(self) -> RelationInstance:
         """Return the instance read the other way round: head and tail exchanged, no gold relation, a new id."""
         return replace(self, head=self.tail, tail=self.head, relation=None, id="")
+
+
+def _occurrence(role: str, surface: str, text: str, number: int) -> int:
+    """Return the offset of an occurrence of a string in a text, counted from 1; occurrences may overlap."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise InputError(f"occurrence of the {role} is {number!r}; expected a whole number from 1")
+    if not surface:
+        raise InputError(f"the {role} is empty; expected the entity as it is written in the text")
+    start, seen = -1, 0
+    while seen < number:
+        start = text.find(surface, start + 1)
+        if start < 0:
+            often = f"occurs {seen} times" if seen else "does not occur"
+            wanted = f", but occurrence {number} was asked for" if number > 1 else ""
+            hint = (
+                "" if seen or surface.casefold() not in text.casefold() else " (upper and lower case count)"
+            )
+            raise InputError(f"the {role} {surface!r} {often} in the text {text[:60]!r}{wanted}{hint}")
+        seen += 1
+    return start
 
 
 def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:

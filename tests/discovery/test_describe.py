@@ -16,6 +16,9 @@ from relscout.methods import Estimator
 class MadeUp:
     """A fitted method that was never fitted: vectors as given, predictions by a rule."""
 
+    names_: dict[int, str] = {}
+    encoder = None
+
     def __init__(self, vectors: Sequence[Sequence[float]], rule: Callable[[RelationInstance], int]) -> None:
         self.vectors_ = np.array(vectors, dtype=np.float32)
         self.rule = rule

@@ -246,6 +246,8 @@ def test_a_folder_with_other_files_is_not_written_to(found: Discovery, tmp_path:
 class BreaksOff:
     """A fitted method that is interrupted in the middle of being written."""
 
+    names_: dict[int, str] = {}
+
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
@@ -336,7 +338,7 @@ def test_a_method_that_this_version_lacks_is_named(saved: Path, tmp_path: Path) 
     description = run / "model" / "artifact.json"
     described = json.loads(description.read_text(encoding="utf-8"))
     description.write_text(json.dumps({**described, "kind": "selforeX"}), encoding="utf-8")
-    with pytest.raises(ArtifactError, match="a method this relscout lacks: unknown method 'selforeX'"):
+    with pytest.raises(ArtifactError, match="a method that this relscout lacks: unknown method 'selforeX'"):
         Discovery.load(run)
 
 

@@ -26,7 +26,9 @@ def as_discover_orders(task: Task, labels: list[int]) -> np.ndarray:
 def test_the_epoch_that_is_best_by_gold_relations_is_told_apart(task: Task) -> None:
     mixed = as_discover_orders(task, [0, 1, 0, 1, 0, 1])
     right = as_discover_orders(task, [1, 1, 0, 0, 0, 0])  # the third instance is not scored
-    model = SimpleNamespace(epochs_labels_=np.stack([mixed, right, mixed]).astype(np.int16), n_relations_=2)
+    model = SimpleNamespace(
+        epochs_labels_=np.stack([mixed, right, mixed]).astype(np.int16), n_relations_=2, names_={}
+    )
     (scores,) = _gold_selected(model, task).values()
     assert scores["b3_f1"] == 1.0
     model.epochs_labels_ = model.epochs_labels_[:1]
@@ -39,6 +41,6 @@ def test_of_a_method_without_epochs_or_unseen_instances_nothing_is_told(
     task: Task, corpus: list[RelationInstance]
 ) -> None:
     assert _gold_selected(SimpleNamespace(), task) == {}
-    model = SimpleNamespace(epochs_labels_=np.zeros((2, 6), np.int16), n_relations_=1)
+    model = SimpleNamespace(epochs_labels_=np.zeros((2, 6), np.int16), n_relations_=1, names_={})
     unseen = Task(task.fitted, [one for one in corpus if one.relation == "composer"][:2])
     assert _gold_selected(model, unseen) == {}

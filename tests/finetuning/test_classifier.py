@@ -134,4 +134,4 @@ def test_a_folder_that_holds_no_such_classifier_is_refused(build: Build, tmp_pat
 def test_settings_that_cannot_work_are_refused(build: Build) -> None:
     for setting, value in {"epochs": 0, "learning_rate": 0.0, "dropout": 1.0, "warm_up": 2.0}.items():
         with pytest.raises(SettingError, match=f"{setting} is {value}"):
-            build(**{setting: value})
+            build(**{setting: value}).settings()

@@ -66,13 +66,13 @@ def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, 
 )
 def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:
     with pytest.raises(SettingError, match=complaint):
-        HAC(**{setting: value})
+        HAC(**{setting: value}).settings()
 
 
 @pytest.mark.parametrize(("setting", "value"), [("linkage", "single"), ("distance", "manhattan")])
 def test_unknown_names_are_refused(setting: str, value: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown {setting} '{value}'"):
-        HACSettings(**{setting: value})
+        HACSettings(**{setting: value}).settings()
 
 
 def test_labelled_instances_are_refused(encoder: TransformerEncoder, instances: Instances) -> None:

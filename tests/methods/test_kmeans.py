@@ -31,7 +31,7 @@ def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, 
 )
 def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:
     with pytest.raises(SettingError, match=complaint):
-        KMeans(**{setting: value})
+        KMeans(**{setting: value}).settings()
 
 
 def test_an_unknown_start_names_the_nearest() -> None:

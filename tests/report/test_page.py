@@ -289,7 +289,9 @@ def test_a_deep_tree_of_many_relations_is_shown(found: Discovery, tmp_path: Path
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)[
         np.argsort(canonical_order(rows))
     ]
-    model = SimpleNamespace(vectors_=vectors[np.argsort(np.argsort(canonical_order(rows)))], n_relations_=n)
+    model = SimpleNamespace(
+        vectors_=vectors[np.argsort(np.argsort(canonical_order(rows)))], n_relations_=n, names_={}
+    )
     path = write_report(
         replace(found, relations=relations, assignments=given, model=model), tmp_path / "deep.html"
     )

@@ -40,5 +40,7 @@ def test_the_bundled_encoder_stays_portable_beside_a_folder_of_its_name(
     for name in ("relation", "mine"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert portable(EncoderSettings(model="relation"))["model"] == "relation"
-    assert portable(EncoderSettings(model="mine"))["model"] == str((tmp_path / "mine").resolve())
+    assert portable(TransformerEncoder(EncoderSettings(model="relation")))["model"] == "relation"
+    assert portable(TransformerEncoder(EncoderSettings(model="mine")))["model"] == str(
+        (tmp_path / "mine").resolve()
+    )

@@ -14,6 +14,7 @@ from relscout.analysis.relations import Flip, RelationReliance, by_relation, fli
 from relscout.analysis.verdict import Verdict, verdict
 from relscout.discovery import Discovery
 from relscout.encoders import Encoder, OnLoss
+from relscout.encoders.precomputed import name_of, underlying
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
@@ -113,7 +114,7 @@ def analyze(
     marking = _marking(model, encoder)
     return Analysis(
         kind="run" if found else "classifier",
-        encoder=None if encoder is None else encoder.settings.model,
+        encoder=None if encoder is None else name_of(encoder),
         marking=marking,
         n_relations=len(model.relations) if isinstance(model, Discovery) else len(model.relations_),
         data=data,
@@ -134,6 +135,7 @@ def encoder_of(model: Classifier | Discovery) -> Encoder | None:
 def _marking(model: Classifier | Discovery, encoder: Encoder | None) -> str | None:
     """Return the marking of the encoder, or what a classifier without one says of itself."""
     if encoder is not None:
-        return encoder.settings.marking
+        transformer = underlying(encoder)
+        return None if transformer is None else transformer.settings.marking
     settings = model.settings() if hasattr(model, "settings") else {}
     return settings.get("marking")

@@ -84,6 +84,7 @@ def command(
     from relscout.analysis.opening import opened
     from relscout.analysis.record import check_target, save
     from relscout.encoders import loss_warnings
+    from relscout.encoders.precomputed import use_cache
 
     reading = Reading(
         format=format,
@@ -102,7 +103,7 @@ def command(
     lost: Counter[str] = Counter()
     with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
         if (encoder := encoder_of(fitted)) is not None:
-            encoder.cache = vectors
+            use_cache(encoder, vectors)
         analysis = analyze(
             fitted, instances, seed=seed, progress=progress, on_loss=lambda _, what: lost.update([what])
         )

@@ -6,10 +6,12 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 import typer.main
@@ -33,8 +35,8 @@ from relscout.cli import (
     reproduce,
 )
 from relscout.cli.help import Command, Group
-from relscout.cli.screen import say_error
-from relscout.errors import RelscoutError
+from relscout.cli.screen import say_error, say_note
+from relscout.errors import PluginWarning, RelscoutError
 
 #: The class of all complaints about options and arguments, of which typer exports one subclass only.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -93,6 +95,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     command = typer.main.get_command(app)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
+        return _run(command, given)
+
+
+def _run(command: Any, given: Sequence[str]) -> int:
+    """Run a command with what is given, and return the exit code; see :func:`run`."""
     try:
         # not command.main(), which ends an interruption its own way, and without a word
         with command.make_context("relscout", given) as context:
@@ -116,6 +125,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         _discard_output()
     return 2
+
+
+def _show_warning(
+    usual: Any,
+    shown: set[str],
+    message: Warning | str,
+    category: type[Warning],
+    *place: Any,
+    **more: Any,
+) -> None:
+    """Show what is wrong with a plug-in in one line, once; other warnings the usual way."""
+    if issubclass(category, PluginWarning):
+        if str(message) not in shown:
+            shown.add(str(message))
+            say_note(str(message))
+    else:
+        usual(message, category, *place, **more)
 
 
 def _complaint(error: Exception) -> str:

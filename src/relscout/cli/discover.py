@@ -158,7 +158,7 @@ def command(
             raise SettingError(
                 f"--known {known} has no effect with --after: relations of earlier runs are kept"
             )
-        settings_after(method, chosen)
+        settings_after(kind, chosen)
         if given is not None:
             raise SettingError(
                 "--none and --after cannot be given both: with --after, what is unrelated is told by the labels; "

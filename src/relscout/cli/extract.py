@@ -146,6 +146,7 @@ def command(
 def _loaded(folder: Path) -> _Predict:
     """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
     from relscout.discovery import Discovery
+    from relscout.encoders.precomputed import use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
 
     if holds_classifier(folder):
@@ -172,7 +173,7 @@ def _loaded(folder: Path) -> _Predict:
     def discovered(
         instances: Sequence[RelationInstance], cache: VectorCache | None, **options: Any
     ) -> Iterable[Triple]:
-        run.model.encoder.cache = cache
+        use_cache(run.model.encoder, cache)
         return run.triples_of(run.predict(instances, **options))
 
     return discovered

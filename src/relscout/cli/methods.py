@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.screen import output, print_json
+from relscout.cli.screen import output, print_json, say_note
+from relscout.errors import PluginError
 
 
 def command(
@@ -20,10 +21,15 @@ def command(
 ) -> None:
     """List the methods, or the settings of one, which 'relscout discover --set' takes."""
     from relscout.config import documentation
-    from relscout.methods import METHODS, method
+    from relscout.methods import method, method_names
 
     if name is None:
-        found = {one: method(one).CITATION for one in METHODS}
+        found = {}
+        for one in method_names():
+            try:
+                found[one] = method(one).CITATION
+            except PluginError as error:
+                say_note(str(error))
         if as_json:
             print_json(found)
             return

@@ -54,6 +54,7 @@ def command(
     """
     from relscout.discovery import Discovery
     from relscout.discovery.storage import REPORT, run_folder
+    from relscout.encoders.precomputed import use_cache
     from relscout.report import write_comparison, write_report
 
     if len(runs) > 2:
@@ -77,7 +78,7 @@ def command(
             open_cache(cache, no_cache=no_cache) as vectors,
             progress_bars(resumable=not no_cache) as progress,
         ):
-            found[0].model.encoder.cache = vectors
+            use_cache(found[0].model.encoder, vectors)
             write_report(
                 found[0],
                 target,

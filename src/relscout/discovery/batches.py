@@ -13,28 +13,28 @@ from relscout.discovery.describe import unlike
 from relscout.discovery.result import Discovery
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
+from relscout.methods import METHODS, Estimator
 from relscout.methods import method as kind_of
 
-#: The method that can tell relations that are known from novel ones, and the setting that makes it do so.
-METHOD, SETTING = "transfer", "open_world"
 
-
-def settings_after(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run behind others.
+def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run after others.
 
     Raises:
-        SettingError: Another method was asked for, or one that takes everything for novel.
+        SettingError: The method cannot recognise what earlier runs have found, or is set not to.
     """
-    if method != METHOD:
+    setting = kind.KNOWN_SETTING
+    if setting is None:
+        able = " or ".join(repr(name) for name in METHODS if kind_of(name).KNOWN_SETTING is not None)
         raise SettingError(
-            f"the method is {method!r}, but only {METHOD!r} can tell what earlier runs have found from what is novel; "
-            f"choose it (--method {METHOD})"
+            f"the method is {kind.NAME!r}, which cannot recognise what earlier runs have found; choose {able} "
+            "(--method on the command line)"
         )
-    if SETTING in settings and not getattr(from_mapping(kind_of(METHOD).SETTINGS, settings), SETTING):
+    if setting in settings and not getattr(from_mapping(kind.SETTINGS, settings), setting):
         raise SettingError(
-            f"{SETTING} is {settings[SETTING]!r}, but relations of earlier runs are to be found again; leave it out"
+            f"{setting} is {settings[setting]!r}, but relations of earlier runs are to be found again; leave it out"
         )
-    return {**settings, SETTING: True}
+    return {**settings, setting: True}
 
 
 def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
@@ -94,7 +94,7 @@ def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -
         numbers: Of the relations of earlier runs, by name.
         free: The first number that a novel relation may get, see :func:`first_free`.
     """
-    given: dict[int, str] = getattr(found.model, "names_", {})
+    given = found.model.names_
     taken, following = set(numbers), free
     ids: dict[int, int] = {}
     names: dict[int, str] = {}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.discovery.relation import Relation
+from relscout.encoders.precomputed import can_encode
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.naming import RelationName, name_relations
@@ -34,7 +35,7 @@ def describe(
     """
     names = name_relations(instances, labels)
     # pre-defined relations that a method has recognised keep the names of the labels
-    given: dict[int, str] = getattr(model, "names_", {})
+    given = model.names_
     called = dict(given)
     for label, name in names.items():
         if label not in given:
@@ -44,7 +45,8 @@ def describe(
         for label in names
     }
     inverses: dict[int, int] = {}
-    if (model.report_.get("relatedness") or {}).get("precision") is None:
+    every_pair = (model.report_.get("relatedness") or {}).get("precision") is not None
+    if not every_pair and can_encode(model.encoder):
         # where every pair of a text comes once, its head is chosen, and none is read the other way round
         inverses = _inverses(
             {label: [instances[row] for row in rows] for label, rows in examples.items()}, model

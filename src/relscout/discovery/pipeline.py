@@ -5,15 +5,16 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from relscout.config import from_mapping
 from relscout.discovery.assignments import Assignments, among_relations, polarities_of
 from relscout.discovery.batches import first_free, labelled_by, numbered_after, settings_after
 from relscout.discovery.describe import describe
@@ -25,15 +26,18 @@ from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.description import settings_for
 from relscout.encoders.losses import known_share, unknown_token_warning
 from relscout.encoders.model_files import RELATION
+from relscout.encoders.own import check_encoder_like, checked_vectors
+from relscout.encoders.precomputed import Precomputed, name_of
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance, canonical_order
-from relscout.methods import Estimator
+from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.labelled import check_labels
 from relscout.methods.unrelated import Judged, Share, WithNone
 from relscout.naming import bare_name
 from relscout.progress import Progress, silent
+from relscout.readers.given import Given, as_instances
 from relscout.text.parsing import with_syntax
 from relscout.text.relatedness import Relatedness
 from relscout.text.types import coarse_type
@@ -80,13 +84,14 @@ def default_encoder(kind: type[Estimator], *, every_pair: bool) -> EncoderSettin
 
 
 def discover(
-    instances: Iterable[RelationInstance],
+    instances: Given,
     *,
-    method: str | None = None,
+    method: str | type[Estimator] | Estimator | None = None,
     n_relations: NRelations = "auto",
     encoder: Encoder | None = None,
+    vectors: ArrayLike | None = None,
     seed: int = 0,
-    labeled: Iterable[RelationInstance] | None = None,
+    labeled: Given | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
     none: Share | Judged | None = None,
@@ -103,14 +108,22 @@ def discover(
     sees them.
 
     Args:
-        instances: The corpus.
-        method: A name of ``relscout.methods.METHODS``; when left out, ``kmeans``, or with a ``precision`` that of
+        instances: The corpus: instances, dictionaries as in our JSON Lines, or a pandas, polars or pyarrow frame with
+            the columns of our tables (see :func:`relscout.readers.given.as_instances`).
+        method: A name (see :func:`relscout.methods.method_names`), a class, or an estimator that is not fitted, which
+            brings its parameters and stays as it is. When left out, ``kmeans``, or with a ``precision`` that of
             :data:`TEXT_METHOD` with :data:`TEXT_SETTINGS`.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: Gives the relation representations; ``relation``, the bundled encoder with what it learnt of relations,
-            read as the method reads it, when left out.
+            read as the method reads it, when left out. Any object with ``encode(instances)`` and ``fingerprint`` is an
+            encoder (:class:`relscout.encoders.Encoder`).
+        vectors: Representations of the instances that you have already (N, D), finite numbers, one row for each
+            instance in the order in which they are given. Methods that train an encoder cannot use them: ``kmeans``,
+            ``hac`` and others on frozen vectors can. Without ``encoder``, the run cannot be saved, and only the same
+            instances can be predicted; with it, that encodes everything else.
         seed: Draws everything random; the same seed on the same machine gives the same result.
-        labeled: Instances with gold relations that are not to be found, for methods that learn from some.
+        labeled: Instances with gold relations that are not to be found, for methods that learn from some, in any form
+            that ``instances`` may have.
         known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
@@ -139,6 +152,24 @@ def discover(
         method = "kmeans" if precision is None else TEXT_METHOD
     if method == TEXT_METHOD and precision is not None:
         options = {**TEXT_SETTINGS, **options}
+    if isinstance(method, str):
+        kind = method_class(method)
+    elif isinstance(method, type):
+        kind = _checked_kind(method)
+    else:
+        kind = _checked_kind(type(method))
+        if options or n_relations != "auto" or seed != 0:
+            raise SettingError(
+                f"method is an estimator, which has its own parameters ({method!r}); give n_relations, seed and "
+                "settings to it, or pass its class"
+            )
+        options = method.get_params(deep=False)
+        if (its_own := options.pop("encoder", None)) is not None and encoder is not None:
+            raise SettingError("the estimator given as method has an encoder of its own; give one of the two")
+        encoder = encoder if its_own is None else its_own
+        n_relations, seed = options.pop("n_relations", "auto"), options.pop("seed", 0)
+    if encoder is not None:
+        check_encoder_like(encoder)
     numbers: dict[str, int] = {}
     if after:
         if labeled is not None:
@@ -152,15 +183,18 @@ def discover(
                 "none or precision and earlier runs cannot be given both: what these found shows what is unrelated "
                 "(none_mistakes)"
             )
-        options = settings_after(method, options)
+        options = settings_after(kind, options)
         labeled, numbers = labelled_by(after)
         known = "keep"
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
         raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
-    kind = method_class(method)
+    # a command line gives texts; what cannot work is reported before anything is read
+    checked = from_mapping(kind.SETTINGS, options)
+    options = {name: getattr(checked, name) for name in options}
     check_known(known)
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
-    given = list(instances)
+    given = as_instances(instances)
+    array = None if vectors is None else checked_vectors(vectors, len(given), "vectors is")
     bare = [instance.without_relation() for instance in given]
     warnings = _check(bare)
     learnt_from: list[RelationInstance] | None = None
@@ -169,11 +203,13 @@ def discover(
         warnings += left_out
     del given
     check_enough(n_relations, len(bare))
+    if array is not None:
+        encoder = Precomputed(encoder, bare, array)
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
     readable = known_share(encoder, [one.text for one in bare])
-    if warning := unknown_token_warning(1 - readable, encoder.settings.model):
+    if warning := unknown_token_warning(1 - readable, name_of(encoder)):
         warnings.append(warning)
     if precision is not None:
         bare = with_syntax(bare)
@@ -193,7 +229,7 @@ def discover(
     progress("describe", 0, None)
     # no relation is -1, and its column the last one
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
-    related: NDArray[np.float32] | None = getattr(estimator, "related_", None)
+    related = estimator.related_
     if related is not None:
         confidences = among_relations(estimator.probabilities_, estimator.labels_)
     # of texts that the encoder cannot read, nothing is sure
@@ -201,7 +237,7 @@ def discover(
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
     run = {
-        "method": method,
+        "method": kind.NAME,
         "settings": dict(estimator.settings()),
         "seed": int(seed),
         "data": _counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
@@ -230,6 +266,13 @@ def discover(
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
         found = replace(found, run={**found.run, "hierarchy": tree})
     return found
+
+
+def _checked_kind(kind: object) -> type[Estimator]:
+    try:
+        return check_method(kind)
+    except SettingError as error:
+        raise SettingError(f"method is neither a name, nor a method's class or estimator: {error}") from error
 
 
 def merged_by_name(found: Discovery) -> Discovery:
@@ -296,8 +339,8 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
     return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
 
 
-def _checked(labeled: Iterable[RelationInstance]) -> list[RelationInstance]:
-    found = list(labeled)
+def _checked(labeled: Given) -> list[RelationInstance]:
+    found = as_instances(labeled, what="labeled")
     for instance in found:
         _check_unicode(instance)
     return found

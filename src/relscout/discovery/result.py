@@ -8,27 +8,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relscout.discovery import storage
 from relscout.discovery.assignments import Assignments, polarities_of
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
+from relscout.discovery.evaluation import Evaluation, evaluate
 from relscout.discovery.facts import Facts, find_facts
 from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.refinement import Refinement, phrases_of
 from relscout.discovery.relation import Relation
-from relscout.encoders import OnLoss
+from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.losses import known_share
 from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.methods.unrelated import RelatednessDetector
 from relscout.progress import Progress, silent
+from relscout.readers.given import Given, as_instances
 from relscout.text.entities import MergedEntities, merge_mentions
 from relscout.text.parsing import with_syntax
 from relscout.triples import Entity, Fact, Triple
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +84,7 @@ class Discovery:
         does not have.
         """
         found = {one.id: one.name for one in self.relations}
-        given: dict[int, str] = getattr(self.model, "names_", {})
-        ids = {self.merged.get(label, label): name for label, name in given.items()}
+        ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
         return found | {id: name for id, name in ids.items() if id >= 0 and id not in found}
 
     @property
@@ -113,7 +117,7 @@ class Discovery:
 
     def predict(
         self,
-        instances: Sequence[RelationInstance],
+        instances: Given,
         *,
         precision: float | None = None,
         progress: Progress = silent,
@@ -122,18 +126,17 @@ class Discovery:
         """Assign unseen instances to the relations; gold relations are not looked at.
 
         Args:
-            instances: What to assign.
+            instances: What to assign, in any form that :func:`relscout.discover` takes.
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
                 leaves this aside.
             progress: Told how far it is.
             on_loss: Told each instance that the encoder could not read whole, and what was lost.
         """
-        bare = [instance.without_relation() for instance in instances]
+        bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
-        related, judge = None, getattr(self.model, "relatedness", None)
-        by_model = judge is not None and self.run.get("relatedness") is not None
+        related, by_model = None, self.run.get("relatedness") is not None
         # a model that judged the corpus without syntax must judge new pairs without it, too
         of_text = by_model and self.run["relatedness"].get("precision") is not None
         if of_text or (precision is not None and not by_model):
@@ -144,8 +147,8 @@ class Discovery:
         if self.model.none_ is not None:
             table[self.model.none_] = -1
         ids = table[probabilities.argmax(axis=1)].astype(np.int64)
-        if by_model and judge is not None:
-            related = judge(bare, progress=progress)
+        if by_model:
+            related = self.model.relatedness(bare, progress=progress)
             of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
             given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
             probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
@@ -167,9 +170,7 @@ class Discovery:
             phrases_of(bare, ids),
         )
 
-    def extract(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> Iterator[Triple]:
+    def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
         """Yield the triples that unseen instances express."""
         return self.triples_of(self.predict(instances, progress=progress))
 
@@ -188,6 +189,31 @@ class Discovery:
         for instance, id, confidence, related, polarity, phrase in rows:
             if id >= 0:
                 yield Triple(instance, id, names[id], confidence, related, polarity, phrase)
+
+    def evaluate(self, gold: Given | Sequence[str | None]) -> Evaluation:
+        """Score what was found against gold relations: B³, V-measure, ARI and others.
+
+        Args:
+            gold: Instances with gold relations, which are matched by their ids, or the gold relation of each instance
+                of the corpus in its order. What has no gold relation is left out and counted; instances that were given
+                no relation count as one cluster.
+
+        Raises:
+            InputError: Nothing can be scored, or there are more or fewer labels than instances.
+        """
+        return evaluate(self.assignments, gold)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return what was found as a pandas frame, one row per triple, in input order; see :meth:`triples`.
+
+        The columns are those of the Parquet files that :func:`relscout.write` writes.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from relscout.writers.parquet import frame_of
+
+        return frame_of(self.triples())
 
     def rename(self, id: int, name: str) -> Discovery:
         """Return the discovery with another name for one relation.
@@ -352,13 +378,25 @@ class Discovery:
         )
 
     @classmethod
-    def load(cls, folder: str | Path) -> Discovery:
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        encoder: Encoder | None = None,
+        method: type[Estimator] | None = None,
+    ) -> Discovery:
         """Read a discovery from the folder that :meth:`save` wrote.
 
+        Args:
+            folder: The folder.
+            encoder: The encoder that it was made with, which is needed where that is one of your own.
+            method: The class of its method, which is needed where that is one of your own that no installed package
+                registers.
+
         Raises:
-            ArtifactError: The folder does not hold a complete discovery.
+            ArtifactError: The folder does not hold a complete discovery, or the encoder is missing or another one.
         """
-        parts = storage.load(Path(folder))
+        parts = storage.load(Path(folder), encoder=encoder, kind=method)
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
 
     def _run_moved(self, to: Mapping[int, int]) -> Mapping[str, Any]:
@@ -392,3 +430,10 @@ class Discovery:
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:
         return {instance.id: instance for instance in self.assignments.instances}
+
+
+def load(
+    folder: str | Path, *, encoder: Encoder | None = None, method: type[Estimator] | None = None
+) -> Discovery:
+    """Read a discovery from the folder that :meth:`Discovery.save` wrote; see :meth:`Discovery.load`."""
+    return Discovery.load(folder, encoder=encoder, method=method)

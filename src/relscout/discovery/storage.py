@@ -30,6 +30,7 @@ from relscout.artifacts import CONTENTS as MODEL_CONTENTS
 from relscout.discovery.assignments import Assignments
 from relscout.discovery.facts import Facts
 from relscout.discovery.relation import Relation
+from relscout.encoders import Encoder
 from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
 from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
 from relscout.instances import RelationInstance
@@ -113,11 +114,17 @@ def run_folder(folder: Path) -> Path:
     return folder.parent if folder.name == MODEL and (folder.parent / RUN).exists() else folder
 
 
-def load(folder: Path) -> Parts:
+def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None) -> Parts:
     """Read what :func:`save` wrote.
 
+    Args:
+        folder: The folder.
+        encoder: The encoder that the run was made with, where relscout did not build it.
+        kind: Class of the method, where it is neither ours nor registered.
+
     Raises:
-        ArtifactError: The folder is not a complete run, or its files contradict each other.
+        ArtifactError: The folder is not a complete run, its files contradict each other, or the encoder is missing or
+            another one.
     """
     folder = run_folder(folder)
     if not (folder / RUN).is_file():
@@ -133,11 +140,12 @@ def load(folder: Path) -> Parts:
         confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
         related, polarities = _related_of(rows), _polarities_of(rows)
         phrases = [str(row.get("phrase", "")) for row in rows]
-        estimator = load_fitted(folder / MODEL)
+        estimator = load_fitted(folder / MODEL, encoder=encoder, kind=kind)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
             raise ArtifactError(
-                f"{folder / MODEL} was fitted by a method this relscout lacks: {error}"
+                f"{folder / MODEL} was fitted by a method that this relscout lacks: {error}; install the package that "
+                "has it, or give its class: load(folder, method=…)"
             ) from error
         raise ArtifactError(
             f"{folder} is damaged or incomplete ({error}); run the discovery again"
@@ -148,7 +156,7 @@ def load(folder: Path) -> Parts:
         )
     named = {one.id for one in relations}
     # a relation that a label gave needs no description: it may be found in new text first
-    given: dict[int, str] = getattr(estimator, "names_", {})
+    given = estimator.names_
     needed = {merged.get(label, label) for label in range(estimator.n_relations_) if label not in given}
     if missing := (needed | set(relation_ids.tolist())) - named - {-1}:
         raise ArtifactError(

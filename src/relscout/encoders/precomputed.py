@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.config import to_mapping
 from relscout.encoders.cache import VectorCache, instance_key
 from relscout.encoders.memory import empty_vectors
+from relscout.encoders.own import Encoder, WrappingEncoder, encoded
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
-from relscout.errors import InputError
+from relscout.errors import InputError, SettingError
 from relscout.instances import RelationInstance
 from relscout.progress import Progress, silent
 
 
-class Precomputed:
+class Precomputed(WrappingEncoder):
     """An encoder that returns given vectors for the instances that it knows, and encodes others.
 
     It stands for the wrapped encoder everywhere: methods that train take that one, and what is saved is that one.
+    Without an encoder it is a table of vectors, which knows no other instances.
 
     Args:
-        encoder: Encodes whatever is not known; :attr:`encoder`.
+        encoder: Encodes whatever is not known; :attr:`encoder`. ``None`` where nobody can.
         instances: What is known; an instance with the same text, offsets and types counts as the same one.
         vectors: Their vectors (N, D), float32, as ``encoder`` returned them. They are not copied.
         lost: What of each instance did not fit into the encoder's length (N,), see
             :func:`relscout.encoders.window.fit`; nothing where left out.
 
     Raises:
-        InputError: There are more or fewer vectors than instances.
+        InputError: There are more or fewer vectors than instances, or equal instances have different vectors.
     """
 
     def __init__(
         self,
-        encoder: TransformerEncoder,
+        encoder: Encoder | None,
         instances: Sequence[RelationInstance],
         vectors: NDArray[np.float32],
         *,
@@ -45,28 +51,48 @@ class Precomputed:
                 f"{len(vectors)} vectors were given for {len(instances)} instances, expected one for each"
             )
         self.encoder = encoder
-        self._rows = {instance_key(instance): row for row, instance in enumerate(instances)}
+        self._rows: dict[bytes, int] = {}
+        for row, instance in enumerate(instances):
+            first = self._rows.setdefault(instance_key(instance), row)
+            if first != row and not np.array_equal(vectors[first], vectors[row]):
+                raise InputError(
+                    f"the vectors in rows {first} and {row} (from 0) differ, but the instances there are the same "
+                    f"({instance.text[:60]!r}); give equal instances equal vectors"
+                )
         self._vectors = vectors
         self._lost = lost
 
     @property
     def settings(self) -> EncoderSettings:
-        """What rebuilds the encoder."""
-        return self.encoder.settings
+        """What rebuilds the encoder, where it is a transformer."""
+        return self._transformer.settings
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything but the instance that decides a vector."""
-        return self.encoder.fingerprint
+        """Hash of everything but the instance that decides a vector; of the vectors where there is no encoder."""
+        return self._own_fingerprint if self.encoder is None else self.encoder.fingerprint
+
+    @cached_property
+    def _own_fingerprint(self) -> str:
+        found = blake2b(digest_size=16)
+        for key, row in sorted(self._rows.items()):
+            found.update(key + np.ascontiguousarray(self._vectors[row]).tobytes())
+        return found.hexdigest()
 
     @property
     def cache(self) -> VectorCache | None:
-        """The cache of the wrapped encoder."""
-        return self.encoder.cache
+        """The cache of the wrapped encoder, where it is a transformer."""
+        return self._transformer.cache
 
     @cache.setter
     def cache(self, cache: VectorCache | None) -> None:
-        self.encoder.cache = cache
+        self._transformer.cache = cache
+
+    @property
+    def _transformer(self) -> TransformerEncoder:
+        if not isinstance(self.encoder, TransformerEncoder):
+            raise AttributeError("the wrapped encoder is no TransformerEncoder")
+        return self.encoder
 
     def encode(
         self,
@@ -81,11 +107,20 @@ class Precomputed:
             instances: What to encode.
             progress: Called with the number of instances done of those that are not known, stage ``"encode"``.
             on_loss: Called with each instance that did not fit whole, and what was lost.
+
+        Raises:
+            SettingError: An instance is not known, and there is no encoder.
         """
         known = [self._rows.get(instance_key(instance), -1) for instance in instances]
         new = [place for place, row in enumerate(known) if row < 0]
-        if len(new) == len(instances):
-            return self.encoder.encode(instances, progress=progress, on_loss=on_loss)
+        if new and self.encoder is None:
+            raise SettingError(
+                f"{len(new)} of {len(instances)} instances have no vector, and there is no encoder to compute any (the "
+                f"first of them: {instances[new[0]].text[:60]!r}); give the encoder of the vectors, too: "
+                "discover(…, vectors=…, encoder=…)"
+            )
+        if new and self.encoder is not None and len(new) == len(instances):
+            return encoded(self.encoder, instances, progress=progress, on_loss=on_loss)
         # a copy: whoever asks may change the vectors in place
         vectors = empty_vectors(len(instances), self._vectors.shape[1])
         for place, row in enumerate(known):
@@ -93,10 +128,9 @@ class Precomputed:
                 vectors[place] = self._vectors[row]
                 if on_loss is not None and self._lost is not None and self._lost[row]:
                     on_loss(instances[place], self._lost[row])
-        if new:
-            vectors[new] = self.encoder.encode(
-                [instances[place] for place in new], progress=progress, on_loss=on_loss
-            )
+        if new and self.encoder is not None:
+            others = [instances[place] for place in new]
+            vectors[new] = encoded(self.encoder, others, progress=progress, on_loss=on_loss)
         return vectors
 
 
@@ -105,3 +139,36 @@ def underlying(encoder: object) -> TransformerEncoder | None:
     if isinstance(encoder, Precomputed):
         encoder = encoder.encoder
     return encoder if isinstance(encoder, TransformerEncoder) else None
+
+
+def described(encoder: Encoder) -> dict[str, Any]:
+    """Return what decides the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
+    transformer = underlying(encoder)
+    if transformer is not None:
+        return to_mapping(transformer.settings)
+    kind = type(encoder)
+    return {"class": f"{kind.__module__}.{kind.__qualname__}", "fingerprint": encoder.fingerprint}
+
+
+def name_of(encoder: Encoder) -> str:
+    """Return what errors call an encoder: the name of its model, or of its class."""
+    transformer = underlying(encoder)
+    return type(encoder).__name__ if transformer is None else transformer.settings.model
+
+
+def use_cache(encoder: Encoder, cache: VectorCache | None) -> None:
+    """Let an encoder keep its vectors in a cache, if it is one of relscout's; ``None`` keeps none."""
+    transformer = underlying(encoder)
+    if transformer is not None:
+        transformer.cache = cache
+
+
+def cache_of(encoder: Encoder) -> VectorCache | None:
+    """Return the cache of an encoder; ``None`` where it has none."""
+    transformer = underlying(encoder)
+    return None if transformer is None else transformer.cache
+
+
+def can_encode(encoder: Encoder) -> bool:
+    """Return whether an encoder encodes any instance; a table of vectors knows its own only."""
+    return not isinstance(encoder, Precomputed) or encoder.encoder is not None

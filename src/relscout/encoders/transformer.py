@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,15 @@ class TransformerEncoder:
         self.cache = cache
         self.parts = parse_pooling(self.settings.pooling)
         self.weights = weights or {}
+
+    def __repr__(self) -> str:
+        usual = EncoderSettings()
+        given = [
+            f"{one.name}={value!r}"
+            for one in fields(self.settings)
+            if (value := getattr(self.settings, one.name)) != getattr(usual, one.name)
+        ]
+        return f"TransformerEncoder(EncoderSettings({', '.join(given)}))"
 
     @property
     def dimension(self) -> int:

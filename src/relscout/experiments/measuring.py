@@ -126,7 +126,7 @@ def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     # would have given
     if (
         epochs is None
-        or getattr(model, "names_", {})
+        or model.names_
         or epochs.max() >= model.n_relations_
         or any(_content(one) not in column for one in task.scored)
     ):

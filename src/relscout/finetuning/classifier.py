@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, save_artifact
-from relscout.config import from_mapping, to_mapping
+from relscout.config import to_mapping
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
 from relscout.errors import ArtifactError, SettingError
 from relscout.finetuning.given import Given
 from relscout.finetuning.held_out import HeldOut
 from relscout.finetuning.selection import Tuning
 from relscout.instances import RelationInstance, canonical_order
+from relscout.parameters import Parameters
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.classification import Classifier
@@ -27,7 +28,7 @@ from relscout.training.stored import load_kind, whole
 from relscout.training.work import Work
 
 
-class SentenceClassifier(ABC, Generic[Read]):
+class SentenceClassifier(Parameters, ABC, Generic[Read]):
     """Tells which of the relations that it has learnt a sentence expresses.
 
     A relation that is named as data sets name none (:data:`~relscout.instances.NAMES_OF_NONE`) is learnt like any
@@ -46,7 +47,7 @@ class SentenceClassifier(ABC, Generic[Read]):
 
     KIND: ClassVar[str]
     CITATION: ClassVar[str]
-    SETTINGS: ClassVar[type[Any]]
+    _ESTIMATOR_TYPE: ClassVar[str] = "classifier"
 
     #: What training starts from, where that is a transformer.
     encoder: TransformerEncoder | None = None
@@ -55,7 +56,7 @@ class SentenceClassifier(ABC, Generic[Read]):
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         self.seed = seed
-        self._settings = from_mapping(self.SETTINGS, settings)
+        self._store(settings)
 
     def fit(
         self,
@@ -81,6 +82,7 @@ class SentenceClassifier(ABC, Generic[Read]):
             DivergedError: The loss is no longer a number.
         """
         generator(self.seed, "check")
+        _ = self._settings  # a setting that cannot work is reported before anything is read
         given = Given.of(train, dev)
         lost: Counter[str] = Counter()
         learner = self._learner(given.known)
@@ -111,6 +113,18 @@ class SentenceClassifier(ABC, Generic[Read]):
         }
         work.clear()
         return self
+
+    def fit_predict(
+        self,
+        train: Sequence[RelationInstance],
+        dev: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> list[str]:
+        """Fit, and return what the classifier assigns to each instance of ``train``."""
+        self.fit(train, dev, progress=progress, checkpoints=checkpoints)
+        return self.predict(train, progress=progress)
 
     def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> list[str]:
         """Return the relation of each instance, a name of ``relations_``.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import from_mapping, to_mapping
+from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
 from relscout.finetuning.episodes import Episode, FewShotScore
 from relscout.finetuning.fewshot_evaluation import scores_of
@@ -19,13 +19,14 @@ from relscout.finetuning.fewshot_storage import read, write
 from relscout.finetuning.prototypes import placed, probabilities
 from relscout.finetuning.seen import Known
 from relscout.instances import RelationInstance
+from relscout.parameters import Parameters
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of
 from relscout.training.stored import whole
 
 
-class FewShot:
+class FewShot(Parameters):
     """Tells relations by the means of a few examples of each: a prototypical network.
 
     It works as it is, with the encoder given; :meth:`fit` teaches the encoder by labelled instances of other,
@@ -47,10 +48,13 @@ class FewShot:
         "from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
     )
 
+    SETTINGS: ClassVar[type[FewShotSettings]] = FewShotSettings
+    _ESTIMATOR_TYPE: ClassVar[str] = "classifier"
+
     def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
         self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
         self.seed = seed
-        self._settings = from_mapping(FewShotSettings, settings)
+        self._store(settings)
         self._take(Learnt())
 
     def fit(

@@ -11,7 +11,7 @@ from relscout.encoders import TransformerEncoder
 from relscout.files import make_above
 from relscout.finetuning.fewshot_learning import Learnt
 from relscout.finetuning.seen import CHOSEN_BY, Seen
-from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import below, load_kind, own_weights, portable, stored_transformer, whole
 from relscout.training.trained import Trained
 
 _KIND = "few-shot"
@@ -32,7 +32,7 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
         "relations": list(learnt.relations),
         "dev_relations": sorted(learnt.held.relations),
         "report": learnt.report,
-        "encoder": portable(encoder.settings),
+        "encoder": portable(encoder),
         "encoder_fingerprint": trained.fingerprint,
     }
     seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
@@ -59,4 +59,4 @@ def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
             Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY),
             dict(values.pop("report")),
         )
-        return learnt, stored_encoder(values.pop("encoder"), artifact.tensors), values
+        return learnt, stored_transformer(values.pop("encoder"), artifact.tensors), values

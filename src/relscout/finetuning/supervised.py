@@ -21,7 +21,7 @@ from relscout.progress import Progress
 from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
 from relscout.training.classification import Classifier
 from relscout.training.learner import Learner
-from relscout.training.stored import below, own_weights, portable, stored_encoder
+from relscout.training.stored import below, own_weights, portable, stored_transformer
 from relscout.training.trained import Trained
 
 #: [h; t] at the start markers, context and mentions shown, 100 tokens (Peng et al. 2020, section 2.2 and Table 10).
@@ -144,14 +144,14 @@ class RelationClassifier(SentenceClassifier[Prepared]):
         return self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        told = {"encoder": portable(self.encoder.settings), "encoder_fingerprint": self._trained.fingerprint}
+        told = {"encoder": portable(self.encoder), "encoder_fingerprint": self._trained.fingerprint}
         trained = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
         return told, trained | own_weights(self.encoder)
 
     @classmethod
     def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         settings = {name: value for name, value in told["settings"].items() if name != "encoder"}
-        loaded = cls(stored_encoder(told["encoder"], tensors), **settings)
+        loaded = cls(stored_transformer(told["encoder"], tensors), **settings)
         loaded._trained = Trained(str(told["encoder_fingerprint"]), below("encoder.", tensors))
         return loaded
 

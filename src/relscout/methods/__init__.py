@@ -1,15 +1,30 @@
-"""The methods: one paper, one file."""
+"""The methods, ours and those that other packages register."""
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, cast
 
-from relscout.errors import UnknownNameError
+from relscout.encoders import Encoder
+from relscout.errors import ArtifactError, PluginError, SettingError, UnknownNameError
 from relscout.methods.estimator import Estimator
+from relscout.methods.foundation import Method, VectorMethod
+from relscout.methods.frozen import ClusteringMethod
+from relscout.plugins import described, loaded, registered
 
-__all__ = ["METHODS", "Estimator", "load_fitted", "method"]
+__all__ = [
+    "METHODS",
+    "ClusteringMethod",
+    "Estimator",
+    "Method",
+    "VectorMethod",
+    "check_method",
+    "load_fitted",
+    "method",
+    "method_names",
+]
 
 #: Name → ``module:Class``.
 METHODS: dict[str, str] = {
@@ -22,31 +37,91 @@ METHODS: dict[str, str] = {
     "siamese": "relscout.methods.siamese:Siamese",
     "transfer": "relscout.methods.transfer:Transfer",
 }
+_GROUP: Final = "relscout.methods"
+#: What a class must have to be a method.
+_CONTRACT = (
+    "NAME",
+    "CITATION",
+    "SETTINGS",
+    "LABELS",
+    "ENCODER",
+    "KNOWN_SETTING",
+    *("fit", "predict_proba", "transform", "relatedness", "settings", "get_params", "save", "load", "names_"),
+)
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods: ours, and those that other packages register."""
+    return [*METHODS, *registered(_GROUP, METHODS)]
 
 
 def method(name: str) -> type[Estimator]:
-    """Return the class of a registered method.
+    """Return the class of a method.
 
     Raises:
         UnknownNameError: There is no method of that name.
+        PluginError: Another package registers it, and it cannot be loaded.
     """
-    if name not in METHODS:
-        raise UnknownNameError("method", name, METHODS)
-    module, _, attribute = METHODS[name].partition(":")
-    return cast(type[Estimator], getattr(import_module(module), attribute))
+    if name in METHODS:
+        module, _, attribute = METHODS[name].partition(":")
+        return cast(type[Estimator], getattr(import_module(module), attribute))
+    others = registered(_GROUP, METHODS)
+    if name not in others:
+        raise UnknownNameError("method", name, [*METHODS, *others])
+    found = loaded(_GROUP, others[name], needs=())
+    try:
+        check_method(found)
+    except SettingError as error:
+        raise PluginError(f"{described(_GROUP, others[name])} is no method: {error}") from error
+    if name != found.NAME:
+        raise PluginError(
+            f"{described(_GROUP, others[name])} has the NAME {found.NAME!r}; register it under that name"
+        )
+    return cast(type[Estimator], found)
 
 
-def load_fitted(folder: Path) -> Estimator:
-    """Read a fitted method from a folder, whichever it is, with what tells unrelated pairs if it has that.
+def check_method(kind: object) -> type[Estimator]:
+    """Return a class if it is a method.
 
     Raises:
-        ArtifactError: The folder does not hold a fitted method.
+        SettingError: It is no class, is abstract, or lacks a part of the contract (:class:`Estimator`).
+    """
+    if not isinstance(kind, type):
+        raise SettingError(f"it is a {type(kind).__name__}, expected a class such as a subclass of Method")
+    if missing := [name for name in _CONTRACT if not hasattr(kind, name)]:
+        raise SettingError(
+            f"the class {kind.__name__} has no {', no '.join(missing)}; derive it from relscout.methods.Method"
+        )
+    if inspect.isabstract(kind):
+        absent = ", ".join(sorted(cast(Any, kind).__abstractmethods__))
+        raise SettingError(f"the class {kind.__name__} does not implement {absent}")
+    return cast(type[Estimator], kind)
+
+
+def load_fitted(
+    folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None
+) -> Estimator:
+    """Read a fitted method from a folder, whichever it is, with what separates unrelated pairs if it has that.
+
+    Args:
+        folder: Where it was saved.
+        encoder: The encoder that it was fitted with, where relscout did not build that.
+        kind: Class of the method, where it is neither ours nor registered.
+
+    Raises:
+        ArtifactError: The folder does not hold a fitted method, or the encoder is missing or another one.
         UnknownNameError: It is one that this relscout lacks.
+        PluginError: Another package registers it, and it cannot be loaded.
     """
     from relscout.artifacts import load_artifact
     from relscout.methods.unrelated.with_none import KIND, WithNone
 
-    kind = load_artifact(folder).kind
-    if kind == KIND:
-        return cast(Estimator, WithNone.load(folder, load_fitted))
-    return method(kind).load(folder)
+    name = load_artifact(folder).kind
+    if name == KIND:
+        return cast(
+            Estimator,
+            WithNone.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
+        )
+    if kind is not None and name != check_method(kind).NAME:
+        raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")
+    return (kind or method(name)).load(folder, encoder=encoder)

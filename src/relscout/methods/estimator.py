@@ -54,6 +54,8 @@ class Estimator(Protocol):
 
     Attributes:
         n_relations_: Number of relations K.
+        names_: Names of relations that labels gave, by their number; empty where they gave none.
+        related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it is not estimated.
         none_: Column of the probabilities that stands for "no relation", K; ``None`` where every instance has one.
         labels_: Relation of each fitted instance (N,), int64, in the order in which they were given; -1 for none.
         probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_`` one column more.
@@ -68,10 +70,13 @@ class Estimator(Protocol):
     LABELS: ClassVar[Labels]
     #: The encoder that it takes where none is given.
     ENCODER: ClassVar[EncoderSettings]
+    #: Name of the boolean setting with which it recognises the labelled relations in the corpus, next to novel ones;
+    #: ``None`` where it cannot. A later batch needs it.
+    KNOWN_SETTING: ClassVar[str | None]
 
-    encoder: Encoder
     seed: int
     n_relations_: int
+    related_: NDArray[np.float32] | None
     none_: int | None
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
@@ -85,7 +90,27 @@ class Estimator(Protocol):
         n_relations: NRelations = "auto",
         seed: int = 0,
         **settings: Any,
-    ) -> None: ...
+    ) -> None:
+        """Store the parameters under their names, and check nothing."""
+        ...
+
+    @property
+    def encoder(self) -> Encoder:
+        """What gives the representations."""
+        ...
+
+    @property
+    def names_(self) -> Mapping[int, str]:
+        """Names of relations that labels gave."""
+        ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters by name, as scikit-learn's estimators do."""
+        ...
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name."""
+        ...
 
     def fit(
         self,
@@ -100,6 +125,17 @@ class Estimator(Protocol):
         ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
         ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
         """
+        ...
+
+    def fit_predict(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> NDArray[np.int64]:
+        """Fit, and return ``labels_``."""
         ...
 
     def predict(
@@ -124,6 +160,12 @@ class Estimator(Protocol):
         """Return relation representations (N, D), float32."""
         ...
 
+    def relatedness(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32] | None:
+        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
+        ...
+
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
         ...
@@ -133,6 +175,6 @@ class Estimator(Protocol):
         ...
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder."""
+    def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
+        """Read a fitted method from a folder; an encoder that relscout did not build is given again."""
         ...

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
 from relscout.clustering.lloyd import Clusters
+from relscout.encoders import Encoder
 from relscout.errors import SettingError, UnknownNameError
 from relscout.methods.estimator import NRelations
 from relscout.methods.frozen import FrozenClusters
@@ -73,7 +74,32 @@ class HAC(FrozenClusters):
     )
     SETTINGS: ClassVar[type[HACSettings]] = HACSettings
 
-    _settings: HACSettings
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        linkage: str = HACSettings.linkage,
+        distance: str = HACSettings.distance,
+        apart: float = HACSettings.apart,
+        smallest: int = HACSettings.smallest,
+        directions: int = HACSettings.directions,
+        max_instances: int = HACSettings.max_instances,
+        max_relations: int = HACSettings.max_relations,
+    ) -> None:
+        super().__init__(
+            encoder,
+            n_relations=n_relations,
+            seed=seed,
+            linkage=linkage,
+            distance=distance,
+            apart=apart,
+            smallest=smallest,
+            directions=directions,
+            max_instances=max_instances,
+            max_relations=max_relations,
+        )
 
     def _cluster(
         self,
@@ -81,7 +107,7 @@ class HAC(FrozenClusters):
         n_relations: int,
         progress: Progress,  # noqa: ARG002 - nothing inside tells how far it is
     ) -> Clusters:
-        options = self._settings
+        options: HACSettings = self._settings
         if len(vectors) > (most := max(options.max_instances, n_relations)):
             self.report_["warnings"].append(
                 f"{most} of {len(vectors)} instances were clustered, drawn at random; the others got the relation with "

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.started import STARTS, started_kmeans
+from relscout.encoders import Encoder
 from relscout.errors import SettingError, UnknownNameError
+from relscout.methods.estimator import NRelations
 from relscout.methods.frozen import FrozenClusters
 from relscout.progress import Progress
 
@@ -47,7 +49,10 @@ class KMeans(FrozenClusters):
         encoder: Gives the representations; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Draws the starts.
-        **settings: Fields of :class:`KMeansSettings`.
+        start: See :class:`KMeansSettings`, as the others.
+        n_init: Starts drawn by k-means++, of which the best is kept.
+        max_iterations: Most iterations of each start.
+        max_relations: Largest number of relations that is considered where it is estimated.
     """
 
     NAME: ClassVar[str] = "kmeans"
@@ -56,10 +61,29 @@ class KMeans(FrozenClusters):
     )
     SETTINGS: ClassVar[type[KMeansSettings]] = KMeansSettings
 
-    _settings: KMeansSettings
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        start: str = KMeansSettings.start,
+        n_init: int = KMeansSettings.n_init,
+        max_iterations: int = KMeansSettings.max_iterations,
+        max_relations: int = KMeansSettings.max_relations,
+    ) -> None:
+        super().__init__(
+            encoder,
+            n_relations=n_relations,
+            seed=seed,
+            start=start,
+            n_init=n_init,
+            max_iterations=max_iterations,
+            max_relations=max_relations,
+        )
 
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
-        options = self._settings
+        options: KMeansSettings = self._settings
         return started_kmeans(
             vectors,
             n_relations,

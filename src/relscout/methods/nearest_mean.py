@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.lloyd import Clusters
 from relscout.clustering.soft import soft_assignment, spread
@@ -24,7 +23,7 @@ from relscout.methods.labelled import check_labels
 from relscout.methods.vectors import drawn, scattered, sorted_clusters
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
-from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import below
 from relscout.training.trained import Trained
 from relscout.training.work import Work
 
@@ -72,6 +71,7 @@ class NearestMean(VectorMethod):
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
+        _ = self._settings  # a setting that cannot work is reported before anything is encoded
         order = canonical_order(unlabeled)
         lost: Counter[str] = Counter()
         self.report_ = {"warnings": []}
@@ -99,48 +99,31 @@ class NearestMean(VectorMethod):
         self._check_fitted()
         return soft_assignment(vectors, self._centroids, self._variance)
 
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
-        self._check_fitted()
-        settings = {
-            **self.settings(),
-            "variance": self._variance,
-            "encoder_fingerprint": self._trained.fingerprint,
-            "encoder": portable(self.encoder.settings),
-        }
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the centroids with their variance, and the weights that were trained."""
         weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        tensors = {"centroids": self._centroids, **weights, **own_weights(self.encoder)}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors))
+        values = {"variance": self._variance, "trained_from": self._trained.fingerprint}
+        return values, {"centroids": self._centroids, **weights}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned.
 
         Raises:
-            ArtifactError: The folder does not hold a fitted method of this name.
+            ArtifactError: The centroids are none, or the variance is no number above 0.
         """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            variance, fingerprint = float(values.pop("variance")), str(values.pop("encoder_fingerprint"))
-            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
-            centroids = artifact.tensors["centroids"]
+        variance, centroids = float(values["variance"]), arrays["centroids"]
         if centroids.ndim != 2 or not len(centroids) or not variance > 0:
             raise ArtifactError(
-                f"{folder} has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
+                f"this model has centroids of shape {centroids.shape} and variance {variance}, expected (K, D) and a "
                 "number above 0; save the model again"
             )
-        loaded._centroids = centroids
-        loaded._variance = variance
-        loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-        loaded.n_relations_ = len(centroids)
-        loaded.report_ = {"warnings": []}
-        return loaded
+        self._centroids = centroids
+        self._variance = variance
+        self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
+        self.n_relations_ = len(centroids)
+
+    def _fingerprint(self) -> str:
+        return self._trained.fingerprint
 
     @abstractmethod
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:

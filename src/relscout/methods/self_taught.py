@@ -98,5 +98,8 @@ class SelfTaught(NearestMean):
         self._check_fitted()
         return self._taught_encoder()
 
+    def _vector_encoder(self) -> TransformerEncoder:
+        return self._ready_encoder()
+
     def _taught_encoder(self) -> TransformerEncoder:
         return self._trained.on(trainable(self.NAME, self.encoder))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from relscout.clustering.lloyd import Clusters, check_finite
 from relscout.encoders import Encoder, OnLoss
+from relscout.encoders.own import encoded
 from relscout.instances import RelationInstance, canonical_order
 from relscout.progress import Progress, silent
 
@@ -27,7 +28,7 @@ def encode(
     Raises:
         InputError: Some are not finite.
     """
-    vectors = encoder.encode(instances, progress=progress, on_loss=on_loss)
+    vectors = encoded(encoder, instances, progress=progress, on_loss=on_loss)
     check_finite(vectors)
     return unit_length(vectors)
 

@@ -6,18 +6,30 @@ Every module of :data:`FORMATS` has
 * ``sniff(source) -> bool``: is this the format, judged by the first bytes (or, for a folder, its file names)?
 * ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong
   one as the error that tells what is wrong with it.
+
+Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
+``relscout.readers``. It is asked whether a file is of its format once none of ours is.
 """
 
 from __future__ import annotations
 
 import codecs
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
-from relscout.errors import InputError, RecordError, SettingError, UnknownNameError
+from relscout.errors import (
+    InputError,
+    PluginError,
+    PluginWarning,
+    RecordError,
+    SettingError,
+    UnknownNameError,
+)
 from relscout.instances import RelationInstance
+from relscout.plugins import loaded, registered
 from relscout.readers.relation_names import RelationNames
 from relscout.readers.source import Pairs, Source
 
@@ -42,6 +54,8 @@ FORMATS: dict[str, str] = {
 #: Argument of :func:`read` → the only formats that have a use for it.
 ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
 
+_GROUP: Final = "relscout.readers"
+
 OnError = Literal["raise", "skip"]
 
 
@@ -64,10 +78,19 @@ def reader(name: str) -> Reader:
 
     Raises:
         UnknownNameError: There is no such format.
+        PluginError: Another package registers it, and it cannot be loaded.
     """
-    if name not in FORMATS:
-        raise UnknownNameError("format", name, FORMATS)
-    return cast(Reader, import_module(FORMATS[name]))
+    if name in FORMATS:
+        return cast(Reader, import_module(FORMATS[name]))
+    others = registered(_GROUP, FORMATS)
+    if name not in others:
+        raise UnknownNameError("format", name, [*FORMATS, *others])
+    return cast(Reader, loaded(_GROUP, others[name], needs=("DESCRIPTION", "sniff", "read")))
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats: ours, and those that other packages register."""
+    return [*FORMATS, *registered(_GROUP, FORMATS)]
 
 
 def recognise(source: Source) -> str:
@@ -83,7 +106,14 @@ def recognise(source: Source) -> str:
     for name in FORMATS:
         if reader(name).sniff(source):
             return name
-    raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(FORMATS)}")
+    for name in registered(_GROUP, FORMATS):
+        try:
+            if reader(name).sniff(source):
+                return name
+        except PluginError as error:
+            # one broken package must not keep others from being asked
+            warnings.warn(str(error), PluginWarning, stacklevel=2)
+    raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(format_names())}")
 
 
 def read(
@@ -101,7 +131,7 @@ def read(
 
     Args:
         path: The file (gzip is seen through) or, for brat, the folder.
-        format: A name of :data:`FORMATS`; recognised from the content when left out.
+        format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
         labels: File with the labels, for formats that keep them apart (NYT+FB).

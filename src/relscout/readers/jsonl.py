@@ -33,10 +33,19 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per line; fields that the format does not know are ignored."""
     for number, record in source.json_lines():
-        yield attempt(source, f"line {number}", record, _instance)
+        yield attempt(source, f"line {number}", record, instance_of)
 
 
-def _instance(record: Any, provenance: str) -> RelationInstance:
+def instance_of(record: Any, provenance: str) -> RelationInstance:
+    """Return the instance of a record.
+
+    Args:
+        record: What a line holds, as JSON values.
+        provenance: Source of the instance where the record names none.
+
+    Raises:
+        InputError: The record is not one of an instance.
+    """
     if isinstance(record, dict) and "text" in record and "tokens" in record:
         raise InputError(
             "the record has both 'text' and 'tokens', so what its spans count is not clear; keep one"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from relscout.errors import InputError, UnknownNameError
@@ -45,7 +45,7 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
             raise InputError(
                 f"{source.path}: the column {column!r} for {field!r} {state}; the columns are {there}"
             )
-    if missing := _missing(found):
+    if missing := missing_fields(found):
         raise InputError(
             f"{source.path}: no column for {' and '.join(missing)}; "
             f"the columns are {there}; say which is which, "
@@ -56,7 +56,7 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
     """Tell whether the columns hold all that is required, under our names or the user's."""
-    return not _missing({field for field in FIELDS if mapping.get(field, field) in present})
+    return not missing_fields({field for field in FIELDS if mapping.get(field, field) in present})
 
 
 def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
@@ -83,7 +83,8 @@ def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
     return instance
 
 
-def _missing(found: Mapping[str, str] | set[str]) -> list[str]:
+def missing_fields(found: Collection[str]) -> list[str]:
+    """Return what a table lacks, in words, of which only some fields are there; empty where it lacks nothing."""
     missing = [] if "text" in found else ["'text'"]
     for role in _ROLES:
         if role not in found and not {f"{role}_start", f"{role}_end"} <= set(found):

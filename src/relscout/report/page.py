@@ -160,7 +160,8 @@ def _lead(content: Content) -> list[str]:
     ]
     encoder = run.get("settings", {}).get("encoder")
     by = f"Method {run['method']}" if "method" in run else "Found"
-    model = f" on the encoder {shown_name(str(encoder['model']))}" if isinstance(encoder, Mapping) else ""
+    of_encoder = encoder.get("model", encoder.get("class")) if isinstance(encoder, Mapping) else None
+    model = "" if of_encoder is None else f" on the encoder {shown_name(str(of_encoder))}"
     took = f", in {sum(run['seconds'].values()):,.0f} s" if run.get("seconds") else ""
     said.append(f"{by}{model}{took}; settings and versions are under Run.")
     facts = content.facts

@@ -13,16 +13,34 @@ from relscout.artifacts import Artifact, load_artifact
 from relscout.config import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.model_files import absolute
-from relscout.encoders.precomputed import underlying
-from relscout.errors import ArtifactError
+from relscout.encoders.own import check_encoder_like
+from relscout.encoders.precomputed import Precomputed, described, name_of, underlying
+from relscout.errors import ArtifactError, SettingError
 
 #: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
 _OWN = "own."
 
 
-def portable(settings: EncoderSettings) -> dict[str, Any]:
-    """Return the settings with which the encoder can be built on another machine or from another folder."""
-    return {**to_mapping(settings), "model": absolute(settings.model), "device": "auto"}
+def portable(encoder: Encoder) -> dict[str, Any]:
+    """Return how an encoder can be built on another machine or from another folder, as JSON values.
+
+    Of one that relscout did not build, these are its class and fingerprint, by which its user knows it.
+
+    Raises:
+        SettingError: It is a table of vectors, without the encoder that computed them.
+    """
+    transformer = underlying(encoder)
+    if transformer is not None:
+        settings = transformer.settings
+        return {**to_mapping(settings), "model": absolute(settings.model), "device": "auto"}
+    if isinstance(encoder, Precomputed):
+        if encoder.encoder is None:
+            raise SettingError(
+                "what was found in vectors alone cannot be saved, since nothing could encode new text; give their "
+                "encoder, too (vectors=…, encoder=…), or write what was found: relscout.write(found.triples(), path)"
+            )
+        encoder = encoder.encoder
+    return described(encoder)
 
 
 def own_weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
@@ -32,8 +50,38 @@ def own_weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
     return {f"{_OWN}{name}": array for name, array in weights.items()}
 
 
-def stored_encoder(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:
-    """Return the encoder of which :func:`portable` and :func:`own_weights` were saved."""
+def stored_encoder(
+    values: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    fingerprint: str,
+    given: Encoder | None = None,
+) -> Encoder:
+    """Return the encoder of which :func:`portable` and :func:`own_weights` were saved, or the one that is given.
+
+    Args:
+        values: What :func:`portable` returned.
+        tensors: Among them those of :func:`own_weights`.
+        fingerprint: Of the encoder that was fitted with.
+        given: The encoder itself, which is needed where relscout did not build it.
+
+    Raises:
+        ArtifactError: It is needed and not given, or has another fingerprint.
+    """
+    if given is not None:
+        check_encoder_like(given)
+        check_encoder(given, fingerprint)
+        return given
+    if "class" in values:
+        raise ArtifactError(
+            f"this was fitted with an encoder of yours, {values['class']}, which is not saved with it; give the one "
+            f"with the fingerprint {fingerprint!r}: load(folder, encoder=…)"
+        )
+    return stored_transformer(values, tensors)
+
+
+def stored_transformer(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:
+    """Return the transformer of which :func:`portable` and :func:`own_weights` were saved."""
     return TransformerEncoder(encoder_settings(values), weights=below(_OWN, tensors))
 
 
@@ -80,6 +128,6 @@ def check_encoder(encoder: Encoder, expected: str) -> None:
     """
     if encoder.fingerprint != expected:
         raise ArtifactError(
-            f"the encoder {encoder.settings.model!r} is not the one this model was fitted with: its weights "
+            f"the encoder {name_of(encoder)!r} is not the one this model was fitted with: its weights "
             f"or vocabulary have fingerprint {encoder.fingerprint}, expected {expected}"
         )

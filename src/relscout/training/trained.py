@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.encoders import Encoder, TransformerEncoder
-from relscout.encoders.precomputed import underlying
+from relscout.encoders.precomputed import Precomputed, underlying
 from relscout.errors import SettingError
 from relscout.training.stored import check_encoder
 
@@ -20,6 +20,10 @@ def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
         SettingError: It is no transformer.
     """
     transformer = underlying(encoder)
+    if isinstance(encoder, Precomputed) and transformer is None:
+        raise SettingError(
+            f"method {name!r} trains its encoder, and vectors cannot be trained; kmeans and hac work on vectors alone"
+        )
     if transformer is None:
         raise SettingError(
             f"method {name!r} trains its encoder, and a {type(encoder).__name__} cannot be trained; "

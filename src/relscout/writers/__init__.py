@@ -6,16 +6,28 @@ Every module of :data:`WRITERS` has
 * ``write(triples, path) -> None``: writes all triples, one by one; on failure, nothing is left behind.
 
 Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
+
+Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
+``relscout.writers``. With ``SUFFIXES``, a tuple of ends of file names such as ``(".xml",)``, it is chosen by those.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
-from relscout.errors import InputError, OutputError, SettingError, UnknownNameError
+from relscout.errors import (
+    InputError,
+    OutputError,
+    PluginError,
+    PluginWarning,
+    SettingError,
+    UnknownNameError,
+)
+from relscout.plugins import loaded, registered
 from relscout.triples import Entity, Fact, Triple
 
 #: Format name → module.
@@ -30,6 +42,8 @@ WRITERS: dict[str, str] = {
 
 #: Formats that hold facts, too.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
+
+_GROUP: Final = "relscout.writers"
 
 #: End of a file name → format; neo4j is a folder and has none.
 SUFFIXES: dict[str, str] = {
@@ -68,10 +82,19 @@ def writer(name: str) -> Writer:
 
     Raises:
         UnknownNameError: There is no such format.
+        PluginError: Another package registers it, and it cannot be loaded.
     """
-    if name not in WRITERS:
-        raise UnknownNameError("output format", name, WRITERS)
-    return cast(Writer, import_module(WRITERS[name]))
+    if name in WRITERS:
+        return cast(Writer, import_module(WRITERS[name]))
+    others = registered(_GROUP, WRITERS)
+    if name not in others:
+        raise UnknownNameError("output format", name, [*WRITERS, *others])
+    return cast(Writer, loaded(_GROUP, others[name], needs=("DESCRIPTION", "write")))
+
+
+def writer_names() -> list[str]:
+    """Return the names of all output formats: ours, and those that other packages register."""
+    return [*WRITERS, *registered(_GROUP, WRITERS)]
 
 
 def recognise(path: str | Path) -> str:
@@ -84,9 +107,16 @@ def recognise(path: str | Path) -> str:
     for suffix, format_name in SUFFIXES.items():
         if name.endswith(suffix):
             return format_name
+    for other in registered(_GROUP, WRITERS):
+        try:
+            if name.endswith(tuple(getattr(writer(other), "SUFFIXES", ()))):
+                return other
+        except PluginError as error:
+            # one broken package must not keep others from being asked
+            warnings.warn(str(error), PluginWarning, stacklevel=2)
     raise SettingError(
         f"{path}: the end of the name tells no format; known are {', '.join(SUFFIXES)}; "
-        f"otherwise name the format, one of {', '.join(WRITERS)} (neo4j writes a folder)"
+        f"otherwise name the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
     )
 
 
@@ -99,7 +129,7 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
     Args:
         triples: What to write; may be a generator.
         path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
-        format: A name of :data:`WRITERS`; taken from the end of the file name when left out.
+        format: A name of :func:`writer_names`; taken from the end of the file name when left out.
 
     Returns:
         The number of triples written.
@@ -153,7 +183,7 @@ def check_fact_format(name: str) -> None:
     Raises:
         SettingError: It holds triples only.
     """
-    if name not in FACT_FORMATS:
+    if name not in FACT_FORMATS and not (name not in WRITERS and hasattr(writer(name), "write_facts")):
         raise SettingError(
             f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
         )

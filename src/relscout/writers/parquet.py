@@ -29,6 +29,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from relscout.errors import MissingExtraError
 from relscout.files import whole_file
 from relscout.instances import Mention
 from relscout.triples import Triple
@@ -54,6 +55,22 @@ def write(triples: Iterable[Triple], path: Path) -> None:
         for group in _groups(triples):
             rows = [_row(triple) for triple in group]
             table.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def frame_of(triples: Iterable[Triple]) -> Any:
+    """Return triples as a pandas frame with the columns of the file, one row per triple.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("a pandas frame", "pandas") from error
+    import pyarrow as pa
+
+    # without triples, the frame has columns all the same
+    return pandas.DataFrame([_row(triple) for triple in triples], columns=_schema(pa).names)
 
 
 def _schema(pa: Any) -> Any:

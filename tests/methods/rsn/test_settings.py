@@ -33,7 +33,7 @@ from relscout.methods.rsn import RSN, RSNSettings
 )
 def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:
     with pytest.raises(SettingError, match=complaint):
-        RSN(**{setting: value})
+        RSN(**{setting: value}).settings()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_settings_that_cannot_work_are_refused(setting: str, value: object, comp
 )
 def test_unknown_names_are_told_with_the_nearest(setting: str, value: str, nearest: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown {setting} '{value}': did you mean '{nearest}'"):
-        RSNSettings(**{setting: value})
+        RSNSettings(**{setting: value}).settings()
 
 
 def test_widths_are_those_of_the_layers() -> None:

@@ -35,7 +35,7 @@ def test_it_has_the_settings_of_clustering_and_classification_too() -> None:
 )
 def test_settings_that_cannot_work_are_refused(setting: str, value: Any, complaint: str) -> None:
     with pytest.raises(SettingError, match=complaint):
-        SelfORE(**{setting: value})
+        SelfORE(**{setting: value}).settings()
 
 
 def test_an_unknown_head_names_the_nearest() -> None:

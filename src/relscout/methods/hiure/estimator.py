@@ -36,10 +36,9 @@ class HiURE(SelfTaught):
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
 
-    _settings: HiURESettings
-
     def _sampled(self) -> int:
-        return self._settings.sampled_words
+        options: HiURESettings = self._settings
+        return options.sampled_words
 
     def _teaching(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work

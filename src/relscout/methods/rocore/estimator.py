@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
@@ -30,7 +29,7 @@ from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import below
 from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
@@ -67,7 +66,6 @@ class RoCORE(VectorMethod):
     _FITTED: ClassVar[str] = "_trained"
 
     predefined_: tuple[str, ...]
-    names_: dict[int, str]
     epochs_labels_: NDArray[np.signedinteger[Any]]
 
     def fit(
@@ -178,43 +176,25 @@ class RoCORE(VectorMethod):
         slope = self._settings.slope
         return scattered(mapped(vectors, self._pretrained, scale=base.scale, slope=slope), order)
 
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder: the trained layers and the classifiers.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
-        self._check_fitted()
-        settings = {
-            **self.settings(),
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the classifiers, and the weights that were trained."""
+        values = {
             "exponent": self._exponent,
             "predefined": list(self.predefined_),
-            "encoder_fingerprint": self._trained.fingerprint,
-            "encoder": portable(self.encoder.settings),
+            "trained_from": self._trained.fingerprint,
         }
         tensors = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        tensors |= own_weights(self.encoder)
-        save_artifact(folder, Artifact(self.NAME, settings, {**tensors, **self._classifiers.arrays()}))
+        return values, {**tensors, **self._classifiers.arrays()}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned."""
+        self._classifiers = Classifiers.restored(arrays, [str(name) for name in values["predefined"]])
+        self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
+        self._exponent = float(values["exponent"])
+        self._count()
 
-        Raises:
-            ArtifactError: The folder does not hold a fitted ``rocore``.
-        """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            exponent, fingerprint = float(values.pop("exponent")), str(values.pop("encoder_fingerprint"))
-            predefined = [str(name) for name in values.pop("predefined")]
-            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
-            loaded._classifiers = Classifiers.restored(artifact.tensors, predefined)
-            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-            loaded._count()
-        loaded._exponent, loaded.report_ = exponent, {"warnings": []}
-        return loaded
+    def _fingerprint(self) -> str:
+        return self._trained.fingerprint
 
     def _count(self) -> None:
         self.predefined_, self.names_ = self._classifiers.predefined, self._classifiers.names
@@ -229,6 +209,9 @@ class RoCORE(VectorMethod):
         """Return the encoder with the weights that were trained."""
         self._check_fitted()
         return self._trained.on(trainable(self.NAME, self.encoder))
+
+    def _vector_encoder(self) -> TransformerEncoder:
+        return self._ready_encoder()
 
     _pretrained: Layers = ()
     _classifiers: Classifiers

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.lloyd import too_alike
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
 from relscout.encoders.batching import rows_by_content
@@ -27,15 +26,7 @@ from relscout.methods.vectors import encode, largest_first, scattered, unit_leng
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import digest
-from relscout.training.stored import (
-    below,
-    check_encoder,
-    load_kind,
-    own_weights,
-    portable,
-    stored_encoder,
-    whole,
-)
+from relscout.training.stored import below, check_encoder
 from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
@@ -167,45 +158,25 @@ class RSN(Method):
         codes, row_of = self._codes([instances[place] for place in order], progress=progress)
         return scattered(unit_length(codes[row_of]), order)
 
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder: similarity, prototypes, and the layers that trained.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
-        self._check_fitted()
-        settings = {
-            **self.settings(),
-            "encoder_fingerprint": self._trained.fingerprint,
-            "encoder": portable(self.encoder.settings),
-        }
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return similarity and prototypes, and the weights that were trained."""
         parts = {
             "similarity": self._similarity.arrays(),
             "prototypes": self._prototypes.arrays(),
             "encoder": self._trained.weights,
         }
         tensors = {f"{part}.{name}": array for part, all in parts.items() for name, array in all.items()}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors | own_weights(self.encoder)))
+        return {"trained_from": self._trained.fingerprint}, tensors
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned."""
+        self._similarity = Similarity.from_arrays(below("similarity.", arrays))
+        self._prototypes = Prototypes.from_arrays(below("prototypes.", arrays))
+        self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
+        self.n_relations_ = len(self._prototypes.starts)
 
-        Raises:
-            ArtifactError: The folder does not hold a fitted ``rsn``.
-        """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            fingerprint = str(values.pop("encoder_fingerprint"))
-            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
-            loaded._similarity = Similarity.from_arrays(below("similarity.", artifact.tensors))
-            loaded._prototypes = Prototypes.from_arrays(below("prototypes.", artifact.tensors))
-            loaded._trained = Trained(fingerprint, below("encoder.", artifact.tensors))
-        loaded.n_relations_ = len(loaded._prototypes.starts)
-        loaded.report_ = {"warnings": []}
-        return loaded
+    def _fingerprint(self) -> str:
+        return self._trained.fingerprint
 
     def _codes(
         self, instances: Instances, *, progress: Progress = silent, on_loss: OnLoss | None = None

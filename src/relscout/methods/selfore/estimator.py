@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.clustering.choose_k import choose_k
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
@@ -27,7 +26,7 @@ from relscout.methods.selfore.settings import SelfORESettings
 from relscout.methods.vectors import encode, scattered, unit_length
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
-from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import below
 from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
 
@@ -138,19 +137,8 @@ class SelfORE(VectorMethod):
         work.clear()
         return self
 
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder: the trained layers and the clusters.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
-        told, tensors = self.state()
-        settings = {**self.settings(), **told, "encoder": portable(self.encoder.settings)}
-        save_artifact(folder, Artifact(self.NAME, settings, tensors | own_weights(self.encoder)))
-
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what was fitted, beside encoder and settings, as JSON values and arrays.
+        """Return what was fitted, apart from encoder and settings, as JSON values and arrays.
 
         Raises:
             SettingError: Nothing was fitted yet.
@@ -158,32 +146,20 @@ class SelfORE(VectorMethod):
         self._check_fitted()
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
         tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        told = {"exponent": self._exponent, "encoder_fingerprint": self._trained.fingerprint}
+        told = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
         return told, {**tensors, "relation_of": self._relation_of}
 
-    def restore(self, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        """Take over what :meth:`state` gave."""
-        self._partition = restored(below("partition.", tensors), alpha=self._settings.alpha)
-        self._relation_of = tensors["relation_of"]
-        self._trained = Trained(str(told["encoder_fingerprint"]), below("encoder.", tensors))
-        self._exponent = float(told["exponent"])
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned."""
+        self._partition = restored(below("partition.", arrays), alpha=self._settings.alpha)
+        self._relation_of = arrays["relation_of"]
+        self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
+        self._exponent = float(values["exponent"])
         self.n_relations_ = int(self._relation_of.max()) + 1
         self.report_ = {"warnings": []}
-        return self
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
-
-        Raises:
-            ArtifactError: The folder does not hold a fitted ``selfore``.
-        """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            told = {name: values.pop(name) for name in ("exponent", "encoder_fingerprint")}
-            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
-            return loaded.restore(told, artifact.tensors)
+    def _fingerprint(self) -> str:
+        return self._trained.fingerprint
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
@@ -195,6 +171,9 @@ class SelfORE(VectorMethod):
         """Return the encoder with the weights that were trained."""
         self._check_fitted()
         return self._trained.on(trainable(self.NAME, self.encoder))
+
+    def _vector_encoder(self) -> TransformerEncoder:
+        return self._ready_encoder()
 
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]

@@ -37,8 +37,6 @@ class Siamese(SelfTaught):
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
 
-    _settings: SiameseSettings
-
     def _teaching(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
     ) -> SelfTeaching:

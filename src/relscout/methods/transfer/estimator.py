@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
 from relscout.config import to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
@@ -27,7 +26,7 @@ from relscout.methods.vectors import encode, scattered
 from relscout.progress import Progress, silent
 from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import below, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import below
 from relscout.training.teaching import Teacher
 from relscout.training.trained import Trained, trainable
 from relscout.training.work import Work
@@ -53,11 +52,10 @@ class Transfer(Method):
     )
     SETTINGS: ClassVar[type[TransferSettings]] = TransferSettings
     LABELS: ClassVar[Labels] = "required"
+    KNOWN_SETTING: ClassVar[str | None] = "open_world"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     _FITTED: ClassVar[str] = "_found"
-
-    names_: dict[int, str]
 
     def fit(
         self,
@@ -172,48 +170,28 @@ class Transfer(Method):
         """Return relation representations of the taught encoder (N, D), float32, of unit length."""
         return self._fitted().transform(instances, progress=progress)
 
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder: the layers that were taught, and the clusters.
-
-        Raises:
-            SettingError: Nothing was fitted yet.
-            OutputError: The folder holds other files or cannot be written.
-        """
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the weights that were taught, and the clusters."""
         told, tensors = self._fitted().state()
-        settings = {
-            **self.settings(),
-            "found": told,
-            "names": list(self._open.names) if self._open else [],
-            "encoder_fingerprint": self._taught.fingerprint,
-            "encoder": portable(self.encoder.settings),
-        }
-        taught = {f"taught.{name}": array for name, array in self._taught.weights.items()}
-        found = {f"found.{name}": array for name, array in tensors.items()}
+        arrays = {f"taught.{name}": array for name, array in self._taught.weights.items()}
+        arrays |= {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
-            found |= {f"open.{name}": array for name, array in self._open.arrays().items()}
-        save_artifact(folder, Artifact(self.NAME, settings, {**taught, **found, **own_weights(self.encoder)}))
+            arrays |= {f"open.{name}": array for name, array in self._open.arrays().items()}
+        names = list(self._open.names) if self._open else []
+        return {"found": told, "names": names, "taught_from": self._taught.fingerprint}, arrays
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a fitted method from a folder.
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned."""
+        self._taught = Trained(str(values["taught_from"]), below("taught.", arrays))
+        self._found = self._clustering(trainable(self.NAME, self.encoder))
+        self._found.restore(values["found"], below("found.", arrays))
+        of_open = below("open.", arrays)
+        names = [str(name) for name in values["names"]]
+        self._open = OpenWorld.restored(of_open, names) if of_open else None
+        self._count()
 
-        Raises:
-            ArtifactError: The folder does not hold a fitted ``transfer``.
-        """
-        artifact = load_kind(folder, cls.NAME)
-        with whole(folder, cls.NAME):
-            values = dict(artifact.settings)
-            told, fingerprint = dict(values.pop("found")), str(values.pop("encoder_fingerprint"))
-            names = [str(name) for name in values.pop("names")]
-            loaded = cls(stored_encoder(values.pop("encoder"), artifact.tensors), **values)
-            loaded._taught = Trained(fingerprint, below("taught.", artifact.tensors))
-            found = loaded._clustering(trainable(cls.NAME, loaded.encoder))
-            loaded._found = found.restore(told, below("found.", artifact.tensors))
-            of_open = below("open.", artifact.tensors)
-            loaded._open = OpenWorld.restored(of_open, names) if of_open else None
-            loaded._count()
-        loaded.report_ = {"warnings": []}
-        return loaded
+    def _fingerprint(self) -> str:
+        return self._taught.fingerprint
 
     def _teach(
         self,

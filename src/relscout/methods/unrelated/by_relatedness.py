@@ -14,7 +14,7 @@ from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.config import from_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.pooling import parse_pooling
-from relscout.encoders.precomputed import underlying
+from relscout.encoders.precomputed import cache_of, underlying
 from relscout.errors import SettingError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.unrelated.detector import Share
@@ -189,7 +189,7 @@ class RelatednessDetector:
                 return transformer
         if self._own_encoder is None:
             self._own_encoder = TransformerEncoder(settings)
-        self._own_encoder.cache = encoder.cache
+        self._own_encoder.cache = cache_of(encoder)
         return self._own_encoder
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from relscout.artifacts import Artifact, load_artifact, save_artifact
 from relscout.encoders import Encoder, OnLoss, VectorCache
-from relscout.errors import InputError, SettingError
+from relscout.encoders.precomputed import underlying
+from relscout.errors import InputError, SettingError, UnknownNameError
 from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
@@ -22,6 +23,7 @@ from relscout.methods.unrelated.joined import with_none
 from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
 from relscout.methods.unrelated.telling import LEAST
 from relscout.methods.vectors import encode, scattered
+from relscout.parameters import Parameters
 from relscout.progress import Progress, silent
 from relscout.text.redrawing import redrawn_pairs
 from relscout.text.relatedness import Relatedness
@@ -31,14 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: What of the method is shown as it is.
-_OF_THE_METHOD = frozenset(
-    {"NAME", "CITATION", "SETTINGS", "LABELS", "ENCODER", "seed", "names_", "predefined_"}
-)
+_OF_THE_METHOD = frozenset({"NAME", "CITATION", "LABELS", "ENCODER", "KNOWN_SETTING", "seed", "predefined_"})
 #: What a saved one is called.
 KIND = "with-none"
 
 
-class WithNone:
+class WithNone(Parameters):
     """A method with a component that leaves unrelated pairs out: an :class:`Estimator` with ``none_``.
 
     What the component judges to be unrelated, before anything is clustered, is left out of the fit and has relation -1.
@@ -65,6 +65,8 @@ class WithNone:
             itself.
     """
 
+    _NOT_SETTINGS = frozenset({"method", "share", "precision", "relatedness"})
+
     related_: NDArray[np.float32] | None
     none_: int | None
     labels_: NDArray[np.int64]
@@ -86,6 +88,7 @@ class WithNone:
                 "leave none out, or open_world"
             )
         self._method = method
+        self._given_share = share
         self._judged: list[RelationInstance] = []
         #: A hash of what was judged, which decides the fit.
         self._judged_by: str | None = None
@@ -105,6 +108,19 @@ class WithNone:
         self._relatedness = relatedness
         self._detector: Detector | RelatednessDetector | None = None
 
+    def _parameter(self, name: str) -> Any:
+        return getattr(self, "_given_share" if name == "share" else f"_{name}")
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name; ``method__name`` is one of the method."""
+        inner = {name: value for name, value in parameters.items() if "__" in name}
+        given = {**self.get_params(deep=False), **{n: v for n, v in parameters.items() if n not in inner}}
+        if unknown := given.keys() - self.get_params(deep=False).keys():
+            raise UnknownNameError("parameter", min(unknown), self._NOT_SETTINGS)
+        type(self).__init__(self, **given)
+        super().set_params(**inner)
+        return self
+
     def __getattr__(self, name: str) -> Any:
         if name in _OF_THE_METHOD and "_method" in self.__dict__:
             return getattr(self._method, name)
@@ -114,6 +130,11 @@ class WithNone:
     def encoder(self) -> Encoder:
         """The encoder of the method."""
         return self._method.encoder
+
+    @property
+    def names_(self) -> Mapping[int, str]:
+        """Names of relations that labels gave, by their number."""
+        return self._method.names_
 
     @property
     def n_relations_(self) -> int:
@@ -166,6 +187,17 @@ class WithNone:
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
 
+    def fit_predict(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> NDArray[np.int64]:
+        """Fit, and return the relation of each instance (N,), int64; -1 for none."""
+        return self.fit(unlabeled, labeled, progress=progress, checkpoints=checkpoints).labels_
+
     def relatedness(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32] | None:
@@ -177,16 +209,17 @@ class WithNone:
     @contextmanager
     def _cached(self) -> Iterator[None]:
         """Let the encoder keep vectors inside, on disk, so that none is computed twice, and as before behind it."""
-        if self.encoder.cache is not None:
+        encoder = underlying(self.encoder)
+        if encoder is None or encoder.cache is not None:
             yield
             return
         with tempfile.TemporaryDirectory() as place:
-            self.encoder.cache = VectorCache(Path(place) / "vectors.sqlite")
+            encoder.cache = VectorCache(Path(place) / "vectors.sqlite")
             try:
                 yield
             finally:
-                self.encoder.cache.close()
-                self.encoder.cache = None
+                encoder.cache.close()
+                encoder.cache = None
 
     def predict(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent

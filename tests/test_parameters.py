@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from relscout import RelationInstance, score
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.errors import SettingError, UnknownNameError
+from relscout.finetuning.cnn import CNNClassifier
+from relscout.finetuning.fewshot import FewShot
+from relscout.finetuning.supervised import RelationClassifier
+from relscout.methods import METHODS, method
+from relscout.methods.kmeans import KMeans
+from relscout.methods.unrelated import WithNone
+from relscout.parameters import Parameters
+
+ESTIMATORS = [*map(method, METHODS), RelationClassifier, CNNClassifier, FewShot]
+
+
+class Threshold(Parameters):
+    """An estimator of somebody else, of which the settings are the parameters of its constructor."""
+
+    def __init__(self, seed: int = 0, level: float = 0.5, name: "Undefined" = "a") -> None:  # noqa: F821, UP037
+        self.seed, self.level, self.name = seed, level, name
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_the_signature_of_an_estimator_shows_every_setting(kind: Any) -> None:
+    shown = inspect.signature(kind).parameters
+    assert {"seed", *kind.SETTINGS.__dataclass_fields__} <= shown.keys()
+    assert all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in shown.values())
+    assert kind().get_params(deep=False).keys() == shown.keys()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_clone_has_the_parameters_and_is_not_fitted(kind: Any) -> None:
+    original = kind(seed=3)
+    original.report_ = {"warnings": []}
+    copy = clone(original)
+    assert type(copy) is kind
+    assert copy is not original
+    assert copy.get_params() == original.get_params()
+    assert getattr(copy, "report_", None) is not original.report_
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_parameters_are_set_by_name(kind: Any) -> None:
+    estimator = kind()
+    assert estimator.set_params(seed=5) is estimator
+    assert estimator.get_params()["seed"] == estimator.settings()["seed"] == 5
+    with pytest.raises(UnknownNameError, match="unknown parameter 'sed': did you mean 'seed'"):
+        estimator.set_params(sed=5)
+
+
+def test_a_representation_shows_what_is_not_usual() -> None:
+    assert repr(KMeans()) == "KMeans()"
+    assert repr(KMeans(n_relations=5, start="k-means++")) == "KMeans(n_relations=5, start='k-means++')"
+    encoder = TransformerEncoder(EncoderSettings(max_length=64))
+    assert repr(KMeans(encoder)) == "KMeans(encoder=TransformerEncoder(EncoderSettings(max_length=64)))"
+
+
+def test_a_clone_shares_the_encoder() -> None:
+    encoder = TransformerEncoder(cache=VectorCache())
+    assert clone(KMeans(encoder)).encoder is encoder
+
+
+def test_a_setting_that_cannot_work_is_refused_when_it_is_used() -> None:
+    estimator = KMeans(n_init=0)
+    with pytest.raises(SettingError, match="n_init is 0"):
+        estimator.settings()
+
+
+def test_an_estimator_inside_another_is_cloned_and_set() -> None:
+    outer = WithNone(KMeans(n_relations=4), 0.2)
+    assert outer.get_params()["method__n_relations"] == 4
+    copy = clone(outer).set_params(method__n_relations=7, share=0.3)
+    assert repr(copy) == "WithNone(method=KMeans(n_relations=7), share=0.3)"
+    assert outer.settings()["n_relations"] == 4
+    with pytest.raises(UnknownNameError, match="unknown parameter 'shares'"):
+        outer.set_params(shares=0.3)
+
+
+def test_settings_follow_from_a_constructor() -> None:
+    assert [*Threshold.SETTINGS.__dataclass_fields__] == ["level", "name"]
+    assert clone(Threshold(level=0.7)).level == 0.7
+    assert repr(Threshold(level=0.7)) == "Threshold(level=0.7)"
+
+
+def test_a_grid_search_chooses_parameters(corpus: list[RelationInstance]) -> None:
+    relations = ("spouse", "capital of", "orbits")
+    chosen = [[one for one in corpus if one.relation == name][:8] for name in relations]
+    instances = [one for three in zip(*chosen, strict=True) for one in three]
+
+    def ari(model: KMeans, part: list[RelationInstance], _: Any = None) -> float:
+        return score(model.predict(part).tolist(), [one.relation for one in part]).ari
+
+    search = GridSearchCV(
+        KMeans(TransformerEncoder(cache=VectorCache())), {"n_relations": [1, 3]}, scoring=ari, cv=2
+    )
+    assert search.fit(instances).best_params_ == {"n_relations": 3}
+
+
+def test_fit_predict_returns_the_labels(corpus: list[RelationInstance]) -> None:
+    model = KMeans(TransformerEncoder(cache=VectorCache()), n_relations=2)
+    assert model.fit_predict(corpus[:6]).tolist() == model.labels_.tolist()

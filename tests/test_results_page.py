@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -42,3 +43,12 @@ def test_every_preset_that_was_run_is_on_the_page() -> None:
 
 def test_a_page_is_written_where_it_is_asked_for(results_page: ModuleType, tmp_path: Path) -> None:
     assert results_page.write_page(tmp_path / "page.md").read_text("utf-8") == results_page.page()
+
+
+def test_the_readme_quotes_no_other_figures() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## How well it works")[1].split("\n## ")[0]
+    quoted = set(re.findall(r"\b\d+\.\d+\b", section))
+    on_the_page = set(re.findall(r"\b\d+\.\d+\b", PAGE.read_text(encoding="utf-8")))
+    assert len(quoted) > 30
+    assert sorted(quoted - on_the_page) == []

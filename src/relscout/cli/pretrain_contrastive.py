@@ -146,8 +146,9 @@ def _show(report: dict[str, Any], out: Path) -> None:
     console.print(
         Text.assemble(
             (counted(report["instances"], "sentence"), "bold"),
-            f"{left_out and f' (left out{left_out[1:]})'}, "
-            f"{counted(report['pairs']['of_an_epoch'], 'pair')} per epoch, {counted(report['steps'], 'step')} in {report['seconds']:.0f} s",
+            f"{left_out and f' (left out{left_out[1:]})'}, ",
+            f"{counted(report['pairs']['of_an_epoch'], 'pair')} per epoch, ",
+            f"{counted(report['steps'], 'step')} in {report['seconds']:.0f} s",
         )
     )
     table = Table("epoch", box=None, pad_edge=False, header_style="bold")

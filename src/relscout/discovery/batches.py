@@ -27,12 +27,12 @@ def settings_after(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     if method != METHOD:
         raise SettingError(
-            f"the method is {method!r}, but only {METHOD!r} can tell what earlier runs have found from what is novel; "
-            f"choose it (--method {METHOD})"
+            f"the method is {method!r}, but only {METHOD!r} can separate relations of earlier runs from novel ones; "
+            f"use --method {METHOD}"
         )
     if SETTING in settings and not getattr(from_mapping(kind_of(METHOD).SETTINGS, settings), SETTING):
         raise SettingError(
-            f"{SETTING} is {settings[SETTING]!r}, but relations of earlier runs are to be found again; leave it out"
+            f"{SETTING} is {settings[SETTING]!r}, but relations of earlier runs must be recognised; leave it out"
         )
     return {**settings, SETTING: True}
 
@@ -56,7 +56,7 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
         if missing := names.keys() - behind:
             raise InputError(
                 f"earlier run {place} does not know relation {min(missing)}, {names[min(missing)]!r}, of those before "
-                "it; give runs, oldest first, of which each came after all before it"
+                "it; give runs, oldest first, each made --after all before it"
             )
         names |= {relation.id: relation.name for relation in run.relations}
         given = run.assignments

@@ -143,7 +143,7 @@ def discover(
     if after:
         if labeled is not None:
             raise SettingError(
-                "labelled instances and earlier runs cannot be given both; save the former as a run"
+                "labelled instances and earlier runs cannot be combined; save the former as a run"
             )
         if known != "raise":
             raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")

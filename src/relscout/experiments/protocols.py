@@ -31,7 +31,7 @@ class Protocol:
     files: tuple[str, ...] = ()
     """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
     kind: Kind = "discovery"
-    """What is to be done."""
+    """The task: discovery, supervised or few-shot."""
     score: str = "accuracy"
     """What tables show of a supervised protocol: a figure of :class:`~relscout.metrics.ClassificationScores`."""
 
@@ -56,7 +56,7 @@ _NYTFB = tuple(
 
 PROTOCOLS: dict[str, Protocol] = {
     "bundled": Protocol(
-        "the corpus that comes with relscout, all of it clustered and scored; nothing to download",
+        "the bundled corpus, all clustered and scored; no download",
         tasks.bundled,
     ),
     "fewrel-unsupervised": Protocol(
@@ -158,7 +158,7 @@ PROTOCOLS: dict[str, Protocol] = {
         for share in SHARES
     },
     "fewshot": Protocol(
-        "64 relations of Wiki80 learnt; episodes over FewRel's 16 validation relations: accuracy",
+        "trained on 64 relations of Wiki80; episodes over FewRel's 16 validation relations: accuracy",
         lessons.few_shot,
         _PREDEFINED,
         "few-shot",

@@ -85,8 +85,8 @@ def recognise(path: str | Path) -> str:
         if name.endswith(suffix):
             return format_name
     raise SettingError(
-        f"{path}: the end of the name tells no format; known are {', '.join(SUFFIXES)}; "
-        f"otherwise name the format, one of {', '.join(WRITERS)} (neo4j writes a folder)"
+        f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
+        f"otherwise set the format, one of {', '.join(WRITERS)} (neo4j writes a folder)"
     )
 
 

@@ -110,7 +110,7 @@ def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (("--out", "a.csv"), "relscout's own format is written to a .jsonl or .jsonl.gz file"),
+        (("--out", "a.csv"), "expected a file name that ends in .jsonl or .jsonl.gz"),
         (("--out", "missing/a.jsonl"), "there is no folder missing"),
         (("--languages", "en,"), "--languages is 'en,'; expected language tags"),
         (("--min-sentences", 0), "--min-sentences"),

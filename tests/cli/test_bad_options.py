@@ -68,12 +68,14 @@ def test_relation_names_that_are_not_there(complaint, tmp_path):
 
 def test_two_models_that_find_entities(complaint):
     said = complaint("--token-classifier", "some/model", "--gliner", "other/model:person")
-    assert "--token-classifier and --gliner both find the entities; give one of them" in said
+    assert "--token-classifier and --gliner both recognise the entities; use one of them" in said
 
 
 @pytest.mark.parametrize("model", [("--token-classifier", "some/model"), ("--gliner", "other/model:person")])
 def test_a_model_that_finds_entities_where_noun_phrases_are_paired(complaint, model):
-    assert "no other model finds entities" in complaint("--mentions", "noun-chunks", *model)
+    assert "cannot be combined with another entity recogniser" in complaint(
+        "--mentions", "noun-chunks", *model
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
 )
 def test_rules_for_plain_text_with_a_named_format(complaint, options):
     said = complaint("--format", "jsonl", *options)
-    assert "it is for plain text, and --format names a format of marked pairs" in said
+    assert "it applies to plain text, and --format is a format of marked pairs" in said
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_precision_and_a_share_of_unrelated_pairs(refused, notes, tmp_path):
         *("discover", notes, "--gazetteer", tmp_path / "names.tsv", "--no-cache"),
         *("--precision", 0.5, "--none", 0.2),
     )
-    assert "give one of them" in said
+    assert "use one of them" in said
 
 
 @pytest.mark.parametrize("value", ["model", "model:", ":person"])

@@ -97,10 +97,6 @@ def test_what_cannot_work_is_one_line(refused, arguments, said):
 
 def test_what_is_about_found_relations_is_refused(refused, relscout, small, data):
     relscout("reproduce", "run", small, "--data", data, "--rows", "most frequent relation")
-    assert "--scoring is about relations that are found" in refused(
-        "reproduce", "table", small, "--scoring", "raw"
-    )
-    assert "figures show relations that are found" in refused(
-        "reproduce", "figure", small, "--kind", "losses"
-    )
-    assert "has found relations that could be listed" in refused("reproduce", "table", small, "--names")
+    assert "--scoring applies to discovery" in refused("reproduce", "table", small, "--scoring", "raw")
+    assert "figures are for discovery" in refused("reproduce", "figure", small, "--kind", "losses")
+    assert "has discovered relations to list" in refused("reproduce", "table", small, "--names")

@@ -149,8 +149,8 @@ def discover(
             raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
         if none is not None or precision is not None:
             raise SettingError(
-                "none or precision and earlier runs cannot be given both: what these found shows what is unrelated "
-                "(none_mistakes)"
+                "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "
+                "unrelated (none_mistakes)"
             )
         options = settings_after(method, options)
         labeled, numbers = labelled_by(after)

@@ -64,8 +64,8 @@ class Discovery:
                 return relation
         if id in self.names:
             raise InputError(
-                f"relation {id} is the pre-defined {self.names[id]!r}, which has no instance in the corpus; it can only "
-                "be found in new text"
+                f"relation {id} is the pre-defined {self.names[id]!r}, which has no instance in the corpus, only "
+                "in new text"
             )
         raise InputError(
             f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"

@@ -26,7 +26,7 @@ class EncoderSettings:
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
     max_length: int = 128
-    """Maximum input length in tokens, special tokens included, at least 32; longer sentences are cut around the entities."""
+    """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
     dtype: str = "float32"
     """Data type of the transformer; the vectors are always float32."""
     device: str = "auto"

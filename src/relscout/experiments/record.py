@@ -35,8 +35,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which nothing random decides."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """``raw``, ``majority_mapped``, and ``gold_selected`` for a method that keeps the predictions of each epoch: the fields of
-    ``ClusteringScores``."""
+    """``raw``, ``majority_mapped``, and ``gold_selected`` for a method that keeps the predictions of each epoch, each
+    with the fields of ``ClusteringScores``."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]

@@ -14,7 +14,7 @@ from relscout.training.teaching import TeachingSettings
 #: Objective → what the encoder learns of the labelled, pre-defined relations.
 OBJECTIVES: dict[str, str] = {
     "relations": "move each sentence towards a direction of its relation, all relations at once",
-    "episodes": "classify episodes of few relations with prototypes of few examples, as in the test (Snell et al. 2017)",
+    "episodes": "classify few relations with prototypes of few examples, as in the test (Snell et al. 2017)",
 }
 
 

@@ -110,7 +110,7 @@ def test_a_model_that_always_says_the_same_reads_neither(ten, rules):
     many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
     says = analyze(rules({}), many).verdict.says
     assert says[0].startswith(
-        "This model reads neither context nor names by itself, as far as its answers show: it gives nearly always"
+        "This model reads neither context nor names by itself, as far as its answers show: it nearly always returns"
     )
 
 

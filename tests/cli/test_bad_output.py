@@ -86,7 +86,7 @@ def test_a_folder_where_a_file_belongs(refused, finished, good, tmp_path):
 
 
 def test_a_file_name_that_tells_no_format(refused, finished, good, tmp_path):
-    assert "tells no format" in refused("extract", finished, good, "--out", tmp_path / "x.foo")
+    assert "unknown file extension" in refused("extract", finished, good, "--out", tmp_path / "x.foo")
 
 
 def test_an_unknown_output_format(refused, finished, good):

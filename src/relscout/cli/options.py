@@ -53,7 +53,7 @@ OnError = Annotated[
     typer.Option(
         "--on-error",
         metavar="raise|skip",
-        help="Stop at an invalid record, or skip and list it.",
+        help="Stop at invalid records, or skip them.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -85,7 +85,7 @@ Pairs = Annotated[
     Literal["related", "all"],
     typer.Option(
         metavar="related|all",
-        help="Fully judged formats: also read unrelated pairs.",
+        help="Judged files: also read unrelated pairs.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -103,7 +103,7 @@ SpacyPipeline = Annotated[
     typer.Option(
         "--spacy",
         metavar="NAME",
-        help="spaCy pipeline for entities and syntax.",
+        help="spaCy pipeline for entities.",
         show_default="en_core_web_sm",
         rich_help_panel=_RAW,
     ),

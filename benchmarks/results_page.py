@@ -219,6 +219,14 @@ def _reproduced(prefix: str) -> str:
     )
 
 
+#: How tables name a commit that the record lacks → what is said instead.
+_UNKNOWN_COMMITS = {
+    "Measured at commit unknown.": "The commit was not recorded.",
+    "Measured at commit unknown, except where marked.": "The commit was not recorded, except where marked.",
+    "measured at commit unknown": "the commit was not recorded",
+}
+
+
 def _incremental(record: Row) -> str:
     table = [
         (

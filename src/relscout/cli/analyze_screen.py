@@ -69,7 +69,7 @@ def _formats(analysis: Analysis, bar: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for format, one in figures.formats.items():
         table.add_row(*_row(format, FORMATS[format], one, figures.score, bar), *_extras(one, extra))
-    nothing = _row("–", "nothing (most frequent)", figures.nothing, figures.score, bar)
+    nothing = _row("–", "nothing (majority)", figures.nothing, figures.score, bar)
     table.add_row(*nothing, *_extras(figures.nothing, extra), style="dim")
     return table
 

@@ -214,9 +214,10 @@ def _reproduced(prefix: str) -> str:
                 continue
             tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
-    return (
-        "\n\n".join(table.strip() for table in found) + "\n\nRecords: `benchmarks/results/reproduced.jsonl`."
-    )
+    tables = "\n\n".join(table.strip() for table in found)
+    for recorded, said in _UNKNOWN_COMMITS.items():
+        tables = tables.replace(recorded, said)
+    return f"{tables}\n\nRecords: `benchmarks/results/reproduced.jsonl`."
 
 
 #: How tables name a commit that the record lacks → what is said instead.

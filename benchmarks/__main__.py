@@ -26,7 +26,7 @@ def main() -> None:
     shared.add_argument("--data", type=Path, help="folder with redocred/; the bundled corpus when left out")
     shared.add_argument("--sentences", type=int, default=300)
     shared.add_argument("--rounds", type=int, default=5)
-    dtypes = commands.add_parser("dtypes", help="does bfloat16 change what is found?")
+    dtypes = commands.add_parser("dtypes", help="does bfloat16 change the clusters?")
     dtypes.add_argument("--data", type=Path, required=True)
     dtypes.add_argument("--seeds", type=int, default=3)
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
@@ -58,7 +58,7 @@ def main() -> None:
     grown.add_argument("--seeds", type=int, default=1)
     grown.add_argument("--shares", nargs="+", type=float, default=(0.1, 0.25, 1.0))
     grown.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
-    unrelated = commands.add_parser("no-relation", help="pairs that no relation relates, told without labels")
+    unrelated = commands.add_parser("no-relation", help="rejecting unrelated pairs without labels")
     unrelated.add_argument("--data", type=Path, required=True)
     unrelated.add_argument("--protocols", nargs="+", default=("fewrel-unsupervised",))
     unrelated.add_argument("--kinds", nargs="+", default=("redrawn", "capitalised", "other", "pure"))
@@ -84,7 +84,9 @@ def main() -> None:
     judged.add_argument(
         "--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors and scored folds"
     )
-    plain = commands.add_parser("plain-text", help="from documents as plain text to facts, held against gold")
+    plain = commands.add_parser(
+        "plain-text", help="from documents as plain text to facts, compared with gold"
+    )
     plain.add_argument("--data", type=Path, required=True, help="folder with redocred/ and conll04/")
     plain.add_argument("--fold", type=int, default=0)
     plain.add_argument("--seeds", type=int, default=1)
@@ -96,6 +98,7 @@ def main() -> None:
     pretraining.add_argument("--data", type=Path, required=True)
     pretraining.add_argument("--pairs", type=int, default=64)
     pretraining.add_argument("--rounds", type=int, default=5)
+    commands.add_parser("results-page", help="write docs/results.md from the records")
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -195,6 +198,10 @@ def main() -> None:
         from benchmarks import pretraining_speed
 
         pretraining_speed.run(options.data, pairs=options.pairs, rounds=options.rounds)
+    elif options.command == "results-page":
+        from benchmarks import results_page
+
+        results_page.write_page()
     elif options.command == "demo":
         from benchmarks import demo_time
 

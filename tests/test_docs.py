@@ -269,6 +269,22 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
 
+METHOD_PAGES = sorted((DOCS / "methods").glob("*.md"))
+TASK_PAGES = [*sorted((DOCS / "how-to").glob("*.md")), *METHOD_PAGES]
+
+
+@pytest.mark.parametrize("page", TASK_PAGES, ids=named)
+def test_the_first_screen_of_a_page_has_an_example(page: Path) -> None:
+    first = next(block for block in BLOCKS[page] if block.language in {"python", "bash", "console"})
+    assert first.line <= 20
+
+
+@pytest.mark.parametrize("page", METHOD_PAGES, ids=named)
+def test_a_method_is_described_in_less_than_900_words(page: Path) -> None:
+    text = re.sub(r"\]\([^)]*\)", "]", prose(page))
+    assert len(re.findall(r"\b[^\W\d_][\w'’-]*", text)) < 900
+
+
 def test_the_navigation_lists_every_page() -> None:
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = {page.relative_to(DOCS).as_posix() for page in PAGES if page.is_relative_to(DOCS)}

@@ -10,10 +10,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-_RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 _OUTSIDE_CODE = re.compile(r"(`[^`]*`)|[|<>]")
 _ESCAPED = {"|": "\\|", "<": "&lt;", ">": "&gt;"}
 _MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
@@ -225,46 +223,6 @@ def datasets() -> str:
     )
 
 
-def results() -> str:
-    """Return the measured scores, a table for each protocol."""
-    return "\n".join(
-        _result(json.loads(path.read_text("utf-8"))) for path in sorted(_RESULTS.glob("quality-*.json"))
-    )
-
-
-def reproduced(prefix: str) -> str:
-    """Return the tables of every preset whose name begins so and that was run, from the records of the runs."""
-    from relscout.experiments.lesson_tables import lesson_table
-    from relscout.experiments.preset import preset, presets
-    from relscout.experiments.protocols import protocol
-    from relscout.experiments.results import read_records
-    from relscout.experiments.schema import SCORINGS
-    from relscout.experiments.small_tables import sweep_table
-    from relscout.experiments.summaries import Measured
-    from relscout.experiments.table_formats import FORMATS
-    from relscout.experiments.tables import scores_table
-
-    records = read_records(_RESULTS / "reproduced.jsonl")
-    found = []
-    chosen = [one for name in presets() if name.startswith(prefix) for one in preset(name).each()]
-    for measured in (Measured(one, records) for one in chosen):
-        if not measured.records:
-            continue
-        if protocol(measured.preset.protocol).kind != "discovery":
-            found.append(FORMATS["markdown"](lesson_table(measured)))
-        else:
-            for scoring in ("raw", "majority-mapped", "gold-selected"):
-                published = any(one.scoring == scoring for one in measured.preset.published)
-                if not published and not any(SCORINGS[scoring] in one["scores"] for one in measured.records):
-                    continue
-                # where nothing is published to compare with, `relscout reproduce table` tells the rest
-                if scoring != "raw" and not measured.preset.published:
-                    continue
-                tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
-                found += [FORMATS["markdown"](table) for table in tables if table is not None]
-    return "\n".join(found)
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "alignment-settings": alignment_settings,
     "cnn-settings": cnn_settings,
@@ -281,13 +239,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "presets": presets,
     "pretraining-settings": pretraining_settings,
     "protocols": protocols,
-    "reproduced-names": partial(reproduced, "names"),
-    "reproduced-rocore": partial(reproduced, "rocore"),
-    "reproduced-selfore": partial(reproduced, "selfore"),
-    "reproduced-hiure": partial(reproduced, "hiure"),
-    "reproduced-siamese": partial(reproduced, "siamese"),
-    "reproduced-transfer": partial(reproduced, "relscout"),
-    "results": results,
     "rocore-settings": partial(settings_of, "rocore"),
     "rsn-settings": partial(settings_of, "rsn"),
     "selfore-settings": selfore_settings,
@@ -362,28 +313,6 @@ def _explained(param: Any) -> str:
     shown = param.show_default if isinstance(getattr(param, "show_default", None), str) else param.default
     is_told = shown not in (None, False) and not getattr(param, "is_flag", False) and not param.required
     return f"{param.help or ''} Default: `{shown}`." if is_told else param.help or ""
-
-
-def _result(record: dict[str, Any]) -> str:
-    rows = (
-        (name, *(_figure(row[score]) for score in ("b3_f1", "v_measure", "ari")), _numbers(row))
-        for name, row in record["rows"].items()
-        if "b3_f1" in row
-    )
-    head = (
-        f"### {record['protocol']}\n\n{record['encoder']}. {record['labelled_instances']:,} labelled instances, "
-        f"{record['scored_instances']:,} scored; {len(record['seeds'])} seeds.\n\n"
-    )
-    return head + _table(("", "B³ F1", "V", "ARI", "relations found"), rows)
-
-
-def _figure(value: dict[str, Any]) -> str:
-    spread = "" if value["std"] is None else f" ± {value['std']:.3f}"
-    return f"{value['mean']:.3f}{spread}"
-
-
-def _numbers(row: dict[str, Any]) -> str:
-    return ", ".join(str(k) for k in sorted(set(row.get("k", []))))
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

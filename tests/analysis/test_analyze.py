@@ -73,19 +73,19 @@ def test_flips_are_lost_or_gained_and_relations_are_ranked_by_what_they_lose(ana
 def test_the_verdict_says_it_in_words(analysis):
     says = " ".join(analysis.verdict.says).replace("\xa0", " ")
     assert (
-        "too few instances to tell what it reads most. With the context alone it keeps 50 % (95 %: 20–80)"
+        "too few instances to see what it reads most. With the context alone it keeps 50 % (95 %: 20–80)"
         in says
     )
-    assert "These instances are too few to tell how much of what the names tell it" in says
+    assert "There are too few instances to see how much of what names add" in says
     assert (
-        "without names 50 % (95 %: 20–80) of its answers change, and types in their place bring back 60 %"
+        "without names 50 % (95 %: 20–80) of its answers change, and types in their place restore 60 %"
         in says
     )
-    assert "do not contradict the order that the paper found" in says
+    assert "do not contradict the order that the paper reports" in says
     assert "C+T and OnlyT, OnlyC and OnlyM" in says  # 0.667 and 0.824 of ten are not worth an order
-    assert "the paper trained one in each format" in says
+    assert "the paper trained one model per format" in says
     beware = " ".join(analysis.verdict.beware).replace("\xa0", " ")
-    assert "Names alone score 0.824 where nothing read scores 0.444" in beware
+    assert "Names alone score 0.824 where reading nothing scores 0.444" in beware
     assert "mislead" not in beware  # one is right without names only, but four are with names only
     assert "only 10 instances" in beware
 
@@ -96,8 +96,8 @@ def test_a_model_that_reads_the_context_is_told_so(said, rules):
     found = analyze(rules({"born": "born", "works": "works"}), many)
     first, types, order = found.verdict.says
     assert first.startswith("This model reads mostly the context.")
-    assert types == "Names hardly matter to it, nor do types."
-    assert "not told apart: C+M and OnlyC, C+T and OnlyC, OnlyM and OnlyT." in order
+    assert types == "Neither names nor types matter much to it."
+    assert "no significant difference: C+M and OnlyC, C+T and OnlyC, OnlyM and OnlyT." in order
     assert found.verdict.beware == ()
 
 
@@ -110,7 +110,7 @@ def test_a_model_that_always_says_the_same_reads_neither(ten, rules):
     many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
     says = analyze(rules({}), many).verdict.says
     assert says[0].startswith(
-        "This model reads neither context nor names by itself, as far as its answers show: it gives nearly always"
+        "This model reads neither context nor names by itself, as far as its answers show: it nearly always returns"
     )
 
 
@@ -170,10 +170,10 @@ def test_without_types_their_formats_are_left_out_and_partly_typed_is_told(said,
     found = analyze(rules(READS), bare)
     assert list(found.figures.formats) == ["C+M", "OnlyC", "OnlyM"]
     assert (found.figures.reliance.types, found.figures.reliance.names) == (None, None)
-    assert any("name no entity types" in one for one in found.verdict.notes)
+    assert any("has no entity types" in one for one in found.verdict.notes)
     found = analyze(rules(READS), [*bare, said("Dan", "was born in", "Rome", "born")])
     assert list(found.figures.formats) == list(FORMATS)
-    assert any("1 of 4 instances name both entity types" in one for one in found.verdict.notes)
+    assert any("1 of 4 instances have both entity types" in one for one in found.verdict.notes)
 
 
 def test_what_cannot_be_judged_is_left_out(ten, rules):

@@ -19,7 +19,7 @@ def test_sure_differences_give_the_order_of_the_paper():
     assert (found.reversed, found.open) == ((), ())
     assert len(found.as_found) == 10
     assert found.sentence() == (
-        "Its scores stand in the order that the paper found on TACRED (C+M ≈ C+T > OnlyC > OnlyM > OnlyT)."
+        "Its scores follow the order that the paper reports for TACRED (C+M ≈ C+T > OnlyC > OnlyM > OnlyT)."
     )
 
 
@@ -27,17 +27,17 @@ def test_what_lies_in_the_noise_is_not_told_apart():
     found = order_of(scores(CM=0.7, OnlyC=0.5) | {"OnlyM": 0.49 - NOISE})
     assert (found.as_found, found.reversed) == ((("C+M", "OnlyC"), ("C+M", "OnlyM")), ())
     assert found.open == (("OnlyC", "OnlyM"),)
-    assert found.sentence().endswith("(C+M > OnlyC > OnlyM); not told apart: OnlyC and OnlyM.")
+    assert found.sentence().endswith("(C+M > OnlyC > OnlyM); no significant difference: OnlyC and OnlyM.")
     assert "do not contradict" in found.sentence()
     # a higher score is no reversal either
     assert order_of(scores(OnlyC=0.5) | {"OnlyM": 0.51 - NOISE}).reversed == ()
-    assert "no two are told apart" in order_of(scores(OnlyC=0.5) | {"OnlyM": 0.51 - NOISE}).sentence()
+    assert "no two differ significantly" in order_of(scores(OnlyC=0.5) | {"OnlyM": 0.51 - NOISE}).sentence()
 
 
 def test_pairs_that_are_no_neighbours_are_compared():
     found = order_of(scores(OnlyC=0.5, OnlyT=0.6) | {"OnlyM": 0.55 - 3 * NOISE})
     assert found.reversed == (("OnlyC", "OnlyT"),)
-    assert "do not stand in the order" in found.sentence()
+    assert "do not follow the order" in found.sentence()
     assert "OnlyT is 0.100 above OnlyC" in found.sentence()
 
 
@@ -45,7 +45,7 @@ def test_equal_is_within_two_hundredths_surely():
     pair = (("C+M", "C+T"),)
     assert order_of(scores(CM=0.70, CT=0.69)).as_found == pair
     # equal scores alone are no order
-    assert "no two are told apart" in order_of(scores(CM=0.7, CT=0.7, OnlyC=0.7)).sentence()
+    assert "no two differ significantly" in order_of(scores(CM=0.7, CT=0.7, OnlyC=0.7)).sentence()
     assert order_of(scores(CM=0.70, CT=0.75)).reversed == pair
     assert order_of(scores(CM=0.70) | {"C+T": 0.71 - NOISE}).open == pair
 

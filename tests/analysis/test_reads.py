@@ -27,19 +27,37 @@ def made(context: float, names: float, nothing: float, by: float, **more: Estima
     ("context", "names", "nothing", "by", "says"),
     [
         (0.4, 0.3, 0.1, 0.05, "needs context and names together"),
-        (0.48, 0.3, 0.1, 0.05, "was asked about too few"),  # may be half
+        (0.48, 0.3, 0.1, 0.05, "was analysed on too few"),  # may be half
         (0.8, 0.6, 0.1, 0.05, "reads mostly the context"),
         (0.6, 0.8, 0.1, 0.05, "reads mostly the names"),
-        (0.6, 0.75, 0.1, 0.2, "was asked about too few"),
-        (0.71, 0.8, 0.1, 0.04, "reads the names more than the context; these instances do not tell whether"),
-        (0.8, 0.71, 0.1, 0.04, "reads the context more than the names; these instances do not tell whether"),
+        (0.6, 0.75, 0.1, 0.2, "was analysed on too few"),
+        (
+            0.71,
+            0.8,
+            0.1,
+            0.04,
+            "reads the names more than the context; with these instances it is open whether",
+        ),
+        (
+            0.8,
+            0.71,
+            0.1,
+            0.04,
+            "reads the context more than the names; with these instances it is open whether",
+        ),
         (0.75, 0.73, 0.1, 0.05, "reads context and names about equally"),
-        (0.75, 0.73, 0.1, 0.2, "was asked about too few"),  # one may be far above the other
-        (1.0, 1.0, 1.0, 0, "reads neither context nor names by itself, as far as its answers show: it gives"),
+        (0.75, 0.73, 0.1, 0.2, "was analysed on too few"),  # one may be far above the other
+        (
+            1.0,
+            1.0,
+            1.0,
+            0,
+            "reads neither context nor names by itself, as far as its answers show: it nearly",
+        ),
         (0.7, 0.7, 0.7, 0.05, "reads neither context nor names by itself, as far as its answers show."),
         (0.7, 0.4, 0.7, 0.05, "reads neither"),  # far above the names, and no reading either
-        (0.7, 0.7, 0.7, 0.2, "was asked about too few"),
-        (0.77, 0.7, 0.7, 0.02, "reads something of the context, and of the names nothing that shows"),
+        (0.7, 0.7, 0.7, 0.2, "was analysed on too few"),
+        (0.77, 0.7, 0.7, 0.02, "reads something of the context, and nothing measurable of the names"),
     ],
 )
 def test_what_it_reads(context, names, nothing, by, says):
@@ -54,7 +72,7 @@ def test_what_it_reads(context, names, nothing, by, says):
         (0.4, 0.6, "Types are part or most of"),
         (0.1, 0.4, "Types are part at most of"),
         (-0.1, 0.1, "Types are hardly any of"),
-        (0.1, 0.6, "These instances are too few to tell how much of"),
+        (0.1, 0.6, "There are too few instances to see how much of"),
     ],
 )
 def test_what_types_are_of_names(low, high, says):
@@ -63,17 +81,17 @@ def test_what_types_are_of_names(low, high, says):
         0.7, 0.7, 0.1, 0.05, types=around(0.1, 0.05), types_back=back, names_by_types=around(0.5, 0.1)
     )
     (told,) = types_tell(figures)
-    assert told.startswith(f"{says} what the names tell it beside the context")
+    assert told.startswith(f"{says} what names add to the context")
     assert "names alone keep, types alone keep 50" in told
     (told,) = types_tell(made(0.7, 0.3, 0.3, 0.05, types=around(0.1, 0.05), types_back=back))
-    assert "names alone keep no more than its commonest relation does" in told
+    assert "names alone keep no more than its most frequent relation does" in told
 
 
 def test_names_that_matter_little_beside_the_context_may_tell_much_alone():
     types = {"types": around(0, 0), "types_back": None}
     assert list(types_tell(made(0.99, 0.1, 0.1, 0.01, **types))) == [
-        "Names hardly matter to it, nor do types."
+        "Neither names nor types matter much to it."
     ]
     (told,) = types_tell(made(0.99, 0.9, 0.1, 0.01, **types))
-    assert told.endswith("but names alone tell it something, too.")
+    assert told.endswith("but names alone are informative.")
     assert list(types_tell(made(0.99, 0.9, 0.1, 0.01))) == []

@@ -111,7 +111,7 @@ def test_what_cannot_work_is_refused(refused, finished, classifier, good, tmp_pa
     assert "holds neither a run" in refused("analyze", "empty", good)
     assert "holds a 'kmeans'" in refused("analyze", copied(finished / "model", tmp_path), good)
     assert "a classifier has no instances of its own" in refused("analyze", classifier)
-    assert "options about the input need files" in refused("analyze", finished, "--format", "jsonl")
+    assert "input options need data files" in refused("analyze", finished, "--format", "jsonl")
     assert "a run is none; give the folder of a classifier" in refused("analyze", finished, "--train", good)
     assert "give --train too" in refused("analyze", classifier, good, "--cnn")
     assert "nothing.jsonl" in refused("analyze", finished, "nothing.jsonl")

@@ -68,12 +68,14 @@ def test_relation_names_that_are_not_there(complaint, tmp_path):
 
 def test_two_models_that_find_entities(complaint):
     said = complaint("--token-classifier", "some/model", "--gliner", "other/model:person")
-    assert "--token-classifier and --gliner both find the entities; give one of them" in said
+    assert "--token-classifier and --gliner both recognise the entities; use one of them" in said
 
 
 @pytest.mark.parametrize("model", [("--token-classifier", "some/model"), ("--gliner", "other/model:person")])
 def test_a_model_that_finds_entities_where_noun_phrases_are_paired(complaint, model):
-    assert "no other model finds entities" in complaint("--mentions", "noun-chunks", *model)
+    assert "cannot be combined with another entity recogniser" in complaint(
+        "--mentions", "noun-chunks", *model
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_model_that_finds_entities_where_noun_phrases_are_paired(complaint, mo
 )
 def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
     assert f"error: {options[0]}" in (said := complaint(*options))
-    assert f"has no effect here: it is for plain text, and {good} holds marked pairs; leave it out" in said
+    assert f"has no effect here: it applies to plain text, and {good} has marked pairs; leave it out" in said
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
 )
 def test_rules_for_plain_text_with_a_named_format(complaint, options):
     said = complaint("--format", "jsonl", *options)
-    assert "it is for plain text, and --format names a format of marked pairs" in said
+    assert "it applies to plain text, and --format is a format of marked pairs" in said
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def notes(tmp_path):
 def test_options_for_marked_pairs_with_plain_text(refused, notes, options):
     said = refused("discover", notes, "--no-cache", *options)
     assert f"error: {options[0]}" in said
-    assert "is plain text, and it is for files of marked pairs; leave it out" in said
+    assert "is plain text, and it applies to marked pairs; leave it out" in said
 
 
 @pytest.mark.parametrize("share", ["0", "-0.5", "1.5", "nan"])
@@ -195,7 +197,7 @@ def test_labels_for_a_method_that_learns_from_none(complaint, good):
 
 
 def test_a_choice_about_labels_without_labels(complaint):
-    assert "--known drop has no effect here" in complaint("--known", "drop")
+    assert "--known drop has no effect without labelled instances" in complaint("--known", "drop")
 
 
 def test_a_pipeline_for_types_that_is_not_there(complaint):

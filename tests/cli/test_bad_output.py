@@ -74,17 +74,19 @@ def test_a_full_disk_leaves_an_older_file_as_it_was(refused, good, tmp_path):
 
 def test_a_file_below_a_folder_that_is_missing(refused, finished, good, tmp_path):
     said = refused("extract", finished, good, "--out", tmp_path / "new" / "triples.nt")
-    assert f"there is no folder {tmp_path / 'new'}; make it first" in said
-    assert "there is no folder" in refused("convert", good, "--out", tmp_path / "new" / "x.jsonl")
+    assert f"there is no directory {tmp_path / 'new'}; create it first" in said
+    assert "there is no directory" in refused("convert", good, "--out", tmp_path / "new" / "x.jsonl")
 
 
 def test_a_folder_where_a_file_belongs(refused, finished, good, tmp_path):
     (tmp_path / "x.nt").mkdir()
-    assert "it is a folder; add a file name" in refused("extract", finished, good, "--out", tmp_path / "x.nt")
+    assert "it is a directory; add a file name" in refused(
+        "extract", finished, good, "--out", tmp_path / "x.nt"
+    )
 
 
 def test_a_file_name_that_tells_no_format(refused, finished, good, tmp_path):
-    assert "tells no format" in refused("extract", finished, good, "--out", tmp_path / "x.foo")
+    assert "unknown file extension" in refused("extract", finished, good, "--out", tmp_path / "x.foo")
 
 
 def test_an_unknown_output_format(refused, finished, good):
@@ -96,7 +98,7 @@ def test_a_binary_format_does_not_go_to_the_screen(refused, finished, good):
 
 
 def test_the_exchange_format_has_a_name_of_its_own(refused, good, tmp_path):
-    assert "a .jsonl or .jsonl.gz file" in refused("convert", good, "--out", tmp_path / "x.csv")
+    assert "in .jsonl or .jsonl.gz" in refused("convert", good, "--out", tmp_path / "x.csv")
 
 
 def test_the_demo_overwrites_no_other_folder(refused, tmp_path):

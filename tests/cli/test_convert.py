@@ -45,7 +45,7 @@ def test_nothing_is_written_where_a_record_is_wrong(refused, with_one_more, tmp_
 
 def test_wrong_records_can_be_skipped(noted, with_one_more, tmp_path):
     said = noted("convert", with_one_more(head=(3, 3)), "--out", tmp_path / "a.jsonl", "--on-error", "skip")
-    assert said.splitlines()[0] == "note: 1 wrong record skipped:"
+    assert said.splitlines()[0] == "note: 1 invalid record skipped:"
     assert said.splitlines()[-1].startswith("30 instances written to ")
 
 

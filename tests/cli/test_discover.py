@@ -110,7 +110,7 @@ def test_several_files_are_one_corpus(relscout, good, fast, tmp_path):
 
 def test_wrong_records_are_skipped_counted_and_listed(relscout, with_one_more, fast):
     done = relscout("discover", with_one_more(head=(3, 3)), *fast, "--on-error", "skip", "--json")
-    assert done.err.startswith("note: 1 wrong record skipped:\n  ")
+    assert done.err.startswith("note: 1 invalid record skipped:\n  ")
     assert "more.jsonl, line 31: head span [3, 3)" in done.err
     assert json.loads(done.out)["skipped"]["count"] == 1
 

@@ -193,7 +193,7 @@ def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(relscout, good, known
         (("--method", "kmeans"), "cannot recognise what earlier runs have found; choose 'transfer'"),
         (("--method", "transfer", "--set", "open_world=false"), "open_world is 'false'"),
         (("--method", "transfer", "--set", "open_world=true"), "is not a run of relscout"),
-        (("--method", "transfer", "--labeled", "KNOWN"), "cannot be given both"),
+        (("--method", "transfer", "--labeled", "KNOWN"), "cannot be combined"),
         (("--method", "transfer", "--known", "drop"), "--known drop has no effect with --after"),
         (("--method", "transfer"), "is not a run of relscout"),
     ],

@@ -81,7 +81,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     scored = relscout("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache", "--json")
     assert list(json.loads(scored.out)) == ["--model"], scored.err
     again = ("fewshot", "train", "nowhere.jsonl", "--out", model)
-    assert "is already there; choose another folder" in relscout(*again, *tiny, *QUICK).err
+    assert "exists; choose another directory" in relscout(*again, *tiny, *QUICK).err
     elsewhere = ("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache")
     assert "device" in relscout(*elsewhere, "--device", "cuda:99").err
     done = relscout("fewshot", "train", files["dev"], "--out", model, *tiny, *QUICK, "--overwrite")
@@ -112,8 +112,8 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
         (("--ways", "5,x"), "--ways is '5,x'; expected whole numbers joined by commas"),
         (("--ways", "4", "--shots", "1"), "episodes of 4 relations need as many, but there are 3"),
         (("--train", "TEST"), "were learnt in training and are in the test, too"),
-        (("--dev", "TEST"), "--dev has no effect here"),
-        (("--train", "TEST", "--model", "m"), "--train and --model cannot be given both"),
+        (("--dev", "TEST"), "--dev has no effect without --train"),
+        (("--train", "TEST", "--model", "m"), "--train and --model cannot be combined"),
         (
             ("--train", "TRAIN", "--dev", "TEST"),
             "were used to choose the weights (dev) and are in the test, too",

@@ -27,7 +27,7 @@ def test_wrong_records_are_listed_and_the_rest_counted(relscout, with_one_more):
 
 def test_the_list_of_wrong_records_has_an_end(relscout, with_one_more):
     err = relscout("inspect", with_one_more("{}\n" * 15)).err
-    assert err.startswith("note: 15 wrong records skipped:\n")
+    assert err.startswith("note: 15 invalid records skipped:\n")
     assert err.endswith("  … and 5 more\n")
 
 

@@ -42,7 +42,7 @@ def test_an_entity_too_long_for_the_encoder_is_noted(discovered):
 def test_a_sentence_of_a_hundred_thousand_characters(discovered, filler):
     text = filler * 25_000 + " Ada was born in London ."
     said, triple = discovered(text=text, head=(100_001, 100_004), tail=(100_017, 100_023))
-    assert "words before or behind both entities were left out" in said
+    assert "words before or after both entities were left out" in said
     assert triple["text"] == text
 
 

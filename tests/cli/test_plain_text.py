@@ -266,7 +266,7 @@ def test_text_and_marked_pairs_are_not_read_together(refused, good, tmp_path):
     (tmp_path / "a.txt").write_text("Anna Berg was born in Oslo.\n")
     for order in ((good, tmp_path / "a.txt"), (tmp_path / "a.txt", good)):
         said = refused("discover", *order, "--no-cache")
-        assert f"{tmp_path / 'a.txt'} is plain text and {good} holds marked pairs; read them in two" in said
+        assert f"{tmp_path / 'a.txt'} is plain text and {good} has marked pairs; use two" in said
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_an_encoder_is_pretrained_and_used(
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert (told["steps"], told["pairs"]["relations"], told["mlm_head"]) == (2, 2, "fresh")
-    assert "fresh one learns" in done.err
+    assert "new one is trained" in done.err
     assert sorted(place.name for place in tmp_path.iterdir() if not place.name.startswith(".")) == [
         "mine",
         "told.jsonl",

@@ -41,7 +41,7 @@ def run(made, tmp_path):
 def test_discover_writes_a_page_with_gold_relations(made, corpus_file, relscout, fast, tmp_path):
     text = (made / "report.html").read_text(encoding="utf-8")
     assert "Relations of corpus.jsonl" in text
-    assert "Beside gold relations" in text
+    assert "Comparison with gold relations" in text
     done = relscout("discover", corpus_file, *fast, "--out", tmp_path / "bare")
     assert done.code == 0
     assert not (tmp_path / "bare" / "report.html").exists()
@@ -50,14 +50,14 @@ def test_discover_writes_a_page_with_gold_relations(made, corpus_file, relscout,
 def test_report_makes_the_page_again(run, corpus_file, noted):
     (run / "report.html").unlink()
     assert noted("report", run).endswith(f"written to {run / 'report.html'}\n")
-    assert "Beside gold relations" not in (run / "report.html").read_text(encoding="utf-8")
+    assert "Comparison with gold relations" not in (run / "report.html").read_text(encoding="utf-8")
     # the folder of the model stands for the run, and holds nothing else afterwards
     noted("report", run / "model")
     assert not (run / "model" / "report.html").exists()
     noted("report", run, "--gold", corpus_file, "--title", "My relations", "--out", run.parent / "other.html")
     text = (run.parent / "other.html").read_text(encoding="utf-8")
     assert "<h1>My relations</h1>" in text
-    assert "Beside gold relations" in text
+    assert "Comparison with gold relations" in text
 
 
 def test_pictures_come_beside_it(run, noted):
@@ -86,7 +86,7 @@ def test_one_label_a_line_is_gold_in_the_order_of_the_run(run, noted, refused, c
     gold.write_text("x\n" * n)
     noted("report", run, "--gold", gold)
     gold.write_text("x\n" * (n - 1))
-    assert "expected one label a line, in the order of the run" in refused("report", run, "--gold", gold)
+    assert "expected one label per line, in the order of the run" in refused("report", run, "--gold", gold)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_one_label_a_line_is_gold_in_the_order_of_the_run(run, noted, refused, c
     [
         (("report", "missing"), "missing is not a run of relscout"),
         (("report", "run", "run", "run"), "got 3 runs, expected one, or two"),
-        (("report", "run", "run", "--title", "x"), "--figures and --title are for the page of one run"),
+        (("report", "run", "run", "--title", "x"), "--figures and --title apply to the report of one run"),
         (("report", "run", "--out", "no/page.html"), "there is no folder no"),
         (("report", "run", "--gold", "nothing.jsonl"), "nothing.jsonl"),
         (("apply", "nothing.json", "run", "--out", "new"), "nothing.json: No such file"),

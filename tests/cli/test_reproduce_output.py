@@ -157,12 +157,12 @@ def test_an_unknown_preset_is_an_error_that_names_the_nearest(refused, command):
 
 
 def test_a_file_that_cannot_be_written_is_an_error(refused, preset, results):
-    assert "no folder" in refused("reproduce", "table", preset, "--out", Path("missing") / "table.md")
+    assert "no directory" in refused("reproduce", "table", preset, "--out", Path("missing") / "table.md")
 
 
 def test_without_names_there_is_nothing_to_list(refused, preset, results):
     results.write_text(json.dumps(record("plain", names=[])) + "\n", encoding="utf-8")
-    assert "has found relations" in refused("reproduce", "table", preset, "--names")
+    assert "has discovered relations" in refused("reproduce", "table", preset, "--names")
 
 
 def test_the_figures_of_a_preset_are_drawn_and_named(noted, preset, results, tmp_path):

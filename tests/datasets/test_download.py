@@ -202,7 +202,7 @@ def test_a_body_that_is_too_short_is_noticed_where_no_length_was_told(site, fetc
     site.tells_length, site.knows_ranges = False, False
     site.faults = [("cut", 70_000)] * 9
     with pytest.raises(
-        DownloadError, match="ended after 70,000 of 204,800 bytes; what was downloaded is kept"
+        DownloadError, match="ended after 70,000 of 204,800 bytes; the partial download is kept"
     ):
         fetch()
 
@@ -303,7 +303,7 @@ def test_an_address_that_is_none_is_told(fetch):
 
 def test_a_full_disk_keeps_the_part(fetch, target, small_disk):
     with pytest.raises(
-        OutputError, match=r"cannot write .*big.json.part: File too large; what was downloaded is"
+        OutputError, match=r"cannot write .*big.json.part: File too large; the partial download is"
     ):
         fetch()
     assert target.with_name("big.json.part").stat().st_size == 50_000

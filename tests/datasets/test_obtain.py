@@ -114,9 +114,7 @@ def test_a_folder_without_the_file_is_told(described, published, tmp_path):
 
 
 def test_a_set_on_request_tells_where_its_files_belong(described, on_request, tmp_path):
-    with pytest.raises(
-        DownloadError, match=rf"own cannot be downloaded \(free\).*belong into {tmp_path}/own"
-    ):
+    with pytest.raises(DownloadError, match=rf"own cannot be downloaded \(free\).*into {tmp_path}/own"):
         get(described(on_request), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

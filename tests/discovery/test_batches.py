@@ -151,7 +151,7 @@ def test_inverses_are_numbered_along(first: Discovery) -> None:
     [
         ({"method": "kmeans"}, "cannot recognise what earlier runs have found; choose 'transfer'"),
         ({"method": "transfer", "settings": {"open_world": False}}, "open_world is False"),
-        ({"method": "transfer", "labeled": []}, "cannot be given both"),
+        ({"method": "transfer", "labeled": []}, "cannot be combined"),
         ({"method": "transfer", "known": "drop"}, "known is 'drop'"),
     ],
 )

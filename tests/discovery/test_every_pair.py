@@ -138,7 +138,7 @@ def test_a_run_on_marked_pairs_leaves_pairs_of_text_out_by_a_precision(
 
 
 def test_a_precision_after_earlier_runs_is_refused(found: Discovery, pairs: list[RelationInstance]) -> None:
-    with pytest.raises(SettingError, match="none or precision and earlier runs cannot be given both"):
+    with pytest.raises(SettingError, match="none or precision and earlier runs cannot be combined"):
         discover(pairs, precision=0.8, after=[found], method="transfer")
 
 

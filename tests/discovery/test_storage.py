@@ -358,7 +358,7 @@ def test_a_new_folder_below_new_folders_is_a_good_target(found: Discovery, tmp_p
 
 def test_an_older_run_is_a_target_only_where_it_may_be_overwritten(saved: Path) -> None:
     check_target(saved, overwrite=True)
-    with pytest.raises(OutputError, match="already holds a run; choose another folder, or allow"):
+    with pytest.raises(OutputError, match="already holds a run; choose another folder, or add"):
         check_target(saved, overwrite=False)
 
 

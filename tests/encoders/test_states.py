@@ -83,7 +83,7 @@ def test_few_states_are_in_memory_and_many_on_disk(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no-such-folder"))
     n_bytes = int(LENGTHS.sum()) * WIDTH * 4
     HiddenStates(LENGTHS, WIDTH, in_memory=n_bytes)
-    with pytest.raises(OutputError, match=r"cannot keep .* of hidden states"):
+    with pytest.raises(OutputError, match=r"cannot store .* of hidden states"):
         HiddenStates(LENGTHS, WIDTH, in_memory=n_bytes - 1)
 
 
@@ -116,7 +116,7 @@ def test_memory_does_not_grow_with_what_is_on_disk() -> None:
 
 def test_a_disk_without_room_is_told_before_anything_is_computed(small_disk: None) -> None:
     with pytest.raises(
-        OutputError, match=r"cannot keep 0\.0 GB of hidden states in .*; set TMPDIR to a folder"
+        OutputError, match=r"cannot store 0\.0 GB of hidden states in .*; set TMPDIR to a folder"
     ):
         HiddenStates(np.array([4000]), WIDTH, in_memory=0)
 
@@ -128,7 +128,7 @@ def test_a_disk_that_fills_up_is_told() -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        with pytest.raises(OutputError, match=r"cannot keep .*File too large; set TMPDIR"):
+        with pytest.raises(OutputError, match=r"cannot store .*File too large; set TMPDIR"):
             states.write(0, np.ones((4000, WIDTH), dtype=np.float32))
         del states
         gc.collect()

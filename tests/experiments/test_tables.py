@@ -129,7 +129,7 @@ def test_precision_and_recall_are_there_when_asked_for():
 def test_each_scoring_has_figures_and_a_caption_of_its_own():
     raw, mapped = (table([record(b3=0.5)], scoring) for scoring in ("raw", "majority-mapped"))
     assert (cells(raw, "SelfORE")["B³ F1"], cells(mapped, "SelfORE")["B³ F1"]) == ("50.0", "60.0")
-    assert "scored as it was found" in raw.caption
+    assert "scored as they are" in raw.caption
     assert "not comparable" in mapped.caption
     assert raw.name != mapped.name
 

@@ -108,7 +108,7 @@ def test_labels_that_are_missing_or_too_few_are_told(build: Build, known: Instan
         build().fit(known[:16])
     with pytest.raises(InputError, match=r"instances in dev have no gold relation.*train\.jsonl, line 7"):
         build().fit(known, [bare])
-    with pytest.raises(InputError, match="no instances to choose the best epoch on"):
+    with pytest.raises(InputError, match="no instances to select the best epoch on"):
         build().fit(known, [])
 
 

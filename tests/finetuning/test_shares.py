@@ -47,5 +47,5 @@ def test_all_is_all() -> None:
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])
 def test_what_is_no_share_is_refused(share: float) -> None:
-    with pytest.raises(SettingError, match="expected one above 0, up to 1"):
+    with pytest.raises(SettingError, match="expected a number above 0 and up to 1"):
         drawn_share(instances(a=2), share, seed=0)

@@ -16,7 +16,7 @@ def test_a_run_beside_itself_is_the_same(found: Discovery, tmp_path: Path) -> No
     assert [one.share for one in same.matches] == [1.0] * 5
     assert (same.common, same.only, same.new, same.moves) == (90, (0, 0), [], [])
     text = write_comparison(found, found, tmp_path / "same.html").read_text(encoding="utf-8")
-    assert "Nothing: every relation of first lies within one of second" in text
+    assert "Nothing: every relation of first is part of one relation of second" in text
     assert "1.000" in text
 
 
@@ -69,7 +69,7 @@ def test_only_common_instances_are_compared(found: Discovery, gold: dict[str, st
 def test_runs_of_different_corpora_are_refused(found: Discovery, tmp_path: Path) -> None:
     others = [replace(one, id=f"{one.id} again") for one in found.assignments.instances]
     given = replace(found.assignments, instances=others)
-    with pytest.raises(InputError, match="no instance in common"):
+    with pytest.raises(InputError, match="no instance id in common"):
         write_comparison(found, replace(found, assignments=given), tmp_path / "two.html")
     with pytest.raises(InputError, match="none of the common instances has a gold relation"):
         write_comparison(found, found, tmp_path / "two.html", gold={"x": "y"})

@@ -140,7 +140,7 @@ def test_every_relation_and_its_examples_stand_there_without_scripts(page: Path,
         assert one.name in shown
         assert one.pattern in shown
     assert "90 instances in 90 sentences" in shown
-    assert "5 relations found in them; their number was given" in shown
+    assert "90 pairs of entities, and 5 relations; their number was given" in shown
     assert "Method kmeans on the encoder minilm, in " in shown
     assert "entity-type pair" in shown
 
@@ -177,7 +177,7 @@ def test_of_a_large_run_sentences_are_drawn_and_counts_stay(
     assert len(data["sentences"]) < 90
     assert sum(one["size"] for one in data["relations"].values()) == 90
     text = " ".join(Reader(path.read_text(encoding="utf-8")).text)
-    assert "drawn from 90, are on the page; all counts are of all" in " ".join(text.split())
+    assert "sampled from 90, are shown; counts refer to all" in " ".join(text.split())
     for one in found.relations:
         told = data["relations"][str(one.id)]
         # what is shown in a card can be opened, too
@@ -325,7 +325,7 @@ def test_the_most_connected_entities_come_first(found: Discovery) -> None:
 
 
 def test_a_run_without_relations_has_nothing_to_show(found: Discovery, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no relations, so there is nothing to show"):
+    with pytest.raises(InputError, match="no relations to show"):
         write_report(replace(found, relations=()), tmp_path / "page.html")
 
 
@@ -441,7 +441,7 @@ def test_an_example_that_is_denied_is_tagged(found: Discovery, tmp_path: Path) -
     )
     path = write_report(denied, tmp_path / "page.html")
     assert path.read_text(encoding="utf-8").count('class="tag">negated<') == 15
-    assert "There is no fact: no sentence asserts a relation" in said_of(path)
+    assert "No facts: no sentence asserts a relation" in said_of(path)
 
 
 def test_a_page_holds_so_many_facts_and_entities_and_counts_all(
@@ -454,8 +454,8 @@ def test_a_page_holds_so_many_facts_and_entities_and_counts_all(
     assert (len(data["facts"]), data["listed"]) == (7, 3)
     # the others are there for the names in facts
     assert len(data["entities"]) <= 3 + 14
-    assert f"The first 7 of {len(found.facts())} are on the page" in shown
-    assert f"The 3 with most facts of {len(found.entities())} are on the page" in shown
+    assert f"The first 7 of {len(found.facts())} are shown" in shown
+    assert f"The 3 with most facts, of {len(found.entities())} are shown" in shown
 
 
 def test_what_the_page_cannot_show_exactly_cannot_be_decided(found: Discovery, tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ class AlignmentSettings:
     """
 
     link: Literal["id-or-name", "id", "name"] = "id-or-name"
-    """What finds the entity of a mention: its identifier, or its name where it has none (``id-or-name``); or one of
-    both only. A mention whose identifier is not in the graph is looked up by name with ``name`` alone."""
+    """How a mention is linked to an entity: by its identifier, or by its name if it has none (``id-or-name``); or by
+    one of them only. A mention whose identifier is not in the graph is linked by name with ``name`` only."""
     ambiguous: Literal["resolve", "drop"] = "resolve"
-    """A name of several entities: taken for the one that the graph relates to the other mention, if there is just one
-    such pair (``resolve``); or left out in any case (``drop``)."""
+    """An ambiguous name: linked to the entity that the graph relates to the other mention, if there is exactly one
+    (``resolve``); or always left out (``drop``)."""
     both_ways: bool = True
-    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged; else it
-    is left out."""
+    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged; otherwise
+    it is left out."""
     min_sentences: int = 2
     """Relations with fewer different sentences are left out; at least 1. One sentence alone cannot form a pair."""
 

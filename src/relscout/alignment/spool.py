@@ -59,6 +59,6 @@ class Spool:
 
 def _no_room(error: OSError) -> OutputError:
     return OutputError(
-        f"cannot keep the aligned instances in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
-        "folder with more room"
+        f"cannot store the aligned instances in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
+        "folder with more space"
     )

@@ -43,20 +43,20 @@ class Order:
     differences: Mapping[Pair, Estimate]
 
     def sentence(self, whose: str = "Its scores") -> str:
-        """Return it in words; what is not told apart is said to be."""
+        """Return it in words, with the pairs that do not differ significantly."""
         wanted = " > ".join(self.formats).replace("C+M > C+T", "C+M ≈ C+T")
-        paper = f"the order that the paper found on TACRED ({wanted})"
+        paper = f"the order that the paper reports for TACRED ({wanted})"
         if self.reversed:
             told = "; ".join(map(self._against, self.reversed))
-            start = f"{whose} do not stand in {paper}: {told}"
+            start = f"{whose} do not follow {paper}: {told}"
         elif all(pair == ("C+M", "C+T") for pair in self.as_found):
-            return f"{whose} do not tell whether they stand in {paper}: no two are told apart."
+            return f"{whose} neither confirm nor contradict {paper}: no two differ significantly."
         elif self.open:
             start = f"{whose} do not contradict {paper}"
         else:
-            return f"{whose} stand in {paper}."
+            return f"{whose} follow {paper}."
         pairs = ", ".join(f"{one} and {other}" for one, other in self.open)
-        return f"{start}; not told apart: {pairs}." if pairs else f"{start}."
+        return f"{start}; no significant difference: {pairs}." if pairs else f"{start}."
 
     def _against(self, pair: Pair) -> str:
         first, second = pair

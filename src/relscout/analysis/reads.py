@@ -29,7 +29,7 @@ def reads(figures: Figures, noun: str) -> str:
     context, names = (figures.formats[format].kept for format in ("OnlyC", "OnlyM"))
     return (
         f"This {noun} {_what(figures)}. With the context alone it keeps {in_words(context)} of its answers, with the "
-        f"names alone {in_words(names)}; always giving its commonest relation would keep "
+        f"names alone {in_words(names)}; always returning its most frequent relation would keep "
         f"{percent(figures.nothing.kept.value)}."
     )
 
@@ -37,7 +37,7 @@ def reads(figures: Figures, noun: str) -> str:
 def _what(figures: Figures) -> str:
     context, names = figures.formats["OnlyC"], figures.formats["OnlyM"]
     nothing, lead = figures.nothing.kept.value, figures.reliance.lead
-    open_ = "was asked about too few instances to tell what it reads most"
+    open_ = "was analysed on too few instances to see what it reads most"
     if max(context.kept.value, names.kept.value) < _MOST:
         return (
             "needs context and names together" if max(context.kept.high, names.kept.high) < _MOST else open_
@@ -47,7 +47,7 @@ def _what(figures: Figures) -> str:
         if max(context.above_nothing.high, names.above_nothing.high) >= CLEAR:
             return open_
         return "reads neither context nor names by itself, as far as its answers show" + (
-            ": it gives nearly always the same one" if nothing >= _ALL_THE_SAME else ""
+            ": it nearly always returns the same relation" if nothing >= _ALL_THE_SAME else ""
         )
     if by_context and lead.value >= CLEAR and lead.low > 0:
         return "reads mostly the context"
@@ -56,14 +56,18 @@ def _what(figures: Figures) -> str:
     if max(-lead.low, lead.high) >= CLEAR:
         # which is ahead may be sure where it is not sure that it is far ahead
         if by_context and lead.low > 0:
-            return "reads the context more than the names; these instances do not tell whether clearly more"
+            return (
+                "reads the context more than the names; with these instances it is open whether clearly more"
+            )
         if by_names and lead.high < 0:
-            return "reads the names more than the context; these instances do not tell whether clearly more"
+            return (
+                "reads the names more than the context; with these instances it is open whether clearly more"
+            )
         return open_
     if by_context and by_names:
         return "reads context and names about equally"
     some, other = ("context", "names") if by_context else ("names", "context")
-    return f"reads something of the {some}, and of the {other} nothing that shows"
+    return f"reads something of the {some}, and nothing measurable of the {other}"
 
 
 def types_tell(figures: Figures) -> Iterator[str]:
@@ -74,16 +78,16 @@ def types_tell(figures: Figures) -> Iterator[str]:
     alone = names.above_nothing.low > 0
     if reliance.types_back is None or reliance.mentions.high <= _HARDLY:
         if alone:
-            yield "Beside the context, names hardly matter to it, nor do types; but names alone tell it something, too."
+            yield "Given the context, neither names nor types matter much to it, but names alone are informative."
         else:
-            yield "Names hardly matter to it, nor do types."
+            yield "Neither names nor types matter much to it."
         return
     sentence = (
         f"{_part(reliance.types_back)}: without names {in_words(reliance.mentions)} of its answers change, and types "
-        f"in their place bring back {in_words(reliance.types_back)} of these, on balance"
+        f"in their place restore {in_words(reliance.types_back)} of these, on balance"
     )
     if not alone:
-        sentence += "; names alone keep no more than its commonest relation does"
+        sentence += "; names alone keep no more than its most frequent relation does"
     elif reliance.names_by_types is not None:
         sentence += f"; of those that names alone keep, types alone keep {in_words(reliance.names_by_types)}"
     yield f"{sentence}."
@@ -92,7 +96,7 @@ def types_tell(figures: Figures) -> Iterator[str]:
 def _part(back: Estimate) -> str:
     low, high = ((value >= _PART) + (value >= _MOST) for value in (back.low, back.high))
     if low == 0 and high == 2:
-        return "These instances are too few to tell how much of what the names tell it beside the context are types"
+        return "There are too few instances to see how much of what names add to the context is due to types"
     which = {
         (0, 0): "hardly any",
         (1, 1): "part",
@@ -100,4 +104,4 @@ def _part(back: Estimate) -> str:
         (0, 1): "part at most",
         (1, 2): "part or most",
     }[low, high]
-    return f"Types are {which} of what the names tell it beside the context"
+    return f"Types are {which} of what names add to the context"

@@ -26,9 +26,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
             written.
     """
     if (folder / ANALYSIS).is_file() and not overwrite:
-        raise OutputError(
-            f"{folder} already holds an analysis; choose another folder, or allow to overwrite it (--overwrite)"
-        )
+        raise OutputError(f"{folder} already holds an analysis; choose another folder, or add --overwrite")
     check_replaceable(folder, contents=CONTENTS if (folder / ANALYSIS).is_file() else ())
     check_makeable(folder)
 

@@ -102,11 +102,11 @@ class TableOne:
         order = order_over_seeds(self.predicted[row], self.gold, self.none, scores)
         sentence = order.sentence(f"The scores of {row}")
         if len(self.seeds) > 1:
-            return f"{sentence} Told apart is what differs over the instances and for all {len(self.seeds)} seeds."
-        return (
-            f"{sentence} This is one seed: a difference may be no more than what another seed would change, and that "
-            "is not told."
-        )
+            return (
+                f"{sentence} A difference counts if it is significant over the instances and holds for all "
+                f"{len(self.seeds)} seeds."
+            )
+        return f"{sentence} This is one seed: differences may be within the variation between seeds."
 
     def as_dict(self) -> dict[str, Any]:
         """Return scores and shares as JSON values."""

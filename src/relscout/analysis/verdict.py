@@ -84,8 +84,8 @@ def verdict(
 def _order(figures: Figures) -> Iterator[str]:
     if figures.order is not None:
         yield (
-            f"{figures.order.sentence()} Compared is one model that is shown inputs of kinds that it was not trained "
-            "on; the paper trained one in each format, as --train does."
+            f"{figures.order.sentence()} This compares one model on inputs of kinds that it was not trained on; "
+            "the paper trained one model per format, as --train does."
         )
 
 
@@ -111,17 +111,17 @@ def _notes(answers: Answers) -> Iterator[str]:
     n = len(answers.instances)
     yield _blanks(answers)
     if "C+T" not in answers.given:
-        yield "The data name no entity types, so C+T and OnlyT are left out; --entity-types has spaCy add them."
+        yield "The data has no entity types, so C+T and OnlyT are left out; --entity-types adds them with spaCy."
     elif answers.n_typed < n:
         yield (
-            f"{answers.n_typed:,} of {counted(n, 'instance')} name both entity types; where one is not known, C+T and "
+            f"{answers.n_typed:,} of {counted(n, 'instance')} have both entity types; for an unknown type, C+T and "
             "OnlyT show “entity”."
         )
     again = sum(map(names_again, answers.instances))
     if again:
         yield (
             f"{counted(again, 'sentence')} ({percent(again / n)}) "
-            f"{'names' if again == 1 else 'name'} an entity once more outside of its mention, which OnlyC shows, as in "
+            f"{'names' if again == 1 else 'name'} an entity again outside of its mention, which OnlyC shows, as in "
             "the paper."
         )
 
@@ -136,8 +136,8 @@ def _blanks(answers: Answers) -> str:
     )
     return (
         f"OnlyC shows “{head}” and “{tail}” in place of the names: of the words that were tried, those that change the "
-        f"fewest answers of every second instance ({others}). A model that was not trained on such inputs may stumble "
-        "over them all the same."
+        f"fewest answers of every second instance ({others}). A model that was not trained on such inputs may still "
+        "fail on them."
     )
 
 
@@ -147,6 +147,6 @@ def _given_away(names: FormatFigures, figures: Figures) -> Iterator[str]:
         return
     if names.score.value - nothing.value >= CLEAR and names.score.low > nothing.value:
         yield (
-            f"Names alone score {names.score.value:.3f} where nothing read scores {nothing.value:.3f}: in these data "
-            "they give relations away, and a good score does not show that the context is understood."
+            f"Names alone score {names.score.value:.3f} where reading nothing scores {nothing.value:.3f}: in this "
+            "data they give relations away, so a good score does not show that the context is understood."
         )

@@ -1,4 +1,4 @@
-"""``relscout pretrain align``: a corpus and a knowledge graph to instances with the graph's relations."""
+"""``relscout pretrain align``: assign the relations of a knowledge graph to a corpus."""
 
 from __future__ import annotations
 
@@ -30,58 +30,56 @@ def command(
         list[Path],
         typer.Option(
             metavar="FILE",
-            help="Triples, as TSV or N-Triples; may be given again.",
+            help="Triples, as TSV or N-Triples; repeatable.",
             rich_help_panel=_GRAPH,
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write: .jsonl or .jsonl.gz.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
     aliases: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Names: entity<TAB>name; may be given again.", rich_help_panel=_GRAPH
-        ),
+        typer.Option(metavar="FILE", help="Names: entity<TAB>name; repeatable.", rich_help_panel=_GRAPH),
     ] = None,
     iris: Annotated[
         Literal["short", "whole"],
         typer.Option(
-            metavar="short|whole", help="IRIs of N-Triples: the last part, or all.", rich_help_panel=_GRAPH
+            metavar="short|whole", help="IRIs of N-Triples: last part, or whole.", rich_help_panel=_GRAPH
         ),
     ] = "short",
     languages: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Languages of labels to take, as en,de.", rich_help_panel=_GRAPH),
+        typer.Option(metavar="NAMES", help="Languages of labels to use, e.g. en,de.", rich_help_panel=_GRAPH),
     ] = None,
     exclude: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Instances, as of a test set, whose pairs are left out.",
+            help="Leave out the entity pairs of this file; repeatable.",
             rich_help_panel=_RULES,
         ),
     ] = None,
     link: Annotated[
         Literal["id-or-name", "id", "name"],
         typer.Option(
-            metavar="id-or-name|id|name", help="What finds the entity of a mention.", rich_help_panel=_RULES
+            metavar="id-or-name|id|name", help="How mentions are linked to entities.", rich_help_panel=_RULES
         ),
     ] = "id-or-name",
     ambiguous: Annotated[
         Literal["resolve", "drop"],
         typer.Option(
             metavar="resolve|drop",
-            help="Names of several entities: try or drop.",
+            help="Ambiguous names: resolve or drop.",
             rich_help_panel=_RULES,
         ),
     ] = "resolve",
     as_marked: Annotated[
         bool,
-        typer.Option(
-            "--as-marked", help="Never exchange head and tail to read as the graph.", rich_help_panel=_RULES
-        ),
+        typer.Option("--as-marked", help="Never exchange head and tail.", rich_help_panel=_RULES),
     ] = False,
     min_sentences: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Least sentences of a relation.", rich_help_panel=_RULES),
+        typer.Option(
+            metavar="N", min=1, help="Minimum number of sentences per relation.", rich_help_panel=_RULES
+        ),
     ] = 2,
     as_json: options.AsJson = False,
     format: options.Format = None,
@@ -99,10 +97,11 @@ def command(
     directions: options.Directions = "once",
     types: options.TypePairs = None,
 ) -> None:
-    """Give the sentences of a corpus the relations of a knowledge graph.
+    """Assign the relations of a knowledge graph to the sentences of a corpus.
 
-    A pair of entities that the graph relates becomes an instance of that relation. All other pairs are left out, and
-    the steps at which they were lost are counted. The input is as for 'relscout discover'; its relations are not read.
+    A pair of entities that the graph relates becomes an instance of that relation. All other pairs are left out,
+    and a table shows how many are lost at each step. INPUT is as for 'relscout discover'; its relations are
+    ignored.
     """
     from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
     from relscout.writers.exchange import write_instances
@@ -152,8 +151,8 @@ def command(
     n_alike, alike = known.alike
     if alike is not None:
         say_note(
-            f"{counted(n_alike, 'identifier')} of several IRIs that end alike, as <{alike[0]}> and <{alike[1]}>; "
-            "--iris whole keeps them apart"
+            f"{counted(n_alike, 'identifier')} shared by several IRIs, such as <{alike[0]}> and <{alike[1]}>; "
+            "use --iris whole to keep them separate"
         )
     if as_json:
         print_json(
@@ -197,20 +196,20 @@ def _rows(account: Account, min_sentences: int) -> Iterator[tuple[str, int]]:
     yield "instances read", account.instances
     yield "  mentions linked by id", account.mentions_by_id
     yield "  mentions linked by name", account.mentions_by_name
-    yield "  mentions with a name of several entities", account.mentions_by_several
-    yield "  mentions with an id that the graph has not", account.mentions_of_unknown_id
-    yield "  mentions with a name that the graph has not", account.mentions_of_unknown_name
+    yield "  mentions with an ambiguous name", account.mentions_by_several
+    yield "  mentions with an id unknown to the graph", account.mentions_of_unknown_id
+    yield "  mentions with a name unknown to the graph", account.mentions_of_unknown_name
     yield "  mentions without an id", account.mentions_without_id
-    yield "lost: a mention is not linked", account.unlinked
+    yield "lost: mention not linked", account.unlinked
     yield "lost: ambiguous", account.ambiguous
     yield "lost: not related in the graph", account.unrelated
     yield "lost: excluded pair", account.excluded
-    yield "aligned, one for each relation of a pair", account.aligned
-    yield "lost: the same pair in the same sentence", account.repeated
+    yield "aligned, one per relation of a pair", account.aligned
+    yield "lost: repeated pair in a sentence", account.repeated
     sentences = counted(min_sentences, "sentence")
-    yield f"lost: {counted(account.rare_relations, 'relation')} of fewer than {sentences}", account.rare
+    yield f"lost: {counted(account.rare_relations, 'relation')} with fewer than {sentences}", account.rare
     yield "kept", account.n_kept
-    yield "  of them with head and tail exchanged", account.exchanged
+    yield "  with head and tail exchanged", account.exchanged
 
 
 def _table(rows: Iterator[tuple[str, int]]) -> Table:

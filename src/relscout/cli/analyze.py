@@ -29,24 +29,26 @@ _TABLE = "Table 1"
 
 def command(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Folder of a run, or of a classifier that was trained.")
+        Path, typer.Argument(metavar="MODEL", help="Output of 'relscout discover' or 'finetune'.")
     ],
     data: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DATA...", help="Files, best with gold relations; a run has its own."),
+        typer.Argument(
+            metavar="DATA...", help="Files, optionally with gold relations (default: those of the run)."
+        ),
     ] = None,
     train: Annotated[
         list[Path] | None,
         typer.Option(
             "--train",
             metavar="FILE",
-            help="Train one in each format on this; may be repeated.",
+            help="Train one model per format on this; repeatable.",
             rich_help_panel=_TABLE,
         ),
     ] = None,
     dev: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Choose the epoch of each on this.", rich_help_panel=_TABLE),
+        typer.Option(metavar="FILE", help="Select the epoch on this.", rich_help_panel=_TABLE),
     ] = None,
     seeds: Annotated[
         int,
@@ -54,14 +56,14 @@ def command(
     ] = 3,
     cnn: Annotated[
         bool,
-        typer.Option("--cnn", help="Train a convolutional network beside.", rich_help_panel=_TABLE),
+        typer.Option("--cnn", help="Also train a convolutional network.", rich_help_panel=_TABLE),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for analysis.json and flips.jsonl."),
+        typer.Option(metavar="DIR", help="Output directory for analysis.json and flips.jsonl."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older analysis in that folder.")
+        bool, typer.Option("--overwrite", help="Overwrite an existing analysis in DIR.")
     ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -74,11 +76,11 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Tell whether a model reads the context, the names, or the types.
+    """Analyse whether a model reads the context, the names, or the types.
 
-    It is shown the same sentences once more with names or types in their place, without names, and without context,
-    and its answers are compared: how many stay, how many are right, which relations and which sentences flip. With
-    --train, classifiers like it are trained and tested in each of these formats, as in Table 1 of the paper.
+    The model classifies the same sentences with names replaced by types, without names, and without context, and
+    its answers are compared: how many stay the same, how many are right, and which relations and sentences change.
+    With --train, classifiers are trained and tested in each of these formats, as in Table 1 of the paper.
     """
     from relscout.analysis import analyze, encoder_of
     from relscout.analysis.opening import opened
@@ -143,9 +145,9 @@ def _instances(paths: list[Path], reading: Reading, model: Classifier | Discover
     if paths:
         return _read(paths, reading)
     if not isinstance(model, Discovery):
-        raise SettingError("a classifier has no instances of its own; name files behind its folder")
+        raise SettingError("a classifier has no instances of its own; pass data files after MODEL")
     if reading != Reading():
-        raise SettingError("options about the input need files; name some behind the folder of the run")
+        raise SettingError("input options need data files; pass them after MODEL")
     return list(model.assignments.instances)
 
 
@@ -218,7 +220,7 @@ def _tell_left_out(analysis: Analysis) -> None:
             f"{counted(len(names), 'relation')} that the model does not know: {told}{', …' if len(names) > 5 else ''}"
         )
     if data.gold is None and analysis.kind == "classifier":
-        say_note("no instance has a gold relation, so it is told what changes, and not what is right")
+        say_note("no instance has a gold relation, so only changes are reported, not errors")
 
 
 def _show(analysis: Analysis, model: Path, table: TableOne | None) -> None:

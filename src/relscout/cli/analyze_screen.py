@@ -1,4 +1,4 @@
-"""An analysis on a screen: the formats, on what the answers rest, the verdict, relations, and sentences that flip."""
+"""An analysis on a screen: formats, reliance, verdict, relations, and sentences whose answer changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BESIDE_BAR = 74
 _TITLES: dict[Kind, str] = {
     "lost": "right with names, wrong without",
     "gained": "right without names, wrong with them",
-    "changed": "another answer without names",
+    "changed": "answer changes without names",
 }
 
 
@@ -69,7 +69,7 @@ def _formats(analysis: Analysis, bar: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for format, one in figures.formats.items():
         table.add_row(*_row(format, FORMATS[format], one, figures.score, bar), *_extras(one, extra))
-    nothing = _row("–", "nothing (commonest)", figures.nothing, figures.score, bar)
+    nothing = _row("–", "nothing (majority)", figures.nothing, figures.score, bar)
     table.add_row(*nothing, *_extras(figures.nothing, extra), style="dim")
     return table
 
@@ -181,10 +181,10 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
         cells = [f"{one.shares[format]:.0%}" for format in formats]
         table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
     what = "right" if analysis.judged else "kept"
-    told = f"(shares of answers that are {what}; lost: C+M less OnlyC"
+    told = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
     if len(listed) < len(analysis.relations):
-        told += f"; those of fewer than {_ENOUGH} instances are left out"
-    heading = Text("the relations that lean on names most come first", style="bold")
+        told += f"; relations with fewer than {_ENOUGH} instances are left out"
+    heading = Text("relations that depend most on names first", style="bold")
     return Group(heading, table, Text(textwrap.fill(f"{told})", width), style="dim"))
 
 

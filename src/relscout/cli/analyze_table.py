@@ -24,17 +24,17 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
     yield _grid(table, lambda *place: f"{table.median(*place):.3f}", spread=len(table.seeds) > 1)
     several = f"median of {len(table.seeds)} seeds, standard deviation below"
     yield _dim(
-        f"({counted(table.n_train, 'instance')} to learn from, {len(table.gold):,} to test on; "
-        f"{several if len(table.seeds) > 1 else 'one seed'}; always giving the commonest relation scores "
+        f"({counted(table.n_train, 'instance')} to train on, {len(table.gold):,} to test on; "
+        f"{several if len(table.seeds) > 1 else 'one seed'}; always predicting the most frequent relation scores "
         f"{table.nothing:.3f})",
         width,
     )
     for row in table.predicted:
         yield Text(textwrap.fill(visible(table.order(row)), width))
     yield Text()
-    yield Text("of what is right in C+M, the share that is right here, too", style="bold")
+    yield Text("of the answers that are right in C+M, the share that is right here", style="bold")
     yield _grid(table, lambda *place: _share(table.right_shared(*place)))
-    yield Text("of what is wrong in C+M, the share with the same error here", style="bold")
+    yield Text("of the answers that are wrong in C+M, the share with the same error here", style="bold")
     yield _grid(table, lambda *place: _share(table.wrong_same(*place)))
     yield _dim("(BERT on TACRED in the paper: C+T is right in 95.7% and has the same error in 68.1%)", width)
 

@@ -46,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
-    help="Open relation extraction: find the relations in a corpus, name them, and give back triples.",
+    help="Open relation extraction: find the relations of a text, name them, and return facts.",
 )
 for name, module in (
     ("demo", demo),

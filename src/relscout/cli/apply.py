@@ -1,4 +1,4 @@
-"""``relscout apply``: what was decided on the page, carried out."""
+"""``relscout apply``: apply the decisions made in the report."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from relscout.wording import counted
 
 
 def command(
-    decisions: Annotated[
-        Path, typer.Argument(metavar="DECISIONS", help="File that the page of the run has exported.")
-    ],
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run that they are about.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the new run.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
-    ] = False,
+    decisions: Annotated[Path, typer.Argument(metavar="DECISIONS", help="File exported from the report.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they are about.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run in DIR.")] = False,
 ) -> None:
-    """Change the relations and entities of a run, as was decided on its page.
+    """Apply the decisions that were exported from the report of a run.
 
-    Relations are renamed, merged and dropped, entities merged and split. The new run keeps the numbers of the
-    relations, says in run.json what was decided, and is used like any other: by 'relscout extract', 'relscout report'
-    and Discovery.load.
+    Relations are renamed, merged and dropped; entities are merged and split. The new run keeps the numbers of the
+    relations, lists the decisions in run.json, and can be used like any other run.
     """
     from relscout.discovery import Decisions, Discovery
     from relscout.discovery.storage import check_target
@@ -35,6 +30,6 @@ def command(
     found = Discovery.load(run).apply(wanted)
     found.save(out)
     say(
-        f"{counted(len(wanted.steps), 'decision')} carried out: {counted(len(found.relations), 'relation')} in {out}; "
+        f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(found.relations), 'relation')} in {out}; "
         f"'relscout report {out}' shows them"
     )

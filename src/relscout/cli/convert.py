@@ -16,7 +16,7 @@ from relscout.wording import counted
 
 def command(
     inputs: options.Inputs,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write: .jsonl or .jsonl.gz.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -34,10 +34,10 @@ def command(
     directions: options.Directions = "once",
     types: options.TypePairs = None,
 ) -> None:
-    """Write any input in relscout's own format.
+    """Convert any input to relscout's own format.
 
-    The input has any format that 'relscout inspect' knows, or is plain text, in which the entities are recognised and
-    paired. Gold relations are kept. The file appears when everything has been read and written, or not at all.
+    INPUT is in any format that 'relscout inspect' recognises, or plain text, whose entities are recognised and
+    paired. Gold relations are kept.
     """
     from relscout.writers.exchange import write_instances
 

@@ -15,14 +15,14 @@ from relscout.cli.screen import output, print_json, progress_bars, say, say_erro
 from relscout.datasets import DATASETS, DataSet, available, data_folder, dataset, get
 from relscout.wording import counted
 
-app = typer.Typer(cls=Group, help="List the public data sets that relscout knows, and get them.")
+app = typer.Typer(cls=Group, help="List and download public data sets.")
 
 _Dir = Annotated[
     Path | None,
     typer.Option(
         "--dir",
         metavar="DIR",
-        help="Folder of all sets.",
+        help="Data directory.",
         show_default="$RELSCOUT_DATA, else ~/.cache/relscout/datasets",
     ),
 ]
@@ -30,7 +30,7 @@ _Dir = Annotated[
 
 @app.command("list", cls=Command)
 def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
-    """List the data sets: what they are, under what terms, how large, and whether they are here."""
+    """List the data sets with licence and size, and whether they are downloaded."""
     place = data_folder(folder)
     if as_json:
         print_json([_as_json(known, place) for known in DATASETS.values()])
@@ -52,19 +52,17 @@ def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
 
 @app.command("get", cls=Command)
 def get_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that 'relscout datasets list' shows.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name from 'relscout datasets list'.")],
     folder: _Dir = None,
     source: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="PLACE", help="Address or folder to get the files from instead of their own."
-        ),
+        typer.Option("--from", metavar="PLACE", help="URL or directory to get the files from instead."),
     ] = None,
 ) -> None:
-    """Download a data set into its folder, and verify it.
+    """Download a data set and verify it.
 
-    Goes on where an earlier download stopped, and leaves alone what is there already. Prints where the files are. For a
-    set that cannot be downloaded it tells how to obtain it.
+    Resumes an interrupted download, keeps existing files, and prints the paths of the files. If a set cannot be
+    downloaded, explains how to obtain it.
     """
     chosen, place = dataset(name), data_folder(folder)
     if source is None and not chosen.downloadable and not available(name, place):
@@ -75,7 +73,7 @@ def get_command(
             paths = get(name, place, source=source, progress=lambda *told: bars(*_in_kilobytes(*told)))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            "what was downloaded is kept, so the same command goes on from there"
+            "the partial download is kept; run the same command again to resume"
         ) from None
     for path in paths:
         typer.echo(path)
@@ -85,8 +83,8 @@ def get_command(
     for part in chosen.parts:
         say(part.format(folder=place / name))
     if unsure := [file for file in chosen.files if file.sha256 is None]:
-        checked = "size checked only" if all(file.size for file in unsure) else "nothing to check it against"
-        say_note(f"no published checksum of {', '.join(file.name for file in unsure)}; {checked}")
+        checked = "size checked only" if all(file.size for file in unsure) else "not verified"
+        say_note(f"no published checksum for {', '.join(file.name for file in unsure)}; {checked}")
 
 
 def _tell_how(chosen: DataSet, place: Path) -> None:

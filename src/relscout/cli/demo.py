@@ -1,4 +1,4 @@
-"""``relscout demo``: the main job on the text of the bundled corpus."""
+"""``relscout demo``: discover the relations of the bundled text."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _SHOWN = 10
 
 def command(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the results; an older run in it is replaced.")
+        Path, typer.Option(metavar="DIR", help="Output directory; an older run in it is replaced.")
     ] = Path("demo-run"),
     seed: options.Seed = 0,
 ) -> None:
-    """Find the relations and facts of a text that comes with relscout.
+    """Find the relations and facts of the bundled text.
 
-    They are shown with examples, written to a folder, and compared with what people marked in the same sentences.
+    Prints them with examples, writes them to a folder, and compares them with the gold relations of the same
+    sentences.
     """
     from relscout.corpus import bundled_corpus, bundled_text
     from relscout.discovery import discover
@@ -62,9 +63,8 @@ def _compared(
     related = sum(not gold[_place(instances[rows[place]])].is_unrelated for place in kept)
     scores = score(relation_ids[[rows[place] for place in kept]], [names[place] for place in kept])
     return (
-        f"People marked {len(marked)} pairs in this text, and {len(rows)} of them are pairs here, too. Of these, "
-        f"{len(kept)} were kept, {related} of them related; their relations agree with B³ F1 {scores.b3_f1:.3f}, "
-        f"V-measure {scores.v_measure:.3f}"
+        f"Gold data: {len(marked)} annotated pairs, {len(rows)} of them among the pairs above. {len(kept)} of these "
+        f"were kept, {related} of them related. Agreement: B³ F1 {scores.b3_f1:.3f}, V-measure {scores.v_measure:.3f}"
     )
 
 

@@ -31,7 +31,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="See 'relscout methods'.",
+            help="Method; see 'relscout methods'.",
             show_default="kmeans; hac for text",
         ),
     ] = None,
@@ -39,24 +39,20 @@ def command(
         str, typer.Option(metavar="K|auto", help="Number of relations, or auto to estimate it.")
     ] = "auto",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the results, which else are only shown.")
+        Path | None, typer.Option(metavar="DIR", help="Output directory (default: print only).")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older run in that folder.")
-    ] = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run in DIR.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Of the method, as n_init=20,start=k-means++."),
+        typer.Option("--set", metavar="SETTINGS", help="Method settings, e.g. n_init=20,start=k-means++."),
     ] = None,
     none: Annotated[
         str | None,
-        typer.Option(
-            metavar="SHARE|auto|FILE", help="Leave unrelated pairs out: their share, or some judged ones."
-        ),
+        typer.Option(metavar="SHARE|auto|FILE", help="Leave out unrelated pairs: a share, or judged pairs."),
     ] = None,
     hierarchy: Annotated[
-        bool, typer.Option("--hierarchy", help="Show which relations are alike, as a tree.")
+        bool, typer.Option("--hierarchy", help="Arrange similar relations in a tree.")
     ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -89,13 +85,14 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Find the relations of a corpus, name them, and gather the facts.
+    """Find the relations of a corpus, name them, and collect the facts.
 
-    The input is text: files (.txt, .md, .html, .pdf, tables with a column of text), folders of them, or - for standard
-    input. Entities are recognised, and pairs that no sentence relates are left out. Or it holds marked pairs in any
-    format that 'relscout inspect' knows; gold relations in it are ignored. Methods that learn from labels take them
-    from --labeled, files of marked pairs whose gold relations are other ones than those to be found. A later batch
-    comes --after the runs of earlier ones. An interrupted run resumes when it is started again.
+    INPUT is plain text (.txt, .md, .html, .pdf, tables with a column of text, folders, or - for standard input), in
+    which entities are recognised and unrelated pairs are dropped; or marked pairs in any format that 'relscout
+    inspect' recognises, whose gold relations are ignored.
+
+    Some methods need --labeled: marked pairs with gold relations other than those to discover. --after continues
+    from earlier runs. An interrupted run resumes when you start the same command again.
     """
     from relscout.config import from_mapping
     from relscout.discovery import Discovery, discover
@@ -108,7 +105,7 @@ def command(
     from relscout.methods.unrelated import checked_precision
     from relscout.report import write_report
 
-    # everything that can be wrong with the options is told before anything is read
+    # options are checked before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
     given = options.none_given(none)
     if precision is not None:
@@ -153,22 +150,20 @@ def command(
     from_mapping(kind.SETTINGS, chosen)
     if after:
         if labeled is not None:
-            raise SettingError("--labeled and --after cannot be given both; save what is labelled as a run")
+            raise SettingError("--labeled and --after cannot be combined; save the labelled data as a run")
         if known != "raise":
             raise SettingError(
-                f"--known {known} has no effect with --after: relations of earlier runs are kept"
+                f"--known {known} has no effect with --after: relations of earlier runs are always kept"
             )
         settings_after(kind, chosen)
         if given is not None:
             raise SettingError(
-                "--none and --after cannot be given both: with --after, what is unrelated is told by the labels; "
-                "--set none_mistakes=SHARE decides how much"
+                "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
+                "set their share with --set none_mistakes=SHARE"
             )
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
     if known != "raise" and labeled is None:
-        raise SettingError(
-            f"--known {known} has no effect here: it is for labelled instances; give --labeled, too"
-        )
+        raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
     described = encoder_settings(
         encoder,
         default=default_encoder(kind, every_pair=every_pair),
@@ -183,7 +178,7 @@ def command(
     skipped = Skipped()
     with progress_bars(resumable=not no_cache) as progress:
         instances = list(reading.instances(inputs, skipped, progress=progress))
-    # a file of its own format, so that what tells how to read INPUT is not meant for it
+    # these files have formats of their own, so that options about INPUT do not apply to them
     beside = Reading(on_error=on_error, relation_names=relation_names, entity_types=entity_types)
     learnt_from = list(beside.instances(labeled, skipped)) if labeled else None
     unrelated = list(beside.instances([given], skipped)) if isinstance(given, Path) else given
@@ -247,7 +242,7 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
     seconds = found.run["seconds"]
     how = "estimated" if found.run["settings"]["n_relations"] == "auto" else "given"
     if known := found.run.get("predefined_found"):
-        how = f"{known} of them pre-defined, the number of the others {how}"
+        how = f"{known} of them pre-defined; number of the others {how}"
     console.print(
         Text.assemble(
             (counted(len(found.relations), "relation"), "bold"),
@@ -259,9 +254,7 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
     none = found.run.get("no_relation")
     if none and not found.run.get("relatedness"):
-        console.print(
-            Text(f"{counted(none, 'instance')} without any relation, as far as can be told", style="dim")
-        )
+        console.print(Text(f"{counted(none, 'instance')} without a relation", style="dim"))
     console.print(relations_table(found, width=console.width, limit=limit))
     if found.parents:
         console.print(relations_tree(found))
@@ -289,10 +282,10 @@ def _what_was_read(found: Discovery, how: str) -> str:
 
 def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
     if skipped.count:
-        return f"no relation instances, all of {counted(skipped.count, 'record')} were skipped"
+        return f"no relation instances: all {counted(skipped.count, 'record')} were skipped"
     if plain:
         return (
-            "no sentence has two entities that make a pair; for names that the pipeline does not know give "
-            "--gazetteer, for text without names --mentions noun-chunks, for another language --spacy"
+            "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
+            "--mentions noun-chunks for text without names, or --spacy for another language"
         )
     return "no relation instances"

@@ -1,4 +1,4 @@
-"""The encoder that a command's options describe, and where it keeps its vectors."""
+"""The encoder that a command's options describe, and its caches."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def open_cache(path: Path | None, *, no_cache: bool) -> Iterator[VectorCache | N
 
 
 def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
-    """Return the folder for work in progress, beside the vector cache; ``None`` where no cache is wanted."""
+    """Return the folder for checkpoints, next to the vector cache; ``None`` without a cache."""
     if no_cache:
         return None
     return (_home() if path is None else path.parent) / "checkpoints"
@@ -88,4 +88,4 @@ def check_cache(path: Path | None, *, no_cache: bool) -> None:
         SettingError: Both options are given.
     """
     if no_cache and path is not None:
-        raise SettingError("--cache and --no-cache contradict each other; give one of them")
+        raise SettingError("--cache and --no-cache contradict each other; use one of them")

@@ -37,20 +37,19 @@ _COLUMNS = {
 def command(
     found: Annotated[
         Path,
-        typer.Argument(metavar="FOUND", help="Folder of a run, its assignments.jsonl, or one label a line."),
+        typer.Argument(metavar="FOUND", help="Run directory, assignments.jsonl, or one label per line."),
     ],
     gold: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Gold relations: any input format, or one label a line."),
+        typer.Option(metavar="FILE", help="Gold relations: any input format, or one label per line."),
     ],
     majority_mapped: Annotated[
-        bool, typer.Option("--majority-mapped", help="Score each cluster's majority relation (SelfORE).")
+        bool,
+        typer.Option("--majority-mapped", help="Map clusters to their majority relation first (SelfORE)."),
     ] = False,
     labeled: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Labelled: its relations are pre-defined, others novel; may be repeated."
-        ),
+        typer.Option(metavar="FILE", help="Labelled files, whose relations are pre-defined; repeatable."),
     ] = None,
     as_json: options.AsJson = False,
     format: options.Format = None,
@@ -59,12 +58,14 @@ def command(
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
 ) -> None:
-    """Score found relations against gold ones.
+    """Score discovered relations against gold relations.
 
-    The scores are B³, V-measure, ARI, NMI and the accuracy of the best one-to-one match. Instances are matched by their
-    ids, bare labels line by line. What needs no learning is scored beside: one cluster, singletons, entity types. FOUND
-    may also be the triples that 'relscout extract' wrote as JSON Lines, which lack instances without a relation. With
-    --labeled the shares of pre-defined relations that have their name, and of novel ones in their cluster, are told.
+    The scores are B³, V-measure, ARI, NMI and the accuracy of the best one-to-one match. Trivial baselines are
+    scored too: one cluster, singletons, entity-type pairs. Instances are matched by their ids, bare labels line by
+    line.
+
+    FOUND may also be JSON Lines written by 'relscout extract', which lack instances without a relation. With
+    --labeled, the accuracy on pre-defined and on novel relations is reported too.
     """
     from relscout.metrics import majority_mapped as score_majority_mapped
     from relscout.metrics import score, trivial_baselines
@@ -80,8 +81,8 @@ def command(
     rows = matched(clusters, truth)
     if len(rows) < max(len(clusters.labels), len(truth.labels)):
         say_note(
-            f"{len(rows):,} instances are in both files, of {len(clusters.labels):,} found and "
-            f"{len(truth.labels):,} gold ones"
+            f"{len(rows):,} instances are in both files, of {len(clusters.labels):,} in {found} and "
+            f"{len(truth.labels):,} in {gold}"
         )
     left = [clusters.labels[one] for one, _ in rows]
     right = [truth.labels[other] for _, other in rows]

@@ -13,7 +13,7 @@ from relscout.wording import counted
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover' wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -22,10 +22,10 @@ def command(
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Format, where the name does not say it: neo4j writes a folder."),
+        typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
     ] = None,
     triples: Annotated[
-        bool, typer.Option("--triples", help="Write triples, one for each sentence, instead of facts.")
+        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")
     ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.

@@ -1,4 +1,4 @@
-"""``relscout extract``: apply found relations to new text."""
+"""``relscout extract``: apply discovered relations to new text."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ _Predict = Callable[..., "Iterable[Triple]"]
 
 def command(
     model: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder that 'relscout discover' or 'finetune' wrote.")
+        Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover' or 'finetune'.")
     ],
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A .jsonl, .parquet, .nt, .ttl or .graphml; else the screen."),
+        typer.Option(metavar="FILE", help="Output: .jsonl, .parquet, .nt, .ttl or .graphml."),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Format, where the name does not tell: neo4j writes a folder."),
+        typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
     ] = None,
     min_confidence: Annotated[
         float,
-        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Leave out what is less sure, from 0 to 1."),
+        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Drop triples below this confidence, 0 to 1."),
     ] = 0.0,
     facts: Annotated[
         bool,
-        typer.Option("--facts", help="Write facts: sentences about the same two entities as one."),
+        typer.Option("--facts", help="Write facts instead of triples."),
     ] = False,
     drop_negated: Annotated[
-        bool, typer.Option("--drop-negated", help="Leave out what a sentence denies or only supposes.")
+        bool, typer.Option("--drop-negated", help="Drop negated and hypothetical triples.")
     ] = False,
     format: options.Format = None,
     on_error: options.OnError = "raise",
@@ -71,10 +71,10 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Find the relations of a run in new text.
+    """Apply the relations of a run to new text.
 
-    Each triple names its sentence and the place where it was read. With --facts, sentences that relate the same two
-    entities are one fact with its support. Without --out, they go to standard output as JSON Lines. The input is as for
+    Writes triples with their sentence and its place; with --facts, sentences about the same two entities are
+    combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
     """
     from relscout.discovery.facts import find_facts
@@ -160,9 +160,7 @@ def _loaded(folder: Path) -> _Predict:
             **options: Any,
         ) -> Iterable[Triple]:
             if precision is not None:
-                say_note(
-                    "a classifier decides by itself what expresses no relation; no pair was left out before"
-                )
+                say_note("a classifier decides which pairs express no relation, so --precision was ignored")
             if classifier.encoder is not None:
                 classifier.encoder.cache = cache
             return list(triples_of(classifier, instances, **options))

@@ -1,4 +1,4 @@
-"""``relscout fewshot``: a handful of examples of each relation, then new sentences."""
+"""``relscout fewshot``: classify with a few examples per relation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from relscout.cli.target import check_file, check_folder
 from relscout.errors import InputError
 from relscout.wording import counted
 
-app = typer.Typer(cls=Group, help="Tell relations by a handful of examples of each.")
+app = typer.Typer(cls=Group, help="Classify with a few examples per relation.")
 app.command("evaluate", cls=Command)(fewshot_evaluate.command)
 
 
@@ -27,15 +27,13 @@ def classify(
     inputs: options.Inputs,
     support: Annotated[
         list[Path],
-        typer.Option(metavar="FILE", help="Examples with their relations; may be given again."),
+        typer.Option(metavar="FILE", help="Examples with their relations; repeatable."),
     ],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to: .jsonl, .parquet, .nt, .ttl, .graphml.")
-    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output: .jsonl, .parquet, .nt, .ttl, .graphml.")],
     model: Model = None,
     min_confidence: Annotated[
         float,
-        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Leave out what is less sure, from 0 to 1."),
+        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Drop triples below this confidence, 0 to 1."),
     ] = 0.0,
     settings: Settings = None,
     format: options.Format = None,
@@ -60,11 +58,11 @@ def classify(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Give new sentences one of the relations that there are examples of.
+    """Classify new sentences with a few examples per relation.
 
-    Of each relation a single example will do; five are much better. Every sentence gets the relation whose examples are
-    nearest on average, and how sure that is. The encoder is that of --model, which 'relscout fewshot train' has taught,
-    or one that was taught nothing.
+    One example per relation works; five are much better. Each sentence gets the relation whose examples are most
+    similar on average, with a confidence. The encoder is that of --model, trained by 'relscout fewshot train', or
+    an untrained one.
     """
     from relscout.encoders import loss_warnings
     from relscout.triples import Triple
@@ -132,19 +130,19 @@ def classify(
     )
     say(
         f"{counted(count, 'triple')} of {counted(len(asked), 'instance')} written to {out}: "
-        f"{counted(len(names), 'relation')} told by {counted(len(examples), 'example')}"
+        f"{counted(len(names), 'relation')}, {counted(len(examples), 'example')}"
     )
 
 
 @app.command("train", cls=Command)
 def train(
     inputs: options.Inputs,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for what was learnt.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     dev: Dev = None,
     settings: Settings = None,
     seed: options.Seed = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what an older training left in that folder.")
+        bool, typer.Option("--overwrite", help="Overwrite an existing model in DIR.")
     ] = False,
     format: options.Format = None,
     on_error: options.OnError = "raise",
@@ -160,10 +158,10 @@ def train(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Teach an encoder by labelled relations, so that few examples tell other ones.
+    """Train an encoder on labelled relations for few-shot classification.
 
-    INPUT has gold relations: many, with a few dozen sentences each. The best weights are chosen on relations in --dev,
-    which are others than these. An interrupted run goes on where it stopped when it is started again.
+    INPUT has many gold relations, with a few dozen sentences each. The best weights are selected on the relations
+    of --dev, which must be different ones. An interrupted run resumes when you start it again.
     """
     from relscout.artifacts import CONTENTS
 
@@ -199,6 +197,6 @@ def train(
         say_note(warning)
     report = fewshot.report_
     say(
-        f"{counted(report['predefined'], 'relation')} learnt from {counted(report['labelled'], 'instance')}; "
-        f"written to {out}: give it as --model"
+        f"{counted(report['predefined'], 'relation')} learned from {counted(report['labelled'], 'instance')}; "
+        f"written to {out}; use it with --model {out}"
     )

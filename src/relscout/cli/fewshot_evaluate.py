@@ -1,4 +1,4 @@
-"""``relscout fewshot evaluate``: how well a few examples tell relations, over many episodes."""
+"""``relscout fewshot evaluate``: accuracy of few-shot classification over many episodes."""
 
 from __future__ import annotations
 
@@ -30,22 +30,18 @@ _Rows = dict[str, list[list["FewShotScore"]]]
 
 
 def command(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations, to be told by a few.")
-    ],
+    inputs: Annotated[list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations.")],
     train: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Other relations, to learn from; may be given again."),
+        typer.Option(metavar="FILE", help="Other relations to train on; repeatable."),
     ] = None,
     dev: Dev = None,
     model: Model = None,
-    ways: Annotated[str, typer.Option(metavar="N,N", help="Relations in an episode.")] = "5,10",
-    shots: Annotated[str, typer.Option(metavar="K,K", help="Examples of each relation.")] = "1,5",
-    queries: Annotated[int, typer.Option(metavar="Q", min=1, help="Queries of each relation.")] = 1,
-    episodes: Annotated[int, typer.Option(metavar="N", min=2, help="Episodes for each score.")] = 2000,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Train and draw N times, with seeds from 0.")
-    ] = 1,
+    ways: Annotated[str, typer.Option(metavar="N,N", help="Relations per episode.")] = "5,10",
+    shots: Annotated[str, typer.Option(metavar="K,K", help="Examples per relation.")] = "1,5",
+    queries: Annotated[int, typer.Option(metavar="Q", min=1, help="Queries per relation.")] = 1,
+    episodes: Annotated[int, typer.Option(metavar="N", min=2, help="Episodes per score.")] = 2000,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of seeds, starting at 0.")] = 1,
     known: options.Known = "raise",
     settings: Settings = None,
     as_json: options.AsJson = False,
@@ -63,12 +59,12 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Score how well a few examples tell relations, over many episodes.
+    """Measure the accuracy of few-shot classification over many episodes.
 
-    In each episode N relations are drawn, K examples of each and, apart from these, sentences that are to be told. With
-    --train the encoder learns from other relations first; beside it stands the encoder as it was, of whose vectors the
-    mean of the training data is taken off, too ("centred, not tuned"). ± is the standard error over the episodes, or
-    with --seeds the standard deviation over these.
+    Each episode draws N relations, K examples of each, and other sentences to classify. With --train, the encoder
+    is first trained on other relations; the untrained encoder is scored too, with the mean vector of the training
+    data subtracted ("centred, not tuned"). ± is the standard error over the episodes, or with --seeds the standard
+    deviation over the seeds.
     """
     from relscout.config import from_mapping
     from relscout.finetuning.episodes import Episode
@@ -78,10 +74,10 @@ def command(
 
     n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
     if model is not None and train:
-        raise SettingError("--train and --model cannot be given both: what --model holds was trained already")
+        raise SettingError("--train and --model cannot be combined: the model in --model is trained already")
     if dev and not train:
         raise SettingError(
-            "--dev has no effect here: weights are chosen on it while training; give --train, too"
+            "--dev has no effect without --train: weights are selected on it during training; add --train FILE"
         )
     described = encoder_settings(
         encoder or ENCODER,
@@ -114,7 +110,7 @@ def command(
     if not asked:
         raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
     if learnt_from is not None:
-        # told now rather than behind the training
+        # reported now rather than after the training
         shapes = [Episode(n, k, queries) for n in n_ways for k in n_shots]
         seen = [Seen.of(learnt_from), Seen.of(held or (), how=CHOSEN_BY)]
         Drawable.of(asked, shapes, seen=seen, known=known)
@@ -163,7 +159,7 @@ def _contestants(
     trains: bool,
     seed: int,
 ) -> Iterator[tuple[str, FewShot]]:
-    """Yield what is scored by its name: what is trained, beside the same encoder as it was; or what was loaded."""
+    """Yield the contestants by name: the trained encoder and the untrained one, or the loaded model."""
     from relscout.config import to_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.finetuning.fewshot import FewShot

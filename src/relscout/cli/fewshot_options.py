@@ -1,4 +1,4 @@
-"""What the commands of ``relscout fewshot`` share."""
+"""Options shared by the commands of ``relscout fewshot``."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="relation, minilm, folder or hub name.",
+        help="relation, minilm, directory or hub name.",
         show_default=ENCODER,
         rich_help_panel="Encoder",
     ),
 ]
-Model = Annotated[Path | None, typer.Option(metavar="DIR", help="What 'relscout fewshot train' has written.")]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout fewshot train'.")]
 Dev = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="Other relations, to choose the weights on; may be given again."),
+    typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
 ]
 Settings = Annotated[
-    str | None, typer.Option("--set", metavar="SETTINGS", help="As similarity=dot,iterations=0.")
+    str | None, typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. similarity=dot,iterations=0.")
 ]
 
 
@@ -56,7 +56,7 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot
 
     Args:
         folder: What 'relscout fewshot train' has written.
-        given: Options that have no effect beside it, and what they are given as; ``None`` where they are not.
+        given: Options that have no effect with a loaded model → their value; ``None`` if not given.
         device: Where its encoder computes.
 
     Raises:
@@ -69,7 +69,7 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot
     for option, value in given.items():
         if value is not None:
             raise SettingError(
-                f"{option} has no effect with --model, which has its own; leave one of them out"
+                f"{option} has no effect with --model, which stores its own; leave out one of them"
             )
     loaded = FewShot.load(folder)
     loaded.encoder = TransformerEncoder(replace(loaded.encoder.settings, device=device))

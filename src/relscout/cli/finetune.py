@@ -1,4 +1,4 @@
-"""``relscout finetune``: learn the relations of labelled files, and score on others."""
+"""``relscout finetune``: train a classifier on labelled files, and score it on others."""
 
 from __future__ import annotations
 
@@ -20,29 +20,27 @@ if TYPE_CHECKING:
 
 
 def command(
-    train: Annotated[
-        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files, whose relations are learnt.")
-    ],
+    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to train on.")],
     test: Annotated[Path, typer.Option(metavar="FILE", help="Labelled instances to score on.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model, scores and predictions.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     dev: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Labelled instances to choose the best epoch on.")
+        Path | None, typer.Option(metavar="FILE", help="Labelled instances to select the epoch on.")
     ] = None,
     model: Annotated[
         Literal["transformer", "cnn"],
-        typer.Option(metavar="transformer|cnn", help="What learns; cnn is a small baseline."),
+        typer.Option(metavar="transformer|cnn", help="Classifier; cnn is a small baseline."),
     ] = "transformer",
     share: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of every relation in TRAIN to draw, as 0.1.")
+        float, typer.Option(metavar="SHARE", help="Share of each relation in TRAIN to use, e.g. 0.1.")
     ] = 1.0,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="How many seeds, from --seed on.")] = 1,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of seeds, starting at --seed.")] = 1,
     seed: options.Seed = 0,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Of the model, as epochs=20,learning_rate=3e-5."),
+        typer.Option("--set", metavar="SETTINGS", help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older fine-tuning in that folder.")
+        bool, typer.Option("--overwrite", help="Overwrite an existing fine-tuning in DIR.")
     ] = False,
     as_json: options.AsJson = False,
     format: options.Format = None,
@@ -64,7 +62,7 @@ def command(
         str | None,
         typer.Option(
             metavar="PARTS",
-            help="What is read off it, as start.",
+            help="Pooling, e.g. start.",
             show_default="start",
             rich_help_panel="Encoder",
         ),
@@ -72,17 +70,17 @@ def command(
     max_length: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Longest input in tokens.", show_default="100", rich_help_panel="Encoder"
+            metavar="N", help="Maximum input length in tokens.", show_default="100", rich_help_panel="Encoder"
         ),
     ] = None,
     dtype: options.Dtype = None,
     device: options.Device = "auto",
 ) -> None:
-    """Learn the relations of labelled instances and score on others.
+    """Train a classifier for given relations and score it on other instances.
 
-    A relation named no_relation, NA, Other or none is learnt like any other and left out of micro-F1. With several
-    seeds, median, mean and standard deviation are told. What was learnt is applied to new text by 'relscout extract
-    DIR'. An interrupted command goes on where it stopped when it is started again.
+    A relation named no_relation, NA, Other or none is learned like any other and left out of micro-F1. With several
+    seeds, median, mean and standard deviation are reported. 'relscout extract DIR' applies the classifier to new
+    text. An interrupted command resumes when you start it again.
     """
     from relscout.finetuning.storage import check_target, save_finetuning
     from relscout.finetuning.trials import run_trials
@@ -114,8 +112,8 @@ def command(
             chosen, name=encoder, marking=marking, max_length=max_length, device=device, seed=seed, **given
         )
     if not 0 < share <= 1:
-        raise SettingError(f"--share is {share}, expected one above 0, up to 1, such as 0.1")
-    build(seed)  # a wrong setting is told before anything is read
+        raise SettingError(f"--share is {share}, expected a number above 0 and up to 1, such as 0.1")
+    build(seed)  # invalid settings are reported before anything is read
     reading = Reading(
         format=format,
         on_error=on_error,

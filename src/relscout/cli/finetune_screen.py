@@ -25,7 +25,7 @@ _CONFUSED = 5
 
 
 def show(trials: Trials) -> None:
-    """Print the scores of each seed, what they have in common, and which relations are taken for which."""
+    """Print the scores of each seed, what they have in common, and which relations are confused."""
     console = output()
     first, summary = trials.trials[0], trials.summary()
     scores = first.scores
@@ -33,7 +33,7 @@ def show(trials: Trials) -> None:
     console.print(
         Text.assemble(
             (counted(len(trials.model.relations_), "relation"), "bold"),
-            f" learnt from {counted(first.report['instances'], 'instance')}, "
+            f" learned from {counted(first.report['instances'], 'instance')}, "
             f"scored on {counted(scores.figures.n_instances, 'instance')}; the papers report "
             f"{_COLUMNS[scores.reported]}{without} of such data",
         )
@@ -61,7 +61,7 @@ def show(trials: Trials) -> None:
         console.print(
             Text.assemble(
                 f"{one.count:>6,}  {visible(str(one.gold))}",
-                (" taken for ", "dim"),
+                (" classified as ", "dim"),
                 visible(str(one.predicted)),
             )
         )

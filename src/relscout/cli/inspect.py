@@ -24,18 +24,16 @@ _SHOWN = 12
 
 
 def command(
-    path: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="File (or folder) in which two entities are marked.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="INPUT", help="File (or directory) of marked pairs.")],
     as_json: options.AsJson = False,
     format: options.Format = None,
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
 ) -> None:
-    """Tell what is in a file, and what is wrong with it.
+    """Show the content of a file of marked pairs, and its invalid records.
 
-    Counts instances, gold relations, entity types and lengths, shows some sentences, and lists the wrong records.
+    Counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid records.
     """
     from relscout.readers import recognise
     from relscout.readers.source import Source

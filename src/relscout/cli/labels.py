@@ -1,4 +1,4 @@
-"""Found and gold labels from files, and which of them belong together."""
+"""Discovered and gold labels from files, and how their rows match."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Labelled:
         labels: The labels (N,).
         ids: Ids of their instances (N,); empty where the file holds bare labels.
         names: Names of the relations (N,), ``None`` for none; where the file holds bare labels, these.
-        type_pairs: Entity types of head and tail (N,); empty where the file does not tell.
+        type_pairs: Entity types of head and tail (N,); empty if the file does not have them.
         n_unlabelled: Number of instances that were left out because they have no label.
     """
 
@@ -46,7 +46,7 @@ def found_labels(path: Path) -> Labelled:
 
     file = path / ASSIGNMENTS if path.is_dir() else path
     if path.is_dir() and not file.exists():
-        raise InputError(f"{path}: is not the folder of a run, there is no {ASSIGNMENTS} in it")
+        raise InputError(f"{path}: not a run directory, there is no {ASSIGNMENTS} in it")
     lines = _lines(file)
     if not lines[0][1].startswith("{"):
         bare = _bare(path, lines)
@@ -61,7 +61,7 @@ def found_labels(path: Path) -> Labelled:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{file}, line {number}: not a JSON object with 'id' and 'relation_id', and a name as 'relation'; "
-                f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label a line"
+                f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label per line"
             ) from error
     return Labelled(path, labels, ids, names)
 
@@ -81,7 +81,7 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
         except InputError as error:
             lines = _lines(path)
             if lines[0][1].startswith(_JSON):
-                raise InputError(f"{error}; nor is it a file with one label a line") from error
+                raise InputError(f"{error}; nor is it a file with one label per line") from error
             return Labelled(path, _bare(path, lines))
     instances = list(reading.instances([path], skipped))
     known = [instance for instance in instances if instance.relation is not None]
@@ -106,7 +106,7 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
         if len(found.labels) != len(gold.labels):
             raise InputError(
                 f"{found.path} has {len(found.labels)} labels and {gold.path} has {len(gold.labels)}; without ids they "
-                "are matched line by line and must be as many"
+                "are matched line by line, so both need the same number"
             )
         return [(row, row) for row in range(len(found.labels))]
     places: dict[str, list[int]] = defaultdict(list)
@@ -115,7 +115,7 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
     rows = [(places[id].pop(), row) for row, id in enumerate(gold.ids) if places.get(id)]
     if not rows:
         raise InputError(
-            f"no instance of {gold.path} is in {found.path}: their ids have nothing in common; was the run made from "
+            f"no instance of {gold.path} is in {found.path}: they have no id in common; was the run made from "
             "this file?"
         )
     return rows
@@ -131,7 +131,7 @@ def _bare(path: Path, lines: list[tuple[int, str]]) -> list[str]:
     for number, label in lines:
         if not label.isprintable() or label.startswith(_JSON):
             raise InputError(
-                f"{path}, line {number}: {label[:60]!r} is not a label; expected one label a line"
+                f"{path}, line {number}: {label[:60]!r} is not a label; expected one label per line"
             )
     return [label for _, label in lines]
 

@@ -1,4 +1,4 @@
-"""``relscout methods``: which methods there are, and what can be set."""
+"""``relscout methods``: the methods and their settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def command(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the methods, or the settings of one, which 'relscout discover --set' takes."""
+    """List the methods, or the settings of one for 'relscout discover --set'."""
     from relscout.config import documentation
     from relscout.methods import method, method_names
 

@@ -1,4 +1,4 @@
-"""Options that several commands share: declared and documented once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Labeled = Annotated[
     typer.Option(
         "--labeled",
         metavar="FILE",
-        help="Gold relations of others, to learn from; may be given again.",
+        help="Labelled data for other relations; repeatable.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -32,7 +32,7 @@ After = Annotated[
     typer.Option(
         "--after",
         metavar="RUN",
-        help="Run of an earlier batch, oldest first; may be given again.",
+        help="Run of an earlier batch, oldest first; repeatable.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -40,20 +40,20 @@ Known = Annotated[
     Literal["raise", "drop", "keep"],
     typer.Option(
         metavar="raise|drop|keep",
-        help="Labelled relations that INPUT has, too.",
+        help="Labelled relations that are also in INPUT.",
         rich_help_panel=_INPUT,
     ),
 ]
 Format = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Format of the input; recognised if left out.", rich_help_panel=_INPUT),
+    typer.Option(metavar="NAME", help="Input format (default: recognised).", rich_help_panel=_INPUT),
 ]
 OnError = Annotated[
     Literal["raise", "skip"],
     typer.Option(
         "--on-error",
         metavar="raise|skip",
-        help="Stop at a wrong record, or skip and list it.",
+        help="Stop at invalid records, or skip them.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -61,27 +61,23 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="File with the labels, where a format keeps them apart.",
+        help="Label file, if the format has a separate one.",
         rich_help_panel=_INPUT,
     ),
 ]
 Columns = Annotated[
     str | None,
-    typer.Option(
-        metavar="MAP", help="Columns of a table, as text=sentence,head=subj.", rich_help_panel=_INPUT
-    ),
+    typer.Option(metavar="MAP", help="Table columns, e.g. text=sentence,head=subj.", rich_help_panel=_INPUT),
 ]
 RelationNames = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="JSON {identifier: name} that renames gold relations.", rich_help_panel=_INPUT
-    ),
+    typer.Option(metavar="FILE", help="JSON {id: name} to rename gold relations.", rich_help_panel=_INPUT),
 ]
 EntityTypes = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="spaCy pipeline that gives a type to entities without one.",
+        help="spaCy pipeline that adds missing entity types.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -89,7 +85,7 @@ Pairs = Annotated[
     Literal["related", "all"],
     typer.Option(
         metavar="related|all",
-        help="Of judged files: unrelated pairs, too.",
+        help="Judged files: also read unrelated pairs.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -97,7 +93,7 @@ Precision = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Expected precision of the pairs kept.",
+        help="Expected precision of the kept pairs.",
         show_default="0.8 for text",
         rich_help_panel=_RAW,
     ),
@@ -107,7 +103,7 @@ SpacyPipeline = Annotated[
     typer.Option(
         "--spacy",
         metavar="NAME",
-        help="spaCy pipeline that finds entities.",
+        help="spaCy pipeline for entities.",
         show_default="en_core_web_sm",
         rich_help_panel=_RAW,
     ),
@@ -116,13 +112,13 @@ TokenClassifier = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Hugging Face token classifier that finds the entities.",
+        help="Hugging Face token classifier for entities.",
         rich_help_panel=_RAW,
     ),
 ]
 Gliner = Annotated[
     str | None,
-    typer.Option(metavar="NAME:TYPES", help="GLiNER model, as NAME:person,city.", rich_help_panel=_RAW),
+    typer.Option(metavar="NAME:TYPES", help="GLiNER model, e.g. NAME:person,city.", rich_help_panel=_RAW),
 ]
 Gazetteer = Annotated[
     Path | None,
@@ -140,7 +136,7 @@ Mentions = Annotated[
 ]
 Numbers = Annotated[
     bool,
-    typer.Option("--numbers", help="Pair mere numbers, too (amounts, percentages).", rich_help_panel=_RAW),
+    typer.Option("--numbers", help="Also pair numbers (amounts, percentages).", rich_help_panel=_RAW),
 ]
 MaxDistance = Annotated[
     int | None,
@@ -161,7 +157,7 @@ TypePairs = Annotated[
     typer.Option(
         "--types",
         metavar="PAIRS",
-        help="Pair only these types, as PERSON:CITY,PERSON:ORG.",
+        help="Pair only these types, e.g. PERSON:CITY.",
         rich_help_panel=_RAW,
     ),
 ]
@@ -170,7 +166,7 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="relation, minilm, folder or hub name.",
+        help="relation, minilm, directory or hub name.",
         rich_help_panel=_ENCODER,
     ),
 ]
@@ -178,20 +174,20 @@ Marking = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How it is shown the entities, as typed-markers.",
+        help="Entity marking scheme, e.g. typed-markers.",
         show_default="none",
         rich_help_panel=_ENCODER,
     ),
 ]
 Pooling = Annotated[
     str | None,
-    typer.Option(
-        metavar="PARTS", help="What is read off it, as span-mean@4+sentence.", rich_help_panel=_ENCODER
-    ),
+    typer.Option(metavar="PARTS", help="Pooling, e.g. span-mean@4+sentence.", rich_help_panel=_ENCODER),
 ]
 MaxLength = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Longest input in tokens.", show_default="128", rich_help_panel=_ENCODER),
+    typer.Option(
+        metavar="N", help="Maximum input length in tokens.", show_default="128", rich_help_panel=_ENCODER
+    ),
 ]
 Dtype = Annotated[
     str | None,
@@ -209,16 +205,14 @@ Cache = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Keeps vectors.",
+        help="Vector cache.",
         show_default="~/.cache/relscout/vectors.sqlite",
         rich_help_panel=_ENCODER,
     ),
 ]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Keep nothing of what was encoded.", rich_help_panel=_ENCODER)
-]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Decides everything that is random.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use a cache.", rich_help_panel=_ENCODER)]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def none_given(text: str | None) -> Share | Path | None:
@@ -239,8 +233,7 @@ def none_given(text: str | None) -> Share | Path | None:
         if (file := Path(text)).exists():
             return file
         raise SettingError(
-            f"--none is {text!r}, expected auto, a share of the corpus from 0 to below 1, or a file with judged "
-            "instances, and there is no file of that name"
+            f"--none is {text!r}, expected auto, a share from 0 to below 1, or an existing file of judged instances"
         ) from None
 
 

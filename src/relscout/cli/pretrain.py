@@ -1,4 +1,4 @@
-"""``relscout pretrain``: what an encoder of relations learns from, and how; one small file for each way."""
+"""``relscout pretrain``: pre-training of encoders, one file per command."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import typer
 from relscout.cli import align, pretrain_contrastive, pretrain_labels
 from relscout.cli.help import Command, Group
 
-app = typer.Typer(
-    cls=Group, help="Teach an encoder relations: from a knowledge graph, by contrast, or by labels."
-)
+app = typer.Typer(cls=Group, help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
 COMMANDS: dict[str, Callable[..., None]] = {
     "align": align.command,
     **pretrain_contrastive.COMMANDS,

@@ -19,35 +19,35 @@ from relscout.cli.target import check_folder
 from relscout.progress import silent
 from relscout.wording import counted
 
-_Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the encoder.")]
+_Out = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
 _Preset = Annotated[str, typer.Option(metavar="NAME", help="Settings: minilm, paper or released.")]
 _Set = Annotated[
     str | None,
-    typer.Option("--set", metavar="SETTINGS", help="Single ones of them, as batch=128,epochs=5."),
+    typer.Option("--set", metavar="SETTINGS", help="Single settings, e.g. batch=128,epochs=5."),
 ]
 _Exclude = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE",
-        help="Its entity pairs are not learnt from; may be given again.",
+        help="Leave out the entity pairs of this file; repeatable.",
         rich_help_panel="Input",
     ),
 ]
 _Marking = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="How it is shown the entities.", show_default="C+M", rich_help_panel="Encoder"
+        metavar="NAME", help="Entity marking scheme.", show_default="C+M", rich_help_panel="Encoder"
     ),
 ]
 _Pooling = Annotated[
     str | None,
-    typer.Option(
-        metavar="PARTS", help="What is read off it.", show_default="start", rich_help_panel="Encoder"
-    ),
+    typer.Option(metavar="PARTS", help="Pooling.", show_default="start", rich_help_panel="Encoder"),
 ]
 _MaxLength = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Longest input in tokens.", show_default="64", rich_help_panel="Encoder"),
+    typer.Option(
+        metavar="N", help="Maximum input length in tokens.", show_default="64", rich_help_panel="Encoder"
+    ),
 ]
 _Dtype = Annotated[
     str | None,
@@ -56,7 +56,7 @@ _Dtype = Annotated[
 _TITLES = {
     "contrast": "contrast",
     "mlm": "masked words",
-    "nearest_is_positive": "nearest is alike",
+    "nearest_is_positive": "nearest is positive",
     "spread": "spread",
     "sentences_per_second": "sentences/s",
 }
@@ -67,7 +67,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         inputs: options.Inputs,
         out: _Out,
         overwrite: Annotated[
-            bool, typer.Option("--overwrite", help="Replace an older encoder in that folder.")
+            bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
         ] = False,
         preset: _Preset = "minilm",
         settings: _Set = None,
@@ -146,7 +146,8 @@ def _show(report: dict[str, Any], out: Path) -> None:
     console.print(
         Text.assemble(
             (counted(report["instances"], "sentence"), "bold"),
-            f"{left_out and f' (left out{left_out[1:]})'}, {counted(report['pairs']['of_an_epoch'], 'pair')} an epoch, "
+            f"{left_out and f' (left out{left_out[1:]})'}, ",
+            f"{counted(report['pairs']['of_an_epoch'], 'pair')} per epoch, ",
             f"{counted(report['steps'], 'step')} in {report['seconds']:.0f} s",
         )
     )
@@ -157,7 +158,7 @@ def _show(report: dict[str, Any], out: Path) -> None:
         figures = (epoch[name] for name in _TITLES)
         table.add_row(str(number), *("" if value is None else f"{value:,.3f}" for value in figures))
     console.print(table)
-    say(f"written to {out}: use it with --encoder {out}")
+    say(f"written to {out}; use it with --encoder {out}")
 
 
 COMMANDS = {
@@ -165,16 +166,16 @@ COMMANDS = {
         "cp",
         """Pre-train an encoder by contrasting sentences of one relation with others (CP).
 
-        The input has gold relations, in any format that 'relscout inspect' knows; 'relscout pretrain align' makes such
-        a file of a corpus and a knowledge graph. An interrupted run goes on where it stopped when it is started again.
+        INPUT has gold relations, in any format that 'relscout inspect' recognises; 'relscout pretrain align' creates
+        such a file from a corpus and a knowledge graph. An interrupted run resumes when you start it again.
         """,
     ),
     "mtb": _command(
         "mtb",
-        """Pre-train an encoder to tell whether two sentences name one entity pair (MTB).
+        """Pre-train an encoder to recognise sentences with the same entity pair (MTB).
 
-        The input needs no relations, but entity pairs that occur again. An interrupted run goes on where it stopped
-        when it is started again.
+        INPUT needs no relations, but entity pairs that occur in several sentences. An interrupted run resumes when you
+        start it again.
         """,
     ),
 }

@@ -18,13 +18,13 @@ from relscout.wording import counted
 
 def command(
     inputs: options.Inputs,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the adapter.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an older encoder in that folder.")
+        bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
     ] = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Of the training, as rank=8,taught_epochs=2."),
+        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,taught_epochs=2."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -32,7 +32,7 @@ def command(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Its entity pairs are not learnt from; may be given again.",
+            help="Leave out the entity pairs of this file; repeatable.",
             rich_help_panel="Input",
         ),
     ] = None,
@@ -50,11 +50,11 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Teach an encoder by labelled relations, and keep what it learnt as a small adapter.
+    """Train an encoder on labelled relations, and save the result as a small adapter.
 
-    The adapter then stands for an encoder: 'relscout discover FILE --encoder DIR' finds other relations with it. The
-    encoder in the box, 'relation', was made so. An interrupted training goes on behind the last whole pass over the
-    input when started again; where there is one pass, as usual, that is the beginning.
+    Use the adapter with --encoder DIR, for example in 'relscout discover', to find other relations. The default
+    encoder, 'relation', was trained this way. An interrupted training resumes after its last complete pass over the
+    input; with one pass, the default, it starts again.
     """
     from relscout.config import from_mapping
     from relscout.encoders import TransformerEncoder
@@ -81,7 +81,7 @@ def command(
     labeled = list(reading.instances(inputs, skipped))
     excluded = list(reading.beside(exclude or (), skipped))
     skipped.tell()
-    # whole passes are kept, and mostly there is one: an interruption does not promise what need not be
+    # only complete passes are kept, and usually there is one, so an interruption promises nothing
     with progress_bars(resumable=False) as progress:
         found = teach_adapter(
             labeled,
@@ -98,15 +98,15 @@ def command(
     if as_json:
         print_json({"out": str(out), "skipped": skipped.as_json(), **found.report})
         return
-    table = Table("pass", "loss", "labels told right")
+    table = Table("pass", "loss", "accuracy")
     for number, (loss, accuracy) in enumerate(
         zip(found.report["loss"], found.report["accuracy"], strict=True), start=1
     ):
         table.add_row(str(number), f"{loss:.3f}", f"{accuracy:.1%}")
     n_instances, n_relations = found.report["instances"], len(found.report["relations"])
-    backwards = ", each read backwards, too" if chosen.inverses else ""
+    backwards = ", and their inverses" if chosen.inverses else ""
     output().print(
-        f"Learnt from {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"
+        f"trained on {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"
     )
     output().print(table)
     say(f"written to {out}; use it with --encoder {out}")

@@ -62,15 +62,15 @@ class Reading:
         _ = self.column_map
         type_pairs(self.types)
         if self.token_classifier is not None and self.gliner is not None:
-            raise SettingError("--token-classifier and --gliner both find the entities; give one of them")
+            raise SettingError("--token-classifier and --gliner both recognise the entities; use one of them")
         if self.mentions == "noun-chunks" and (self.token_classifier or self.gliner):
             raise SettingError(
-                "--mentions noun-chunks pairs noun phrases, so that no other model finds entities"
+                "--mentions noun-chunks pairs noun phrases and cannot be combined with another entity recogniser"
             )
         # a format is one of marked pairs, so that what is for plain text cannot be meant
         if self.format is not None:
             self._refuse(
-                self._for_plain_text(), "it is for plain text, and --format names a format of marked pairs"
+                self._for_plain_text(), "it applies to plain text, and --format is a format of marked pairs"
             )
 
     @property
@@ -108,18 +108,16 @@ class Reading:
                     raise
                 kinds.setdefault(True, path)
         if len(kinds) == 2:
-            raise InputError(
-                f"{kinds[True]} is plain text and {kinds[False]} holds marked pairs; read them in two runs"
-            )
+            raise InputError(f"{kinds[True]} is plain text and {kinds[False]} has marked pairs; use two runs")
         if not kinds:
             return False
         if plain := True in kinds:
             self._refuse(
-                self._for_marked_pairs(), f"{kinds[True]} is plain text, and it is for files of marked pairs"
+                self._for_marked_pairs(), f"{kinds[True]} is plain text, and it applies to marked pairs"
             )
         else:
             self._refuse(
-                self._for_plain_text(), f"it is for plain text, and {kinds[False]} holds marked pairs"
+                self._for_plain_text(), f"it applies to plain text, and {kinds[False]} has marked pairs"
             )
         return plain
 
@@ -143,9 +141,9 @@ class Reading:
         return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
     def beside(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
-        """Yield the instances of files that stand beside the input, as of a test set.
+        """Yield the instances of additional files, such as a test set.
 
-        Their format is recognised whatever that of the input is; the columns of a table are called as the input's.
+        Their format is recognised, whatever that of the input is; tables have the column names of the input.
 
         Raises:
             InputError: A file cannot be read, or a record in it is wrong.
@@ -243,8 +241,8 @@ class Reading:
         english = self.spacy is not None or looks_english(passage.text for passage in found)
         if not english and (self.gazetteer is None or self._marks_entities_but_names()):
             say_note(
-                "the text does not look like English, which the default pipeline en_core_web_sm is for; name a "
-                "pipeline of its language with --spacy"
+                "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a "
+                "pipeline for its language with --spacy"
             )
         crowded: list[int] = []
 
@@ -259,7 +257,7 @@ class Reading:
         )
         if crowded:
             say_note(
-                f"{counted(len(crowded), 'sentence')} had so many entities that only near ones were paired; "
+                f"{counted(len(crowded), 'sentence')} had too many entities, so only nearby ones were paired; "
                 f"{counted(sum(crowded), 'pair')} left out"
             )
 

@@ -1,4 +1,4 @@
-"""``relscout report``: a run as a page to look at, or two side by side."""
+"""``relscout report``: the report of a run, or the comparison of two."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN [RUN]", help="Folder of a run; of two, to set them side by side."),
+        typer.Argument(metavar="RUN [RUN]", help="Run directory; two to compare them."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The page.", show_default="RUN/report.html, or comparison.html"),
+        typer.Option(metavar="FILE", help="Output file.", show_default="RUN/report.html, or comparison.html"),
     ] = None,
     gold: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Gold relations: any input format, or one label a line."),
+        typer.Option(metavar="FILE", help="Gold relations: any input format, or one label per line."),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for its pictures, as PNG and SVG (extra 'figures')."),
+        typer.Option(metavar="DIR", help="Directory for figures, as PNG and SVG (extra 'figures')."),
     ] = None,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="What the page is called.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the report.")] = None,
     format: options.Format = None,
     on_error: options.OnError = "raise",
     labels: options.Labels = None,
@@ -45,12 +45,12 @@ def command(
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
-    """Show a run on a page, or two runs side by side.
+    """Build the report of a run, or compare two runs.
 
-    The page tells the relations with their sentences, a map, which relations are alike, the most connected entities,
-    and gold relations where they are given. It is one HTML file that works from disk, without a network. What you
-    rename, merge and drop in it can be exported, and carried out by 'relscout apply'. Of two runs on one corpus the
-    page tells what is the same and what moved. A run keeps no gold relations: the page has them only with --gold.
+    The report shows the relations with their sentences, a map, similar relations, the most connected entities, and,
+    with --gold, gold relations. It is one HTML file that works offline. You can rename, merge and drop relations in
+    it, export these decisions, and apply them with 'relscout apply'. The comparison of two runs on one corpus shows
+    what is the same and what moved.
     """
     from relscout.discovery import Discovery
     from relscout.discovery.storage import REPORT, run_folder
@@ -58,12 +58,12 @@ def command(
     from relscout.report import write_comparison, write_report
 
     if len(runs) > 2:
-        raise SettingError(f"got {len(runs)} runs, expected one, or two to set side by side")
+        raise SettingError(f"got {len(runs)} runs, expected one, or two to compare")
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
     )
     if len(runs) == 2 and (figures or title):
-        raise SettingError("--figures and --title are for the page of one run; leave them out")
+        raise SettingError("--figures and --title apply to the report of one run; leave them out")
     check_cache(cache, no_cache=no_cache)
     found = [Discovery.load(run) for run in runs]
     home = run_folder(runs[0])
@@ -100,8 +100,8 @@ def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
     instances = found.assignments.instances
     if len(truth.labels) != len(instances):
         raise InputError(
-            f"{path}: {len(truth.labels):,} labels, and the run has {len(instances):,} instances; expected one label a "
-            "line, in the order of the run, or a file with ids"
+            f"{path}: {len(truth.labels):,} labels, but the run has {len(instances):,} instances; expected one label "
+            "per line, in the order of the run, or a file with ids"
         )
     return dict(zip((one.id for one in instances), truth.labels, strict=True))
 

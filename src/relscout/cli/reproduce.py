@@ -1,4 +1,4 @@
-"""``relscout reproduce``: experiments that papers published, run again."""
+"""``relscout reproduce``: run the experiments of papers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from relscout.wording import counted
 if TYPE_CHECKING:
     from relscout.experiments.results import Record
 
-app = typer.Typer(
-    cls=Group, help="Run the experiments of papers again, and set ours beside what was published."
-)
+app = typer.Typer(cls=Group, help="Run the experiments of papers and compare with published scores.")
 
 
 @app.command("list", cls=Command)
 def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
-    """List the presets: what they run, and whether their data is there."""
+    """List the presets, and whether their data is available."""
     from relscout.cli.reproduce_screen import overview, presets_table
     from relscout.datasets import data_folder
     from relscout.experiments.preset import preset, presets
@@ -42,7 +40,7 @@ def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
 
 @app.command("show", cls=Command)
 def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = False) -> None:
-    """Show a preset: its settings, the published numbers, and the data that it needs."""
+    """Show the settings, published scores and data of a preset."""
     from relscout.cli.reproduce_screen import details, overview
     from relscout.datasets import data_folder
     from relscout.experiments.preset import preset
@@ -65,14 +63,14 @@ def run_command(
     ] = None,
     rows: Annotated[
         list[str] | None,
-        typer.Option("--rows", metavar="NAME", help="Run this row only; give it again for more rows."),
+        typer.Option("--rows", metavar="NAME", help="Run only this row; repeatable."),
     ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|DIR",
-            help="The encoder for rows that wait for one.",
-            show_default="such rows left out",
+            help="Encoder for rows with 'model: given'.",
+            show_default="these rows are left out",
         ),
     ] = None,
     data: Data = None,
@@ -83,8 +81,8 @@ def run_command(
 ) -> None:
     """Run a preset.
 
-    Each result is appended to the file as soon as it is there. What the file holds already is not done again, so an
-    interrupted run goes on where it stopped when it is started again.
+    Each result is appended to the results file. Runs that are in the file already are skipped, so an interrupted
+    command resumes when you start it again.
     """
     from relscout.cli.reproduce_progress import finished_line, scores_of_rows
     from relscout.datasets import data_folder
@@ -117,7 +115,7 @@ def run_command(
                         say_note(warning)
                         warnings.append(warning)
     except KeyboardInterrupt:
-        kept = f"what was finished is kept in {results}, so the same command goes on from there"
+        kept = f"finished runs are kept in {results}; run the same command again to resume"
         raise KeyboardInterrupt(kept) from None
     if as_json:
         print_json(_as_json(chosen.name, results, finished, skipped))

@@ -1,4 +1,4 @@
-"""What the commands of ``relscout reproduce`` share: declared and documented once."""
+"""Options shared by the commands of ``relscout reproduce``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 PresetName = Annotated[
-    str, typer.Argument(metavar="PRESET", help="A name that 'relscout reproduce list' shows, or a YAML file.")
+    str, typer.Argument(metavar="PRESET", help="Name from 'relscout reproduce list', or a YAML file.")
 ]
 Data = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Folder of all data sets.",
+        help="Data directory.",
         show_default="$RELSCOUT_DATA, or in ~/.cache/relscout",
     ),
 ]
-Results = Annotated[Path, typer.Option(metavar="FILE", help="Results, one JSON object a line.")]
+Results = Annotated[Path, typer.Option(metavar="FILE", help="Results file, JSON Lines.")]
 
 #: Where results go unless the user says otherwise.
 RESULTS = Path("relscout-results.jsonl")

@@ -1,4 +1,4 @@
-"""``relscout reproduce table`` and ``relscout reproduce figure``: what was measured, beside what was published."""
+"""``relscout reproduce table`` and ``relscout reproduce figure``: compare results with published scores."""
 
 from __future__ import annotations
 
@@ -22,32 +22,30 @@ def table(
     results: Results = RESULTS,
     format: Annotated[
         Literal["markdown", "latex"],
-        typer.Option(metavar="markdown|latex", help="How the tables are written."),
+        typer.Option(metavar="markdown|latex", help="Output format."),
     ] = "markdown",
     scoring: Annotated[
         Literal["raw", "majority-mapped", "gold-selected", "all"],
         typer.Option(
             metavar="raw|majority-mapped|gold-selected|all",
-            help="Score the clusters as found, or each cluster's majority relation (SelfORE), or the epoch that gold "
-            "relations choose (RoCORE's code), or all there are, each in a table.",
+            help="Raw clusters, clusters mapped to their majority relation (SelfORE), the epoch selected by gold "
+            "relations (RoCORE's code), or a table for each.",
         ),
     ] = "all",
     all_scores: Annotated[
         bool,
         typer.Option("--all-scores", help="Add B³ precision and recall, homogeneity and completeness."),
     ] = False,
-    names: Annotated[
-        bool, typer.Option("--names", help="List the relations that were found instead, by their names.")
-    ] = False,
+    names: Annotated[bool, typer.Option("--names", help="List the discovered relations instead.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the tables to a file.", show_default="the screen"),
+        typer.Option(metavar="FILE", help="Output file.", show_default="standard output"),
     ] = None,
 ) -> None:
-    """Set the results of a preset beside the published numbers.
+    """Compare the results of a preset with the published scores.
 
-    Two scorings never share a table, for their figures are not comparable, nor do two protocols. The values of a sweep
-    have a table of their own where relations are found.
+    Each scoring and each protocol has its own table, because their scores are not comparable. The values of a sweep
+    have a table of their own.
     """
     from relscout.experiments.lesson_tables import lesson_table
     from relscout.experiments.table_formats import FORMATS
@@ -64,9 +62,7 @@ def table(
     elif scoring == "all":
         tables = [lesson_table(one, all_scores=all_scores) for one in (measured, *more)]
     else:
-        raise InputError(
-            f"--scoring is about relations that are found, but those of preset {name!r} are given"
-        )
+        raise InputError(f"--scoring applies to discovery, but the relations of preset {name!r} are given")
     text = "\n".join(FORMATS[format](one) for one in tables)
     if out is None:
         typer.echo(text, nl=False)
@@ -82,23 +78,23 @@ def figure(
     kind: Annotated[
         Literal["tsne", "sweep", "losses"] | None,
         typer.Option(
-            metavar="tsne|sweep|losses", help="Draw this kind only.", show_default="those of the preset"
+            metavar="tsne|sweep|losses", help="Draw only this kind.", show_default="those of the preset"
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the figures.")] = Path(),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path(),
 ) -> None:
-    """Draw the figures of a preset from its results, each as PNG and SVG.
+    """Draw the figures of a preset from its results, as PNG and SVG.
 
-    tsne: relation representations in the plane. sweep: a score over the values of a setting. losses: how a method that
-    works in loops came along.
+    tsne: representations in two dimensions. sweep: a score over the values of a setting. losses: losses over the
+    loops of a method.
     """
     from relscout.experiments.figures import draw_figures
 
     measured = _measured(name, results)[0]
     if not _finds_relations(measured):
-        raise InputError(f"figures show relations that are found, but those of preset {name!r} are given")
+        raise InputError(f"figures are for discovery, but the relations of preset {name!r} are given")
     if kind is None and not measured.preset.figures:
-        raise InputError(f"preset {measured.preset.name!r} declares no figure; ask for one by its --kind")
+        raise InputError(f"preset {measured.preset.name!r} has no figures; choose one with --kind")
     written, lacking = 0, []
     for drawn in draw_figures(measured, out, points=results.parent, kind=kind):
         written += len(drawn.files)
@@ -130,7 +126,7 @@ def _measured(name: str, results: Path) -> list[Measured]:
 
 
 def _finds_relations(measured: Measured) -> bool:
-    """Tell whether a preset is about discovery; else its relations are given."""
+    """Return whether the preset is about discovery rather than given relations."""
     from relscout.experiments.protocols import protocol
 
     return protocol(measured.preset.protocol).kind == "discovery"
@@ -138,7 +134,7 @@ def _finds_relations(measured: Measured) -> bool:
 
 def _what_to_do(name: str, results: Path) -> str:
     where = "" if results == RESULTS else f" --results {results}"
-    return f"what is missing is run by 'relscout reproduce run {name}{where}'"
+    return f"run what is missing with 'relscout reproduce run {name}{where}'"
 
 
 def _scorings(measured: Measured) -> list[str]:
@@ -173,7 +169,5 @@ def _names(measured: Measured) -> list[Table]:
     from relscout.experiments.small_tables import names_tables
 
     if not (tables := names_tables(measured)):
-        raise InputError(
-            f"no run of preset {measured.preset.name!r} has found relations that could be listed"
-        )
+        raise InputError(f"no run of preset {measured.preset.name!r} has discovered relations to list")
     return tables

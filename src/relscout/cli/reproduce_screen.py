@@ -1,4 +1,4 @@
-"""How presets look on a screen, and what of them is told to machines."""
+"""Presets as tables on a screen and as JSON."""
 
 from __future__ import annotations
 
@@ -159,11 +159,11 @@ def _data_told(preset: Preset, data: Path) -> str:
 
     chosen = [protocol(one.protocol) for one in preset.each()]
     if not any(one.files for one in chosen):
-        return "comes with relscout"
+        return "included in relscout"
     if missing := _missing(preset, data):
         sets = " and ".join(
             f"'relscout datasets get {name}'" for name in dict.fromkeys(map(dataset_of, missing))
         )
-        return f"{data / missing[0]} is missing; get it with {sets}"
+        return f"{data / missing[0]} is missing; download it with {sets}"
     datasets = dict.fromkeys(name for one in chosen for name in one.datasets)
-    return f"{', '.join(datasets)} in {data}: there"
+    return f"{', '.join(datasets)} in {data}: available"

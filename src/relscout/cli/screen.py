@@ -1,4 +1,4 @@
-"""What a person sees: progress bars, notes and errors. Results go to standard output, all else to standard error."""
+"""Progress bars, notes and errors. Results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def progress_bars(*, resumable: bool) -> Iterator[Progress]:
     """Give a progress callback that draws bars on a terminal and nothing elsewhere.
 
     Args:
-        resumable: Whether an interruption inside may tell the user that the work so far is kept.
+        resumable: Whether a message may say, after an interruption, that finished steps are kept.
     """
     console = Console(stderr=True)
     with Bars(
@@ -104,7 +104,7 @@ def progress_bars(*, resumable: bool) -> Iterator[Progress]:
         try:
             yield report
         except KeyboardInterrupt:
-            kept = ["finished steps are kept, so the same command goes on from there"] if resumable else []
+            kept = ["finished steps are kept; run the same command again to resume"] if resumable else []
             raise KeyboardInterrupt(*kept) from None
 
 
@@ -124,7 +124,7 @@ class Skipped:
     def tell(self) -> None:
         """Print how many records were skipped, and the first of them."""
         if self.count:
-            say_note(f"{counted(self.count, 'wrong record')} skipped:")
+            say_note(f"{counted(self.count, 'invalid record')} skipped:")
         for error in self.errors:
             say(f"  {_shortened(str(error))}")
         if self.count > len(self.errors):

@@ -107,7 +107,7 @@ def relations_tree(discovery: Discovery) -> RenderableType:
         for child in parent.children:
             grow(below, child)
 
-    root = Tree(Text("how the relations are alike", style="bold"), guide_style="dim")
+    root = Tree(Text("similar relations", style="bold"), guide_style="dim")
     if discovery.parents:
         grow(root, discovery.parents[-1].id)
     return root

@@ -18,9 +18,9 @@ def check_file(path: Path) -> None:
     """
     folder = path.parent
     if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; add a file name")
+        raise OutputError(f"cannot write {path}: it is a directory; add a file name")
     if not folder.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
+        raise OutputError(f"cannot write {path}: there is no directory {folder}; create it first")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"cannot write {path}: no permission to write in {folder}")
 
@@ -33,9 +33,7 @@ def check_exchange_file(path: Path) -> None:
         OutputError: It cannot be written; see :func:`check_file`.
     """
     if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
-        raise SettingError(
-            f"--out is {str(path)!r}; relscout's own format is written to a .jsonl or .jsonl.gz file"
-        )
+        raise SettingError(f"--out is {str(path)!r}; expected a file name that ends in .jsonl or .jsonl.gz")
     check_file(path)
 
 
@@ -53,6 +51,4 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
     check_makeable(path)
     check_replaceable(path, contents=contents)
     if not overwrite and path.is_dir() and any(path.iterdir()):
-        raise OutputError(
-            f"{path} is already there; choose another folder, or allow to overwrite it (--overwrite)"
-        )
+        raise OutputError(f"{path} exists; choose another directory, or add --overwrite")

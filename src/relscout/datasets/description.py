@@ -36,7 +36,7 @@ class DataSet:
     """The terms under which the data may be used, as far as its publishers state them."""
 
     page: str
-    """Address of the page that tells about it."""
+    """Address of its web page."""
 
     citation: str
     """The paper that describes it."""

@@ -25,7 +25,7 @@ _REFUSED = {
     404: "does not exist",
     410: "does not exist any more",
 }
-_KEPT = "what was downloaded is kept, and the same command goes on from there"
+_KEPT = "the partial download is kept; run the same command again to resume"
 
 
 @dataclass(frozen=True)

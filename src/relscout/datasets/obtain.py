@@ -65,8 +65,8 @@ def get(
     place = folder / chosen.name
     if source is None and not chosen.downloadable and missing(chosen, place):
         raise DownloadError(
-            f"{chosen.name} cannot be downloaded ({chosen.licence}); 'relscout datasets get {chosen.name}' tells "
-            f"how to obtain it; its files belong into {place}"
+            f"{chosen.name} cannot be downloaded ({chosen.licence}); 'relscout datasets get {chosen.name}' "
+            f"explains how to obtain it; put its files into {place}"
         )
     with _alone(place, progress):
         return [

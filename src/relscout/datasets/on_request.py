@@ -29,7 +29,7 @@ NYT_FB_FULL = DataSet(
         "path, head, tail, types, trigger, article, text, tags, relation (tabs between): "
         "(printf 'path\\thead\\ttail\\ttypes\\ttrigger\\tarticle\\ttext\\ttags\\trelation\\n'; "
         "iconv -f latin1 -t utf-8 FILE) > {folder}/nyt_fb.tsv",
-        "Rows whose entity stands in the sentence more than once are skipped: the file does not tell which is meant.",
+        "Rows whose entity occurs in the sentence more than once are skipped: the file does not say which is meant.",
     ),
 )
 

@@ -27,12 +27,12 @@ def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[s
     if setting is None:
         able = " or ".join(repr(name) for name in METHODS if kind_of(name).KNOWN_SETTING is not None)
         raise SettingError(
-            f"the method is {kind.NAME!r}, which cannot recognise what earlier runs have found; choose {able} "
+            f"the method is {kind.NAME!r}, which cannot separate relations of earlier runs from novel ones; use {able} "
             "(--method on the command line)"
         )
     if setting in settings and not getattr(from_mapping(kind.SETTINGS, settings), setting):
         raise SettingError(
-            f"{setting} is {settings[setting]!r}, but relations of earlier runs are to be found again; leave it out"
+            f"{setting} is {settings[setting]!r}, but relations of earlier runs must be recognised; leave it out"
         )
     return {**settings, setting: True}
 
@@ -56,7 +56,7 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
         if missing := names.keys() - behind:
             raise InputError(
                 f"earlier run {place} does not know relation {min(missing)}, {names[min(missing)]!r}, of those before "
-                "it; give runs, oldest first, of which each came after all before it"
+                "it; give runs, oldest first, each made --after all before it"
             )
         names |= {relation.id: relation.name for relation in run.relations}
         given = run.assignments

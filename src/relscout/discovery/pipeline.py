@@ -174,14 +174,14 @@ def discover(
     if after:
         if labeled is not None:
             raise SettingError(
-                "labelled instances and earlier runs cannot be given both; save the former as a run"
+                "labelled instances and earlier runs cannot be combined; save the former as a run"
             )
         if known != "raise":
             raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
         if none is not None or precision is not None:
             raise SettingError(
-                "none or precision and earlier runs cannot be given both: what these found shows what is unrelated "
-                "(none_mistakes)"
+                "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "
+                "unrelated (none_mistakes)"
             )
         options = settings_after(kind, options)
         labeled, numbers = labelled_by(after)

@@ -69,8 +69,8 @@ class Discovery:
                 return relation
         if id in self.names:
             raise InputError(
-                f"relation {id} is the pre-defined {self.names[id]!r}, of which the corpus has no instance; it is told "
-                "in new text under its name"
+                f"relation {id} is the pre-defined {self.names[id]!r}, which has no instance in the corpus, only "
+                "in new text"
             )
         raise InputError(
             f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"

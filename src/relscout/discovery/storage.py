@@ -70,9 +70,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     try:
         holds_run = (folder / RUN).is_file()
         if holds_run and not overwrite:
-            raise OutputError(
-                f"{folder} already holds a run; choose another folder, or allow to overwrite it (--overwrite)"
-            )
+            raise OutputError(f"{folder} already holds a run; choose another folder, or add --overwrite")
         _check_contents(folder)
     except OutputError:
         raise

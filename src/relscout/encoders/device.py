@@ -28,10 +28,12 @@ def choose_device(asked: str) -> torch.device:
     device = torch.device(asked)
     if device.type == "cuda" and (device.index or 0) >= n_cuda:
         raise SettingError(
-            f"device {asked!r} was asked for, but torch sees {n_cuda} CUDA devices; 'auto' takes what is there"
+            f"device {asked!r} was asked for, but torch sees {n_cuda} CUDA devices; 'auto' chooses an available device"
         )
     if device.type == "mps" and not has_mps:
-        raise SettingError("device 'mps' was asked for, but torch sees none; 'auto' takes what is there")
+        raise SettingError(
+            "device 'mps' was asked for, but torch sees none; 'auto' chooses an available device"
+        )
     return device
 
 

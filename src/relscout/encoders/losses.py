@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from relscout.encoders.precomputed import underlying
 
 _SENTENCES = {
-    "context": "words before or behind both entities were left out: longer than the encoder reads",
-    "between": "words between the entities were left out: they stand too far apart for the encoder",
-    "mention": "an entity was cut: too long for the encoder",
+    "context": "words before or after both entities were left out: the input exceeds the maximum length",
+    "between": "words between the entities were left out: the entities are too far apart for the maximum length",
+    "mention": "an entity was cut: it exceeds the maximum length",
 }
 
 

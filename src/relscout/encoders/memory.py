@@ -34,6 +34,6 @@ def empty_vectors(count: int, dimension: int, *, in_memory: int = _IN_MEMORY) ->
             return np.memmap(file, dtype=np.float32, mode="w+", shape=(count, dimension))
     except OSError as error:
         raise OutputError(
-            f"cannot keep {count} vectors of {dimension} dimensions ({n_bytes / 1e9:.1f} GB) in "
-            f"{tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a folder with more room"
+            f"cannot store {count} vectors of {dimension} dimensions ({n_bytes / 1e9:.1f} GB) in "
+            f"{tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a folder with more space"
         ) from error

@@ -22,19 +22,19 @@ class EncoderSettings:
     model: str = "minilm"
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
     marking: str = "none"
-    """How the entities are shown to the encoder; a name of ``MARKINGS``."""
+    """Entity marking scheme; a name of ``MARKINGS``."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
-    """What is read off the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; names of ``POOLINGS``."""
+    """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
     max_length: int = 128
-    """Longest input in tokens, special tokens included, at least 32; longer sentences are cut around the entities."""
+    """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
     dtype: str = "float32"
-    """Arithmetic of the transformer; the vectors are float32 in any case."""
+    """Data type of the transformer; the vectors are always float32."""
     device: str = "auto"
     """``cpu``, ``mps``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA, then MPS, then the CPU."""
     batch_tokens: int = 2048
     """Tokens in a batch, padding included: sets memory and speed, not results (beyond rounding)."""
     seed: int = 0
-    """Draws the embeddings of marker tokens that the model does not know."""
+    """Random seed for the embeddings of marker tokens that the model does not know."""
 
     def __post_init__(self) -> None:
         if self.marking not in MARKINGS:

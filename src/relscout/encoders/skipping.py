@@ -75,7 +75,9 @@ class LowestLayers:
         self._states: list[torch.Tensor] = []
         place = find_layers(self._model, n_layers)
         if place is None:
-            raise SettingError(f"the layers of a {type(model).__name__} cannot be told, so they all run")
+            raise SettingError(
+                f"the layers of a {type(model).__name__} cannot be determined, so they all run"
+            )
         _pass_on(self._model, place, range(count, n_layers))
         for layer in list(getattr(*place))[: count + 1]:
             layer.register_forward_pre_hook(self._read, with_kwargs=True)

@@ -122,6 +122,6 @@ class ContentVectors:
 
 def _no_room(n_bytes: int, error: OSError) -> OutputError:
     return OutputError(
-        f"cannot keep {n_bytes / 1e9:.1f} GB of hidden states in {tempfile.gettempdir()}: {error.strerror or error}; "
-        "set TMPDIR to a folder with more room, or train more layers, of which no states are kept"
+        f"cannot store {n_bytes / 1e9:.1f} GB of hidden states in {tempfile.gettempdir()}: {error.strerror or error}; "
+        "set TMPDIR to a folder with more space, or train more layers, whose states are not stored"
     )

@@ -78,7 +78,7 @@ class TunableEncoder:
         place = find_layers(self._model, encoder.n_layers)
         if place is None:
             raise SettingError(
-                f"the layers of a {type(self._model).__name__} cannot be told, so it cannot be trained"
+                f"the layers of a {type(self._model).__name__} cannot be determined, so it cannot be trained"
             )
         layers = list(getattr(*place))
         depth = encoder.depth
@@ -95,7 +95,7 @@ class TunableEncoder:
             if self._samples(part) and part.layer is not None and part.layer < self._boundary:
                 raise SettingError(
                     f"the pooling {encoder.settings.pooling!r} reads 'between' of layer {part.layer}, but tokens can "
-                    f"only be sampled of layers from {self._boundary}, of which states are kept; write "
+                    f"only be sampled from layer {self._boundary} on, whose states are stored; write "
                     f"'between@{self._boundary}', train more layers, or sample no words"
                 )
         self._states: dict[int, torch.Tensor] = {}

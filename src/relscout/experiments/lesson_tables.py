@@ -30,7 +30,7 @@ _SUPERVISED = (
 _FEW_SHOT = (
     "In percent: accuracy ± its standard error over the episodes, which are the same for every row and seed."
 )
-_PAIRED = "Published (Δ): the published figure, and ours minus published."
+_PAIRED = "Published (Δ): the published score, and ours minus published."
 
 
 def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
@@ -110,7 +110,7 @@ class _LessonTable:
         if self.published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
         if strangers := self.measured.strangers():
-            notes.append(Note(f"Left out, for the preset has no such row: {', '.join(strangers)}."))
+            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(strangers)}."))
         return Table(
             name=f"{self.preset.name}-{self.preset.protocol}",
             title=f"{self.preset.title}: {self.preset.protocol}",

@@ -28,11 +28,11 @@ class Lesson:
     scored: Sequence[RelationInstance]
     """What is scored: instances of the same relations, or, few-shot, of others."""
     dev: Sequence[RelationInstance] | None = None
-    """What the best epoch is chosen on; ``None`` where there is nothing beside what is scored: the last one counts."""
+    """Instances to select the best epoch on; ``None`` if there are only the scored ones: the last epoch counts."""
     no_relation: str | None = None
     """The relation that stands for none of the list, whose instances are no positives; ``None`` without one."""
     notes: tuple[str, ...] = ()
-    """What is to be known of the instances."""
+    """Notes about the instances."""
 
 
 def files(dataset: str, share: int, *parts: str) -> tuple[str, ...]:

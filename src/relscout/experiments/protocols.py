@@ -31,7 +31,7 @@ class Protocol:
     files: tuple[str, ...] = ()
     """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
     kind: Kind = "discovery"
-    """What is to be done."""
+    """The task: discovery, supervised or few-shot."""
     score: str = "accuracy"
     """What tables show of a supervised protocol: a figure of :class:`~relscout.metrics.ClassificationScores`."""
 
@@ -56,7 +56,7 @@ _NYTFB = tuple(
 
 PROTOCOLS: dict[str, Protocol] = {
     "bundled": Protocol(
-        "the corpus that comes with relscout, all of it clustered and scored; nothing to download",
+        "the bundled corpus, all clustered and scored; no download",
         tasks.bundled,
     ),
     "fewrel-unsupervised": Protocol(
@@ -120,7 +120,7 @@ PROTOCOLS: dict[str, Protocol] = {
     },
     **{
         f"semeval-{share}": Protocol(
-            f"{share} % of SemEval 2010's training instances learnt, its test scored: micro-F1 without 'Other'",
+            f"trained on {share} % of SemEval 2010's training instances, scored on its test: micro-F1 without 'Other'",
             lessons.published_share("semeval", share, no_relation="Other"),
             lessons.files("semeval", share, "dev", "test"),
             "supervised",
@@ -130,7 +130,7 @@ PROTOCOLS: dict[str, Protocol] = {
     },
     **{
         f"wiki80-{share}": Protocol(
-            f"{share} % of Wiki80's training instances learnt, its dev scored: accuracy",
+            f"trained on {share} % of Wiki80's training instances, scored on its dev: accuracy",
             lessons.published_share("wiki80", share, test=False),
             lessons.files("wiki80", share, "dev"),
             "supervised",
@@ -139,7 +139,7 @@ PROTOCOLS: dict[str, Protocol] = {
     },
     **{
         f"chemprot-{share}": Protocol(
-            f"{share} % of ChemProt's training instances learnt, its test scored: micro-F1",
+            f"trained on {share} % of ChemProt's training instances, scored on its test: micro-F1",
             lessons.published_share("chemprot", share),
             lessons.files("chemprot", share, "dev", "test"),
             "supervised",
@@ -149,7 +149,7 @@ PROTOCOLS: dict[str, Protocol] = {
     },
     **{
         f"tacred-{share}": Protocol(
-            f"{share} % of TACRED's training instances learnt, its test scored: micro-F1 without 'no_relation'",
+            f"trained on {share} % of TACRED's training instances, scored on its test: micro-F1 without 'no_relation'",
             lessons.tacred(share),
             ("tacred/train.json", "tacred/dev.json", "tacred/test.json"),
             "supervised",
@@ -158,14 +158,14 @@ PROTOCOLS: dict[str, Protocol] = {
         for share in SHARES
     },
     "fewshot": Protocol(
-        "64 relations of Wiki80 learnt; episodes over FewRel's 16 validation relations: accuracy",
+        "trained on 64 relations of Wiki80; episodes over FewRel's 16 validation relations: accuracy",
         lessons.few_shot,
         _PREDEFINED,
         "few-shot",
     ),
     **{
         f"fewshot-dev-{draw}": Protocol(
-            f"for development: episodes over draw {draw} of 16 of the 64 relations, the other 48 learnt",
+            f"for development: episodes over draw {draw} of 16 of the 64 relations, trained on the other 48",
             lessons.few_shot_development(draw),
             _PREDEFINED,
             "few-shot",

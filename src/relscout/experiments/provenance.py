@@ -29,7 +29,7 @@ class Cost:
     """Wall-clock time."""
     peak_mib: float | None = None
     """Largest resident memory of the process in MiB: during the block on Linux, since its start elsewhere; ``None``
-    where the system does not tell."""
+    if the system does not report it."""
 
 
 @contextlib.contextmanager

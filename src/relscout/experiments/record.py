@@ -35,8 +35,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which nothing random decides."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """``raw``, ``majority_mapped``, and of a method that keeps what each epoch told ``gold_selected``: the fields of
-    ``ClusteringScores``."""
+    """``raw``, ``majority_mapped``, and ``gold_selected`` for a method that keeps the predictions of each epoch, each
+    with the fields of ``ClusteringScores``."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]
@@ -50,7 +50,7 @@ class Record(TypedDict):
     seconds: dict[str, float]
     peak_mib: float | None
     points: str | None
-    """Name of the .npz file beside the results that holds points for a figure."""
+    """Name of the .npz file next to the results with the points of a figure."""
     commit: str
     machine: dict[str, Any]
     versions: dict[str, str]

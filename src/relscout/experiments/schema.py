@@ -26,9 +26,9 @@ class Row:
     """A line of the table: a method with settings of its own."""
 
     name: str
-    """What the table calls it."""
+    """Its name in the table."""
     method: str
-    """A name of ``relscout.methods.METHODS``; where relations are given, of ``LEARNERS`` beside it."""
+    """A name of ``relscout.methods.METHODS``; if relations are given, of ``relscout.experiments.learners.LEARNERS``."""
     kind: str = "method"
     """``method``, or ``frozen``: an encoder that learns nothing, which never gets labelled instances."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Row:
     encoder: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the encoder, over those of the preset; ``model: given`` is the one of ``run --encoder``."""
     n_relations: NRelations | None = None
-    """Number of relations, where it is not that of the preset."""
+    """Number of relations, if different from the preset."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Published:
     """The numbers of one row of a table in a paper."""
 
     row: str
-    """The row of the preset, or a trivial one (``one cluster`` …), that they stand beside; or any, as a reference."""
+    """The row of the preset, or a trivial one (``one cluster`` …), to compare with; or any name for a reference."""
     scoring: str
     """``raw`` clusters, ``majority-mapped``, or ``gold-selected``, of the epoch that gold relations chose; for
     discovery only."""
@@ -81,7 +81,7 @@ class Published:
     scores: Mapping[str, float]
     """Name of a score, a protocol or a kind of episodes → the figure in percent, as printed."""
     reference: bool = False
-    """Whether the row is not run here, and only stands in the table for comparison."""
+    """Whether the row is not run here and only listed for comparison."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Preset:
     figures: tuple[Figure, ...] = ()
     """What ``relscout reproduce figure`` draws."""
     published: tuple[Published, ...] = ()
-    """Figures of papers, to stand beside those that are measured."""
+    """Published scores to compare with."""
     notes: str = ""
-    """What else is to be known."""
+    """Notes."""
 
     def row(self, name: str) -> Row:
         """Return a row by its name.

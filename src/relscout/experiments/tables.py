@@ -14,7 +14,7 @@ from relscout.metrics import MeanStd
 
 #: Scoring → what the titles of tables call it, and what a reader has to know of it.
 MEANINGS = {
-    "raw": ("raw clusters", "Every cluster is scored as it was found."),
+    "raw": ("raw clusters", "Clusters are scored as they are."),
     "majority-mapped": (
         "majority-mapped clusters",
         "Before scoring, clusters with the same most frequent gold relation are merged (SelfORE's protocol). This "
@@ -28,7 +28,7 @@ MEANINGS = {
     ),
 }
 UNITS = "In percent; mean ± sample standard deviation over the seeds."
-_PAIRED = "Published (Δ): the published figure, and ours minus published."
+_PAIRED = "Published (Δ): the published score, and ours minus published."
 
 
 def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) -> Table:
@@ -72,7 +72,7 @@ class _ScoresTable:
         if published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
         if self.strangers:
-            notes.append(Note(f"Left out, for the preset has no such row: {', '.join(self.strangers)}."))
+            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(self.strangers)}."))
         return Table(
             name=f"{self.preset.name}-{self.scoring}",
             title=f"{self.preset.title}: {what}",

@@ -23,7 +23,7 @@ class Task:
     labeled: Sequence[RelationInstance] | None = None
     """Instances of other relations, with their gold relations; ``None`` where a method gets none."""
     notes: tuple[str, ...] = ()
-    """What is to be known of how the files were read."""
+    """Notes about how the files were read."""
 
 
 def bundled(data: Path) -> Task:  # noqa: ARG001 - every protocol is called alike

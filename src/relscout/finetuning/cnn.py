@@ -70,7 +70,7 @@ class CNNSettings:
     word_dropout: float = 0.04
     """Share of the words read as unknown ones in training, in [0, 1), so that these are learnt (Zhang et al.: 0.04)."""
     warm_up: float = 0.1
-    """Share of the steps in which learning rates rise, in [0, 1]; they fall behind it."""
+    """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
     weight_decay: float = 0.01
     """Weight decay, at least 0."""
 

@@ -75,7 +75,7 @@ class FewShotScore:
         """
         if len(accuracies) < 2:
             raise SettingError(
-                f"episodes is {len(accuracies)}, expected at least 2: one alone has no standard error"
+                f"episodes is {len(accuracies)}, expected at least 2: one episode has no standard error"
             )
         error = float(accuracies.std(ddof=1) / len(accuracies) ** 0.5)
         return cls(

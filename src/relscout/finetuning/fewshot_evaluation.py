@@ -108,7 +108,7 @@ def scores_of(
         SettingError: There are fewer than two episodes.
     """
     if episodes < 2:
-        raise SettingError(f"episodes is {episodes}, expected at least 2: one alone has no standard error")
+        raise SettingError(f"episodes is {episodes}, expected at least 2: one episode has no standard error")
     # what cannot be drawn is told before anything is encoded
     drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
     names, classes = drawn_from.names, drawn_from.classes

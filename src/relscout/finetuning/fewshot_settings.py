@@ -13,8 +13,8 @@ from relscout.training.teaching import TeachingSettings
 
 #: Objective → what the encoder learns of the labelled, pre-defined relations.
 OBJECTIVES: dict[str, str] = {
-    "relations": "to turn each sentence towards a direction of its relation, all relations at once",
-    "episodes": "to tell few relations by the prototypes of few examples, as in the test (Snell et al. 2017)",
+    "relations": "move each sentence towards a direction of its relation, all relations at once",
+    "episodes": "classify few relations with prototypes of few examples, as in the test (Snell et al. 2017)",
 }
 
 
@@ -25,7 +25,7 @@ class FewShotSettings:
     similarity: str = "euclid"
     """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
-    """Whether the mean of the labelled instances is taken off all vectors, which then are of unit length again."""
+    """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
     objective: str = "relations"
     """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
     iterations: int = 200
@@ -47,7 +47,7 @@ class FewShotSettings:
     sharpness: float = 16.0
     """Factor of the similarities of unit vectors before the softmax, above 0 (paper: no unit length, no factor)."""
     warm_up: float = 0.1
-    """Share of the steps in which learning rates rise, in [0, 1]; they fall behind it."""
+    """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
     dtype: str = "auto"
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
     check_every: int = 50

@@ -80,7 +80,7 @@ def lacking(missing: Sequence[str], n_known: int, n_instances: int, total: int, 
 def _checked(dev: Sequence[RelationInstance]) -> list[RelationInstance]:
     """Return held-out instances in an order that they decide, all of them with gold relations."""
     if not dev:
-        raise InputError("there are no instances to choose the best epoch on; give some, or leave dev out")
+        raise InputError("there are no instances to select the best epoch on; give some, or leave out dev")
     bare = [one for one in dev if one.relation is None]
     if bare:
         raise InputError(

@@ -36,7 +36,7 @@ def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -
         SettingError: The share is out of range.
     """
     if not 0 < share <= 1:
-        raise SettingError(f"share is {share}, expected one above 0, up to 1, such as 0.1")
+        raise SettingError(f"share is {share}, expected a number above 0 and up to 1, such as 0.1")
     of_relation: defaultdict[str | None, list[int]] = defaultdict(list)
     for place in canonical_order(train):
         of_relation[train[place].relation].append(place)

@@ -40,9 +40,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
             written.
     """
     if (folder / SCORES).is_file() and not overwrite:
-        raise OutputError(
-            f"{folder} already holds a fine-tuning; choose another folder, or allow to overwrite it (--overwrite)"
-        )
+        raise OutputError(f"{folder} already holds a fine-tuning; choose another folder, or add --overwrite")
     _check_contents(folder)
     check_makeable(folder)
 

@@ -45,7 +45,7 @@ class SupervisedSettings:
     dropout: float = 0.0
     """Dropout rate on the representation, in [0, 1) (released code: none); the encoder keeps its own."""
     warm_up: float = 0.1
-    """Share of the steps in which learning rates rise, in [0, 1]; they fall behind it (released code: 500 steps)."""
+    """Share of the steps in which learning rates rise, in [0, 1]; then they fall (released code: 500 steps)."""
     clip: float = 1.0
     """Longest gradient, above 0; longer ones are shortened to it (released code: 1)."""
     weight_decay: float = 1e-5

@@ -67,7 +67,7 @@ def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
                 width = width or len(numbers)
                 if len(numbers) != width or not numbers:
                     raise InputError(
-                        f"{path}, line {number}: {len(numbers)} numbers behind the word, expected {width or 'some'}; "
+                        f"{path}, line {number}: {len(numbers)} numbers after the word, expected {width or 'some'}; "
                         "each line has a word and its vector, separated by single spaces"
                     )
                 # the first spelling of a word is the most frequent one

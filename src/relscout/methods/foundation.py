@@ -222,9 +222,7 @@ class Method(Parameters, ABC):
                 f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
 
-    def _fewer(
-        self, asked: int, why: str = "the others were left without instances", *, given: int = 0
-    ) -> list[str]:
+    def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
         """Return a warning where fewer relations were found than were asked for, beside those that were given."""
         if (found := self.n_relations_ - given) == asked:
             return []

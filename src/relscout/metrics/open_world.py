@@ -12,10 +12,10 @@ from relscout.metrics.labels import Labels, paired
 
 @dataclass(frozen=True, slots=True)
 class OpenWorldScores:
-    """Shares of instances that are told right, each from 0 to 1; ``None`` where there is no such instance."""
+    """Accuracies, each from 0 to 1; ``None`` if there is no such instance."""
 
     predefined: float | None
-    """Of the instances of pre-defined relations, those that are told by the name of their relation."""
+    """Share of the instances of pre-defined relations that have the name of their relation."""
 
     novel: float | None
     """Of the instances of novel relations, those in the cluster that the best one-to-one match gives their relation."""

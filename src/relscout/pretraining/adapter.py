@@ -31,7 +31,7 @@ def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int],
     place = find_layers(model, n_layers)
     if place is None:
         raise SettingError(
-            f"the layers of a {type(model).__name__} cannot be told; set adapter_rank=0 to train the whole model"
+            f"the layers of a {type(model).__name__} cannot be determined; set adapter_rank=0 to train the whole model"
         )
     add_factors(model, list(getattr(*place)), rank=rank, seed=seed)
     if markers:

@@ -241,8 +241,8 @@ def _mapped(file: IO[bytes], kind: type[Any]) -> NDArray[Any]:
 
 def _no_room(error: OSError) -> OutputError:
     return OutputError(
-        f"cannot keep the tokens of the corpus in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
-        "folder with more room"
+        f"cannot store the tokens of the corpus in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
+        "folder with more space"
     )
 
 

@@ -125,8 +125,8 @@ def check_same_step(done: int, processes: Processes) -> None:
     steps = sorted(set(processes.gather(mine, processes.count)[:, 0].tolist()))
     if len(steps) > 1:
         raise ArtifactError(
-            f"the processes would go on from different steps ({', '.join(map(str, steps))}): not all of them see the "
-            "same work in progress; write to a folder that they share, or remove the work to begin again"
+            f"the processes would resume from different steps ({', '.join(map(str, steps))}): not all of them see the "
+            "same checkpoints; write to a folder that they share, or remove the checkpoints to start again"
         )
 
 

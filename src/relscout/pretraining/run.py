@@ -211,11 +211,11 @@ def _work(
 def _warnings(told: Mapping[str, int], network: Network) -> list[str]:
     found = []
     if alone := told.get("relations_of_one_sentence", 0):
-        found.append(f"{counted(alone, 'relation')} left out: each has one sentence, which nothing is like")
+        found.append(f"{counted(alone, 'relation')} left out: each has only one sentence")
     if network.head == "fresh":
         found.append(
-            "the checkpoint has no head for masked language modelling, so that a fresh one learns beside the encoder; "
-            "mlm_weight=0 leaves it out"
+            "the checkpoint has no head for masked language modelling, so a new one is trained with the encoder; "
+            "mlm_weight=0 disables it"
         )
     return found
 

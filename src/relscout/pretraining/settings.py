@@ -28,9 +28,9 @@ class PretrainingSettings:
     temperature: float = 0.05
     """Divides the cosines of ``released``, above 0 (released code: 0.05)."""
     blanks: float = 0.7
-    """Probability that a mention is blanked, in [0, 1], drawn anew every time (paper: 0.7)."""
+    """Probability that a mention is blanked, in [0, 1], drawn again every time (paper: 0.7)."""
     mlm_weight: float = 1.0
-    """Weight of masked language modelling beside the contrast, at least 0 (paper: 1, eq. 3); 0 leaves it out."""
+    """Weight of masked language modelling relative to the contrast, at least 0 (paper: 1, eq. 3); 0 disables it."""
     mlm_rate: float = 0.15
     """Share of the tokens that masked language modelling asks for, in [0, 1] (BERT: 0.15)."""
     distinct_pairs: bool = True
@@ -62,11 +62,11 @@ class PretrainingSettings:
     clip: float = 1.0
     """Longest gradient; longer ones are scaled to it (released code: 1)."""
     dtype: str = "auto"
-    """``float32``, ``bfloat16``, ``float16``, or ``auto``: what ``accelerate launch`` was told, else float32."""
+    """``float32``, ``bfloat16``, ``float16``, or ``auto``: the setting of ``accelerate launch``, else float32."""
     adapter_rank: int = 0
     """Rank r of a LoRA adapter that trains in place of the model, at least 0; α is 2 r. 0 trains the whole model."""
     checkpoint_steps: int = 100
-    """Steps after which work in progress is kept, at least 1."""
+    """Steps between checkpoints, at least 1."""
 
     def __post_init__(self) -> None:
         check_choices(self, {"loss": LOSSES, "dtype": ("auto", *DTYPES)})

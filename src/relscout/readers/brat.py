@@ -15,7 +15,7 @@ from relscout.readers.judged import NO_RELATION, unrelated_pairs
 from relscout.readers.source import Pairs, Source, shorten
 from relscout.readers.tokens import check_surface
 
-DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file beside its .txt"
+DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
 
 _ENTITY = re.compile(r"(T[^\t ]+)\t(\S+) (\d{1,15}) (\d{1,15})((?:;\d+ \d+)*)\t(.+)")
 _RELATION = re.compile(r"R[^\t ]*\t(\S+) (\w+):(\S+) (\w+):(\S+)\s*")
@@ -54,12 +54,14 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     is_folder = source.path.is_dir()
     found = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
     if not found or not all(path.is_file() for path in found):
-        raise InputError(f"{source.path}: no .ann file found; expected .ann files, each beside its .txt file")
+        raise InputError(
+            f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
+        )
     for path in found:
         text_path = path.with_suffix(".txt")
         if not text_path.is_file():
             yield Source(path).error(
-                "line 1", f"the text is missing; expected it in {text_path.name} beside it"
+                "line 1", f"the text is missing; expected it in {text_path.name} next to it"
             )
             continue
         try:
@@ -146,8 +148,8 @@ def _mention(role: str, name: str, entities: dict[str, re.Match[str]], text: str
     _, entity_type, start, end, further, surface = entities[name].groups()
     if further:
         raise InputError(
-            f"the {role} {name} is discontinuous ({start} {end}{further}); expected one stretch of text, "
-            "since what lies between the parts does not belong to the entity"
+            f"the {role} {name} is discontinuous ({start} {end}{further}); expected one span, "
+            "because the text between the parts does not belong to the entity"
         )
     if not int(start) < int(end) <= len(text):
         raise InputError(

@@ -56,5 +56,5 @@ def _markers(marked: str, role: str, opening: str, closing: str) -> tuple[tuple[
     start = marked.index(opening) + len(opening)
     end = marked.find(closing, start)
     if end < 0:
-        raise InputError(f"the {role} is opened with {opening!r} but not closed with {closing!r} behind it")
+        raise InputError(f"the {role} is opened with {opening!r} but not closed with {closing!r} after it")
     return (start - len(opening), start), (end, end + len(closing))

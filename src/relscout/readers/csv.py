@@ -86,7 +86,7 @@ def _rows(source: Source) -> Iterator[tuple[str, list[str] | RecordError]]:
 def _reason(error: csv.Error) -> str:
     if "unexpected end of data" in str(error):
         return (
-            "a quotation mark that opens here is never closed, so nothing behind it could be read; close it, or double "
+            "a quotation mark that opens here is never closed, so the rest cannot be read; close it, or double "
             "quotation marks inside a cell"
         )
     return (

@@ -56,9 +56,9 @@ def _labelled(source: Source) -> Iterator[tuple[str, Any, Any]]:
         if sentence is _ENDED or label is _ENDED:
             longer, shorter = (labels, source) if sentence is _ENDED else (source, labels)
             raise InputError(
-                f"{labels.path}: not as many labels as {source.path} has sentences ({longer.path.name} goes "
-                f"on where {shorter.path.name} ends); expected one label per sentence, so check that the two "
-                "files belong together"
+                f"{labels.path}: the number of labels differs from the number of sentences in {source.path} "
+                f"({shorter.path.name} ends before {longer.path.name}); expected one label per sentence, so check that "
+                "the two files belong together"
             )
         yield place, sentence, label
 

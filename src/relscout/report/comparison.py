@@ -129,9 +129,7 @@ def compare(first: Discovery, second: Discovery) -> Comparison:
     instances = {one.id: one for one in first.assignments.instances}
     common = [id for id in instances if id in ids[1]]
     if not common:
-        raise InputError(
-            "the two runs have no instance in common, by their ids; were they made of one corpus?"
-        )
+        raise InputError("the two runs have no instance id in common; were they made from the same corpus?")
     pairs = [(ids[0][id], ids[1][id]) for id in common]
     counts = Counter(pairs)
     sizes = [Counter(pair[side] for pair in pairs) for side in (0, 1)]
@@ -189,7 +187,7 @@ def _told(
     lead = [
         f"{shared_names[0]} has {counted(len(first.relations), 'relation')}, {shared_names[1]} "
         f"{counted(len(second.relations), 'relation')}, in {counted(found.common, 'common instance')}. {same} of the "
-        f"first are nearly the same in the second (at least {_SAME:.0%} of what either has is common)."
+        f"first are nearly the same in the second (an overlap of at least {_SAME:.0%})."
     ]
     if any(found.only):
         lead.append(f"Only in the first: {found.only[0]:,} instances; only in the second: {found.only[1]:,}.")
@@ -221,8 +219,8 @@ def _scores(
     common = [id for id in ids[0] if id in ids[1]]
     if gold is None:
         agreement = score([ids[0][id] for id in common], [ids[1][id] for id in common])
-        row = {"name": "how far they agree", "cells": score_cells(agreement), "strong": True}
-        return [row], f"{shown_name(names[0])}, with {shown_name(names[1])} in the place of gold relations"
+        row = {"name": "agreement", "cells": score_cells(agreement), "strong": True}
+        return [row], f"{shown_name(names[0])}, with {shown_name(names[1])} used as gold relations"
     known = [id for id in common if id in gold]
     if not known:
         raise InputError("none of the common instances has a gold relation under its id")

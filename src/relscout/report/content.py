@@ -115,7 +115,7 @@ def gather(
         InputError: There are no relations.
     """
     if not discovery.relations:
-        raise InputError("the run has no relations, so there is nothing to show")
+        raise InputError("the run has no relations to show")
     given = discovery.assignments
     ids = given.relation_ids
     # everything is computed in an order that the instances decide, so that the order of the input does not matter

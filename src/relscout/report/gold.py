@@ -84,7 +84,7 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
     if not rows:
         raise InputError(
             f"none of the {len(given.instances)} instances of the run has a gold relation under its id; is it the file "
-            "that the run was made of?"
+            "that the run was made from?"
         )
     truth = [gold[given.instances[row].id] for row in rows]
     found = given.relation_ids[rows].tolist()

@@ -153,13 +153,13 @@ def _lead(content: Content) -> list[str]:
     pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
     chosen = "estimated" if run.get("settings", {}).get("n_relations") == "auto" else "given"
     edited = "decisions" in run
-    how = "a person has renamed, merged or dropped some" if edited else f"their number was {chosen}"
+    how = "some were renamed, merged or dropped by hand" if edited else f"their number was {chosen}"
     said = [
         f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and "
-        f"{counted(len(found.relations), 'relation')} found in them; {how}."
+        f"{counted(len(found.relations), 'relation')}; {how}."
     ]
     encoder = run.get("settings", {}).get("encoder")
-    by = f"Method {run['method']}" if "method" in run else "Found"
+    by = f"Method {run['method']}" if "method" in run else "Fitted"
     of_encoder = encoder.get("model", encoder.get("class")) if isinstance(encoder, Mapping) else None
     model = "" if of_encoder is None else f" on the encoder {shown_name(str(of_encoder))}"
     took = f", in {sum(run['seconds'].values()):,.0f} s" if run.get("seconds") else ""
@@ -215,7 +215,7 @@ def _settings(discovery: Discovery) -> list[tuple[str, str]]:
 def _gold_shown(gold: Gold) -> dict[str, Any]:
     low_high = [f"{gold.intervals[name].low:.3f} to {gold.intervals[name].high:.3f}" for name in SCORES]
     rows = [
-        {"name": "found", "cells": score_cells(gold.scores), "strong": True},
+        {"name": "discovered", "cells": score_cells(gold.scores), "strong": True},
         {"name": "95 % interval", "cells": ["", *low_high], "strong": False},
         *({"name": name, "cells": score_cells(one), "strong": False} for name, one in gold.baselines.items()),
     ]

@@ -115,8 +115,8 @@ def recognise(path: str | Path) -> str:
             # one broken package must not keep others from being asked
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     raise SettingError(
-        f"{path}: the end of the name tells no format; known are {', '.join(SUFFIXES)}; "
-        f"otherwise name the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
+        f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
+        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
     )
 
 

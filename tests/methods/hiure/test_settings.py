@@ -12,7 +12,7 @@ from relscout.methods.hiure import HiURESettings
     ("settings", "message"),
     [
         ({"granularities": "4,8"}, "granularities is '4,8', expected numbers of prototypes joined by '-'"),
-        ({"granularities": "1-8"}, "with one prototype nothing is told from anything"),
+        ({"granularities": "1-8"}, "one prototype has nothing to contrast with"),
         ({"batch": 1}, "batch is 1, expected at least 2"),
         ({"sampled_words": -1}, "sampled_words is -1, expected at least 0"),
         ({"epochs": 2, "warm_up_epochs": 2}, "no prototype is ever seen; give fewer"),

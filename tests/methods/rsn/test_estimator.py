@@ -276,7 +276,7 @@ def test_of_many_sentences_a_sample_is_clustered_and_told(
 def test_what_does_not_fit_the_encoder_is_told_once(rsn: Build, few: Few, known: Few) -> None:
     long = "Mary Long " + "lives " * 300 + "in Paris"
     lengthy = RelationInstance(long, Mention(0, 9), Mention(len(long) - 5, len(long)))
-    told = "words between the entities were left out: they stand too far apart for the encoder"
+    told = "words between the entities were left out: the entities are too far apart for the maximum length"
     for settings in ({}, {"trained_layers": 1}):
         labelled = replace(lengthy, relation=known[0].relation)
         found = rsn(**settings).fit(few, [*known, labelled])

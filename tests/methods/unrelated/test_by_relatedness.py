@@ -224,7 +224,7 @@ def test_a_share_is_honoured_where_too_few_pairs_can_be_drawn(
     alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:20]
     fitted = WithNone(KMeans(small_encoder, n_relations=2), share, relatedness=model).fit(alone)
     assert (fitted.labels_ < 0).sum() == round(share * len(alone))
-    assert "so that the relatedness model that comes with relscout decides" in fitted.report_["warnings"][0]
+    assert "so the bundled relatedness model decides" in fitted.report_["warnings"][0]
 
 
 def test_judged_pairs_calibrate_the_model(

@@ -110,8 +110,8 @@ def test_without_other_entities_the_relatedness_model_decides_and_it_is_told(
     # all of them are related
     assert fitted.report_["no_relation"] <= 3
     (note,) = fitted.report_["warnings"]
-    assert "too few to learn what no relation is like" in note
-    assert "so that the relatedness model that comes with relscout decides" in note
+    assert "too few to learn what no relation looks like" in note
+    assert "so the bundled relatedness model decides" in note
 
 
 def test_more_relations_than_are_left_are_refused(

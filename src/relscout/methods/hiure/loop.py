@@ -82,7 +82,7 @@ class HiURETraining:
         settings = self.settings
         if (count := len(self.prepared.lengths)) < 2:
             self.warnings.append(
-                f"there is {count} different instance, and nothing to tell it from: the encoder stays as it is"
+                f"there is {count} different instance, and nothing to contrast it with: the encoder is unchanged"
             )
             return
         optimizer = torch.optim.AdamW(

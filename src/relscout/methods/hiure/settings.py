@@ -59,7 +59,7 @@ class HiURESettings:
         check_rates(self, ("dropout", "vector_dropout"))
         if min(self.counts) < 2:
             raise SettingError(
-                f"granularities is {self.granularities!r}: with one prototype nothing is told from anything; "
+                f"granularities is {self.granularities!r}, but one prototype has nothing to contrast with; "
                 "expected numbers from 2"
             )
         if self.prototypes and self.warm_up_epochs >= self.epochs:

@@ -144,7 +144,7 @@ class RoCORE(VectorMethod):
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
         self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
-        why = "the others were left without instances, or told to be pre-defined"
+        why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)
         of_names = {"predefined_found": int(np.isin(list(self.names_), self.labels_).sum())}
@@ -166,8 +166,8 @@ class RoCORE(VectorMethod):
         """
         if not self._pretrained:
             raise SettingError(
-                "this RoCORE does not know what its codes were behind the pre-training: that is not saved, and without "
-                "reconstruction, or with pretrain_epochs and pretrain_steps 0, there is none; fit it again"
+                "the codes after pre-training are not available: they are not saved, and there is no pre-training "
+                "without reconstruction or with pretrain_epochs and pretrain_steps 0; fit it again"
             )
         order = canonical_order(instances)
         base = trainable(self.NAME, self.encoder)

@@ -31,7 +31,7 @@ class RoCORESettings:
     cross_entropy: bool = True
     """The cross entropy on pre-defined relations, eq. 15 (Table 3: w/o CE)."""
     incremental: bool = False
-    """One classifier η_l for pre-defined and novel relations together, which tells both (section 3.5.2, eq. 17)."""
+    """One classifier η_l for pre-defined and novel relations together (section 3.5.2, eq. 17)."""
     n_clusters: int = 0
     """Pseudo labels and outputs of η_u, at least as many as novel relations, into which they are merged; 0: as many."""
     layers: str = "512-512-256"

@@ -132,7 +132,7 @@ class RSN(Method):
                 *loss_warnings(lost),
                 *lesson.warnings,
                 *grouping.warnings(len(codes)),
-                *([] if asked is None else self._fewer(asked, "the network tells no more apart")),
+                *([] if asked is None else self._fewer(asked, "the network does not distinguish more")),
             ],
         }
         work.clear()

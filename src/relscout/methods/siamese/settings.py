@@ -33,7 +33,7 @@ class SiameseSettings:
     vector_dropout: float = 0.1
     """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
     normalisation: str = "batch"
-    """How layers of g and d are normalised: ``batch``, or ``layer`` (paper), with which g soon tells nothing apart."""
+    """How layers of g and d are normalised: ``batch``, or ``layer`` (paper), with which g soon collapses."""
     projector_width: int = 512
     """Width of g, whose layers are all equally wide; 0: that of the representation (released code)."""
     predictor_width: int = 512
@@ -49,7 +49,7 @@ class SiameseSettings:
     metric: str = "cosine"
     """By what neighbours are near: ``cosine``, or the ``inner-product`` of h as it is (released code)."""
     mine_every: int = 1
-    """Epochs behind which neighbours are mined again; 0: once, behind the warm-up."""
+    """Epochs after which neighbours are mined again; 0: once, after the warm-up."""
     pull: str = "clustering"
     """What neighbours share: their clusters (``clustering``, eq. 7), or h itself (``cosine``, released code)."""
     entropy_weight: float = 2.0

@@ -119,7 +119,7 @@ class Opening:
         wanted = 1 if self.n_relations == "auto" else self.n_relations
         if (left := int(related.sum())) < wanted:
             raise InputError(
-                f"{len(related) - left} of {len(related)} instances express no relation, as far as the labels tell, "
+                f"{len(related) - left} of {len(related)} instances express no relation according to the labels, "
                 f"and {left} are left for {wanted} novel relation{'s' if wanted > 1 else ''}; ask for fewer, or set "
                 f"none_mistakes lower than {self.settings.none_mistakes} (0 gives every instance a relation)"
             )
@@ -135,7 +135,7 @@ class Opening:
         if min(len(pairs), len(known)) < LEAST:
             self.warnings.append(
                 f"in {len(known)} labelled sentences, {len(pairs)} pairs of other entities could be drawn, too few to "
-                f"learn what no relation is like ({LEAST} of either are needed), so that every instance is given a "
+                f"learn what no relation looks like ({LEAST} of either are needed), so that every instance is given a "
                 "relation; none_mistakes=0 asks for that"
             )
             return None

@@ -15,17 +15,17 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     """Settings of the method ``transfer``: how labelled relations teach, then those of ``selfore``."""
 
     classification: bool = False
-    """Whether SelfORE's loop of classification follows; without it, one clustering of the taught encoder."""
+    """Whether SelfORE's loop of classification follows; without it, one clustering of the trained encoder."""
     open_world: bool = False
-    """Whether instances of the labelled relations may be among those to be clustered: these get the labelled names."""
+    """Whether instances of labelled relations may be in the corpus; they get the labelled names."""
     none_mistakes: float = 0.05
-    """Share of labelled instances that may be taken there for ones of no relation, in [0, 1); at 0 all have one."""
+    """Share of labelled instances that may be classified as no relation, in [0, 1); 0 disables the class."""
     novel_mistakes: float = 0.1
-    """Share of labelled instances that may be taken there for ones of novel relations, in [0, 1)."""
+    """Share of labelled instances that may be classified as novel, in [0, 1)."""
     neighbours: int = 20
-    """Nearest instances among which labelled ones are counted there, at least 1."""
+    """Number of nearest neighbours among which labelled ones are counted, at least 1."""
     shrinkage: float = 0.1
-    """How little what varies within labelled relations is discounted there, above 0 to 1: at 1 not at all."""
+    """Shrinkage of the within-class covariance, above 0 to 1; 1 disables the normalisation."""
 
     def __post_init__(self) -> None:
         TeachingSettings.__post_init__(self)

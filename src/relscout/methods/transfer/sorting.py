@@ -187,8 +187,8 @@ def sorted_apart(
     if (n_novel := int(is_novel.sum())) < (1 if n_relations == "auto" else n_relations):
         wanted = "novel" if n_relations == "auto" else f"{n_relations} novel"
         raise InputError(
-            f"only {n_novel} of {len(vectors)} instances with a relation are told from those of the labelled "
-            f"relations, but {wanted} relations are to be found; ask for fewer, or set novel_mistakes higher than "
+            f"only {n_novel} of {len(vectors)} instances with a relation are classified as novel, "
+            f"but {wanted} relations were asked for; ask for fewer, or set novel_mistakes higher than "
             f"{settings.novel_mistakes}"
         )
     return sorting, is_novel

@@ -320,8 +320,8 @@ class WithNone(Parameters):
         if min(len(pairs), len(unlabeled)) < LEAST:
             note = (
                 f"in {sum(map(len, sides))} sentences, {len(pairs)} pairs of other entities could be drawn, too few "
-                f"to learn what no relation is like ({LEAST} of either are needed), so that the relatedness model that "
-                "comes with relscout decides"
+                f"to learn what no relation looks like ({LEAST} of either are needed), so the bundled "
+                "relatedness model decides"
             )
             return [note], self._judge_by_relatedness(unlabeled, progress)
         # each side as it is encoded later, since what is encoded together decides the last bits

@@ -63,11 +63,11 @@ relscout.ready.push((data) => {
     return now.has(into) ? `part of ${now.get(into).name}` : "dropped";
   };
   const told = (step) => {
-    if ("rename" in step) return `${name(step.rename)} is called ${step.to}`;
-    if ("drop" in step) return `${name(step.drop)} is dropped`;
-    if ("merge_entities" in step) return `${step.merge_entities.map(entityName).join(" and ")} are one`;
-    if ("split_entity" in step) return `${step.names.join(", ")} ${step.names.length === 1 ? "is" : "are"} not ${entityName(step.split_entity)}`;
-    return `${step.merge.map(name).join(" and ")} are one`;
+    if ("rename" in step) return `${name(step.rename)} renamed to ${step.to}`;
+    if ("drop" in step) return `${name(step.drop)} dropped`;
+    if ("merge_entities" in step) return `${step.merge_entities.map(entityName).join(" and ")} merged`;
+    if ("split_entity" in step) return `${step.names.join(", ")} split from ${entityName(step.split_entity)}`;
+    return `${step.merge.map(name).join(" and ")} merged`;
   };
   const show = () => {
     const { now, gone } = state();
@@ -76,7 +76,7 @@ relscout.ready.push((data) => {
       const id = Number(card.dataset.id);
       const said = card.querySelector(".state");
       const renamed = now.has(id) && now.get(id).name !== name(id);
-      said.textContent = gone.has(id) ? fate(id, { now, gone }) : renamed ? `called ${now.get(id).name}` : "";
+      said.textContent = gone.has(id) ? fate(id, { now, gone }) : renamed ? `renamed to ${now.get(id).name}` : "";
       said.hidden = !said.textContent;
       card.classList.toggle("is-gone", gone.has(id));
       for (const button of card.querySelectorAll("[data-do=rename], [data-do=merge], [data-do=drop]")) {
@@ -119,7 +119,7 @@ relscout.ready.push((data) => {
     asked = { what: `${what} entity`, id };
     wrong.textContent = "";
     document.getElementById("ask-title").textContent = `${what === "merge" ? "Merge" : "Split"} ${title}`;
-    document.querySelector("#ask-label span").textContent = what === "merge" ? "with" : "These names are another entity";
+    document.querySelector("#ask-label span").textContent = what === "merge" ? "with" : "Names of the other entity";
     input.hidden = true;
     choice.hidden = false;
     choice.multiple = what === "split";
@@ -166,7 +166,7 @@ relscout.ready.push((data) => {
     const wanted = input.value.trim();
     if (!wanted) wrong.textContent = "A name cannot be blank.";
     else if ([...now].some(([id, one]) => id !== asked.id && one.name === wanted)) {
-      wrong.textContent = "Another relation is called so: merge them, or choose another name.";
+      wrong.textContent = "Another relation has this name: merge them, or choose another name.";
     } else {
       if (wanted !== now.get(asked.id).name) decide({ rename: asked.id, to: wanted });
       ask.close();

@@ -37,7 +37,7 @@ relscout.ready.push((data) => {
     shown.append(...rows.map(relscout.line));
     const count = `${support} sentence${support === 1 ? "" : "s"} in ${documents} document${documents === 1 ? "" : "s"}, confidence ${confidence.toFixed(2)}`;
     const hidden = support - new Set(rows.map((row) => relscout.plain(data.sentences[row][0]))).size;
-    const note = hidden > 0 ? `; ${hidden} of them ${hidden === 1 ? "is" : "are"} not on the page` : "";
+    const note = hidden > 0 ? `; ${hidden} of them ${hidden === 1 ? "is" : "are"} not shown` : "";
     relscout.details(
       `${named(head)} · ${data.factNames[id]} · ${named(tail)}`,
       relscout.element("p", `${count}${note}.`, { className: "soft" }), shown,

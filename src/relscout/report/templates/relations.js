@@ -59,10 +59,10 @@ relscout.ready.push((data) => {
     const count = one.members.length < one.size ? `${one.members.length} of ${one.size}` : `${one.size}`;
     relscout.details(
       one.name,
-      relscout.element("h3", "Phrases that tell it apart"), chips,
-      relscout.element("h3", "Most like it"), near,
+      relscout.element("h3", "Distinctive phrases"), chips,
+      relscout.element("h3", "Most similar"), near,
       relscout.element("h3", "Least certain"), ...sentences(one.uncertain),
-      relscout.element("h3", `All instances (${count}), the most certain first`), ...sentences(one.members),
+      relscout.element("h3", `All instances (${count}), most certain first`), ...sentences(one.members),
     );
   };
   list.addEventListener("click", (event) => {

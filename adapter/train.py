@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from relscout.experiments.protocols import protocol
+from relscout.lab.protocols import protocol
 from relscout.pretraining.taught import teach_adapter
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.records import write_result
 from relscout import EncoderSettings, TransformerEncoder, VectorCache, discover, score
-from relscout.experiments.protocols import load
+from relscout.lab.protocols import load
 from relscout.metrics import over_seeds
 
 _K = 16

@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.records import write_result
 from relscout import EncoderSettings, RelationInstance, TransformerEncoder
 from relscout.encoders.model_files import BUNDLED, locate
-from relscout.experiments.protocols import load
+from relscout.lab.protocols import load
 
 _PADDED_TO, _BATCH = 128, 32
 

@@ -16,13 +16,12 @@ from typing import Any
 from benchmarks.open_world import split
 from benchmarks.records import write_result
 from relscout import RelationInstance, TransformerEncoder, VectorCache
-from relscout.experiments.protocols import load
-from relscout.finetuning.shares import drawn_share
+from relscout.core.instances import canonical_order
 from relscout.finetuning.supervised import RelationClassifier
-from relscout.instances import canonical_order
+from relscout.lab.protocols import load
 from relscout.methods.rocore import RoCORE
 from relscout.metrics import open_world_accuracy
-from relscout.training.labels import canonical
+from relscout.training.labels import canonical, drawn_share
 
 
 def run(

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from relscout.core.seeding import generator
 from relscout.metrics import score
-from relscout.seeding import generator
 
 REPEATS = 5
 

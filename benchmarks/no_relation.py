@@ -22,11 +22,11 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.open_world import unlabelled_pairs
 from benchmarks.records import write_result
 from relscout import RelationInstance, TransformerEncoder, VectorCache, score
-from relscout.experiments.protocols import load
+from relscout.io.readers import read
+from relscout.lab.protocols import load
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import WithNone
-from relscout.readers import read
-from relscout.text.redrawing import redrawn_pairs
+from relscout.methods.unrelated.detector import redrawn_pairs
 
 _NONE = "(none)"
 #: Pairs of either kind that are judged, and what their gold relation is called.

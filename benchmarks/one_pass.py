@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from benchmarks.records import write_result
 from relscout import Mention, RelationInstance, TransformerEncoder
-from relscout.corpus import bundled_corpus
-from relscout.encoders.batching import batches
-from relscout.encoders.collate import collate
+from relscout.encoders.batching import batches, collate
 from relscout.encoders.pooling import pool_part
+from relscout.text.corpus import bundled_corpus
 
 _SHARD = 8192
 #: Runs of capitalised words, which stand for names where nothing is annotated.

@@ -27,15 +27,14 @@ from benchmarks.related_pairs import _vectors
 from relatedness import fitting
 from relatedness.data import glue
 from relscout import discover
+from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery
-from relscout.instances import Mention, RelationInstance
 from relscout.metrics import score
 from relscout.text import mark
 from relscout.text.pairs import head_first
-from relscout.text.parsing import with_syntax
 from relscout.text.relatedness import Relatedness
 from relscout.text.sentences import Passage
-from relscout.text.spacy_pipeline import SpacyPipeline
+from relscout.text.spacy_pipeline import SpacyPipeline, with_syntax
 
 
 @dataclass(frozen=True)

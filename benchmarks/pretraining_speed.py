@@ -23,13 +23,13 @@ from torch.nn.functional import cross_entropy
 from benchmarks.records import write_result
 from relscout import TransformerEncoder, read
 from relscout.encoders import EncoderSettings
-from relscout.encoders.loading import load_tokenizer
+from relscout.encoders.transformer import load_tokenizer
 from relscout.pretraining import READ_BY, settings_of
-from relscout.pretraining.bags import Bags
 from relscout.pretraining.batch import Group, Preparation
-from relscout.pretraining.contrast import contrast
 from relscout.pretraining.corpus import read_corpus
 from relscout.pretraining.network import Network
+from relscout.pretraining.objectives import contrast
+from relscout.pretraining.pairs import Bags
 
 _CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.records import write_result
 from relscout import EncoderSettings, RelationInstance, TransformerEncoder, VectorCache, discover, score
-from relscout.experiments.protocols import load
+from relscout.lab.protocols import load
 from relscout.metrics import ClusteringScores, majority_mapped, over_seeds, trivial_baselines
 
 #: Published figures (B³ F1, V-measure F1, ARI) that stand beside ours, each with its source.

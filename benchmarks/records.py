@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from relscout.experiments import provenance
+from relscout.lab import records
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -17,11 +17,11 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     """Write ``benchmarks/results/NAME.json`` with machine, commit and command, and return its path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    machine = {**provenance.machine(), **provenance.versions(), "date": provenance.date()}
+    machine = {**records.machine(), **records.versions(), "date": records.date()}
     told = {
         "benchmark": name,
         "machine": machine,
-        "commit": provenance.commit(),
+        "commit": records.commit(),
         "command": command(),
         **result,
     }

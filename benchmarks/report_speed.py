@@ -15,9 +15,9 @@ from unittest.mock import patch
 
 from benchmarks.records import write_result
 from relscout import TransformerEncoder, VectorCache, discover
-from relscout.experiments.protocols import load
+from relscout.lab.protocols import load
 from relscout.report import content, write_report
-from relscout.report.projection import projected
+from relscout.report.content import projected
 
 
 def run(data: Path, cache: VectorCache, *, instances: int, runs: int) -> None:

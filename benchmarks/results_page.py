@@ -186,15 +186,13 @@ _QUALITY_ROWS = {"floor: frozen spans + sentence, k-means++": "entity spans and 
 
 def _reproduced(prefix: str) -> str:
     """Return the tables of every preset whose name starts with ``prefix`` and that was run."""
-    from relscout.experiments.lesson_tables import lesson_table
-    from relscout.experiments.preset import preset, presets
-    from relscout.experiments.protocols import protocol
-    from relscout.experiments.results import read_records
-    from relscout.experiments.schema import SCORINGS
-    from relscout.experiments.small_tables import sweep_table
-    from relscout.experiments.summaries import Measured
-    from relscout.experiments.table_formats import FORMATS
-    from relscout.experiments.tables import scores_table
+    from relscout.lab.preset import preset, presets
+    from relscout.lab.protocols import protocol
+    from relscout.lab.records import read_records
+    from relscout.lab.schema import SCORINGS
+    from relscout.lab.summaries import Measured
+    from relscout.lab.table_formats import FORMATS
+    from relscout.lab.tables import lesson_table, scores_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []

@@ -23,7 +23,7 @@ from transformers import AutoModel, AutoTokenizer
 from relscout import RelationInstance
 from relscout.encoders.model_files import BUNDLED, locate
 from relscout.methods.rocore import RoCORESettings
-from relscout.methods.rocore.objectives import (
+from relscout.methods.rocore.training import (
     center_loss,
     class_means,
     pairwise_loss,

@@ -23,9 +23,9 @@ import torch
 from benchmarks.records import write_result
 from benchmarks.rocore_published import Published
 from relscout import RelationInstance, TransformerEncoder
-from relscout.config import to_mapping
+from relscout.core.settings import to_mapping
 from relscout.encoders import EncoderSettings
-from relscout.experiments.protocols import load
+from relscout.lab.protocols import load
 from relscout.methods.rocore import RoCORE, RoCORESettings
 from relscout.training.labels import classes_of
 

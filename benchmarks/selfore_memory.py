@@ -25,8 +25,8 @@ import numpy as np
 
 from benchmarks.records import write_result
 from relscout import EncoderSettings, Mention, RelationInstance, TransformerEncoder
-from relscout.encoders.loading import load_tokenizer
 from relscout.encoders.model_files import BUNDLED
+from relscout.encoders.transformer import load_tokenizer
 
 _RELATIONS = 16
 _POOLING = "span-mean@1+span-mean@2+sentence@2+between@2"
@@ -131,7 +131,7 @@ class Phases:
         self._begin("start")
 
     def __call__(self, stage: str, *_: object) -> None:
-        """Take note of a report (see :class:`relscout.progress.Progress`)."""
+        """Take note of a report (see :class:`relscout.core.progress.Progress`)."""
         if stage != self._stage:
             self._end()
             self._begin(stage)

@@ -13,9 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from relscout import RelationInstance, TransformerEncoder
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.states import ContentVectors
-from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
 from relscout.methods.vectors import unit_length
 from relscout.training.classification import ClassificationSettings, Classifier
 

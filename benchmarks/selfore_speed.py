@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from benchmarks.records import write_result
 from benchmarks.selfore_ours import Ours
 from benchmarks.selfore_published import Published
-from relscout.config import to_mapping
-from relscout.experiments.protocols import load
+from relscout.core.settings import to_mapping
+from relscout.lab.protocols import load
 from relscout.training.classification import ClassificationSettings
 
 _RELATIONS, _FITS = 16, (1, 3, 5)

@@ -15,7 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 
 _NO_BLANK_BEFORE = frozenset(
     {

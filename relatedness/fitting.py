@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from relatedness.data import JudgedPair, conll04, redocred
 from relatedness.learning import NetworkSettings, Targets, TreeSettings, train_network, train_trees
 from relatedness.marked import extra_pairs
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, pair_features, sentence_groups
-from relscout.text.pair_scoring import entity_numbers, in_text_order_of, network_logits, tree_sums
-from relscout.text.relatedness import Relatedness
+from relscout.text.relatedness import Relatedness, entity_numbers, in_text_order_of, network_logits, tree_sums
 
 #: The encoder whose vectors are read: the default one, so that no second pass over the text is needed.
 ENCODER: Mapping[str, Any] = {
@@ -110,8 +109,7 @@ def learning_pairs(data: Path) -> list[JudgedPair]:
         data: Folder with ``redocred/dev.json`` and ``conll04/train_dev.json``, in which every pair is judged, and with
             ``fewrel/``, ``nyt_fb/``, ``semeval/`` and ``wiki80/``, in which one pair of a sentence is.
     """
-    from relscout.text.parsing import with_syntax
-    from relscout.text.spacy_pipeline import SpacyPipeline
+    from relscout.text.spacy_pipeline import SpacyPipeline, with_syntax
 
     pipeline = SpacyPipeline.load()
     judged = [*redocred(data / "redocred" / "dev.json"), *conll04(data / "conll04" / "train_dev.json")]

@@ -49,7 +49,7 @@ def train_network(
     settings: NetworkSettings,
     seed: int,
 ) -> dict[str, NDArray[np.float32]]:
-    """Train a network and return its weights, as :mod:`relscout.text.pair_scoring` reads them.
+    """Train a network and return its weights, as :mod:`relscout.text.relatedness` reads them.
 
     Args:
         vectors: (N, D), in the order of the text, scaled.
@@ -211,7 +211,7 @@ def train_trees(
     settings: TreeSettings,
     seed: int,
 ) -> tuple[dict[str, NDArray[Any]], float]:
-    """Grow boosted trees; return their arrays, as :mod:`relscout.text.pair_scoring` reads them, and the base logit.
+    """Grow boosted trees; return their arrays, as :mod:`relscout.text.relatedness` reads them, and the base logit.
 
     Args:
         features: (N, F).

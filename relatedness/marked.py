@@ -13,9 +13,9 @@ from itertools import combinations
 from pathlib import Path
 
 from relatedness.data import JudgedPair
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
+from relscout.text.sentences import NUMBER_TYPES
 from relscout.text.spacy_pipeline import SpacyPipeline, parse_of
-from relscout.text.types import NUMBER_TYPES
 
 #: Weight of a pair that nobody has judged.
 UNJUDGED = 0.05
@@ -107,8 +107,8 @@ def extra_pairs(data: Path, pipeline: SpacyPipeline) -> list[JudgedPair]:
         data: Folder with ``fewrel/``, ``nyt_fb/``, ``semeval/`` and ``wiki80/``.
         pipeline: Recognises entities and parses.
     """
-    from relscout.corpus import bundled_corpus
-    from relscout.readers import read
+    from relscout.io.readers import read
+    from relscout.text.corpus import bundled_corpus
 
     names = json.loads((data / "fewrel" / "pid2name.json").read_text(encoding="utf-8"))
     identifiers = {name: number for number, (name, _) in sorted(names.items(), reverse=True)}
@@ -146,7 +146,7 @@ def extra_pairs(data: Path, pipeline: SpacyPipeline) -> list[JudgedPair]:
 
 def _at_most(instances: Iterator[RelationInstance], most: int) -> list[RelationInstance]:
     """Return the first instances of each relation in the order of the text's hash, each text once."""
-    from relscout.text.parsing import hash_of
+    from relscout.text.spacy_pipeline import hash_of
 
     unique = {one.text: one for one in instances}
     kept: dict[str, list[RelationInstance]] = defaultdict(list)

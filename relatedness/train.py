@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from relatedness import fitting
-from relscout.errors import InputError
-from relscout.files import whole_file
+from relscout.core.errors import InputError
+from relscout.core.files import whole_file
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src" / "relscout" / "data" / "relatedness"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from relscout.corpus import bundled_corpus
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
+from relscout.text.corpus import bundled_corpus
 
 UNUSED = [f"[unused{i}]" for i in range(10)]
 WORDS = (

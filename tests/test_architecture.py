@@ -14,49 +14,26 @@ import relscout
 
 PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 
-#: The rooms of each floor. A room imports lower floors only; the package's own ``__init__`` is a room too.
-FLOORS = (
-    {
-        "errors",
-        "instances",
-        "parses",
-        "triples",
-        "files",
-        "artifacts",
-        "progress",
-        "seeding",
-        "config",
-        "ranges",
-        "wording",
-        "excerpts",
-        "lines",
-        "names",
-        "parameters",
-        "plugins",
-    },
-    {
-        "readers",
-        "writers",
-        "metrics",
-        "naming",
-        "text",
-        "clustering",
-        "datasets",
-        "drawing",
-        "alignment",
-    },
-    {"encoders", "corpus"},
+#: The packages of each layer, lowest first. A package imports packages of lower layers only. The packages inside ``io``
+#: count on their own: they do not import each other.
+LAYERS = (
+    {"core"},
+    {"io", "io.readers", "io.writers", "io.datasets", "metrics", "naming", "clustering", "alignment"},
+    {"text"},
+    {"encoders"},
     {"training"},
     {"methods", "pretraining", "finetuning"},
     {"discovery"},
-    {"report", "experiments", "serving", "analysis"},
+    {"report", "serve"},
+    {"lab"},
     {"__init__"},
     {"cli"},
+    {"__main__"},
 )
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 
 LEARNING = {"encoders", "training", "methods", "pretraining", "finetuning"}
-#: Heavy library → the rooms that may import it.
+#: Heavy library → the packages that may import it.
 HOMES = {
     # adaptive clustering trains a mapping, and imports torch where it does
     "torch": LEARNING | {"clustering", "text"},
@@ -64,24 +41,24 @@ HOMES = {
     "transformers": LEARNING | {"text"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "fastapi": {"serving"},
-    "spacy": {"readers", "text"},
+    "fastapi": {"serve"},
+    "spacy": {"io.readers", "text"},
     "ray": {"encoders"},
     "accelerate": {"pretraining"},
-    "matplotlib": {"drawing", "experiments", "report"},
+    "matplotlib": {"lab", "report"},
 }
 
-#: What must not come along with a light room.
+#: Libraries that must not be loaded with a light package.
 HEAVY = {*HOMES, "sklearn"}
-LIGHT_ROOMS = FLOORS[0] | FLOORS[1] | {"report", "__init__"}
+LIGHT_PACKAGES = LAYERS[0] | LAYERS[1] | {"text", "report", "__init__"}
 
 
 @dataclass(frozen=True)
 class Module:
-    """A source file: its dotted name, its room, its syntax tree."""
+    """A source file: its dotted name, its package, its syntax tree."""
 
     name: str
-    room: str
+    package: str
     path: Path
     tree: ast.Module
 
@@ -94,17 +71,19 @@ class Import:
     line: int
 
     @property
-    def room(self) -> str:
-        return room_of(self.name)
+    def package(self) -> str:
+        return package_of(self.name)
 
     @property
     def library(self) -> str:
         return self.name.split(".")[0]
 
 
-def room_of(name: str) -> str:
+def package_of(name: str) -> str:
     _, *inside = name.split(".")
-    return inside[0] if inside else "__init__"
+    if not inside:
+        return "__init__"
+    return ".".join(inside[: 2 if inside[0] == "io" else 1])
 
 
 def load(package: Path) -> dict[str, Module]:
@@ -114,7 +93,7 @@ def load(package: Path) -> dict[str, Module]:
         parts = [package.name, *path.relative_to(package).with_suffix("").parts]
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        found[name] = Module(name, room_of(name), path, tree)
+        found[name] = Module(name, package_of(name), path, tree)
     return found
 
 
@@ -135,9 +114,8 @@ def upward_imports(modules: dict[str, Module]) -> list[str]:
         for module in modules.values()
         for found in imports(module, modules)
         if found.library == "relscout"
-        and found.room != module.room
-        and FLOOR_OF[found.room] >= FLOOR_OF[module.room]
-        and not FLOOR_OF[found.room] == FLOOR_OF[module.room] == 0
+        and found.package != module.package
+        and LAYER_OF[found.package] >= LAYER_OF[module.package]
     ]
 
 
@@ -146,7 +124,7 @@ def strayed_libraries(modules: dict[str, Module]) -> list[str]:
         f"{module.name}:{found.line} imports {found.name}, at home in {', '.join(sorted(homes))}"
         for module in modules.values()
         for found in imports(module, modules)
-        if (homes := HOMES.get(found.library)) and module.room not in homes
+        if (homes := HOMES.get(found.library)) and module.package not in homes
     ]
 
 
@@ -172,9 +150,18 @@ def listed(lines: list[str]) -> str:
     return "".join(f"\n  {line}" for line in lines)
 
 
-def test_every_room_stands_on_a_floor(modules: dict[str, Module]) -> None:
-    homeless = sorted({module.room for module in modules.values()} - FLOOR_OF.keys())
-    assert not homeless, f"{', '.join(homeless)}: decide on which floor the room stands and add it to FLOORS"
+def test_every_package_belongs_to_a_layer(modules: dict[str, Module]) -> None:
+    without = sorted({module.package for module in modules.values()} - LAYER_OF.keys())
+    assert not without, f"{', '.join(without)}: choose the layer of the package and add it to LAYERS"
+
+
+def test_the_package_of_packages_only_groups_them(modules: dict[str, Module]) -> None:
+    assert list(imports(modules["relscout.io"], modules)) == []
+
+
+def test_the_top_level_fits_on_one_screen() -> None:
+    entries = sorted(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
+    assert len(entries) <= 20, f"move a part of these into a package: {', '.join(entries)}"
 
 
 def test_imports_are_spelled_in_full(modules: dict[str, Module]) -> None:
@@ -187,9 +174,9 @@ def test_imports_are_spelled_in_full(modules: dict[str, Module]) -> None:
     assert not relative, f"write these relative imports as `from relscout.…`:{listed(relative)}"
 
 
-def test_rooms_import_lower_floors_only(modules: dict[str, Module]) -> None:
+def test_packages_import_lower_layers_only(modules: dict[str, Module]) -> None:
     found = upward_imports(modules)
-    assert not found, f"move what is needed to a lower floor, or hand it in as an argument:{listed(found)}"
+    assert not found, f"move what is needed to a lower layer, or pass it as an argument:{listed(found)}"
 
 
 def test_no_modules_import_each_other_in_a_ring(modules: dict[str, Module]) -> None:
@@ -197,13 +184,13 @@ def test_no_modules_import_each_other_in_a_ring(modules: dict[str, Module]) -> N
     assert not ring, f"move what both sides need into a module of its own: {' → '.join(ring)}"
 
 
-def test_heavy_libraries_stay_in_their_rooms(modules: dict[str, Module]) -> None:
+def test_heavy_libraries_stay_in_their_packages(modules: dict[str, Module]) -> None:
     found = strayed_libraries(modules)
-    assert not found, f"call the room that has the library instead:{listed(found)}"
+    assert not found, f"call the package that may import the library instead:{listed(found)}"
 
 
-def test_light_rooms_load_no_heavy_library(modules: dict[str, Module]) -> None:
-    light = sorted(name for name, module in modules.items() if module.room in LIGHT_ROOMS)
+def test_light_packages_load_no_heavy_library(modules: dict[str, Module]) -> None:
+    light = sorted(name for name, module in modules.items() if module.package in LIGHT_PACKAGES)
     loaded = loaded_with(light, among=HEAVY)
     assert not loaded, (
         f"import {', '.join(loaded)} inside the functions that need it, not at the top of a file"
@@ -247,7 +234,11 @@ def test_every_public_name_is_there() -> None:
     ("importer", "line", "complaint"),
     [
         ("metrics", "from relscout.encoders import Encoder", "relscout.metrics:1 imports relscout.encoders"),
-        ("readers", "from relscout import writers", "relscout.readers:1 imports relscout.writers"),
+        (
+            "io.readers",
+            "from relscout.io import writers",
+            "relscout.io.readers:1 imports relscout.io.writers",
+        ),
         ("metrics", "def f():\n    import relscout.cli", "relscout.metrics:2 imports relscout.cli"),
         ("methods", "if TYPE_CHECKING:\n    import relscout", "relscout.methods:2 imports relscout"),
     ],
@@ -255,22 +246,25 @@ def test_every_public_name_is_there() -> None:
 def test_an_upward_import_is_found_wherever_it_hides(
     tmp_path: Path, importer: str, line: str, complaint: str
 ) -> None:
-    assert upward_imports(small_house(tmp_path, {importer: line, "writers": ""})) == [complaint]
+    assert upward_imports(small_package(tmp_path, {importer: line, "io.writers": ""})) == [complaint]
 
 
 def test_a_downward_import_is_welcome(tmp_path: Path) -> None:
-    lines = {"methods": "from relscout.encoders import Encoder", "files": "import relscout.errors"}
-    assert upward_imports(small_house(tmp_path, lines)) == []
+    lines = {"methods": "from relscout.encoders import Encoder", "core.files": "import relscout.core.errors"}
+    assert upward_imports(small_package(tmp_path, lines)) == []
 
 
-def test_a_ring_inside_a_floor_is_found(tmp_path: Path) -> None:
-    lines = {"files": "from relscout import errors", "errors": "def f():\n    import relscout.files"}
-    assert set(cycle(small_house(tmp_path, lines))) == {"relscout.files", "relscout.errors"}
+def test_a_ring_inside_a_package_is_found(tmp_path: Path) -> None:
+    lines = {
+        "core.files": "from relscout.core import errors",
+        "core.errors": "def f():\n    import relscout.core.files",
+    }
+    assert set(cycle(small_package(tmp_path, lines))) == {"relscout.core.files", "relscout.core.errors"}
 
 
 def test_a_heavy_library_away_from_home_is_found(tmp_path: Path) -> None:
     lines = {"discovery": "def f():\n    from torch.nn import Linear", "encoders": "import torch"}
-    (complaint,) = strayed_libraries(small_house(tmp_path, lines))
+    (complaint,) = strayed_libraries(small_package(tmp_path, lines))
     assert complaint.startswith("relscout.discovery:2 imports torch.nn")
 
 
@@ -278,10 +272,11 @@ def test_a_library_that_comes_along_is_found() -> None:
     assert loaded_with(["json"], among={"json", "torch"}) == ["json"]
 
 
-def small_house(folder: Path, sources: dict[str, str]) -> dict[str, Module]:
-    """Write one-file rooms into an empty package of our name and load it."""
+def small_package(folder: Path, sources: dict[str, str]) -> dict[str, Module]:
+    """Write modules, by their names without ours, into an empty package of our name and load it."""
     package = folder / "relscout"
-    package.mkdir()
-    for room, source in sources.items():
-        (package / f"{room}.py").write_text(source, encoding="utf-8")
+    for name, source in sources.items():
+        path = package.joinpath(*name.split(".")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
     return load(package)

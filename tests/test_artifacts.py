@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.artifacts import CONTENTS, Artifact, load_artifact, save_artifact
-from relscout.errors import ArtifactError, OutputError
+from relscout.core.artifacts import CONTENTS, Artifact, load_artifact, save_artifact
+from relscout.core.errors import ArtifactError, OutputError
 
 ARTIFACT = Artifact(
     kind="model",

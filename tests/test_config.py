@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from relscout.config import documentation, from_mapping, to_mapping
-from relscout.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.settings import documentation, from_mapping, to_mapping
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ import yaml
 
 from relscout import bundled_corpus, discover
 from relscout.cli.app import app, run
-from relscout.experiments.record import Record
-from relscout.writers.exchange import write_instances
+from relscout.io.writers.jsonl import write_instances
+from relscout.lab.records import Record
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

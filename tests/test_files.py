@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import InputError, OutputError
-from relscout.files import check_replaceable, whole_file, whole_folder
+from relscout.core.errors import InputError, OutputError
+from relscout.core.files import check_replaceable, whole_file, whole_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -193,7 +193,7 @@ def test_a_folder_without_a_parent_is_refused(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_the_older_folder_whole(older: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from relscout.files import whole_folder\n"
+        "import os, signal, sys; from pathlib import Path; from relscout.core.files import whole_folder\n"
         "with whole_folder(Path(sys.argv[1]), contents=['a.txt']) as fresh:\n"
         "    (fresh / 'a.txt').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.errors import InputError
-from relscout.instances import Mention, RelationInstance, canonical_order
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance, canonical_order
 
 TEXT = "Marie Curie was born in Warsaw."
 HEAD, TAIL = Mention(0, 11, "PERSON", "Q7186"), Mention(24, 30, "CITY", "Q270")

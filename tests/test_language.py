@@ -52,8 +52,7 @@ NOT_YET: set[str] = set()
 
 #: Modules whose strings are no sentences.
 NOT_PROSE = {
-    "src/relscout/naming/inflection.py": "irregular verbs and their forms",
-    "src/relscout/naming/words.py": "stop words",
+    "src/relscout/naming/words.py": "irregular verbs, their forms, and stop words",
 }
 
 CODE = re.compile(r"^( *)```.*?^\1```|`[^`\n]+`|\]\([^)]*\)|<!--.*?-->", re.DOTALL | re.MULTILINE)

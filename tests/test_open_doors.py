@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout import Discovery, RelationInstance, discover, load
+from relscout.core.errors import ArtifactError, InputError, MissingExtraError, RecordError, SettingError
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import ArtifactError, InputError, MissingExtraError, RecordError, SettingError
 from relscout.methods import ClusteringMethod
 from relscout.methods.hac import HAC
 from relscout.methods.kmeans import KMeans

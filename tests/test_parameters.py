@@ -8,15 +8,15 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from relscout import RelationInstance, score
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.parameters import Parameters
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.errors import SettingError, UnknownNameError
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.fewshot import FewShot
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.methods import METHODS, method
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import WithNone
-from relscout.parameters import Parameters
 
 ESTIMATORS = [*map(method, METHODS), RelationClassifier, CNNClassifier, FewShot]
 

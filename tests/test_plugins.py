@@ -11,11 +11,11 @@ import pytest
 
 from relscout import RelationInstance, discover, load, read, write
 from relscout.cli.app import run
+from relscout.core.errors import PluginError, PluginWarning, SettingError, UnknownNameError
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.errors import PluginError, PluginWarning, SettingError, UnknownNameError
+from relscout.io.readers import format_names
+from relscout.io.writers import writer_names
 from relscout.methods import METHODS, method, method_names
-from relscout.readers import format_names
-from relscout.writers import writer_names
 
 Install = Callable[..., None]
 
@@ -36,7 +36,7 @@ class Halves(ClusteringMethod):
 """
 
 READER = """
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 
 DESCRIPTION = "sentences with [[head]] and ((tail))"
 

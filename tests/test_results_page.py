@@ -33,7 +33,7 @@ def test_every_record_is_on_the_page() -> None:
 
 
 def test_every_preset_that_was_run_is_on_the_page() -> None:
-    from relscout.experiments.preset import preset
+    from relscout.lab.preset import preset
 
     page = PAGE.read_text(encoding="utf-8").replace("\\", "")
     lines = (ROOT / "benchmarks" / "results" / "reproduced.jsonl").read_text(encoding="utf-8").splitlines()

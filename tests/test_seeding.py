@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from relscout.errors import SettingError
-from relscout.seeding import generator
+from relscout.core.errors import SettingError
+from relscout.core.seeding import generator
 
 
 def drawn(seed: int, purpose: str) -> list[int]:

@@ -24,7 +24,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def formats() -> str:
     """Return the input formats."""
-    from relscout.readers import FORMATS, reader
+    from relscout.io.readers import FORMATS, reader
 
     return _table(("format", "what"), ((f"`{name}`", reader(name).DESCRIPTION) for name in FORMATS))
 
@@ -52,7 +52,7 @@ def encoder_settings() -> str:
 
 def fewshot_settings() -> str:
     """Return the settings of few-shot classification."""
-    from relscout.finetuning.fewshot_settings import FewShotSettings
+    from relscout.finetuning.fewshot_training import FewShotSettings
 
     return _settings(FewShotSettings)
 
@@ -66,8 +66,8 @@ def kmeans_settings() -> str:
 
 def selfore_settings() -> str:
     """Return the settings of the method selfore, with the step that each belongs to."""
-    from relscout.clustering.adaptive_settings import AdaptiveSettings
-    from relscout.config import documentation
+    from relscout.clustering.adaptive import AdaptiveSettings
+    from relscout.core.settings import documentation
     from relscout.methods import method
     from relscout.training.classification import ClassificationSettings
 
@@ -140,7 +140,7 @@ def pretraining_settings() -> str:
 
 def presets() -> str:
     """Return the presets that come with relscout."""
-    from relscout.experiments.preset import preset, presets
+    from relscout.lab.preset import preset, presets
 
     found = map(preset, presets())
     return _table(
@@ -159,7 +159,7 @@ def presets() -> str:
 
 def protocols() -> str:
     """Return the protocols."""
-    from relscout.experiments.protocols import PROTOCOLS
+    from relscout.lab.protocols import PROTOCOLS
 
     return _table(
         ("protocol", "what", "data sets"),
@@ -172,9 +172,9 @@ def protocols() -> str:
 
 def preset_keys() -> str:
     """Return the keys of a preset, and of what stands inside it."""
-    from relscout.experiments import schema
-    from relscout.experiments.lesson_scores import EPISODES
-    from relscout.experiments.parsing import SCORES
+    from relscout.lab import schema
+    from relscout.lab.learners import EPISODES
+    from relscout.lab.preset import SCORES
 
     scores = (
         ", ".join(f"`{name}`" for name in SCORES),
@@ -206,7 +206,7 @@ def commands() -> str:
 
 def datasets() -> str:
     """Return the public data sets."""
-    from relscout.datasets import DATASETS
+    from relscout.io.datasets import DATASETS
 
     return _table(
         ("name", "what", "licence", "size", "paper"),
@@ -251,7 +251,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def _settings(kind: type[Any], *, but: type[Any] | None = None) -> str:
-    from relscout.config import documentation
+    from relscout.core.settings import documentation
 
     left_out = documentation(but) if but else {}
     rows = (
@@ -264,7 +264,7 @@ def _settings(kind: type[Any], *, but: type[Any] | None = None) -> str:
 
 def _keys(kind: type[Any], *left_out: str) -> list[tuple[str, str, str]]:
     """Return the keys of a mapping in a YAML file with their defaults."""
-    from relscout.config import documentation
+    from relscout.core.settings import documentation
 
     texts = {name: text for name, (_, _, text) in documentation(kind).items()}
     fields = [field for field in dataclasses.fields(kind) if field.name not in left_out]

@@ -9,35 +9,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relscout.corpus import bundled_corpus
+    from relscout.core.errors import RelscoutError
+    from relscout.core.instances import Mention, RelationInstance
+    from relscout.core.triples import Entity, Fact, Triple
     from relscout.discovery import Discovery, Relation, discover, load
     from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-    from relscout.errors import RelscoutError
-    from relscout.instances import Mention, RelationInstance
+    from relscout.io.readers import read
+    from relscout.io.writers import write, write_facts
     from relscout.metrics import score
-    from relscout.readers import read
-    from relscout.triples import Entity, Fact, Triple
-    from relscout.writers import write, write_facts
+    from relscout.text.corpus import bundled_corpus
 
 _HOMES = {
     "Discovery": "discovery",
     "EncoderSettings": "encoders",
-    "Entity": "triples",
-    "Fact": "triples",
-    "Mention": "instances",
+    "Entity": "core.triples",
+    "Fact": "core.triples",
+    "Mention": "core.instances",
     "Relation": "discovery",
-    "RelationInstance": "instances",
-    "RelscoutError": "errors",
+    "RelationInstance": "core.instances",
+    "RelscoutError": "core.errors",
     "TransformerEncoder": "encoders",
-    "Triple": "triples",
+    "Triple": "core.triples",
     "VectorCache": "encoders",
-    "bundled_corpus": "corpus",
+    "bundled_corpus": "text.corpus",
     "discover": "discovery",
     "load": "discovery",
-    "read": "readers",
+    "read": "io.readers",
     "score": "metrics",
-    "write": "writers",
-    "write_facts": "writers",
+    "write": "io.writers",
+    "write_facts": "io.writers",
 }
 
 __all__ = [

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
-from relscout.errors import InputError, SettingError, UnknownNameError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
 
 LONE = AlignmentSettings(min_sentences=1)
 TRIPLES = [

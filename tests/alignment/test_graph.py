@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relscout.alignment import KnowledgeGraph
-from relscout.errors import InputError, RecordError, UnknownNameError
-from relscout.names import normalized
+from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.core.instances import normalized
 
 TABLE = "Q1\tborn in\tQ2\nQ3\tborn in\tQ2\nQ1\tborn in\tQ2\n"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.alignment.ntriples import Statement, parse
-from relscout.errors import InputError
+from relscout.alignment.graph import Statement, parse
+from relscout.core.errors import InputError
 
 
 def test_a_statement_between_two_iris() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 
 
 def sentence(

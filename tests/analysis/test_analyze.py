@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.analysis import FORMATS, analyze
-from relscout.errors import InputError
+from relscout.core.errors import InputError
+from relscout.lab.analysis import FORMATS, analyze
 from relscout.metrics import classification_scores
 
 #: The model reads "born" and "works" first, then the city's name, then the types.

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.analysis.formats import BLANKS, FORMATS, names_again, shown
-from relscout.errors import UnknownNameError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.lab.analysis.formats import BLANKS, FORMATS, names_again, shown
 
 HEAD, TAIL = Mention(0, 11, "PERSON", "Q7186"), Mention(24, 30, "birth_city", "Q270")
 CURIE = RelationInstance(

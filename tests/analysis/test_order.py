@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relscout.analysis.order import order_of
+from relscout.lab.analysis.figures import order_of
 
 NOISE = np.concatenate([[0.0], np.random.default_rng(0).normal(0, 0.03, 1000)])
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.analysis.estimates import Estimate
-from relscout.analysis.figures import Figures, FormatFigures, Reliance
-from relscout.analysis.reads import reads, types_tell
+from relscout.lab.analysis.analyze import reads, types_tell
+from relscout.lab.analysis.figures import Estimate, Figures, FormatFigures, Reliance
 
 
 def around(value: float, by: float) -> Estimate:

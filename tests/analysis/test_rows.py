@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from relscout import EncoderSettings, TransformerEncoder
-from relscout.analysis.rows import rows_like
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.supervised import RelationClassifier
+from relscout.lab.analysis.table_one import rows_like
 
 
 def test_classifiers_like_one_differ_in_marking_and_seed_only(tiny_bert):

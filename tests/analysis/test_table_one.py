@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.analysis.table_one import TableOne, table_one
-from relscout.errors import InputError
+from relscout.core.errors import InputError
+from relscout.lab.analysis.table_one import TableOne, table_one
 
 
 class ByRule:

@@ -133,9 +133,9 @@ def copied(model, folder):
 
 
 def test_the_table_needs_no_screen_wider_than_eighty(classifier, typed, monkeypatch):
-    from relscout.analysis.table_one import TableOne
-    from relscout.cli.analyze_table import table_parts
+    from relscout.cli.analyze import table_parts
     from relscout.cli.screen import output
+    from relscout.lab.analysis.table_one import TableOne
 
     monkeypatch.setenv("COLUMNS", "80")
     one = {format: [["a", "b"], ["a", "a"]] for format in ("C+M", "C+T", "OnlyC", "OnlyM", "OnlyT")}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.datasets import DATASETS
+from relscout.io.datasets import DATASETS
 
 TACRED = ("train.json", "dev.json", "test.json")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 
 QUICK = (
     "layers=16-4,pretrain_epochs=1,pretrain_steps=0,epochs=2,epoch_steps=0,batch=20,training_dtype=float32"

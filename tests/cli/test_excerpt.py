@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.cli.excerpt import excerpt
-from relscout.instances import Mention, RelationInstance
+from relscout.cli.screen import excerpt
+from relscout.core.instances import Mention, RelationInstance
 
 TEXT = (
     "The well known mathematician Ada Lovelace, who had spent many years of her life elsewhere, "

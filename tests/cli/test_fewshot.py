@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from relscout.corpus import bundled_corpus
-from relscout.writers.exchange import write_instances
+from relscout.io.writers.jsonl import write_instances
+from relscout.text.corpus import bundled_corpus
 
 
 @pytest.fixture(scope="module")

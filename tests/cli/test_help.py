@@ -6,7 +6,7 @@ import pytest
 
 from relscout.encoders import EncoderSettings
 from relscout.encoders.model_files import RELATION
-from relscout.readers import FORMATS
+from relscout.io.readers import FORMATS
 
 COMMANDS = (
     "demo",

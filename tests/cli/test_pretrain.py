@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 
 Run = Callable[..., Any]
 

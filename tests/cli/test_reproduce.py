@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from relscout.experiments.preset import presets
-from relscout.experiments.results import read_records
+from relscout.lab.preset import presets
+from relscout.lab.records import read_records
 
 COMMANDS = ("list", "show", "run", "table", "figure")
 SENTENCES = [("ada", "was born in", "rome"), ("bob", "was born in", "paris"), ("carl", "works for", "acme")]

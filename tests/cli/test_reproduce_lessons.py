@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from relscout.experiments.results import read_records
+from relscout.lab.records import read_records
 
 WORDS = {"born": "was born in", "died": "died at", "Other": "saw"}
 

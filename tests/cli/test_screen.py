@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from relscout.cli import screen
-from relscout.errors import RecordError
+from relscout.core.errors import RecordError
 
 
 def said(capsys, message: str) -> str:

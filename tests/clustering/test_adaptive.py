@@ -11,11 +11,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from relscout.clustering.adaptive import AdaptiveClusters, _starts, adapt, assign, effective_number
-from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.clustering.autoencoder import Mapping, pretrain
+from relscout.clustering.adaptive import (
+    AdaptiveClusters,
+    AdaptiveSettings,
+    Mapping,
+    _starts,
+    adapt,
+    assign,
+    effective_number,
+    pretrain,
+)
 from relscout.clustering.kmeans import kmeans
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
 
 SMALL = AdaptiveSettings(
     layers="16-4",

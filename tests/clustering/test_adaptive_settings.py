@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.errors import SettingError, UnknownNameError
+from relscout.clustering.adaptive import AdaptiveSettings
+from relscout.core.errors import SettingError, UnknownNameError
 
 
 def test_the_architecture_is_that_of_the_paper() -> None:

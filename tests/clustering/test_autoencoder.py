@@ -10,10 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.clustering.autoencoder import Mapping, Pretrained, pretrain
-from relscout.errors import InputError, SettingError
-from relscout.seeding import generator
+from relscout.clustering.adaptive import AdaptiveSettings, Mapping, Pretrained, pretrain
+from relscout.core.errors import InputError, SettingError
+from relscout.core.seeding import generator
 
 Layer = tuple[torch.Tensor, torch.Tensor]
 

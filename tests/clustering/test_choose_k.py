@@ -8,7 +8,7 @@ import pytest
 
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import kmeans
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 
 
 def about(n_blobs: int) -> range:

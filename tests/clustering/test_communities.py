@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from relscout.clustering.communities import communities
+from relscout.clustering.neighbours import communities
 
 
 def joined(n_points: int, *edges: tuple[int, int]) -> NDArray[np.bool_]:

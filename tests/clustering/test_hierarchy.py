@@ -13,8 +13,8 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate, cut
-from relscout.clustering.lloyd import nearest
-from relscout.errors import InputError, UnknownNameError
+from relscout.clustering.kmeans import nearest
+from relscout.core.errors import InputError, UnknownNameError
 
 
 def slow_cut(points: NDArray[Any], n_clusters: int, linkage: str) -> list[int]:

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.metrics import adjusted_rand_score
 
 from relscout.clustering.kmeans import kmeans
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
 
 
 def slow_kmeans(

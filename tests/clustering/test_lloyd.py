@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.clustering.lloyd import means, nearest
+from relscout.clustering.kmeans import means, nearest
 
 
 def test_the_nearest_centroid_and_its_distance_are_those_of_the_definition(blobs: Any) -> None:

@@ -13,14 +13,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from relscout.clustering.adaptive import adapt
-from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.clustering.autoencoder import pretrain
-from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import nearest
-from relscout.clustering.neighbour_seeds import in_own_thread, neighbour_seeds
+from relscout.clustering.adaptive import AdaptiveSettings, adapt, pretrain
+from relscout.clustering.kmeans import in_own_thread, kmeans, nearest, neighbour_seeds
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
-from relscout.instances import RelationInstance
 from relscout.methods.kmeans import KMeans
 from relscout.metrics import score
 
@@ -94,7 +90,7 @@ def test_numba_leaves_the_number_of_threads_of_torch_as_it_is(torch_first: bool)
     program = f"""
         {"import torch" if torch_first else ""}
         from numba.np.ufunc.parallel import _launch_threads  # what the first parallel function calls
-        from relscout.clustering.neighbour_seeds import in_own_thread
+        from relscout.clustering.kmeans import in_own_thread
 
         in_own_thread(_launch_threads)
         import torch

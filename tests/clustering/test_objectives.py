@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from torch.autograd import gradcheck
 
-from relscout.clustering.objectives import divergence, student_t, target_distribution
+from relscout.clustering.adaptive import divergence, student_t, target_distribution
 
 #: Two vectors on the left, one on the right; a centroid at each end. ‖z − μ‖² is 0 1 9 and 9 4 0.
 CODES = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)

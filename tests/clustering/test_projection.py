@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.clustering.projection import strongest_directions
+from relscout.clustering.neighbours import strongest_directions
 
 
 @pytest.mark.parametrize(("each", "dimensions"), [(10, 60), (40, 25)], ids=["few vectors", "many vectors"])

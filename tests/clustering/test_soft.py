@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.clustering.lloyd import nearest
-from relscout.clustering.soft import soft_assignment, spread
+from relscout.clustering.kmeans import nearest, soft_assignment, spread
 
 
 def test_probabilities_are_those_of_round_gaussians() -> None:

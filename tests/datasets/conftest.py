@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.datasets import ClientSettings, DataFile, DataSet
+from relscout.io.datasets import ClientSettings, DataFile, DataSet
 
 CONTENT = bytes(range(256)) * 800  # 204,800 bytes: several pieces
 

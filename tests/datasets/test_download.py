@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from relscout.datasets.description import DataFile
-from relscout.datasets.download import ClientSettings, download
-from relscout.errors import DownloadError, OutputError
+from relscout.core.errors import DownloadError, OutputError
+from relscout.io.datasets.catalogue import DataFile
+from relscout.io.datasets.download import ClientSettings, download
 
 #: The site of the fixture, which lives in conftest.py.
 Site = Any

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relscout.datasets import DataFile, available, get
-from relscout.errors import DownloadError, InputError, OutputError, UnknownNameError
+from relscout.core.errors import DownloadError, InputError, OutputError, UnknownNameError
+from relscout.io.datasets import DataFile, available, get
 
 
 @pytest.fixture

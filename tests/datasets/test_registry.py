@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from relscout.datasets import DATASETS, DataSet, data_folder, dataset
-from relscout.errors import UnknownNameError
-from relscout.experiments.protocols import PROTOCOLS, dataset_of
+from relscout.core.errors import UnknownNameError
+from relscout.io.datasets import DATASETS, DataSet, data_folder, dataset
+from relscout.lab.protocols import PROTOCOLS, dataset_of
 
 SETS = pytest.mark.parametrize("known", DATASETS.values(), ids=DATASETS)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.instances import RelationInstance
 
 RELATIONS = ("place of birth", "spouse", "capital of", "river mouth", "orbits")
 

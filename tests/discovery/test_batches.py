@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from relscout import Discovery, discover
-from relscout.discovery.batches import first_free, labelled_by, numbered_after
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.discovery.pipeline import first_free, labelled_by, numbered_after
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 
 FIRST = ("composer", "official language", "capital of")
 LATER = ("orbits", "spouse")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Decisions, Discovery
 from relscout.discovery.decisions import fingerprint
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 
 
 def test_decisions_are_carried_out_in_their_order(found: Discovery) -> None:

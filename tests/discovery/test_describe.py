@@ -7,9 +7,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Relation
 from relscout.discovery.describe import describe
-from relscout.instances import Mention, RelationInstance
 from relscout.methods import Estimator
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 from relscout.text import mark_texts
 from relscout.text.spacy_pipeline import SpacyPipeline
 
@@ -37,8 +37,7 @@ def pairs() -> list[RelationInstance]:
 def encoder() -> TransformerEncoder:
     """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
     from relscout.discovery.pipeline import default_encoder
-    from relscout.encoders.description import settings_for
-    from relscout.encoders.model_files import RELATION
+    from relscout.encoders.model_files import RELATION, settings_for
     from relscout.methods.hac import HAC
 
     settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))

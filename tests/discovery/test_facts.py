@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.seeding import generator
+from relscout.core.triples import Fact, Polarity, Triple
 from relscout.discovery.facts import MOST_CONFIDENT, find_facts, forward_name
-from relscout.instances import Mention, RelationInstance
-from relscout.seeding import generator
-from relscout.triples import Fact, Polarity, Triple
 
 
 def triple(

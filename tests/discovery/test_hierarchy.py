@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, ParentRelation, Relation, discover
-from relscout.discovery.hierarchy import hierarchy_of
+from relscout.discovery.relation import hierarchy_of
 from relscout.encoders import TransformerEncoder
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
 
 Instances = list[RelationInstance]
 

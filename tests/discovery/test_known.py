@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.discovery.known import apart, check_known
-from relscout.errors import InputError, UnknownNameError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import InputError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.discovery.pipeline import apart, check_known
 
 
 def of(*relations: str | None, word: str = "met") -> list[RelationInstance]:

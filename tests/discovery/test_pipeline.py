@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import InputError, SettingError, UnknownNameError
-from relscout.instances import Mention, RelationInstance
 from relscout.metrics import score
 
 Instances = list[RelationInstance]

@@ -7,14 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from relscout.discovery.assignments import Assignments
+from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery.refinement import Refinement, phrases_of, refine, without_narrow_names
-from relscout.discovery.relation import Relation
-from relscout.instances import Mention, RelationInstance
+from relscout.discovery.relation import Assignments, Relation
 from relscout.text import mark
-from relscout.text.parsing import with_syntax
 from relscout.text.sentences import Passage
-from relscout.text.spacy_pipeline import SpacyPipeline
+from relscout.text.spacy_pipeline import SpacyPipeline, with_syntax
 
 BORN = ("Ida Kron was born in Paris.", "Omar Dia was born in Berlin.", "Ruth Bell was born in Madrid.")
 DIED = ("Anna Frey died in London.", "Karl Voss died in Vienna.", "Maria Lopez died in Rome.")

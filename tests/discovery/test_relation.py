@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from relscout.core.errors import ArtifactError
 from relscout.discovery import Discovery, Relation
-from relscout.errors import ArtifactError
 
 
 def test_a_relation_comes_back_from_json_as_it_was(found: Discovery) -> None:

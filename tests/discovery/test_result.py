@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
 
 Instances = list[RelationInstance]
 

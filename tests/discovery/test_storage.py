@@ -12,13 +12,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.triples import Polarity
 from relscout.discovery import Assignments, Discovery, discover
 from relscout.discovery.storage import check_target
 from relscout.encoders import TransformerEncoder
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import Mention, RelationInstance
 from relscout.methods import Estimator
-from relscout.triples import Polarity
 
 Instances = list[RelationInstance]
 

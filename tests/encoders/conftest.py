@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from relscout.encoders.loading import load_config, load_tokenizer
+from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.transformer import load_config, load_tokenizer
 from relscout.encoders.vocabulary import Vocabulary
-from relscout.instances import Mention, RelationInstance
 
 TAGS = ("<h>", "</h>", "<t>", "</t>")
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.encoders.alignment import align, excerpt
-from relscout.encoders.sentence import Sentence
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.marking import Sentence, align, excerpt
 
 UNKNOWN = 1
 #: "Marie Curie-Sklodowska left" in tokens: Marie | Curie | - | Sk | lodowska | left

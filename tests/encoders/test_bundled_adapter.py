@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.adapters import base_of, weights_hash
-from relscout.encoders.description import about, description, settings_for
-from relscout.encoders.loading import load_weights
-from relscout.encoders.model_files import locate
-from relscout.instances import RelationInstance
+from relscout.encoders.model_files import about, base_of, description, locate, settings_for, weights_hash
+from relscout.encoders.transformer import load_weights
 
 MEBIBYTE = 2**20
 #: FewRel's validation relations, which RoCORE calls novel, by their names in Wikidata.

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.instances import RelationInstance
 
 
 def test_the_bundled_encoder_finds_like_sentences_alike(

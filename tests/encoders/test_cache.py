@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.cache import StoredSentence, VectorCache, instance_key
-from relscout.encoders.pieces import Pieces
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import Mention, RelationInstance
+from relscout.encoders.pooling import Pieces
 
 ENCODER, OTHER = "ab" * 16, "cd" * 16
 KEYS = [bytes([number]) * 16 for number in range(1, 5)]
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from relscout.encoders.cache import StoredSentence, VectorCache
-from relscout.encoders.pieces import Pieces
+from relscout.encoders.pooling import Pieces
 cache = VectorCache(Path(sys.argv[1]))
 for number in range(20):
     # a pair of a sentence of its own, and one of a sentence to which every process adds some

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from relscout.encoders.device import choose_device
-from relscout.errors import SettingError
+from relscout.core.errors import SettingError
+from relscout.encoders.settings import choose_device
 
 
 def test_the_cpu_is_always_there() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relscout.core.errors import ArtifactError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.encoders.loading import load_tokenizer, load_weights
-from relscout.errors import ArtifactError
-from relscout.instances import RelationInstance
+from relscout.encoders.transformer import load_tokenizer, load_weights
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers import T5Config, ViTConfig
 from transformers.utils import logging
 
-from relscout.encoders.loading import load_config, load_tokenizer, load_weights
-from relscout.errors import SettingError
+from relscout.core.errors import SettingError
+from relscout.encoders.transformer import load_config, load_tokenizer, load_weights
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
-from relscout.encoders.losses import MOST_UNKNOWN, known_share, unknown_token_warning
+from relscout.encoders.precomputed import MOST_UNKNOWN, known_share, unknown_token_warning
 
 
 @pytest.fixture

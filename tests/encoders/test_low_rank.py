@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from relscout.core.errors import MissingExtraError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.description import settings_for
+from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_adapter
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import MissingExtraError
-from relscout.instances import RelationInstance
 
 Few = list[RelationInstance]
 

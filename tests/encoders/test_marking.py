@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.encoders.marking import MARKINGS, Marked, Markers, keeps_context, mark, reveal
-from relscout.encoders.sentence import Sentence, Span
+from relscout.encoders.marking import MARKINGS, Marked, Markers, Sentence, Span, keeps_context, mark, reveal
 
 HEAD = Markers(before=(1,), after=(2,))
 TAIL = Markers(before=(3,), after=(4,))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from relscout.encoders.memory import empty_vectors
-from relscout.errors import OutputError
+from relscout.core.errors import OutputError
+from relscout.encoders.cache import empty_vectors
 
 
 def test_few_vectors_are_in_memory() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.errors import ArtifactError
 from relscout.encoders.model_files import absolute, check_weights, locate, unknown_encoder
-from relscout.errors import ArtifactError
 
 
 def test_known_weights_pass(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from transformers.models.megatron_bert.modeling_megatron_bert import MegatronBer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.roberta_prelayernorm.modeling_roberta_prelayernorm import RobertaPreLayerNormLayer
 
-from relscout.encoders.narrowing import narrow, reads_few, tokens_read
+from relscout.encoders.layers import narrow, reads_few, tokens_read
 from relscout.encoders.pooling import Places, parse_pooling
 
 _SMALL = {

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import Places
-from relscout.instances import Mention, RelationInstance
 
 POOLING = "start@1+span-mean@2+span-max+between+cls@0+sentence@1+types*0.5+span-mean@1"
 TEXTS = (

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from relscout.encoders.pieces import pool
-from relscout.encoders.pooling import POOLINGS, Places, PoolingPart, parse_pooling, pool_part
-from relscout.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.encoders.pooling import POOLINGS, Places, PoolingPart, parse_pooling, pool, pool_part
 
 DIMENSIONS = 5
 LENGTHS = (9, 4, 12)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.encoders.precomputed import Precomputed, underlying
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
 from relscout.methods.hac import HAC
 from relscout.methods.kmeans import KMeans
-from relscout.training.trained import trainable
+from relscout.training.stored import trainable
 
 
 @pytest.fixture(scope="session")

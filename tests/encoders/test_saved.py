@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
+from relscout.core.errors import ArtifactError, OutputError, SettingError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.adapters import base_of
-from relscout.encoders.description import about, settings_for
-from relscout.encoders.loading import load_config, load_language_model, load_tokenizer, load_weights
+from relscout.encoders.model_files import about, base_of, settings_for
 from relscout.encoders.saved import save_adapter, save_encoder
-from relscout.errors import ArtifactError, OutputError, SettingError
-from relscout.instances import Mention, RelationInstance
+from relscout.encoders.transformer import load_config, load_language_model, load_tokenizer, load_weights
 
 READ = {"marking": "C+M", "pooling": "start", "max_length": 64}
 QUERY, OUTPUT = "encoder.layer.0.attention.self.query", "encoder.layer.2.output.dense"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from relscout.core.errors import SettingError, UnknownNameError
 from relscout.encoders import EncoderSettings
-from relscout.errors import SettingError, UnknownNameError
 
 
 def test_settings_cannot_be_changed() -> None:

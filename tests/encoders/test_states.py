@@ -11,8 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.encoders.states import ContentVectors, HiddenStates
-from relscout.errors import OutputError
+from relscout.core.errors import OutputError
+from relscout.encoders.tunable import ContentVectors, HiddenStates
 
 LENGTHS = np.array([3, 1, 5, 2], dtype=np.int64)
 WIDTH = 4

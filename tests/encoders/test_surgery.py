@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import AlbertConfig, AlbertModel, RobertaPreLayerNormConfig, RobertaPreLayerNormModel
 
+from relscout.core.errors import ArtifactError, SettingError
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.loading import load_weights
-from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.errors import ArtifactError, SettingError
+from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.encoders.transformer import load_weights
 
 IDS = torch.tensor([[12, 40, 7, 33, 21]])
 SHAPE = {"vocab_size": 60, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.loading import load_tokenizer, load_weights
 from relscout.encoders.marking import MARKINGS
-from relscout.errors import SettingError
-from relscout.instances import Mention, RelationInstance
+from relscout.encoders.transformer import load_tokenizer, load_weights
 
 POOLING = "start@1+span-mean@2+span-max+between+cls@0+sentence"
 

@@ -13,16 +13,14 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.batching import batches
+from relscout.encoders.layers import LowestLayers, set_dropout
 from relscout.encoders.marking import MARKINGS
-from relscout.encoders.pieces import pool
-from relscout.encoders.pooling import pool_part
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.skipping import LowestLayers, set_dropout
-from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import SettingError
-from relscout.instances import Mention, RelationInstance
+from relscout.encoders.pooling import pool, pool_part
+from relscout.encoders.tunable import Prepared, TunableEncoder
 
 Few = list[RelationInstance]
 

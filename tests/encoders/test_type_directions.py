@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from relscout.encoders.type_directions import NO_TYPE, codes_read, directions_of, type_code, type_codes
+from relscout.encoders.pooling import NO_TYPE, codes_read, directions_of, type_code, type_codes
 
 
 def test_codes_tell_types_apart_and_no_type_from_all() -> None:

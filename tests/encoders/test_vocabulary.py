@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from relscout.encoders.loading import load_tokenizer
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.marking import MARKINGS
+from relscout.encoders.transformer import load_tokenizer
 from relscout.encoders.vocabulary import Vocabulary
-from relscout.errors import SettingError
-from relscout.instances import Mention, RelationInstance
 
 Parse = Callable[..., RelationInstance]
 

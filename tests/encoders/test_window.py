@@ -3,8 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.encoders.sentence import Sentence, Span
-from relscout.encoders.window import fit
+from relscout.encoders.marking import Sentence, Span, fit
 
 IDS = range(100)
 

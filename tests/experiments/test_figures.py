@@ -9,12 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from relscout.errors import InputError, MissingExtraError, OutputError, UnknownNameError
-from relscout.experiments.figures import Drawn, draw_figures
-from relscout.experiments.points import write_points
-from relscout.experiments.schema import Figure, Preset, Published, Row, Sweep
-from relscout.experiments.summaries import Measured
-from relscout.experiments.tsne_figure import read_points
+from relscout.core.errors import InputError, MissingExtraError, OutputError, UnknownNameError
+from relscout.lab.figures import Drawn, draw_figures, read_points
+from relscout.lab.measuring import write_points
+from relscout.lab.schema import Figure, Preset, Published, Row, Sweep
+from relscout.lab.summaries import Measured
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -300,8 +299,8 @@ def test_settings_of_matplotlib_do_not_matter_and_stay_as_they_are(tmp_path):
 
 def test_matplotlib_is_loaded_for_the_first_figure_and_what_is_global_in_it_never():
     code = (
-        "import sys, relscout.experiments.tables, relscout.experiments.figures\n"
-        "from relscout.drawing import figure_style, new_figure\n"
+        "import sys, relscout.lab.tables, relscout.lab.figures\n"
+        "from relscout.report.drawing import figure_style, new_figure\n"
         "print('matplotlib' in sys.modules)\n"
         "with figure_style(): new_figure(1, 1)\n"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"

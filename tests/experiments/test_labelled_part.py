@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from relscout.errors import InputError, SettingError
-from relscout.experiments.labelled_part import check_varied, part_of
-from relscout.instances import RelationInstance
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.lab.protocols import check_varied, part_of
 
 
 @pytest.fixture(scope="module")

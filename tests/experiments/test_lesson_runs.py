@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
+from relscout.core.errors import InputError, SettingError
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.encoders.saved import save_encoder
-from relscout.errors import InputError, SettingError
-from relscout.experiments.learners import LEARNERS, Learner
-from relscout.experiments.preset import preset
-from relscout.experiments.results import current_records, read_records
-from relscout.experiments.runner import run_preset
+from relscout.lab.learners import LEARNERS, Learner
+from relscout.lab.preset import preset
+from relscout.lab.records import current_records, read_records
+from relscout.lab.runner import run_preset
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from relscout.experiments.lesson_tables import lesson_table
-from relscout.experiments.results import Record
-from relscout.experiments.schema import Preset, Published, Row
-from relscout.experiments.summaries import Measured
+from relscout.lab.records import Record
+from relscout.lab.schema import Preset, Published, Row
+from relscout.lab.summaries import Measured
+from relscout.lab.tables import lesson_table
 
 ROWS = (
     Row("C+M", "classifier"),

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from relscout.errors import SettingError
-from relscout.experiments.protocols import PROTOCOLS, load, load_lesson
+from relscout.core.errors import SettingError
+from relscout.lab.protocols import PROTOCOLS, load, load_lesson
 
 
 def relations(instances):

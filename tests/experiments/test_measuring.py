@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from relscout.experiments.measuring import _gold_selected
-from relscout.experiments.tasks import Task
-from relscout.instances import RelationInstance, canonical_order
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.lab.measuring import _gold_selected
+from relscout.lab.protocols import Task
 
 
 @pytest.fixture

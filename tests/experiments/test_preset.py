@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from relscout.errors import InputError, RelscoutError, SettingError
-from relscout.experiments.preset import preset, presets
+from relscout.core.errors import InputError, RelscoutError, SettingError
+from relscout.lab.preset import preset, presets
 
 
 @pytest.fixture

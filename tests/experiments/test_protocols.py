@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from relscout.errors import InputError, UnknownNameError
-from relscout.experiments.protocols import PROTOCOLS, load, protocol
+from relscout.core.errors import InputError, UnknownNameError
+from relscout.lab.protocols import PROTOCOLS, load, protocol
 
 
 def ids(instances):
@@ -42,13 +42,13 @@ def test_a_missing_file_is_told_with_the_command_that_gets_it(tmp_path, name):
 
 
 def test_the_data_sets_of_a_protocol_are_those_that_can_be_got():
-    from relscout.datasets import DATASETS
+    from relscout.io.datasets import DATASETS
 
     assert {name for one in PROTOCOLS.values() for name in one.datasets} <= set(DATASETS)
 
 
 def test_the_files_of_a_protocol_are_called_as_they_are_published():
-    from relscout.datasets import dataset
+    from relscout.io.datasets import dataset
 
     files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
     published = {

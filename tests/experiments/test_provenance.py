@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from relscout.experiments.provenance import commit, date, machine, measured, versions
+from relscout.lab.records import commit, date, machine, measured, versions
 
 
 def test_time_is_that_of_the_block():

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from relscout.errors import InputError, OutputError
-from relscout.experiments.results import Record, ResultsFile, current_records, read_records
+from relscout.core.errors import InputError, OutputError
+from relscout.lab.records import Record, ResultsFile, current_records, read_records
 
 
 def record(**values):
@@ -92,7 +92,7 @@ def test_what_another_process_appends_is_seen(path):
 
 def test_processes_append_at_the_same_time_without_losing_a_line(path):
     code = (
-        "import json, sys; from pathlib import Path; from relscout.experiments.results import ResultsFile\n"
+        "import json, sys; from pathlib import Path; from relscout.lab.records import ResultsFile\n"
         "file, values = ResultsFile(Path(sys.argv[1])), json.loads(sys.argv[2])\n"
         "for number in range(50): file.append({**values, 'seed': number, 'report': {'filler': 'x' * 20_000}})"
     )

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError, SettingError
 from relscout.encoders import VectorCache
-from relscout.errors import InputError, SettingError
-from relscout.experiments.preset import preset
-from relscout.experiments.protocols import load
-from relscout.experiments.results import current_records, read_records
-from relscout.experiments.runner import run_preset
+from relscout.lab.preset import preset
+from relscout.lab.protocols import load
+from relscout.lab.records import current_records, read_records
+from relscout.lab.runner import run_preset
 
 TRIVIAL = ["one cluster", "singletons"]
 

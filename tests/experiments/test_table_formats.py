@@ -4,8 +4,17 @@ import re
 
 import pytest
 
-from relscout.experiments.layout import Cell, Column, Note, Table
-from relscout.experiments.table_formats import FORMATS, escape_latex, escape_markdown, latex, markdown
+from relscout.lab.table_formats import (
+    FORMATS,
+    Cell,
+    Column,
+    Note,
+    Table,
+    escape_latex,
+    escape_markdown,
+    latex,
+    markdown,
+)
 
 HOSTILE = r"a|b & 100% of $x_1$ {y} #1 ~^\ <b> [link](x) `code` *bold*"
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from relscout.experiments.layout import Table
-from relscout.experiments.results import Record
-from relscout.experiments.schema import Preset, Published, Row, Sweep
-from relscout.experiments.small_tables import names_tables, sweep_table
-from relscout.experiments.summaries import Measured
-from relscout.experiments.tables import scores_table
+from relscout.lab.records import Record
+from relscout.lab.schema import Preset, Published, Row, Sweep
+from relscout.lab.summaries import Measured
+from relscout.lab.table_formats import Table
+from relscout.lab.tables import names_tables, scores_table, sweep_table
 
 SELFORE = Row("SelfORE", "selfore")
 FROZEN = Row("frozen", "kmeans", kind="frozen")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.finetuning.classifier import SentenceClassifier
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.supervised import RelationClassifier
-from relscout.instances import RelationInstance
 
 Build = Callable[..., SentenceClassifier[Any]]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.errors import ArtifactError, InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.finetuning.classifier import SentenceClassifier
-from relscout.finetuning.scoring import scores_of
-from relscout.instances import RelationInstance
+from relscout.finetuning.trials import scores_of
 
 Build = Callable[..., SentenceClassifier[Any]]
 Instances = list[RelationInstance]

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from relscout.finetuning.convolution import ConvolutionalEncoder, first_weights
-from relscout.finetuning.words import WordVocabulary
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
+from relscout.finetuning.cnn import ConvolutionalEncoder, WordVocabulary, first_weights
 
 SHORT = RelationInstance("Ann met Bob", Mention(0, 3, "PERSON"), Mention(8, 11, "PERSON"))
 LONG = RelationInstance("Yesterday Ann met old Bob again", Mention(10, 13), Mention(22, 25))

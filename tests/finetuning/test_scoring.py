@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.finetuning.scoring import scores_of
+from relscout.finetuning.trials import scores_of
 
 
 def test_where_a_relation_means_none_micro_f1_without_it_is_reported() -> None:

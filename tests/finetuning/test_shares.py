@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.errors import SettingError
-from relscout.finetuning.shares import drawn_share
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.training.labels import drawn_share
 
 
 def instances(**counts: int) -> list[RelationInstance]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import ArtifactError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import ArtifactError
-from relscout.finetuning.heads import passes
+from relscout.finetuning.classifier import passes
 from relscout.finetuning.supervised import ENCODER, RelationClassifier, SupervisedSettings
-from relscout.instances import RelationInstance
 
 Instances = list[RelationInstance]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.description import settings_for
+from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
-from relscout.errors import InputError
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.finetuning.trials import Trials, run_trials
-from relscout.instances import RelationInstance
 
 Instances = list[RelationInstance]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.errors import InputError
-from relscout.finetuning.word_vectors import digest_of, word_vectors
+from relscout.core.errors import InputError
+from relscout.finetuning.cnn import digest_of, word_vectors
 
 
 def vectors(path: Path | None, words: tuple[str, ...] = ("the", "moon", "orbits")) -> np.ndarray:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.marking import MARKINGS
-from relscout.finetuning.words import FORMATS, UNKNOWN, WordVocabulary, shown
-from relscout.instances import Mention, RelationInstance
+from relscout.finetuning.cnn import FORMATS, UNKNOWN, WordVocabulary, shown
 
 TEXT = "In 1867, Marie Curie was born in Warsaw."
 CURIE = RelationInstance(TEXT, Mention(9, 20, "PERSON"), Mention(33, 39, "CITY"))

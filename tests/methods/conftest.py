@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, VectorCache
-from relscout.instances import RelationInstance
 from relscout.methods import METHODS, Estimator, method
-from relscout.progress import Progress, silent
 
 #: Relations that others than the above are told from, for methods that learn from labelled instances.
 LABELLED = ("award received", "official language", "composer", "mountain range")

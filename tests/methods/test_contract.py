@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from relscout.config import documentation
+from relscout.core.errors import ArtifactError, InputError, OutputError, SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance
+from relscout.core.settings import documentation
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.errors import ArtifactError, InputError, OutputError, SettingError, UnknownNameError
-from relscout.instances import RelationInstance
 from relscout.methods import Estimator, method
 from relscout.metrics import score
 

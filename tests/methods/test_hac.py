@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, VectorCache
-from relscout.errors import InputError, SettingError, UnknownNameError
-from relscout.instances import Mention, RelationInstance
 from relscout.methods.hac import HAC, HACSettings
 from relscout.metrics import score
-from relscout.progress import Progress, silent
 
 Instances = list[RelationInstance]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import Encoder, TransformerEncoder
-from relscout.errors import InputError, SettingError, UnknownNameError
-from relscout.instances import Mention, RelationInstance
 from relscout.methods.kmeans import KMeans, KMeansSettings
 
 Instances = list[RelationInstance]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import SettingError
-from relscout.methods.labelled import check_labels
+from relscout.core.errors import SettingError
+from relscout.methods.estimator import check_labels
 
 
 def test_a_method_without_labels_refuses_some() -> None:

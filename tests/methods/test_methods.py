@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import UnknownNameError
+from relscout.core.errors import UnknownNameError
 from relscout.methods import METHODS, method
 
 

@@ -7,15 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout import Discovery, discover
-from relscout.clustering.within_class import Whitening
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 from relscout.methods.transfer import Transfer, TransferSettings
-from relscout.methods.transfer.open_world import OpenWorld
-from relscout.methods.transfer.relatedness import Relatedness
-from relscout.methods.transfer.sorting import Sorting, sorted_apart
-from relscout.text.redrawing import redrawn_pairs
+from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, Whitening, sorted_apart
+from relscout.methods.unrelated.detector import redrawn_pairs
 
 PREDEFINED = ("composer", "official language", "award received")
 NOVEL = ("orbits", "spouse")

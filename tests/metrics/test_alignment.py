@@ -8,11 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics import align
-from relscout.metrics.alignment import matched_cells, matched_share
-from relscout.metrics.contingency import tabulate
-from relscout.metrics.labels import paired
+from relscout.metrics.contingency import matched_cells, matched_share, paired, tabulate
 
 
 def test_clusters_are_mapped_to_the_classes_they_share_most_with() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics import score, trivial_baselines
 
 GOLD = ["author", "author", "spouse", "capital"]

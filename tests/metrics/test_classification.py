@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics import classification_scores
 
 GOLD = ["NA", "NA", "NA", "author", "author", "spouse", "spouse", "spouse"]

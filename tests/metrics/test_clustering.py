@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics import score
 
 # The example of Bagga and Baldwin: twelve mentions in three classes of 5, 2 and 5.

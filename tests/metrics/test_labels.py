@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from relscout.errors import InputError
-from relscout.metrics.labels import code, paired
+from relscout.core.errors import InputError
+from relscout.metrics.contingency import code, paired
 
 ROLES = ("found", "gold")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics import majority_mapped, score
 
 

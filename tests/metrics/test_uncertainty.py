@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
 from relscout.metrics import (
     bootstrap_intervals,
     classification_scores,

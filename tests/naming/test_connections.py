@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.naming.connections import connection, connections
 from relscout.text.spacy_pipeline import SpacyPipeline, parse_of
 

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from relscout.naming.evidence import Evidence
-from relscout.naming.runs import LINK
+from relscout.naming.phrases import LINK, Evidence
 
 MOONS = [
     [(0, ["large", "moon", "of"]), (0, [LINK, "of"])],

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.errors import InputError, SettingError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.naming import RelationName, name_relations
 
 PEOPLE = ("Ada Lovelace", "Alan Turing", "Grace Hopper", "Kurt Gödel", "Emmy Noether", "John McCarthy")

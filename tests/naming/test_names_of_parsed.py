@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.naming import RelationName, name_relations
 from relscout.text.spacy_pipeline import SpacyPipeline, parse_of
 

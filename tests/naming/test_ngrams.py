@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from relscout.naming.ngrams import supports
+from relscout.naming.phrases import supports
 
 INSTANCES = [[(0, ["a", "b", "c"])], [(0, ["a", "b"])], [(1, ["a", "b"]), (0, ["c"])]]
 

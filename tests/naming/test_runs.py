@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from relscout.instances import Mention, RelationInstance
-from relscout.naming.contexts import context
-from relscout.naming.runs import GAP, LINK, MENTION, NO_GAP, Names
+from relscout.core.instances import Mention, RelationInstance
+from relscout.naming.phrases import GAP, LINK, MENTION, NO_GAP, Names, context
 
 
 def runs(between: str, *, head_first: bool = True) -> list[tuple[int, list[str]]]:

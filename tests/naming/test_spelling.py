@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from relscout.naming.runs import GAP, NO_GAP
-from relscout.naming.spelling import spell
+from relscout.naming.phrases import GAP, NO_GAP, spell
 
 
 def test_a_phrase_is_written_in_its_most_frequent_form() -> None:

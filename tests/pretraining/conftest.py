@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.vocabulary import Vocabulary
-from relscout.instances import Mention, RelationInstance
 from relscout.pretraining import READ_BY
 from relscout.pretraining.corpus import Corpus, read_corpus
 

@@ -9,14 +9,12 @@ import pytest
 import torch
 
 from relscout.encoders import TransformerEncoder
-from relscout.encoders.loading import load_tokenizer
-from relscout.encoders.marking import MARKINGS, blanked
-from relscout.encoders.sentence import Sentence
+from relscout.encoders.marking import MARKINGS, Sentence, blanked
+from relscout.encoders.transformer import load_tokenizer
 from relscout.encoders.vocabulary import Vocabulary
 from relscout.pretraining import PretrainingSettings
-from relscout.pretraining.batch import Preparation
+from relscout.pretraining.batch import Preparation, corrupted, word_ids
 from relscout.pretraining.corpus import Corpus, read_corpus
-from relscout.pretraining.masking import corrupted, word_ids
 
 
 @pytest.fixture

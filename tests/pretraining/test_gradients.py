@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from relscout.pretraining.gradients import backpropagate
-from relscout.pretraining.objectives import contrast_as_printed
+from relscout.pretraining.objectives import backpropagate, contrast_as_printed
 
 SIZES = (3, 1, 4)
 

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForMaskedLM
 
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.pretraining.head import language_head
+from relscout.pretraining.network import language_head
 
 
 def with_head(folder: Path, place: Path) -> tuple[Path, Any]:

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.encoders.type_directions import type_codes
-from relscout.errors import InputError
-from relscout.pretraining.bags import Bags, disjoint
-from relscout.pretraining.corpus import Corpus
-from relscout.pretraining.entities import Excluded
-from relscout.pretraining.entity_pairs import EntityPairs
+from relscout.core.errors import InputError
+from relscout.encoders.pooling import type_codes
+from relscout.pretraining.corpus import Corpus, Excluded
+from relscout.pretraining.pairs import Bags, EntityPairs, disjoint
 
 Say = Callable[..., Any]
 Gather = Callable[..., Corpus]

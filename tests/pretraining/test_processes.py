@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from relscout.core.errors import ArtifactError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import ArtifactError, SettingError
-from relscout.instances import RelationInstance
 from relscout.pretraining import pretrain
-from relscout.pretraining.processes import Alone, Together, check_batch, check_same_step, processes
+from relscout.pretraining.trainer import Alone, Together, check_batch, check_same_step, processes
 
 pytest.importorskip("accelerate")
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.description import about, settings_for
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
+from relscout.encoders.model_files import about, settings_for
 from relscout.pretraining.taught import Taught, TaughtSettings, teach_adapter
 
 Few = list[RelationInstance]

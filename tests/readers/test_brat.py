@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import brat, recognise
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import brat, recognise
+from relscout.io.readers.source import Source
 
 TEXT = "Old news.\nMira Halm 🎻 plays for Echo Trio.\nThe trio tours Peru.\n"
 MIRA = "T1\tPerson 10 19\tMira Halm"

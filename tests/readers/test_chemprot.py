@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import chemprot, recognise
-from relscout.readers.markup import Markup
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import chemprot, recognise
+from relscout.io.readers.source import Source
+from relscout.io.readers.tokens import Markup
 
 ASPIRIN = "Low doses of [[ aspirin ]] block << COX-1 >>-dependent clotting."
 

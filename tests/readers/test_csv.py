@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import InputError, RecordError, UnknownNameError
-from relscout.instances import RelationInstance
-from relscout.readers import csv, read
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import csv, read
+from relscout.io.readers.source import Source
 
 
 def results(

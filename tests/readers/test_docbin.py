@@ -11,10 +11,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import docbin, recognise
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import docbin, recognise
+from relscout.io.readers.source import Source
 
 WORDS = ["Dara", "Lund", "mends", "clocks", ".", "Her", "shop", "is", "in", "Bergen", ",", "Norway", "."]
 

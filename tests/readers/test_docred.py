@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import docred, read, recognise
-from relscout.readers.source import Source
+from relscout.core.errors import RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import docred, read, recognise
+from relscout.io.readers.source import Source
 
 SENTENCES = [
     ["Lina", "Roth", "(", "born", "1911", ")", "came", "from", "Graz", "."],

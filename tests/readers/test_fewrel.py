@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import fewrel
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import fewrel
+from relscout.io.readers.source import Source
 
 TOKENS = ["The", "Golden", "Gate", "Bridge", "  ", "spans", "the", "bay", ";", "the", "bay", "is", "deep"]
 

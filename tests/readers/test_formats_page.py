@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relscout.readers import FORMATS, read, recognise
-from relscout.readers.source import Source
+from relscout.io.readers import FORMATS, read, recognise
+from relscout.io.readers.source import Source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^## `([\w-]+)`.*?^```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from relscout.errors import RecordError, RelscoutError
-from relscout.instances import RelationInstance
-from relscout.readers import read, reader
-from relscout.readers.source import Source
+from relscout.core.errors import RecordError, RelscoutError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import read, reader
+from relscout.io.readers.source import Source
 
 settings.register_profile("readers", deadline=None, max_examples=60)
 settings.load_profile("readers")

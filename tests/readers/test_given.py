@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import Mention, RelationInstance
-from relscout.readers.given import as_instances
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.given import as_instances
 
 TEXT = "Ada Lovelace was born in London."
 INSTANCE = RelationInstance(TEXT, Mention(0, 12, "PERSON"), Mention(25, 31, "CITY"), relation="born in")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.readers.gluing import blanks_before
-from relscout.readers.tokens import TokenText
+from relscout.io.readers.tokens import TokenText, blanks_before
 
 
 def glued(tokens: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import InputError, RecordError
-from relscout.readers.json_stream import grouped_records, list_records
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.io.readers.json_stream import grouped_records, list_records
+from relscout.io.readers.source import Source
 
 
 def source(tmp_path: Path, content: str | bytes) -> Source:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import jsonl
-from relscout.readers.source import Source
-from relscout.writers.exchange import write_instances
+from relscout.core.errors import RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import jsonl
+from relscout.io.readers.source import Source
+from relscout.io.writers.jsonl import write_instances
 
 TEXT = "Ada Lovelace grew up in London."
 

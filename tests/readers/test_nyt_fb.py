@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import nyt_fb, recognise
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import nyt_fb, recognise
+from relscout.io.readers.source import Source
 
 MAYOR = "<e1:PERSON> Ana Sousa </e1:PERSON> leads <e2:LOCATION> Porto </e2:LOCATION> ."
 

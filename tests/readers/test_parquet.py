@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import parquet
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import parquet
+from relscout.io.readers.source import Source
 
 
 def written(tmp_path: Path, table: Mapping[str, Any]) -> Path:

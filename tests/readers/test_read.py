@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from relscout.errors import InputError, RecordError, SettingError, UnknownNameError
-from relscout.readers import FORMATS, read, reader, recognise
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError, SettingError, UnknownNameError
+from relscout.io.readers import FORMATS, read, reader, recognise
+from relscout.io.readers.source import Source
 
 TOKENS = ["Ann", "moved", "to", "Rome", "."]
 SPANS = {"head": {"start": 0, "end": 3}, "tail": {"start": 13, "end": 17}}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import semeval
-from relscout.readers.source import Source
+from relscout.core.errors import RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import semeval
+from relscout.io.readers.source import Source
 
 TRAIN = (
     '1\t"The <e1>baker</e1> kneaded the <e2>dough</e2> all night."\n'

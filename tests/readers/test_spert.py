@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import recognise, spert
-from relscout.readers.source import Source
+from relscout.core.errors import RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import recognise, spert
+from relscout.io.readers.source import Source
 
 TOKENS = ["The", "bakery", "of", "Lina", "Roth", "stands", "in", "Graz", "."]
 ENTITIES = [{"type": "Peop", "start": 3, "end": 5}, {"type": "Loc", "start": 7, "end": 8}]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import tacred
-from relscout.readers.source import Source
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import tacred
+from relscout.io.readers.source import Source
 
 
 def record(**changes: Any) -> dict[str, Any]:

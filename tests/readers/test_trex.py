@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import RecordError
-from relscout.instances import RelationInstance
-from relscout.readers import recognise, trex
-from relscout.readers.source import Source
+from relscout.core.errors import RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers import recognise, trex
+from relscout.io.readers.source import Source
 
 TEXT = "Rain fell. Maria Telkes was born in Budapest in 1900. She built ovens."
 ENTITY = "http://www.wikidata.org/entity/"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.instances import RelationInstance
 from relscout.report import write_report
 
 RELATIONS = ("place of birth", "spouse", "capital of", "river mouth", "orbits")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.errors import InputError
 from relscout.discovery import Assignments, Discovery
-from relscout.errors import InputError
 from relscout.report import write_comparison
 from relscout.report.comparison import compare
 

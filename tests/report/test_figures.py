@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from relscout.core.errors import OutputError
 from relscout.discovery import Discovery
-from relscout.errors import OutputError
 from relscout.report import write_report
 
 pytest.importorskip("matplotlib")

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import Mention
-from relscout.parses import Parse
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import Mention, Parse
 from relscout.text.annotation_cache import Cached
-from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
-from relscout.text.splitting import sentence_spans
+from relscout.text.sentences import MarkedSentence, Passage, marked_sentence, sentence_spans
 
 
 class Counting:

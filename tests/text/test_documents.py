@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from relscout.errors import InputError, MissingExtraError, RecordError, UnknownNameError
+from relscout.core.errors import InputError, MissingExtraError, RecordError, UnknownNameError
 from relscout.text.documents import is_plain_text, read_passages
 from relscout.text.paragraphs import LONGEST_PASSAGE
 from relscout.text.sentences import Passage

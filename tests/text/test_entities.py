@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.errors import InputError
-from relscout.instances import Mention, RelationInstance
-from relscout.seeding import generator
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.seeding import generator
+from relscout.core.triples import Entity
 from relscout.text.entities import MergedEntities, merge_mentions
-from relscout.triples import Entity
 
 
 def pair(

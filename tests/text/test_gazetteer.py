@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import Mention
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import Mention
 from relscout.text.gazetteer import Gazetteer, WithGazetteer
 from relscout.text.sentences import MarkedSentence, Passage
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.text.markdown import markdown_paragraphs
+from relscout.text.markup import markdown_paragraphs
 from relscout.text.paragraphs import lines_of
 from relscout.text.sentences import Passage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import spacy
 
-from relscout.errors import InputError, RecordError
-from relscout.instances import RelationInstance
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
 from relscout.text import mark_files, mark_texts
 from relscout.text.gazetteer import Gazetteer
 from relscout.text.pairs import Pairing

@@ -6,8 +6,8 @@ from itertools import accumulate
 
 import pytest
 
-from relscout.errors import InputError, SettingError
-from relscout.instances import Mention
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import Mention
 from relscout.text.pairs import Pairing, head_first, pairs
 from relscout.text.sentences import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import SpacyPipeline

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
-from relscout.text.parsing import looks_english, with_syntax
-from relscout.text.spacy_pipeline import SpacyPipeline
+from relscout.core.instances import Mention, RelationInstance
+from relscout.text.spacy_pipeline import SpacyPipeline, looks_english, with_syntax
 
 ENGLISH = (
     "The old harbour of the town was built by fishermen who had come from the north.",

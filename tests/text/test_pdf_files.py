@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.text.documents import read_passages
+from relscout.text.markup import page_lines
 from relscout.text.paragraphs import paragraphs
-from relscout.text.pdf_files import page_lines
 
 pypdf = pytest.importorskip("pypdf")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.text.polarity import polarity
 from relscout.text.spacy_pipeline import SpacyPipeline, parse_of
 

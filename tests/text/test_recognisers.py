@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import MissingExtraError, SettingError
-from relscout.instances import Mention
+from relscout.core.errors import MissingExtraError, SettingError
+from relscout.core.instances import Mention
 from relscout.text.recognisers import Gliner, Recognised, TokenClassifier, entities
 from relscout.text.sentences import MarkedSentence, Passage
 

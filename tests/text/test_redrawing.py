@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
-from relscout.text.redrawing import redrawn_pairs
+from relscout.core.instances import Mention, RelationInstance
+from relscout.methods.unrelated.detector import redrawn_pairs
 
 
 def marked(text: str, head: str, tail: str, **more: str) -> RelationInstance:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from relscout.errors import ArtifactError, InputError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import ArtifactError, InputError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, pair_features
 from relscout.text.relatedness import Relatedness, refitted, threshold_for
 

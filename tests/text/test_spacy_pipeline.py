@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import spacy
 
-from relscout.errors import ArtifactError, InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.text.sentences import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, _check_bundled
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from relscout.instances import Mention, RelationInstance
-from relscout.parses import Parse
-from relscout.text.parsing import with_syntax
-from relscout.text.syntax import PATH_FEATURES, path_between, path_features
+from relscout.core.instances import Mention, Parse, RelationInstance
+from relscout.text.pair_features import PATH_FEATURES, path_between, path_features
+from relscout.text.spacy_pipeline import with_syntax
 
 TEXT = "Anna founded Acme in Rome."
 

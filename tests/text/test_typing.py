@@ -4,9 +4,9 @@ from itertools import zip_longest
 
 import pytest
 
-from relscout.errors import InputError
-from relscout.instances import Mention, RelationInstance
-from relscout.text.typing import with_types
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.text.spacy_pipeline import with_types
 
 spacy = pytest.importorskip("spacy")
 TEXT = "Ida Kron of Acme Works met Ida Kron in Berlin ."

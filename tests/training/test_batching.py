@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relscout.training.batching import batches_by_length
+from relscout.training.loop import batches_by_length
 
 
 def test_every_row_is_in_one_batch() -> None:

@@ -12,12 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.states import ContentVectors
-from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import SettingError, UnknownNameError
-from relscout.instances import RelationInstance
+from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
 from relscout.training.classification import ClassificationSettings, Classifier, EpochResult
 
 Labels = NDArray[np.int64]

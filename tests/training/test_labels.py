@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import InputError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance
 from relscout.training.labels import check_labelled, content, unambiguous
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.errors import SettingError
+from relscout.core.errors import SettingError
 from relscout.training.loop import Step, train
 
 Loss = Callable[[int, int], torch.Tensor]

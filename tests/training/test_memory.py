@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from relscout.training.memory import memory, restore_memory
+from relscout.training.loop import memory, restore_memory
 
 
 def stepped(steps: int) -> tuple[torch.Tensor, torch.optim.Optimizer]:

@@ -10,13 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.pooling import parse_pooling, tells_direction, turned
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.tunable import TunableEncoder
-from relscout.encoders.turning import turned_by
-from relscout.errors import SettingError, UnknownNameError
-from relscout.instances import RelationInstance
+from relscout.encoders.tunable import Prepared, TunableEncoder, turned_by
 from relscout.training.teaching import Teacher, TeachingSettings
 
 Labels = NDArray[np.int64]

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.description import settings_for
+from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
-from relscout.instances import RelationInstance
-from relscout.training.stored import portable
-from relscout.training.trained import Trained
+from relscout.training.stored import Trained, portable
 
 LOWER, UPPER = "encoder.layer.0.output.dense.weight", "encoder.layer.2.output.dense.weight"
 

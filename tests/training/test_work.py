@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.instances import Mention, RelationInstance
-from relscout.training.work import Work
+from relscout.core.instances import Mention, RelationInstance
+from relscout.training.stored import Work
 
 ANN = RelationInstance("Ann met Bob", Mention(0, 3), Mention(8, 11))
 SETTINGS = {"seed": 0, "layers": "500-200"}

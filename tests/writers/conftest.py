@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relscout.instances import Mention, RelationInstance
-from relscout.triples import Entity, Fact, Polarity, Triple
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.triples import Entity, Fact, Polarity, Triple
 
 NASTY = {
     "quotes": "\"double\" 'single' \\back\\slash\\",

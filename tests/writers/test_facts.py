@@ -14,9 +14,9 @@ from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.compare import isomorphic
 from rdflib.namespace import RDF, RDFS, SKOS, XSD
 
-from relscout.errors import InputError, OutputError, SettingError, UnknownNameError
-from relscout.triples import Fact, Triple
-from relscout.writers import FACT_FORMATS, WRITERS, write, write_facts
+from relscout.core.errors import InputError, OutputError, SettingError, UnknownNameError
+from relscout.core.triples import Fact, Triple
+from relscout.io.writers import FACT_FORMATS, WRITERS, write, write_facts
 
 MakeFact = Callable[..., Fact]
 MakeTriple = Callable[..., Triple]

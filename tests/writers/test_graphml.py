@@ -7,8 +7,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from relscout.triples import Triple
-from relscout.writers import write
+from relscout.core.triples import Triple
+from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]
 EINSTEIN, ULM = "urn:relscout:entity:Albert%20Einstein", "urn:relscout:entity:Ulm"

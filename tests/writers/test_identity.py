@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relscout.triples import Triple
-from relscout.writers.identity import entity_uri, relation_uri
+from relscout.core.triples import Triple
+from relscout.io.writers.identity import entity_uri, relation_uri
 
 MakeTriple = Callable[..., Triple]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from relscout.triples import Triple
-from relscout.writers import write
+from relscout.core.triples import Triple
+from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from relscout.errors import OutputError
-from relscout.triples import Triple
-from relscout.writers import write
-from relscout.writers.neo4j import relationship_type
+from relscout.core.errors import OutputError
+from relscout.core.triples import Triple
+from relscout.io.writers import write
+from relscout.io.writers.neo4j import relationship_type
 
 MakeTriple = Callable[..., Triple]
 EINSTEIN, ULM = "urn:relscout:entity:Albert%20Einstein", "urn:relscout:entity:Ulm"

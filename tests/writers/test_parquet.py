@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from relscout.triples import Triple
-from relscout.writers import write
-from relscout.writers.parquet import ROWS_PER_GROUP
+from relscout.core.triples import Triple
+from relscout.io.writers import write
+from relscout.io.writers.parquet import ROWS_PER_GROUP
 
 MakeTriple = Callable[..., Triple]
 

@@ -8,8 +8,8 @@ from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.compare import isomorphic
 from rdflib.namespace import RDF, RDFS, XSD
 
-from relscout.triples import Triple
-from relscout.writers import write
+from relscout.core.triples import Triple
+from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]
 VOCABULARY = Namespace("urn:relscout:vocabulary:")

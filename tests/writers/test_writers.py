@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.errors import InputError, OutputError, SettingError, UnknownNameError
-from relscout.triples import Triple
-from relscout.writers import SUFFIXES, WRITERS, recognise, write, writer
+from relscout.core.errors import InputError, OutputError, SettingError, UnknownNameError
+from relscout.core.triples import Triple
+from relscout.io.writers import SUFFIXES, WRITERS, recognise, write, writer
 
 NAMES = ["facts.jsonl", "facts.jsonl.gz", "facts.parquet", "facts.nt", "facts.ttl", "facts.graphml", "facts"]
 MakeTriple = Callable[..., Triple]

@@ -1,4 +1,4 @@
-"""Distant alignment: instances whose pair of entities a knowledge graph relates, with the relation that it names.
+"""Distant alignment: instances whose pair of entities is related in a knowledge graph, labelled with that relation.
 
 Peng et al., "Learning from Context or Names? An Empirical Study on Neural Relation Extraction", EMNLP 2020, section 3.1
 and appendix A, after Mintz et al., "Distant supervision for relation extraction without labeled data", ACL 2009.
@@ -6,19 +6,440 @@ and appendix A, after Mintz et al., "Distant supervision for relation extraction
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import tempfile
+from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any, Literal, Self
 
-from relscout.alignment.account import Account
-from relscout.alignment.exclusion import Exclusions
+import numpy as np
+from numpy.typing import NDArray
+
 from relscout.alignment.graph import KnowledgeGraph
-from relscout.alignment.linking import Linked, link
-from relscout.alignment.selection import Selection
-from relscout.alignment.settings import AlignmentSettings
-from relscout.alignment.spool import Spool
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
+from relscout.core.errors import InputError, OutputError
+from relscout.core.instances import Mention, RelationInstance, normalized
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import check_choices, check_least
+from relscout.core.wording import counted
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """How instances are linked to a graph, and which of them are kept.
+
+    Raises:
+        UnknownNameError: A setting is another word than those it may be.
+        SettingError: ``min_sentences`` is below 1.
+    """
+
+    link: Literal["id-or-name", "id", "name"] = "id-or-name"
+    """How a mention is linked to an entity: by its identifier, or by its name if it has none (``id-or-name``); or by
+    one of them only. A mention whose identifier is not in the graph is linked by name with ``name`` only."""
+    ambiguous: Literal["resolve", "drop"] = "resolve"
+    """An ambiguous name: linked to the entity that the graph relates to the other mention, if there is exactly one
+    (``resolve``); or always left out (``drop``)."""
+    both_ways: bool = True
+    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged; otherwise
+    it is left out."""
+    min_sentences: int = 2
+    """Relations with fewer different sentences are left out; at least 1. One sentence alone cannot form a pair."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"link": ("id-or-name", "id", "name"), "ambiguous": ("resolve", "drop")})
+        check_least(self, {"min_sentences": 1})
+
+
+#: The steps at which an instance is lost.
+Step = Literal["unlinked", "ambiguous", "unrelated", "excluded"]
+
+
+@dataclass
+class Account:
+    """Counts of one alignment, complete once all its instances have been taken."""
+
+    instances: int = 0
+    """Instances read."""
+    mentions_by_id: int = 0
+    """Mentions linked by their identifier."""
+    mentions_by_name: int = 0
+    """Mentions linked by their name, which stands for one entity."""
+    mentions_by_several: int = 0
+    """Mentions whose name stands for several entities of the graph."""
+    mentions_of_unknown_id: int = 0
+    """Mentions not linked: the graph has not their identifier."""
+    mentions_of_unknown_name: int = 0
+    """Mentions not linked: the graph has no entity of their name."""
+    mentions_without_id: int = 0
+    """Mentions not linked: they have no identifier, and names were not to be looked up."""
+    unlinked: int = 0
+    """Instances lost because a mention was not linked."""
+    ambiguous: int = 0
+    """Instances lost because names stand for several entities, and it is not clear which are meant."""
+    unrelated: int = 0
+    """Instances lost because the graph does not relate their pair."""
+    excluded: int = 0
+    """Instances left out because their pair is excluded."""
+    aligned: int = 0
+    """Aligned instances: one for each relation of each pair that the graph relates."""
+    repeated: int = 0
+    """Aligned instances left out because the sentence has the same pair and relation once more."""
+    rare: int = 0
+    """Aligned instances left out because their relation has too few sentences."""
+    rare_relations: int = 0
+    """Number of such relations."""
+    exchanged: int = 0
+    """Kept instances in which head and tail are exchanged."""
+    kept: dict[str, int] = field(default_factory=dict)
+    """Kept relations, the most frequent first, and their numbers of instances."""
+    example_id: str | None = None
+    """An identifier that the graph has not."""
+    example_name: str | None = None
+    """A name that the graph has not."""
+    example_pair: tuple[str, str] | None = None
+    """Two entities of an instance that the graph does not relate."""
+
+    @property
+    def n_kept(self) -> int:
+        """Number of kept instances."""
+        return sum(self.kept.values())
+
+    @property
+    def mentions_linked(self) -> int:
+        """Number of mentions that stand for one or several entities of the graph."""
+        return self.mentions_by_id + self.mentions_by_name + self.mentions_by_several
+
+    def unknown_id(self, identifier: str) -> None:
+        """Count a mention whose identifier the graph has not."""
+        self.mentions_of_unknown_id += 1
+        self.example_id = self.example_id or identifier
+
+    def unknown_name(self, name: str) -> None:
+        """Count a mention whose name the graph has not."""
+        self.mentions_of_unknown_name += 1
+        self.example_name = self.example_name or name
+
+    def lose(self, step: Step) -> None:
+        """Count an instance that was lost at a step."""
+        setattr(self, step, getattr(self, step) + 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all counts as JSON values."""
+        return {**dataclasses.asdict(self), "kept": dict(self.kept)}
+
+    def complaint(self, min_sentences: int) -> str:
+        """Return, in one line, that nothing was kept, what was lost at which step, and what can be done."""
+        if not self.instances:
+            return "nothing to align: the corpus holds no instance"
+        told = [
+            f"no instance is left: {counted(self.instances, 'instance')} read, {self.mentions_linked:,} of "
+            f"{2 * self.instances:,} mentions linked{self._not_in_graph()}",
+            *self._losses(min_sentences),
+            self._advice(),
+        ]
+        return "; ".join(told)
+
+    def _not_in_graph(self) -> str:
+        by_name = self.mentions_by_name + self.mentions_by_several
+        sides = (("ids", self.example_id, self.mentions_by_id), ("names", self.example_name, by_name))
+        missing = [
+            (what, f"{example[:60]!r}", linked) for what, example, linked in sides if example is not None
+        ]
+        none = [f"none of the {what} such as {example}" for what, example, linked in missing if not linked]
+        some = [
+            f"{what} such as {example} are not in the graph" for what, example, linked in missing if linked
+        ]
+        told = ([f"{' and '.join(none)} is in the graph"] if none else []) + some
+        return f": {', and '.join(told)}" if told else ""
+
+    def _losses(self, min_sentences: int) -> Iterator[str]:
+        if self.mentions_without_id:
+            yield f"{counted(self.mentions_without_id, 'mention')} without an id"
+        if self.mentions_linked and self.unlinked:
+            yield f"{counted(self.unlinked, 'instance')} with a mention not linked"
+        if self.ambiguous:
+            yield f"{self.ambiguous:,} ambiguous"
+        if self.unrelated:
+            such = "" if self.example_pair is None else ", such as {!r} and {!r}".format(*self.example_pair)
+            yield f"{self.unrelated:,} whose pair the graph does not relate{such}"
+        if self.excluded:
+            yield f"{self.excluded:,} whose pair is excluded"
+        if self.rare:
+            sentences = counted(min_sentences, "sentence")
+            yield (f"{self.rare:,} of {counted(self.rare_relations, 'relation')} with fewer than {sentences}")
+
+    def _advice(self) -> str:
+        if self.rare:
+            return "take a larger corpus, or a lower least number of sentences"
+        if self.excluded:
+            return "exclude only what is tested on"
+        if self.unrelated:
+            return "is the graph of the same domain as the corpus, and are both directions allowed?"
+        if self.ambiguous:
+            return "give the mentions ids, or fewer names to the graph"
+        if self.mentions_of_unknown_id and not self.mentions_of_unknown_name:
+            return "are the ids those of this graph? If not, link by name"
+        return "are corpus and graph of the same knowledge base, and does the graph know the names of its entities?"
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The entities of head and tail, by number, which the graph relates in one direction at least."""
+
+    head: int
+    tail: int
+
+
+def link(
+    instance: RelationInstance, graph: KnowledgeGraph, settings: AlignmentSettings, account: Account
+) -> Linked | Step:
+    """Return the one pair of entities that the mentions stand for and the graph relates, or why there is none.
+
+    A name may stand for several entities. Of all pairs of a head's and a tail's entity, the related ones are looked at,
+    in the directions that the settings allow: if there is just one, it is taken.
+    """
+    heads = _entities(instance, instance.head, graph, settings, account)
+    tails = _entities(instance, instance.tail, graph, settings, account)
+    if not heads or not tails:
+        return "unlinked"
+    if settings.ambiguous == "drop" and (len(heads) > 1 or len(tails) > 1):
+        return "ambiguous"
+    related = set(graph.related(heads, tails))
+    if settings.both_ways:
+        related |= {(head, tail) for tail, head in graph.related(tails, heads)}
+    if not related:
+        return "unrelated"
+    if len(related) > 1:
+        return "ambiguous"
+    return Linked(*related.pop())
+
+
+def candidates(instance: RelationInstance, mention: Mention, graph: KnowledgeGraph) -> tuple[int, ...]:
+    """Return all entities that a mention may stand for, by its identifier or by its name: more rather than fewer."""
+    by_id = None if mention.entity_id is None else graph.entity(mention.entity_id)
+    by_name = graph.named(mention.surface(instance.text))
+    return by_name if by_id is None or by_id in by_name else (by_id, *by_name)
+
+
+def _entities(
+    instance: RelationInstance,
+    mention: Mention,
+    graph: KnowledgeGraph,
+    settings: AlignmentSettings,
+    account: Account,
+) -> tuple[int, ...]:
+    if settings.link != "name" and mention.entity_id is not None:
+        entity = graph.entity(mention.entity_id)
+        if entity is None:
+            account.unknown_id(mention.entity_id)
+            return ()
+        account.mentions_by_id += 1
+        return (entity,)
+    if settings.link == "id":
+        account.mentions_without_id += 1
+        return ()
+    name = mention.surface(instance.text)
+    entities = graph.named(name)
+    if not entities:
+        account.unknown_name(name)
+    account.mentions_by_name += len(entities) == 1
+    account.mentions_by_several += len(entities) > 1
+    return entities
+
+
+class Exclusions:
+    """The pairs of entities of some instances, in either direction; their gold relations are not looked at.
+
+    "Learning from Context or Names" (section 4.2) leaves out all entity pairs of the test sets. A pair is known again
+
+    * by the identifiers of both mentions, whether the graph has them or not,
+    * by both names, normalised,
+    * and by the graph: where names and identifiers of the instance may stand for a pair of entities that it relates,
+      that pair is left out under whatever other names it appears.
+
+    Args:
+        graph: The graph that is aligned with.
+        instances: Instances whose pairs are left out, such as those of a test set.
+    """
+
+    def __init__(self, graph: KnowledgeGraph, instances: Iterable[RelationInstance] = ()) -> None:
+        self._graph = graph
+        self._entities: set[tuple[int, int]] = set()
+        self._spelled: set[tuple[str, str]] = set()
+        self.n_instances = 0
+        """Number of instances whose pairs are left out."""
+        for instance in instances:
+            self.add(instance)
+
+    def add(self, instance: RelationInstance) -> None:
+        """Leave out the pair of one more instance."""
+        self.n_instances += 1
+        self._spelled.update(_spellings(instance))
+        heads, tails = (
+            candidates(instance, mention, self._graph) for mention in (instance.head, instance.tail)
+        )
+        for one, other in (*self._graph.related(heads, tails), *self._graph.related(tails, heads)):
+            self._entities.add((min(one, other), max(one, other)))
+
+    def cover(self, instance: RelationInstance, linked: Linked) -> bool:
+        """Tell whether an instance that is linked to these entities is to be left out."""
+        entities = (min(linked.head, linked.tail), max(linked.head, linked.tail))
+        return entities in self._entities or not self._spelled.isdisjoint(_spellings(instance))
+
+
+def _spellings(instance: RelationInstance) -> list[tuple[str, str]]:
+    names = sorted(normalized(name) for name in (instance.head_text, instance.tail_text))
+    found = [(names[0], names[1])]
+    if instance.head.entity_id is not None and instance.tail.entity_id is not None:
+        ids = sorted((instance.head.entity_id, instance.tail.entity_id))
+        # a line feed, which no normalised name has, keeps identifiers and names apart
+        found.append((f"{ids[0]}\n", f"{ids[1]}\n"))
+    return found
+
+
+_LARGEST_OFFSET = 2**20 - 1
+
+
+class Selection:
+    """Takes note of aligned instances, 36 bytes each, and chooses among them when all are known.
+
+    Of the instances of one sentence, pair (whichever is the head) and relation, the one that is kept is not exchanged,
+    if there is such a one; then, its mentions are nearest; then, its head stands first; then, a hash decides. So the
+    choice does not depend on the order of the input.
+    """
+
+    def __init__(self) -> None:
+        self._groups, self._sentences = array("q"), array("q")
+        self._ranks, self._hashes = array("q"), array("q")
+        self._relations = array("I")
+        self._exchanged = bytearray()
+
+    def add(self, instance: RelationInstance, linked: Linked, relation: int, *, exchanged: bool) -> None:
+        """Take note of an instance that expresses a relation, by number, between two entities."""
+        low, high = sorted((linked.head, linked.tail))
+        sentence = _hash(instance.text)
+        self._sentences.append(sentence)
+        self._groups.append(_hash(f"{sentence},{low},{high},{relation}"))
+        self._ranks.append(_rank(instance, exchanged=exchanged))
+        self._hashes.append(_hash(f"{instance.id}\n{instance.source}\n{instance.head}\n{instance.tail}"))
+        self._relations.append(relation)
+        self._exchanged.append(exchanged)
+
+    def kept(self, relations: tuple[str, ...], *, min_sentences: int, account: Account) -> NDArray[np.bool_]:
+        """Return which instances are kept (N,), in the order in which they were added, and complete the account.
+
+        Args:
+            relations: Names of the relations, by number.
+            min_sentences: Least number of different sentences of a relation.
+            account: Told what was left out, and the kept relations.
+        """
+        kinds = np.asarray(self._relations, np.uint32)
+        kept = self._chosen()
+        account.aligned, account.repeated = len(kept), int((~kept).sum())
+        sentences = self._sentences_of(kept, len(relations))
+        frequent = sentences >= min_sentences
+        is_rare = kept & ~frequent[kinds]
+        account.rare, account.rare_relations = int(is_rare.sum()), int((~frequent & (sentences > 0)).sum())
+        kept &= ~is_rare
+        account.exchanged = int(np.frombuffer(self._exchanged, np.uint8)[kept].sum()) if len(kept) else 0
+        counts = np.bincount(kinds[kept], minlength=len(relations))
+        order = sorted(np.flatnonzero(counts).tolist(), key=lambda one: (-counts[one], relations[one]))
+        account.kept = {relations[one]: int(counts[one]) for one in order}
+        return kept
+
+    def _chosen(self) -> NDArray[np.bool_]:
+        """Return which instance of each group comes first."""
+        groups = np.asarray(self._groups, np.int64)
+        order = np.lexsort((np.asarray(self._hashes, np.int64), np.asarray(self._ranks, np.int64), groups))
+        chosen = np.zeros(len(groups), dtype=bool)
+        chosen[order[_first_of_each(groups[order])]] = True
+        return chosen
+
+    def _sentences_of(self, kept: NDArray[np.bool_], n_relations: int) -> NDArray[np.int64]:
+        """Return the number of different sentences of each relation (R,)."""
+        kinds = np.asarray(self._relations, np.uint32)[kept]
+        sentences = np.asarray(self._sentences, np.int64)[kept]
+        order = np.lexsort((sentences, kinds))
+        kinds, sentences = kinds[order], sentences[order]
+        new = _first_of_each(kinds) | _first_of_each(sentences)
+        return np.bincount(kinds[new], minlength=n_relations)
+
+
+def _first_of_each(ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Return where in an array (N,) a value differs from the one before it (N,)."""
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return first
+
+
+def _rank(instance: RelationInstance, *, exchanged: bool) -> int:
+    head, tail = instance.head, instance.tail
+    gap = max(head.start, tail.start) - min(head.end, tail.end)
+    rank = int(exchanged)
+    for part in (max(gap, 0), head.start, tail.start):
+        rank = rank << 20 | min(part, _LARGEST_OFFSET)
+    return rank
+
+
+def _hash(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+class Spool:
+    """A temporary file of instances, which is gone when the block ends; ``TMPDIR`` says where it is.
+
+    Raises:
+        OutputError: The file cannot be made or is full.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._file = tempfile.TemporaryFile("w+", encoding="ascii", newline="\n")  # noqa: SIM115 - closed at exit
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, instance: RelationInstance) -> None:
+        """Write one instance."""
+        # JSON escapes all that ASCII has not, lone surrogates among it
+        head, tail = (
+            (mention.start, mention.end, mention.type, mention.entity_id)
+            for mention in (instance.head, instance.tail)
+        )
+        record = (instance.text, head, tail, instance.relation, instance.id, instance.source)
+        try:
+            self._file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def __iter__(self) -> Iterator[RelationInstance]:
+        """Yield all instances that were written, from the first."""
+        try:
+            self._file.seek(0)
+        except OSError as error:  # what was buffered is written only now
+            raise _no_room(error) from error
+        for line in self._file:
+            text, head, tail, *rest = json.loads(line)
+            yield RelationInstance(text, Mention(*head), Mention(*tail), *rest)
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot store the aligned instances in {tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a "
+        "folder with more space"
+    )
+
 
 _TOLD_EVERY = 1_000
 

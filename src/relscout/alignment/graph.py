@@ -1,19 +1,362 @@
-"""A knowledge graph as distant alignment needs it: what relates two entities, and what entities are called."""
+"""The knowledge graph of distant alignment: triples and names of entities, read from TSV and N-Triples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
+from urllib.parse import unquote
 
 import numpy as np
+from numpy.typing import NDArray
 
-from relscout.alignment.builder import TAIL_BITS, GraphBuilder, Reading
-from relscout.alignment.graph_files import read_aliases, read_labels, read_triples
-from relscout.alignment.names import Names, name_in
-from relscout.errors import InputError, RecordError, UnknownNameError
-from relscout.names import normalized
-from relscout.progress import Progress, silent
+from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.core.files import lines_or_errors
+from relscout.core.instances import normalized
+from relscout.core.progress import Progress, silent
+
+#: Identifiers that say nothing to a reader: Wikidata's, and whole IRIs.
+_OPAQUE = re.compile(r"[QPL][1-9][0-9]*|[A-Za-z][\w+.-]*://.*")
+
+
+def name_in(identifier: str) -> str | None:
+    """Return the normalised name that an identifier spells, as ``Marie_Curie`` does; ``None`` where it is opaque."""
+    if _OPAQUE.fullmatch(identifier):
+        return None
+    return normalized(unquote(identifier).replace("_", " ")) or None
+
+
+class Names:
+    """From normalised names to the numbers of the entities that they may stand for."""
+
+    def __init__(self) -> None:
+        # nearly all names stand for one entity, and a bare number takes less memory than a tuple
+        self._entities: dict[str, int | tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entities)
+
+    def add(self, name: str, entity: int) -> None:
+        """Add an entity to those of a normalised name."""
+        known = self.of(name)
+        if entity not in known:
+            self._entities[name] = (*known, entity) if known else entity
+
+    def add_all(self, named: Iterable[tuple[str | None, int]]) -> None:
+        """Add an entity for every name that there is."""
+        for name, entity in named:
+            if name is not None:
+                self.add(name, entity)
+
+    def of(self, name: str) -> tuple[int, ...]:
+        """Return the entities of a normalised name, in the order in which they were added."""
+        found = self._entities.get(name, ())
+        return (found,) if isinstance(found, int) else found
+
+
+_SEVERAL = 2**32 - 1
+
+
+class Register:
+    """Numbers identifiers from 0, in the order in which they are first seen.
+
+    Args:
+        whole_iris: Whether an IRI is an identifier as it is; else its last part is, behind the last ``/`` or ``#``.
+    """
+
+    def __init__(self, *, whole_iris: bool) -> None:
+        self.whole_iris = whole_iris
+        self._numbers: dict[str, int] = {}
+        self._namespaces: dict[str, int] = {"": 0}
+        self._namespace_of = array("I")
+        self.n_alike = 0
+        """How many last parts end IRIs that differ before it, and so make one of them."""
+        self.alike: tuple[str, str] | None = None
+        """Two such IRIs."""
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def number(self, identifier: str) -> int:
+        """Return the number of an identifier, a new one where it is new."""
+        number = self._numbers.setdefault(identifier, len(self._numbers))
+        if number == len(self._namespace_of):
+            self._namespace_of.append(0)
+        return number
+
+    def number_of_iri(self, iri: str) -> int:
+        """Return the number of an IRI, a new one where it is new."""
+        if self.whole_iris:
+            return self.number(iri)
+        space, last = split(iri)
+        number = self.number(last)
+        namespace = self._namespaces.setdefault(space, len(self._namespaces))
+        known = self._namespace_of[number]
+        if known in (0, namespace):
+            self._namespace_of[number] = namespace
+        elif known != _SEVERAL:
+            self._namespace_of[number] = _SEVERAL
+            self.n_alike += 1
+            if self.alike is None:
+                self.alike = (list(self._namespaces)[known] + last, iri)
+        return number
+
+    def find(self, identifier: str) -> int | None:
+        """Return the number of an identifier or an IRI; ``None`` where there is none."""
+        found = self._numbers.get(identifier)
+        if found is None and "://" in identifier and not self.whole_iris:
+            return self._numbers.get(split(identifier)[1])
+        return found
+
+
+def split(iri: str) -> tuple[str, str]:
+    """Return the namespace of an IRI and its last part, which is never empty."""
+    cut = max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1
+    return iri[:cut], iri[cut:]
+
+
+#: A pair of entities is one number: the head's, and the tail's in the lower bits.
+TAIL_BITS = 32
+
+
+@dataclass
+class Reading:
+    """What was met while the files of a graph were read."""
+
+    literals: int = 0
+    """Statements of N-Triples left out because their object is a literal, and no name of the subject."""
+    blank_nodes: int = 0
+    """Statements left out because their subject or object has no IRI."""
+    names_left_out: int = 0
+    """Names left out because their entity is in no triple, or because they are of another language."""
+    wrong_lines: int = 0
+    """Wrong lines that were skipped."""
+
+
+class GraphBuilder:
+    """Collects triples by number, 12 bytes each.
+
+    Args:
+        whole_iris: Whether IRIs are kept whole; else the last part stands for them.
+    """
+
+    def __init__(self, *, whole_iris: bool) -> None:
+        self.entities = Register(whole_iris=whole_iris)
+        self.relation_names = Register(whole_iris=whole_iris)
+        self.reading = Reading()
+        self._pairs, self._kinds = array("q"), array("I")
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def numbers(self, head: str, relation: str, tail: str) -> tuple[int, int, int]:
+        """Return the numbers of three identifiers."""
+        return self.entities.number(head), self.relation_names.number(relation), self.entities.number(tail)
+
+    def numbers_of_iris(self, head: str, relation: str, tail: str) -> tuple[int, int, int]:
+        """Return the numbers of three IRIs."""
+        of = self.entities.number_of_iri
+        return of(head), self.relation_names.number_of_iri(relation), of(tail)
+
+    def add(self, head: int, relation: int, tail: int) -> None:
+        """Add a triple by its numbers."""
+        self._pairs.append(head << TAIL_BITS | tail)
+        self._kinds.append(relation)
+
+    def sorted(self) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return pairs of entities (T,) and relations (T,), ordered and each triple once; the builder is emptied."""
+        pairs = np.asarray(self._pairs, np.int64)
+        kinds = np.asarray(self._kinds, np.uint32)
+        self._pairs, self._kinds = array("q"), array("I")
+        order = np.lexsort((kinds, pairs))
+        pairs, kinds = pairs[order], kinds[order]
+        first = np.ones(len(pairs), dtype=bool)
+        first[1:] = (pairs[1:] != pairs[:-1]) | (kinds[1:] != kinds[:-1])
+        return pairs[first], kinds[first]
+
+
+_IRI, _BLANK = r"<([^<>\"{}|^`\x00-\x20]*)>", r"_:[^\s<>\"]+"
+_STATEMENT = re.compile(
+    rf"\s*(?:{_IRI}|{_BLANK})\s*{_IRI}\s*"
+    rf"(?:{_IRI}|{_BLANK}|\"((?:[^\"\\]|\\.)*)\"(?:@([A-Za-z0-9-]+)|\^\^<[^<>]*>)?)\s*\.\s*(?:\#.*)?"
+)
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
+_SHORT = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
+
+#: Predicates whose literals are names of their subjects.
+LABELS = frozenset(
+    {
+        "http://www.w3.org/2000/01/rdf-schema#label",
+        "http://www.w3.org/2004/02/skos/core#prefLabel",
+        "http://www.w3.org/2004/02/skos/core#altLabel",
+    }
+)
+
+
+class Statement(NamedTuple):
+    """Subject, predicate and object of a line; what is not there is ``None``."""
+
+    subject: str | None
+    """IRI of the subject; ``None`` for a blank node."""
+    predicate: str
+    """IRI of the predicate."""
+    target: str | None
+    """IRI of the object; ``None`` for a blank node or a literal."""
+    literal: str | None
+    """The object's text where it is a literal."""
+    language: str
+    """The language tag of the literal, in small letters; empty where it has none."""
+
+
+def parse(line: str) -> Statement | None:
+    """Return what a line states; ``None`` for a comment.
+
+    Raises:
+        InputError: The line is not N-Triples.
+    """
+    found = _STATEMENT.fullmatch(line)
+    if found is None:
+        if line.lstrip().startswith("#"):
+            return None
+        raise InputError(f"not N-Triples: {line.strip()[:80]!r}; expected <subject> <predicate> <object> .")
+    subject, predicate, target, literal, language = found.groups()
+    if "\\" in line:
+        subject, predicate, target, literal = (
+            None if part is None else _ESCAPE.sub(_character, part) for part in found.groups()[:4]
+        )
+    return Statement(subject, predicate, target, literal, (language or "").lower())
+
+
+def is_statement(line: str) -> bool:
+    """Tell whether a line is a statement of N-Triples."""
+    return _STATEMENT.fullmatch(line) is not None
+
+
+def _character(escape: re.Match[str]) -> str:
+    four, eight, short = escape.groups()
+    if short is not None:
+        return _SHORT.get(short, short)
+    code = int(four or eight, 16)
+    if code > 0x10FFFF or 0xD800 <= code < 0xE000:
+        raise InputError(f"the escape {escape[0]!r} is no Unicode character")
+    return chr(code)
+
+
+_TOLD_EVERY = 10_000
+
+#: Called with the error of a wrong line; raises it, or notes that it was left out.
+OnWrong = Callable[[RecordError], None]
+
+
+def read_triples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> bool:
+    """Give all triples of a file to a builder; tell whether the file is N-Triples, and so may hold labels.
+
+    Raises:
+        InputError: The file cannot be read or holds no triple.
+    """
+    before, is_ntriples = len(builder), _is_ntriples(path)
+    (_read_ntriples if is_ntriples else _read_table)(path, builder, wrong, progress)
+    if len(builder) == before:
+        raise InputError(
+            f"{path}: holds no triple; expected lines of head<tab>relation<tab>tail, or N-Triples"
+        )
+    return is_ntriples
+
+
+def read_labels(
+    path: Path, languages: Sequence[str] | None, reading: Reading, progress: Progress
+) -> Iterator[tuple[str, str]]:
+    """Yield the entities of N-Triples with their labels, in the languages that are asked for."""
+    # wrong lines were told when the triples were read
+    for _, line in _told(path, "names", lambda _: None, progress):
+        if not any(label in line for label in LABELS):
+            continue
+        try:
+            statement = parse(line)
+        except InputError:
+            continue
+        if statement is None or statement.predicate not in LABELS:
+            continue
+        if statement.subject is not None and statement.literal is not None:
+            if _is_asked_for(statement.language, languages):
+                yield statement.subject, statement.literal
+            else:
+                reading.names_left_out += 1
+
+
+def read_aliases(path: Path, wrong: OnWrong, progress: Progress) -> Iterator[tuple[str, str]]:
+    """Yield the entities of a table of names with their names."""
+    for number, line in _told(path, "names", wrong, progress):
+        entity, *names = (field.strip() for field in line.split("\t"))
+        if not entity or not any(names):
+            reason = f"got no {'name' if entity else 'entity'} in {line[:60]!r}; expected entity<tab>name"
+            wrong(RecordError(path, f"line {number}", reason))
+            continue
+        yield from ((entity, name) for name in names if name)
+
+
+def _is_ntriples(path: Path) -> bool:
+    if path.name.lower().endswith((".nt", ".nt.gz")):
+        return True
+    first = next((line for _, line in lines_or_errors(path) if not _is_comment(line)), "")
+    return isinstance(first, str) and is_statement(first)
+
+
+def _is_comment(line: str | RecordError) -> bool:
+    # with tabs, it is a triple of an entity whose name begins so
+    return isinstance(line, str) and line.startswith("#") and "\t" not in line
+
+
+def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
+    for number, line in _told(path, "triples", wrong, progress):
+        fields = [field.strip() for field in line.split("\t")]
+        if len(fields) == 3 and all(fields):
+            builder.add(*builder.numbers(*fields))
+        elif not _is_comment(line):
+            got = f"{len(fields)} fields" if len(fields) != 3 else "an empty field"
+            expected = "expected head<tab>relation<tab>tail, with tabs between"
+            wrong(RecordError(path, f"line {number}", f"got {got} in {line[:60]!r}; {expected}"))
+
+
+def _read_ntriples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
+    reading = builder.reading
+    for number, line in _told(path, "triples", wrong, progress):
+        try:
+            statement = parse(line)
+        except InputError as error:
+            wrong(RecordError(path, f"line {number}", str(error)))
+            continue
+        if statement is None:
+            continue
+        subject, predicate, target, literal, _ = statement
+        if literal is not None:
+            reading.literals += predicate not in LABELS
+        elif subject is None or target is None:
+            reading.blank_nodes += 1
+        else:
+            builder.add(*builder.numbers_of_iris(subject, predicate, target))
+
+
+def _is_asked_for(language: str, languages: Sequence[str] | None) -> bool:
+    if languages is None or not language:
+        return True
+    return any(f"{language}-".startswith(f"{asked.lower()}-") for asked in languages)
+
+
+def _told(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterator[tuple[int, str]]:
+    for number, line in lines_or_errors(path):
+        if number % _TOLD_EVERY == 0:
+            progress(stage, number, None)
+        if isinstance(line, RecordError):
+            wrong(line)
+        else:
+            yield number, line
 
 
 class KnowledgeGraph:

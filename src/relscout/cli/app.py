@@ -7,8 +7,9 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -16,57 +17,70 @@ from typing import Annotated, Any, cast
 import typer
 import typer.main
 
-from relscout.cli import (
-    analyze,
-    apply,
-    convert,
-    datasets,
-    demo,
-    discover,
-    evaluate,
-    export,
-    extract,
-    fewshot,
-    finetune,
-    inspect,
-    methods,
-    pretrain,
-    report,
-    reproduce,
-)
 from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error, say_note
-from relscout.errors import PluginWarning, RelscoutError
+from relscout.core.errors import PluginWarning, RelscoutError
 
 #: The class of all complaints about options and arguments, of which typer exports one subclass only.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 
+#: The commands in the order of the help page. Each is a module of this package with a function ``command``.
+COMMANDS = (
+    "demo",
+    "discover",
+    "report",
+    "apply",
+    "extract",
+    "export",
+    "evaluate",
+    "finetune",
+    "analyze",
+    "inspect",
+    "convert",
+    "methods",
+)
+#: The groups of commands. Each is a module of this package with an ``app``.
+GROUPS = ("fewshot", "datasets", "reproduce", "pretrain")
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands and groups by name. The module of a command is imported when that command is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in (*COMMANDS, *GROUPS):
+            raise KeyError(name)
+        module = import_module(f"relscout.cli.{name}")
+        if name in GROUPS:
+            command: Any = typer.main.get_group(module.app)
+        else:
+            alone = typer.Typer(add_completion=False)
+            alone.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+            command = typer.main.get_command(alone)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*COMMANDS, *GROUPS))
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(GROUPS)
+
+
+class Program(Group):
+    """All commands. Running one of them does not load the others."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast(Any, _Commands())
+
+
 app = typer.Typer(
-    cls=Group,
+    cls=Program,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Open relation extraction: find the relations of a text, name them, and return facts.",
 )
-for name, module in (
-    ("demo", demo),
-    ("discover", discover),
-    ("report", report),
-    ("apply", apply),
-    ("extract", extract),
-    ("export", export),
-    ("evaluate", evaluate),
-    ("finetune", finetune),
-    ("analyze", analyze),
-    ("inspect", inspect),
-    ("convert", convert),
-    ("methods", methods),
-):
-    app.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
-app.add_typer(fewshot.app, name="fewshot")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(reproduce.app, name="reproduce")
-app.add_typer(pretrain.app, name="pretrain")
 
 
 def _version(asked: bool) -> None:

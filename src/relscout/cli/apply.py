@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from relscout.cli.screen import say
-from relscout.wording import counted
+from relscout.core.wording import counted
 
 
 def command(

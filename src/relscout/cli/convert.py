@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from relscout.cli import options
+from relscout.cli.options import check_exchange_file
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, say
-from relscout.cli.target import check_exchange_file
-from relscout.wording import counted
+from relscout.core.wording import counted
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
     INPUT is in any format that 'relscout inspect' recognises, or plain text, whose entities are recognised and
     paired. Gold relations are kept.
     """
-    from relscout.writers.exchange import write_instances
+    from relscout.io.writers.jsonl import write_instances
 
     reading = Reading(
         format=format,

@@ -12,8 +12,8 @@ from rich.text import Text
 from relscout.cli import options
 from relscout.cli.help import Command, Group
 from relscout.cli.screen import output, print_json, progress_bars, say, say_error, say_note
-from relscout.datasets import DATASETS, DataSet, available, data_folder, dataset, get
-from relscout.wording import counted
+from relscout.core.wording import counted
+from relscout.io.datasets import DATASETS, DataSet, available, data_folder, dataset, get
 
 app = typer.Typer(cls=Group, help="List and download public data sets.")
 

@@ -11,7 +11,7 @@ import typer
 from relscout.cli import options
 from relscout.cli.discover import show
 from relscout.cli.screen import output, progress_bars
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 
 #: Relations that the screen shows; the page shows all.
 _SHOWN = 10
@@ -28,12 +28,12 @@ def command(
     Prints them with examples, writes them to a folder, and compares them with the gold relations of the same
     sentences.
     """
-    from relscout.corpus import bundled_corpus, bundled_text
     from relscout.discovery import discover
     from relscout.discovery.pipeline import TEXT_PRECISION
     from relscout.discovery.storage import REPORT, check_target
     from relscout.report import write_report
     from relscout.text import mark
+    from relscout.text.corpus import bundled_corpus, bundled_text
     from relscout.text.spacy_pipeline import SpacyPipeline
 
     check_target(out, overwrite=True)

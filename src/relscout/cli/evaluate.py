@@ -13,8 +13,8 @@ from relscout.cli import options
 from relscout.cli.labels import found_labels, gold_labels, matched
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, say_note
-from relscout.errors import InputError
-from relscout.wording import counted, visible
+from relscout.core.errors import InputError
+from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from relscout.cli.options import check_file
 from relscout.cli.screen import say
-from relscout.cli.target import check_file
-from relscout.wording import counted
+from relscout.core.wording import counted
 
 
 def command(
@@ -33,7 +33,7 @@ def command(
     A fact is a head entity, a relation and a tail entity, with the number of sentences and documents that support it.
     """
     from relscout.discovery import Discovery
-    from relscout.writers import check_fact_format, recognise, write, write_facts
+    from relscout.io.writers import check_fact_format, recognise, write, write_facts
 
     chosen = to or recognise(out)
     if not triples:

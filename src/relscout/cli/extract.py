@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relscout.cli import options
-from relscout.cli.encoding import annotations_file, check_cache, open_cache
+from relscout.cli.options import annotations_file, check_cache, check_file, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, progress_bars, say, say_note
-from relscout.cli.target import check_file
-from relscout.errors import SettingError
-from relscout.wording import counted
+from relscout.core.errors import SettingError
+from relscout.core.wording import counted
 
 if TYPE_CHECKING:
+    from relscout.core.instances import RelationInstance
+    from relscout.core.triples import Triple
     from relscout.encoders import VectorCache
-    from relscout.instances import RelationInstance
-    from relscout.triples import Triple
 
 #: Returns the triples of instances; given a cache of vectors, ``precision``, ``progress`` and ``on_loss``.
 _Predict = Callable[..., "Iterable[Triple]"]
@@ -80,9 +79,9 @@ def command(
     from relscout.discovery.facts import find_facts
     from relscout.discovery.pipeline import TEXT_PRECISION
     from relscout.encoders import loss_warnings
+    from relscout.io.writers import write, write_facts
+    from relscout.io.writers.jsonl import fact_record, record
     from relscout.methods.unrelated import checked_precision
-    from relscout.writers import write, write_facts
-    from relscout.writers.jsonl import fact_record, record
 
     reading = Reading(
         format=format,
@@ -178,7 +177,7 @@ def _loaded(folder: Path) -> _Predict:
 
 
 def _check_output(out: Path | None, to: str | None) -> None:
-    from relscout.writers import recognise, writer
+    from relscout.io.writers import recognise, writer
 
     if to is not None:
         writer(to)
@@ -191,7 +190,7 @@ def _check_output(out: Path | None, to: str | None) -> None:
 
 
 def _print(records: Iterable[dict[str, Any]]) -> None:
-    from relscout.writers.json_lines import json_line
+    from relscout.io.writers.textfile import json_line
 
     for one in records:
         sys.stdout.buffer.write(json_line(one).encode("utf-8", "backslashreplace"))

@@ -1,25 +1,290 @@
-"""``relscout fewshot``: classify with a few examples per relation."""
+"""``relscout fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from relscout.cli import fewshot_evaluate, options
-from relscout.cli.encoding import check_cache, checkpoints_folder, encoder_settings, open_cache
-from relscout.cli.fewshot_options import ENCODER, Dev, EncoderName, Model, Settings, learnt, new
+from relscout.cli import options
 from relscout.cli.help import Command, Group
+from relscout.cli.options import (
+    check_cache,
+    check_file,
+    check_folder,
+    checkpoints_folder,
+    encoder_settings,
+    open_cache,
+)
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, progress_bars, say, say_note
-from relscout.cli.target import check_file, check_folder
-from relscout.errors import InputError
-from relscout.wording import counted
+from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.core.errors import InputError, SettingError
+from relscout.core.wording import counted
+
+if TYPE_CHECKING:
+    from relscout.encoders import EncoderSettings
+    from relscout.finetuning.episodes import FewShotScore
+    from relscout.finetuning.fewshot import FewShot
+    from relscout.finetuning.fewshot_training import FewShotSettings
+
+
+#: Where no other encoder is named.
+ENCODER = "minilm"
+
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="relation, minilm, directory or hub name.",
+        show_default=ENCODER,
+        rich_help_panel="Encoder",
+    ),
+]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout fewshot train'.")]
+Dev = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
+]
+Settings = Annotated[
+    str | None, typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. similarity=dot,iterations=0.")
+]
+
+
+def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> FewShot:
+    """Return a few-shot classifier that has learnt nothing, with the settings that are given.
+
+    Raises:
+        SettingError: A setting cannot work.
+    """
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.fewshot import FewShot
+
+    return FewShot(TransformerEncoder(described), seed=seed, **options.assignments_of(settings, "--set"))
+
+
+def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot:
+    """Return the few-shot classifier of a folder.
+
+    Args:
+        folder: What 'relscout fewshot train' has written.
+        given: Options that have no effect with a loaded model → their value; ``None`` if not given.
+        device: Where its encoder computes.
+
+    Raises:
+        SettingError: One of them is given.
+        ArtifactError: The folder does not hold a few-shot classifier.
+    """
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.fewshot import FewShot
+
+    for option, value in given.items():
+        if value is not None:
+            raise SettingError(
+                f"{option} has no effect with --model, which stores its own; leave out one of them"
+            )
+    loaded = FewShot.load(folder)
+    loaded.encoder = TransformerEncoder(replace(loaded.encoder.settings, device=device))
+    return loaded
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """Read whole numbers joined by commas, each once, in ascending order.
+
+    Raises:
+        SettingError: The text is not like that.
+    """
+    pieces = [piece.strip() for piece in text.split(",")]
+    if not all(piece.isascii() and piece.isdecimal() and 0 < len(piece) < 6 for piece in pieces):
+        raise SettingError(f"{option} is {text!r}; expected whole numbers joined by commas, such as 5,10")
+    return sorted({int(piece) for piece in pieces})
+
+
+#: Name of what is scored → for each seed, a score for each number of ways and shots.
+_Rows = dict[str, list[list["FewShotScore"]]]
+
+
+def command(
+    inputs: Annotated[list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations.")],
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Other relations to train on; repeatable."),
+    ] = None,
+    dev: Dev = None,
+    model: Model = None,
+    ways: Annotated[str, typer.Option(metavar="N,N", help="Relations per episode.")] = "5,10",
+    shots: Annotated[str, typer.Option(metavar="K,K", help="Examples per relation.")] = "1,5",
+    queries: Annotated[int, typer.Option(metavar="Q", min=1, help="Queries per relation.")] = 1,
+    episodes: Annotated[int, typer.Option(metavar="N", min=2, help="Episodes per score.")] = 2000,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of seeds, starting at 0.")] = 1,
+    known: options.Known = "raise",
+    settings: Settings = None,
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+    encoder: EncoderName = None,
+    marking: options.Marking = None,
+    pooling: options.Pooling = None,
+    max_length: options.MaxLength = None,
+    dtype: options.Dtype = None,
+    device: options.Device = "auto",
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Measure the accuracy of few-shot classification over many episodes.
+
+    Each episode draws N relations, K examples of each, and other sentences to classify. With --train, the encoder
+    is first trained on other relations; the untrained encoder is scored too, with the mean vector of the training
+    data subtracted ("centred, not tuned"). ± is the standard error over the episodes, or with --seeds the standard
+    deviation over the seeds.
+    """
+    from relscout.core.settings import from_mapping
+    from relscout.finetuning.episodes import Episode
+    from relscout.finetuning.fewshot import Drawable
+    from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotSettings, Seen
+
+    n_ways, n_shots = numbers(ways, "--ways"), numbers(shots, "--shots")
+    if model is not None and train:
+        raise SettingError("--train and --model cannot be combined: the model in --model is trained already")
+    if dev and not train:
+        raise SettingError(
+            "--dev has no effect without --train: weights are selected on it during training; add --train FILE"
+        )
+    described = encoder_settings(
+        encoder or ENCODER,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
+    )
+    reading = Reading(
+        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
+    )
+    check_cache(cache, no_cache=no_cache)
+    chosen = from_mapping(FewShotSettings, options.assignments_of(settings, "--set"))
+    own = {
+        "--set": settings,
+        "--encoder": encoder,
+        "--marking": marking,
+        "--pooling": pooling,
+        "--max-length": max_length,
+        "--dtype": dtype,
+    }
+    loaded = learnt(model, own, device=device) if model else None
+    skipped = Skipped()
+    beside = Reading(on_error=on_error, relation_names=relation_names)
+    asked = list(reading.instances(inputs, skipped))
+    learnt_from = list(beside.instances(train, skipped)) if train else None
+    held = list(beside.instances(dev, skipped)) if dev else None
+    skipped.tell()
+    if not asked:
+        raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
+    if learnt_from is not None:
+        # reported now rather than after the training
+        shapes = [Episode(n, k, queries) for n in n_ways for k in n_shots]
+        seen = [Seen.of(learnt_from), Seen.of(held or (), how=CHOSEN_BY)]
+        Drawable.of(asked, shapes, seen=seen, known=known)
+    grid: dict[str, Any] = {
+        "ways": n_ways,
+        "shots": n_shots,
+        "queries": queries,
+        "episodes": episodes,
+        "known": known,
+    }
+    rows: _Rows = {}
+    warnings: list[str] = []
+    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+        for seed in range(seeds):
+            for name, one in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
+                one.encoder.cache = vectors
+                if learnt_from is not None:
+                    one.fit(
+                        learnt_from,
+                        held,
+                        progress=progress,
+                        checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+                    )
+                    warnings += one.report_["warnings"]
+                scores = one.evaluate_grid(asked, **grid, seed=seed, progress=progress)
+                warnings += [warning for score in scores for warning in score.warnings]
+                rows.setdefault(name, []).append(scores)
+    for warning in dict.fromkeys(warnings):
+        say_note(warning)
+    if as_json:
+        print_json(
+            {
+                name: [[score.as_dict() for score in scores] for scores in of_seeds]
+                for name, of_seeds in rows.items()
+            }
+        )
+        return
+    _show(rows)
+
+
+def _contestants(
+    loaded: FewShot | None,
+    described: EncoderSettings,
+    chosen: FewShotSettings,
+    *,
+    trains: bool,
+    seed: int,
+) -> Iterator[tuple[str, FewShot]]:
+    """Yield the contestants by name: the trained encoder and the untrained one, or the loaded model."""
+    from relscout.core.settings import to_mapping
+    from relscout.encoders import TransformerEncoder
+    from relscout.finetuning.fewshot import FewShot
+
+    if loaded is not None:
+        yield "--model", loaded
+        return
+    if trains and chosen.iterations:
+        yield "trained", FewShot(TransformerEncoder(described), seed=seed, **to_mapping(chosen))
+    untrained = {**to_mapping(chosen), "iterations": 0}
+    as_it_was = "untrained"
+    if trains:
+        as_it_was = "centred, not tuned" if chosen.centred else "not tuned"
+    yield as_it_was, FewShot(TransformerEncoder(described), seed=seed, **untrained)
+
+
+def _show(rows: _Rows) -> None:
+    """Print a line for each number of ways and shots, with a column for each row of scores."""
+    first = next(iter(rows.values()))[0]
+    n_seeds = len(next(iter(rows.values())))
+    console = output()
+    spread = f"standard deviation over {n_seeds} seeds" if n_seeds > 1 else "standard error"
+    drawn_from = counted(max(one.relations for one in first), "relation")
+    console.print(Text(f"accuracy in {counted(first[0].episodes, 'episode')} of {drawn_from}, ± {spread}"))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column()
+    for name in (*rows, "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, score in enumerate(first):
+        cells = [_cell([scores[place] for scores in of_seeds]) for of_seeds in rows.values()]
+        table.add_row(
+            f"{score.ways}-way {score.shots}-shot", *cells, Text(f"{1 / score.ways:.3f}", style="dim")
+        )
+    console.print(table)
+
+
+def _cell(scores: Sequence[FewShotScore]) -> str:
+    found = [score.accuracy for score in scores]
+    spread = stdev(found) if len(found) > 1 else scores[0].standard_error
+    return f"{fmean(found):.3f} ± {spread:.3f}"
+
 
 app = typer.Typer(cls=Group, help="Classify with a few examples per relation.")
-app.command("evaluate", cls=Command)(fewshot_evaluate.command)
+app.command("evaluate", cls=Command)(command)
 
 
 @app.command("classify", cls=Command)
@@ -64,9 +329,9 @@ def classify(
     similar on average, with a confidence. The encoder is that of --model, trained by 'relscout fewshot train', or
     an untrained one.
     """
+    from relscout.core.triples import Triple
     from relscout.encoders import loss_warnings
-    from relscout.triples import Triple
-    from relscout.writers import recognise, write
+    from relscout.io.writers import recognise, write
 
     described = encoder_settings(
         encoder or ENCODER,
@@ -163,7 +428,7 @@ def train(
     INPUT has many gold relations, with a few dozen sentences each. The best weights are selected on the relations
     of --dev, which must be different ones. An interrupted run resumes when you start it again.
     """
-    from relscout.artifacts import CONTENTS
+    from relscout.core.artifacts import CONTENTS
 
     described = encoder_settings(
         encoder or ENCODER,

@@ -11,12 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.excerpt import excerpt
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, output, print_json
-from relscout.instances import RelationInstance
-from relscout.readers import FORMATS
-from relscout.wording import counted, visible
+from relscout.cli.screen import Skipped, excerpt, output, print_json
+from relscout.core.instances import RelationInstance
+from relscout.core.wording import counted, visible
+from relscout.io.readers import FORMATS
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. Every one is recognised from its content and may be gzip'ed."
 
@@ -35,8 +34,8 @@ def command(
 
     Counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid records.
     """
-    from relscout.readers import recognise
-    from relscout.readers.source import Source
+    from relscout.io.readers import recognise
+    from relscout.io.readers.source import Source
 
     reading = Reading(
         format=format, on_error="skip", labels=labels, columns=columns, relation_names=relation_names

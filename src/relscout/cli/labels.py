@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 
 #: What a label never begins with: the line is JSON of another kind, and scoring it would give figures without meaning.
 _JSON = ("{", "[")
@@ -72,8 +72,8 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
     Raises:
         InputError: It is neither, or none of its instances has a gold relation.
     """
-    from relscout.readers import recognise
-    from relscout.readers.source import Source
+    from relscout.io.readers import recognise
+    from relscout.io.readers.source import Source
 
     if reading.format is None and path.is_file():
         try:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.screen import output, print_json, say_note
-from relscout.errors import PluginError
+from relscout.core.errors import PluginError
 
 
 def command(
@@ -20,7 +20,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """List the methods, or the settings of one for 'relscout discover --set'."""
-    from relscout.config import documentation
+    from relscout.core.settings import documentation
     from relscout.methods import method, method_names
 
     if name is None:

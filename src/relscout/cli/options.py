@@ -1,16 +1,22 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the encoder and output paths that they describe."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from relscout.errors import SettingError
+from relscout.core.errors import OutputError, SettingError
+from relscout.core.files import check_makeable, check_replaceable
 
 if TYPE_CHECKING:
+    from relscout.encoders import EncoderSettings, VectorCache
     from relscout.methods.unrelated import Share
+
 
 _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 
@@ -282,3 +288,124 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
             raise SettingError(f"--types has {piece!r}; expected HEAD:TAIL, several joined by commas")
         pairs.add((head, tail))
     return frozenset(pairs)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that could not be written at the end.
+
+    Raises:
+        OutputError: It is a folder, or its own folder is missing or not writable.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a directory; add a file name")
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {folder}; create it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def check_exchange_file(path: Path) -> None:
+    """Refuse a file for instances that could not be written at the end, or that is not named as relscout's own format.
+
+    Raises:
+        SettingError: The name ends in neither ``.jsonl`` nor ``.jsonl.gz``.
+        OutputError: It cannot be written; see :func:`check_file`.
+    """
+    if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
+        raise SettingError(f"--out is {str(path)!r}; expected a file name that ends in .jsonl or .jsonl.gz")
+    check_file(path)
+
+
+def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> None:
+    """Refuse a folder that could not be written at the end.
+
+    Args:
+        path: The folder.
+        contents: File names that an older one of its kind may hold.
+        overwrite: Whether an older one may be replaced.
+
+    Raises:
+        OutputError: It holds something else, or an older one that may not be replaced, or cannot be written.
+    """
+    check_makeable(path)
+    check_replaceable(path, contents=contents)
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise OutputError(f"{path} exists; choose another directory, or add --overwrite")
+
+
+def encoder_settings(
+    name: str,
+    *,
+    default: EncoderSettings | None = None,
+    marking: str | None = None,
+    pooling: str | None = None,
+    max_length: int | None = None,
+    dtype: str | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> EncoderSettings:
+    """Return the settings that the options describe.
+
+    What is not given is what a saved encoder's folder says, and else stays as in ``default``.
+
+    Raises:
+        SettingError: A setting has a value that cannot work.
+        ArtifactError: What the encoder's folder says is damaged.
+    """
+    from relscout.encoders.model_files import settings_for
+
+    return settings_for(
+        name,
+        default=default,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+    )
+
+
+@contextlib.contextmanager
+def open_cache(path: Path | None, *, no_cache: bool) -> Iterator[VectorCache | None]:
+    """Open the vector cache at ``path``, or at its usual place, and close it again; ``None`` where none is wanted.
+
+    Raises:
+        OutputError: The file cannot be opened.
+    """
+    from relscout.encoders import VectorCache
+
+    if no_cache:
+        yield None
+        return
+    with contextlib.closing(VectorCache(path or _home() / "vectors.sqlite")) as cache:
+        yield cache
+
+
+def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
+    """Return the folder for checkpoints, next to the vector cache; ``None`` without a cache."""
+    if no_cache:
+        return None
+    return (_home() if path is None else path.parent) / "checkpoints"
+
+
+def annotations_file(path: Path | None, *, no_cache: bool) -> Path | None:
+    """Return the file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
+    if no_cache:
+        return None
+    return (_home() if path is None else path.parent) / "annotations.sqlite"
+
+
+def _home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout"
+
+
+def check_cache(path: Path | None, *, no_cache: bool) -> None:
+    """Refuse a place for a cache that is not wanted.
+
+    Raises:
+        SettingError: Both options are given.
+    """
+    if no_cache and path is not None:
+        raise SettingError("--cache and --no-cache contradict each other; use one of them")

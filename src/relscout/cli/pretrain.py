@@ -1,19 +1,519 @@
-"""``relscout pretrain``: pre-training of encoders, one file per command."""
+"""``relscout pretrain``: train an encoder by contrast or from labels; align a corpus with a knowledge graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from relscout.cli import align, pretrain_contrastive, pretrain_labels
+from relscout.cli import options
 from relscout.cli.help import Command, Group
+from relscout.cli.options import check_exchange_file, check_folder, checkpoints_folder, encoder_settings
+from relscout.cli.reading import Reading
+from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.core.errors import OutputError, SettingError
+from relscout.core.progress import silent
+from relscout.core.wording import counted, visible
+
+if TYPE_CHECKING:
+    from relscout.alignment import Account, KnowledgeGraph
+
+
+_Out = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
+_Preset = Annotated[str, typer.Option(metavar="NAME", help="Settings: minilm, paper or released.")]
+_Set = Annotated[
+    str | None,
+    typer.Option("--set", metavar="SETTINGS", help="Single settings, e.g. batch=128,epochs=5."),
+]
+_Exclude = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Leave out the entity pairs of this file; repeatable.",
+        rich_help_panel="Input",
+    ),
+]
+_Marking = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Entity marking scheme.", show_default="C+M", rich_help_panel="Encoder"
+    ),
+]
+_Pooling = Annotated[
+    str | None,
+    typer.Option(metavar="PARTS", help="Pooling.", show_default="start", rich_help_panel="Encoder"),
+]
+_MaxLength = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Maximum input length in tokens.", show_default="64", rich_help_panel="Encoder"
+    ),
+]
+_Dtype = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="float32, bfloat16 or float16.", rich_help_panel="Encoder"),
+]
+_TITLES = {
+    "contrast": "contrast",
+    "mlm": "masked words",
+    "nearest_is_positive": "nearest is positive",
+    "spread": "spread",
+    "sentences_per_second": "sentences/s",
+}
+
+
+def _command(objective: str, told: str) -> Callable[..., None]:
+    def command(
+        inputs: options.Inputs,
+        out: _Out,
+        overwrite: Annotated[
+            bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
+        ] = False,
+        preset: _Preset = "minilm",
+        settings: _Set = None,
+        seed: options.Seed = 0,
+        as_json: options.AsJson = False,
+        exclude: _Exclude = None,
+        format: options.Format = None,
+        on_error: options.OnError = "raise",
+        labels: options.Labels = None,
+        columns: options.Columns = None,
+        relation_names: options.RelationNames = None,
+        encoder: options.EncoderName = "minilm",
+        marking: _Marking = None,
+        pooling: _Pooling = None,
+        max_length: _MaxLength = None,
+        dtype: _Dtype = None,
+        device: options.Device = "auto",
+    ) -> None:
+        from relscout.encoders import TransformerEncoder
+        from relscout.encoders.saved import check_adapter, contents_of
+        from relscout.pretraining import READ_BY, pretrain, settings_of
+        from relscout.pretraining.trainer import is_first
+
+        given = {**options.assignments_of(settings, "--set"), **({"dtype": dtype} if dtype else {})}
+        chosen = settings_of(objective, given, preset=preset)
+        described = encoder_settings(
+            encoder,
+            default=READ_BY,
+            marking=marking,
+            pooling=pooling,
+            max_length=max_length,
+            device=device,
+            seed=seed,
+        )
+        reading = Reading(
+            format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
+        )
+        check_folder(out, contents=contents_of(out), overwrite=overwrite)
+        base = TransformerEncoder(described)
+        if chosen.adapter_rank:
+            check_adapter(out, base)
+        skipped = Skipped()
+        work = out.with_name(f"{out.name}.work")
+        first = is_first()
+        with progress_bars(resumable=True) if first else contextlib.nullcontext(silent) as progress:
+            done = pretrain(
+                reading.instances(inputs, skipped),
+                base,
+                objective=objective,
+                settings=chosen,
+                seed=seed,
+                out=out,
+                exclude=reading.beside(exclude or (), skipped),
+                checkpoints=work,
+                progress=progress,
+            )
+        if not first:
+            return
+        with contextlib.suppress(OSError):
+            work.rmdir()
+        skipped.tell()
+        for warning in done.report["warnings"]:
+            say_note(warning)
+        if as_json:
+            print_json({"out": str(out), "skipped": skipped.as_json(), **done.report})
+            return
+        _show(done.report, out)
+
+    command.__doc__ = told
+    return command
+
+
+def _show(report: dict[str, Any], out: Path) -> None:
+    console = output()
+    left_out = "".join(f", {count:,} {reason}" for reason, count in report["left_out"].items())
+    console.print(
+        Text.assemble(
+            (counted(report["instances"], "sentence"), "bold"),
+            f"{left_out and f' (left out{left_out[1:]})'}, ",
+            f"{counted(report['pairs']['of_an_epoch'], 'pair')} per epoch, ",
+            f"{counted(report['steps'], 'step')} in {report['seconds']:.0f} s",
+        )
+    )
+    table = Table("epoch", box=None, pad_edge=False, header_style="bold")
+    for title in _TITLES.values():
+        table.add_column(title, justify="right")
+    for number, epoch in enumerate(report["epochs"], 1):
+        figures = (epoch[name] for name in _TITLES)
+        table.add_row(str(number), *("" if value is None else f"{value:,.3f}" for value in figures))
+    console.print(table)
+    say(f"written to {out}; use it with --encoder {out}")
+
+
+CONTRASTIVE_COMMANDS = {
+    "cp": _command(
+        "cp",
+        """Pre-train an encoder by contrasting sentences of one relation with others (CP).
+
+        INPUT has gold relations, in any format that 'relscout inspect' recognises; 'relscout pretrain align' creates
+        such a file from a corpus and a knowledge graph. An interrupted run resumes when you start it again.
+        """,
+    ),
+    "mtb": _command(
+        "mtb",
+        """Pre-train an encoder to recognise sentences with the same entity pair (MTB).
+
+        INPUT needs no relations, but entity pairs that occur in several sentences. An interrupted run resumes when you
+        start it again.
+        """,
+    ),
+}
+
+
+def labels_command(
+    inputs: options.Inputs,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
+    ] = False,
+    settings: Annotated[
+        str | None,
+        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,taught_epochs=2."),
+    ] = None,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave out the entity pairs of this file; repeatable.",
+            rich_help_panel="Input",
+        ),
+    ] = None,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    relation_names: options.RelationNames = None,
+    encoder: options.EncoderName = "minilm",
+    marking: options.Marking = None,
+    pooling: options.Pooling = None,
+    max_length: options.MaxLength = None,
+    dtype: options.Dtype = None,
+    device: options.Device = "auto",
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Train an encoder on labelled relations, and save the result as a small adapter.
+
+    Use the adapter with --encoder DIR, for example in 'relscout discover', to find other relations. The default
+    encoder, 'relation', was trained this way. An interrupted training resumes after its last complete pass over the
+    input; with one pass, the default, it starts again.
+    """
+    from relscout.core.settings import from_mapping
+    from relscout.encoders import TransformerEncoder
+    from relscout.encoders.saved import check_adapter, contents_of
+    from relscout.pretraining.taught import TaughtSettings, teach_adapter
+
+    chosen = from_mapping(TaughtSettings, options.assignments_of(settings, "--set"))
+    described = encoder_settings(
+        encoder,
+        marking=marking,
+        pooling=pooling,
+        max_length=max_length,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+    )
+    reading = Reading(
+        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
+    )
+    check_folder(out, contents=contents_of(out), overwrite=overwrite)
+    base = TransformerEncoder(described)
+    check_adapter(out, base)
+    skipped = Skipped()
+    labeled = list(reading.instances(inputs, skipped))
+    excluded = list(reading.beside(exclude or (), skipped))
+    skipped.tell()
+    # only complete passes are kept, and usually there is one, so an interruption promises nothing
+    with progress_bars(resumable=False) as progress:
+        found = teach_adapter(
+            labeled,
+            base,
+            settings=chosen,
+            seed=seed,
+            out=out,
+            exclude=excluded,
+            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+            progress=progress,
+        )
+    for warning in found.report["warnings"]:
+        say_note(warning)
+    if as_json:
+        print_json({"out": str(out), "skipped": skipped.as_json(), **found.report})
+        return
+    table = Table("pass", "loss", "accuracy")
+    for number, (loss, accuracy) in enumerate(
+        zip(found.report["loss"], found.report["accuracy"], strict=True), start=1
+    ):
+        table.add_row(str(number), f"{loss:.3f}", f"{accuracy:.1%}")
+    n_instances, n_relations = found.report["instances"], len(found.report["relations"])
+    backwards = ", and their inverses" if chosen.inverses else ""
+    output().print(
+        f"trained on {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"
+    )
+    output().print(table)
+    say(f"written to {out}; use it with --encoder {out}")
+
+
+_GRAPH, _RULES = "Knowledge graph", "Rules"
+_SHOWN = 12
+
+
+def align_command(
+    inputs: options.Inputs,
+    graph: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            help="Triples, as TSV or N-Triples; repeatable.",
+            rich_help_panel=_GRAPH,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
+    aliases: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Names: entity<TAB>name; repeatable.", rich_help_panel=_GRAPH),
+    ] = None,
+    iris: Annotated[
+        Literal["short", "whole"],
+        typer.Option(
+            metavar="short|whole", help="IRIs of N-Triples: last part, or whole.", rich_help_panel=_GRAPH
+        ),
+    ] = "short",
+    languages: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Languages of labels to use, e.g. en,de.", rich_help_panel=_GRAPH),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave out the entity pairs of this file; repeatable.",
+            rich_help_panel=_RULES,
+        ),
+    ] = None,
+    link: Annotated[
+        Literal["id-or-name", "id", "name"],
+        typer.Option(
+            metavar="id-or-name|id|name", help="How mentions are linked to entities.", rich_help_panel=_RULES
+        ),
+    ] = "id-or-name",
+    ambiguous: Annotated[
+        Literal["resolve", "drop"],
+        typer.Option(
+            metavar="resolve|drop",
+            help="Ambiguous names: resolve or drop.",
+            rich_help_panel=_RULES,
+        ),
+    ] = "resolve",
+    as_marked: Annotated[
+        bool,
+        typer.Option("--as-marked", help="Never exchange head and tail.", rich_help_panel=_RULES),
+    ] = False,
+    min_sentences: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Minimum number of sentences per relation.", rich_help_panel=_RULES
+        ),
+    ] = 2,
+    as_json: options.AsJson = False,
+    format: options.Format = None,
+    on_error: options.OnError = "raise",
+    labels: options.Labels = None,
+    columns: options.Columns = None,
+    entity_types: options.EntityTypes = None,
+    spacy: options.SpacyPipeline = None,
+    token_classifier: options.TokenClassifier = None,
+    gliner: options.Gliner = None,
+    gazetteer: options.Gazetteer = None,
+    mentions: options.Mentions = "entities",
+    numbers: options.Numbers = False,
+    max_distance: options.MaxDistance = None,
+    directions: options.Directions = "once",
+    types: options.TypePairs = None,
+) -> None:
+    """Assign the relations of a knowledge graph to the sentences of a corpus.
+
+    A pair of entities that the graph relates becomes an instance of that relation. All other pairs are left out,
+    and a table shows how many are lost at each step. INPUT is as for 'relscout discover'; its relations are
+    ignored.
+    """
+    from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
+    from relscout.io.writers.jsonl import write_instances
+
+    reading = Reading(
+        format=format,
+        on_error=on_error,
+        labels=labels,
+        columns=columns,
+        entity_types=entity_types,
+        spacy=spacy,
+        token_classifier=token_classifier,
+        gliner=gliner,
+        gazetteer=gazetteer,
+        mentions=mentions,
+        numbers=numbers,
+        max_distance=max_distance,
+        directions=directions,
+        types=types,
+        reads_text=True,
+    )
+    settings = AlignmentSettings(
+        link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
+    )
+    check_exchange_file(out)
+    _check_is_no_input(
+        out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, gazetteer))]
+    )
+    skipped, account = Skipped(), Account()
+    with progress_bars(resumable=False) as progress:
+        known = KnowledgeGraph.read(
+            graph,
+            aliases=aliases or (),
+            iris=iris,
+            languages=_languages(languages),
+            on_error=on_error,
+            on_skip=skipped,
+            progress=progress,
+        )
+        excluded = Exclusions(
+            known, Reading(on_error=on_error, columns=columns).beside(exclude or (), skipped)
+        )
+        instances = reading.instances(inputs, skipped)
+        aligned = align(instances, known, settings, exclude=excluded, account=account, progress=progress)
+        count = write_instances(aligned, out)
+    skipped.tell()
+    n_alike, alike = known.alike
+    if alike is not None:
+        say_note(
+            f"{counted(n_alike, 'identifier')} shared by several IRIs, such as <{alike[0]}> and <{alike[1]}>; "
+            "use --iris whole to keep them separate"
+        )
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "graph": _graph_as_json(known),
+                "excluded_instances": excluded.n_instances,
+                "account": account.as_dict(),
+                "skipped": skipped.as_json(),
+            }
+        )
+    else:
+        output().print(_table(_rows(account, min_sentences)))
+        output().print("", _relations(account), sep="\n")
+    say(
+        f"{counted(count, 'instance')} of {counted(len(account.kept), 'relation')} written to {out}; the graph has "
+        f"{counted(known.n_triples, 'triple')}, {known.n_names:,} names"
+    )
+
+
+def _check_is_no_input(out: Path, read: Sequence[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        OutputError: The output is one of the files that are read.
+    """
+    if out.exists() and any(path.exists() and path.samefile(out) for path in read):
+        raise OutputError(f"cannot write {out}: it is an input of this command; choose another name")
+
+
+def _languages(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    languages = [language.strip() for language in text.split(",")]
+    if not all(languages):
+        raise SettingError(f"--languages is {text!r}; expected language tags joined by commas, such as en,de")
+    return languages
+
+
+def _rows(account: Account, min_sentences: int) -> Iterator[tuple[str, int]]:
+    yield "instances read", account.instances
+    yield "  mentions linked by id", account.mentions_by_id
+    yield "  mentions linked by name", account.mentions_by_name
+    yield "  mentions with an ambiguous name", account.mentions_by_several
+    yield "  mentions with an id unknown to the graph", account.mentions_of_unknown_id
+    yield "  mentions with a name unknown to the graph", account.mentions_of_unknown_name
+    yield "  mentions without an id", account.mentions_without_id
+    yield "lost: mention not linked", account.unlinked
+    yield "lost: ambiguous", account.ambiguous
+    yield "lost: not related in the graph", account.unrelated
+    yield "lost: excluded pair", account.excluded
+    yield "aligned, one per relation of a pair", account.aligned
+    yield "lost: repeated pair in a sentence", account.repeated
+    sentences = counted(min_sentences, "sentence")
+    yield f"lost: {counted(account.rare_relations, 'relation')} with fewer than {sentences}", account.rare
+    yield "kept", account.n_kept
+    yield "  with head and tail exchanged", account.exchanged
+
+
+def _table(rows: Iterator[tuple[str, int]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("step")
+    table.add_column("number", justify="right")
+    for step, number in rows:
+        table.add_row(Text(step, "" if number else "dim"), Text(f"{number:,}", "" if number else "dim"))
+    return table
+
+
+def _relations(account: Account) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("relation")
+    table.add_column("instances", justify="right")
+    for name, count in list(account.kept.items())[:_SHOWN]:
+        table.add_row(Text(visible(name)), f"{count:,}")
+    if len(account.kept) > _SHOWN:
+        table.add_row(Text(f"… and {len(account.kept) - _SHOWN:,} more", style="dim"), "")
+    return table
+
+
+def _graph_as_json(graph: KnowledgeGraph) -> dict[str, Any]:
+    reading = graph.reading
+    return {
+        "triples": graph.n_triples,
+        "entities": len(graph.entities),
+        "relations": len(graph.relations),
+        "names": graph.n_names,
+        "literals_left_out": reading.literals,
+        "blank_nodes_left_out": reading.blank_nodes,
+        "names_left_out": reading.names_left_out,
+        "wrong_lines_skipped": reading.wrong_lines,
+        "iris_that_end_alike": graph.alike[0],
+    }
+
 
 app = typer.Typer(cls=Group, help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
 COMMANDS: dict[str, Callable[..., None]] = {
-    "align": align.command,
-    **pretrain_contrastive.COMMANDS,
-    "labels": pretrain_labels.command,
+    "align": align_command,
+    **CONTRASTIVE_COMMANDS,
+    "labels": labels_command,
 }
 for name, command in COMMANDS.items():
     app.command(name, cls=Command)(command)

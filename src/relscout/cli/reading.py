@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from relscout.cli.options import assignments_of, type_pairs
 from relscout.cli.screen import Skipped, say_note
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
-from relscout.wording import counted
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.wording import counted
 
 if TYPE_CHECKING:
     from relscout.text.sentences import Annotator, MarkedSentence, Passage
@@ -55,7 +55,7 @@ class Reading:
     """File that keeps what an annotator finds in plain text; ``None`` keeps nothing."""
 
     def __post_init__(self) -> None:
-        from relscout.readers import reader
+        from relscout.io.readers import reader
 
         if self.format is not None:
             reader(self.format)
@@ -87,8 +87,8 @@ class Reading:
             InputError: A file is of no known format, or some hold text and others marked pairs.
             SettingError: An option was given that is for the other kind.
         """
-        from relscout.readers import recognise
-        from relscout.readers.source import Source
+        from relscout.io.readers import recognise
+        from relscout.io.readers.source import Source
         from relscout.text.documents import is_plain_text
 
         if self.format is not None:
@@ -135,8 +135,7 @@ class Reading:
         read = chain.from_iterable(self._read(path, skipped) for path in paths)
         if self.entity_types is None:
             return read
-        from relscout.text.spacy_pipeline import SpacyPipeline
-        from relscout.text.typing import with_types
+        from relscout.text.spacy_pipeline import SpacyPipeline, with_types
 
         return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
@@ -148,8 +147,8 @@ class Reading:
         Raises:
             InputError: A file cannot be read, or a record in it is wrong.
         """
-        from relscout.readers import ONLY_FOR, read, recognise
-        from relscout.readers.source import Source
+        from relscout.io.readers import ONLY_FOR, read, recognise
+        from relscout.io.readers.source import Source
 
         for path in paths:
             columns = self.column_map
@@ -202,7 +201,7 @@ class Reading:
         return annotator if self.annotations is None else Cached(annotator, self.annotations)
 
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
-        from relscout.readers import read
+        from relscout.io.readers import read
 
         return read(
             path,
@@ -221,7 +220,7 @@ class Reading:
         from relscout.text import mark
         from relscout.text.documents import read_passages
         from relscout.text.pairs import Pairing
-        from relscout.text.parsing import looks_english
+        from relscout.text.spacy_pipeline import looks_english
 
         pairing = Pairing(
             directions=self.directions,

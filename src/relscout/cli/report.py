@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relscout.cli import options
-from relscout.cli.encoding import check_cache, open_cache
 from relscout.cli.labels import gold_labels
+from relscout.cli.options import check_cache, check_file, open_cache
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, progress_bars, say
-from relscout.cli.target import check_file
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery

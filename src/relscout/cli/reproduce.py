@@ -1,23 +1,424 @@
-"""``relscout reproduce``: run the experiments of papers."""
+"""``relscout reproduce``: run published experiments again, and show them as tables and figures."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.encoding import check_cache, open_cache
 from relscout.cli.help import Command, Group
-from relscout.cli.reproduce_options import RESULTS, Data, PresetName, Results
-from relscout.cli.reproduce_output import figure, table
+from relscout.cli.options import check_cache, check_file, open_cache
 from relscout.cli.screen import output, print_json, progress_bars, say, say_note
-from relscout.cli.target import check_file
-from relscout.wording import counted
+from relscout.core.errors import InputError
+from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
-    from relscout.experiments.results import Record
+    from relscout.lab.records import Record
+    from relscout.lab.schema import Preset, Published, Row
+    from relscout.lab.summaries import Measured
+    from relscout.lab.table_formats import Table as TableLayout
+
+
+PresetName = Annotated[
+    str, typer.Argument(metavar="PRESET", help="Name from 'relscout reproduce list', or a YAML file.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Data directory.",
+        show_default="$RELSCOUT_DATA, or in ~/.cache/relscout",
+    ),
+]
+Results = Annotated[Path, typer.Option(metavar="FILE", help="Results file, JSON Lines.")]
+
+#: Where results go unless the user says otherwise.
+RESULTS = Path("relscout-results.jsonl")
+
+
+#: How records say it is scored → the heading.
+_SCORINGS = {"raw": "raw", "majority_mapped": "mapped"}
+
+
+def finished_line(record: Record) -> str:
+    """Return a finished run as one line, with its scores: those of the raw clusters where relations were found."""
+    varied = f" ({listed(record['variation'])})" if record["variation"] else ""
+    seed = "" if record["seed"] is None else f", seed {record['seed']}"
+    how = f"{record['seconds']['total']:.0f} s"
+    if "raw" in record["scores"]:
+        how = f"{counted(record['n_relations'], 'raw cluster')}, {how}"
+    shown = [(title, scoring, key) for scoring, title, key in _shown(record) if scoring != "majority_mapped"]
+    scores = ", ".join(f"{title} {record['scores'][scoring][key]:.3f}" for title, scoring, key in shown)
+    under = "" if "raw" in record["scores"] else f"{record['protocol']}, "
+    return f"{under}{record['row']}{varied}{seed}: {scores}; {how}"
+
+
+def _shown(record: Record) -> list[tuple[str, str, str]]:
+    """Return the scores of a record that are shown, each as scoring, title and name."""
+    from relscout.lab.protocols import protocol
+    from relscout.lab.tables import BALANCED, TITLES
+
+    known = protocol(record["protocol"])
+    if known.kind == "discovery":
+        return [(scoring, TITLES[key], key) for scoring in _SCORINGS for key in BALANCED]
+    if known.kind == "supervised":
+        return [(scoring, known.score.replace("_", "-"), known.score) for scoring in record["scores"]]
+    return [(scoring, scoring.replace("-way-", "-way "), "accuracy") for scoring in record["scores"]]
+
+
+def scores_of_rows(records: Sequence[Record]) -> list[Table]:
+    """Return the mean scores of each row and variation: a table for each protocol, columns for each scoring."""
+    of_protocol: dict[str, list[Record]] = {}
+    for record in records:
+        of_protocol.setdefault(record["protocol"], []).append(record)
+    return [_table(members) for members in of_protocol.values()]
+
+
+def _table(records: Sequence[Record]) -> Table:
+    from relscout.lab.records import line_of
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("\nrow")
+    table.add_column("\nseeds", justify="right")
+    shown = _shown(records[0])
+    for scoring, title, _ in shown:
+        table.add_column(
+            f"{_SCORINGS.get(scoring, records[0]['protocol'])}\n{title}", justify="right", no_wrap=True
+        )
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(line_of(record), []).append(record)
+    for members in groups.values():
+        first = members[0]
+        means = (
+            sum(one["scores"][scoring][key] for one in members) / len(members) for scoring, _, key in shown
+        )
+        varied = f" ({listed(first['variation'])})" if first["variation"] else ""
+        table.add_row(
+            Text(visible(first["row"] + varied)),
+            "–" if first["seed"] is None else str(len(members)),
+            *(f"{mean:.3f}" for mean in means),
+            style="dim" if first["kind"] == "trivial" else "",
+        )
+    return table
+
+
+def listed(values: Mapping[str, Any]) -> str:
+    """Return settings as they are given on a command line: ``n_init=3, start=k-means++``."""
+    return ", ".join(f"{key}={value}" for key, value in values.items())
+
+
+def overview(preset: Preset, data: Path) -> dict[str, Any]:
+    """Return everything about a preset as JSON values, with the files that it lacks in a data folder."""
+    from relscout.lab.protocols import protocol
+
+    chosen = [protocol(one.protocol) for one in preset.each()]
+    return {
+        **dataclasses.asdict(preset),
+        "datasets": list(dict.fromkeys(name for one in chosen for name in one.datasets)),
+        "missing_files": [str(data / file) for file in _missing(preset, data)],
+    }
+
+
+def presets_table(presets: Sequence[Preset], data: Path) -> Table:
+    """Return the presets, each in one row."""
+    table = Table("preset", "paper", "protocol", "encoder", box=None, pad_edge=False, header_style="bold")
+    table.add_column("rows", justify="right")
+    table.add_column("data")
+    for one in presets:
+        table.add_row(
+            Text(one.name, style="bold cyan"),
+            Text(_short(one.paper)),
+            Text(", ".join(under.protocol for under in one.each())),
+            Text(", ".join(_encoders(one))),
+            str(len(one.rows)),
+            _data_state(one, data),
+        )
+    return table
+
+
+def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
+    """Yield all of a preset: what it is of, its rows and settings, the published numbers, and its data."""
+    from relscout.lab.protocols import protocol
+
+    described = [f"{one.protocol}: {protocol(one.protocol).description}" for one in preset.each()]
+    facts = {
+        "paper": preset.paper,
+        "protocol": "; ".join(described),
+        "relations": "" if preset.n_relations is None else str(preset.n_relations),
+        "encoder": listed(preset.encoder) or "the default",
+        **{f"{method}": listed(settings) for method, settings in preset.settings.items()},
+        "seeds": ", ".join(map(str, preset.seeds)),
+        "varied": _sweep(preset),
+        "figures": "; ".join(f"{one.kind} {', '.join(one.rows)}".strip() for one in preset.figures),
+        "data": _data_told(preset, data),
+        "notes": preset.notes,
+    }
+    yield Text(visible(preset.title), style="bold")
+    told = Table.grid(padding=(0, 2, 0, 0))
+    for what, text in facts.items():
+        if text:
+            # a path that is longer than a line is broken, not cut off
+            told.add_row(Text(what, style="dim"), Text(visible(text), overflow="fold"))
+    yield told
+    yield Text()
+    yield _rows_table(preset)
+    # the two scorings never share a column: their figures cannot be compared
+    for scoring in dict.fromkeys(one.scoring for one in preset.published):
+        yield Text()
+        yield _published_table([one for one in preset.published if one.scoring == scoring], scoring)
+
+
+def _rows_table(preset: Preset) -> Table:
+    table = Table(
+        "row", "method", "kind", "relations", "settings", box=None, pad_edge=False, header_style="bold"
+    )
+    for row in preset.rows:
+        table.add_row(
+            Text(visible(row.name), style="bold cyan"),
+            row.method,
+            row.kind,
+            str(preset.n_relations_of(row) or "given"),
+            Text(visible(_own(row)) or "the defaults"),
+        )
+    return table
+
+
+def _published_table(published: Sequence[Published], scoring: str) -> Table:
+    from relscout.lab.table_formats import as_printed
+
+    names = list(dict.fromkeys(key for one in published for key in one.scores))
+    table = Table(
+        f"published, {scoring} clusters" if scoring else "published",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("source")
+    for one in published:
+        figures = (as_printed(one.scores[name]) if name in one.scores else "" for name in names)
+        table.add_row(Text(visible(one.row)), *figures, Text(visible(one.source)))
+    return table
+
+
+def _own(row: Row) -> str:
+    return ", ".join(filter(None, (listed(row.settings), listed(row.encoder))))
+
+
+def _sweep(preset: Preset) -> str:
+    if preset.sweep is None:
+        return ""
+    values = ", ".join(map(str, preset.sweep.values))
+    return f"{preset.sweep.setting} = {values} of {', '.join(preset.sweep.rows)}"
+
+
+def _encoders(preset: Preset) -> list[str]:
+    from relscout.encoders import EncoderSettings
+    from relscout.lab.learners import reads_encoder
+
+    found = (
+        str(preset.encoder_of(row).get("model", EncoderSettings.model))
+        for row in preset.rows
+        if reads_encoder(row.method)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _short(paper: str) -> str:
+    """Return the title of a paper without its authors."""
+    return visible(paper.partition(": ")[2] or paper)
+
+
+def _data_state(preset: Preset, data: Path) -> Text:
+    return Text("missing", style="yellow") if _missing(preset, data) else Text("there", style="green")
+
+
+def _missing(preset: Preset, data: Path) -> list[str]:
+    """Return the files of any of its protocols that are not there."""
+    from relscout.lab.protocols import protocol
+
+    files = (file for one in preset.each() for file in protocol(one.protocol).missing(data))
+    return list(dict.fromkeys(files))
+
+
+def _data_told(preset: Preset, data: Path) -> str:
+    from relscout.lab.protocols import dataset_of, protocol
+
+    chosen = [protocol(one.protocol) for one in preset.each()]
+    if not any(one.files for one in chosen):
+        return "included in relscout"
+    if missing := _missing(preset, data):
+        sets = " and ".join(
+            f"'relscout datasets get {name}'" for name in dict.fromkeys(map(dataset_of, missing))
+        )
+        return f"{data / missing[0]} is missing; download it with {sets}"
+    datasets = dict.fromkeys(name for one in chosen for name in one.datasets)
+    return f"{', '.join(datasets)} in {data}: available"
+
+
+def table(
+    name: PresetName,
+    results: Results = RESULTS,
+    format: Annotated[
+        Literal["markdown", "latex"],
+        typer.Option(metavar="markdown|latex", help="Output format."),
+    ] = "markdown",
+    scoring: Annotated[
+        Literal["raw", "majority-mapped", "gold-selected", "all"],
+        typer.Option(
+            metavar="raw|majority-mapped|gold-selected|all",
+            help="Raw clusters, clusters mapped to their majority relation (SelfORE), the epoch selected by gold "
+            "relations (RoCORE's code), or a table for each.",
+        ),
+    ] = "all",
+    all_scores: Annotated[
+        bool,
+        typer.Option("--all-scores", help="Add B³ precision and recall, homogeneity and completeness."),
+    ] = False,
+    names: Annotated[bool, typer.Option("--names", help="List the discovered relations instead.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Output file.", show_default="standard output"),
+    ] = None,
+) -> None:
+    """Compare the results of a preset with the published scores.
+
+    Each scoring and each protocol has its own table, because their scores are not comparable. The values of a sweep
+    have a table of their own.
+    """
+    from relscout.io.writers.textfile import text_file
+    from relscout.lab.table_formats import FORMATS
+    from relscout.lab.tables import lesson_table
+
+    if out is not None:
+        check_file(out)
+    measured, *more = _measured(name, results)
+    if names:
+        tables = _names(measured)
+    elif _finds_relations(measured):
+        scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
+        tables = _scores(measured, scorings, all_scores=all_scores)
+    elif scoring == "all":
+        tables = [lesson_table(one, all_scores=all_scores) for one in (measured, *more)]
+    else:
+        raise InputError(f"--scoring applies to discovery, but the relations of preset {name!r} are given")
+    text = "\n".join(FORMATS[format](one) for one in tables)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with text_file(out) as file:
+        file.write(text)
+    say(f"written to {out}")
+
+
+def figure(
+    name: PresetName,
+    results: Results = RESULTS,
+    kind: Annotated[
+        Literal["tsne", "sweep", "losses"] | None,
+        typer.Option(
+            metavar="tsne|sweep|losses", help="Draw only this kind.", show_default="those of the preset"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path(),
+) -> None:
+    """Draw the figures of a preset from its results, as PNG and SVG.
+
+    tsne: representations in two dimensions. sweep: a score over the values of a setting. losses: losses over the
+    loops of a method.
+    """
+    from relscout.lab.figures import draw_figures
+
+    measured = _measured(name, results)[0]
+    if not _finds_relations(measured):
+        raise InputError(f"figures are for discovery, but the relations of preset {name!r} are given")
+    if kind is None and not measured.preset.figures:
+        raise InputError(f"preset {measured.preset.name!r} has no figures; choose one with --kind")
+    written, lacking = 0, []
+    for drawn in draw_figures(measured, out, points=results.parent, kind=kind):
+        written += len(drawn.files)
+        if drawn.files:
+            say(f"written to {', '.join(map(str, drawn.files))}")
+        if drawn.lacking:
+            lacking.append(f"{drawn.kind}: {drawn.lacking}")
+    if not written:
+        raise InputError(f"there is nothing to draw ({'; '.join(lacking)}); {_what_to_do(name, results)}")
+    for line in lacking:
+        say_note(line)
+
+
+def _measured(name: str, results: Path) -> list[Measured]:
+    """Return the records of a preset, apart for each of its protocols of which there are some.
+
+    Raises:
+        InputError: There are none.
+    """
+    from relscout.lab.preset import preset
+    from relscout.lab.records import read_records
+    from relscout.lab.summaries import Measured
+
+    chosen, records = preset(name), read_records(results)
+    found = [one for one in (Measured(under, records) for under in chosen.each()) if one.records]
+    if not found:
+        raise InputError(f"no results of preset {chosen.name!r} in {results}; {_what_to_do(name, results)}")
+    return found
+
+
+def _finds_relations(measured: Measured) -> bool:
+    """Return whether the preset is about discovery rather than given relations."""
+    from relscout.lab.protocols import protocol
+
+    return protocol(measured.preset.protocol).kind == "discovery"
+
+
+def _what_to_do(name: str, results: Path) -> str:
+    where = "" if results == RESULTS else f" --results {results}"
+    return f"run what is missing with 'relscout reproduce run {name}{where}'"
+
+
+def _scorings(measured: Measured) -> list[str]:
+    """Return the scorings of which there are figures: few methods can let gold relations choose an epoch."""
+    from relscout.lab.schema import SCORINGS
+
+    usual = ["raw", "majority-mapped"]
+    return usual + [
+        name
+        for name, field in SCORINGS.items()
+        if name not in usual
+        and (
+            any(field in record["scores"] for record in measured.records)
+            or any(one.scoring == name for one in measured.preset.published)
+        )
+    ]
+
+
+def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> list[TableLayout]:
+    from relscout.lab.tables import scores_table, sweep_table
+
+    tables = []
+    for scoring in scorings:
+        tables.append(scores_table(measured, scoring, all_scores=all_scores))
+        if (swept := sweep_table(measured, scoring)) is not None:
+            tables.append(swept)
+    return tables
+
+
+def _names(measured: Measured) -> list[TableLayout]:
+    from relscout.lab.tables import names_tables
+
+    if not (tables := names_tables(measured)):
+        raise InputError(f"no run of preset {measured.preset.name!r} has discovered relations to list")
+    return tables
+
 
 app = typer.Typer(cls=Group, help="Run the experiments of papers and compare with published scores.")
 
@@ -25,9 +426,8 @@ app = typer.Typer(cls=Group, help="Run the experiments of papers and compare wit
 @app.command("list", cls=Command)
 def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     """List the presets, and whether their data is available."""
-    from relscout.cli.reproduce_screen import overview, presets_table
-    from relscout.datasets import data_folder
-    from relscout.experiments.preset import preset, presets
+    from relscout.io.datasets import data_folder
+    from relscout.lab.preset import preset, presets
 
     folder = data_folder(data)
     found = [preset(name) for name in presets()]
@@ -41,9 +441,8 @@ def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
 @app.command("show", cls=Command)
 def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = False) -> None:
     """Show the settings, published scores and data of a preset."""
-    from relscout.cli.reproduce_screen import details, overview
-    from relscout.datasets import data_folder
-    from relscout.experiments.preset import preset
+    from relscout.io.datasets import data_folder
+    from relscout.lab.preset import preset
 
     chosen, folder = preset(name), data_folder(data)
     if as_json:
@@ -84,10 +483,9 @@ def run_command(
     Each result is appended to the results file. Runs that are in the file already are skipped, so an interrupted
     command resumes when you start it again.
     """
-    from relscout.cli.reproduce_progress import finished_line, scores_of_rows
-    from relscout.datasets import data_folder
-    from relscout.experiments.preset import preset
-    from relscout.experiments.runner import run_preset
+    from relscout.io.datasets import data_folder
+    from relscout.lab.preset import preset
+    from relscout.lab.runner import run_preset
 
     chosen = preset(name)
     check_cache(cache, no_cache=no_cache)

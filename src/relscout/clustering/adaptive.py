@@ -1,4 +1,4 @@
-"""Adaptive clustering: a mapping and centroids that sharpen each other, on any vectors.
+"""Adaptive clustering (SelfORE, section 2.3): an autoencoder, then a mapping and centroids that sharpen each other.
 
 Hu et al., "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction", EMNLP 2020, section 2.2,
 after Xie et al., "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016. The encoder half of a denoising
@@ -8,27 +8,321 @@ moved so that confident assignments become more so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as NamedArrays
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive_settings import AdaptiveSettings
-from relscout.clustering.autoencoder import Mapping
-from relscout.clustering.kmeans import kmeans
-from relscout.clustering.neighbour_seeds import neighbour_seeds
-from relscout.clustering.objectives import divergence, student_t, target_distribution
-from relscout.errors import DivergedError
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
+from relscout.clustering.kmeans import check_finite, kmeans, neighbour_seeds
+from relscout.core.errors import DivergedError, InputError
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, whole_numbers
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-#: Vectors that are mapped at a time where no gradient is needed.
+
+_STARTS = ("neighbours", "k-means++")
+_CHOICES = {
+    "initial": ("normal", "xavier"),
+    "optimizer": ("adam", "sgd"),
+    "start": _STARTS,
+    "label_from": ("target", "assignment"),
+    "keep": ("last", "lowest-loss"),
+}
+
+
+@dataclass(frozen=True)
+class AdaptiveSettings:
+    """Settings of adaptive clustering; what the paper says stands in each description."""
+
+    layers: str = "500-500-200"
+    """Widths of the autoencoder's encoder, the code last; the decoder mirrors it (paper: 500-500-200)."""
+    initial: str = "xavier"
+    """First weights: ``normal`` (N(0, 0.01²), the paper's, which learns late on small corpora) or ``xavier``."""
+    noise: float = 0.1
+    """Dropout rate on the input and on the code while the autoencoder trains, in [0, 1); the paper gives none."""
+    autoencoder_epochs: int = 20
+    """Epochs of the autoencoder, at least 0 (paper: 20)."""
+    autoencoder_steps: int = 800
+    """Least steps of the autoencoder, so that small corpora get more epochs; the paper's 41,000 sentences need none."""
+    autoencoder_batch: int = 64
+    """Vectors in a step of the autoencoder (released code: 16; the paper gives none)."""
+    autoencoder_learning_rate: float = 1e-3
+    """Learning rate of Adam for the autoencoder (paper: 1e-3)."""
+    weight_decay: float = 1e-5
+    """Weight decay of the autoencoder (paper: 1e-5)."""
+    alpha: float = 1.0
+    """Degrees of freedom of the Student t-distribution, above 0 (paper: 1)."""
+    start: str = "neighbours"
+    """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++`` (paper)."""
+    optimizer: str = "adam"
+    """Moves mapping and centroids: ``adam`` or ``sgd`` (released code; momentum 0.9); the paper names none."""
+    cluster_learning_rate: float = 3e-4
+    """Learning rate of mapping and centroids (released code: 0.1)."""
+    cluster_epochs: int = 30
+    """Epochs in which mapping and centroids adapt, at least 0; targets are renewed at the start of each."""
+    cluster_batch: int = 256
+    """Vectors in a step of the clustering; 0 takes all at once (released code)."""
+    label_from: str = "target"
+    """Pseudo labels are the highest p of the ``target`` (paper, eq. 10) or q of the ``assignment`` (released code)."""
+    keep: str = "last"
+    """State that is kept: the ``last``, or that of the ``lowest-loss`` (released code)."""
+    redraws: int = 3
+    """How often centroids are redrawn when the first epoch does not lower the loss, at least 0 (released code: 0)."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, _CHOICES)
+        _ = self.widths
+        check_rates(self, ("noise",))
+        check_least(
+            self,
+            {
+                "autoencoder_epochs": 0,
+                "autoencoder_steps": 0,
+                "autoencoder_batch": 1,
+                "cluster_epochs": 0,
+                "cluster_batch": 0,
+                "redraws": 0,
+                "weight_decay": 0,
+            },
+        )
+        check_above_zero(self, ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the autoencoder's encoder, the code last."""
+        return whole_numbers("layers", self.layers, what="widths", example="500-500-200")
+
+
+def student_t(codes: Tensor, centroids: Tensor, *, alpha: float = 1.0) -> Tensor:
+    """Return the soft assignment q (SelfORE eq. 7): a Student t-distribution around each centroid.
+
+    Args:
+        codes: z (N, Z).
+        centroids: μ (K, Z).
+        alpha: Degrees of freedom, > 0.
+
+    Returns:
+        q (N, K), rows summing to 1.
+    """
+    squared = (
+        (codes * codes).sum(dim=1, keepdim=True)
+        - 2 * codes @ centroids.T
+        + (centroids * centroids).sum(dim=1)
+    ).clamp(min=0)  # (N, K); rounding may fall below 0
+    # the kernel (1 + ‖z − μ‖² / α)^(−(α + 1) / 2) by its logarithm: its power underflows for a large α
+    return (-(alpha + 1) / 2 * (squared / alpha).log1p()).softmax(dim=1)
+
+
+def target_distribution(q: Tensor, frequencies: Tensor | None = None) -> Tensor:
+    """Return p (SelfORE eq. 8): the assignment sharpened, and no cluster favoured for its size.
+
+    Args:
+        q: Soft assignment (N, K).
+        frequencies: f_k (K,); Σ_n q_nk where left out.
+
+    Returns:
+        p (N, K), rows summing to 1.
+    """
+    soft_sizes = q.sum(dim=0) if frequencies is None else frequencies.to(q.dtype)
+    weighted = q * q / soft_sizes
+    return weighted / weighted.sum(dim=1, keepdim=True)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Return KL(P‖Q) = Σ_n Σ_k p_nk log(p_nk / q_nk) (SelfORE eq. 9), a scalar in nats."""
+    import torch
+
+    return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum()
+
+
 _CHUNK = 8192
+_NORMAL_STD = 0.01
+
+
+class Mapping:
+    """Fully connected layers from vectors to codes, with ReLU between them: z = g(scale · h).
+
+    Args:
+        weights: Of each layer the weight (out, in) and the bias (out,), torch float32.
+        scale: Brings the vectors to a mean square of 1, for which the papers' constants are meant.
+    """
+
+    def __init__(self, weights: Sequence[tuple[torch.Tensor, torch.Tensor]], scale: float) -> None:
+        self.weights = list(weights)
+        self.scale = scale
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return codes (N, Z), float32, of vectors (N, D), float32."""
+        import torch
+
+        codes = np.empty((len(vectors), len(self.weights[-1][1])), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(vectors), _CHUNK):
+                codes[start : start + _CHUNK] = self.forward(vectors[start : start + _CHUNK]).numpy()
+        return codes
+
+    def forward(self, vectors: NDArray[np.float32]) -> torch.Tensor:
+        """Return codes (B, Z), from which gradients reach the weights."""
+        import torch
+
+        return through(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)), self.weights)
+
+    def parameters(self) -> Iterator[torch.Tensor]:
+        """Yield weights and biases."""
+        for weight, bias in self.weights:
+            yield weight
+            yield bias
+
+    def copy(self) -> Mapping:
+        """Return a mapping of its own with the same weights."""
+        return Mapping([(w.detach().clone(), b.detach().clone()) for w, b in self.weights], self.scale)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, to be saved."""
+        found: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
+        for number, (weight, bias) in enumerate(self.weights):
+            found |= {f"weight.{number}": weight.detach().numpy(), f"bias.{number}": bias.detach().numpy()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Mapping:
+        """Build a mapping from what :meth:`arrays` gave."""
+        import torch
+
+        count = sum(name.startswith("weight.") for name in arrays)
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        layers = [(tensors[f"weight.{number}"], tensors[f"bias.{number}"]) for number in range(count)]
+        return cls(layers, float(arrays["scale"][0]))
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained autoencoder.
+
+    Args:
+        mapping: Its encoder half.
+        losses: Mean squared error of each epoch, per dimension of the scaled vectors; 1 is as good as nothing.
+    """
+
+    mapping: Mapping
+    losses: tuple[float, ...]
+
+
+def pretrain(
+    vectors: NDArray[np.float32],
+    *,
+    settings: AdaptiveSettings | None = None,
+    seed: int,
+    progress: Progress = silent,
+) -> Pretrained:
+    """Train a denoising autoencoder to give vectors back (SelfORE eq. 3–6).
+
+    Args:
+        vectors: (N, D) float32; may be memory-mapped.
+        settings: See :class:`AdaptiveSettings`.
+        seed: Draws first weights, noise and batches.
+        progress: Told the epochs done, stage ``"autoencoder"``.
+
+    Raises:
+        InputError: There are no vectors, or some are not finite.
+        DivergedError: The loss is no longer a number.
+    """
+    import torch
+
+    settings = settings or AdaptiveSettings()
+    if not len(vectors):
+        raise InputError("there are no vectors to learn a mapping from")
+    check_finite(vectors)
+    random = generator(seed, "autoencoder")
+    dice = torch.Generator().manual_seed(int(random.integers(2**62)))
+    widths = (vectors.shape[1], *settings.widths)
+    down = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths)]
+    up = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths[::-1])]
+    mapping = Mapping(down, _scale(vectors))
+    trained = [tensor.requires_grad_(True) for layer in (*down, *up) for tensor in layer]
+    optimizer = torch.optim.Adam(
+        trained, lr=settings.autoencoder_learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    n_batches = -(-len(vectors) // settings.autoencoder_batch)
+    n_epochs = max(settings.autoencoder_epochs, -(-settings.autoencoder_steps // n_batches))
+    losses = []
+    for epoch in range(n_epochs):
+        progress("autoencoder", epoch, n_epochs)
+        total = 0.0
+        for rows in np.array_split(random.permutation(len(vectors)), n_batches):
+            rows.sort()
+            given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
+            codes = through(_noised(given, settings.noise, dice), down)  # (B, Z)
+            loss = (through(_noised(codes, settings.noise, dice), up) - given).square().mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item() * len(rows)
+        losses.append(total / len(vectors))
+        if not np.isfinite(losses[-1]):
+            raise DivergedError(
+                f"the autoencoder diverged: its loss is {losses[-1]}; lower autoencoder_learning_rate, now "
+                f"{settings.autoencoder_learning_rate}"
+            )
+    progress("autoencoder", n_epochs, n_epochs)
+    for tensor in trained:
+        tensor.requires_grad_(False)
+    return Pretrained(mapping, tuple(losses))
+
+
+def first_layer(
+    n_in: int, n_out: int, initial: str, dice: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return first weights (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a bias (out,) of zeros."""
+    import torch
+
+    std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
+    return std * torch.randn((n_out, n_in), generator=dice), torch.zeros(n_out)
+
+
+def through(
+    states: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
+) -> torch.Tensor:
+    """Return what fully connected layers make of states (B, D), with ReLU between them.
+
+    Args:
+        states: What goes in.
+        layers: Weight and bias of each layer.
+        slope: Of the ReLU below 0; above 0 it is a leaky one.
+    """
+    from torch.nn.functional import leaky_relu, linear
+
+    for number, (weight, bias) in enumerate(layers):
+        if number:
+            states = leaky_relu(states, slope) if slope else states.relu()
+        states = linear(states, weight, bias)
+    return states
+
+
+def _noised(states: torch.Tensor, rate: float, dice: torch.Generator) -> torch.Tensor:
+    """Dropout with numbers of our own, so that the rest of the program's are left alone."""
+    import torch
+
+    if not rate:
+        return states
+    kept = torch.rand(states.shape, generator=dice) >= rate
+    return states * kept / (1 - rate)
+
+
+def _scale(vectors: NDArray[np.float32]) -> float:
+    total = sum(
+        float(np.square(vectors[start : start + _CHUNK], dtype=np.float64).sum())
+        for start in range(0, len(vectors), _CHUNK)
+    )
+    return (vectors.size / total) ** 0.5 if total > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +421,7 @@ def adapt(
     Args:
         vectors: (N, D) float32; may be memory-mapped.
         n_clusters: K̂, from 1 to N.
-        mapping: Where to start, from :func:`relscout.clustering.autoencoder.pretrain`; it stays as it is.
+        mapping: Where to start, from :func:`relscout.clustering.adaptive.pretrain`; it stays as it is.
         settings: See :class:`AdaptiveSettings`.
         seed: Draws starts, batches and redrawn centroids.
         progress: Told the epochs done, stage ``"adapt"``.

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import kmeans
-from relscout.clustering.lloyd import check_finite
-from relscout.clustering.projection import strongest_directions
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
+from relscout.clustering.kmeans import check_finite, kmeans
+from relscout.clustering.neighbours import strongest_directions
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
 
 #: About the number of instances for which the share below was chosen: the more instances a relation has, the finer the
 #: parts of it that the graph can tell apart.

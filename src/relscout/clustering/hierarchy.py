@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import CHUNK, Clusters, check_count, check_finite, means, refine
-from relscout.clustering.projection import strongest_directions
-from relscout.errors import UnknownNameError
-from relscout.seeding import generator
+from relscout.clustering.kmeans import CHUNK, Clusters, check_count, check_finite, means, refine
+from relscout.clustering.neighbours import strongest_directions
+from relscout.core.errors import UnknownNameError
+from relscout.core.seeding import generator
 
 #: How far two clusters are apart: by what merging adds to the inertia (Ward 1963), or by the mean or the greatest
 #: distance of their members.

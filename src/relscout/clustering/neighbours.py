@@ -1,6 +1,8 @@
-"""The nearest vectors of each vector."""
+"""Nearest neighbours of vectors, projections that preserve them, and communities of a graph."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +64,60 @@ def _highest(products: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     wanted = count - above.sum(axis=1, keepdims=True)
     chosen = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= wanted))
     return np.nonzero(chosen)[1].reshape(-1, count)
+
+
+def strongest_directions(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the vectors in the ``count`` directions in which they are longest (N, min(count, N, D)), float32.
+
+    The truncated singular value decomposition: it keeps inner products (and with them cosines and distances) as well as
+    that many dimensions can. Vectors are not centred, which would change their cosines.
+
+    Args:
+        vectors: (N, D) float32.
+        count: Number of directions.
+    """
+    exact = vectors.astype(np.float64)
+    if exact.shape[1] <= exact.shape[0]:
+        return np.asarray(exact @ directions(exact, count).T, dtype=np.float32)
+    left, lengths, _ = np.linalg.svd(exact, full_matrices=False)
+    count = min(count, *exact.shape)
+    return np.asarray(left[:, :count] * lengths[:count], dtype=np.float32)
+
+
+def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.float64]:
+    """Return the ``count`` directions in which vectors are longest (min(count, N, D), D), float64, of unit length.
+
+    Args:
+        vectors: (N, D).
+        count: Number of directions.
+    """
+    exact = vectors.astype(np.float64)
+    count = min(count, *exact.shape)
+    if exact.shape[1] <= exact.shape[0]:
+        _, found = np.linalg.eigh(exact.T @ exact)  # ascending
+        return np.ascontiguousarray(found[:, ::-1][:, :count].T)
+    return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])
+
+
+def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArray[np.int64]:
+    """Return the community of each point (N,), int64, by the Louvain method (Blondel et al. 2008).
+
+    Communities are numbered by their first points; a point that is joined to no other is one of its own.
+
+    Args:
+        joined: Whether each two points are joined (N (N − 1) / 2,), in the order of SciPy's ``pdist``. Memory: some
+            600 bytes for each two that are.
+        n_points: N.
+        seed: Draws the order in which points are moved.
+    """
+    import networkx as nx
+
+    left, right = np.triu_indices(n_points, 1)
+    graph = nx.Graph()
+    graph.add_nodes_from(range(n_points))
+    graph.add_edges_from(zip(left[joined].tolist(), right[joined].tolist(), strict=True))
+    found = nx.community.louvain_communities(graph, seed=seed)
+    labels = np.empty(n_points, dtype=np.int64)
+    for number, members in enumerate(sorted(found, key=min)):
+        labels[list(members)] = number
+    return labels

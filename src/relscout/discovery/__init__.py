@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from relscout.discovery.assignments import Assignments
 from relscout.discovery.decisions import Decisions
 from relscout.discovery.evaluation import Evaluation
-from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.pipeline import discover
-from relscout.discovery.relation import Relation
+from relscout.discovery.relation import Assignments, ParentRelation, Relation
 from relscout.discovery.result import Discovery, load
 
 __all__ = [

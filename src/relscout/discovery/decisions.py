@@ -19,8 +19,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from relscout.errors import InputError
-from relscout.files import whole_file
+from relscout.core.errors import InputError
+from relscout.core.files import whole_file
 
 if TYPE_CHECKING:
     from relscout.discovery.relation import Relation

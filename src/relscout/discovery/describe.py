@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.core.instances import RelationInstance
 from relscout.discovery.relation import Relation
 from relscout.encoders.precomputed import can_encode
-from relscout.instances import RelationInstance
 from relscout.methods import Estimator
 from relscout.naming import RelationName, name_relations
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relscout.discovery.assignments import Assignments
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
+from relscout.discovery.relation import Assignments
+from relscout.io.readers.given import as_instances
 from relscout.metrics import ClusteringScores, score
-from relscout.readers.given import as_instances
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from relscout.core.triples import Entity, Fact, Triple
 from relscout.text.entities import MergedEntities, merge_mentions
-from relscout.triples import Entity, Fact, Triple
 
 #: No fact is surer: sentences are not independent of each other.
 MOST_CONFIDENT = 0.999

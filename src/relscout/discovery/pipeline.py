@@ -1,7 +1,8 @@
-"""The main job in one function: instances in, named relations out."""
+"""The main function: instances in, named relations out; a later batch keeps the names and numbers of an earlier run."""
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import time
 from collections import Counter
@@ -9,38 +10,215 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relscout.config import from_mapping
-from relscout.discovery.assignments import Assignments, among_relations, polarities_of
-from relscout.discovery.batches import first_free, labelled_by, numbered_after, settings_after
-from relscout.discovery.describe import describe
-from relscout.discovery.hierarchy import hierarchy_of
-from relscout.discovery.known import Known, apart, check_known
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import from_mapping
+from relscout.discovery.describe import describe, unlike
 from relscout.discovery.refinement import phrases_of, refine, without_narrow_names
+from relscout.discovery.relation import Assignments, among_relations, hierarchy_of, polarities_of
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
-from relscout.encoders.description import settings_for
-from relscout.encoders.losses import known_share, unknown_token_warning
-from relscout.encoders.model_files import RELATION
+from relscout.encoders.model_files import RELATION, settings_for
 from relscout.encoders.own import check_encoder_like, checked_vectors
-from relscout.encoders.precomputed import Precomputed, name_of
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods import Estimator, check_method
+from relscout.encoders.precomputed import Precomputed, known_share, name_of, unknown_token_warning
+from relscout.io.readers.given import Given, as_instances
+from relscout.methods import METHODS, Estimator, check_method
+from relscout.methods import method as kind_of
 from relscout.methods import method as method_class
-from relscout.methods.estimator import NRelations, check_enough
-from relscout.methods.labelled import check_labels
+from relscout.methods.estimator import NRelations, check_enough, check_labels
 from relscout.methods.unrelated import Judged, Share, WithNone
 from relscout.naming import bare_name
-from relscout.progress import Progress, silent
-from relscout.readers.given import Given, as_instances
-from relscout.text.parsing import with_syntax
 from relscout.text.relatedness import Relatedness
-from relscout.text.types import coarse_type
+from relscout.text.sentences import coarse_type
+from relscout.text.spacy_pipeline import with_syntax
+from relscout.training.labels import check_labelled, check_left, content
+
+#: What becomes of relations that are labelled and stand among the unlabelled instances, too.
+Known = Literal["raise", "drop", "keep"]
+_CHOICES = ("raise", "drop", "keep")
+_NAMED = 3
+
+
+def check_known(known: str) -> None:
+    """Check the choice itself.
+
+    Raises:
+        UnknownNameError: There is no such choice.
+    """
+    if known not in _CHOICES:
+        raise UnknownNameError("choice for known relations", known, _CHOICES)
+
+
+def apart(
+    unlabeled: Sequence[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
+) -> tuple[list[RelationInstance], list[str]]:
+    """Return the labelled instances that a method may learn from, and what was left out, in words.
+
+    Gold relations of the unlabelled instances are looked at here and nowhere else, and only to tell whether a label
+    gives away what is to be found.
+
+    Args:
+        unlabeled: What relations are to be found in, with gold relations where there are some.
+        labeled: Instances with gold relations.
+        known: Of relations on both sides, ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
+
+    Raises:
+        InputError: A labelled instance has no relation, relations stand on both sides, or fewer than two are left.
+    """
+    check_labelled(labeled)
+    warnings: list[str] = []
+    kept = list(labeled)
+    both = sorted(
+        {str(one.relation) for one in labeled} & {one.relation for one in unlabeled if one.relation}
+    )
+    if both and known == "raise":
+        raise InputError(
+            f"{_relations(both)} labelled and among the gold relations of the instances to be clustered; leave the "
+            "labelled ones out with --known drop (known='drop' in Python), which is how novel relations are evaluated, "
+            "or allow it with --known keep where the corpus is meant to hold known relations"
+        )
+    if both and known == "drop":
+        kept = [one for one in kept if one.relation not in both]
+        warnings.append(
+            f"{len(labeled) - len(kept)} labelled instances were left out: {_relations(both)} among the gold relations "
+            "of the instances to be clustered"
+        )
+    unseen = {content(one) for one in unlabeled}
+    n_before = len(kept)
+    kept = [one for one in kept if content(one) not in unseen]
+    if n_before > len(kept):
+        warnings.append(
+            f"{n_before - len(kept)} labelled instances were left out: the same sentences with the same mentions are "
+            "to be clustered"
+        )
+    check_left(kept, warnings)
+    return kept, warnings
+
+
+def _relations(names: Sequence[str]) -> str:
+    """Return how many relations there are and the first few names, with the verb."""
+    named = ", ".join(map(repr, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
+    return f"1 relation ({named}) is" if len(names) == 1 else f"{len(names)} relations ({named}) are"
+
+
+def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run after others.
+
+    Raises:
+        SettingError: The method cannot recognise what earlier runs have found, or is set not to.
+    """
+    setting = kind.KNOWN_SETTING
+    if setting is None:
+        able = " or ".join(repr(name) for name in METHODS if kind_of(name).KNOWN_SETTING is not None)
+        raise SettingError(
+            f"the method is {kind.NAME!r}, which cannot separate relations of earlier runs from novel ones; use {able} "
+            "(--method on the command line)"
+        )
+    if setting in settings and not getattr(from_mapping(kind.SETTINGS, settings), setting):
+        raise SettingError(
+            f"{setting} is {settings[setting]!r}, but relations of earlier runs must be recognised; leave it out"
+        )
+    return {**settings, setting: True}
+
+
+def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
+    """Return what earlier runs have found as labelled instances, and the number of every relation by its name.
+
+    The last word counts: of an instance that several runs have, the relation that the last of them gave it, if any;
+    and of a relation, the name that it has in the last run that has it.
+
+    Args:
+        earlier: The runs, of which each came after those before it.
+
+    Raises:
+        InputError: A run did not come after those before it, or two relations have one name.
+    """
+    names: dict[int, str] = {}
+    told: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
+    for place, run in enumerate(earlier, start=1):
+        behind = {int(number) for number in run.run.get("after", {})}
+        if missing := names.keys() - behind:
+            raise InputError(
+                f"earlier run {place} does not know relation {min(missing)}, {names[min(missing)]!r}, of those before "
+                "it; give runs, oldest first, each made --after all before it"
+            )
+        names |= {relation.id: relation.name for relation in run.relations}
+        given = run.assignments
+        for one, id in zip(given.instances, given.relation_ids.tolist(), strict=True):
+            key = (one.text, one.head.start, one.head.end, one.tail.start, one.tail.end)
+            told.pop(key, None)
+            if id >= 0:
+                told[key] = one, id
+    numbers: dict[str, int] = {}
+    for number, name in names.items():
+        if (other := numbers.setdefault(name, number)) != number:
+            raise InputError(
+                f"relations {other} and {number} of the earlier runs are both called {name!r}; rename one of them"
+            )
+    return [dataclasses.replace(one, relation=names[id]) for one, id in told.values()], numbers
+
+
+def first_free(earlier: Sequence[Discovery]) -> int:
+    """Return the lowest number that no relation of earlier runs has, or had before it was merged or dropped."""
+    return max(
+        max(
+            run.model.n_relations_,
+            int(run.run.get("next_number", 0)),
+            *(one.id + 1 for one in run.relations),
+        )
+        for run in earlier
+    )
+
+
+def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
+    """Return the discovery with the numbers of earlier runs; what is novel is numbered behind these.
+
+    Args:
+        found: What came of the later batch.
+        numbers: Of the relations of earlier runs, by name.
+        free: The first number that a novel relation may get, see :func:`first_free`.
+    """
+    given = found.model.names_
+    taken, following = set(numbers), free
+    ids: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for relation in found.relations:
+        if relation.id in given:
+            ids[relation.id], names[relation.id] = numbers[relation.name], relation.name
+        else:
+            # it is none of theirs, whatever it is called
+            ids[relation.id], names[relation.id] = following, unlike(taken, relation.name)
+            following += 1
+        taken.add(names[relation.id])
+    relations = tuple(
+        dataclasses.replace(
+            one,
+            id=ids[one.id],
+            name=names[one.id],
+            inverse=None if one.inverse is None else ids[one.inverse],
+        )
+        for one in found.relations
+    )
+    table = np.array([*(ids.get(label, label) for label in range(found.model.n_relations_)), -1])
+    ids_now = table[found.assignments.relation_ids]
+    return dataclasses.replace(
+        found,
+        relations=relations,
+        assignments=dataclasses.replace(found.assignments, relation_ids=ids_now),
+        merged={label: id for label, id in ids.items() if label != id},
+        run={
+            **found.run,
+            "after": {str(number): name for name, number in sorted(numbers.items())},
+            "next_number": following,
+        },
+    )
+
 
 _PACKAGES = (
     "relscout",
@@ -109,7 +287,7 @@ def discover(
 
     Args:
         instances: The corpus: instances, dictionaries as in our JSON Lines, or a pandas, polars or pyarrow frame with
-            the columns of our tables (see :func:`relscout.readers.given.as_instances`).
+            the columns of our tables (see :func:`relscout.io.readers.given.as_instances`).
         method: A name (see :func:`relscout.methods.method_names`), a class, or an estimator that is not fitted, which
             brings its parameters and stays as it is. When left out, ``kmeans``, or with a ``precision`` that of
             :data:`TEXT_METHOD` with :data:`TEXT_SETTINGS`.

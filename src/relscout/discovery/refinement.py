@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.discovery.assignments import Assignments
-from relscout.discovery.relation import Relation
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
+from relscout.discovery.relation import Assignments, Relation
 from relscout.naming import bare_name
 from relscout.naming.connections import Connection, connections
 from relscout.naming.frames import Frames
 from relscout.naming.words import STOP_WORDS, group
-from relscout.text.types import coarse_type
+from relscout.text.sentences import coarse_type
 
 #: Related pairs of a corpus from which on a content word must be shared by two, or three, pairs of the same types
 #: to be a relation of its own; below, where every fact counts, one is enough.

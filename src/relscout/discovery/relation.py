@@ -1,12 +1,20 @@
-"""What is known of one relation that was found."""
+"""Relations that were discovered, the instances assigned to them, and which relations are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from math import isnan
+from typing import Any, Self
 
-from relscout.errors import ArtifactError
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.kmeans import means
+from relscout.core.errors import ArtifactError, InputError
+from relscout.core.instances import RelationInstance
+from relscout.core.triples import Polarity
+from relscout.text.polarity import polarity
 
 
 @dataclass(frozen=True)
@@ -67,3 +75,181 @@ class Relation:
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"not a relation of a saved discovery ({error}): {record}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Assignments:
+    """Instances and the relation that each was given.
+
+    Args:
+        instances: N instances, in the order in which the user gave them.
+        relation_ids: Relation of each (N,), int64; -1 means no relation.
+        confidences: How sure each is (N,), float32, in [0, 1].
+        related: Estimated probability that the sentence relates the two at all (N,), float32, in [0, 1], NaN where it
+            was not estimated; ``None`` where it was estimated for none.
+        polarities: Whether each sentence asserts the relation, denies it, or only supposes it (N); ``None`` where all
+            assert it.
+        phrases: What each sentence says between the two, such as ``"taught by"``, read from its syntax (N); empty
+            where the syntax says nothing plainly, ``None`` where it says nothing anywhere.
+    """
+
+    instances: Sequence[RelationInstance]
+    relation_ids: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+    related: NDArray[np.float32] | None = None
+    polarities: Sequence[Polarity] | None = None
+    phrases: Sequence[str] | None = None
+
+    def related_values(self) -> list[float | None]:
+        """Return ``related`` as a list (N), with ``None`` where it was not estimated."""
+        if self.related is None:
+            return [None] * len(self.instances)
+        return [None if isnan(value) else value for value in self.related.tolist()]
+
+    def polarity_values(self) -> Sequence[Polarity]:
+        """Return the polarity of each instance (N)."""
+        return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities
+
+    def phrase_values(self) -> Sequence[str]:
+        """Return the phrase of each instance (N), empty where there is none."""
+        return [""] * len(self.instances) if self.phrases is None else self.phrases
+
+
+def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return how sure each assignment is (N,), float32, given that the pair is related at all.
+
+    Args:
+        probabilities: Of each relation and, last, of none (N, K + 1).
+        labels: What each instance was given (N,); -1 for none.
+    """
+    of_relations = probabilities[:, :-1]
+    rows = np.arange(len(labels))
+    given = of_relations[rows, np.maximum(labels, 0)] / np.maximum(of_relations.sum(axis=1), 1e-12)
+    return np.where(labels >= 0, np.minimum(given, 1), probabilities[:, -1]).astype(np.float32)
+
+
+def polarities_of(
+    instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
+) -> list[Polarity] | None:
+    """Return the polarity of each instance; those without a relation have nothing to deny and count as asserted.
+
+    Returns:
+        One for each (N), or ``None`` where all are asserted.
+    """
+    found: list[Polarity] = [
+        polarity(instance) if id >= 0 else "asserted"
+        for instance, id in zip(instances, relation_ids.tolist(), strict=True)
+    ]
+    return None if all(one == "asserted" for one in found) else found
+
+
+#: Names of relations in that of their parent.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class ParentRelation:
+    """Relations that are alike, as one that is more general.
+
+    Args:
+        id: Its number, behind those of the relations.
+        children: Numbers of the two that it joins, relations or parents, the larger first.
+        relations: Numbers of all relations below it, the largest first.
+        distance: How far its children are apart, 1 minus the mean cosine of their relations' means, in [0, 2].
+        size: Instances of the relations below it.
+        name: Names of the largest of these.
+    """
+
+    id: int
+    children: tuple[int, int]
+    relations: tuple[int, ...]
+    distance: float
+    size: int
+    name: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "id": self.id,
+            "children": list(self.children),
+            "relations": list(self.relations),
+            "distance": round(self.distance, 6),
+            "size": self.size,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Build it from what :meth:`as_dict` gave."""
+        first, second = record["children"]
+        return cls(
+            int(record["id"]),
+            (int(first), int(second)),
+            tuple(int(one) for one in record["relations"]),
+            float(record["distance"]),
+            int(record["size"]),
+            str(record["name"]),
+        )
+
+
+def hierarchy_of(
+    relations: Sequence[Relation], ids: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> tuple[ParentRelation, ...]:
+    """Join the two nearest relations, or parents, until one is left.
+
+    Average linkage (Sokal and Michener 1958) of the cosines of the relations' mean vectors.
+
+    Args:
+        relations: The relations; R.
+        ids: Relation of each instance (N,), int64; -1 for none.
+        vectors: Their representations (N, D), float32.
+
+    Returns:
+        R - 1 parents, the nearest children first; none where there are fewer than two relations that have instances.
+
+    Raises:
+        InputError: The mean of a relation has no direction.
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    found = [one for one in relations if bool((ids == one.id).any())]
+    if len(found) < 2:
+        return ()
+    place_of = {one.id: place for place, one in enumerate(found)}
+    told = np.flatnonzero(np.isin(ids, list(place_of)))
+    places = np.array([place_of[id] for id in ids[told].tolist()], dtype=np.int64)
+    kept = vectors if len(told) == len(vectors) else np.asarray(vectors[told])
+    centres = means(kept, places, len(found)).astype(np.float64)
+    lengths = np.linalg.norm(centres, axis=1, keepdims=True)
+    if not lengths.all():
+        raise InputError("a relation's representations have the mean 0, so that it is near to none")
+    distances = np.maximum(1 - (centres / lengths) @ (centres / lengths).T, 0)
+    np.fill_diagonal(distances, 0)
+    tree = linkage(squareform(distances, checks=False), method="average")
+    sizes = np.bincount(places, minlength=len(found)).tolist()
+    first_id = max(place_of) + 1
+    numbers = [one.id for one in found]
+    below = [[place] for place in range(len(found))]
+    parents: list[ParentRelation] = []
+    for left, right, distance, _ in tree.tolist():
+        one, other = int(left), int(right)
+        total = [sum(sizes[place] for place in below[node]) for node in (one, other)]
+        if total[1] > total[0]:
+            one, other = other, one
+        members = sorted(below[one] + below[other], key=lambda place: (-sizes[place], numbers[place]))
+        names = [found[place].name for place in members[:_NAMED]]
+        more = len(members) - len(names)
+        parents.append(
+            ParentRelation(
+                first_id + len(parents),
+                (numbers[one], numbers[other]),
+                tuple(found[place].id for place in members),
+                distance,
+                sum(total),
+                " / ".join(names) + (f" / {more} more" if more else ""),
+            )
+        )
+        below.append(members)
+        numbers.append(parents[-1].id)
+    return tuple(parents)

@@ -12,25 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.triples import Entity, Fact, Triple
 from relscout.discovery import storage
-from relscout.discovery.assignments import Assignments, polarities_of
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
 from relscout.discovery.evaluation import Evaluation, evaluate
 from relscout.discovery.facts import Facts, find_facts
-from relscout.discovery.hierarchy import ParentRelation
 from relscout.discovery.refinement import Refinement, phrases_of
-from relscout.discovery.relation import Relation
+from relscout.discovery.relation import Assignments, ParentRelation, Relation, polarities_of
 from relscout.encoders import Encoder, OnLoss
-from relscout.encoders.losses import known_share
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
+from relscout.encoders.precomputed import known_share
+from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
 from relscout.methods.unrelated import RelatednessDetector
-from relscout.progress import Progress, silent
-from relscout.readers.given import Given, as_instances
 from relscout.text.entities import MergedEntities, merge_mentions
-from relscout.text.parsing import with_syntax
-from relscout.triples import Entity, Fact, Triple
+from relscout.text.spacy_pipeline import with_syntax
 
 if TYPE_CHECKING:
     import pandas
@@ -211,7 +209,7 @@ class Discovery:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        from relscout.writers.parquet import frame_of
+        from relscout.io.writers.parquet import frame_of
 
         return frame_of(self.triples())
 

@@ -26,20 +26,19 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import CONTENTS as MODEL_CONTENTS
-from relscout.discovery.assignments import Assignments
+from relscout.core.artifacts import CONTENTS as MODEL_CONTENTS
+from relscout.core.errors import ArtifactError, InputError, OutputError, UnknownNameError
+from relscout.core.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
+from relscout.core.instances import RelationInstance
+from relscout.core.triples import Polarity, Triple
 from relscout.discovery.facts import Facts
-from relscout.discovery.relation import Relation
+from relscout.discovery.relation import Assignments, Relation
 from relscout.encoders import Encoder
-from relscout.errors import ArtifactError, InputError, OutputError, UnknownNameError
-from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
-from relscout.instances import RelationInstance
+from relscout.io.readers import read
+from relscout.io.writers import write, write_entities, write_facts
+from relscout.io.writers.jsonl import write_instances
+from relscout.io.writers.textfile import write_json_lines
 from relscout.methods import Estimator, load_fitted
-from relscout.readers import read
-from relscout.triples import Polarity, Triple
-from relscout.writers import write, write_entities, write_facts
-from relscout.writers.exchange import write_instances
-from relscout.writers.json_lines import write_json_lines
 
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
 FACTS, ENTITIES = "facts.jsonl", "entities.jsonl"

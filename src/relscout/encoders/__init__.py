@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from relscout.encoders.cache import VectorCache
-from relscout.encoders.losses import loss_warnings
 from relscout.encoders.own import Encoder
+from relscout.encoders.precomputed import loss_warnings
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 

@@ -1,13 +1,15 @@
-"""What a frozen encoder computed, stored by sentence: nothing is encoded twice, and interrupted work is resumed.
+"""Vectors stored by sentence, so that nothing is encoded twice, and space for many vectors in memory or on disk.
 
-A row holds a sentence and its pairs: the pooled states that they share (see :mod:`relscout.encoders.pieces`), each
+A row holds a sentence and its pairs: the pooled states that they share (see :mod:`relscout.encoders.pooling`), each
 once, and which of them every pair uses. Files of earlier versions hold no such rows, and are filled anew.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
+import tempfile
 import threading
 import time
 import weakref
@@ -18,10 +20,11 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from relscout.encoders.pieces import Pieces, side_by_side
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import RelationInstance
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import RelationInstance
+from relscout.encoders.pooling import Pieces, side_by_side
 
 _LOSSES = ("", "context", "between", "mention")
 #: SQLite takes no more than 999 variables in a statement.
@@ -45,7 +48,7 @@ class StoredSentence:
 
     Args:
         keys: Keys of its pairs (N,), as :func:`instance_key` gives them.
-        lost: What of each pair did not fit (N,), see :func:`relscout.encoders.window.fit`.
+        lost: What of each pair did not fit (N,), see :func:`relscout.encoders.marking.fit`.
         pieces: What their vectors consist of.
     """
 
@@ -209,3 +212,32 @@ def _sentence(content: bytes, slots: int, width: int) -> StoredSentence | None:
     place += lengths[2]
     states = np.frombuffer(content, "<f4", n_states * n_dimensions, place).reshape(n_states, n_dimensions)
     return StoredSentence(keys, lost, Pieces(states.astype(np.float32), uses.astype(np.int32)))
+
+
+#: Bytes above which vectors are kept on disk.
+_IN_MEMORY = 1 << 30
+
+
+def empty_vectors(count: int, dimension: int, *, in_memory: int = _IN_MEMORY) -> NDArray[np.float32]:
+    """Return an array (count, dimension) of float32 to write vectors into.
+
+    One of more than ``in_memory`` bytes is a memory map of a file without a name, which disappears with the array;
+    ``TMPDIR`` says where.
+
+    Raises:
+        OutputError: The disk has not enough room.
+    """
+    n_bytes = count * dimension * np.dtype(np.float32).itemsize
+    if n_bytes <= in_memory:
+        return np.empty((count, dimension), dtype=np.float32)
+    try:
+        with tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):
+                # a file with holes would end the process with SIGBUS once the disk is full
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            return np.memmap(file, dtype=np.float32, mode="w+", shape=(count, dimension))
+    except OSError as error:
+        raise OutputError(
+            f"cannot store {count} vectors of {dimension} dimensions ({n_bytes / 1e9:.1f} GB) in "
+            f"{tempfile.gettempdir()}: {error.strerror or error}; set TMPDIR to a folder with more space"
+        ) from error

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
 
 
 class Encoder(Protocol):

@@ -1,7 +1,8 @@
-"""An encoder that has computed some vectors before."""
+"""An encoder with vectors that it computed before, and warnings about what an encoder cannot read."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -10,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import to_mapping
-from relscout.encoders.cache import VectorCache, instance_key
-from relscout.encoders.memory import empty_vectors
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import to_mapping
+from relscout.encoders.cache import VectorCache, empty_vectors, instance_key
 from relscout.encoders.own import Encoder, WrappingEncoder, encoded
 from relscout.encoders.settings import EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
 
 
 class Precomputed(WrappingEncoder):
@@ -32,7 +32,7 @@ class Precomputed(WrappingEncoder):
         instances: What is known; an instance with the same text, offsets and types counts as the same one.
         vectors: Their vectors (N, D), float32, as ``encoder`` returned them. They are not copied.
         lost: What of each instance did not fit into the encoder's length (N,), see
-            :func:`relscout.encoders.window.fit`; nothing where left out.
+            :func:`relscout.encoders.marking.fit`; nothing where left out.
 
     Raises:
         InputError: There are more or fewer vectors than instances, or equal instances have different vectors.
@@ -172,3 +172,48 @@ def cache_of(encoder: Encoder) -> VectorCache | None:
 def can_encode(encoder: Encoder) -> bool:
     """Return whether an encoder encodes any instance; a table of vectors knows its own only."""
     return not isinstance(encoder, Precomputed) or encoder.encoder is not None
+
+
+_SENTENCES = {
+    "context": "words before or after both entities were left out: the input exceeds the maximum length",
+    "between": "words between the entities were left out: the entities are too far apart for the maximum length",
+    "mention": "an entity was cut: it exceeds the maximum length",
+}
+
+
+def loss_warnings(lost: Counter[str]) -> list[str]:
+    """Return one sentence for each kind of loss (see :func:`relscout.encoders.marking.fit`) and its count."""
+    return [
+        f"in {count} {'instance' if count == 1 else 'instances'}, {_SENTENCES[what]}"
+        for what, count in sorted(lost.items())
+    ]
+
+
+#: Share of unknown tokens above which a user is warned.
+MOST_UNKNOWN = 0.05
+_MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+
+
+def known_share(encoder: object, texts: Sequence[str]) -> float:
+    """Return the share of the texts' tokens that an encoder knows, in [0, 1].
+
+    It is 1 for an encoder that does not say, and where next to all are known.
+    """
+    unknown_share = getattr(underlying(encoder), "unknown_share", None)
+    unknown = 0.0 if unknown_share is None else float(unknown_share(texts))
+    return 1.0 if unknown <= MOST_UNKNOWN else 1.0 - unknown
+
+
+def unknown_token_warning(share: float, model: str) -> str | None:
+    """Return a warning where too many of the texts' tokens are unknown to the encoder; ``None`` where they are few.
+
+    Args:
+        share: Share of the tokens that are unknown, in [0, 1].
+        model: Name of the encoder.
+    """
+    if share <= MOST_UNKNOWN:
+        return None
+    return (
+        f"{share:.0%} of the tokens of these texts are unknown to the encoder {model!r}, which reads them all as the "
+        f"same token; choose an encoder that was trained on their language, such as {_MULTILINGUAL} (--encoder)"
+    )

@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import adapters
-from relscout.encoders.description import DESCRIPTION, describe, description
-from relscout.encoders.loading import load_tokenizer, load_weights, quiet
-from relscout.encoders.marker_tokens import NAMES
-from relscout.encoders.model_files import absolute, locate
-from relscout.encoders.surgery import add_embeddings, overlay
-from relscout.encoders.transformer import TransformerEncoder
-from relscout.errors import ArtifactError, OutputError, SettingError
-from relscout.files import make_above, whole_folder
+from relscout.core.errors import ArtifactError, OutputError, SettingError
+from relscout.core.files import make_above, whole_folder
+from relscout.encoders import model_files
+from relscout.encoders.layers import add_embeddings, overlay
+from relscout.encoders.marking import NAMES
+from relscout.encoders.model_files import DESCRIPTION, absolute, describe, description, locate
+from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, load_weights, quiet
 
 #: How pre-training went, which it writes beside what it saves.
 _REPORT = "pretraining.json"
@@ -40,8 +38,8 @@ _CONTENTS = frozenset(
         "vocab.txt",
         "vocab.json",
         "merges.txt",
-        adapters.CONFIGURATION,
-        adapters.WEIGHTS,
+        model_files.CONFIGURATION,
+        model_files.WEIGHTS,
         "README.md",
     }
 )
@@ -68,7 +66,7 @@ def check_adapter(folder: Path, encoder: TransformerEncoder) -> None:
         SettingError: The encoder has weights of its own, which no folder holds.
         ArtifactError: The encoder is an adapter with a damaged configuration.
     """
-    for model in adapters.lineage(encoder.settings.model):
+    for model in model_files.lineage(encoder.settings.model):
         place = Path(locate(model))
         if folder.is_dir() and place.is_dir() and folder.samefile(place):
             raise OutputError(
@@ -124,7 +122,7 @@ def save_encoder(
 
 
 def _add_markers(tokenizer: Any, n_embeddings: int, count: int) -> None:
-    """Give the marker tokens the ids that :func:`relscout.encoders.marker_tokens.assign` gave them."""
+    """Give the marker tokens the ids that :func:`relscout.encoders.marking.assign` gave them."""
     # some models have more embeddings than tokens: the ids between them are filled, so that markers come behind
     unnamed = [f"[unnamed{number}]" for number in range(n_embeddings - len(tokenizer))]
     tokenizer.add_tokens(unnamed + list(NAMES[:count]), special_tokens=True)
@@ -153,7 +151,7 @@ def save_adapter(
         alpha: α; a changed weight is W + α/r · B A.
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
-        made: How it was made, which :func:`relscout.encoders.description.about` tells; JSON values only.
+        made: How it was made, which :func:`relscout.encoders.model_files.about` tells; JSON values only.
         flexible: Whether it may be read in any way, so that each method reads it in its own; otherwise it is read as
             the encoder is.
 
@@ -174,7 +172,7 @@ def save_adapter(
     rows = np.stack([markers[place] for place in ids]) if markers else None
     make_above(folder)
     with whole_folder(folder, contents=contents_of(folder)) as fresh:
-        adapters.write(
+        model_files.write(
             fresh,
             lora,
             base=absolute(encoder.settings.model),
@@ -184,5 +182,5 @@ def save_adapter(
         )
         if card is not None:
             (fresh / "README.md").write_text(card, encoding="utf-8")
-        more = {"base_hash": adapters.weights_hash(model), **({"marker_ids": ids} if ids else {})}
+        more = {"base_hash": model_files.weights_hash(model), **({"marker_ids": ids} if ids else {})}
         describe(fresh, encoder.settings, made, flexible=flexible, **more)

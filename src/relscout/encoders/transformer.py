@@ -1,7 +1,8 @@
-"""Any Hugging Face encoder as a relation encoder: mark, tokenise, run the layers that are needed, pool."""
+"""Hugging Face models as relation encoders: mark, tokenize, run the layers that are needed, pool."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -11,25 +12,188 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches, by_sentence, rows_by_content
-from relscout.encoders.cache import StoredSentence, VectorCache
-from relscout.encoders.collate import collate, places_of
-from relscout.encoders.device import choose_device
-from relscout.encoders.fingerprint import fingerprint
-from relscout.encoders.loading import load_config, load_tokenizer, load_weights
-from relscout.encoders.memory import empty_vectors
-from relscout.encoders.pieces import Pieces, joined, n_slots, pieces_of, side_by_side
-from relscout.encoders.pooling import Places, parse_pooling, reads_states
-from relscout.encoders.settings import EncoderSettings
-from relscout.encoders.surgery import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.encoders.type_directions import type_codes
+from relscout.core.errors import RelscoutError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.encoders.batching import batches, by_sentence, collate, places_of, rows_by_content
+from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
+from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.encoders.model_files import base_of, locate, merge, unknown_encoder
+from relscout.encoders.pooling import (
+    Pieces,
+    Places,
+    joined,
+    n_slots,
+    parse_pooling,
+    pieces_of,
+    reads_states,
+    side_by_side,
+    type_codes,
+)
+from relscout.encoders.settings import EncoderSettings, choose_device
 from relscout.encoders.vocabulary import Input, Vocabulary
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
 
 if TYPE_CHECKING:
     import torch
+
+
+#: Raised whenever marking, fitting into the length or pooling changes what a vector is.
+_SCHEME = 1
+#: Entries of a configuration that decide vectors and that the weights do not show.
+_CONFIGURATION = (
+    "model_type",
+    "hidden_act",
+    "num_attention_heads",
+    "layer_norm_eps",
+    "position_embedding_type",
+    "rope_theta",
+    "sliding_window",
+)
+
+
+def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: Any) -> str:
+    """Return a hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length.
+
+    Args:
+        settings: Settings of the encoder; device, size of batches and the model's name are left out.
+        config: Configuration of the model.
+        tokenizer: Tokenizer as it is used.
+        model: Model as it is used: without the layers that are not read, with the embeddings of new markers.
+    """
+    digest = blake2b(digest_size=16)
+    told = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    how = [str(getattr(config, name, "")) for name in _CONFIGURATION]
+    digest.update(repr((*told, *how)).encode())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
+    for name, tensor in sorted(model.state_dict().items()):
+        if "pooler" not in name:  # never read, and random where the checkpoint has none
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_config(model: str) -> Any:
+    """Return the configuration of a model.
+
+    Args:
+        model: A name that :func:`relscout.encoders.model_files.locate` knows, a folder or a name on the hub.
+
+    Raises:
+        SettingError: There is no such model, or it does not encode text.
+        ArtifactError: It is an adapter with a damaged configuration.
+    """
+    if (base := base_of(model)) is not None:
+        return load_config(base)
+    with _loading(model):
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(locate(model), trust_remote_code=False)
+    if config.is_encoder_decoder or not hasattr(config, "vocab_size"):
+        raise SettingError(
+            f"{model!r} is a {config.model_type} model; expected one that only encodes text, like BERT"
+        )
+    return config
+
+
+def load_tokenizer(model: str) -> Any:
+    """Return the tokenizer of a model.
+
+    Raises:
+        SettingError: There is none, or it cannot be read.
+    """
+    if (base := base_of(model)) is not None:
+        return load_tokenizer(base)
+    with _loading(model):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False)
+
+
+def load_weights(model: str, *, dtype: str) -> Any:
+    """Return a model with its weights, for evaluation; an adapter is merged into its base model.
+
+    Raises:
+        SettingError: The weights cannot be read or are not complete.
+        ArtifactError: An adapter is damaged, or is for other weights than the base model's.
+    """
+    if (base := base_of(model)) is not None:
+        import torch
+
+        merged = load_weights(base, dtype="float32")
+        merge(merged, model)
+        return merged.to(getattr(torch, dtype))
+    with _loading(model):
+        import torch
+        from transformers import AutoModel
+
+        # a pooler that the checkpoint lacks is drawn, with random numbers that are the program's
+        with torch.random.fork_rng(devices=[]):
+            loaded, info = AutoModel.from_pretrained(
+                locate(model), dtype=getattr(torch, dtype), trust_remote_code=False, output_loading_info=True
+            )
+    # many checkpoints come without a pooler, which nothing here reads
+    if missing := sorted(name for name in info["missing_keys"] if "pooler" not in name):
+        raise SettingError(
+            f"the files of {model!r} lack {len(missing)} weights of a {loaded.config.model_type} model, "
+            f"such as {missing[0]!r}; they would stay random"
+        )
+    return loaded.eval().requires_grad_(False)
+
+
+def load_language_model(model: str) -> Any | None:
+    """Return a model with its head for masked language modelling, float32; ``None`` where its files have no such head.
+
+    The head of an adapter is that of its base model, which is returned as it is.
+
+    Raises:
+        SettingError: The weights cannot be read.
+        ArtifactError: It is an adapter with a damaged configuration.
+    """
+    if (base := base_of(model)) is not None:
+        return load_language_model(base)
+    with _loading(model):
+        import torch
+        from transformers import AutoConfig, AutoModelForMaskedLM
+
+        if type(AutoConfig.from_pretrained(locate(model))) not in AutoModelForMaskedLM._model_mapping:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            loaded, info = AutoModelForMaskedLM.from_pretrained(
+                locate(model), dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
+    # what is missing would stay random
+    return None if any("pooler" not in name for name in info["missing_keys"]) else loaded
+
+
+@contextlib.contextmanager
+def _loading(model: str) -> Iterator[None]:
+    with quiet():
+        try:
+            yield
+        except RelscoutError:
+            raise
+        except Exception as error:
+            # broken files raise whatever the parser of their format raises, down to a bare Exception
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise unknown_encoder(model, lines[0] if lines else type(error).__name__) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from printing progress bars and reports about the checkpoint."""
+    from transformers.utils import logging as untyped
+
+    logging: Any = untyped
+    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            logging.enable_progress_bar()
+
 
 #: Called with an instance and what of it did not fit into the encoder's length.
 OnLoss = Callable[[RelationInstance, str], None]

@@ -1,33 +1,257 @@
-"""The top layers of an encoder, trained on states of the frozen layers below, which are computed once."""
+"""The top layers of an encoder, trained on hidden states of the frozen layers below, which are computed once."""
 
 from __future__ import annotations
 
 import copy
+import os
+import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches
-from relscout.encoders.device import trains_in_bfloat16
-from relscout.encoders.low_rank import add_factors, alpha_of, plain_name
-from relscout.encoders.memory import empty_vectors
-from relscout.encoders.narrowing import narrow, reads_few, tokens_read
-from relscout.encoders.pieces import pool
-from relscout.encoders.pooling import PoolingPart, pool_part
-from relscout.encoders.prepared import Prepared, prepare
-from relscout.encoders.skipping import keep_states, set_dropout, skip_layers
-from relscout.encoders.states import ContentVectors
-from relscout.encoders.surgery import find_layers
+from relscout.core.errors import OutputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.encoders.batching import batches, collate, rows_by_content, shards
+from relscout.encoders.cache import empty_vectors
+from relscout.encoders.layers import (
+    LowestLayers,
+    add_factors,
+    alpha_of,
+    find_layers,
+    keep_states,
+    narrow,
+    plain_name,
+    reads_few,
+    set_dropout,
+    skip_layers,
+    tokens_read,
+)
+from relscout.encoders.pooling import Places, PoolingPart, pool, pool_part, tells_direction, turned
+from relscout.encoders.settings import trains_in_bfloat16
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+
+def can_turn(encoder: TransformerEncoder) -> bool:
+    """Tell whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
+    return encoder.settings.marking == "none" and tells_direction(encoder.parts)
+
+
+def turned_by(encoder: TransformerEncoder, vectors: Tensor) -> Tensor:
+    """Return the vectors (B, D) of the same sentences with head and tail exchanged."""
+    return turned(vectors, encoder.parts, encoder.hidden_size)
+
+
+#: Bytes above which states are kept on disk.
+_IN_MEMORY = 1 << 30
+#: The same for vectors of contents, which lie there while others of the same size are clustered.
+_VECTORS_IN_MEMORY = 1 << 24
+
+
+class HiddenStates:
+    """Hidden states of sentences of different lengths, one after the other.
+
+    More than ``in_memory`` bytes lie in a file without a name, which disappears with this object; they are read with
+    plain reads rather than mapped, so that memory does not grow with the corpus. ``TMPDIR`` says where it is.
+
+    Args:
+        lengths: Tokens of each sentence (N,), int64.
+        width: Dimensions D of a state.
+        in_memory: Bytes that may be held in memory.
+
+    Raises:
+        OutputError: The disk has not enough room.
+    """
+
+    def __init__(self, lengths: NDArray[np.int64], width: int, *, in_memory: int = _IN_MEMORY) -> None:
+        self.lengths = lengths
+        self.width = width
+        self._ends = np.cumsum(lengths)
+        n_bytes = int(self._ends[-1] if len(lengths) else 0) * width * 4
+        self._array: NDArray[np.float32] | None = None
+        self._file: IO[bytes] | None = None
+        if n_bytes <= in_memory:
+            self._array = np.empty((n_bytes // (4 * width), width), dtype=np.float32)
+            return
+        try:
+            # unbuffered: what a full disk refused must not be tried again when the file is closed
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
+            weakref.finalize(self, self._file.close)
+            self._file.truncate(n_bytes)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self._file.fileno(), 0, n_bytes)
+        except OSError as error:
+            raise _no_room(n_bytes, error) from error
+
+    def write(self, row: int, states: NDArray[np.float32]) -> None:
+        """Keep the states (length, D) of one sentence.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        end = int(self._ends[row])
+        start = end - int(self.lengths[row])
+        if self._array is not None:
+            self._array[start:end] = states
+            return
+        file: Any = self._file
+        try:
+            file.seek(start * self.width * 4)
+            left = np.ascontiguousarray(states, dtype=np.float32).data.cast("B")
+            while left:
+                left = left[file.write(left) :]
+        except OSError as error:
+            raise _no_room(int(self._ends[-1]) * self.width * 4, error) from error
+
+    def padded(self, rows: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
+        """Return the states of some sentences (B, T, D), float32, zero behind the end of each."""
+        import torch
+
+        longest = int(self.lengths[rows].max())
+        out = np.zeros((len(rows), longest, self.width), dtype=np.float32)
+        for place, row in enumerate(rows):
+            end, length = int(self._ends[row]), int(self.lengths[row])
+            if self._array is not None:
+                out[place, :length] = self._array[end - length : end]
+            else:
+                file: Any = self._file
+                file.seek((end - length) * self.width * 4)
+                left = out[place, :length].data.cast("B")
+                while left:
+                    left = left[file.readinto(left) :]
+        return torch.from_numpy(out)
+
+
+class ContentVectors:
+    """Vectors of contents as an encoder gave them, read by the batch; on disk beyond 16 MiB.
+
+    Args:
+        count: Number of contents M.
+        dimension: Dimensions D of a vector.
+        in_memory: Bytes that may be held in memory.
+
+    Raises:
+        OutputError: The disk has not enough room.
+    """
+
+    def __init__(self, count: int, dimension: int, *, in_memory: int = _VECTORS_IN_MEMORY) -> None:
+        self._rows = HiddenStates(np.ones(count, dtype=np.int64), dimension, in_memory=in_memory)
+
+    def __setitem__(self, content: int, vector: NDArray[np.float32]) -> None:
+        """Keep the vector (D,) of one content."""
+        self._rows.write(content, vector[None])
+
+    def __getitem__(self, contents: NDArray[np.int64]) -> torch.Tensor:
+        """Return the vectors (B, D), float32, of some contents."""
+        return self._rows.padded(contents)[:, 0]
+
+
+def _no_room(n_bytes: int, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot store {n_bytes / 1e9:.1f} GB of hidden states in {tempfile.gettempdir()}: {error.strerror or error}; "
+        "set TMPDIR to a folder with more space, or train more layers, whose states are not stored"
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Instances as far as the frozen layers bring them, every content once; M contents.
+
+    Args:
+        row_of: Content of each instance (N,), int64.
+        ids: Token ids of all contents, one after the other.
+        ends: Where the ids of each content end (M,), int64.
+        places: Where the parts of each sentence lie; tensors of M rows.
+        states: What the lowest trained layer reads; ``None`` where the whole model trains.
+        fixed: The parts of the vectors that no trained layer changes, side by side (M, their widths), float32.
+    """
+
+    row_of: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    places: Places
+    states: HiddenStates | None
+    fixed: torch.Tensor
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each content (M,)."""
+        return np.diff(self.ends, prepend=0)
+
+
+def prepare(
+    base: TransformerEncoder,
+    instances: Sequence[RelationInstance],
+    *,
+    fixed: Sequence[PoolingPart],
+    boundary: int | None,
+    progress: Progress,
+    on_loss: OnLoss | None,
+) -> Prepared:
+    """Run the frozen layers of an encoder once.
+
+    Args:
+        base: The encoder.
+        instances: What will be trained on.
+        fixed: Parts of the pooling that no trained layer changes.
+        boundary: Hidden state that the lowest trained layer reads; ``None`` where the whole model trains.
+        progress: Told the number of instances done, stage ``"encode"``.
+        on_loss: Told each instance that did not fit whole, and what was lost.
+    """
+    import torch
+
+    rows = rows_by_content(instances)
+    keys = [key for shard in shards(instances, rows) for key in shard]
+    row_of = np.empty(len(instances), dtype=np.int64)
+    for content, key in enumerate(keys):
+        row_of[rows[key]] = content
+    inputs = []
+    for start in range(0, len(keys), 8192):
+        inputs += base.vocabulary.inputs([instances[rows[key][0]] for key in keys[start : start + 8192]])
+    lengths = np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + base.vocabulary.overhead
+    ids = np.empty(int(lengths.sum()), dtype=np.int64)
+    ends = np.cumsum(lengths)
+    vectors = torch.from_numpy(empty_vectors(len(keys), sum(part.width(base.hidden_size) for part in fixed)))
+    states = HiddenStates(lengths, base.hidden_size) if boundary is not None else None
+    # nothing above the boundary is read here
+    frozen = LowestLayers(base.model, boundary, n_layers=base.n_layers) if boundary is not None else None
+    found: list[Places] = []
+    order: list[int] = []
+    done = 0
+    progress("encode", 0, len(instances))
+    for batch in batches(lengths, base.settings.batch_tokens):
+        tokens, places = collate([inputs[row] for row in batch], base.vocabulary, base.device)
+        if boundary is not None and frozen is not None:
+            hidden = frozen(**base.model_inputs(tokens, places))
+            if fixed:
+                vectors[batch] = pool(hidden, places, fixed).cpu()
+            kept = hidden[boundary].float().cpu().numpy()
+        for place, row in enumerate(batch):
+            length = int(lengths[row])
+            ids[ends[row] - length : ends[row]] = tokens[place, :length].cpu().numpy()
+            if states is not None:
+                states.write(row, kept[place, :length])
+        found.append(places)
+        order += batch.tolist()
+        for row in batch:
+            same = rows[keys[row]]
+            done += len(same)
+            if inputs[row].lost and on_loss is not None:
+                for one in same:
+                    on_loss(instances[one], inputs[row].lost)
+        progress("encode", done, len(instances))
+    back = torch.from_numpy(np.argsort(order))
+    places = Places(*(torch.cat([getattr(one, name) for one in found])[back] for name in Places.__slots__))
+    return Prepared(row_of, ids, ends, places, states, vectors.to(base.device))
+
 
 #: The whole model trains.
 _ALL = -1

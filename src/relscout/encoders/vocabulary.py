@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from relscout.encoders.alignment import align, excerpt
-from relscout.encoders.marker_tokens import MarkerTokens, assign
-from relscout.encoders.marking import Marked, Markers, blanked, keeps_context, mark, reveal
-from relscout.encoders.sentence import Sentence
-from relscout.encoders.type_directions import type_codes
-from relscout.encoders.window import fit
-from relscout.errors import SettingError
-from relscout.instances import Mention, RelationInstance
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.marking import (
+    Marked,
+    Markers,
+    MarkerTokens,
+    Sentence,
+    align,
+    assign,
+    blanked,
+    excerpt,
+    fit,
+    keeps_context,
+    mark,
+    reveal,
+)
+from relscout.encoders.pooling import type_codes
 
 #: A sentence longer than this many characters for each token is cut around its mentions before it is tokenised.
 _CHARACTERS_PER_TOKEN = 40
@@ -32,8 +41,8 @@ class Input:
     Args:
         marked: The marked sentence; its places count from the first token that is not special.
         mask: Place of the prompt's mask token, or -1.
-        lost: What did not fit (see :func:`relscout.encoders.window.fit`).
-        types: As :func:`relscout.encoders.type_directions.type_codes` returns them.
+        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
+        types: As :func:`relscout.encoders.pooling.type_codes` returns them.
     """
 
     marked: Marked
@@ -49,7 +58,7 @@ class Look:
     Args:
         markers: What stands around the head and around the tail.
         instead: What stands in place of the head and of the tail; ``None`` where the mentions are shown.
-        types: As :func:`relscout.encoders.type_directions.type_codes` returns them.
+        types: As :func:`relscout.encoders.pooling.type_codes` returns them.
     """
 
     markers: tuple[Markers, Markers]
@@ -64,7 +73,7 @@ class Fitted:
     Args:
         window: What of the sentence is shown.
         look: Place of its :class:`Look` in :attr:`Vocabulary.looks`.
-        lost: What did not fit (see :func:`relscout.encoders.window.fit`).
+        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
     """
 
     window: Sentence

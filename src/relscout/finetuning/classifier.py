@@ -1,37 +1,309 @@
-"""What relation classifiers have in common: labels in, a head on an encoder trained, relations out."""
+"""What relation classifiers share: labels, held-out instances, a head on an encoder, and the choice of the epoch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self
+from typing import Any, ClassVar, Generic, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, save_artifact
-from relscout.config import to_mapping
+from relscout.core.artifacts import Artifact, save_artifact
+from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.instances import NAMES_OF_NONE, RelationInstance, canonical_order
+from relscout.core.parameters import Parameters
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import to_mapping
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
-from relscout.errors import ArtifactError, SettingError
-from relscout.finetuning.given import Given
-from relscout.finetuning.held_out import HeldOut
-from relscout.finetuning.selection import Tuning
-from relscout.instances import RelationInstance, canonical_order
-from relscout.parameters import Parameters
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
-from relscout.training.classification import Classifier
-from relscout.training.learner import Learner, Read
-from relscout.training.stored import load_kind, whole
-from relscout.training.work import Work
+from relscout.training.classification import ClassificationSettings, Classifier, Learner, Read
+from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.stored import Work, below, load_kind, whole
+
+
+@dataclass(frozen=True)
+class HeldOut(Generic[Read]):
+    """Sentences that an epoch is chosen on.
+
+    Args:
+        prepared: The sentences.
+        classes: Gold class of each (N,), int64; -1 for a relation that is not among those that are learnt.
+        related: Whether the gold relation of each (N,), bool, is another one than "no relation".
+        none: Which classes (R,), bool, mean "no relation".
+    """
+
+    prepared: Read
+    classes: NDArray[np.int64]
+    related: NDArray[np.bool_]
+    none: NDArray[np.bool_]
+
+    @property
+    def score_name(self) -> str:
+        """What :meth:`score` gives: ``micro_f1`` without "no relation", ``accuracy`` where nothing means that."""
+        return "micro_f1" if self.none.any() or not self.related.all() else "accuracy"
+
+    def score(self, predicted: NDArray[np.int64]) -> float:
+        """Return the score of predicted classes (N,), in [0, 1]."""
+        right, positive = predicted == self.classes, ~self.none[predicted]
+        # where all are related, this is the accuracy
+        total = int(positive.sum()) + int(self.related.sum())
+        return 2 * int((right & self.related).sum()) / total if total else 0.0
+
+
+_BEST = "best."
+#: What stands before the names of the encoder's weights, and of the head, in a classifier's arrays.
+_ENCODER, _HEAD = "encoder.", "head."
+
+
+@dataclass
+class Tuning(Generic[Read]):
+    """Training of one classifier; what comes of it is in :attr:`weights` and :attr:`head` after :meth:`run`.
+
+    Args:
+        classifier: What trains.
+        learner: Its encoder.
+        dev: What the epoch is chosen on; ``None`` takes the last one.
+        work: Where progress is kept.
+        epochs: How the epochs went, as JSON values.
+        best: The chosen epoch, from 0.
+    """
+
+    classifier: Classifier[Read]
+    learner: Learner[Read]
+    dev: HeldOut[Read] | None
+    work: Work
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    best: int = 0
+    _chosen: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def run(self, progress: Progress = silent) -> None:
+        """Train to the end, from where an interrupted run stopped.
+
+        Raises:
+            DivergedError: The loss is no longer a number.
+            ArtifactError: What was kept is damaged.
+        """
+        if (kept := self.work.load()) is not None:
+            state, arrays = kept
+            self.epochs, self.best = state["epochs"], state["best"]
+            self._chosen = below(_BEST, arrays) or _parameters(arrays)
+            self.classifier.load(arrays)
+        for epoch in self.classifier.epochs(first=len(self.epochs), progress=progress):
+            told: dict[str, Any] = {"loss": round(epoch.loss, 6), "accuracy": round(epoch.accuracy, 6)}
+            if self.dev is not None:
+                told["dev"] = round(self.dev.score(self._predicted(self.dev, progress)), 6)
+            self.epochs.append(told)
+            arrays = self.classifier.arrays()
+            # the first of equally good ones; without held-out sentences, the last
+            if self.dev is None or told["dev"] > max((one["dev"] for one in self.epochs[:-1]), default=-1.0):
+                self.best, self._chosen = len(self.epochs) - 1, _parameters(arrays)
+                older: Mapping[str, NDArray[np.float32]] = {}
+            else:
+                older = {_BEST + name: array for name, array in self._chosen.items()}
+            self.work.keep({"epochs": self.epochs, "best": self.best}, {**arrays, **older})
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Weights of the encoder in the chosen epoch, by name."""
+        return below(_ENCODER, self._chosen)
+
+    @property
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight (R, D), float32, for vectors as the encoder gives them, and bias (R,), in the chosen epoch."""
+        scale = np.float32(self.learner.scale)
+        return self._chosen[f"{_HEAD}weight"] * scale, self._chosen[f"{_HEAD}bias"]
+
+    def _predicted(self, dev: HeldOut[Read], progress: Progress) -> NDArray[np.int64]:
+        weight, bias = self.classifier.head
+        weight = weight.T * np.float32(self.learner.scale)
+        of_content = np.empty(len(dev.prepared.lengths), dtype=np.int64)
+        for contents, vectors in self.learner.encoded(dev.prepared, progress):
+            of_content[contents] = (vectors @ weight + bias).argmax(axis=1)
+        return np.asarray(of_content[dev.prepared.row_of], dtype=np.int64)
+
+
+def _parameters(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Return encoder and head without the optimizer's memory."""
+    return {name: array for name, array in arrays.items() if name.startswith((_ENCODER, _HEAD))}
+
+
+@dataclass(frozen=True)
+class Given:
+    """Labelled instances in an order that they decide, and their classes by the first instance of each relation.
+
+    Args:
+        known: What is learnt from; every content once.
+        names: Names of the R relations.
+        classes: Class of each of ``known`` (N,), int64.
+        held: What is held out; ``None`` where nothing is.
+        gold: Class of each of ``held`` (M,), int64; -1 for a relation that is not learnt.
+        related: Whether the relation of each of ``held`` (M,), bool, is another one than "no relation".
+        none: Which relations (R,), bool, mean "no relation".
+        warnings: What a user should know.
+    """
+
+    known: list[RelationInstance]
+    names: list[str]
+    classes: NDArray[np.int64]
+    held: list[RelationInstance] | None
+    gold: NDArray[np.int64]
+    related: NDArray[np.bool_]
+    none: NDArray[np.bool_]
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, train: Sequence[RelationInstance], dev: Sequence[RelationInstance] | None) -> Given:
+        """Check labelled instances and put them in order.
+
+        Raises:
+            InputError: One has no gold relation, there are fewer than two relations, or ``dev`` is empty.
+        """
+        known, warnings = canonical(train)
+        names, classes = classes_of(known)
+        held = None if dev is None else _checked(dev)
+        number = {name: place for place, name in enumerate(names)}
+        gold = np.array([number.get(str(one.relation), -1) for one in held or ()], dtype=np.int64)
+        none = np.array([name.casefold() in NAMES_OF_NONE for name in names])
+        related = np.array([not one.is_unrelated for one in held or ()], dtype=np.bool_)
+        if missing := sorted({str(one.relation) for one in held or ()} - set(names)):
+            warnings.append(lacking(missing, len(names), int((gold < 0).sum()), len(gold), where="dev"))
+        return cls(known, names, classes, held, gold, related, none, warnings)
+
+    def digest(self) -> str:
+        """Return a hash of all classes, which the names of relations do not change."""
+        return digest(np.concatenate([self.classes, self.gold, self.related, self.none]).astype(np.int64))
+
+
+def lacking(missing: Sequence[str], n_known: int, n_instances: int, total: int, *, where: str) -> str:
+    """Return a warning that some relations were not among those that are learnt.
+
+    Args:
+        missing: Their names.
+        n_known: Number of relations that are learnt.
+        n_instances: Number of instances that have one of ``missing``.
+        total: Number of instances in all.
+        where: Name of what has them.
+    """
+    shown = ", ".join(repr(name) for name in missing[:5]) + (", …" if len(missing) > 5 else "")
+    return (
+        f"{n_instances} of {total} instances in {where} have a relation that is not among the {n_known} of the "
+        f"training data ({shown}) and count as mistakes"
+    )
+
+
+def _checked(dev: Sequence[RelationInstance]) -> list[RelationInstance]:
+    """Return held-out instances in an order that they decide, all of them with gold relations."""
+    if not dev:
+        raise InputError("there are no instances to select the best epoch on; give some, or leave out dev")
+    bare = [one for one in dev if one.relation is None]
+    if bare:
+        raise InputError(
+            f"{len(bare)} of {len(dev)} instances in dev have no gold relation, the first of them {bare[0].id!r} "
+            f"({bare[0].source or 'no source'}); label them, or leave them out"
+        )
+    return [dev[place] for place in canonical_order(dev)]
+
+
+class Training(Protocol):
+    """Settings that both kinds of classifier have; see these."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training data, or several of them."""
+        ...
+
+    @property
+    def least_steps(self) -> int:
+        """Steps that there are at least."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest learning rate of the encoder."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Sentences in a step."""
+        ...
+
+    @property
+    def dropout(self) -> float:
+        """Dropout rate on the representation."""
+        ...
+
+    @property
+    def warm_up(self) -> float:
+        """Share of the steps in which learning rates rise."""
+        ...
+
+    @property
+    def weight_decay(self) -> float:
+        """Weight decay."""
+        ...
+
+
+def passes(settings: Training, n_contents: int) -> int:
+    """Return how often an epoch passes over so many different sentences, so that there are enough steps."""
+    return max(ceil(settings.least_steps / (settings.epochs * ceil(n_contents / settings.batch))), 1)
+
+
+def linear_head(
+    learner: Learner[Read],
+    prepared: Read,
+    classes: NDArray[np.int64],
+    n_classes: int,
+    *,
+    settings: Training,
+    seed: int,
+    head_learning_rate: float,
+    clip: float | None = None,
+    plain: bool = False,
+) -> Classifier[Read]:
+    """Return a linear layer on an encoder, both of which train.
+
+    Args:
+        learner: The encoder.
+        prepared: The sentences.
+        classes: Class of each (N,), int64.
+        n_classes: Number of classes.
+        settings: How it trains.
+        seed: Draws first weights, batches and dropout.
+        head_learning_rate: Highest learning rate of the linear layer.
+        clip: Longest gradient; ``None`` leaves it as it is.
+        plain: Whether plain stochastic gradient descent takes the place of AdamW.
+    """
+    return Classifier(
+        learner,
+        prepared,
+        classes,
+        n_classes,
+        settings=ClassificationSettings(
+            classifier_epochs=settings.epochs,
+            frozen_epochs=0,
+            classifier_learning_rate=settings.learning_rate,
+            head_learning_rate=head_learning_rate,
+            classifier_batch=settings.batch,
+            classifier_dropout=settings.dropout,
+            warm_up=settings.warm_up,
+        ),
+        seed=seed,
+        weight_decay=settings.weight_decay,
+        clip=clip,
+        plain=plain,
+        passes=passes(settings, len(prepared.lengths)),
+    )
 
 
 class SentenceClassifier(Parameters, ABC, Generic[Read]):
     """Tells which of the relations that it has learnt a sentence expresses.
 
-    A relation that is named as data sets name none (:data:`~relscout.instances.NAMES_OF_NONE`) is learnt like any
+    A relation that is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is learnt like any
     other, and left out of the micro-F1 by which an epoch is chosen. Neither the order of what is learnt from nor the
     names of the relations change a number.
 

@@ -1,24 +1,24 @@
-"""The convolutional network of Peng et al. (2020), which nothing has pre-trained: the baseline of fine-tuning."""
+"""A convolutional network on words (Nguyen and Grishman 2015), the baseline of Peng et al. (2020)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import file_digest
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders import OnLoss
-from relscout.finetuning.classifier import SentenceClassifier
-from relscout.finetuning.convolution import ConvolutionalEncoder, first_weights
-from relscout.finetuning.heads import linear_head
-from relscout.finetuning.word_vectors import digest_of, word_vectors
-from relscout.finetuning.words import FORMATS, WordSentences, WordVocabulary
-from relscout.instances import RelationInstance
-from relscout.progress import Progress, silent
-from relscout.ranges import (
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import (
     check_above_zero,
     check_choices,
     check_least,
@@ -26,9 +26,383 @@ from relscout.ranges import (
     check_shares,
     whole_numbers,
 )
-from relscout.training.classification import Classifier
-from relscout.training.learner import Learner
+from relscout.encoders import OnLoss
+from relscout.encoders.batching import batches, rows_by_content
+from relscout.encoders.marking import TYPES_INSTEAD, align, excerpt, fit, keeps_context, reveal
+from relscout.finetuning.classifier import SentenceClassifier, linear_head
+from relscout.training.classification import Classifier, Learner
 from relscout.training.stored import below
+
+if TYPE_CHECKING:
+    import torch
+
+
+#: Standard deviation of drawn vectors.
+_STD = 0.1
+
+
+def word_vectors(
+    words: Sequence[str], *, dimension: int, path: Path | None, seed: int
+) -> NDArray[np.float32]:
+    """Return a vector for each word (V, E), float32: that of a file, or one that is drawn.
+
+    Args:
+        words: The words, in small letters.
+        dimension: Dimensions E where there is no file, which else decides them.
+        path: A text file with a word and its numbers in each line, as GloVe and word2vec write them.
+        seed: Draws the others.
+
+    Raises:
+        InputError: The file cannot be read, or a line has not as many numbers as the first.
+    """
+    given = {} if path is None else _read(path, frozenset(words))
+    if given:
+        dimension = len(next(iter(given.values())))
+    found = (_STD * generator(seed, "words").standard_normal((len(words), dimension))).astype(np.float32)
+    for place, word in enumerate(words):
+        if word in given:
+            found[place] = given[word]
+    return found
+
+
+def digest_of(path: Path | None) -> str:
+    """Return a hash of the file; nothing where there is none.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if path is None:
+        return ""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    width: int | None = None
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                word, *numbers = line.rstrip().split(" ")
+                if number == 1 and len(numbers) == 1:
+                    continue  # word2vec's first line counts words and dimensions
+                width = width or len(numbers)
+                if len(numbers) != width or not numbers:
+                    raise InputError(
+                        f"{path}, line {number}: {len(numbers)} numbers after the word, expected {width or 'some'}; "
+                        "each line has a word and its vector, separated by single spaces"
+                    )
+                # the first spelling of a word is the most frequent one
+                if word.lower() in wanted and word.lower() not in found:
+                    found[word.lower()] = np.array(numbers, dtype=np.float32)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}, line {number}: {error}; expected a word and its vector") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if not found:
+        raise InputError(
+            f"{path}: it has no vector for any of the {len(wanted)} words of the training data; is it in the same "
+            "language?"
+        )
+    return found
+
+
+#: Input formats: C+M shows names and types of the mentions, the others what Peng et al. (2020, section 2.2) say.
+FORMATS = ("C+M", "C+T", "OnlyC", "OnlyM", "OnlyT")
+#: Characters for each word of the longest input, beyond which a text is cut around its mentions at once.
+_REACH = 40
+_WORD = re.compile(r"\w+|[^\w\s]")
+PADDING, UNKNOWN = 0, 1
+#: Words that stand for padding, unknown words, and in the place of mentions; no word of a text has a space.
+_SPECIAL = ("the padding", "an unknown word", "the head", "the tail")
+#: Places of what is no word of the text.
+_NO_WORD, _HEAD, _TAIL = -1, -2, -3
+NO_TYPE = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of an instance.
+
+    Args:
+        words: Words, in small letters, and what stands in the place of mentions.
+        from_head: Distance of each word from the head, negative before it and 0 inside (T,), int64.
+        from_tail: The same for the tail.
+        types: Entity type of the mention that each word belongs to, ``None`` elsewhere and where types are not shown.
+        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
+    """
+
+    words: list[str]
+    from_head: NDArray[np.int64]
+    from_tail: NDArray[np.int64]
+    types: list[str | None]
+    lost: str
+
+
+def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
+    """Return what an input format shows of an instance, cut to ``max_length`` words that hold both mentions."""
+    text, head, tail = excerpt(instance, _REACH * max_length)
+    # a word never reaches over the edge of a mention, so that what is replaced is replaced whole
+    edges = sorted({0, len(text), head.start, head.end, tail.start, tail.end})
+    found = [
+        (match.start(), match.end())
+        for start, end in pairwise(edges)
+        for match in _WORD.finditer(text, start, end)
+    ]
+    sentence = align(list(range(len(found))), found, head, tail, unknown_id=_NO_WORD)
+    hidden = marking == "OnlyC" or marking in TYPES_INSTEAD
+    instead = ((_HEAD,), (_TAIL,)) if hidden else None
+    window, lost = fit(reveal(sentence, instead=instead, keep_context=keeps_context(marking)), max_length)
+    kinds = (instance.head.type, instance.tail.type)
+    stands = {_NO_WORD: _SPECIAL[1], _HEAD: _SPECIAL[2], _TAIL: _SPECIAL[3]}
+    if marking in TYPES_INSTEAD:
+        stands |= {place: f"type {kind}" for place, kind in zip((_HEAD, _TAIL), kinds, strict=True)}
+    words = [
+        stands[place] if place < 0 else text[found[place][0] : found[place][1]].lower()
+        for place in window.ids
+    ]
+    types: list[str | None] = [None] * len(words)
+    if marking not in ("OnlyC", "OnlyM"):
+        for (start, end), kind in zip((window.head, window.tail), kinds, strict=True):
+            types[start:end] = [kind] * (end - start)
+    places = np.arange(len(words))
+    from_head, from_tail = (
+        np.minimum(places - start, 0) + np.maximum(places - end + 1, 0)
+        for start, end in (window.head, window.tail)
+    )
+    return Shown(words, from_head, from_tail, types, lost)
+
+
+@dataclass(frozen=True)
+class WordSentences:
+    """Instances as words, every content once; M contents.
+
+    Args:
+        row_of: Content of each instance (N,), int64.
+        lengths: Words of each content (M,), int64.
+        ids: Words, distances from head and tail (from 0), and types of all contents, one behind the other
+            (4, sum of lengths), int64.
+    """
+
+    row_of: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    ids: NDArray[np.int64]
+
+    def padded(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return words, distances and types of some contents (4, B, T), 0 behind the end of each."""
+        lengths = self.lengths[contents]
+        out = np.zeros((4, len(contents), int(lengths.max())), dtype=np.int64)
+        ends = np.cumsum(self.lengths)
+        for row, (content, length) in enumerate(zip(contents, lengths, strict=True)):
+            out[:, row, :length] = self.ids[:, ends[content] - length : ends[content]]
+        return out
+
+
+@dataclass(frozen=True)
+class WordVocabulary:
+    """Numbers of words and types that the training data show.
+
+    Args:
+        words: Words by their numbers; the first four are special.
+        types: Entity types by their numbers, from 1; 0 is no type.
+        marking: Input format.
+        max_length: Most words of an input.
+    """
+
+    words: tuple[str, ...]
+    types: tuple[str, ...]
+    marking: str
+    max_length: int
+
+    @classmethod
+    def of(
+        cls, train: Iterable[RelationInstance], *, marking: str, max_length: int, least: int
+    ) -> WordVocabulary:
+        """Count the words that an input format shows of the training data.
+
+        Args:
+            train: The training data.
+            marking: Input format.
+            max_length: Most words of an input.
+            least: How often a word must be there to have a number.
+        """
+        seen = [shown(one, marking, max_length) for one in train]
+        counts = Counter(word for one in seen for word in one.words if word not in _SPECIAL)
+        words = sorted(
+            (word for word, count in counts.items() if count >= least), key=_frequent_first(counts)
+        )
+        types = sorted({kind for one in seen for kind in one.types if kind is not None})
+        return cls((*_SPECIAL, *words), tuple(types), marking, max_length)
+
+    def sentences(self, instances: Sequence[RelationInstance]) -> tuple[WordSentences, list[str]]:
+        """Return instances as numbers, and what of each (N,) did not fit."""
+        number = {word: place for place, word in enumerate(self.words)}
+        types = {kind: place for place, kind in enumerate(self.types, start=1)}
+        rows = rows_by_content(instances)
+        row_of = np.empty(len(instances), dtype=np.int64)
+        lost = [""] * len(instances)
+        pieces, lengths = [], []
+        # in the order of the keys, so that the order of the instances decides nothing
+        for content, key in enumerate(sorted(rows)):
+            same = rows[key]
+            row_of[same] = content
+            one = shown(instances[same[0]], self.marking, self.max_length)
+            ids = [number.get(word, UNKNOWN) for word in one.words]
+            kinds = [NO_TYPE if kind is None else types.get(kind, NO_TYPE) for kind in one.types]
+            distances = [distance + self.max_length for distance in (one.from_head, one.from_tail)]
+            pieces.append(np.array([ids, *distances, kinds], dtype=np.int64))
+            lengths.append(len(ids))
+            for row in same:
+                lost[row] = one.lost
+        joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((4, 0), dtype=np.int64)
+        return WordSentences(row_of, np.array(lengths, dtype=np.int64), joined), lost
+
+
+def _frequent_first(counts: Counter[str]) -> Callable[[str], tuple[int, str]]:
+    return lambda word: (-counts[word], word)
+
+
+#: Words in a batch without training, padding included.
+_BATCH_WORDS = 8192
+
+
+class ConvolutionalEncoder:
+    """Word, position and type embeddings, convolutions over several windows, the maximum over the sentence.
+
+    A sentence's vector does not depend on what it is padded to.
+
+    Args:
+        weights: Weights by name, as :func:`first_weights` or :meth:`weights` give them; they are copied.
+        word_dropout: Share of the words that are read as unknown ones in training, in [0, 1).
+    """
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], *, word_dropout: float = 0.0) -> None:
+        import torch
+
+        self.device = torch.device("cpu")
+        self.scale = 1.0
+        self._word_dropout = word_dropout
+        self._training = False
+        self._parameters = {
+            name: torch.nn.Parameter(torch.from_numpy(array.copy()))
+            for name, array in sorted(weights.items())
+        }
+        self._windows = sorted(int(name.split(".")[1]) for name in weights if name.startswith("filters."))
+
+    @property
+    def dimension(self) -> int:
+        """Number of dimensions of a vector."""
+        return sum(len(self._parameters[f"filters.{window}"]) for window in self._windows)
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Return what trains: everything."""
+        return iter(self._parameters.values())
+
+    def train(self, mode: bool = True) -> None:
+        """Switch the dropout of words on or off."""
+        self._training = mode
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return a copy of all weights, by name."""
+        return {name: tensor.detach().numpy().copy() for name, tensor in self._parameters.items()}
+
+    def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take over weights as :meth:`weights` gives them."""
+        import torch
+
+        with torch.no_grad():
+            for name, tensor in self._parameters.items():
+                tensor.copy_(torch.from_numpy(weights[name]))
+
+    def __call__(self, prepared: WordSentences, contents: NDArray[np.int64]) -> torch.Tensor:
+        """Return vectors (B, D), float32, of some contents."""
+        import torch
+        from torch.nn.functional import conv1d, embedding, pad
+
+        tensors = self._parameters
+        words, from_head, from_tail, types = torch.from_numpy(prepared.padded(contents))
+        inside = words != PADDING  # (B, T)
+        if self._training and self._word_dropout:
+            hidden = torch.rand(words.shape) < self._word_dropout
+            words = torch.where(hidden & inside, UNKNOWN, words)
+        read = zip((words, from_head, from_tail, types), _TABLES, strict=True)
+        x = torch.cat([embedding(ids, tensors[name]) for ids, name in read if name in tensors], dim=2)
+        x = (x * inside[..., None]).transpose(1, 2)  # (B, E, T)
+        pooled = []
+        for window in self._windows:
+            around = pad(x, ((window - 1) // 2, window // 2))
+            found = conv1d(around, tensors[f"filters.{window}"], tensors[f"bias.{window}"])  # (B, F, T)
+            pooled.append(found.masked_fill(~inside[:, None], -torch.inf).amax(dim=2))
+        return torch.cat(pooled, dim=1).tanh()
+
+    def encoded(
+        self, prepared: WordSentences, progress: Progress
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield contents (B,) and their vectors (B, D), float32, without dropout."""
+        import torch
+
+        self.train(False)
+        done = 0
+        for batch in batches(prepared.lengths, _BATCH_WORDS):
+            with torch.inference_mode():
+                found: NDArray[np.float32] = self(prepared, batch).numpy()
+            yield batch, found
+            done += len(batch)
+            progress("encode", done, len(prepared.lengths))
+
+
+#: Embeddings of words, of distances from head and tail, and of types.
+_TABLES = ("words", "from_head", "from_tail", "types")
+
+
+def first_weights(
+    words: NDArray[np.float32],
+    *,
+    n_distances: int,
+    n_types: int,
+    position_dimension: int,
+    type_dimension: int,
+    dimension: int,
+    windows: Sequence[int],
+    seed: int,
+) -> dict[str, NDArray[np.float32]]:
+    """Draw the weights that training starts from.
+
+    Args:
+        words: Embeddings of the words (V, E).
+        n_distances: Number of distances from a mention.
+        n_types: Number of entity types; without any, there are no embeddings of types.
+        position_dimension: Dimensions of the embedding of a distance.
+        type_dimension: Dimensions of the embedding of a type.
+        dimension: Dimensions D of the representation, shared by the windows.
+        windows: Words that a filter reads.
+        seed: Decides the draws.
+    """
+    random = generator(seed, "convolution")
+
+    def normal(*shape: int, std: float) -> NDArray[Any]:
+        return (std * random.standard_normal(shape)).astype(np.float32)
+
+    found = {"words": words}
+    for name in ("from_head", "from_tail"):
+        found[name] = normal(n_distances, position_dimension, std=0.1)
+    width = words.shape[1] + 2 * position_dimension
+    if n_types:
+        found["types"] = normal(n_types + 1, type_dimension, std=0.1)
+        width += type_dimension
+    for place, window in enumerate(windows):
+        n_filters = dimension // len(windows) + (place < dimension % len(windows))
+        found[f"filters.{window}"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
+        found[f"bias.{window}"] = np.zeros(n_filters, dtype=np.float32)
+    return found
+
 
 _DESCENTS = ("adamw", "sgd")
 

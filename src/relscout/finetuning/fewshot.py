@@ -1,29 +1,200 @@
-"""Few-shot relation classification: a handful of examples of each novel relation, then new sentences."""
+"""Few-shot relation classification: a few examples of each new relation, then new sentences."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import to_mapping
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
-from relscout.finetuning.episodes import Episode, FewShotScore
-from relscout.finetuning.fewshot_evaluation import scores_of
-from relscout.finetuning.fewshot_learning import Learnt, learn
-from relscout.finetuning.fewshot_settings import FewShotSettings
-from relscout.finetuning.fewshot_storage import read, write
-from relscout.finetuning.prototypes import placed, probabilities
-from relscout.finetuning.seen import Known
-from relscout.instances import RelationInstance
-from relscout.parameters import Parameters
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
+from relscout.core.artifacts import Artifact, save_artifact
+from relscout.core.errors import SettingError
+from relscout.core.files import make_above
+from relscout.core.instances import RelationInstance
+from relscout.core.parameters import Parameters
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import to_mapping
+from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.model_files import learnt_note
+from relscout.finetuning.episodes import (
+    Episode,
+    FewShotScore,
+    accuracies,
+    draw_episodes,
+    large_enough,
+    placed,
+    probabilities,
+)
+from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotSettings, Known, Learnt, Seen, learn
 from relscout.training.labels import canonical, classes_of
-from relscout.training.stored import whole
+from relscout.training.stored import (
+    Trained,
+    below,
+    load_kind,
+    own_weights,
+    portable,
+    stored_transformer,
+    whole,
+)
+
+
+class Vectors(Protocol):
+    """What turns instances into vectors (N, D), float32."""
+
+    def __call__(
+        self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
+    ) -> NDArray[np.float32]:
+        """Return the vectors in the order of the instances."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """What episodes can be drawn from.
+
+    Args:
+        instances: The instances, each content once, in an order that they decide.
+        names: Names of the relations.
+        classes: Relation of each instance (N,), int64.
+        chosen: For each shape of episodes the relations that have instances enough, and in words those that have not.
+        left_out: What else was left out, in words.
+    """
+
+    instances: list[RelationInstance]
+    names: list[str]
+    classes: NDArray[np.int64]
+    chosen: list[tuple[NDArray[np.int64], list[str]]]
+    left_out: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        instances: Sequence[RelationInstance],
+        shapes: Sequence[Episode],
+        *,
+        seen: Sequence[Seen],
+        known: Known,
+    ) -> Self:
+        """Return what episodes of some shapes can be drawn from; see :func:`scores_of`.
+
+        Raises:
+            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
+                or some of them were seen.
+        """
+        unseen, left_out = list(instances), list[str]()
+        for one in seen:
+            unseen, told = one.apart(unseen, known, where="the test")
+            left_out += told
+        asked, repeated = canonical(unseen)
+        names, classes = classes_of(asked)
+        chosen = [large_enough(classes, names, shape) for shape in shapes]
+        return cls(asked, names, classes, chosen, [*left_out, *repeated])
+
+
+def scores_of(
+    instances: Sequence[RelationInstance],
+    shapes: Sequence[Episode],
+    *,
+    seen: Sequence[Seen],
+    model: str,
+    known: Known,
+    episodes: int,
+    seed: int,
+    similarity: str,
+    vectors: Vectors,
+    progress: Progress,
+) -> list[FewShotScore]:
+    """Return the score of each shape of episodes.
+
+    Args:
+        instances: Instances with gold relations.
+        shapes: Shapes of the episodes.
+        seen: What was learnt from, and what the weights were chosen by.
+        model: Name or folder of the encoder, which may have learnt relations before.
+        known: What becomes of relations that were seen.
+        episodes: Number of episodes of each shape.
+        seed: Draws them.
+        similarity: How a query is compared with a prototype.
+        vectors: Makes the vectors, once.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
+            some of them were seen.
+        SettingError: There are fewer than two episodes.
+    """
+    if episodes < 2:
+        raise SettingError(f"episodes is {episodes}, expected at least 2: one episode has no standard error")
+    # what cannot be drawn is told before anything is encoded
+    drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
+    names, classes = drawn_from.names, drawn_from.classes
+    streams = [generator(seed, f"episodes {shape}") for shape in shapes]
+    lost: Counter[str] = Counter()
+    found = vectors(drawn_from.instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    scores = []
+    for number, (shape, (relations, small), random) in enumerate(
+        zip(shapes, drawn_from.chosen, streams, strict=True), 1
+    ):
+        drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
+        right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
+        note = learnt_note(model, [names[place] for place in relations])
+        warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
+        scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
+        progress("evaluate", number, len(shapes))
+    return scores
+
+
+_KIND = "few-shot"
+
+
+def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
+    """Write what was learnt; folders above ``folder`` are made where they are missing.
+
+    Raises:
+        OutputError: The folder holds other files or cannot be written.
+    """
+    trained = learnt.trained or Trained(encoder.fingerprint, {})
+    tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
+    if learnt.centre is not None:
+        tensors["centre"] = learnt.centre
+    told = {
+        **settings,
+        "relations": list(learnt.relations),
+        "dev_relations": sorted(learnt.held.relations),
+        "report": learnt.report,
+        "encoder": portable(encoder),
+        "encoder_fingerprint": trained.fingerprint,
+    }
+    seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
+    make_above(folder)
+    save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen, **own_weights(encoder)}))
+
+
+def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
+    """Return what was learnt, the encoder that it is for, and the settings, from a folder.
+
+    Raises:
+        ArtifactError: The folder does not hold that.
+    """
+    artifact = load_kind(folder, _KIND)
+    with whole(folder, _KIND):
+        values = dict(artifact.settings)
+        relations = tuple(str(name) for name in values.pop("relations"))
+        held = values.pop("dev_relations")
+        learnt = Learnt(
+            relations,
+            Trained(str(values.pop("encoder_fingerprint")), below("encoder.", artifact.tensors)),
+            artifact.tensors.get("centre"),
+            Seen.restored(artifact.tensors["seen"], relations),
+            Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY),
+            dict(values.pop("report")),
+        )
+        return learnt, stored_transformer(values.pop("encoder"), artifact.tensors), values
 
 
 class FewShot(Parameters):

@@ -14,18 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relscout.artifacts import CONTENTS as MODEL_CONTENTS
-from relscout.artifacts import load_artifact
+from relscout.core.artifacts import CONTENTS as MODEL_CONTENTS
+from relscout.core.artifacts import load_artifact
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
+from relscout.core.instances import NAMES_OF_NONE, RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.triples import Triple
 from relscout.encoders import OnLoss
-from relscout.errors import ArtifactError, OutputError
-from relscout.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
 from relscout.finetuning.classifier import SentenceClassifier
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.finetuning.trials import Prediction
-from relscout.instances import NAMES_OF_NONE, RelationInstance
-from relscout.progress import Progress, silent
-from relscout.triples import Triple
 
 MODEL, SCORES, PREDICTIONS = "model", "scores.json", "predictions.jsonl"
 _CONTENTS = frozenset({MODEL, SCORES, PREDICTIONS})

@@ -9,20 +9,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import to_mapping
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress
+from relscout.core.settings import (
+    check_above_zero,
+    check_choices,
+    check_least,
+    check_rates,
+    check_shares,
+    to_mapping,
+)
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
-from relscout.encoders.device import ARITHMETICS
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.tunable import TunableEncoder
-from relscout.finetuning.classifier import SentenceClassifier
-from relscout.finetuning.heads import linear_head
-from relscout.instances import RelationInstance
-from relscout.progress import Progress
-from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
-from relscout.training.classification import Classifier
-from relscout.training.learner import Learner
-from relscout.training.stored import below, own_weights, portable, stored_transformer
-from relscout.training.trained import Trained
+from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.finetuning.classifier import SentenceClassifier, linear_head
+from relscout.training.classification import Classifier, Learner
+from relscout.training.stored import Trained, below, own_weights, portable, stored_transformer
 
 #: [h; t] at the start markers, context and mentions shown, 100 tokens (Peng et al. 2020, section 2.2 and Table 10).
 ENCODER = EncoderSettings(marking="C+M", pooling="start", max_length=100)

@@ -1,4 +1,4 @@
-"""The same fit with several seeds, and what came of them all: median, mean and standard deviation."""
+"""One fit with several seeds: scores, median, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,90 @@ from typing import Any
 
 import numpy as np
 
-from relscout.encoders.learnt import learnt_note
-from relscout.errors import InputError
-from relscout.finetuning.classifier import SentenceClassifier
-from relscout.finetuning.given import lacking
-from relscout.finetuning.scoring import Scores, scores_of
-from relscout.finetuning.shares import drawn_share
-from relscout.instances import RelationInstance
-from relscout.metrics import mean_std
-from relscout.progress import Progress, silent
-from relscout.training.labels import check_left, content
+from relscout.core.errors import InputError
+from relscout.core.instances import NAMES_OF_NONE, RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.encoders.model_files import learnt_note
+from relscout.finetuning.classifier import SentenceClassifier, lacking
+from relscout.metrics import (
+    ClassificationScores,
+    Confusion,
+    RelationScore,
+    classification_scores,
+    confusions,
+    directed_macro_f1,
+    has_directions,
+    mean_std,
+    relation_scores,
+)
+from relscout.training.labels import check_left, content, drawn_share
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one set of predictions.
+
+    Args:
+        reported: The figure that the paper reports of such data: ``micro_f1`` where some relation means none (which it
+            leaves out, as the released code does with class 0), else ``accuracy``.
+        figures: All figures; see :class:`~relscout.metrics.ClassificationScores`.
+        directed_macro_f1: The official score of SemEval-2010 Task 8, where the relations have directions; see
+            :func:`~relscout.metrics.directed_macro_f1`.
+        none: Name of the relation that means none.
+        relations: Scores of each relation, sorted by name.
+        confusions: Which was taken for which, the most frequent first.
+    """
+
+    reported: str
+    figures: ClassificationScores
+    directed_macro_f1: float | None
+    none: str | None
+    relations: list[RelationScore]
+    confusions: list[Confusion]
+
+    @property
+    def value(self) -> float:
+        """The figure that is reported, in [0, 1]."""
+        return float(getattr(self.figures, self.reported))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "reported": self.reported,
+            **self.figures.as_dict(),
+            "directed_macro_f1": self.directed_macro_f1,
+            "none": self.none,
+            "relations": [one.as_dict() for one in self.relations],
+            "confusions": [one.as_dict() for one in self.confusions],
+        }
+
+
+def scores_of(predicted: Sequence[str], gold: Sequence[str]) -> Scores:
+    """Score predicted relations against gold ones.
+
+    What is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is one class.
+
+    Args:
+        predicted: Names (N,).
+        gold: Names (N,) of the same instances in the same order.
+
+    Raises:
+        InputError: The lengths differ, or nothing is given.
+    """
+    names = sorted({name for name in (*gold, *predicted) if name.casefold() in NAMES_OF_NONE})
+    none = names[0] if names else None
+    given, right = ([none if one in names else one for one in side] for side in (predicted, gold))
+    directed = None
+    if has_directions([*given, *right], na_label=none):
+        directed = directed_macro_f1(given, right, na_label=none)
+    return Scores(
+        reported="accuracy" if none is None else "micro_f1",
+        figures=classification_scores(given, right, na_label=none),
+        directed_macro_f1=directed,
+        none=none,
+        relations=relation_scores(given, right),
+        confusions=confusions(given, right),
+    )
 
 
 @dataclass(frozen=True)

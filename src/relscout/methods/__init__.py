@@ -7,12 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
 
+from relscout.core.errors import ArtifactError, PluginError, SettingError, UnknownNameError
+from relscout.core.plugins import described, loaded, registered
 from relscout.encoders import Encoder
-from relscout.errors import ArtifactError, PluginError, SettingError, UnknownNameError
-from relscout.methods.estimator import Estimator
-from relscout.methods.foundation import Method, VectorMethod
-from relscout.methods.frozen import ClusteringMethod
-from relscout.plugins import described, loaded, registered
+from relscout.methods.estimator import Estimator, Method, VectorMethod
+from relscout.methods.nearest_mean import ClusteringMethod
 
 __all__ = [
     "METHODS",
@@ -113,7 +112,7 @@ def load_fitted(
         UnknownNameError: It is one that this relscout lacks.
         PluginError: Another package registers it, and it cannot be loaded.
     """
-    from relscout.artifacts import load_artifact
+    from relscout.core.artifacts import load_artifact
     from relscout.methods.unrelated.with_none import KIND, WithNone
 
     name = load_artifact(folder).kind

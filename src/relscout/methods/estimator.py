@@ -1,20 +1,48 @@
-"""What every method offers, in scikit-learn's manner."""
+"""The contract of every method, and what the methods share."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import check_count
-from relscout.encoders import Encoder, EncoderSettings, OnLoss
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance
-from relscout.methods.labelled import Labels
-from relscout.progress import Progress, silent
+from relscout.clustering.choose_k import choose_k
+from relscout.clustering.kmeans import check_count
+from relscout.core.artifacts import Artifact, save_artifact
+from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.parameters import Parameters
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import to_mapping
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.precomputed import described
+from relscout.methods.vectors import encode, scattered, transformed
+from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
+
+#: Whether a method learns from labelled instances: it refuses them, or cannot do without.
+Labels = Literal["none", "required"]
+
+
+def check_labels(name: str, labels: Labels, *, given: bool) -> None:
+    """Check that labelled instances are given to a method that learns from some, and to no other.
+
+    Raises:
+        SettingError: They are missing, or of no use.
+    """
+    if labels == "none" and given:
+        raise SettingError(f"method {name!r} cannot learn from labelled instances; leave them out")
+    if labels == "required" and not given:
+        raise SettingError(
+            f"method {name!r} learns from labelled instances of other relations; give some "
+            "(--labeled FILE on the command line, labeled=… in Python)"
+        )
+
 
 #: A number of relations, or ``"auto"`` to estimate it.
 NRelations = int | Literal["auto"]
@@ -178,3 +206,306 @@ class Estimator(Protocol):
     def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
         """Read a fitted method from a folder; an encoder that relscout did not build is given again."""
         ...
+
+
+class Method(Parameters, ABC):
+    """A method that finds relations: its parameters, and how it is saved and loaded.
+
+    A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`.
+
+    Args:
+        encoder: Gives the representations; that of ``ENCODER`` when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it.
+        seed: Draws everything random.
+        **settings: Fields of ``SETTINGS``.
+    """
+
+    NAME: ClassVar[str]
+    CITATION: ClassVar[str] = ""
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    KNOWN_SETTING: ClassVar[str | None] = None
+    #: Attribute that ``fit`` and ``restore`` set.
+    _FITTED: ClassVar[str] = "n_relations_"
+
+    n_relations: NRelations
+    seed: int
+    n_relations_: int
+    none_: int | None = None
+    names_: Mapping[int, str] = MappingProxyType({})
+    related_: NDArray[np.float32] | None = None
+    labels_: NDArray[np.int64]
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    #: Fingerprint of the encoder, where the method was loaded.
+    _fitted_with: str | None = None
+    _given_encoder: Encoder | None = None
+    _default_encoder: TransformerEncoder | None = None
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        self._given_encoder = encoder
+        self.n_relations = n_relations
+        self.seed = seed
+        self._store(settings)
+
+    @property
+    def encoder(self) -> Encoder:
+        """What gives the representations."""
+        if self._given_encoder is not None:
+            return self._given_encoder
+        if self._default_encoder is None:
+            self._default_encoder = TransformerEncoder(self.ENCODER)
+        return self._default_encoder
+
+    @encoder.setter
+    def encoder(self, encoder: Encoder | None) -> None:
+        self._given_encoder = encoder
+
+    def _parameter(self, name: str) -> Any:
+        return self._given_encoder if name == "encoder" else getattr(self, name)
+
+    @abstractmethod
+    def fit(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Find the relations of ``unlabeled``; see :class:`relscout.methods.Estimator`."""
+
+    def fit_predict(
+        self,
+        unlabeled: Sequence[RelationInstance],
+        labeled: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = silent,
+        checkpoints: Path | None = None,
+    ) -> NDArray[np.int64]:
+        """Fit, and return the relation of each instance (N,), int64; -1 for none."""
+        return self.fit(unlabeled, labeled, progress=progress, checkpoints=checkpoints).labels_
+
+    def predict(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.int64]:
+        """Return the relation of each instance (N,), int64; -1 for none."""
+        return self._likeliest(self.predict_proba(instances, progress=progress))
+
+    @abstractmethod
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
+
+    @abstractmethod
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations (N, D), float32."""
+
+    def relatedness(
+        self,
+        instances: Sequence[RelationInstance],  # noqa: ARG002 - a method that estimates it overrides this
+        *,
+        progress: Progress = silent,  # noqa: ARG002
+    ) -> NDArray[np.float32] | None:
+        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
+        return None
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+        return {
+            "n_relations": checked_n_relations(self.n_relations),
+            "seed": int(self.seed),
+            **to_mapping(self._settings),
+            "encoder": described(self.encoder),
+        }
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what was fitted, apart from encoder and parameters, as JSON values and arrays."""
+
+    @abstractmethod
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` returned; ``n_relations_`` and, where there are some, ``names_`` are set."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder: its parameters, what was fitted, and how its encoder is built.
+
+        Raises:
+            SettingError: Nothing was fitted yet, or the encoder is a table of vectors, which no other text has.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        self._check_fitted()
+        values, arrays = self.state()
+        settings = {
+            **self.settings(),
+            "fitted": values,
+            "encoder": portable(self.encoder),
+            "encoder_fingerprint": self._fingerprint(),
+        }
+        save_artifact(folder, Artifact(self.NAME, settings, {**arrays, **own_weights(self.encoder)}))
+
+    @classmethod
+    def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
+        """Read a fitted method from a folder.
+
+        Args:
+            folder: Where :meth:`save` wrote it.
+            encoder: The encoder that it was fitted with. It may be left out where relscout built that.
+
+        Raises:
+            ArtifactError: The folder does not hold a fitted method of this name, or the encoder is missing or another.
+        """
+        artifact = load_kind(folder, cls.NAME)
+        with whole(folder, cls.NAME):
+            values = dict(artifact.settings)
+            if "encoder_fingerprint" in values and "fitted" not in values:
+                raise ArtifactError(
+                    f"{folder} was saved by an earlier relscout in another form; run the discovery again"
+                )
+            fitted, fingerprint = dict(values.pop("fitted")), str(values.pop("encoder_fingerprint"))
+            restored = stored_encoder(
+                values.pop("encoder"), artifact.tensors, fingerprint=fingerprint, given=encoder
+            )
+            loaded = cls(restored, **values)
+            loaded._fitted_with = fingerprint
+            loaded.restore(fitted, artifact.tensors)
+        loaded.report_ = {"warnings": []}
+        return loaded
+
+    def _fingerprint(self) -> str:
+        """Return the fingerprint of the encoder that the method was fitted with."""
+        return self.encoder.fingerprint
+
+    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the relation of the highest probability (N,), int64; -1 for none."""
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, self._FITTED):
+            raise SettingError(
+                f"this {type(self).__name__} has found no relations yet; call fit, or load one"
+            )
+
+    def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
+        """Return a warning where fewer relations were found than were asked for, beside those that were given."""
+        if (found := self.n_relations_ - given) == asked:
+            return []
+        return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
+
+
+class VectorMethod(Method):
+    """A method that distinguishes relations by one vector of each instance.
+
+    A subclass implements :meth:`fit`, :meth:`probabilities_of`, :meth:`state` and :meth:`restore`. The first and the
+    last of what ``fit`` does are :meth:`vectors_and_number` and :meth:`set_fitted`.
+    """
+
+    def vectors_and_number(
+        self, unlabeled: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> tuple[NDArray[np.float32], int]:
+        """Return the vectors of instances and the number of relations, estimated where it is ``"auto"``.
+
+        The vectors (N, D), float32, of unit length, are in canonical order, which does not depend on the order of the
+        input; :meth:`set_fitted` returns to that. ``report_`` is set anew.
+
+        Raises:
+            InputError: There is no instance, or there are fewer than relations.
+            SettingError: A parameter cannot work.
+        """
+        _ = self._settings  # a setting that cannot work is reported before anything is encoded
+        n_relations = checked_n_relations(self.n_relations)
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        check_enough(n_relations, len(unlabeled))
+        self._order = canonical_order(unlabeled)
+        lost: Counter[str] = Counter()
+        vectors = encode(
+            self.encoder,
+            [unlabeled[place] for place in self._order],
+            progress=progress,
+            on_loss=lambda _, what: lost.update([what]),
+        )
+        self.report_ = {"warnings": loss_warnings(lost)}
+        if n_relations == "auto":
+            choice = choose_k(vectors, seed=self.seed, progress=progress)
+            self.report_["k_curve"] = choice.as_dict()
+            n_relations = choice.k
+        return vectors, n_relations
+
+    def set_fitted(self, vectors: NDArray[np.float32]) -> Self:
+        """Set what ``fit`` sets, from :meth:`probabilities_of` for the vectors of :meth:`vectors_and_number`.
+
+        Raises:
+            SettingError: A relation is the likeliest of no instance: such a one must be left out.
+        """
+        probabilities = self.probabilities_of(vectors)
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        if len(empty := np.setdiff1d(np.arange(probabilities.shape[1]), labels)):
+            raise SettingError(
+                f"relation {empty[0]} of the method {self.NAME!r} is the likeliest of no instance; leave it out"
+            )
+        self.n_relations_ = probabilities.shape[1]
+        self.probabilities_ = scattered(probabilities, self._order)
+        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
+        self.vectors_ = scattered(vectors, self._order)
+        return self
+
+    _order: Sequence[int]
+
+    def predict_proba(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, rows summing to 1.
+
+        Raises:
+            SettingError: Nothing was fitted yet.
+            ArtifactError: The encoder is not the one that was fitted with.
+        """
+        encoder, order = self._ready_encoder(), canonical_order(instances)
+        if not instances:
+            return np.zeros((0, self.n_relations_), dtype=np.float32)
+        ordered = [instances[place] for place in order]
+        vectors = encode(encoder, ordered, progress=progress, on_loss=on_loss)
+        return scattered(self.probabilities_of(vectors), order)
+
+    def transform(
+        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Return relation representations (N, D), float32, of unit length; of the encoder as it was trained, if any."""
+        return transformed(self._vector_encoder(), instances, progress=progress)
+
+    @abstractmethod
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+
+    def _ready_encoder(self) -> Encoder:
+        """Return the encoder with the weights that were trained, if any; an error where nothing was fitted."""
+        self._check_fitted()
+        if self._fitted_with is not None:
+            check_encoder(self.encoder, self._fitted_with)
+        return self.encoder
+
+    def _vector_encoder(self) -> Encoder:
+        """Return the encoder that ``transform`` reads; one that is never trained gives vectors before a fit, too."""
+        return self.encoder

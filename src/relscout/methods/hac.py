@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
-from relscout.clustering.lloyd import Clusters
+from relscout.clustering.kmeans import Clusters
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.progress import Progress
+from relscout.core.settings import check_least
 from relscout.encoders import Encoder
-from relscout.errors import SettingError, UnknownNameError
 from relscout.methods.estimator import NRelations
-from relscout.methods.frozen import FrozenClusters
-from relscout.progress import Progress
-from relscout.ranges import check_least
+from relscout.methods.nearest_mean import FrozenClusters
 
 
 @dataclass(frozen=True)

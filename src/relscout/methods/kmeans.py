@@ -12,13 +12,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import Clusters
-from relscout.clustering.started import STARTS, started_kmeans
+from relscout.clustering.kmeans import STARTS, Clusters, started_kmeans
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.progress import Progress
 from relscout.encoders import Encoder
-from relscout.errors import SettingError, UnknownNameError
 from relscout.methods.estimator import NRelations
-from relscout.methods.frozen import FrozenClusters
-from relscout.progress import Progress
+from relscout.methods.nearest_mean import FrozenClusters
 
 
 @dataclass(frozen=True)

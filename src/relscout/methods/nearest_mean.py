@@ -1,4 +1,4 @@
-"""Clusters of vectors around their means: what frozen and self-taught representations have in common."""
+"""Clusters around the means of their vectors: what ``kmeans``, ``hac`` and the self-supervised methods share."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.choose_k import choose_k
-from relscout.clustering.lloyd import Clusters
-from relscout.clustering.soft import soft_assignment, spread
-from relscout.encoders import OnLoss, loss_warnings
-from relscout.errors import ArtifactError, InputError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import NRelations, checked_n_relations
-from relscout.methods.foundation import VectorMethod
-from relscout.methods.labelled import check_labels
-from relscout.methods.vectors import drawn, scattered, sorted_clusters
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
-from relscout.training.stored import below
-from relscout.training.trained import Trained
-from relscout.training.work import Work
+from relscout.clustering.kmeans import Clusters, check_count, means, nearest, soft_assignment, spread
+from relscout.core.errors import ArtifactError, InputError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.encoders import Encoder, OnLoss, loss_warnings
+from relscout.methods.estimator import NRelations, VectorMethod, check_labels, checked_n_relations
+from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters
+from relscout.training.stored import Trained, Work, below, check_encoder
 
 
 class NearestMean(VectorMethod):
@@ -149,3 +144,78 @@ class NearestMean(VectorMethod):
         return choice.k
 
     _trained: Trained
+
+
+class FrozenClusters(NearestMean):
+    """A method that clusters frozen relation representations; a subclass implements ``_cluster``."""
+
+    def _represent(
+        self,
+        instances: Sequence[RelationInstance],
+        n_relations: NRelations,
+        *,
+        progress: Progress,
+        on_loss: OnLoss,
+        checkpoints: Path | None,  # noqa: ARG002 - the encoder's cache keeps all that takes long
+    ) -> tuple[NDArray[np.float32], int]:
+        vectors = encode(self.encoder, instances, progress=progress, on_loss=on_loss)
+        self._trained = Trained(self.encoder.fingerprint, {})
+        return vectors, self._number(vectors, n_relations, progress)
+
+    def _ready_encoder(self) -> Encoder:
+        self._check_fitted()
+        check_encoder(self.encoder, self._trained.fingerprint)
+        return self.encoder
+
+
+class ClusteringMethod(FrozenClusters):
+    """A method that is one clustering of frozen vectors; a subclass sets ``NAME`` and implements :meth:`cluster`.
+
+    All else is done here: every instance belongs to the relation with the nearest mean, relations are numbered by their
+    size, and fitted methods are saved and loaded.
+    """
+
+    @abstractmethod
+    def cluster(self, vectors: NDArray[np.float32], n_relations: int) -> NDArray[np.int64]:
+        """Return a cluster for each vector.
+
+        Args:
+            vectors: Representations (N, D), float32, of unit length.
+            n_relations: Number of clusters K, from 1 to N, as it was asked for or estimated.
+
+        Returns:
+            Numbers of the clusters (N,), any integers; a negative number leaves a vector out of the means.
+        """
+
+    def _cluster(
+        self,
+        vectors: NDArray[np.float32],
+        n_relations: int,
+        progress: Progress,  # noqa: ARG002 - the clustering does not report how far it is
+    ) -> Clusters:
+        check_count(len(vectors), n_relations)
+        labels = np.asarray(self.cluster(vectors.copy(), n_relations))
+        if labels.shape != (len(vectors),) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"cluster of {type(self).__name__} returned an array of shape {labels.shape} and type {labels.dtype}; "
+                f"expected ({len(vectors)},) integers, the cluster of each vector"
+            )
+        kept = labels >= 0
+        if not kept.any():
+            raise InputError(
+                f"cluster of {type(self).__name__} left out every vector; expected some to be kept"
+            )
+        _, numbers = np.unique(labels[kept], return_inverse=True)
+        centroids = means(vectors[kept], numbers, int(numbers.max()) + 1)
+        # a mean that is nearest to no vector is no relation; without it, no other vector moves
+        near, _ = nearest(vectors, centroids)
+        left = np.unique(near)
+        near, distances = nearest(vectors, centroids[left])
+        return Clusters(centroids[left], near, float(distances.sum()))
+
+    def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
+        if n_relations != "auto":
+            return n_relations
+        choice = choose_k(vectors, seed=self.seed, progress=progress)
+        self.report_["k_curve"] = choice.as_dict()
+        return choice.k

@@ -10,18 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import Clusters
-from relscout.clustering.started import started_kmeans
+from relscout.clustering.kmeans import Clusters, started_kmeans
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress
 from relscout.encoders import OnLoss, TransformerEncoder
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.tunable import TunableEncoder
-from relscout.instances import RelationInstance
+from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.nearest_mean import NearestMean
 from relscout.methods.vectors import encode, unit_length
-from relscout.progress import Progress
-from relscout.training.trained import Trained, trainable
-from relscout.training.work import Work
+from relscout.training.stored import Trained, Work, trainable
 
 
 class SelfTeaching(Protocol):

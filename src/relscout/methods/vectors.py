@@ -1,4 +1,4 @@
-"""Vectors as the methods use them: of unit length, in an order that does not depend on the input's."""
+"""Vectors and clusters as the methods use them: unit length, a fixed order, confidences, merged clusters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.lloyd import Clusters, check_finite
+from relscout.clustering.kmeans import Clusters, check_finite, means, neighbour_seeds
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.own import encoded
-from relscout.instances import RelationInstance, canonical_order
-from relscout.progress import Progress, silent
 
 _CHUNK = 4096
 
@@ -81,3 +82,104 @@ def sorted_clusters(clusters: Clusters) -> Clusters:
     """Return clusters numbered by size, the largest first."""
     order = largest_first(clusters.labels, len(clusters.centroids))
     return Clusters(clusters.centroids[order], np.argsort(order)[clusters.labels], clusters.inertia)
+
+
+#: Bisections of the exponent of :func:`exponent_for`, and the smallest share that counts.
+_BISECTIONS, _TINY = 40, 1e-30
+
+
+def exponent_for(shares: NDArray[np.float32], confidence: float) -> float:
+    """Return the power that brings the mean of the highest shares to a confidence, in (0, 1].
+
+    Clustering drives shares to 0 and 1 however often it errs, so that they tell which instances are surer than others,
+    but not how sure. A power keeps the former and sets the latter.
+
+    Args:
+        shares: Shares of the relations (N, K), float32.
+        confidence: The mean to reach, in [0, 1].
+    """
+    low, high = 0.0, 1.0
+    if len(shares) == 0 or float(softened(shares, high).max(axis=1).mean()) <= confidence:
+        return high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        above = float(softened(shares, middle).max(axis=1).mean()) > confidence
+        low, high = (low, middle) if above else (middle, high)
+    return high
+
+
+def softened(shares: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Return shares (N, K) raised to a power in (0, 1], rows summing to 1; which one is highest stays."""
+    found: NDArray[np.float32] = np.maximum(shares, np.float32(_TINY)) ** np.float32(exponent)
+    found /= found.sum(axis=1, keepdims=True)
+    best = shares.argmax(axis=1)
+    # rounding may make equal what was not
+    moved = np.flatnonzero(found.argmax(axis=1) != best)
+    found[moved, best[moved]] = np.nextafter(found[moved].max(axis=1), np.float32(2))
+    return found
+
+
+def checked_n_clusters(n_clusters: int, n_relations: int, n_instances: int) -> int:
+    """Return the number of clusters K̂: that of the setting ``n_clusters``, or of the relations where it is 0.
+
+    Raises:
+        SettingError: There are fewer clusters than relations.
+        InputError: There are fewer instances than clusters.
+    """
+    found = n_clusters or n_relations
+    if found < n_relations:
+        raise SettingError(
+            f"n_clusters is {found}, but {n_relations} relations were asked for; give as many pseudo labels, or 0"
+        )
+    if n_relations <= n_instances < found:
+        raise InputError(
+            f"n_clusters is {found}, but there are only {n_instances} instances; ask for at most as many"
+        )
+    return found
+
+
+def merged(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], n_relations: int, *, seed: int
+) -> NDArray[np.int64]:
+    """Return the group of each cluster that some vector is in (K′,), int64, by k-means on the clusters' means.
+
+    SelfORE (section 3.2) merges centroids, and does not say whether they are weighted. Where K̂ ≫ K, most are chosen by
+    few vectors or by none, and would take most of the K groups for themselves. And where a mapping was adapted to K̂ ≫ K
+    clusters, its codes no longer tell which of them are alike: the means of the representations do.
+
+    Args:
+        vectors: Representations (N, D), float32.
+        labels: Cluster of each (N,), int64.
+        n_relations: Number of groups, of which fewer may be left.
+        seed: Draws the starts of k-means.
+    """
+    from sklearn.cluster import KMeans
+
+    _, member = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(member)
+    of_clusters = means(vectors, member, len(sizes))
+    n_groups = min(n_relations, len(np.unique(of_clusters.round(4), axis=0)))
+    starts = neighbour_seeds(vectors, n_groups, seed=seed)
+    found = KMeans(
+        n_groups,
+        init="k-means++" if starts is None else starts,
+        n_init=10 if starts is None else 1,
+        random_state=seed % 2**32,
+    ).fit_predict(of_clusters, sample_weight=sizes)
+    # k-means may leave a group empty
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the share of each relation (N, K), float32: the highest of its clusters, so that the likeliest decides.
+
+    The sum of its clusters would let a relation of many clusters take what belongs to one of few.
+
+    Args:
+        shares: Shares of the clusters (N, K̂), float32.
+        relation_of: Relation of each cluster (K̂,), int64, every one from 0 to K - 1 among them.
+    """
+    order = np.argsort(relation_of, kind="stable")
+    first = np.searchsorted(relation_of[order], np.arange(int(relation_of.max()) + 1))
+    found: NDArray[np.float32] = np.maximum.reduceat(shares[:, order], first, axis=1)
+    return found

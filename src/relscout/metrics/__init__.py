@@ -1,19 +1,19 @@
 """Scores against gold labels, the same ones for every method."""
 
-from relscout.metrics.alignment import Alignment, align
-from relscout.metrics.baselines import trivial_baselines
-from relscout.metrics.classification import ClassificationScores, classification_scores
-from relscout.metrics.clustering import ClusteringScores, score
-from relscout.metrics.majority import majority_mapped
-from relscout.metrics.open_world import OpenWorldScores, open_world_accuracy
-from relscout.metrics.per_relation import (
+from relscout.metrics.classification import (
+    ClassificationScores,
     Confusion,
+    OpenWorldScores,
     RelationScore,
+    classification_scores,
     confusions,
     directed_macro_f1,
     has_directions,
+    open_world_accuracy,
     relation_scores,
 )
+from relscout.metrics.clustering import ClusteringScores, majority_mapped, score, trivial_baselines
+from relscout.metrics.contingency import Alignment, align
 from relscout.metrics.uncertainty import (
     Interval,
     MeanStd,

@@ -1,16 +1,18 @@
-"""Scores of a relation classifier: accuracy, micro-F1 without the "no relation" class, macro-F1."""
+"""Scores of classifiers: accuracy, micro-F1, macro-F1, scores of each relation, and accuracy in an open world."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections import Counter
+from collections.abc import Collection, Hashable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from relscout.errors import InputError
+from relscout.core.errors import InputError
 from relscout.metrics.clustering import harmonic_mean
-from relscout.metrics.contingency import Contingency, tabulate
-from relscout.metrics.labels import CodedLabels, Labels, paired
+from relscout.metrics.contingency import CodedLabels, Contingency, Labels, align, paired, tabulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +119,199 @@ def _check_same_kind(predicted: CodedLabels, gold: CodedLabels) -> None:
             f"predicted labels are {got[0]} but gold labels are {got[1]}, so none can agree; "
             "expected both to be relation names, or both to be indices"
         )
+
+
+#: A relation of SemEval-2010 Task 8 with its direction.
+_DIRECTED = re.compile(r"(?P<relation>.+)\((?:e1,e2|e2,e1)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScore:
+    """How well one relation is told; all figures 0 to 1, and 0 where one would be 0 / 0."""
+
+    relation: Hashable
+    """Its label."""
+
+    precision: float
+    """Share of what was predicted as it that is right."""
+
+    recall: float
+    """Share of its instances that were found."""
+
+    f1: float
+    """Harmonic mean of both."""
+
+    n_gold: int
+    """Number of its instances."""
+
+    n_predicted: int
+    """How often it was predicted."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often one relation was taken for another."""
+
+    gold: Hashable
+    """The label that was right."""
+
+    predicted: Hashable
+    """The label that was given."""
+
+    count: int
+    """Number of instances."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name."""
+        return asdict(self)
+
+
+def relation_scores(predicted: Labels, gold: Labels) -> list[RelationScore]:
+    """Return the scores of each label among gold or predicted ones, sorted by label.
+
+    Args:
+        predicted: (N,) predicted labels.
+        gold: (N,) gold labels of the same instances, in the same order.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, or a label is missing.
+    """
+    given, right = _names(predicted, gold)
+    hits = Counter(one for one, other in zip(given, right, strict=True) if one == other)
+    found, there = Counter(given), Counter(right)
+    scores = []
+    for name in sorted(found.keys() | there.keys(), key=_sorting):
+        precision = hits[name] / found[name] if found[name] else 0.0
+        recall = hits[name] / there[name] if there[name] else 0.0
+        f1 = harmonic_mean(precision, recall)
+        scores.append(RelationScore(name, precision, recall, f1, there[name], found[name]))
+    return scores
+
+
+def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
+    """Return which label was taken for which other one, the most frequent first, equally frequent ones by label.
+
+    Args:
+        predicted: (N,) predicted labels.
+        gold: (N,) gold labels of the same instances, in the same order.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, or a label is missing.
+    """
+    given, right = _names(predicted, gold)
+    counts = Counter((one, other) for other, one in zip(given, right, strict=True) if one != other)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], *map(_sorting, item[0])))
+    return [Confusion(one, other, count) for (one, other), count in ordered]
+
+
+def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
+    """Tell whether all labels but ``na_label`` have directions as in SemEval-2010 Task 8: ``Cause-Effect(e1,e2)``."""
+    names = {name for name in labels if name != na_label}
+    return bool(names) and all(isinstance(name, str) and _DIRECTED.fullmatch(name) for name in names)
+
+
+def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | None = None) -> float:
+    """Return the official score of SemEval-2010 Task 8: macro-F1 over undirected relations, directionality counted.
+
+    An instance is right where relation and direction are; predictions and gold labels of a relation are counted over
+    both of its directions, and F1 is averaged over the relations but ``na_label`` (Hendrickx et al. 2010, the
+    "(9+1)-way evaluation with directionality taken into account").
+
+    Args:
+        predicted: (N,) predicted labels such as ``Cause-Effect(e1,e2)``.
+        gold: (N,) gold labels of the same instances, in the same order.
+        na_label: The label that means "no relation", ``Other`` there.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, a label is missing, or one has no direction.
+    """
+    given, right = _names(predicted, gold)
+    if not has_directions([*given, *right], na_label=na_label):
+        raise InputError(
+            "the labels are not all directed relations such as 'Cause-Effect(e1,e2)'; expected those of SemEval-2010 "
+            "Task 8"
+        )
+
+    def undirected(name: Hashable) -> Hashable:
+        found = _DIRECTED.fullmatch(str(name))
+        return name if found is None or name == na_label else found["relation"]
+
+    hits = Counter(undirected(one) for one, other in zip(given, right, strict=True) if one == other)
+    found, there = Counter(map(undirected, given)), Counter(map(undirected, right))
+    relations = sorted((found.keys() | there.keys()) - {na_label}, key=_sorting)
+    return sum(2 * hits[one] / (found[one] + there[one]) for one in relations) / len(relations)
+
+
+def _names(predicted: Labels, gold: Labels) -> tuple[list[Hashable], list[Hashable]]:
+    sides = paired(predicted, gold, roles=("predicted", "gold"))
+    given, right = ([side.names[place] for place in side.codes.tolist()] for side in sides)
+    return given, right
+
+
+def _sorting(name: Hashable) -> tuple[str, str]:
+    return type(name).__name__, str(name)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWorldScores:
+    """Accuracies, each from 0 to 1; ``None`` if there is no such instance."""
+
+    predefined: float | None
+    """Share of the instances of pre-defined relations that have the name of their relation."""
+
+    novel: float | None
+    """Of the instances of novel relations, those in the cluster that the best one-to-one match gives their relation."""
+
+    all: float
+    """Of all instances, those that are right on their side."""
+
+    n_predefined: int
+    """Instances of pre-defined relations."""
+
+    n_novel: int
+    """Instances of novel relations."""
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return all fields by name, ready for JSON."""
+        return asdict(self)
+
+
+def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]) -> OpenWorldScores:
+    """Score what was told of instances of which some are of pre-defined relations (RoCORE, section 5.5).
+
+    A pre-defined relation is right by its name only. A novel one has none, so clusters and novel gold relations are
+    matched one to one (the Hungarian method) on the instances of novel relations; what stands there under a pre-defined
+    name is wrong. -1 is a cluster like any other, as it is to :func:`~relscout.metrics.score`.
+
+    Args:
+        found: (N,) what each instance was told to be: the name of a pre-defined relation, or any other label.
+        gold: (N,) gold relations of the same instances.
+        predefined: Names of the pre-defined relations.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, a label is missing, or ``predefined`` is a single name.
+    """
+    paired(found, gold, roles=("found", "gold"))
+    if isinstance(predefined, str):
+        raise InputError(
+            f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
+        )
+    told, truth, names = list(found), list(gold), frozenset(predefined)
+    known = [one == two for one, two in zip(told, truth, strict=True) if two in names]
+    novel = [(one, two) for one, two in zip(told, truth, strict=True) if two not in names]
+    clustered = [(one, two) for one, two in novel if one not in names]
+    right_novel = 0
+    if clustered:
+        matched = align([one for one, _ in clustered], [two for _, two in clustered])
+        right_novel = round(matched.accuracy * len(clustered))
+    return OpenWorldScores(
+        predefined=sum(known) / len(known) if known else None,
+        novel=right_novel / len(novel) if novel else None,
+        all=(sum(known) + right_novel) / len(truth),
+        n_predefined=len(known),
+        n_novel=len(novel),
+    )

@@ -1,4 +1,4 @@
-"""How well found clusters agree with gold relations: B³, V-measure, ARI, NMI and Hungarian accuracy.
+"""Scores of clusterings: B³, V-measure, ARI, NMI, Hungarian accuracy; majority mapping and trivial baselines.
 
 B³: Bagga and Baldwin 1998, "Algorithms for scoring coreference chains". V-measure: Rosenberg and Hirschberg
 2007, equations 1 to 3 with β = 1. ARI: Hubert and Arabie 1985. All of them are read from one sparse
@@ -8,15 +8,22 @@ labels change a single bit of a score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.metrics.alignment import matched_cells, matched_share
-from relscout.metrics.contingency import Contingency, tabulate
-from relscout.metrics.labels import Labels, paired
+from relscout.metrics.contingency import (
+    Contingency,
+    Labels,
+    code,
+    matched_cells,
+    matched_share,
+    paired,
+    tabulate,
+)
 
 Protocol: TypeAlias = Literal["raw clusters", "majority mapped"]
 """What was scored: the clusters as found, or the majority gold label of every cluster."""
@@ -156,3 +163,72 @@ def _adjusted_rand(table: Contingency) -> float:
 def _sum(terms: NDArray[np.float64]) -> float:
     """Add in sorted order: the result is then the same whatever the order of the instances."""
     return float(np.sort(terms).sum())
+
+
+def majority_mapped(found: Labels, gold: Labels) -> ClusteringScores:
+    """Score the majority gold label of every cluster instead of the clusters themselves.
+
+    Hu et al. 2020, "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction",
+    section 3.2. Clusters with the same majority label are merged by a look at the gold labels: a thousand
+    fragments of one relation count as one cluster, so B³ recall never falls and most figures rise. They are
+    not comparable with those of :func:`relscout.metrics.score`, and the result says so in its ``protocol``.
+
+    Between gold labels that are equally frequent in a cluster, the one with more instances in all is taken,
+    then the first in sorted order. The accuracy is the purity of the clusters.
+
+    Args:
+        found: (N,) cluster of every instance.
+        gold: (N,) gold relation of the same instances in the same order.
+
+    Raises:
+        InputError: The lengths differ, nothing is given, or a label is missing (``None`` or NaN).
+    """
+    table = tabulate(*paired(found, gold, roles=("found", "gold")))
+    return score_table(_merged_by_majority(table), protocol="majority mapped")
+
+
+def _merged_by_majority(table: Contingency) -> Contingency:
+    order = np.lexsort((table.gold, -table.gold_sizes[table.gold], -table.count, table.found))
+    clusters, first = np.unique(table.found[order], return_index=True)
+    majority = np.empty(len(table.found_sizes), dtype=np.int64)  # (K,) gold index
+    majority[clusters] = table.gold[order[first]]
+    n_gold = len(table.gold_sizes)
+    cells, position = np.unique(majority[table.found] * n_gold + table.gold, return_inverse=True)
+    count = np.bincount(position, table.count).astype(np.int64)
+    return Contingency.from_cells(cells // n_gold, cells % n_gold, count, shape=(n_gold, n_gold))
+
+
+ONE_CLUSTER = "one cluster"
+SINGLETONS = "singletons"
+ENTITY_TYPE_PAIR = "entity-type pair"
+
+
+def trivial_baselines(
+    gold: Labels, *, type_pairs: Sequence[tuple[str | None, str | None]] | None = None
+) -> dict[str, ClusteringScores]:
+    """Score clusterings that look at no text.
+
+    Args:
+        gold: (N,) gold relations.
+        type_pairs: (N,) entity types of head and tail, in the order of ``gold``. An unknown type (``None``)
+            counts as a type of its own.
+
+    Returns:
+        The scores of ``"one cluster"`` with everything, of ``"singletons"`` and, where at least one type is
+        known, of ``"entity-type pair"``: all instances with the same types of head and tail in one cluster.
+
+    Raises:
+        InputError: Nothing is given, a gold label is missing, or the lengths differ.
+    """
+    gold_codes = code(gold, "gold").codes
+    n = len(gold_codes)
+    rows = {
+        ONE_CLUSTER: score(np.zeros(n, dtype=np.int64), gold_codes),
+        SINGLETONS: score(np.arange(n), gold_codes),
+    }
+    if type_pairs is not None:
+        pairs = [(head, tail) for head, tail in type_pairs]
+        by_type = score_table(tabulate(*paired(pairs, gold, roles=(ENTITY_TYPE_PAIR, "gold"))))
+        if any(head is not None or tail is not None for head, tail in pairs):
+            rows[ENTITY_TYPE_PAIR] = by_type
+    return rows

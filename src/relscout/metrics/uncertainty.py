@@ -9,11 +9,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
+from relscout.core.seeding import generator
 from relscout.metrics.clustering import score_table
-from relscout.metrics.contingency import Contingency, tabulate
-from relscout.metrics.labels import Labels, paired
-from relscout.seeding import generator
+from relscout.metrics.contingency import Contingency, Labels, paired, tabulate
 
 
 class Interval(NamedTuple):

@@ -22,12 +22,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
-from relscout.naming.choosing import UNKNOWN, Candidate, Candidates, choose
-from relscout.naming.contexts import context
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.naming.parsed import NamesOfParsed
-from relscout.naming.phrases import Corpus, Phrase
+from relscout.naming.phrases import UNKNOWN, Candidate, Candidates, Corpus, Phrase, choose, context
 
 #: Instances that are looked at: per cluster at most, in all clusters together about, per cluster at least.
 _PER_CLUSTER, _TOGETHER, _AT_LEAST = 20_000, 50_000, 200

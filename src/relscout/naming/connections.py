@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from relscout.instances import Mention, RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.naming.frames import COPULAS, Frames, Link
-from relscout.naming.inflection import active, participle, past
-from relscout.naming.words import PREPOSITIONS, group, words
+from relscout.naming.words import PREPOSITIONS, active, group, participle, past, words
 
 #: Words of a connection at most.
 _LONGEST = 5

@@ -11,8 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from relscout.core.instances import Parse
 from relscout.naming.words import words
-from relscout.parses import Parse
 
 _NOMINAL = frozenset({"NOUN", "PROPN", "PRON", "NUM", "X", "SYM"})
 _VERBAL = frozenset({"VERB", "AUX"})

@@ -1,17 +1,408 @@
-"""From counted n-grams to the phrases that can name a cluster, the best one first."""
+"""Names from counted phrases: n-grams around two mentions, scored by how typical they are of a cluster."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
-from relscout.naming.contexts import Context
-from relscout.naming.evidence import Evidence
-from relscout.naming.ngrams import Gram
-from relscout.naming.runs import GAP, LINK, MENTION, Names
-from relscout.naming.spelling import spell
-from relscout.naming.words import ARTICLES, AUXILIARIES, POSSESSIVES, PREPOSITIONS, STOP_WORDS
+from relscout.core.instances import RelationInstance
+from relscout.naming.words import (
+    ARTICLES,
+    AUXILIARIES,
+    CONJUNCTIONS,
+    DATES,
+    POSSESSIVES,
+    PREPOSITIONS,
+    RELATIVES,
+    STOP_WORDS,
+    group,
+    join,
+    pieces,
+)
+
+#: Words that are looked at before the first and behind the second mention.
+REACH = 4
+#: A longer text between the mentions keeps this many pieces at each of its ends.
+_KEEP = 15
+#: Stands for what was left out.
+CUT = "\x01"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The text of one instance in pieces: the mentions, and what stands around them in text order."""
+
+    head_first: bool
+    before: tuple[str, ...]
+    between: tuple[str, ...]
+    after: tuple[str, ...]
+    mentions: tuple[str, ...]
+
+
+def context(instance: RelationInstance) -> Context:
+    """Cut the text around the mentions of an instance into pieces."""
+    first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, -mention.end))
+    text, end = instance.text, max(first.end, second.end)
+    between = _without_brackets(pieces(text[first.end : second.start]))
+    if len(between) > 2 * _KEEP:
+        between = [*between[:_KEEP], CUT, *between[-_KEEP:]]
+    return Context(
+        head_first=first is instance.head,
+        # 80 characters hold REACH words unless they are very long
+        before=tuple(pieces(text[max(0, first.start - 80) : first.start])[-REACH:]),
+        between=tuple(between),
+        after=tuple(pieces(text[end : end + 80])[:REACH]),
+        mentions=tuple(pieces(f"{instance.head_text} {instance.tail_text}")),
+    )
+
+
+def _without_brackets(words: list[str]) -> list[str]:
+    """Leave out what stands in closed brackets, such as dates of birth."""
+    kept: list[str] = []
+    opened: list[int] = []
+    for word in words:
+        if word in _BRACKETS and opened:
+            del kept[opened.pop() :]
+            continue
+        if word in _BRACKETS.values():
+            opened.append(len(kept))
+        kept.append(word)
+    return kept
+
+
+#: Where a run stands (a number), then its words.
+Gram = tuple[int | str, ...]
+#: One instance: its runs of words, each with the number of its place.
+Runs = Sequence[tuple[int, Sequence[str]]]
+
+
+def supports(
+    clusters: Sequence[Sequence[Runs]], thresholds: Sequence[int], *, longest: int
+) -> list[Counter[Gram]]:
+    """Count in how many instances of each cluster every frequent n-gram occurs.
+
+    An n-gram is frequent where it reaches the threshold of at least one cluster; its counts are then exact in
+    all of them. Level by level, an n-gram is looked at only where both its (n-1)-grams are frequent, so that
+    memory follows what is frequent and not what occurs.
+
+    Args:
+        clusters: Instances per cluster.
+        thresholds: Support from which an n-gram is frequent, per cluster.
+        longest: Words of the longest n-gram, >= 1.
+    """
+    found: list[Counter[Gram]] = [Counter() for _ in clusters]
+    frequent: set[Gram] = set()
+    for length in range(1, longest + 1):
+        counts: list[Counter[Gram]] = [Counter() for _ in clusters]
+        for counter, instances in zip(counts, clusters, strict=True):
+            for runs in instances:
+                counter.update(set(_grams(runs, length, frequent)))
+        frequent = {
+            gram
+            for counter, threshold in zip(counts, thresholds, strict=True)
+            for gram, count in counter.items()
+            if count >= threshold
+        }
+        for total, counter in zip(found, counts, strict=True):
+            total.update({gram: count for gram, count in counter.items() if gram in frequent})
+    return found
+
+
+def _grams(runs: Runs, length: int, frequent: set[Gram]) -> Iterator[Gram]:
+    for place, words in runs:
+        if length == 1:
+            yield from ((place, word) for word in words)
+        elif len(words) >= length:
+            parts = [
+                (place, *words[at : at + length - 1]) in frequent for at in range(len(words) - length + 2)
+            ]
+            for at in range(len(parts) - 1):
+                if parts[at] and parts[at + 1]:
+                    yield (place, *words[at : at + length])
+
+
+#: Closes a run that touches the second mention.
+MENTION = "\x00"
+#: Opens the run of the preposition that leads to the second mention.
+LINK = "\x02"
+#: Between a word and that preposition: other words, or none.
+GAP, NO_GAP = "…", ""
+#: Words before the preposition that are joined with it, and words that may follow it ("by the Swiss engineer").
+_JOINED, _DETERMINED = 4, 3
+_JOINTS = frozenset("-‐‑\"“”„«»'‘’`")
+_CLAUSE_ENDS = RELATIVES | CONJUNCTIONS | frozenset(".;:!?") | {CUT}
+#: Share of capitalised words between mentions above which a capital letter does not tell a name: it is about
+#: 0.17 in English Wikipedia (FewRel), 0.21 in English news, higher in German, in titles and in upper case.
+_CAPITALS_EVERYWHERE = 0.24
+
+
+class Names:
+    """Tells words of entity names from other words: most of the time they are written with a capital letter.
+
+    Where capitals are too frequent to tell (German nouns, titles, upper case), a name must also be part of
+    mentions elsewhere.
+    """
+
+    def __init__(self, contexts: Iterable[Context]) -> None:
+        seen: Counter[str] = Counter()
+        capital: Counter[str] = Counter()
+        mentioned: Counter[str] = Counter()
+        words_between = capitals_between = 0
+        for one in contexts:
+            words_between += sum(word[0].isalpha() for word in one.between)
+            capitals_between += sum(word[0].isupper() for word in one.between)
+            mentioned.update(word.lower() for word in one.mentions)
+            for word in (*one.before, *one.between, *one.after):
+                seen[word.lower()] += 1
+                capital[word.lower()] += word[0].isupper()
+        self._capitals_tell = capitals_between <= _CAPITALS_EVERYWHERE * words_between
+        self._names = frozenset(
+            word
+            for word, count in capital.items()
+            if 2 * count > seen[word]
+            and word not in STOP_WORDS
+            and (self._capitals_tell or 4 * mentioned[word] >= seen[word])
+        )
+
+    def runs(self, one: Context) -> Runs:
+        """Return the runs of a context with their places: 0 between, 2 before, 4 after; 1 more with the tail first."""
+        order = 0 if one.head_first else 1
+        return [
+            *((order, run) for run in self._cut(one.between, touches=True)),
+            *((order, run) for run in self._links(one.between)),
+            *((2 + order, run) for run in self._cut(one.before)),
+            *((4 + order, run) for run in self._cut(one.after)),
+        ]
+
+    def _cut(self, words: Sequence[str], *, touches: bool = False) -> list[list[str]]:
+        """Return the runs of lower-cased words between punctuation, numbers and names.
+
+        One capitalised word in front of a word in lower case ("an *Italian* operatic soprano") is left out
+        without ending the run. Where the words touch the second mention and only articles, quotation marks and
+        commas part the last run from it, that run is closed with :data:`MENTION`.
+        """
+        runs: list[list[str]] = [[]]
+        apart = False
+        for place, word in enumerate(words):
+            if word in _JOINTS:
+                continue
+            if word[0].isdigit() or (word[0].isupper() and word.lower() in DATES):
+                while runs[-1] and runs[-1][-1] in PREPOSITIONS:  # "moved on" of "moved on 5 July"
+                    runs[-1].pop()
+                runs.append([])
+                apart = True
+            elif not (word[0].isalpha() or word in {"'s", "’s"}):
+                runs.append([])
+                apart = apart or word != ","
+            elif not self._is_name(words, place):
+                runs[-1].append("'s" if word == "’s" else word.lower())
+                apart = False
+            elif not self._modifies(words, place):
+                runs.append([])
+                apart = True
+        runs = [run for run in runs if run]
+        if touches and runs and not apart:
+            while runs[-1] and runs[-1][-1] in ARTICLES:
+                runs[-1].pop()
+            runs[-1].append(MENTION)
+        return runs
+
+    def _links(self, words: Sequence[str]) -> Iterator[list[str]]:
+        """Yield the preposition that leads to the second mention, alone and with the content words before it.
+
+        "studied physics at the" links as "at", "physics at" and "studied … at", "by the Swiss engineer" as "by".
+        """
+        end = _link(words)
+        if end is None:
+            return
+        preposition = words[end].lower()
+        yield [LINK, preposition]
+        for place in range(end - 1, max(-1, end - 1 - _JOINED), -1):
+            word = words[place].lower()
+            if word in _CLAUSE_ENDS:
+                return
+            if word[0].isalpha() and word not in STOP_WORDS and not self._is_name(words, place):
+                yield [word, NO_GAP if place == end - 1 else GAP, preposition]
+
+    def _is_name(self, words: Sequence[str], place: int) -> bool:
+        word = words[place]
+        if word.lower() in self._names:
+            return True
+        if not (self._capitals_tell and _capitalised(word)):
+            return False
+        return any(
+            _capitalised(other)
+            for other in (*words[max(0, place - 1) : place], *words[place + 1 : place + 2])
+        )
+
+    def _modifies(self, words: Sequence[str], place: int) -> bool:
+        if place + 1 == len(words) or (place > 0 and words[place - 1][0].isupper()):
+            return False
+        following = words[place + 1]
+        return following[0].islower() and following not in STOP_WORDS and following not in self._names
+
+
+def _link(words: Sequence[str]) -> int | None:
+    """Where the preposition before the second mention is; articles and up to three words of a title may follow."""
+    for place in range(len(words) - 1, max(-1, len(words) - 2 - _DETERMINED), -1):
+        word = words[place].lower()
+        if word in PREPOSITIONS:
+            return place
+        determines = word in ARTICLES or word in POSSESSIVES or word in _JOINTS
+        if not (determines or (word[0].isalpha() and word not in STOP_WORDS)):
+            return None
+    return None
+
+
+def _capitalised(word: str) -> bool:
+    return word[0].isupper() and word.lower() not in STOP_WORDS
+
+
+def grouped(runs: Runs) -> Runs:
+    """Replace every word of the runs by the key of its forms."""
+    return [(place, [GAP if word == NO_GAP else group(word) for word in words]) for place, words in runs]
+
+
+def spell(instances: Sequence[Runs], wanted: set[Gram]) -> dict[Gram, str]:
+    """Return the most frequent form of every wanted n-gram; forms of a single word count wherever they stand."""
+    lengths = sorted({len(gram) - 1 for gram in wanted})
+    singles: dict[str | int, list[Gram]] = defaultdict(list)
+    for gram in wanted:
+        if len(gram) == 2:
+            singles[gram[1]].append(gram)
+    forms: dict[Gram, Counter[str]] = defaultdict(Counter)
+    for runs in instances:
+        for (place, words), (_, keys) in zip(runs, grouped(runs), strict=True):
+            for length in lengths:
+                for at in range(len(keys) - length + 1):
+                    here: Gram = (place, *keys[at : at + length])
+                    for gram in singles[keys[at]] if length == 1 else [here] if here in wanted else []:
+                        forms[gram][join([word for word in words[at : at + length] if word])] += 1
+    return {
+        gram: min(counts, key=lambda form: (-counts[form], GAP in form, form))
+        for gram, counts in forms.items()
+    }
+
+
+#: A count, weight or share of each n-gram.
+Tally = Counter[Gram]
+#: Added to both shares whose ratio is taken, so that what is merely rare does not look characteristic; in small
+#: clusters it is this many instances.
+_SMOOTHING, _SMOOTHING_INSTANCES = 0.005, 0.5
+#: What a word counts that stands outside of the two mentions.
+_OUTSIDE = 0.5
+_NO_WORDS = STOP_WORDS | {GAP, LINK, MENTION}
+
+
+class Evidence:
+    """Counts over the runs of all clusters.
+
+    Args:
+        clusters: Instances per cluster, each with its runs.
+        thresholds: Support from which an n-gram is counted, per cluster.
+        longest: Words of the longest n-gram, >= 1.
+    """
+
+    def __init__(
+        self, clusters: Sequence[Sequence[Runs]], *, thresholds: Sequence[int], longest: int
+    ) -> None:
+        keys = [[grouped(runs) for runs in instances] for instances in clusters]
+        self._sizes = [len(instances) for instances in clusters]
+        #: Instances that hold an n-gram, per cluster.
+        self.counts = supports(keys, thresholds, longest=longest)
+        self._anywhere = [
+            _anywhere(counts, size) for counts, size in zip(self.counts, self._sizes, strict=True)
+        ]
+        self._anywhere_total = _sum(self._anywhere)
+        self._words = [_words(instances) for instances in keys]
+        self._words_total = _sum(self._words)
+        self._seen, self._followed = _followed(keys)
+
+    def share(self, cluster: int, gram: Gram) -> float:
+        """Share of the instances of a cluster that hold an n-gram, in [0, 1]."""
+        return self.counts[cluster][gram] / self._sizes[cluster]
+
+    def typicality(self, cluster: int, gram: Gram) -> float:
+        """Share of an n-gram times its log-odds against the other clusters; below 0 where these use it more.
+
+        The ratio is that of class-based tf-idf, with the mean share in the other clusters as document
+        frequency, so that large clusters do not drown small ones.
+        """
+        words = gram[1:]
+        odds = self._log_odds(cluster, self._anywhere[cluster][words], self._anywhere_total[words])
+        return self.share(cluster, gram) * odds
+
+    def word_typicality(self, cluster: int, word: str) -> float:
+        """The same for a word in all its forms and places, those outside of the mentions at half; >= 0."""
+        return self._typicality(cluster, (word,))
+
+    def link_typicality(self, cluster: int, preposition: str) -> float:
+        """The same for a preposition that leads from head to tail."""
+        return self._typicality(cluster, (0, LINK, preposition))
+
+    def modifies(self, word: int | str) -> float:
+        """Share of the occurrences of a word in which another content word follows, in [0, 1)."""
+        return self._followed[word] / (self._seen[word] + 3)
+
+    def _typicality(self, cluster: int, key: Gram) -> float:
+        share = self._words[cluster][key]
+        return max(0.0, share * self._log_odds(cluster, share, self._words_total[key]))
+
+    def _log_odds(self, cluster: int, share: float, total: float) -> float:
+        smoothing = max(_SMOOTHING, _SMOOTHING_INSTANCES / self._sizes[cluster])
+        others = (total - share) / max(1, len(self._sizes) - 1)
+        return math.log((share + smoothing) / (others + smoothing))
+
+
+def _anywhere(counts: Tally, size: int) -> Tally:
+    found: Tally = Counter()
+    for gram, count in counts.items():
+        if gram[-1] != MENTION:
+            found[gram[1:]] += count
+    return _shares(found, size)
+
+
+def _words(instances: Sequence[Runs]) -> Tally:
+    found: Tally = Counter()
+    for runs in instances:
+        between = {word for place, words in runs if place in (0, 1) for word in words}
+        links: set[Gram] = {(place, *words) for place, words in runs if words[0] == LINK}
+        outside = {word for place, words in runs if place not in (0, 1) for word in words} - between
+        found.update((word,) for word in between - _NO_WORDS)
+        found.update(links)
+        found.update({(word,): _OUTSIDE for word in outside - _NO_WORDS})
+    return _shares(found, len(instances))
+
+
+def _shares(counts: Tally, size: int) -> Tally:
+    return Counter({gram: count / size for gram, count in counts.items()})
+
+
+def _sum(clusters: Sequence[Tally]) -> Tally:
+    total: Tally = Counter()
+    for shares in clusters:
+        total.update(shares)
+    return total
+
+
+def _followed(clusters: Sequence[Sequence[Runs]]) -> tuple[Counter[int | str], Counter[int | str]]:
+    """How often each word occurs, and how often a content word follows it."""
+    seen: Counter[int | str] = Counter()
+    followed: Counter[int | str] = Counter()
+    for instances in clusters:
+        for runs in instances:
+            for _, words in runs:
+                if GAP not in words:
+                    seen.update(words)
+                    followed.update(word for word, after in pairwise(words) if after not in _NO_WORDS)
+    return seen, followed
+
 
 #: Where a phrase can stand. A place is an index; even ones have the head first.
 _PATTERNS = (
@@ -30,7 +421,7 @@ _BY_WORD = 0.35
 #: What a phrase counts that reads from tail to head, so that names read from head to tail where they can.
 _BACKWARDS = 0.6
 #: What a phrase counts that stands outside of the two mentions.
-_OUTSIDE = 0.45
+_OUTSIDE_FACTOR = 0.45
 #: What a phrase loses with other words between its two ("studied physics at").
 _GAPPED = 0.4
 #: What a phrase loses whose last word always modifies another one ("highest").
@@ -138,7 +529,7 @@ class Corpus:
         if GAP in words or words[-1] not in STOP_WORDS:
             factor *= 1 - _MODIFIER * self._evidence.modifies(words[0] if GAP in words else words[-1])
         if place not in (0, 1):
-            return factor * _OUTSIDE
+            return factor * _OUTSIDE_FACTOR
         if GAP in words:
             adjacent = self._evidence.counts[cluster][(place, words[0], words[-1])] / count
             return factor * (1 - _GAPPED * (1 - min(1.0, adjacent))) * 1.4
@@ -178,3 +569,97 @@ def _least(size: int) -> int:
 def _length_bonus(words: Sequence[int | str]) -> float:
     """1.0 for one word, then 1.3, 1.45, 1.53, …: longer phrases say more, but have less support."""
     return 1.6 - 0.6 * 0.5 ** (sum(word not in ARTICLES and word != GAP for word in words) - 1)
+
+
+#: A phrase that is taken gives way to the next best one that has this share of its weight.
+_SECOND_BEST = 0.3
+#: Stands for a type that is not known.
+UNKNOWN = "?"
+_ANYWHERE = "HEAD … TAIL"
+
+
+class Candidate(Protocol):
+    """A way to call a relation."""
+
+    @property
+    def words(self) -> str:
+        """The words as they are counted."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The words as a name."""
+        ...
+
+    @property
+    def pattern(self) -> str:
+        """The words between HEAD and TAIL."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """How well it names the cluster, > 0."""
+        ...
+
+
+#: A name, its pattern, and the candidate that it is from.
+Choice = tuple[str, str, Candidate | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a cluster may be called.
+
+    Args:
+        label: Number of the cluster.
+        phrases: Phrases with a content word, best first.
+        bare: Phrases of stop words, best first; looked at only where there are no others.
+        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` where neither is known.
+    """
+
+    label: int
+    phrases: Sequence[Candidate]
+    bare: Sequence[Candidate]
+    signature: str | None
+
+
+def choose(clusters: Sequence[Candidates]) -> dict[int, Choice]:
+    """Give every cluster a name and a pattern; where two want the same name, the one with more weight has it.
+
+    Args:
+        clusters: The candidates; their order decides between equal weights.
+
+    Returns:
+        Label → name, pattern, and the candidate it is from: ``None`` for types and numbers.
+    """
+    by_strength = sorted(clusters, key=lambda one: -one.phrases[0].weight if one.phrases else 0.0)
+    taken: set[str] = set()
+    chosen: dict[int, Choice] = {}
+    for cluster in by_strength:
+        chosen[cluster.label] = next(wish for wish in _wishes(cluster) if wish[0] not in taken)
+        taken.add(chosen[cluster.label][0])
+    return chosen
+
+
+def _wishes(cluster: Candidates) -> Iterator[Choice]:
+    signature = cluster.signature
+    whole = signature if signature and UNKNOWN not in signature else None
+    if cluster.phrases:
+        best = cluster.phrases[0]
+        strong = [phrase for phrase in cluster.phrases if phrase.weight >= _SECOND_BEST * best.weight]
+        yield from ((phrase.name, phrase.pattern, phrase) for phrase in strong)
+        if whole:
+            yield f"{best.name} ({whole})", best.pattern, best
+        yield from ((phrase.name, phrase.pattern, phrase) for phrase in cluster.phrases[len(strong) :])
+        yield from ((f"{best.name} ({number})", best.pattern, best) for number in itertools.count(2))
+    if whole:
+        yield from _numbered(whole)
+    yield from ((phrase.name, phrase.pattern, phrase) for phrase in cluster.bare)
+    if signature:
+        yield from _numbered(signature)
+    yield f"relation {cluster.label}", _ANYWHERE, None
+
+
+def _numbered(name: str) -> Iterator[Choice]:
+    yield name, _ANYWHERE, None
+    yield from ((f"{name} ({number})", _ANYWHERE, None) for number in itertools.count(2))

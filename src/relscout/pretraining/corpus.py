@@ -1,4 +1,4 @@
-"""A corpus to pre-train on, as compact arrays: tokenised once, in a file of its own, 48 bytes a sentence in memory."""
+"""A corpus to pre-train on, as compact arrays on disk, without the sentences of test sets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,56 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.sentence import Sentence
+from relscout.core.errors import InputError, OutputError
+from relscout.core.instances import Mention, RelationInstance, normalized
+from relscout.core.progress import Progress, silent
+from relscout.encoders.marking import Sentence
 from relscout.encoders.vocabulary import Fitted, Vocabulary
-from relscout.errors import InputError, OutputError
-from relscout.instances import RelationInstance
-from relscout.pretraining.entities import Excluded, pair_codes
-from relscout.progress import Progress, silent
+
+
+def entity_code(mention: Mention, text: str) -> int:
+    """Return a number of 64 bits that stands for an entity: of its identifier, else of its name.
+
+    Names are compared as :func:`relscout.core.instances.normalized` has it.
+    """
+    return _code(f"id {mention.entity_id}" if mention.entity_id else _named(mention, text))
+
+
+def pair_codes(instance: RelationInstance) -> tuple[int, int]:
+    """Return the codes of head and tail, as :func:`entity_code` gives them."""
+    return entity_code(instance.head, instance.text), entity_code(instance.tail, instance.text)
+
+
+class Excluded:
+    """Entity pairs that must not be learnt from, in either direction.
+
+    Args:
+        instances: Sentences that will be tested on. A pair is known again by its identifiers, or by its names.
+    """
+
+    def __init__(self, instances: Iterable[RelationInstance]) -> None:
+        self._pairs = {pair for instance in instances for pair in _both(instance)}
+
+    def __contains__(self, instance: object) -> bool:
+        return isinstance(instance, RelationInstance) and not self._pairs.isdisjoint(_both(instance))
+
+
+def _both(instance: RelationInstance) -> set[tuple[int, int]]:
+    """Return the pair by its names, and by its identifiers where both have one; the smaller number first."""
+    head, tail, text = instance.head, instance.tail, instance.text
+    pairs = [(_code(_named(head, text)), _code(_named(tail, text)))]
+    if head.entity_id and tail.entity_id:
+        pairs.append(pair_codes(instance))
+    return {(min(pair), max(pair)) for pair in pairs}
+
+
+def _named(mention: Mention, text: str) -> str:
+    return f"name {normalized(mention.surface(text))}"
+
+
+def _code(told: str) -> int:
+    return int.from_bytes(blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
 
 #: Sentences that are tokenised at once.
 _SHARD = 4096

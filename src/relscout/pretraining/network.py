@@ -1,9 +1,9 @@
-"""What is pre-trained: the whole encoder, or an adapter of it, and the head that predicts masked words."""
+"""The network that is pre-trained: an encoder or an adapter of it, and the head that predicts masked words."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -11,12 +11,157 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
 
+from relscout.core.errors import SettingError
+from relscout.core.seeding import generator
 from relscout.encoders import TransformerEncoder
+from relscout.encoders.layers import add_factors, alpha_of, find_layers, is_factor, plain_name
 from relscout.encoders.pooling import Places, pool_part
-from relscout.pretraining.adapter import add_adapter, factors, merged
-from relscout.pretraining.head import language_head
+from relscout.encoders.transformer import load_language_model
 from relscout.pretraining.settings import PretrainingSettings
+
+
+def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:
+    """Put an adapter beside every layer of a model; it, and the embeddings of markers, are what trains.
+
+    Args:
+        model: A Hugging Face model on the CPU, which is changed.
+        n_layers: Number of its layers.
+        rank: r, at least 1.
+        markers: Ids of the marker tokens.
+        seed: Draws the factors.
+
+    Raises:
+        SettingError: The layers cannot be told.
+        MissingExtraError: peft is not installed.
+    """
+    place = find_layers(model, n_layers)
+    if place is None:
+        raise SettingError(
+            f"the layers of a {type(model).__name__} cannot be determined; set adapter_rank=0 to train the whole model"
+        )
+    add_factors(model, list(getattr(*place)), rank=rank, seed=seed)
+    if markers:
+        weight = model.get_input_embeddings().weight
+        trains = torch.zeros((len(weight), 1), dtype=weight.dtype)
+        trains[list(markers)] = 1
+        weight.requires_grad_(True)
+        weight.register_hook(lambda gradient: gradient * trains.to(gradient.device))
+
+
+def factors(model: Any) -> dict[str, NDArray[np.float32]]:
+    """Return A (r, inputs) and B (outputs, r) of each linear map, by the names that an adapter is saved with."""
+    return {
+        plain_name(name): parameter.detach().cpu().numpy().copy()
+        for name, parameter in model.named_parameters()
+        if is_factor(name)
+    }
+
+
+def merged(model: Any) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of the linear maps with the adapter added, by their names in the model without it."""
+    found: dict[str, NDArray[np.float32]] = {}
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if hasattr(module, "base_layer"):
+                (down,), (up,) = module.lora_A.values(), module.lora_B.values()
+                scale = alpha_of(down.weight.shape[0]) / down.weight.shape[0]
+                # as it is merged when the saved adapter is loaded, to the last bit
+                weight = module.base_layer.weight + scale * (up.weight @ down.weight)
+                found[f"{name}.weight"] = weight.cpu().numpy().copy()
+    return found
+
+
+#: Standard deviation of a fresh head's first weights, BERT's own.
+_STD = 0.02
+
+
+class OwnHead(nn.Module):
+    """The head that a checkpoint comes with, whatever its architecture.
+
+    The language model is kept without its encoder: in its place stands what hands on the states that are given, so that
+    the model's own code runs its head, and on the masked tokens only.
+
+    Args:
+        language_model: The model with its head, as :func:`load_language_model` gives it.
+        encoder: The model whose states are read; its embeddings of words are those of the head where the two are tied.
+        seed: Draws what a head that is not tied has for new marker tokens.
+    """
+
+    def __init__(self, language_model: Any, encoder: Any, *, seed: int) -> None:
+        super().__init__()
+        n_tokens = encoder.get_input_embeddings().num_embeddings
+        if n_tokens != language_model.get_input_embeddings().num_embeddings:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(generator(seed, "mlm head of markers").integers(2**62)))
+                language_model.resize_token_embeddings(n_tokens, mean_resizing=False)
+        self._states = _Given()
+        setattr(language_model, language_model.base_model_prefix, self._states)
+        if getattr(language_model.config, "tie_word_embeddings", True):
+            language_model.get_output_embeddings().weight = encoder.get_input_embeddings().weight
+        self.language_model = language_model
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return the scores of all words (M, V) for hidden states (M, D)."""
+        self._states.given = states[None]
+        nothing = torch.zeros((1, 1), dtype=torch.long, device=states.device)
+        scores: Tensor = self.language_model(input_ids=nothing).logits[0]
+        return scores
+
+
+class FreshHead(nn.Module):
+    """A head as BERT has it, tied to the embeddings of words: a dense layer, GELU, a normalisation, and a bias.
+
+    Args:
+        encoder: The model whose states are read.
+        seed: Draws the dense layer.
+    """
+
+    def __init__(self, encoder: Any, *, seed: int) -> None:
+        super().__init__()
+        embeddings = encoder.get_input_embeddings().weight
+        hidden, width = encoder.config.hidden_size, embeddings.shape[1]
+        self.dense = nn.Linear(hidden, width)
+        self.norm = nn.LayerNorm(width, eps=getattr(encoder.config, "layer_norm_eps", 1e-12))
+        self.bias = nn.Parameter(torch.zeros(len(embeddings)))
+        self._embeddings = [embeddings]  # in a list: they belong to the encoder
+        drawn = generator(seed, "mlm head").standard_normal((width, hidden))
+        with torch.no_grad():
+            self.dense.weight.copy_(torch.from_numpy(_STD * drawn))
+            self.dense.bias.zero_()
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return the scores of all words (M, V) for hidden states (M, D)."""
+        found = self.norm(nn.functional.gelu(self.dense(states)))
+        return nn.functional.linear(found, self._embeddings[0], self.bias)
+
+
+class _Given(nn.Module):
+    """Stands where a language model has its encoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: Tensor | None = None
+
+    def forward(self, *_: Any, **__: Any) -> BaseModelOutput:
+        """Hand on the states that were given."""
+        given, self.given = self.given, None
+        return BaseModelOutput(last_hidden_state=given)
+
+
+def language_head(model: str, encoder: Any, *, seed: int) -> tuple[nn.Module, bool]:
+    """Return a head, and whether it is the checkpoint's own.
+
+    Args:
+        model: Name or folder of the checkpoint.
+        encoder: The model whose states are read.
+        seed: Draws a fresh head, or what the checkpoint's has for new marker tokens.
+    """
+    language_model = load_language_model(model)
+    if language_model is None:
+        return FreshHead(encoder, seed=seed), False
+    return OwnHead(language_model, encoder, seed=seed), True
 
 
 class Network:

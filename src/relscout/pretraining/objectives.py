@@ -1,10 +1,19 @@
-"""The objectives of pre-training, on representations: CP (Peng et al. 2020) and MTB (Soares et al. 2019)."""
+"""The objectives of pre-training, CP (Peng et al. 2020) and MTB (Soares et al. 2019), over large batches."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.pretraining.corpus import Corpus
+from relscout.pretraining.settings import PretrainingSettings
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -82,3 +91,131 @@ def nearest_is_positive(x: Tensor, positive: Tensor) -> Tensor:
     similarity = (unit @ unit.T).fill_diagonal_(-torch.inf)
     hits = positive.gather(1, similarity.argmax(dim=1, keepdim=True))[:, 0]
     return hits[positive.any(dim=1)]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What is positive and what negative among the sentences of a step.
+
+    Args:
+        objective: ``cp`` or ``mtb``.
+        settings: See :class:`PretrainingSettings`.
+        positive: Which sentences are positives of which (B, B), bool: of one relation, or one entity pair.
+        allowed: Which are negatives of which (B, B), bool.
+        same: Whether each pair is a positive one (P,), bool.
+    """
+
+    objective: str
+    settings: PretrainingSettings
+    positive: Tensor
+    allowed: Tensor
+    same: Tensor
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Return the loss, a scalar, of representations (B, R); rows 2i and 2i + 1 are a pair."""
+        if self.objective == "mtb":
+            return matching(x, self.same)
+        if self.settings.loss == "paper":
+            return contrast_as_printed(x, self.allowed)
+        return contrast_as_released(x, self.positive, self.allowed, temperature=self.settings.temperature)
+
+    def hits(self, x: Tensor) -> tuple[int, int]:
+        """Return of how many sentences the nearest one is a positive, and how many have one."""
+        found = nearest_is_positive(x, self.positive)
+        return int(found.sum()), len(found)
+
+
+def contrast(
+    corpus: Corpus,
+    pairs: NDArray[np.int64],
+    same: NDArray[np.bool_],
+    *,
+    objective: str,
+    settings: PretrainingSettings,
+    device: torch.device,
+) -> Contrast:
+    """Return what is positive and what negative among pairs of sentences.
+
+    Args:
+        corpus: The sentences.
+        pairs: Rows of a step's pairs (P, 2), int64.
+        same: Which of them are positive (P,), bool.
+        objective: ``cp`` or ``mtb``.
+        settings: See :class:`PretrainingSettings`.
+        device: Where the tensors go.
+    """
+    import torch
+
+    rows = pairs.ravel()
+    one_text = corpus.content[rows] == corpus.content[rows][:, None]
+    what = corpus.relation[rows] if objective == "cp" else corpus.pairs[rows]
+    alike = what == what[:, None]
+    near = np.ones_like(alike)
+    if settings.among:
+        block = np.arange(len(rows)) // (2 * settings.among)
+        near = block == block[:, None]
+    # one text under two relations, or with two pairs of identifiers, is neither
+    positive = alike & ~one_text & near
+    allowed = ~one_text & near
+    if not (settings.loss == "paper" and settings.same_relation_negatives):
+        allowed &= ~alike
+    return Contrast(
+        objective, settings, *(torch.from_numpy(array).to(device) for array in (positive, allowed, same))
+    )
+
+
+class Read(Protocol):
+    """Runs one group of sentences, with the same dropout in every call."""
+
+    def __call__(self, group: int, *, words: bool) -> tuple[Tensor, Tensor | None]:
+        """Return representations (B, R), and the group's share of the loss over masked words where it is asked for."""
+        ...
+
+
+def backpropagate(
+    read: Read,
+    sizes: Sequence[int],
+    objective: Callable[[Tensor], Tensor],
+    *,
+    at_once: bool,
+    scaled: Callable[[Tensor], Tensor] = lambda loss: loss,
+) -> tuple[Tensor, Tensor]:
+    """Add the gradients of a batch's loss to those of the parameters.
+
+    At once, all groups stay in memory until the end. Else every group is read twice: without a graph, to know all
+    representations and the gradient of the objective with respect to them; and again with one, through which this
+    gradient goes on to the parameters, one group at a time.
+
+    Args:
+        read: Runs a group.
+        sizes: Sentences in each group.
+        objective: Loss of all representations, those of the groups one after the other (N, R).
+        at_once: Which of the two ways.
+        scaled: What a loss is multiplied by before its gradient is taken.
+
+    Returns:
+        The objective and the loss over masked words, without a graph; the latter 0 where there is none.
+    """
+    import torch
+
+    if at_once:
+        found = [read(group, words=True) for group in range(len(sizes))]
+        contrast = objective(torch.cat([x for x, _ in found]))
+        words = [loss for _, loss in found if loss is not None]
+        total = torch.stack(words).sum() if words else torch.zeros_like(contrast)
+        scaled(contrast + total).backward()  # type: ignore[no-untyped-call]
+        return contrast.detach(), total.detach()
+    with torch.no_grad():
+        everything = torch.cat([read(group, words=False)[0] for group in range(len(sizes))])
+    x = everything.requires_grad_(True)
+    contrast = objective(x)
+    (wanted,) = torch.autograd.grad(contrast, x)
+    total = torch.zeros_like(contrast.detach())
+    for group, gradient in enumerate(torch.split(wanted, list(sizes))):
+        again, loss = read(group, words=True)
+        surrogate = (again * gradient).sum()
+        if loss is not None:
+            total += loss.detach()
+            surrogate = surrogate + loss
+        scaled(surrogate).backward()  # type: ignore[no-untyped-call]
+    return contrast.detach(), total

@@ -8,26 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relscout.config import to_mapping
+from relscout.core.errors import InputError, SettingError
+from relscout.core.files import whole_file
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import to_mapping
+from relscout.core.wording import counted
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
-from relscout.encoders.loading import load_tokenizer
-from relscout.encoders.low_rank import alpha_of
+from relscout.encoders.layers import alpha_of
 from relscout.encoders.saved import check_adapter, save_adapter, save_encoder
-from relscout.errors import InputError, SettingError
-from relscout.files import whole_file
-from relscout.instances import RelationInstance
-from relscout.pretraining.bags import Bags
+from relscout.encoders.transformer import load_tokenizer
 from relscout.pretraining.batch import Preparation
-from relscout.pretraining.corpus import Corpus, read_corpus
-from relscout.pretraining.entities import Excluded
-from relscout.pretraining.entity_pairs import EntityPairs
+from relscout.pretraining.corpus import Corpus, Excluded, read_corpus
 from relscout.pretraining.network import Network
-from relscout.pretraining.processes import Processes, arithmetic, check_batch, processes
+from relscout.pretraining.pairs import Bags, EntityPairs
 from relscout.pretraining.settings import PretrainingSettings, check_names, settings_of
-from relscout.pretraining.trainer import Trainer
-from relscout.progress import Progress, silent
-from relscout.training.work import Work
-from relscout.wording import counted
+from relscout.pretraining.trainer import Processes, Trainer, arithmetic, check_batch, processes
+from relscout.training.stored import Work
 
 #: How an encoder is read where the user does not say: with markers, at their first tokens (eq. 1), 64 tokens.
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)

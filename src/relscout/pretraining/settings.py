@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relscout.config import from_mapping
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_shares, from_mapping
 from relscout.encoders.settings import DTYPES
-from relscout.errors import SettingError, UnknownNameError
-from relscout.ranges import check_above_zero, check_choices, check_least, check_shares
 
 #: Objective → what is pulled together.
 OBJECTIVES: dict[str, str] = {

@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import from_mapping, to_mapping
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import check_least, from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
-from relscout.instances import RelationInstance
-from relscout.pretraining.entities import Excluded
-from relscout.progress import Progress, silent
-from relscout.ranges import check_least
+from relscout.pretraining.corpus import Excluded
 from relscout.training.labels import canonical, check_left, classes_of, digest
+from relscout.training.stored import Work
 from relscout.training.teaching import Teacher, TeachingSettings
-from relscout.training.work import Work
 
 
 @dataclass(frozen=True)

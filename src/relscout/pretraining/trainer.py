@@ -1,9 +1,10 @@
-"""The steps of pre-training: random numbers are each step's own, so that it goes on at any as if never stopped."""
+"""The steps of pre-training, in one process or several. Each step has its own random numbers, so it resumes exactly."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,20 +13,234 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from relscout.errors import DivergedError
+from relscout.core.errors import ArtifactError, DivergedError, MissingExtraError, SettingError
+from relscout.core.seeding import generator
 from relscout.pretraining.batch import Group, Preparation
-from relscout.pretraining.contrast import Contrast, contrast
 from relscout.pretraining.corpus import Corpus
-from relscout.pretraining.gradients import Read, backpropagate
 from relscout.pretraining.network import Network
-from relscout.pretraining.processes import Processes, arithmetic, check_same_step
+from relscout.pretraining.objectives import Contrast, Read, backpropagate, contrast
 from relscout.pretraining.settings import PretrainingSettings
-from relscout.pretraining.watch import Watch, spread
-from relscout.seeding import generator
-from relscout.training.dice import Dice, devices_of
-from relscout.training.loop import share_of_rate
-from relscout.training.memory import memory, restore_memory
-from relscout.training.work import Work
+from relscout.training.loop import Dice, devices_of, memory, restore_memory, share_of_rate
+from relscout.training.stored import Work
+
+#: Collapsed: sentences differ by less than this share of what they differed by in the first epoch.
+_LEAST_SPREAD = 0.05
+_SUMS = ("steps", "contrast", "words", "hits", "anchors", "spread", "sentences", "seconds")
+
+
+class Watch:
+    """Sums over the steps of an epoch, which can be kept and taken up again.
+
+    Args:
+        kept: What :meth:`kept` gave.
+    """
+
+    def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
+        kept = kept or {}
+        self.epochs: list[dict[str, Any]] = list(kept.get("epochs", []))
+        self._sums: dict[str, float] = dict(kept.get("sums", dict.fromkeys(_SUMS, 0.0)))
+        self.seconds = float(kept.get("seconds", 0.0))
+        self.sentences = float(kept.get("sentences", 0.0))
+
+    def kept(self) -> dict[str, Any]:
+        """Return all that was noted, as JSON values."""
+        return {
+            "epochs": self.epochs,
+            "sums": self._sums,
+            "seconds": self.seconds,
+            "sentences": self.sentences,
+        }
+
+    def see(self, **found: float) -> None:
+        """Add what was found in a step."""
+        for name, value in {**found, "steps": 1}.items():
+            self._sums[name] += value
+        self.seconds += found["seconds"]
+        self.sentences += found["sentences"]
+
+    def end_epoch(self, *, words: bool) -> None:
+        """Tell of the epoch that ends here, and begin another.
+
+        Args:
+            words: Whether masked words were predicted.
+        """
+        sums = self._sums
+        steps = sums["steps"]
+        told = {
+            "steps": int(steps),
+            "contrast": round(sums["contrast"] / steps, 6),
+            "mlm": round(sums["words"] / steps, 6) if words else None,
+            "nearest_is_positive": round(sums["hits"] / max(sums["anchors"], 1), 4),
+            "spread": round(sums["spread"] / steps, 4),
+            "sentences_per_second": round(sums["sentences"] / max(sums["seconds"], 1e-9), 1),
+        }
+        self.epochs.append(told)
+        self._sums = dict.fromkeys(_SUMS, 0.0)
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know of how it went."""
+        first, last = (self.epochs[place]["spread"] for place in (0, -1))
+        if last < _LEAST_SPREAD * first:
+            return [
+                f"the representations have collapsed: sentences of a batch differ by {last:.4f}, in the first epoch by "
+                f"{first:.4f}; lower learning_rate, or give larger batches"
+            ]
+        return []
+
+
+def spread(x: Tensor) -> float:
+    """Return how much representations (B, R) differ: 1 where they point everywhere, 0 where they are one.
+
+    The root of the sum, over the dimensions, of the variances of representations of unit length (SimSiam, section 4.1).
+    """
+    from torch.nn.functional import normalize
+
+    mean = normalize(x.detach().float(), dim=1).mean(dim=0)
+    return float((1 - mean.square().sum()).clamp(min=0).sqrt())
+
+
+#: What ``accelerate launch`` sets, also for one process.
+_LAUNCHED = "ACCELERATE_MIXED_PRECISION"
+_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+
+
+class Processes(Protocol):
+    """Process ``rank`` of ``count``, and what they tell each other."""
+
+    rank: int
+    count: int
+    device: torch.device
+    #: Arithmetic where the settings leave it open.
+    dtype: str
+
+    def gather(self, mine: Tensor, n: int) -> Tensor:
+        """Return the rows of all (n, R), of which this process has every ``count``-th from ``rank`` on."""
+        ...
+
+    def add_up(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by their sums over all processes."""
+        ...
+
+
+class Alone:
+    """One process.
+
+    Args:
+        device: Where it computes.
+    """
+
+    rank, count, dtype = 0, 1, "float32"
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def gather(self, mine: Tensor, n: int) -> Tensor:  # noqa: ARG002 - those of all are its own
+        """Return its own rows."""
+        return mine
+
+    def add_up(self, tensors: Iterable[Tensor]) -> None:
+        """Change nothing."""
+
+
+class Together:
+    """One of the processes that ``accelerate launch`` has started.
+
+    Args:
+        accelerator: An ``accelerate.Accelerator``.
+    """
+
+    def __init__(self, accelerator: Any) -> None:
+        self._accelerator = accelerator
+        self.rank: int = accelerator.process_index
+        self.count: int = accelerator.num_processes
+        self.device: torch.device = accelerator.device
+        self.dtype = _DTYPES.get(accelerator.mixed_precision, "float32")
+
+    def gather(self, mine: Tensor, n: int) -> Tensor:
+        """Return the rows of all processes, in the order of the batch."""
+        import torch
+
+        most = -(-n // self.count)
+        padded = torch.zeros((most, mine.shape[1]), dtype=mine.dtype, device=mine.device)
+        padded[: len(mine)] = mine
+        pieces = self._accelerator.gather(padded).reshape(self.count, most, -1)
+        # piece p has the rows p, p + count, …: row by row across the pieces is the order of the batch
+        return torch.as_tensor(pieces.transpose(0, 1).reshape(self.count * most, -1)[:n])
+
+    def add_up(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by their sums over all processes."""
+        for tensor in tensors:
+            tensor.copy_(self._accelerator.reduce(tensor, reduction="sum"))
+
+
+def arithmetic(settings: PretrainingSettings, processes: Processes) -> str:
+    """Return the arithmetic that is computed in: ``float32``, ``bfloat16`` or ``float16``."""
+    return processes.dtype if settings.dtype == "auto" else settings.dtype
+
+
+def check_batch(batch: int, processes: Processes) -> None:
+    """Check that every process gets sentences of every batch.
+
+    Args:
+        batch: Pairs of sentences in a step.
+        processes: Those that share it.
+
+    Raises:
+        SettingError: There are more processes.
+    """
+    if batch < processes.count:
+        raise SettingError(
+            f"batch is {batch}, but {processes.count} processes share it; give a batch of at least {processes.count}, "
+            "or start fewer processes"
+        )
+
+
+def check_same_step(done: int, processes: Processes) -> None:
+    """Check that all processes go on from one step.
+
+    Args:
+        done: Steps that this process has done.
+        processes: This one among its fellows.
+
+    Raises:
+        ArtifactError: They do not: not all of them see the same work in progress.
+    """
+    import torch
+
+    mine = torch.tensor([[done]], device=processes.device)
+    steps = sorted(set(processes.gather(mine, processes.count)[:, 0].tolist()))
+    if len(steps) > 1:
+        raise ArtifactError(
+            f"the processes would resume from different steps ({', '.join(map(str, steps))}): not all of them see the "
+            "same checkpoints; write to a folder that they share, or remove the checkpoints to start again"
+        )
+
+
+def is_first() -> bool:
+    """Tell whether this process is alone or the first of several: the one that speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def processes(device: torch.device, *, accelerated: bool | None = None) -> Processes:
+    """Return this process among its fellows.
+
+    Args:
+        device: Where one that is alone computes.
+        accelerated: Whether accelerate is asked; left out, where ``accelerate launch`` has started the program.
+
+    Raises:
+        MissingExtraError: accelerate is needed and not installed.
+    """
+    if accelerated is None:
+        accelerated = _LAUNCHED in os.environ or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if not accelerated:
+        return Alone(device)
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise MissingExtraError("pre-training in several processes", "pretrain") from error
+    return Together(Accelerator(cpu=device.type == "cpu"))
+
 
 Ints = NDArray[np.int64]
 

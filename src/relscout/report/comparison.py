@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
+from relscout.core.wording import counted
 from relscout.discovery import Discovery
-from relscout.errors import InputError
-from relscout.instances import RelationInstance
 from relscout.metrics import bootstrap_intervals, score
+from relscout.report.content import pieces
 from relscout.report.data import shown_name
 from relscout.report.page import SCORES, score_cells, write_page
-from relscout.report.sentences import pieces
-from relscout.wording import counted
 
 _RESAMPLES = 200
 #: A relation counts as the same where at least this share of both runs' instances of it is common.

@@ -1,23 +1,453 @@
-"""What the page tells of a discovery, gathered: nothing here knows of HTML."""
+"""The content of the page, independent of HTML: map, entities, facts, sentences, comparison with gold relations."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance, canonical_order
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.triples import Entity as MergedEntity
+from relscout.core.triples import Fact
+from relscout.core.wording import pieces_of, stretches, visible
 from relscout.discovery import Discovery, ParentRelation, Relation
-from relscout.discovery.hierarchy import hierarchy_of
-from relscout.errors import InputError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.progress import Progress, silent
-from relscout.report.facts import FactsView, facts_view
-from relscout.report.gold import Gold, gold_of
-from relscout.report.graph import EntityGraph, entity_graph
-from relscout.report.projection import drawn, projected
+from relscout.discovery.facts import forward_name
+from relscout.discovery.relation import hierarchy_of
+from relscout.metrics import ClusteringScores, Interval, bootstrap_intervals, score, trivial_baselines
+
+#: Characters of a sentence that are shown; what is longer is cut around the entities.
+LONGEST = 600
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a sentence.
+
+    Args:
+        text: What is shown.
+        role: ``h`` (head), ``t`` (tail), ``ht`` (one lies inside the other), or empty.
+    """
+
+    text: str
+    role: str = ""
+
+
+def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]:
+    """Return a sentence in pieces; control characters, and marks that turn the direction of writing, are dots."""
+    shown: list[Piece] = []
+    parts = pieces_of(instance, longest) if len(instance.text) > longest else [(0, len(instance.text))]
+    for start, end in parts:
+        if start > 0:
+            shown.append(Piece(" … " if shown else "… "))
+        for here, there in stretches(instance, start, end):
+            role = "".join(
+                name
+                for name, mention in (("h", instance.head), ("t", instance.tail))
+                if mention.start <= here and there <= mention.end
+            )
+            if text := visible(instance.text[here:there]):
+                shown.append(Piece(text, role))
+    if parts[-1][1] < len(instance.text):
+        shown.append(Piece(" …"))
+    return shown
+
+
+def place_of(instance: RelationInstance) -> str:
+    """Return where an instance was read: document, file and line, and the character at which its sentence begins."""
+    document = instance.document if instance.document not in instance.source else ""
+    start = "" if instance.document_start is None else f"character {instance.document_start:,}"
+    return ", ".join(filter(None, (document, instance.source, start)))
+
+
+#: Instances on the map; of more, as many are drawn.
+MOST_POINTS = 2000
+_PERPLEXITY = 30.0
+#: Principal components that t-SNE starts from.
+_COMPONENTS = 50
+
+
+def drawn(ids: NDArray[np.int64], *, most: int = MOST_POINTS, seed: int = 0) -> NDArray[np.int64]:
+    """Return the rows (n,) of instances for the map: all that have a relation, or ``most`` of them, in order.
+
+    Relations keep their shares, but each has one instance at least.
+
+    Args:
+        ids: Relation of each instance (N,); -1 for none.
+        most: Most rows, unless there are more relations.
+        seed: Draws them.
+    """
+    told = np.flatnonzero(ids >= 0)
+    if len(told) <= most:
+        return told
+    random = generator(seed, "map")
+    kept = []
+    for id in np.unique(ids[told]).tolist():
+        rows = np.flatnonzero(ids == id)
+        count = max(1, int(len(rows) * most / len(told)))
+        kept.append(random.choice(rows, count, replace=False))
+    return np.sort(np.concatenate(kept))
+
+
+def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
+    """Return vectors (n, D) in the plane (n, 2), float32, within [-1, 1]: t-SNE (van der Maaten and Hinton 2008).
+
+    Args:
+        vectors: What is shown.
+        seed: Decides what t-SNE draws; it starts from the principal components.
+    """
+    n = len(vectors)
+    centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
+    if n < 5 or not np.ptp(centred, axis=0).max(initial=0.0):
+        # too few for neighbours, or all the same
+        plane = np.zeros((n, 2))
+        plane[:, : min(2, centred.shape[1])] = centred[:, :2]
+        return _within(plane)
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    components = min(_COMPONENTS, n, centred.shape[1])
+    reduced = PCA(
+        components, svd_solver="full" if n < 500 else "randomized", random_state=seed
+    ).fit_transform(centred)
+    if reduced.shape[1] < 2:
+        return _within(np.column_stack([reduced[:, 0], np.zeros(n)]))
+    from threadpoolctl import threadpool_limits
+
+    # several threads add up in the order in which they finish
+    with threadpool_limits(1, user_api="openmp"):
+        found = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=seed).fit_transform(
+            reduced
+        )
+    return _within(np.asarray(found, dtype=np.float64))
+
+
+def _within(plane: NDArray[np.float64]) -> NDArray[np.float32]:
+    plane = plane - (plane.min(axis=0) + plane.max(axis=0)) / 2 if len(plane) else plane
+    reach = float(np.abs(plane).max(initial=0.0))
+    return np.asarray(plane / reach if reach else plane, dtype=np.float32)
+
+
+T = TypeVar("T", int, str)
+
+#: Entities that are asked for, and how many there are with those that they are connected to.
+_HUBS, _MOST = 20, 70
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An entity of the graph.
+
+    Args:
+        name: How it is most often written.
+        x: Where it is drawn, in [-1, 1].
+        y: The same.
+        links: Different entities that it is connected to, by any relation, in the whole corpus.
+        relations: Relation → how many of its instances name this entity, the most frequent first.
+    """
+
+    name: str
+    x: float
+    y: float
+    links: int
+    relations: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Instances of one relation between two entities, by their places in the graph."""
+
+    head: int
+    tail: int
+    relation: int
+    count: int
+
+
+@dataclass(frozen=True)
+class EntityGraph:
+    """Entities and links between them.
+
+    Args:
+        entities: The most connected first.
+        links: Links between them.
+        total: Entities of the whole corpus.
+    """
+
+    entities: Sequence[Entity]
+    links: Sequence[Link]
+    total: int
+
+
+def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) -> EntityGraph:
+    """Return the most connected entities, those they are connected to, and the links between them.
+
+    Two mentions are one entity where they have one identifier or, without one, are spelled alike, ignoring case.
+
+    Args:
+        instances: The corpus (N).
+        ids: Relation of each (N,); -1 for none.
+    """
+    import networkx
+
+    links: Counter[tuple[str, str, int]] = Counter()
+    spelled: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for instance, id in zip(instances, ids.tolist(), strict=True):
+        keys = [_key(instance.text, mention) for mention in (instance.head, instance.tail)]
+        for key, surface in zip(keys, (instance.head_text, instance.tail_text), strict=True):
+            spelled[key][surface] += 1
+        if id >= 0 and keys[0] != keys[1]:
+            links[keys[0], keys[1], id] += 1
+    others: defaultdict[str, set[str]] = defaultdict(set)
+    by_relation: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for (head, tail, id), count in links.items():
+        others[head].add(tail)
+        others[tail].add(head)
+        by_relation[head][id] += count
+        by_relation[tail][id] += count
+    ranked = sorted(others, key=lambda key: (-len(others[key]), key))
+    hubs = ranked[:_HUBS]
+    chosen = dict.fromkeys(hubs)
+    # the first neighbour of each, then the second, so that no hub takes all places
+    around = [sorted(others[hub], key=lambda key: (-len(others[key]), key)) for hub in hubs]
+    for key in chain.from_iterable(zip_longest(*around)):
+        if key is not None and len(chosen) < _MOST:
+            chosen[key] = None
+    kept = sorted(chosen, key=lambda key: (-len(others[key]), key))
+    place_of = {key: place for place, key in enumerate(kept)}
+    drawn = [
+        Link(place_of[head], place_of[tail], id, count)
+        for (head, tail, id), count in sorted(links.items())
+        if head in place_of and tail in place_of
+    ]
+    graph = networkx.Graph()
+    graph.add_nodes_from(range(len(kept)))
+    graph.add_edges_from((link.head, link.tail) for link in drawn)
+    places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(kept), 1) ** 0.5) if kept else {}
+    entities = [
+        Entity(
+            _ranked(spelled[key])[0][0],
+            round(float(places[place][0]), 4),
+            round(float(places[place][1]), 4),
+            len(others[key]),
+            _ranked(by_relation[key]),
+        )
+        for place, key in enumerate(kept)
+    ]
+    return EntityGraph(entities, drawn, len(spelled))
+
+
+def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
+    """Return what was counted, the most frequent first, in an order that does not depend on that of counting."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _key(text: str, mention: Mention) -> str:
+    return mention.entity_id or mention.surface(text).casefold()
+
+
+#: Facts and entities on the page, the most supported and the most connected.
+MOST_FACTS, MOST_ENTITIES = 2000, 1000
+#: Sentences that the page shows of one fact, the surest.
+_SENTENCES = 4
+
+
+@dataclass(frozen=True)
+class FactsView:
+    """What the page shows of the facts.
+
+    Args:
+        facts: The most supported facts, at most :data:`MOST_FACTS`.
+        rows: Rows of the corpus that hold the sentences of each of them.
+        total: Number of all facts.
+        entities: The entities with most facts, at most :data:`MOST_ENTITIES`.
+        total_entities: Number of all entities.
+        per_entity: Number of facts of each entity, by its id.
+        per_relation: Number of facts of each relation, by its id.
+    """
+
+    facts: Sequence[Fact]
+    rows: Sequence[Sequence[int]]
+    total: int
+    entities: Sequence[MergedEntity]
+    total_entities: int
+    per_entity: Mapping[str, int]
+    per_relation: Mapping[int, int]
+
+    def within(self, shown: Collection[int]) -> FactsView:
+        """Return the view with those rows only whose sentences are on the page."""
+        return replace(self, rows=[[row for row in rows if row in shown] for rows in self.rows])
+
+    def of_relation(self, relation: Relation, relations: Sequence[Relation]) -> tuple[int, int]:
+        """Return under which relation the facts of a relation are, and their number.
+
+        It is the relation itself, unless its name is marked as the inverse of that of another one.
+        """
+        name = forward_name(relation.name)
+        id = next((one.id for one in relations if one.name == name), relation.id)
+        return id, self.per_relation.get(id, 0)
+
+
+def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: int) -> FactsView:
+    """Choose the facts and entities that the page shows.
+
+    Args:
+        discovery: The discovery.
+        row_of: Id of an instance → its row in the corpus.
+        most_rows: Rows that may be asked for in all.
+    """
+    found = discovery.found_facts
+    shown = found.facts[:MOST_FACTS]
+    rows: list[list[int]] = []
+    left = most_rows
+    for fact in shown:
+        chosen = [row_of[id] for id in fact.evidence[: min(_SENTENCES, left)]]
+        left -= len(chosen)
+        rows.append(chosen)
+    counts = found.per_entity
+    ranked = sorted(found.entities, key=lambda one: (-counts[one.id], -one.mentions, one.id))
+    return FactsView(
+        facts=shown,
+        rows=rows,
+        total=len(found.facts),
+        entities=ranked[:MOST_ENTITIES],
+        total_entities=len(ranked),
+        per_entity=counts,
+        per_relation=Counter(fact.relation_id for fact in found.facts),
+    )
+
+
+_RESAMPLES = 200
+_CONFUSIONS = 8
+_EXAMPLES = 2
+#: Gold and found relations in the heat map; the other gold ones stand together, the other found ones are left out.
+_MOST_RELATIONS = 40
+OTHERS = "(others)"
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Instances of one gold relation in a found relation that is mostly another's.
+
+    Args:
+        relation: Id of the found relation; -1 for none.
+        gold: Gold relation of these instances.
+        majority: Gold relation that most instances of the found one have.
+        count: How many they are.
+        examples: Rows of the most certain of them.
+    """
+
+    relation: int
+    gold: str
+    majority: str
+    count: int
+    examples: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The comparison.
+
+    Args:
+        scores: Scores of what was found.
+        intervals: Their bootstrap intervals of 95 %, by name.
+        baselines: Scores of what needs no learning, by name.
+        gold: Gold relations, the largest first; the smallest stand together as :data:`OTHERS`.
+        found: Ids of the largest found relations, the largest first; -1 for none.
+        table: Instances of each gold relation in each of these (G, F), int64.
+        totals: Instances of each gold relation in all (G,), int64.
+        labels: Gold relation of each row of the corpus that has one.
+        confusions: Those that cost most, the largest first.
+        unknown: Instances without a gold relation, which are not counted.
+    """
+
+    scores: ClusteringScores
+    intervals: Mapping[str, Interval]
+    baselines: Mapping[str, ClusteringScores]
+    gold: Sequence[str]
+    found: Sequence[int]
+    table: NDArray[np.int64]
+    totals: NDArray[np.int64]
+    labels: Mapping[int, str]
+    confusions: Sequence[Confusion]
+    unknown: int
+
+
+def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
+    """Compare a discovery with gold relations.
+
+    Args:
+        discovery: The discovery.
+        gold: Id of an instance → its gold relation.
+
+    Raises:
+        InputError: No instance has a gold relation.
+    """
+    given = discovery.assignments
+    rows = [row for row, instance in enumerate(given.instances) if instance.id in gold]
+    if not rows:
+        raise InputError(
+            f"none of the {len(given.instances)} instances of the run has a gold relation under its id; is it the file "
+            "that the run was made from?"
+        )
+    truth = [gold[given.instances[row].id] for row in rows]
+    found = given.relation_ids[rows].tolist()
+    pairs = [given.instances[row].type_pair for row in rows]
+    typed = any(one is not None for pair in pairs for one in pair)
+    counts = Counter(zip(found, truth, strict=True))
+    by_gold, by_found = Counter(truth), Counter(found)
+    names = sorted(by_gold, key=lambda name: (-by_gold[name], name))
+    kept = names if len(names) <= _MOST_RELATIONS else [*names[: _MOST_RELATIONS - 1], OTHERS]
+    row_of = {name: min(place, len(kept) - 1) for place, name in enumerate(names)}
+    ids = sorted(by_found, key=lambda one: (one < 0, -by_found[one], one))
+    ids = ids[:_MOST_RELATIONS]
+    column_of = {id: place for place, id in enumerate(ids)}
+    table = np.zeros((len(kept), len(ids)), dtype=np.int64)
+    totals = np.zeros(len(kept), dtype=np.int64)
+    for (id, name), count in counts.items():
+        totals[row_of[name]] += count
+        if id in column_of:
+            table[row_of[name], column_of[id]] += count
+    return Gold(
+        scores=score(found, truth),
+        intervals=bootstrap_intervals(found, truth, n_resamples=_RESAMPLES),
+        baselines=trivial_baselines(truth, type_pairs=pairs if typed else None),
+        gold=kept,
+        found=ids,
+        table=table,
+        totals=totals,
+        labels=dict(zip(rows, truth, strict=True)),
+        confusions=_confusions(counts, rows, found, truth, given.confidences),
+        unknown=len(given.instances) - len(rows),
+    )
+
+
+def _confusions(
+    counts: Mapping[tuple[int, str], int],
+    rows: Sequence[int],
+    found: Sequence[int],
+    truth: Sequence[str],
+    confidences: NDArray[np.float32],
+) -> list[Confusion]:
+    majority: dict[int, str] = {}
+    for id, name in sorted(counts, key=lambda key: (-counts[key], key[1])):
+        majority.setdefault(id, name)
+    wrong = sorted((key for key in counts if majority[key[0]] != key[1]), key=lambda key: (-counts[key], key))
+    kept = []
+    for id, name in wrong[:_CONFUSIONS]:
+        members = [
+            row for row, one, other in zip(rows, found, truth, strict=True) if (one, other) == (id, name)
+        ]
+        members.sort(key=lambda row: (-float(confidences[row]), row))
+        kept.append(Confusion(id, name, majority[id], counts[id, name], members[:_EXAMPLES]))
+    return kept
+
 
 #: Instances whose sentences the page holds; of more, these are drawn, and counts stay exact.
 MOST_SENTENCES = 10_000
@@ -71,7 +501,7 @@ class Content:
         likeness: Cosines of the relations' mean representations (K, K), in the order of ``relations``; NaN where a
             relation has no instance.
         suggestions: Relations that may be one, with their likeness, the most alike first.
-        tree: More general relations above them, see :func:`relscout.discovery.hierarchy.hierarchy_of`.
+        tree: More general relations above them, see :func:`relscout.discovery.relation.hierarchy_of`.
         map: Instances in the plane.
         graph: The most connected entities.
         facts: Facts and entities.

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from math import isfinite, isnan
 from typing import Any
 
+from relscout.core.wording import visible
 from relscout.discovery import Relation
 from relscout.discovery.decisions import fingerprint
-from relscout.drawing import COLOURS, shortened
-from relscout.report.content import MOST_PICTURED, Content
-from relscout.report.facts import FactsView
-from relscout.report.sentences import pieces, place_of
-from relscout.wording import visible
+from relscout.report.content import MOST_PICTURED, Content, FactsView, pieces, place_of
+from relscout.report.drawing import COLOURS, shortened
 
 #: Shapes of points, so that relations of one colour differ; Plotly's names.
 _SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")

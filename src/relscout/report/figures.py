@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relscout.drawing import (
+from relscout.core.errors import OutputError
+from relscout.core.wording import visible
+from relscout.report.content import MOST_PICTURED, Content
+from relscout.report.drawing import (
     COLOURS,
     INK,
     MARKERS,
@@ -19,9 +22,6 @@ from relscout.drawing import (
     save,
     shortened,
 )
-from relscout.errors import OutputError
-from relscout.report.content import MOST_PICTURED, Content
-from relscout.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

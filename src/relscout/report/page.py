@@ -14,16 +14,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from relscout.core.files import whole_file
+from relscout.core.progress import Progress, silent
+from relscout.core.wording import counted, visible
 from relscout.discovery import Assignments, Discovery
-from relscout.files import whole_file
 from relscout.metrics import ClusteringScores
-from relscout.progress import Progress, silent
-from relscout.report.content import MOST_PICTURED, Content, gather
+from relscout.report.content import MOST_PICTURED, Content, Gold, gather, pieces
 from relscout.report.data import colour_of, data_of, shown_name, type_pair
 from relscout.report.figures import check_figures, write_figures
-from relscout.report.gold import Gold
-from relscout.report.sentences import pieces
-from relscout.wording import counted, visible
 
 #: Facts and entities that stand there before anything is asked for.
 FIRST_ROWS = 12

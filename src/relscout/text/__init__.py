@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.text.documents import read_passages
 from relscout.text.pairs import ALL_PAIRS, OnCrowded, Pairing, pairs
 from relscout.text.sentences import Annotator, Passage
@@ -34,7 +34,7 @@ def mark_files(
         columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
 
     Raises:
-        InputError: A file cannot be read, or (:class:`~relscout.errors.RecordError`) a line or record is wrong.
+        InputError: A file cannot be read, or (:class:`~relscout.core.errors.RecordError`) a line or record is wrong.
         MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
     """
     return mark(read_passages(paths, columns=columns), annotator=annotator, pairing=pairing)

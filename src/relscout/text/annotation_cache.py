@@ -12,9 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import Mention
-from relscout.parses import Parse
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import Mention, Parse
 from relscout.text.sentences import Annotator, MarkedSentence, Passage, marked_sentence
 
 #: Passages that are looked up together; what of them is missing is annotated in one go, so that several processes of an

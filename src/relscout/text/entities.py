@@ -1,4 +1,4 @@
-"""Mentions merged into entities: who is who, within a document and across documents.
+"""Mentions merged into entities, within a document and across documents.
 
 Within a document, two mentions name one entity where
 
@@ -16,16 +16,266 @@ document counts as a document.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from relscout.instances import Mention, RelationInstance
-from relscout.text.entity_forms import Document, Form, FormKey, Group, Owners
-from relscout.text.entity_names import acronym_of, entity_name, initials, person_tails, stands_for
-from relscout.text.types import COARSE_TYPES, CoarseType, coarse_type
-from relscout.triples import Entity
+from relscout.core.errors import InputError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.triples import Entity
+from relscout.text.sentences import COARSE_TYPES, CoarseType, coarse_type
+
+_TITLE_WORDS = (
+    "mr mrs ms miss mx dr prof professor sir dame lord lady president senator sen governor gov general gen colonel col "
+    "captain capt major maj lieutenant lt sergeant sgt admiral commander minister prime vice chancellor secretary "
+    "ambassador mayor judge justice representative rep congressman congresswoman deputy chairman rev reverend rabbi "
+    "imam sheikh herr frau monsieur madame mme señor señora signor signora coach former"
+)
+#: Titles that a single name needs to be the name of this person: Queen Victoria is not just any Victoria.
+_ROYAL_WORDS = (
+    "king queen prince princess pope saint emperor empress tsar czar sultan duke duchess count countess baron baroness "
+    "archduke cardinal bishop archbishop"
+)
+_TITLES, _ROYAL_TITLES = frozenset(_TITLE_WORDS.split()), frozenset(_ROYAL_WORDS.split())
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
+_ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
+_POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’])$", re.IGNORECASE)
+_QUOTES = " \"“”„«»‘’'`,;:"
+_DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}")
+_SMALL_WORDS = "of and for the in on at to by de la le du des del der die das und et y e & von van"
+_FIRMS = "inc corp corporation company co ltd limited llc plc gmbh ag sa nv"
+_LONGEST_ACRONYM = 10
+
+
+class EntityName(NamedTuple):
+    """A mention's name in three forms.
+
+    Args:
+        alias: As it is written, without quotes, possessive and the article of a sentence.
+        full: The alias without titles.
+        norm: What names are compared by.
+    """
+
+    alias: str
+    full: str
+    norm: str
+
+
+@lru_cache(maxsize=1 << 16)
+def entity_name(surface: str, *, person: bool) -> EntityName:
+    """Return the forms of a name.
+
+    Args:
+        surface: The mention as it stands in the text.
+        person: Whether it is the name of a person, which may have titles and initials.
+    """
+    whole = " ".join(unicodedata.normalize("NFC", surface).split())
+    alias = _POSSESSIVE.sub("", whole.strip(_QUOTES)).strip(_QUOTES)
+    alias = _ARTICLE.sub("", alias, count=1) if _ARTICLE.match(alias) else alias
+    alias = alias or whole
+    full = _without_titles(alias) if person else alias
+    norm = unicodedata.normalize("NFC", full.casefold())
+    norm = _ARTICLE.sub("", norm, count=1) if _ARTICLE.match(norm) else norm
+    if person:
+        # initials are written with and without dots and spaces: J.R.R. Tolkien, J. R. R. Tolkien
+        norm = " ".join(norm.replace(".", ". ").replace(".", "").split()) or norm
+    elif _DOTTED.fullmatch(norm):
+        norm = norm.replace(".", "")
+    return EntityName(alias, full, norm)
+
+
+def person_tails(norm: str) -> Iterator[str]:
+    """Yield the last names that a full name may be shortened to: of ``vincent van gogh``, ``van gogh`` and ``gogh``."""
+    words = norm.split()
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    for place in range(1, len(words)):
+        yield " ".join(words[place:])
+
+
+def acronym_of(alias: str) -> str | None:
+    """Return the capitals of a name that is an acronym, such as ``"US"`` for ``"U.S."``; ``None`` for other names."""
+    letters = alias.replace(".", "")
+    plain = 2 <= len(letters) <= _LONGEST_ACRONYM and letters.isalnum() and letters[0].isalpha()
+    return letters if plain and letters.upper() == letters and any(map(str.isalpha, letters[1:])) else None
+
+
+def initials(full: str) -> frozenset[str]:
+    """Return the acronyms that a name of several words may have, in capitals."""
+    words = [word for word in re.split(r"[\s\-/]+", full) if word[:1].isalnum() or word == "&"]
+    found = set()
+    for firm in (words, words[:-1] if words and words[-1].casefold().strip(".") in _FIRMS.split() else words):
+        large = [word for word in firm if word.casefold() not in _SMALL_WORDS.split()]
+        for chosen in (firm, large):
+            if len(chosen) > 1:
+                found.add("".join(word[0] for word in chosen).upper())
+    return frozenset(found)
+
+
+def stands_for(acronym: str, full: str) -> bool:
+    """Return whether a name in brackets may abbreviate the name before it: its letters are there in their order."""
+    letters = [char for char in full.casefold() if char.isalnum()]
+    if not letters or letters[0] != acronym[0].casefold() or len(letters) <= len(acronym):
+        return False
+    rest = iter(letters)
+    return all(char in rest for char in acronym.casefold())
+
+
+def _without_titles(alias: str) -> str:
+    words = alias.split()
+    while len(words) > 1:
+        first = words[0].casefold().rstrip(".")
+        if first not in _TITLES and not (first in _ROYAL_TITLES and len(words) > 2):
+            break
+        words.pop(0)
+    return " ".join(words)
+
+
+#: A document is its name, or the text itself where it is part of none.
+Document = tuple[str, str]
+#: What all mentions of one entity share, before a person decides: a type and a normal form, or ``"id"`` and an id.
+Group = tuple[str, str]
+
+#: A full name counts as frequent where it has at least this share of the mentions of the most frequent one.
+_FREQUENT = 0.25
+_LONGEST_SLUG = 60
+
+#: An entity before decisions, and one form in which it is written.
+FormKey = tuple[Group, str]
+
+
+@dataclass
+class Form:
+    """Counts of the mentions of an entity in one form."""
+
+    mentions: int = 0
+    documents: set[Document] = field(default_factory=set)
+    types: Counter[str] = field(default_factory=Counter)
+    norms: Counter[str] = field(default_factory=Counter)
+    fulls: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, count: int, document: Document, *, norm: str, full: str | None, type: str | None) -> None:
+        """Count mentions in one document.
+
+        Args:
+            count: How many.
+            document: The document.
+            norm: Normal form of their full name in the document.
+            full: The form as a full name; ``None`` where it is a short form of it.
+            type: Their entity type.
+        """
+        self.mentions += count
+        self.documents.add(document)
+        self.norms[norm] += count
+        if type is not None:
+            self.types[type] += count
+        if full is not None:
+            self.fulls[norm, full] += count
+
+
+class Owners:
+    """Which entity every form belongs to, while decisions are carried out."""
+
+    def __init__(self, forms: Mapping[FormKey, Form]) -> None:
+        self._forms = forms
+        #: Form → id of its entity.
+        self.owner_of = {key: _id_of(*key[0]) for key in forms}
+        self._entity_ids: defaultdict[str, set[str]] = defaultdict(set)
+        for (kind, name), _ in forms:
+            if kind == "id":
+                self._entity_ids[name].add(name)
+
+    def apply(self, decision: Mapping[str, Any]) -> None:
+        """Carry out one decision."""
+        if "merge_entities" in decision:
+            self._merge(list(dict.fromkeys(decision["merge_entities"])))
+        else:
+            self._split(decision["split_entity"], set(decision["names"]))
+
+    def _merge(self, ids: Sequence[str]) -> None:
+        sizes = {id: sum(self._forms[key].mentions for key in self._forms_of(id)) for id in ids}
+        if len(ids) < 2:
+            raise InputError(f"merging needs at least two different entities, got {list(ids)}")
+        kept = min(ids, key=lambda one: (-sizes[one], one))
+        for id in ids:
+            for key in self._forms_of(id):
+                self.owner_of[key] = kept
+            self._entity_ids[kept] |= self._entity_ids[id]
+
+    def _split(self, id: str, names: set[str]) -> None:
+        forms = self._forms_of(id)
+        aliases = {alias for _, alias in forms}
+        if unknown := sorted(names - aliases):
+            raise InputError(
+                f"entity {id!r} has no alias {unknown[0]!r}; its aliases are {', '.join(sorted(aliases))}"
+            )
+        if not names or names == aliases:
+            raise InputError(f"splitting entity {id!r} needs some of its aliases, not all or none of them")
+        moved = [key for key in forms if key[1] in names]
+        kind = min(key[0][0] for key in moved)
+        fresh = _id_of("entity" if kind == "id" else kind, min(names), parent=id)
+        for key in moved:
+            self.owner_of[key] = fresh
+
+    def _forms_of(self, id: str) -> list[FormKey]:
+        found = [key for key, owner in self.owner_of.items() if owner == id]
+        if not found:
+            raise InputError(f"there is no entity {id!r}; entities.jsonl lists the ids")
+        return found
+
+    def entities(self) -> Iterable[Entity]:
+        """Yield the entities, in no particular order."""
+        parts: defaultdict[str, list[tuple[str, Form]]] = defaultdict(list)
+        for key, owner in self.owner_of.items():
+            parts[owner].append((key[1], self._forms[key]))
+        for id, forms in parts.items():
+            types = sum((form.types for _, form in forms), Counter[str]())
+            aliases: Counter[str] = Counter()
+            for alias, form in forms:
+                aliases[alias] += form.mentions
+            yield Entity(
+                id=id,
+                name=_name_of([form for _, form in forms]) or min(aliases),
+                type=min(types, key=lambda kind: (-types[kind], kind)) if types else None,
+                aliases=tuple(sorted(aliases, key=lambda alias: (-aliases[alias], alias))),
+                mentions=sum(form.mentions for _, form in forms),
+                documents=len(set().union(*(form.documents for _, form in forms))),
+                entity_ids=tuple(sorted(self._entity_ids.get(id, ()))),
+            )
+
+
+def _name_of(forms: Sequence[Form]) -> str:
+    """Return the longest of the frequent full names, as it is most often written; empty where there is none."""
+    norms = sum((form.norms for form in forms), Counter[str]())
+    fulls = sum((form.fulls for form in forms), Counter[tuple[str, str]]())
+    written = {norm for norm, _ in fulls}
+    if not written:
+        # only short forms: a person split them from the full name
+        return ""
+    most = max(norms[norm] for norm in written)
+    chosen = max(
+        (norm for norm in written if norms[norm] >= _FREQUENT * most),
+        key=lambda norm: (len(norm.split()), len(norm), norm),
+    )
+    spellings = {full: count for (norm, full), count in fulls.items() if norm == chosen}
+    # of spellings that are as frequent, not the one in a headline's capitals
+    return min(
+        spellings, key=lambda full: (-spellings[full], full in (full.upper(), full.lower()), len(full), full)
+    )
+
+
+def _id_of(kind: str, name: str, *, parent: str = "") -> str:
+    """Return the id of an entity: that of the knowledge base, else one made from its type and normal form."""
+    if kind == "id":
+        return name
+    content = "\0".join((kind, name, parent)).encode("utf-8", "surrogatepass")
+    slug = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")[:_LONGEST_SLUG].rstrip("-")
+    return "-".join(filter(None, (kind.lower(), slug, blake2b(content, digest_size=4).hexdigest())))
+
 
 #: Types of names that have no acronyms.
 _WITHOUT_ACRONYMS = frozenset({"PER", "DATE", "NUM"})

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from relscout.errors import SettingError
-from relscout.instances import Mention, RelationInstance
-from relscout.parses import Parse
-from relscout.text.sentences import MarkedSentence
-from relscout.text.types import COARSE_TYPES, NUMBER_TYPES, coarse_type
+from relscout.core.errors import SettingError
+from relscout.core.instances import Mention, Parse, RelationInstance
+from relscout.text.sentences import COARSE_TYPES, NUMBER_TYPES, MarkedSentence, coarse_type
 
 #: Mentions of a sentence that are all paired; of more, the pairs of those that stand closest are kept.
 MOST_MENTIONS = 60
@@ -46,7 +44,7 @@ class Pairing:
     """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"`` in either order."""
 
     numbers: bool = False
-    """Whether mere numbers (:data:`relscout.text.types.NUMBER_TYPES`) are paired."""
+    """Whether mere numbers (:data:`relscout.text.sentences.NUMBER_TYPES`) are paired."""
 
     most_mentions: int = MOST_MENTIONS
     """Of a sentence with more entities than this, only pairs of near ones are kept: about as many pairs as this number
@@ -129,7 +127,7 @@ def _reach(mentions: int, most: int) -> int:
 def head_first(first: Mention, second: Mention, parse: Parse | None = None, *, between: str = "") -> bool:
     """Return whether the entity that is mentioned first is the head of the pair.
 
-    Entities of different coarse types are ordered by type (:data:`relscout.text.types.COARSE_TYPES`), so that all
+    Entities of different coarse types are ordered by type (:data:`relscout.text.sentences.COARSE_TYPES`), so that all
     pairs of a person and a place read from the person to the place. Of two of a kind, the syntax decides where there
     is a parse: the one that governs the other, or the logical subject of the verb that joins them, is the head. Else
     it is the first.

@@ -21,9 +21,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from relscout.instances import RelationInstance
-from relscout.parses import Parse
-from relscout.triples import Polarity
+from relscout.core.instances import Parse, RelationInstance
+from relscout.core.triples import Polarity
 
 
 def _words(*lines: str) -> frozenset[str]:

@@ -10,10 +10,9 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, Protocol
 
-from relscout.errors import MissingExtraError, SettingError
-from relscout.instances import Mention
-from relscout.text.sentences import Annotator, MarkedSentence, Passage
-from relscout.text.splitting import SentenceRules
+from relscout.core.errors import MissingExtraError, SettingError
+from relscout.core.instances import Mention
+from relscout.text.sentences import Annotator, MarkedSentence, Passage, SentenceRules
 
 _TAG = re.compile(r"([BIESLU])[-_](.+)")
 _OUTSIDE = frozenset({"O", "OTHER", "NONE"})

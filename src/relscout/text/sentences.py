@@ -1,14 +1,54 @@
-"""What annotators take and return: a passage of running text, and a sentence with the entities in it."""
+"""Passages and sentences with their entities, entity types, and sentence splitting by rules."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
-from relscout.instances import Mention
-from relscout.parses import Parse
+from relscout.core.instances import Mention, Parse
+
+CoarseType = Literal["PER", "ORG", "WORK", "EVENT", "MISC", "GROUP", "LOC", "DATE", "NUM"]
+
+#: The coarse types in the order in which they are preferred as the head of a pair: people do, places and dates are
+#: where and when it is done.
+COARSE_TYPES: tuple[CoarseType, ...] = get_args(CoarseType)
+
+_TAGS: dict[CoarseType, str] = {
+    "PER": "per pers person people peop human character scientist artist writer politician athlete",
+    "ORG": "org organization organisation corporation company government institution university team party band club "
+    "newspaper agency school",
+    "WORK": "work work_of_art product law book film movie song album artwork software game creative_work",
+    "EVENT": "event war battle election disaster competition award",
+    "MISC": "misc other entity thing",
+    "GROUP": "norp nationality religion ideology group language ethnicity political_affiliation",
+    "LOC": "loc location gpe fac facility city country state state_or_province province place river lake mountain "
+    "water island region building planet moon star geo",
+    "DATE": "date time duration year day month century period",
+    "NUM": "num number cardinal ordinal percent percentage quantity money value measure currency",
+}
+_COARSE = {tag: coarse for coarse, tags in _TAGS.items() for tag in tags.split()}
+
+#: spaCy's types that are mere numbers: they make no pairs unless asked for.
+NUMBER_TYPES = frozenset({"CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "MONEY", "TIME"})
+
+
+def coarse_type(tag: str | None) -> CoarseType:
+    """Return the coarse type of an entity tag of spaCy (OntoNotes), DocRED, CoNLL, CoNLL04, TACRED or the like.
+
+    Upper and lower case and prefixes such as ``B-`` make no difference. What is not known is ``"MISC"``.
+
+    Args:
+        tag: The tag; ``None`` where an entity has none.
+    """
+    if tag is None:
+        return "MISC"
+    name = tag.strip().lower().replace("-", "_").replace(" ", "_")
+    if name[:2] in ("b_", "i_"):
+        name = name[2:]
+    return _COARSE.get(name) or _COARSE.get(name.rsplit("/", 1)[-1].rsplit(".", 1)[0]) or "MISC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +142,59 @@ class Annotator(Protocol):
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
         """Yield the sentences of passages in order, reading the passages as they are needed."""
         ...
+
+
+_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
+_WITH_FULL_STOP = (
+    "Capt|Co|Col|Corp|Dr|Figs?|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|Maj|Messrs|Mr|Mrs|Ms|Mt|Nos?|Prof|Rep|Rev|Sen|Sgt|Sr|St"
+    "|approx|al|ca|cf|etc|vs"
+)
+_ABBREVIATION = re.compile(rf"(?<![^\s(\[\"'“‘])(?:[^\W\d_]|(?:[^\W\d_]\.)+[^\W\d_]|{_WITH_FULL_STOP})\.$")
+_LONGEST_ABBREVIATION = 16
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+
+
+class SentenceRules:
+    """Splits passages into sentences by :func:`sentence_spans`; marks no entities."""
+
+    #: Changes with the rules.
+    fingerprint = "rules-1"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order."""
+        for passage in texts:
+            for start, end in sentence_spans(passage.text):
+                yield marked_sentence(passage, start, end, ())
+
+
+def sentence_spans(text: str, kept_whole: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)`` of the sentences, without the white space around them.
+
+    A sentence ends at ``. ! ? …`` (and quotes or brackets that close there) before white space, or at
+    ``。！？``. It goes on when the next letter is a small one, and behind abbreviations and initials
+    (``Dr.``, ``J.``, ``U.S.``): in doubt it stays whole, because a sentence cut in two loses its pairs.
+
+    Args:
+        text: The text.
+        kept_whole: Spans, in order and apart, in which no sentence may end, such as names with full stops.
+    """
+    starts = [span[0] for span in kept_whole]
+    start = 0
+    for end in (*(mark.end() for mark in _END.finditer(text) if _ends(text, mark)), len(text)):
+        before = bisect_left(starts, end) - 1
+        if before >= 0 and end < kept_whole[before][1]:
+            continue
+        piece = text[start:end]
+        if piece.strip():
+            yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+        start = end
+
+
+def _ends(text: str, mark: re.Match[str]) -> bool:
+    if mark[0][0] in "。！？":
+        return True
+    following = _LETTER_OR_DIGIT.search(text, mark.end())
+    if following is not None and following[0].islower():
+        return False
+    window = text[max(0, mark.end() - _LONGEST_ABBREVIATION) : mark.end()]
+    return mark[0] != "." or _ABBREVIATION.search(window) is None

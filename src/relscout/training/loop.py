@@ -1,17 +1,148 @@
-"""The training loop: a generator of steps, consumed by progress bars, reports and checkpoints alike."""
+"""The training loop: a generator of steps, with its batches, random numbers, optimizer state and terms of the loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from relscout.errors import DivergedError
-from relscout.seeding import generator
-from relscout.training.dice import Dice, devices_of
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.core.errors import DivergedError
+from relscout.core.seeding import generator
 
 if TYPE_CHECKING:
     import torch
+
+
+#: Batches among which sentences are sorted by length, so that little is padded and batches still vary.
+_WINDOW = 20
+
+
+def batches_by_length(
+    lengths: NDArray[np.int64], size: int, random: np.random.Generator, *, least: int = 1
+) -> list[NDArray[np.int64]]:
+    """Return rows (B,), int64, of each batch of one pass; there are equally many in every pass.
+
+    Args:
+        lengths: Tokens of each sentence (N,).
+        size: Most sentences in a batch.
+        random: Shuffles sentences and batches.
+        least: Fewest sentences in a batch, as far as there are so many: a smaller one joins another.
+    """
+    order = random.permutation(len(lengths))
+    found: list[NDArray[np.int64]] = []
+    for start in range(0, len(order), size * _WINDOW):
+        window = order[start : start + size * _WINDOW]
+        window = window[np.argsort(lengths[window], kind="stable")]
+        found += [window[begin : begin + size] for begin in range(0, len(window), size)]
+    found = [found[place] for place in random.permutation(len(found))]
+    # all but the last batch of the last window are whole
+    small = [place for place, rows in enumerate(found) if len(rows) < least]
+    if small and len(found) > 1:
+        joined = found.pop(small[0])
+        found[0] = np.concatenate([found[0], joined])
+    return found
+
+
+class Dice:
+    """Random numbers of our own, on every device that is used, in place of the program's.
+
+    Args:
+        seed: Where they start.
+        devices: Where torch draws.
+    """
+
+    def __init__(self, seed: int, devices: Sequence[torch.device]) -> None:
+        import torch
+
+        self._states = {device: torch.Generator(device).manual_seed(seed).get_state() for device in devices}
+
+    @contextmanager
+    def thrown(self) -> Iterator[None]:
+        """Let torch draw these numbers inside, and the program's own again behind it."""
+        before = {device: _state(device) for device in self._states}
+        for device, state in self._states.items():
+            _set_state(device, state)
+        try:
+            yield
+        finally:
+            for device, state in before.items():
+                self._states[device] = _state(device)
+                _set_state(device, state)
+
+
+def devices_of(optimizer: torch.optim.Optimizer) -> Sequence[torch.device]:
+    """Return the devices that random numbers are drawn on while an optimizer's parameters train."""
+    import torch
+
+    used = {parameter.device for group in optimizer.param_groups for parameter in group["params"]}
+    return [torch.device("cpu"), *sorted((device for device in used if device.type != "cpu"), key=str)]
+
+
+def _state(device: torch.device) -> torch.Tensor:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def _set_state(device: torch.device, state: torch.Tensor) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)
+
+
+_PREFIX = "optimizer."
+
+
+def memory(optimizer: torch.optim.Optimizer) -> dict[str, NDArray[np.float32]]:
+    """Return a copy of what the optimizer remembers of each parameter."""
+    return {
+        f"{_PREFIX}{number}.{name}": tensor.detach().cpu().float().numpy().copy()
+        for number, entry in optimizer.state_dict()["state"].items()
+        for name, tensor in entry.items()
+    }
+
+
+def restore_memory(optimizer: torch.optim.Optimizer, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Let the optimizer remember what :func:`memory` gave; other arrays are passed over."""
+    import torch
+
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, array in arrays.items():
+        if key.startswith(_PREFIX):
+            _, number, name = key.split(".")
+            state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+class Terms:
+    """Takes down the terms of a loss as they are added up."""
+
+    def __init__(self) -> None:
+        self._values: defaultdict[str, list[float]] = defaultdict(list)
+
+    def __call__(self, name: str, loss: torch.Tensor) -> torch.Tensor:
+        """Take down a term, a scalar, and return it."""
+        self._values[name].append(loss.item())
+        return loss
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term since the last call."""
+        found = {name: round(float(np.mean(values)), 6) for name, values in self._values.items()}
+        self._values.clear()
+        return found
+
 
 Batch = TypeVar("Batch")
 

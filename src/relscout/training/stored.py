@@ -1,21 +1,28 @@
-"""What all that is fitted has in common on disk."""
+"""Fitted models on disk, the encoders that they trained, and checkpoints of a fit in progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, load_artifact
-from relscout.config import from_mapping, to_mapping
+from relscout.core.artifacts import Artifact, load_artifact, save_artifact
+from relscout.core.errors import ArtifactError, OutputError, SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.settings import from_mapping, to_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
+from relscout.encoders.cache import instance_key
 from relscout.encoders.model_files import absolute
 from relscout.encoders.own import check_encoder_like
 from relscout.encoders.precomputed import Precomputed, described, name_of, underlying
-from relscout.errors import ArtifactError, SettingError
 
 #: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
 _OWN = "own."
@@ -131,3 +138,120 @@ def check_encoder(encoder: Encoder, expected: str) -> None:
             f"the encoder {name_of(encoder)!r} is not the one this model was fitted with: its weights "
             f"or vocabulary have fingerprint {encoder.fingerprint}, expected {expected}"
         )
+
+
+def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
+    """Return the encoder, if a method can train it.
+
+    Raises:
+        SettingError: It is no transformer.
+    """
+    transformer = underlying(encoder)
+    if isinstance(encoder, Precomputed) and transformer is None:
+        raise SettingError(
+            f"method {name!r} trains its encoder, and vectors cannot be trained; kmeans and hac work on vectors alone"
+        )
+    if transformer is None:
+        raise SettingError(
+            f"method {name!r} trains its encoder, and a {type(encoder).__name__} cannot be trained; "
+            "give a TransformerEncoder"
+        )
+    return transformer
+
+
+class Trained:
+    """Weights that were trained, and the encoder that has them.
+
+    Args:
+        fingerprint: Of the encoder that they were trained from.
+        weights: By their names in the model; none where nothing was trained.
+    """
+
+    def __init__(self, fingerprint: str, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self.fingerprint = fingerprint
+        self.weights = weights
+        self._encoder: TransformerEncoder | None = None
+
+    def on(self, base: TransformerEncoder) -> TransformerEncoder:
+        """Return the encoder with these weights in place of its own; what was not trained stays as the encoder has it.
+
+        Raises:
+            ArtifactError: It is not the one that they were trained from.
+        """
+        check_encoder(base, self.fingerprint)
+        if not self.weights:
+            return base
+        if self._encoder is None:
+            self._encoder = TransformerEncoder(base.settings, weights={**base.weights, **self.weights})
+        self._encoder.cache = base.cache
+        return self._encoder
+
+
+_KIND = "work in progress"
+#: Raised whenever work that an older relscout has begun cannot be gone on with.
+_SCHEME = 2
+
+
+class Work:
+    """Where one fit keeps what it has done.
+
+    Args:
+        folder: A folder of its own; ``None`` keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path | None,
+        *,
+        settings: Mapping[str, Any],
+        fingerprint: str,
+        instances: Sequence[RelationInstance],
+    ) -> Work:
+        """Return the place, below a folder for many, of the fit that these settings, encoder and instances decide.
+
+        Raises:
+            OutputError: The folder for many cannot be made.
+        """
+        if folder is None:
+            return cls(None)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot keep work in progress in {folder}: {error.strerror or error}"
+            ) from error
+        told = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
+        digest = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12)
+        for instance in instances:
+            digest.update(instance_key(instance))
+        return cls(folder / digest.hexdigest())
+
+    def load(self) -> tuple[dict[str, Any], Mapping[str, NDArray[Any]]] | None:
+        """Return what was kept last, or ``None``.
+
+        Raises:
+            ArtifactError: It is damaged.
+        """
+        if self._folder is None or not self._folder.is_dir():
+            return None
+        kept = load_artifact(self._folder)
+        return dict(kept.settings), kept.tensors
+
+    def keep(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Replace what was kept; it is safe when this returns.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        if self._folder is not None:
+            save_artifact(self._folder, Artifact(_KIND, state, arrays))
+
+    def clear(self) -> None:
+        """Remove what was kept: the fit is done."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(self._folder)

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.device import ARITHMETICS
-from relscout.encoders.prepared import Prepared
-from relscout.encoders.tunable import TunableEncoder
-from relscout.encoders.turning import can_turn, turned_by
-from relscout.errors import SettingError
-from relscout.progress import Progress, silent
-from relscout.ranges import check_above_zero, check_choices, check_least, check_rates, check_shares
-from relscout.seeding import generator
-from relscout.training.batching import batches_by_length
+from relscout.core.errors import SettingError
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
+from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.training.classification import EpochResult
-from relscout.training.loop import train
-from relscout.training.memory import memory, restore_memory
+from relscout.training.loop import batches_by_length, memory, restore_memory, train
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.finetuning.fewshot import FewShot
-from relscout.instances import RelationInstance
 
 #: A fit on a random BERT of 32 dimensions takes a moment with these; what it learns means nothing.
 FAST: Mapping[str, Any] = {

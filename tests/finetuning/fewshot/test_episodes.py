@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from relscout.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError
 from relscout.finetuning.episodes import Episode, FewShotScore, draw_episodes, large_enough
 
 CLASSES = np.array([2, 0, 1, 0, 2, 1, 0, 2, 2, 1, 3])  # of 3, 3, 4 and 1 instances

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import InputError
-from relscout.finetuning.episodic import EpisodicTraining
-from relscout.finetuning.fewshot_settings import FewShotSettings
-from relscout.instances import RelationInstance
+from relscout.finetuning.fewshot_training import EpisodicTraining, FewShotSettings
 from relscout.training.labels import classes_of
 
 Some = list[RelationInstance]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import ArtifactError, InputError, OutputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.description import settings_for
+from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
-from relscout.errors import ArtifactError, InputError, OutputError, SettingError
 from relscout.finetuning.fewshot import FewShot
-from relscout.finetuning.fewshot_settings import OBJECTIVES, FewShotSettings
-from relscout.instances import RelationInstance
+from relscout.finetuning.fewshot_training import OBJECTIVES, FewShotSettings
 
 Build = Callable[..., FewShot]
 Some = list[RelationInstance]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from relscout.errors import InputError
-from relscout.finetuning.prototypes import _AT_ONCE, SIMILARITIES, accuracies, placed, similarities
+from relscout.core.errors import InputError
+from relscout.finetuning.episodes import _AT_ONCE, SIMILARITIES, accuracies, placed, similarities
 
 #: Two relations in two dimensions: three examples of each, then two queries.
 VECTORS = np.array([[4, 0], [0, 2], [2, 4], [0, 1], [2, 0], [1, 2], [1, 1], [3, 1]], dtype=np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.methods.hiure import HiURE
 
 Build = Callable[..., HiURE]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from relscout.core.errors import SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance
 from relscout.methods.hiure import HiURE
 
 Build = Callable[..., HiURE]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from relscout.methods.hiure.objectives import cluster_temperatures, instance_contrast, prototype_contrast
+from relscout.methods.hiure import cluster_temperatures, instance_contrast, prototype_contrast
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:

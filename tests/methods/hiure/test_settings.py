@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import SettingError
+from relscout.core.errors import SettingError
 from relscout.methods.hiure import HiURESettings
 
 

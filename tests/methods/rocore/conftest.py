@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.instances import RelationInstance
 from relscout.methods.rocore import RoCORE
 
 #: A fit on a random BERT of 32 dimensions takes a moment with these; what it finds means nothing.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.methods.rocore.classifier import Classifiers, Linear
+from relscout.methods.rocore.estimator import Classifiers, Linear
 
 
 def corners(counts: list[int]) -> NDArray[np.float32]:

@@ -12,9 +12,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from relscout import Discovery, discover
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 from relscout.methods.rocore import RoCORE
 
 Build = Callable[..., RoCORE]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.methods.rocore import RoCORE
 
 Build = Callable[..., RoCORE]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.methods.rocore.objectives import (
+from relscout.methods.rocore.training import (
     center_loss,
     class_means,
     divergences,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
 from relscout.methods.rocore import RoCORESettings
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.encoders.tunable import TunableEncoder
-from relscout.instances import RelationInstance
-from relscout.methods.rocore.sides import Sides
+from relscout.methods.rocore.network import Sides
 from relscout.training.labels import canonical, classes_of, digest
 
 Few = list[RelationInstance]

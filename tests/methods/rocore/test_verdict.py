@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relscout.methods.rocore import RoCORESettings
-from relscout.methods.rocore.verdict import Judged, Verdict, judged
+from relscout.methods.rocore.training import Judged, Verdict, judged
 
 
 def epoch(predicted: list[int], agreement: float, *, relations: float = 2.0) -> Judged:

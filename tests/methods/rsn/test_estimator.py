@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.progress import Progress, silent
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
-from relscout.errors import ArtifactError, InputError, SettingError
-from relscout.instances import Mention, RelationInstance
 from relscout.methods.rsn import RSN
-from relscout.progress import Progress, silent
 
 Build = Callable[..., RSN]
 Few = list[RelationInstance]
@@ -292,7 +292,7 @@ def test_progress_tells_every_stage(rsn: Build, few: Few, known: Few) -> None:
 
 
 def test_a_model_without_its_prototypes_is_refused(plain: RSN, tmp_path: Path) -> None:
-    from relscout.artifacts import Artifact, load_artifact, save_artifact
+    from relscout.core.artifacts import Artifact, load_artifact, save_artifact
 
     plain.save(tmp_path / "model")
     kept = load_artifact(tmp_path / "model")

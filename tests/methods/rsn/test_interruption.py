@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.methods.rsn import RSN
 
 Build = Callable[..., RSN]

@@ -7,13 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.errors import SettingError
-from relscout.methods.rsn.learning import Learner, Material, frozen
-from relscout.methods.rsn.network import Network
-from relscout.methods.rsn.objectives import conditional_entropy
-from relscout.methods.rsn.pairs import LabelledPairs
-from relscout.methods.rsn.settings import RSNSettings
-from relscout.methods.rsn.similarity import Similarity
+from relscout.core.errors import SettingError
+from relscout.methods.rsn.network import Network, RSNSettings, Similarity
+from relscout.methods.rsn.training import LabelledPairs, Learner, Material, conditional_entropy, frozen
 
 QUICK: dict[str, Any] = {
     "layers": "6",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from relscout.methods.rsn.objectives import adversarial_divergence, conditional_entropy, divergence
+from relscout.methods.rsn.training import adversarial_divergence, conditional_entropy, divergence
 
 
 def entropy(p: float) -> float:

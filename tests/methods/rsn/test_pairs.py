@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from relscout.errors import InputError
-from relscout.methods.rsn.pairs import LabelledPairs, Pairs, unlabelled_pairs
+from relscout.core.errors import InputError
+from relscout.methods.rsn.training import LabelledPairs, Pairs, unlabelled_pairs
 
 #: Relation 1 has four instances, 0 three, 2 one.
 RELATIONS = np.array([1, 0, 1, 2, 1, 0, 0, 1])

@@ -5,10 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.autoencoder import Mapping
-from relscout.methods.rsn.partition import Grouping, Prototypes, grouped, large_enough
-from relscout.methods.rsn.settings import RSNSettings
-from relscout.methods.rsn.similarity import Similarity
+from relscout.clustering.adaptive import Mapping
+from relscout.methods.rsn.estimator import Grouping, Prototypes, grouped, large_enough
+from relscout.methods.rsn.network import RSNSettings, Similarity
 
 #: p(a, b) = σ(2 − |a − b|): at least 0.5 up to a distance of 2.
 NEAR = Similarity(Mapping([(torch.eye(1), torch.zeros(1))], 1.0), np.array([-1], dtype=np.float32), 2.0)

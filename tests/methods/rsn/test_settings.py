@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
 from relscout.methods.rsn import RSN, RSNSettings
 
 

@@ -7,10 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.autoencoder import Mapping
-from relscout.methods.rsn.network import Network
-from relscout.methods.rsn.settings import RSNSettings
-from relscout.methods.rsn.similarity import Similarity
+from relscout.clustering.adaptive import Mapping
+from relscout.methods.rsn.network import Network, RSNSettings, Similarity
 
 VECTORS = np.random.default_rng(5).normal(size=(9, 6)).astype(np.float32)
 

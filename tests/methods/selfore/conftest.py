@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
-from relscout.instances import RelationInstance
 from relscout.methods.selfore import SelfORE
 
 #: A fit on a random BERT of 32 dimensions takes a second with these; what it finds means nothing.

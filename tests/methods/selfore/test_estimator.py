@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.core.progress import Progress, silent
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
-from relscout.errors import InputError, SettingError
-from relscout.instances import Mention, RelationInstance
 from relscout.methods.selfore import SelfORE
-from relscout.progress import Progress, silent
 
 Build = Callable[..., SelfORE]
 Few = list[RelationInstance]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from relscout.errors import ArtifactError, OutputError
-from relscout.instances import RelationInstance
+from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.instances import RelationInstance
 from relscout.methods.selfore import SelfORE
 
 Build = Callable[..., SelfORE]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.methods.selfore import SelfORE
 
 Build = Callable[..., SelfORE]

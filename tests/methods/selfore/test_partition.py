@@ -10,17 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import AdaptiveClusters
-from relscout.clustering.autoencoder import Mapping
+from relscout.clustering.adaptive import AdaptiveClusters, Mapping
 from relscout.clustering.kmeans import kmeans
-from relscout.methods.confidence import exponent_for, softened
-from relscout.methods.merging import of_relations
-from relscout.methods.selfore.partition import (
-    Adaptive,
-    Hard,
-    relations_of_clusters,
-    restored,
-)
+from relscout.methods.selfore import Adaptive, Hard, relations_of_clusters, restored
+from relscout.methods.vectors import exponent_for, of_relations, softened
 
 #: Five places on a line, with 1, 4, 2, 3 and 2 vectors; the first three lie together, and so do the last two.
 PLACES = np.array([[0.0, 0], [1, 0], [2, 0], [10, 0], [11, 0]], dtype=np.float32)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from relscout.config import from_mapping
-from relscout.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.settings import from_mapping
 from relscout.methods.selfore import SelfORE, SelfORESettings
 
 

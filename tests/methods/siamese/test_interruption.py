@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relscout.instances import RelationInstance
+from relscout.core.instances import RelationInstance
 from relscout.methods.siamese import Siamese
 
 Build = Callable[..., Siamese]

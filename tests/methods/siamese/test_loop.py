@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from relscout.errors import CollapsedError
-from relscout.instances import RelationInstance
-from relscout.methods.siamese import Siamese
-from relscout.methods.siamese.collapse import Watch
+from relscout.core.errors import CollapsedError
+from relscout.core.instances import RelationInstance
+from relscout.methods.siamese import Siamese, Watch
 
 Build = Callable[..., Siamese]
 Few = list[RelationInstance]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from relscout.methods.siamese.objectives import (
+from relscout.methods.siamese import (
     consistency_loss,
     negative_cosine,
     negative_entropy,

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 from relscout.methods import load_fitted
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import RelatednessDetector, WithNone, checked_precision
-from relscout.text.redrawing import redrawn_pairs
+from relscout.methods.unrelated.detector import redrawn_pairs
 from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]

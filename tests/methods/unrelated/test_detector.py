@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from relscout.errors import SettingError
+from relscout.core.errors import SettingError
 from relscout.methods.unrelated.detector import (
     Detector,
     arrays_of,
@@ -14,8 +14,8 @@ from relscout.methods.unrelated.detector import (
     checked_share,
     estimated_share,
     restored,
+    with_none,
 )
-from relscout.methods.unrelated.joined import with_none
 
 
 def mixture(n_related: int, n_unrelated: int, *, seed: int) -> NDArray[np.float32]:

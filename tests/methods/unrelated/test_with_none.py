@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
-from relscout.errors import InputError, SettingError
-from relscout.instances import RelationInstance
 from relscout.methods import load_fitted, method
 from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
 from relscout.methods.unrelated import WithNone
-from relscout.text.redrawing import redrawn_pairs
+from relscout.methods.unrelated.detector import redrawn_pairs
 
 Instances = list[RelationInstance]
 #: Settings with which a method that trains is fitted in a moment.

@@ -5,6 +5,6 @@ the paper; where it is silent or its released code differs, the settings say so.
 """
 
 from relscout.methods.rocore.estimator import RoCORE
-from relscout.methods.rocore.settings import RoCORESettings
+from relscout.methods.rocore.network import RoCORESettings
 
 __all__ = ["RoCORE", "RoCORESettings"]

@@ -6,6 +6,6 @@ Clustering Method for Open Relation Extraction" (EMNLP 2021), compare; what was 
 """
 
 from relscout.methods.rsn.estimator import RSN
-from relscout.methods.rsn.settings import RSNSettings
+from relscout.methods.rsn.network import RSNSettings
 
 __all__ = ["RSN", "RSNSettings"]

@@ -1,23 +1,192 @@
-"""What trains: f, the similarity and, where asked for, the encoder's top layers."""
+"""The siamese network of RSN: settings, the similarity of two instances, and what is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as NamedArrays
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.autoencoder import Mapping, first_layer, through
-from relscout.clustering.projection import directions
-from relscout.methods.rsn.settings import RSNSettings
-from relscout.methods.rsn.similarity import Similarity
+from relscout.clustering.adaptive import Mapping, first_layer, through
+from relscout.clustering.neighbours import directions
+from relscout.core.errors import SettingError
+from relscout.core.seeding import generator
+from relscout.core.settings import (
+    check_above_zero,
+    check_choices,
+    check_least,
+    check_rates,
+    check_shares,
+    whole_numbers,
+)
+from relscout.encoders.settings import ARITHMETICS
 from relscout.methods.vectors import drawn
-from relscout.seeding import generator
 
 if TYPE_CHECKING:
     import torch
+
+
+_CHOICES = {
+    "start": ("directions", "random"),
+    "clustering": ("hac", "louvain"),
+    "linkage": ("average", "complete"),
+    "training_dtype": ARITHMETICS,
+}
+
+
+@dataclass(frozen=True)
+class RSNSettings:
+    """Settings of the method ``rsn``."""
+
+    layers: str = "64"
+    """Widths of the fully connected layers that make f of the encoder's vector, with ReLU between them."""
+    start: str = "directions"
+    """First weights of the first layer: strongest ``directions`` of all vectors, labelled or not, or ``random``."""
+    trained_layers: int = 0
+    """Layers of the encoder that train with them, counted from the highest that is read; 0 keeps it frozen."""
+    epochs: int = 3
+    """Epochs of training, at least 1."""
+    pairs: int = 20_000
+    """Labelled pairs drawn in each epoch, half of them of the same relation; at least 2."""
+    batch: int = 256
+    """Labelled pairs in a step, and as many unlabelled ones where these are used; at least 2."""
+    learning_rate: float = 1e-4
+    """Highest learning rate of f."""
+    similarity_learning_rate: float = 1e-3
+    """Highest learning rate of the weights w and c with which the similarity reads |f(a) − f(b)|."""
+    encoder_learning_rate: float = 1e-4
+    """Highest learning rate of the encoder's layers, where some train."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay, at least 0."""
+    dropout: float = 0.2
+    """Dropout rate on |f(a) − f(b)| while training, in [0, 1); layers of the encoder keep their own."""
+    warm_up: float = 0.1
+    """Share of the steps in which learning rates rise, in [0, 1]."""
+    training_dtype: str = "auto"
+    """Arithmetic of encoder layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+    entropy_weight: float = 1.0
+    """Weight of the conditional entropy of unlabelled pairs, which makes predictions decided; 0 leaves it out."""
+    adversarial_weight: float = 0.0
+    """Weight of virtual adversarial training on labelled and unlabelled pairs; 0 leaves it out."""
+    perturbation: float = 0.03
+    """Length of its perturbation, as a share of the vector's own; above 0."""
+    clustering: str = "hac"
+    """How a given number of relations is made: ``hac``, or ``louvain`` communities merged until as many are left."""
+    linkage: str = "average"
+    """How unlike two clusters are for ``hac``: as their members on ``average``, or at most (``complete``)."""
+    threshold: float = 0.5
+    """Predicted similarity from which on two instances are joined for Louvain, in (0, 1)."""
+    smallest_community: int = 5
+    """Louvain's communities of fewer instances are no relations, their instances go to others; at least 1."""
+    max_instances: int = 10_000
+    """Of more instances than this, HAC clusters a sample, from which the others get their relation; at least 2."""
+    max_joined: int = 2500
+    """The same for Louvain, whose graph takes more memory; at least 2."""
+    prototypes: int = 50
+    """Instances that stand for a relation when others are compared with it, drawn at random; at least 1."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, _CHOICES)
+        _ = self.widths
+        check_least(
+            self,
+            {
+                "trained_layers": -1,
+                "epochs": 1,
+                "pairs": 2,
+                "batch": 2,
+                "weight_decay": 0,
+                "entropy_weight": 0,
+                "adversarial_weight": 0,
+                "smallest_community": 1,
+                "max_instances": 2,
+                "max_joined": 2,
+                "prototypes": 1,
+            },
+        )
+        check_above_zero(
+            self, ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation")
+        )
+        check_rates(self, ("dropout",))
+        check_shares(self, ("warm_up",))
+        if not 0 < self.threshold < 1:
+            raise SettingError(f"threshold is {self.threshold}, expected a probability above 0 and below 1")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of f's layers."""
+        return whole_numbers("layers", self.layers, what="widths", example="256-64")
+
+    @property
+    def semi_supervised(self) -> bool:
+        """Whether training looks at pairs of unlabelled instances."""
+        return self.entropy_weight > 0 or self.adversarial_weight > 0
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """The siamese network: p(a, b) = σ(w · |f(a) − f(b)| + c).
+
+    Args:
+        mapping: f, from vectors of unit length.
+        weight: w (Z,), float32.
+        bias: c.
+    """
+
+    mapping: Mapping
+    weight: NDArray[np.float32]
+    bias: float
+
+    def codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return f (N, Z), float32, of vectors of unit length (N, D)."""
+        return self.mapping(vectors)
+
+    def between(self, codes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return p of each code with each other one (N, M), float64, in (0, 1)."""
+        from scipy.spatial.distance import cdist
+
+        apart = np.zeros((len(codes), len(others)))
+        for sign, columns, scale in self._parts():
+            apart += sign * cdist(codes[:, columns] * scale, others[:, columns] * scale, "cityblock")
+        return self._probability(apart)
+
+    def among(self, codes: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return p of each two codes (N (N − 1) / 2,), float64, in the order of SciPy's ``pdist``."""
+        from scipy.spatial.distance import pdist
+
+        apart = np.zeros(len(codes) * (len(codes) - 1) // 2)
+        for sign, columns, scale in self._parts():
+            apart += sign * pdist(codes[:, columns] * scale, "cityblock")
+        return self._probability(apart)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, to be saved."""
+        found = {f"mapping.{name}": array for name, array in self.mapping.arrays().items()}
+        return {**found, "weight": self.weight, "bias": np.array([self.bias])}
+
+    @classmethod
+    def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Similarity:
+        """Build a similarity from what :meth:`arrays` gave."""
+        prefix = "mapping."
+        inner = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+        return cls(Mapping.from_arrays(inner), arrays["weight"], float(arrays["bias"][0]))
+
+    def _parts(self) -> list[tuple[float, NDArray[np.int64], NDArray[np.float64]]]:
+        """Return w as differences of two city-block distances: its sign, the columns of that sign, |w| in them."""
+        weight = self.weight.astype(np.float64)
+        signs = ((-1.0, np.flatnonzero(weight < 0)), (1.0, np.flatnonzero(weight > 0)))
+        return [(sign, columns, np.abs(weight[columns])) for sign, columns in signs if len(columns)]
+
+    def _probability(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        from scipy.special import expit
+
+        logits += self.bias
+        expit(logits, out=logits)
+        return logits
+
 
 #: A spread of logits below this is rounding.
 _SMALLEST = 1e-6

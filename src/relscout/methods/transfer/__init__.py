@@ -5,6 +5,6 @@ RoCORE (Zhao et al., EMNLP 2021), and what is then clustered is clustered as in 
 """
 
 from relscout.methods.transfer.estimator import Transfer
-from relscout.methods.transfer.settings import TransferSettings
+from relscout.methods.transfer.open_world import TransferSettings
 
 __all__ = ["Transfer", "TransferSettings"]

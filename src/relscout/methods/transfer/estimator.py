@@ -10,26 +10,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.config import to_mapping
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.tunable import TunableEncoder
-from relscout.errors import InputError
-from relscout.instances import RelationInstance, canonical_order
-from relscout.methods.estimator import check_enough, checked_n_relations
-from relscout.methods.foundation import Method
-from relscout.methods.labelled import Labels, check_labels
+from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
 from relscout.methods.selfore import SelfORE
-from relscout.methods.transfer.open_world import OpenWorld
-from relscout.methods.transfer.opening import Opening
-from relscout.methods.transfer.settings import TransferSettings
+from relscout.methods.transfer.open_world import Opening, OpenWorld, TransferSettings
 from relscout.methods.vectors import encode, scattered
-from relscout.progress import Progress, silent
-from relscout.seeding import generator
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import below
+from relscout.training.stored import Trained, Work, below, trainable
 from relscout.training.teaching import Teacher
-from relscout.training.trained import Trained, trainable
-from relscout.training.work import Work
 
 
 class Transfer(Method):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
-from relscout.methods.unrelated.detector import Detector, Share, checked_share
-from relscout.methods.unrelated.judged import Judged
+from relscout.methods.unrelated.detector import Detector, Judged, Share, checked_share
 from relscout.methods.unrelated.with_none import WithNone
 
 __all__ = [

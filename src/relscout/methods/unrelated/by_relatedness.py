@@ -10,16 +10,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, load_artifact, save_artifact
-from relscout.config import from_mapping
+from relscout.core.artifacts import Artifact, load_artifact, save_artifact
+from relscout.core.errors import SettingError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress
+from relscout.core.settings import from_mapping
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
 from relscout.encoders.pooling import parse_pooling
 from relscout.encoders.precomputed import cache_of, underlying
-from relscout.errors import SettingError
-from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.unrelated.detector import Share
 from relscout.methods.vectors import scattered
-from relscout.progress import Progress
 from relscout.text.relatedness import Relatedness, threshold_for
 
 #: Relations with fewer pairs above the common threshold keep it: too few pairs for one of their own.

@@ -1,4 +1,4 @@
-"""Which pairs of a corpus are related at all, learnt without labels.
+"""Detection of unrelated pairs without labels, by pairs re-drawn from the corpus itself.
 
 In the sentences of the corpus other entities than the marked ones are paired at random. Hardly any of these pairs is
 related, and most of the corpus's own are, or else nobody would look for relations in it: a classifier that tells one
@@ -10,16 +10,183 @@ these are at most the share of the corpus above it, divided by β.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.errors import SettingError
-from relscout.methods.unrelated.telling import at_most, line_between, unseen_scores
-from relscout.seeding import generator
+from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import NAMES_OF_NONE, Mention, RelationInstance, canonical_order
+from relscout.core.seeding import generator
+from relscout.encoders.cache import instance_key
+from relscout.text.gazetteer import Gazetteer
+
+_ANY = "entity"
+
+
+def redrawn_pairs(
+    instances: Sequence[RelationInstance], *, but: Sequence[RelationInstance] = (), seed: int
+) -> list[RelationInstance]:
+    """Return instances with one of both mentions replaced by another entity of the same sentence.
+
+    Entities are what is a mention anywhere among the instances; so what is drawn is worded as mentions are. A pair that
+    is an instance itself, in whatever direction, is not drawn. Sentences in which nothing else can be drawn give none.
+
+    Args:
+        instances: The instances; their gold relations are not looked at.
+        but: Others that are not to be drawn, in whatever direction.
+        seed: Draws the mention and which of both it replaces.
+
+    Returns:
+        At most one for each instance, in canonical order of these, each different, without gold relations.
+    """
+    ordered = [instances[place] for place in canonical_order(instances)]
+    entities, types = Gazetteer(), dict[str, str | None]()
+    taken = {
+        _key(one.text, *pair)
+        for one in (*ordered, *but)
+        for pair in ((one.head, one.tail), (one.tail, one.head))
+    }
+    for one in ordered:
+        for mention in (one.head, one.tail):
+            name = " ".join(mention.surface(one.text).split())
+            if name not in types and any(character.isalnum() for character in name):
+                types[name] = mention.type
+                entities.add(name, _ANY)
+    random, found = generator(seed, "redrawn pairs"), []
+    for one in ordered:
+        candidates = []
+        for mention in entities.mentions(one.text):
+            other = Mention(mention.start, mention.end, types[" ".join(mention.surface(one.text).split())])
+            if any(mention.start < two.end and two.start < mention.end for two in (one.head, one.tail)):
+                continue
+            candidates += [(one.head, other), (other, one.tail)]
+        free = [pair for pair in candidates if _key(one.text, *pair) not in taken]
+        if free:
+            head, tail = free[int(random.integers(len(free)))]
+            found.append(replace(one, head=head, tail=tail, relation=None, id=""))
+            taken.add(_key(one.text, head, tail))
+    return found
+
+
+def _key(text: str, head: Mention, tail: Mention) -> tuple[object, ...]:
+    return text, head.start, head.end, tail.start, tail.end
+
+
+#: Pairs of either kind without which nothing can be learnt.
+LEAST = 20
+_FOLDS = 5
+
+
+def line_between(
+    related: NDArray[np.float32], redrawn: NDArray[np.float32], *, inverse_penalty: float
+) -> tuple[NDArray[np.float64], float]:
+    """Return weight (D,), float64, and intercept of a score that is higher the more related a pair looks.
+
+    A logistic regression, in which both kinds count as much in all.
+
+    Args:
+        related: Vectors of unit length (N, D), float32, at least ``LEAST``.
+        redrawn: Those of re-drawn pairs (R, D), float32, at least ``LEAST``.
+        inverse_penalty: Inverse strength of the penalty, above 0.
+    """
+    learner = _learner(inverse_penalty).fit(*_joined(related, redrawn))
+    return learner.coef_[0].astype(np.float64), float(learner.intercept_[0])
+
+
+def unseen_scores(
+    related: NDArray[np.float32],
+    redrawn: NDArray[np.float32],
+    *,
+    inverse_penalty: float,
+    random: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores (N,) and (R,), float64, of either kind, each by a line that it was not learnt from.
+
+    Args:
+        related: As for :func:`line_between`.
+        redrawn: The same.
+        inverse_penalty: The same.
+        random: Draws the folds.
+    """
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
+    learner, (vectors, is_related) = _learner(inverse_penalty), _joined(related, redrawn)
+    found = cross_val_predict(learner, vectors, is_related, cv=folds, method="decision_function")
+    return found[is_related], found[~is_related]
+
+
+def at_most(vectors: NDArray[np.float32], most: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Return the vectors (N, D), or ``most`` of them, drawn, in their order."""
+    if len(vectors) <= most:
+        return vectors
+    return np.asarray(vectors[np.sort(random.choice(len(vectors), most, replace=False))])
+
+
+def _learner(inverse_penalty: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=inverse_penalty, class_weight="balanced", max_iter=500)
+
+
+def _joined(
+    related: NDArray[np.float32], redrawn: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    vectors = np.concatenate([related, redrawn])
+    return vectors, np.arange(len(vectors)) < len(related)
+
+
+def with_none(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities of relations with that of none as the last column (N, K + 1), float32, rows summing to 1.
+
+    None is the likeliest where it is likelier than not, however the relations are told from each other.
+
+    Args:
+        probabilities: Of the relations (N, K), float32, rows summing to 1.
+        none: How much speaks for none (N,), float32, in [0, 1].
+    """
+    of_none = np.clip(none.astype(np.float64), 1e-6, 1 - 1e-6)
+    of_none = probabilities.max(axis=1) * of_none / (1 - of_none)
+    found = np.concatenate([probabilities, of_none[:, None]], axis=1)
+    found /= found.sum(axis=1, keepdims=True)
+    return found.astype(np.float32)
+
+
+#: Instances that somebody has judged.
+Judged = list[RelationInstance] | tuple[RelationInstance, ...]
+
+
+def checked_judged(judged: Judged) -> list[RelationInstance]:
+    """Return judged instances in an order that they decide.
+
+    Raises:
+        InputError: One has no gold relation, or all are of one kind.
+    """
+    found = [judged[place] for place in canonical_order(judged)]
+    for one in found:
+        if one.relation is None:
+            raise InputError(
+                f"{one.source or one.id}: a judged instance needs a gold relation: 'no_relation', or what it expresses"
+            )
+    if not 0 < (unrelated := sum(one.is_unrelated for one in found)) < len(found):
+        raise InputError(
+            f"{unrelated} of {len(found)} judged instances are unrelated; some of either kind are needed: their gold "
+            f"relation is one of {', '.join(sorted(NAMES_OF_NONE))}, or another name"
+        )
+    return found
+
+
+def digest_of(judged: Sequence[RelationInstance]) -> str:
+    """Return a short hash of judged instances, in their order, and of how each was judged."""
+    digest = blake2b(digest_size=8)
+    for one in judged:
+        digest.update(instance_key(one) + bytes([one.is_unrelated]))
+    return digest.hexdigest()
+
 
 #: Share of a corpus that is unrelated, or ``"auto"`` to estimate it.
 Share = float | Literal["auto"]

@@ -11,21 +11,29 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.artifacts import Artifact, load_artifact, save_artifact
+from relscout.core.artifacts import Artifact, load_artifact, save_artifact
+from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.parameters import Parameters
+from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.encoders.precomputed import underlying
-from relscout.errors import InputError, SettingError, UnknownNameError
-from relscout.instances import RelationInstance, canonical_order
 from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
-from relscout.methods.unrelated.detector import Detector, Share, arrays_of, checked_share, restored
-from relscout.methods.unrelated.joined import with_none
-from relscout.methods.unrelated.judged import Judged, checked_judged, digest_of
-from relscout.methods.unrelated.telling import LEAST
+from relscout.methods.unrelated.detector import (
+    LEAST,
+    Detector,
+    Judged,
+    Share,
+    arrays_of,
+    checked_judged,
+    checked_share,
+    digest_of,
+    redrawn_pairs,
+    restored,
+    with_none,
+)
 from relscout.methods.vectors import encode, scattered
-from relscout.parameters import Parameters
-from relscout.progress import Progress, silent
-from relscout.text.redrawing import redrawn_pairs
 from relscout.text.relatedness import Relatedness
 from relscout.training.stored import below, whole
 
@@ -50,7 +58,8 @@ class WithNone(Parameters):
     Args:
         method: Not yet fitted.
         share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or instances that
-            somebody has judged, with gold relations: those of :data:`relscout.instances.NAMES_OF_NONE` are unrelated.
+            somebody has judged, with gold relations: those of :data:`relscout.core.instances.NAMES_OF_NONE` are
+            unrelated.
             Judged instances set the threshold where both kinds are as likely; with a ``precision``, they calibrate the
             relatedness model anew.
         precision: Expected share of related pairs among those that are kept, in (0, 1]; ``None`` to go by ``share``.

@@ -1,0 +1,1 @@
+"""What every part of relscout stands on: the records, errors, settings, files and random numbers."""

@@ -1,0 +1,208 @@
+"""Files and folders that are written as a whole or not at all, and text files read line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from relscout.core.errors import InputError, OutputError, RecordError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number from 1, line without its line end)``, skipping blank lines; gzip is seen through.
+
+    Raises:
+        RecordError: A line is not UTF-8.
+        InputError: The file does not exist or cannot be read to its end.
+    """
+    for number, line in lines_or_errors(path):
+        if isinstance(line, RecordError):
+            raise line
+        yield number, line
+
+
+def lines_or_errors(path: Path) -> Iterator[tuple[int, str | RecordError]]:
+    """Yield lines as :func:`lines` does, and one that is not UTF-8 as its error.
+
+    Raises:
+        InputError: The file does not exist or cannot be read to its end.
+    """
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == _GZIP_MAGIC
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            for number, raw_line in enumerate(stream, 1):
+                line = _decoded(path, number, raw_line)
+                if isinstance(line, RecordError) or line.strip():
+                    yield number, line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: the gzip file is damaged or cut off ({error}); fetch or pack it again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def _decoded(path: Path, number: int, raw_line: bytes) -> str | RecordError:
+    try:
+        return raw_line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} (0x{raw_line[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+        return RecordError(path, f"line {number}", reason)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``path`` to write to, and put it in place once the block has succeeded.
+
+    When the block raises (a full disk, an interruption), nothing appears under the final name, an older file
+    there stays as it was, and the temporary file is removed.
+
+    Raises:
+        OutputError: The folder is missing or not writable, or the disk is full.
+    """
+    path = path.resolve() if path.is_symlink() else path  # what the link leads to is replaced, not the link
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(path)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` to write to, and put it in place once the block has succeeded.
+
+    When the block raises, nothing appears under the final name and an older folder there stays as it was. An
+    older folder is replaced by two renamings; when the machine fails right between them, it is left beside
+    its place in a hidden folder whose name ends in ``.partial``.
+
+    Args:
+        path: The final name of the folder.
+        contents: File names that an older folder may hold; with any other in it, it is not replaced.
+
+    Raises:
+        OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
+    """
+    place = path.resolve()
+    try:
+        check_replaceable(path, contents=contents)
+        holder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        fresh = holder / "new"
+        fresh.mkdir()
+        yield fresh
+        check_replaceable(path, contents=contents)
+        _swap(fresh, place, holder / "old")
+    except OutputError as error:
+        # the user knows the folder by its final name
+        raise OutputError(str(error).replace(str(fresh), str(path))) from error
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
+    finally:
+        if place.exists() or not (holder / "old").exists():  # else it holds the only copy of the older folder
+            shutil.rmtree(holder, ignore_errors=True)
+
+
+def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
+    """Refuse a folder that may not be replaced; one that is not there or is empty may.
+
+    Args:
+        path: The folder.
+        contents: File names that it may hold.
+
+    Raises:
+        OutputError: ``path`` is a file, a folder with something else in it, a mount point, or the current folder.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise OutputError(
+            f"cannot write {path}: it is a file, and a folder belongs there; choose another name"
+        )
+    if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in contents):
+        raise OutputError(
+            f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
+            "choose a new or an empty folder"
+        )
+    place = path.resolve()
+    if place.is_mount() or place in (Path.cwd(), *Path.cwd().parents):
+        what = "a mount point" if place.is_mount() else "where you are"
+        raise OutputError(
+            f"cannot write {path}: the folder is {what} and cannot be replaced; name a folder inside it"
+        )
+
+
+def check_makeable(folder: Path) -> None:
+    """Refuse a folder that could not be written, before long work begins; folders above it may be missing.
+
+    Raises:
+        OutputError: Something above it is a file, or there is no permission to write.
+    """
+    try:
+        # what is missing above the folder is made when it is saved, so that work that fails leaves nothing behind
+        there = next(place for place in folder.resolve().parents if place.exists())
+        if not there.is_dir():
+            raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")
+        if not os.access(there, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
+            raise OutputError(f"cannot write {folder}: no permission to write in {there}")
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def make_above(folder: Path) -> None:
+    """Make the folders above a folder where they are missing.
+
+    Raises:
+        OutputError: They cannot be made.
+    """
+    try:
+        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _swap(fresh: Path, place: Path, aside: Path) -> None:
+    try:
+        if place.exists():
+            place.rename(aside)
+        fresh.rename(place)
+    except BaseException:
+        if aside.exists() and not place.exists():
+            aside.rename(place)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,284 @@
+"""The record that everything passes around: a text in which two entities are marked, with its syntax."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Self
+
+from relscout.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """Tokens of a sentence with their dependency tree; every field has one entry per token.
+
+    Args:
+        starts: Offset of each token's first character in the sentence.
+        ends: Offset after its last character (exclusive).
+        heads: Index of the token that governs it; the root governs itself.
+        labels: Dependency label, such as ``"nsubj"``.
+        tags: Universal part of speech, such as ``"VERB"``.
+        lemmas: Lemma.
+    """
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    heads: tuple[int, ...]
+    labels: tuple[str, ...]
+    tags: tuple[str, ...]
+    lemmas: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def tokens_in(self, start: int, end: int) -> range:
+        """Return the indices of the tokens that share characters with ``[start, end)``."""
+        first = bisect_right(self.ends, start)
+        return range(first, max(first, bisect_left(self.starts, end)))
+
+    def governor(self, tokens: range) -> int:
+        """Return the token of a span that is governed from outside it: the head of the phrase.
+
+        Of several, the one nearest the root counts; of these, the last.
+        """
+        depths = [
+            (self.depth(token), -token)
+            for token in tokens
+            if self.heads[token] not in tokens or self.heads[token] == token
+        ]
+        return -min(depths)[1] if depths else tokens[-1]
+
+    def depth(self, token: int) -> int:
+        """Return the number of arcs from a token to the root."""
+        steps = 0
+        while self.heads[token] != token and steps <= len(self):
+            token = self.heads[token]
+            steps += 1
+        return steps
+
+    def path_up(self, token: int) -> list[int]:
+        """Return the tokens from one to the root, both included."""
+        path = [token]
+        while self.heads[path[-1]] != path[-1] and len(path) <= len(self):
+            path.append(self.heads[path[-1]])
+        return path
+
+
+def normalized(name: str) -> str:
+    """Return a name as names are compared: case, white space and Unicode form do not count.
+
+    Compatibility forms are one with the usual ones (NFKC), so that a full-width letter or a ligature matches too.
+    """
+    if name.isascii():  # most are, and NFKC has nothing to do there
+        return " ".join(name.lower().split())
+    # folding the case can undo the normal form, as of a capital I with a dot
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded.split())
+
+
+#: What data sets call a pair that no relation relates, in small letters.
+NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Where an entity is named in a text.
+
+    Args:
+        start: Offset of the first character, counted in Unicode code points from 0.
+        end: Offset behind the last character (exclusive).
+        type: Entity type, such as ``"PERSON"``; ``None`` where it is not known.
+        entity_id: Identifier in a knowledge base, such as ``"Q937"``; ``None`` where it is not known.
+    """
+
+    start: int
+    end: int
+    type: str | None = None
+    entity_id: str | None = None
+
+    def surface(self, text: str) -> str:
+        """Return the characters of ``text`` that this mention covers."""
+        return text[self.start : self.end]
+
+    def crosses(self, other: Mention) -> bool:
+        """Tell whether both mentions share characters while neither lies inside the other."""
+        first, second = sorted((self, other), key=lambda mention: (mention.start, mention.end))
+        return first.start < second.start < first.end < second.end
+
+
+@dataclass(frozen=True, slots=True)
+class RelationInstance:
+    """A text with a head and a tail entity, and the gold relation between them where it is known.
+
+    Offsets are checked here, once; everything behind can rely on them. One mention may lie inside the other
+    ("*University of* Paris"), but both may not be the same span nor cross.
+
+    Args:
+        text: The text, usually one sentence.
+        head: Mention of the head entity (the subject).
+        tail: Mention of the tail entity (the object).
+        relation: Gold relation; ``None`` where it is not known.
+        id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
+            order of the input nor on the gold relation.
+        source: Where the instance comes from, for people: file and line.
+        document: Name of the document that the text is a part of; empty where it is none.
+        document_start: Offset of ``text`` in that document, in characters; ``None`` where it is not known.
+        parse: Syntax of ``text``, where a parser was run. It is not part of the instance's identity and is not saved.
+
+    Raises:
+        InputError: A span is empty, outside the text, blank, or head and tail are equal or cross.
+    """
+
+    text: str
+    head: Mention
+    tail: Mention
+    relation: str | None = None
+    id: str = ""
+    source: str = ""
+    document: str = ""
+    document_start: int | None = None
+    parse: Parse | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for role, mention in (("head", self.head), ("tail", self.tail)):
+            _check_span(role, mention, self.text)
+        if (self.head.start, self.head.end) == (self.tail.start, self.tail.end):
+            raise InputError(
+                f"head and tail are the same span [{self.head.start}, {self.head.end}) "
+                f"{self.head_text!r}; a relation needs two different mentions"
+            )
+        if self.head.crosses(self.tail):
+            raise InputError(
+                f"head {self.head_text!r} [{self.head.start}, {self.head.end}) and tail {self.tail_text!r} "
+                f"[{self.tail.start}, {self.tail.end}) cross; one may lie inside the other, but not overlap it in part"
+            )
+        if not self.id:
+            object.__setattr__(self, "id", _content_hash(self.text, self.head, self.tail))
+
+    @classmethod
+    def from_strings(
+        cls,
+        text: str,
+        head: str,
+        tail: str,
+        *,
+        occurrence: tuple[int, int] = (1, 1),
+        head_type: str | None = None,
+        tail_type: str | None = None,
+        relation: str | None = None,
+        id: str = "",
+    ) -> Self:
+        """Return the instance in which two strings of a text are marked.
+
+        A string that occurs several times is marked where it occurs first; ``occurrence`` chooses another place. Upper
+        and lower case count, and a string also matches inside a longer word.
+
+        Args:
+            text: The text, usually one sentence.
+            head: The head entity as it is written in the text.
+            tail: The tail entity as it is written in the text.
+            occurrence: Which occurrence of ``head`` and which of ``tail`` is meant, counted from 1.
+            head_type: Entity type of the head.
+            tail_type: Entity type of the tail.
+            relation: Gold relation; ``None`` where it is not known.
+            id: Stable identifier; a hash of text and offsets when left out.
+
+        Raises:
+            InputError: A string is empty or does not occur that often, or both occurrences are the same span or cross.
+        """
+        if not isinstance(occurrence, tuple) or len(occurrence) != 2:
+            raise InputError(
+                f"occurrence is {occurrence!r}; expected two numbers from 1, of the head and of the tail"
+            )
+        start = _occurrence("head", head, text, occurrence[0])
+        head_mention = Mention(start, start + len(head), head_type)
+        start = _occurrence("tail", tail, text, occurrence[1])
+        tail_mention = Mention(start, start + len(tail), tail_type)
+        if head == tail and head_mention.start == tail_mention.start:
+            raise InputError(
+                f"head and tail are the same place of {head!r}, which occurs {text.count(head)} times in the text; "
+                "choose two places, such as occurrence=(1, 2)"
+            )
+        return cls(text, head_mention, tail_mention, relation=relation, id=id)
+
+    @property
+    def head_text(self) -> str:
+        """The head entity as it is written in the text."""
+        return self.head.surface(self.text)
+
+    @property
+    def tail_text(self) -> str:
+        """The tail entity as it is written in the text."""
+        return self.tail.surface(self.text)
+
+    @property
+    def type_pair(self) -> tuple[str | None, str | None]:
+        """Entity types of head and tail."""
+        return self.head.type, self.tail.type
+
+    def without_relation(self) -> RelationInstance:
+        """Return the instance without its gold relation: what a method is allowed to see."""
+        return self if self.relation is None else replace(self, relation=None)
+
+    @property
+    def is_unrelated(self) -> bool:
+        """Whether its gold relation is one of the names by which data sets call none (:data:`NAMES_OF_NONE`)."""
+        return self.relation is not None and self.relation.casefold() in NAMES_OF_NONE
+
+    def swapped(self) -> RelationInstance:
+        """Return the instance read the other way round: head and tail exchanged, no gold relation, a new id."""
+        return replace(self, head=self.tail, tail=self.head, relation=None, id="")
+
+
+def _occurrence(role: str, surface: str, text: str, number: int) -> int:
+    """Return the offset of an occurrence of a string in a text, counted from 1; occurrences may overlap."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise InputError(f"occurrence of the {role} is {number!r}; expected a whole number from 1")
+    if not surface:
+        raise InputError(f"the {role} is empty; expected the entity as it is written in the text")
+    start, seen = -1, 0
+    while seen < number:
+        start = text.find(surface, start + 1)
+        if start < 0:
+            often = f"occurs {seen} times" if seen else "does not occur"
+            wanted = f", but occurrence {number} was asked for" if number > 1 else ""
+            hint = (
+                "" if seen or surface.casefold() not in text.casefold() else " (upper and lower case count)"
+            )
+            raise InputError(f"the {role} {surface!r} {often} in the text {text[:60]!r}{wanted}{hint}")
+        seen += 1
+    return start
+
+
+def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:
+    """Return the places of the instances in an order that they decide, whatever order they come in.
+
+    What is computed in this order cannot depend on the order of the input: what is equal in it reads the same.
+    """
+    return sorted(range(len(instances)), key=lambda place: _order_key(instances[place]))
+
+
+def _order_key(instance: RelationInstance) -> tuple[object, ...]:
+    head, tail = instance.head, instance.tail
+    offsets = (head.start, head.end, tail.start, tail.end)
+    return instance.id, instance.text, offsets, head.type or "", tail.type or ""
+
+
+def _check_span(role: str, mention: Mention, text: str) -> None:
+    if not 0 <= mention.start < mention.end <= len(text):
+        raise InputError(
+            f"{role} span [{mention.start}, {mention.end}) does not fit the text of {len(text)} characters; "
+            "expected 0 <= start < end <= length, in characters, with the end exclusive"
+        )
+    if not mention.surface(text).strip():
+        raise InputError(f"{role} span [{mention.start}, {mention.end}) covers only white space")
+
+
+def _content_hash(text: str, head: Mention, tail: Mention) -> str:
+    offsets = f"{head.start},{head.end},{tail.start},{tail.end};"
+    # surrogatepass: a lone surrogate (legal in JSON escapes) must not make an instance unhashable
+    return blake2b((offsets + text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,150 @@
+"""Estimators as scikit-learn knows them: parameters by name, copies, and a readable representation."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, get_type_hints
+
+from relscout.core.errors import UnknownNameError
+from relscout.core.settings import from_mapping
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSettings:
+    """Settings of an estimator that has none."""
+
+
+class Parameters:
+    """What every estimator offers: ``get_params``, ``set_params``, ``repr``, and copies by ``sklearn.base.clone``.
+
+    The parameters are those of the constructor, which stores each under its name and checks nothing; they are checked
+    when they are used. A constructor with ``**settings`` has the fields of ``SETTINGS`` as parameters, and its
+    signature shows them. An estimator that names no ``SETTINGS`` gets them from the parameters of its constructor.
+    """
+
+    #: Dataclass of the settings: their types, defaults and documentation.
+    SETTINGS: ClassVar[type[Any]] = NoSettings
+    #: Parameters that are no settings.
+    _NOT_SETTINGS: ClassVar[frozenset[str]] = frozenset({"encoder", "n_relations", "seed"})
+    #: What scikit-learn calls this kind of estimator.
+    _ESTIMATOR_TYPE: ClassVar[str] = "clusterer"
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        signature = inspect.signature(cls.__init__)
+        own, *shown = signature.parameters.values()
+        del own
+        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in shown):
+            shown = [one for one in shown if one.kind is not inspect.Parameter.VAR_KEYWORD]
+            shown += [
+                inspect.Parameter(field.name, _KEYWORD, default=field.default, annotation=field.type)
+                for field in dataclasses.fields(cls.SETTINGS)
+            ]
+        elif "__init__" in vars(cls) and "SETTINGS" not in vars(cls):
+            cls.SETTINGS = _settings_of(cls, shown, cls._NOT_SETTINGS)
+        # read by inspect.signature, and thereby by help() and editors
+        cls.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=shown, return_annotation=inspect.Signature.empty
+        )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters by name.
+
+        Args:
+            deep: Whether those of an estimator among them are returned as well, as ``name__parameter``.
+        """
+        found: dict[str, Any] = {}
+        for name in sorted(inspect.signature(type(self)).parameters):
+            found[name] = value = self._parameter(name)
+            if deep and isinstance(value, Parameters):
+                found |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
+        return found
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name; ``name__parameter`` is one of an estimator among them.
+
+        Raises:
+            UnknownNameError: There is no such parameter.
+        """
+        known = inspect.signature(type(self)).parameters
+        for name, value in parameters.items():
+            outer, _, inner = name.partition("__")
+            if outer not in known:
+                raise UnknownNameError("parameter", name, known)
+            if inner:
+                self._parameter(outer).set_params(**{inner: value})
+            else:
+                setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        given = [
+            f"{name}={value!r}"
+            for name, one in inspect.signature(type(self)).parameters.items()
+            if (value := self._parameter(name)) is not one.default and value != one.default
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def __sklearn_clone__(self) -> Self:
+        """Return an estimator of the same parameters that is not fitted; both share the encoder."""
+        given = self.get_params(deep=False)
+        return type(self)(
+            **{
+                name: value.__sklearn_clone__() if isinstance(value, Parameters) else value
+                for name, value in given.items()
+            }
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, Tags, TargetTags
+
+        classifies = self._ESTIMATOR_TYPE == "classifier"
+        return Tags(
+            estimator_type=self._ESTIMATOR_TYPE,
+            target_tags=TargetTags(required=False),
+            classifier_tags=ClassifierTags() if classifies else None,
+        )
+
+    def _store(self, settings: Mapping[str, Any]) -> None:
+        """Store settings as attributes, and the defaults of those that are not given.
+
+        Raises:
+            UnknownNameError: There is no such setting.
+        """
+        defaults = {field.name: field.default for field in dataclasses.fields(self.SETTINGS)}
+        for name in settings:
+            if name not in defaults:
+                raise UnknownNameError("setting", name, defaults)
+        for name, value in {**defaults, **settings}.items():
+            setattr(self, name, value)
+
+    def _parameter(self, name: str) -> Any:
+        return getattr(self, name)
+
+    @property
+    def _settings(self) -> Any:
+        """The settings as ``SETTINGS``.
+
+        Raises:
+            SettingError: A setting has a value that cannot work.
+        """
+        names = [field.name for field in dataclasses.fields(self.SETTINGS)]
+        return from_mapping(self.SETTINGS, {name: getattr(self, name) for name in names})
+
+
+def _settings_of(cls: type[Any], parameters: list[inspect.Parameter], others: frozenset[str]) -> type[Any]:
+    """Return a dataclass of the parameters of a constructor that are settings."""
+    try:
+        hints = get_type_hints(cls.__init__)
+    except (NameError, TypeError):  # an annotation that only a type checker can resolve
+        hints = {}
+    fields = [
+        (one.name, hints.get(one.name, Any), dataclasses.field(default=one.default))
+        for one in parameters
+        if one.name not in others and one.default is not inspect.Parameter.empty
+    ]
+    return dataclasses.make_dataclass(f"{cls.__name__}Settings", fields, frozen=True)

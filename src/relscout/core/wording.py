@@ -1,0 +1,66 @@
+"""Text for people: numbers with their nouns, visible characters, and excerpts of long sentences."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+from relscout.core.instances import Mention, RelationInstance
+
+#: Zero-width joiners: invisible, harmless, and needed to spell Persian, Hindi and many an emoji.
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """Return ``text`` on one line, with control characters (which could steer a terminal) shown as ``·``."""
+    return "".join(
+        " "
+        if character in "\r\n\t"
+        else "·"
+        if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS
+        else character
+        for character in text
+    )
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun, in the plural where it is not one: ``1 instance``, ``1,200 instances``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def pieces_of(instance: RelationInstance, room: int) -> list[tuple[int, int]]:
+    """Choose one or two stretches ``[start, end)`` of the text, ``room`` characters in all, that show both entities."""
+    text = instance.text
+    first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, -mention.end))
+    low, high = first.start, max(first.end, second.end)
+    if high - low <= room:
+        start = max(min(low - (room - (high - low)) // 2, len(text) - room), 0)
+        return [_whole_words(text, start, start + room, low, high)]
+    half = room // 2
+    start, end = _around(first, half, 0)
+    left = _whole_words(text, start, min(end, max(second.start, first.start + 1)), first.start, first.end)
+    right = _whole_words(text, *_around(second, room - half, left[1]), second.start, second.end)
+    return [(left[0], right[1])] if left[1] >= right[0] else [left, right]
+
+
+def stretches(instance: RelationInstance, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of ``[start, end)`` in which no mention begins or ends, in order."""
+    edges = {edge for mention in (instance.head, instance.tail) for edge in (mention.start, mention.end)}
+    return pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)}))
+
+
+def _around(mention: Mention, room: int, lowest: int) -> tuple[int, int]:
+    spare = max(room - (mention.end - mention.start), 0)
+    start = max(mention.start - spare // 2, lowest)
+    return start, start + room
+
+
+def _whole_words(text: str, start: int, end: int, low: int, high: int) -> tuple[int, int]:
+    """Move both ends inwards to the next space, where there is one outside of ``[low, high)``."""
+    end = min(end, len(text))
+    if start > 0:
+        start = text.find(" ", start - 1, low) + 1 or start
+    if end < len(text) and (gap := text.rfind(" ", high, end + 1)) >= 0:
+        end = gap
+    return start, end

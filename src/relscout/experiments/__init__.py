@@ -1,1 +1,0 @@
-"""Experiments that reproduce papers: presets with published numbers, protocols, runs, results."""

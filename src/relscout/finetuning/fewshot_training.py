@@ -1,0 +1,602 @@
+"""Training for few-shot classification: settings, episodes of known relations, and the choice of the epoch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.core.errors import InputError, UnknownNameError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
+from relscout.finetuning.episodes import (
+    SIMILARITIES,
+    Episode,
+    accuracies,
+    draw_episodes,
+    large_enough,
+    placed,
+    similarities,
+)
+from relscout.training.classification import EpochResult
+from relscout.training.labels import canonical, classes_of, content, digest
+from relscout.training.loop import memory, restore_memory, train
+from relscout.training.stored import Trained, Work, below, trainable
+from relscout.training.teaching import Teacher, TeachingSettings
+
+if TYPE_CHECKING:
+    import torch
+
+
+#: Objective → what the encoder learns of the labelled, pre-defined relations.
+OBJECTIVES: dict[str, str] = {
+    "relations": "move each sentence towards a direction of its relation, all relations at once",
+    "episodes": "classify few relations with prototypes of few examples, as in the test (Snell et al. 2017)",
+}
+
+
+@dataclass(frozen=True)
+class FewShotSettings:
+    """Settings of few-shot classification; chosen on the development draws."""
+
+    similarity: str = "euclid"
+    """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
+    centred: bool = True
+    """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
+    objective: str = "relations"
+    """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
+    iterations: int = 200
+    """Steps of training at least, so that all epochs are of one length (released code: 20,000); 0 trains nothing."""
+    learning_rate: float = 2e-4
+    """Highest learning rate of the encoder (released code: 2e-5, for BERT-base)."""
+    dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1) (released code: 0.5); the encoder keeps its own."""
+    trained_layers: int = 3
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    inverses: bool = True
+    """Whether relations are learnt backwards, too, where the encoder allows it: marking ``none``, mentions read."""
+    train_ways: int = 16
+    """Relations in an episode of training, at least 2 (or as many as there are): more teach more."""
+    train_shots: int = 2
+    """Examples of each relation in an episode of training, at least 1."""
+    train_queries: int = 2
+    """Queries of each relation in an episode of training, at least 1."""
+    sharpness: float = 16.0
+    """Factor of the similarities of unit vectors before the softmax, above 0 (paper: no unit length, no factor)."""
+    warm_up: float = 0.1
+    """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
+    dtype: str = "auto"
+    """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+    check_every: int = 50
+    """Steps of ``episodes`` after which work is kept and ``dev`` scored; ``relations`` does so after each pass."""
+    dev_ways: int = 5
+    """Relations in an episode of ``dev``, at least 2."""
+    dev_shots: int = 1
+    """Examples of each relation in an episode of ``dev``, at least 1."""
+    dev_episodes: int = 1000
+    """Episodes of ``dev`` by which the best weights are chosen, at least 2."""
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise UnknownNameError("objective", self.objective, OBJECTIVES)
+        if self.similarity not in SIMILARITIES:
+            raise UnknownNameError("similarity", self.similarity, SIMILARITIES)
+        check_choices(self, {"dtype": ARITHMETICS})
+        least = {"iterations": 0, "check_every": 1, "dev_episodes": 2}
+        check_least(
+            self,
+            {**least, "train_ways": 2, "train_shots": 1, "train_queries": 1, "dev_ways": 2, "dev_shots": 1},
+        )
+        check_above_zero(self, ("learning_rate", "sharpness"))
+        check_rates(self, ("dropout",))
+        check_shares(self, ("warm_up",))
+
+    @property
+    def of_training(self) -> Episode:
+        """Shape of an episode of training."""
+        return Episode(self.train_ways, self.train_shots, self.train_queries)
+
+    @property
+    def of_dev(self) -> Episode:
+        """Shape of an episode of ``dev``."""
+        return Episode(self.dev_ways, self.dev_shots)
+
+    @property
+    def of_teaching(self) -> TeachingSettings:
+        """Settings of the objective ``relations``."""
+        return TeachingSettings(
+            inverses=self.inverses,
+            taught_layers=self.trained_layers,
+            taught_epochs=1,
+            taught_steps=self.iterations,
+            taught_learning_rate=self.learning_rate,
+            taught_dropout=self.dropout,
+            sharpness=self.sharpness,
+            taught_warm_up=self.warm_up,
+            taught_dtype=self.dtype,
+        )
+
+
+#: What becomes of instances whose relations were learnt.
+Known = Literal["raise", "drop", "keep"]
+_CHOICES = ("raise", "drop", "keep")
+_NAMED = 3
+#: What labelled instances, and those of ``dev``, were used for.
+LEARNT, CHOSEN_BY = "learnt in training", "used to choose the weights (dev)"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Relations and sentences that were learnt from, or that the weights were chosen by.
+
+    Args:
+        relations: Their names.
+        keys: Hashes of the sentences with their mentions, 16 bytes each.
+        how: What they were used for, a participle for messages; a value of this module.
+    """
+
+    relations: frozenset[str] = frozenset()
+    keys: frozenset[bytes] = frozenset()
+    how: str = LEARNT
+
+    @classmethod
+    def of(cls, instances: Iterable[RelationInstance], *, how: str = LEARNT) -> Self:
+        """Return what is seen in labelled instances."""
+        kept = list(instances)
+        return cls(frozenset(str(one.relation) for one in kept), frozenset(map(_key, kept)), how)
+
+    def apart(
+        self, instances: Sequence[RelationInstance], known: Known, *, where: str
+    ) -> tuple[list[RelationInstance], list[str]]:
+        """Return instances of which nothing was seen, and what was left out, in words.
+
+        Args:
+            instances: With gold relations.
+            known: Of relations that were seen, ``raise`` an error, ``drop`` their instances, or ``keep`` all.
+                Sentences that were seen under another relation are left out unless all are kept.
+            where: What the instances are, for messages.
+
+        Raises:
+            InputError: Relations were seen, and that is to be raised.
+            UnknownNameError: There is no such choice.
+        """
+        if known not in _CHOICES:
+            raise UnknownNameError("choice for known relations", known, _CHOICES)
+        if known == "keep":
+            return list(instances), []
+        both = sorted(self.relations & {str(one.relation) for one in instances})
+        named = ", ".join(map(repr, both[:_NAMED])) + (", …" if len(both) > _NAMED else "")
+        many, are = ("relation was", "is") if len(both) == 1 else ("relations were", "are")
+        told = f"{len(both)} {many} {self.how} and {are} in {where}, too: {named}"
+        if both and known == "raise":
+            raise InputError(
+                f"{told}; give instances of other relations, leave these out with --known drop (known='drop' in "
+                "Python), or allow it with --known keep"
+            )
+        novel = [one for one in instances if one.relation not in self.relations]
+        kept = [one for one in novel if _key(one) not in self.keys]
+        warnings = []
+        if both:
+            warnings.append(f"{len(instances) - len(novel)} instances were left out: {told}")
+        if len(kept) < len(novel):
+            warnings.append(
+                f"{len(novel) - len(kept)} instances in {where} were left out: their sentences were {self.how}"
+            )
+        return kept, warnings
+
+    def array(self) -> NDArray[np.uint8]:
+        """Return the hashes (N, 16), uint8, to be saved."""
+        return np.frombuffer(b"".join(sorted(self.keys)), dtype=np.uint8).reshape(-1, 16)
+
+    @classmethod
+    def restored(cls, array: NDArray[np.uint8], relations: Iterable[str], *, how: str = LEARNT) -> Self:
+        """Return what :meth:`array` was made of."""
+        return cls(frozenset(map(str, relations)), frozenset(row.tobytes() for row in array), how)
+
+
+def _key(instance: RelationInstance) -> bytes:
+    return blake2b(repr(content(instance)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+#: Decoupled weight decay.
+_WEIGHT_DECAY = 0.01
+
+
+class EpisodicTraining:
+    """An encoder whose top layers learn to tell queries by prototypes, in episodes like those of the test.
+
+    An episode is one step; cross entropy over the softmax of the similarities is minimised (Snell et al. 2017, eq. 2).
+    Vectors are of unit length and similarities multiplied by ``sharpness``, neither of which the paper does.
+    With ``inverses``, half of the episodes, at random, are read backwards. Prototypes are then of inverse relations,
+    which costs no pass of the encoder, since only halves of the vectors change places.
+
+    Args:
+        encoder: What learns.
+        prepared: The labelled instances.
+        classes: Relation of each (N,), int64, from 0.
+        names: Name of each relation.
+        settings: See :class:`FewShotSettings`; inverses are only for encoders whose vectors can be turned.
+        seed: Draws episodes and dropout.
+
+    Raises:
+        InputError: Fewer than two relations have instances enough for an episode.
+    """
+
+    def __init__(
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        classes: NDArray[np.int64],
+        names: list[str],
+        *,
+        settings: FewShotSettings,
+        seed: int,
+    ) -> None:
+        import torch
+
+        self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
+        of_content = np.empty(len(prepared.lengths), dtype=np.int64)
+        of_content[prepared.row_of] = classes
+        self._classes = of_content
+        wanted = settings.of_training
+        least = Episode(2, wanted.shots, wanted.queries)
+        self._chosen, self.warnings = large_enough(of_content, names, least)
+        self._episode = Episode(min(wanted.ways, len(self._chosen)), wanted.shots, wanted.queries)
+        self._optimizer = torch.optim.AdamW(
+            encoder.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
+        )
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs: stretches of at most ``check_every`` steps, all of one length.
+
+        So there are at least ``iterations`` steps, and fewer than one for each epoch more.
+        """
+        return -(-self._settings.iterations // self._settings.check_every)
+
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+
+        Args:
+            first: Where to go on, if some epochs are done.
+            progress: Told the steps done, stage ``"episodes"``.
+        """
+        losses: list[float] = []
+        right = 0
+
+        def loss(_: int, rows: NDArray[np.int64]) -> torch.Tensor:
+            nonlocal right
+            self._encoder.train(True)
+            found, told = self._loss(rows)
+            right += told
+            return found
+
+        for step in train(
+            self._episodes,
+            loss,
+            self._optimizer,
+            epochs=self.n_epochs,
+            first_epoch=first,
+            warm_up=self._settings.warm_up,
+            seed=self._seed,
+        ):
+            progress("episodes", step.number, step.total)
+            losses.append(step.loss)
+            if step.ends_epoch:
+                self._encoder.train(False)
+                asked = len(losses) * self._episode.ways * self._episode.queries
+                yield EpochResult(step.epoch, float(np.mean(losses)), right / asked)
+                losses, right = [], 0
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return encoder and the optimizer's memory as arrays."""
+        encoder = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        return encoder | memory(self._optimizer)
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go back to where :meth:`arrays` was called."""
+        self._encoder.load(
+            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
+        )
+        restore_memory(self._optimizer, arrays)
+
+    def _episodes(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        """Return the episodes of an epoch (N, K + Q)."""
+        length = -(-self._settings.iterations // self.n_epochs)
+        random = generator(self._seed, f"training episodes {epoch}")
+        return list(draw_episodes(self._classes, self._chosen, self._episode, episodes=length, random=random))
+
+    def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
+        """Return the loss of an episode, and how many queries were told right."""
+        import torch
+        from torch.nn.functional import cross_entropy, dropout, normalize
+
+        ways, shots = self._episode.ways, self._episode.shots
+        h = self._encoder(self._prepared, rows.reshape(-1))  # (N (K + Q), D)
+        if self._settings.inverses and bool(torch.rand(()) < 0.5):
+            h = turned_by(self._encoder.base, h)
+        h = dropout(normalize(h, dim=1), self._settings.dropout).view(ways, -1, h.shape[1])  # (N, K + Q, D)
+        queries = h[:, shots:].reshape(-1, h.shape[2])  # (N Q, D)
+        scores = similarities(queries, h[:, :shots].mean(dim=1), self._settings.similarity)  # (N Q, N)
+        truth = torch.arange(ways, device=h.device).repeat_interleave(self._episode.queries)
+        right = int((scores.detach().argmax(dim=1) == truth).sum())
+        return cross_entropy(self._settings.sharpness * scores, truth), right
+
+
+_ENCODER, _BEST = "encoder.", "best."
+
+
+class Trainer(Protocol):
+    """What trains an encoder: by all relations at once, or by episodes."""
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs in all."""
+        ...
+
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+        """Train, and yield how each epoch went."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return all that is needed to go on."""
+        ...
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go back to where :meth:`arrays` was called."""
+        ...
+
+
+@dataclass(frozen=True)
+class DevEpisodes:
+    """Episodes of held-out relations, by which the best weights are chosen.
+
+    The mean of the labelled instances, which would have to be encoded once more each time, is not taken off here.
+
+    Args:
+        prepared: The held-out instances.
+        episodes: Places in them (E, N, K + 1).
+        shots: K.
+        similarity: How a query is compared with a prototype.
+    """
+
+    prepared: Prepared
+    episodes: NDArray[np.int64]
+    shots: int
+    similarity: str
+
+    def accuracy(self, encoder: TunableEncoder, progress: Progress) -> float:
+        """Return the share of the queries that the encoder, as it is now, tells right."""
+        vectors = placed(encoder.encode(self.prepared, progress=progress), None)
+        found = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
+        return round(float(found.mean()), 6)
+
+
+@dataclass
+class Tuning:
+    """Tuning of one encoder; :meth:`run` leaves it with the weights that were chosen.
+
+    Args:
+        encoder: What is tuned.
+        trainer: How.
+        dev: What the weights are chosen on; ``None`` takes those at the end.
+        work: Where progress is kept.
+        epochs: How each epoch went, as JSON values.
+        best: Epochs behind which the chosen weights were; 0 where the encoder is best as it was.
+    """
+
+    encoder: TunableEncoder
+    trainer: Trainer
+    dev: DevEpisodes | None
+    work: Work
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best: int = 0
+    dev_untuned: float | None = None
+
+    def run(self, progress: Progress) -> dict[str, NDArray[np.float32]]:
+        """Train to the end, from where an interrupted run stopped, and return the weights that were chosen.
+
+        Raises:
+            DivergedError: The loss is no longer a number.
+            ArtifactError: What was kept is damaged.
+        """
+        chosen = self.encoder.weights()
+        if (kept := self.work.load()) is not None:
+            state, arrays = kept
+            self.epochs, self.best, self.dev_untuned = state["epochs"], state["best"], state["dev_untuned"]
+            self.trainer.load(arrays)
+            chosen = below(_BEST, arrays) or below(_ENCODER, arrays)
+        elif self.dev is not None:
+            self.dev_untuned = self.dev.accuracy(self.encoder, progress)
+        for result in self.trainer.epochs(first=len(self.epochs), progress=progress):
+            told = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
+            if self.dev is not None:
+                told["dev"] = self.dev.accuracy(self.encoder, progress)
+            better = self.dev is None or told["dev"] > self._best_so_far()
+            self.epochs.append(told)
+            arrays = self.trainer.arrays()
+            if better:
+                self.best, chosen = len(self.epochs), below(_ENCODER, arrays)
+            older = {} if better else {_BEST + name: array for name, array in chosen.items()}
+            self.work.keep(
+                {"epochs": self.epochs, "best": self.best, "dev_untuned": self.dev_untuned},
+                {**arrays, **older},
+            )
+        self.encoder.load(chosen)
+        return chosen if self.best else {}
+
+    def _best_so_far(self) -> float:
+        return max([self.dev_untuned or 0.0, *(one["dev"] for one in self.epochs)])
+
+
+def tune(
+    base: TransformerEncoder,
+    known: Sequence[RelationInstance],
+    held: Sequence[RelationInstance] | None,
+    settings: FewShotSettings,
+    *,
+    seed: int,
+    described: Mapping[str, Any],
+    checkpoints: Path | None,
+    progress: Progress,
+    on_loss: OnLoss,
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any], Work]:
+    """Tune an encoder; return the weights chosen, vectors of ``known`` (N, D) with them, how it went, and its work.
+
+    The work is to be cleared once the result is safe.
+
+    Args:
+        base: What training starts from.
+        known: Labelled instances in an order that they decide, each content once.
+        held: The same of other relations, on which the best weights are chosen; or ``None``.
+        settings: How.
+        seed: Draws everything random.
+        described: What decides the training beside the instances, as JSON values.
+        checkpoints: Folder that keeps what is done.
+        progress: Told how far it is.
+        on_loss: Told each instance of ``known`` that did not fit whole, and what was lost.
+
+    Raises:
+        InputError: ``known`` or ``held`` have not enough relations with instances enough for an episode.
+        SettingError: The encoder cannot be tuned.
+        DivergedError: The loss is no longer a number.
+    """
+    names, classes = classes_of(known)
+    settings = replace(settings, inverses=settings.inverses and can_turn(base))
+    encoder = TunableEncoder(base, trained_layers=settings.trained_layers, arithmetic=settings.dtype)
+    episodes, warnings = None, list[str]()
+    dev_names, dev_classes = classes_of(held or ())
+    if held is not None:
+        shape = settings.of_dev
+        chosen, small = large_enough(dev_classes, dev_names, shape)
+        warnings += [f"dev: {one}" for one in small]
+        random = generator(seed, "dev episodes")
+        episodes = draw_episodes(dev_classes, chosen, shape, episodes=settings.dev_episodes, random=random)
+    prepared = encoder.prepare(known, progress=progress, on_loss=on_loss)
+    trainer: Trainer
+    if settings.objective == "episodes":
+        trainer = EpisodicTraining(encoder, prepared, classes, names, settings=settings, seed=seed)
+        warnings += trainer.warnings
+    else:
+        trainer = Teacher(encoder, prepared, classes, settings=settings.of_teaching, seed=seed)
+    dev = None
+    if held is not None and episodes is not None:
+        dev = DevEpisodes(
+            encoder.prepare(held, progress=progress), episodes, settings.dev_shots, settings.similarity
+        )
+    work = Work.of(
+        checkpoints,
+        settings={**described, "kind": "few-shot", "classes": digest(classes), "dev": digest(dev_classes)},
+        fingerprint=base.fingerprint,
+        instances=[*known, *(held or ())],
+    )
+    tuning = Tuning(encoder, trainer, dev, work)
+    weights = tuning.run(progress)
+    vectors = encoder.encode(prepared, progress=progress)
+    told = {"epochs": tuning.epochs, "chosen_epoch": tuning.best, "dev_untuned": tuning.dev_untuned}
+    return weights, vectors, {**told, "inverses": settings.inverses, "warnings": warnings}, work
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a fit left; made of nothing, what there is before one.
+
+    Args:
+        relations: Names of the pre-defined relations that were learnt, sorted.
+        trained: The layers that were tuned; ``None`` where nothing was fitted.
+        centre: What is taken off every vector (D,), float32; ``None`` for nothing.
+        seen: What was learnt from.
+        held: What chose the weights.
+        report: How training went, as JSON values.
+    """
+
+    relations: tuple[str, ...] = ()
+    trained: Trained | None = None
+    centre: NDArray[np.float32] | None = None
+    seen: Seen = field(default_factory=Seen)
+    held: Seen = field(default_factory=lambda: Seen(how=CHOSEN_BY))
+    report: dict[str, Any] = field(default_factory=lambda: {"warnings": []})
+
+
+def learn(
+    encoder: TransformerEncoder,
+    labeled: Sequence[RelationInstance],
+    dev: Sequence[RelationInstance] | None,
+    settings: FewShotSettings,
+    *,
+    seed: int,
+    described: Mapping[str, Any],
+    checkpoints: Path | None,
+    progress: Progress,
+) -> tuple[Learnt, Work]:
+    """Learn from labelled instances; return what was learnt, and the work, to be cleared once the result is safe.
+
+    Args:
+        encoder: What it starts from.
+        labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
+        dev: Instances of other relations, with gold ones, on which the best weights are chosen; or ``None``.
+        settings: How.
+        seed: Draws everything random.
+        described: What decides the fit beside the instances, as JSON values.
+        checkpoints: Folder that keeps what is done.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: An instance has no gold relation, there are too few relations or instances of them, or relations are
+            labelled in ``dev``, too.
+        SettingError: The encoder cannot be tuned.
+        DivergedError: The loss is no longer a number.
+    """
+    known, warnings = canonical(labeled)
+    seen = Seen.of(known)
+    held = None
+    if dev is not None:
+        unseen, left_out = seen.apart(dev, "raise", where="dev")
+        held, repeated = canonical(unseen)
+        warnings += [*left_out, *(f"dev: {one}" for one in repeated)]
+    lost: Counter[str] = Counter()
+
+    def on_loss(_: RelationInstance, what: str) -> None:
+        lost.update([what])
+
+    told: dict[str, Any] = {}
+    weights: dict[str, NDArray[np.float32]] = {}
+    work = Work(None)
+    if settings.iterations:
+        weights, vectors, told, work = tune(
+            trainable("FewShot", encoder),
+            known,
+            held,
+            settings,
+            seed=seed,
+            described=described,
+            checkpoints=checkpoints,
+            progress=progress,
+            on_loss=on_loss,
+        )
+        warnings += told.pop("warnings")
+    else:
+        vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
+    mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
+    relations = tuple(sorted(seen.relations))
+    counts = {"labelled": len(known), "predefined": len(relations)}
+    learnt = Learnt(
+        relations,
+        Trained(encoder.fingerprint, weights),
+        mean if settings.centred else None,
+        seen,
+        Seen.of(held or (), how=CHOSEN_BY),
+        {**counts, **told, "warnings": [*warnings, *loss_warnings(lost)]},
+    )
+    return learnt, work

@@ -1,0 +1,205 @@
+"""Files in, relation instances out: one module per format.
+
+Every module of :data:`FORMATS` has
+
+* ``DESCRIPTION``: one line for people,
+* ``sniff(source) -> bool``: is this the format, judged by the first bytes (or, for a folder, its file names)?
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong
+  one as the error that tells what is wrong with it.
+
+Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
+``relscout.io.readers``. It is asked whether a file is of its format once none of ours is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Literal, Protocol, cast
+
+from relscout.core.errors import (
+    InputError,
+    PluginError,
+    PluginWarning,
+    RecordError,
+    SettingError,
+    UnknownNameError,
+)
+from relscout.core.instances import RelationInstance
+from relscout.core.plugins import loaded, registered
+from relscout.io.readers.source import Pairs, RelationNames, Source
+
+#: Format name → module, in the order in which they are asked whether a file is theirs.
+FORMATS: dict[str, str] = {
+    "parquet": "relscout.io.readers.parquet",
+    "docbin": "relscout.io.readers.docbin",
+    "brat": "relscout.io.readers.brat",
+    "jsonl": "relscout.io.readers.jsonl",
+    "opennre": "relscout.io.readers.opennre",
+    "chemprot": "relscout.io.readers.chemprot",
+    "fewrel": "relscout.io.readers.fewrel",
+    "tacred": "relscout.io.readers.tacred",
+    "nyt-fb": "relscout.io.readers.nyt_fb",
+    "trex": "relscout.io.readers.trex",
+    "docred": "relscout.io.readers.docred",
+    "spert": "relscout.io.readers.spert",
+    "semeval": "relscout.io.readers.semeval",
+    "csv": "relscout.io.readers.csv",
+}
+
+#: Argument of :func:`read` → the only formats that have a use for it.
+ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
+
+_GROUP: Final = "relscout.io.readers"
+
+OnError = Literal["raise", "skip"]
+
+
+class Reader(Protocol):
+    """What a reader module offers."""
+
+    DESCRIPTION: str
+
+    def sniff(self, source: Source) -> bool:
+        """Tell whether the source is of this format."""
+        ...
+
+    def read(self, source: Source) -> Iterator[RelationInstance | RecordError]:
+        """Yield the records in order; a wrong record as its error."""
+        ...
+
+
+def reader(name: str) -> Reader:
+    """Return the reader module of a format.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        PluginError: Another package registers it, and it cannot be loaded.
+    """
+    if name in FORMATS:
+        return cast(Reader, import_module(FORMATS[name]))
+    others = registered(_GROUP, FORMATS)
+    if name not in others:
+        raise UnknownNameError("format", name, [*FORMATS, *others])
+    return cast(Reader, loaded(_GROUP, others[name], needs=("DESCRIPTION", "sniff", "read")))
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats: ours, and those that other packages register."""
+    return [*FORMATS, *registered(_GROUP, FORMATS)]
+
+
+def recognise(source: Source) -> str:
+    """Return the name of the format of a file or folder, judged by its content.
+
+    Raises:
+        InputError: The file is missing, empty, binary or of no known format.
+    """
+    if not source.path.exists():
+        raise InputError(f"{source.path}: no such file or folder")
+    if not source.path.is_dir() and not source.sample.strip():
+        raise InputError(f"{source.path}: the file is empty")
+    for name in FORMATS:
+        if reader(name).sniff(source):
+            return name
+    for name in registered(_GROUP, FORMATS):
+        try:
+            if reader(name).sniff(source):
+                return name
+        except PluginError as error:
+            # one broken package must not keep others from being asked
+            warnings.warn(str(error), PluginWarning, stacklevel=2)
+    raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(format_names())}")
+
+
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    on_error: OnError = "raise",
+    on_skip: Callable[[RecordError], None] | None = None,
+    labels: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    relation_names: str | Path | None = None,
+    pairs: Pairs = "related",
+) -> Iterator[RelationInstance]:
+    """Read relation instances from a file or folder, one at a time, in its order.
+
+    Args:
+        path: The file (gzip is seen through) or, for brat, the folder.
+        format: A name of :func:`format_names`; recognised from the content when left out.
+        on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
+        on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
+        labels: File with the labels, for formats that keep them apart (NYT+FB).
+        columns: For tables: our field name → the table's column name.
+        relation_names: JSON file that maps relation identifiers to names (``{"P177": "crosses"}`` or
+            ``{"P177": ["crosses", "description"]}``); gold relations are renamed by it.
+        pairs: For formats in which every pair is judged (DocRED, SpERT, brat): ``"related"`` gives the pairs that
+            have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
+            instances of the relation ``no_relation``, the earlier entity as the head.
+
+    Raises:
+        InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
+            wrong.
+        UnknownNameError: There is no format of that name, or ``on_error`` or ``pairs`` has another value.
+        SettingError: ``labels`` or ``columns`` is given or ``pairs`` is ``"all"``, and the format has no use for it.
+    """
+    if on_error not in ("raise", "skip"):
+        raise UnknownNameError("on_error", on_error, ("raise", "skip"))
+    if pairs not in ("related", "all"):
+        raise UnknownNameError("pairs", pairs, ("related", "all"))
+    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs)
+    if format is not None:
+        reader(format)  # an unknown name is told before a missing file
+        if not source.path.exists():
+            raise InputError(f"{source.path}: no such file or folder")
+        if not source.path.is_dir() and not source.sample.strip():
+            raise InputError(f"{source.path}: the file is empty")
+    name = format or recognise(source)
+    chosen = reader(name)
+    for option, given in (("columns", columns), ("labels", labels)):
+        if given and name not in ONLY_FOR[option]:
+            raise SettingError(
+                f"{source.path}: {option!r} is for {' and '.join(ONLY_FOR[option])}, but the file is {name}; "
+                "leave it out"
+            )
+    if pairs == "all" and name not in ONLY_FOR["pairs"]:
+        raise SettingError(
+            f"{source.path}: pairs 'all' is for formats in which every pair is judged "
+            f"({', '.join(ONLY_FOR['pairs'])}), but the file is {name}; leave it out"
+        )
+    names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
+    return _read(chosen, source, names, on_error, on_skip)
+
+
+def _read(
+    chosen: Reader,
+    source: Source,
+    names: RelationNames,
+    on_error: OnError,
+    on_skip: Callable[[RecordError], None] | None,
+) -> Iterator[RelationInstance]:
+    for record in chosen.read(source):
+        if isinstance(record, RelationInstance):
+            yield names.rename(record)
+        elif on_error == "raise":
+            raise record
+        elif on_skip is not None:
+            on_skip(record)
+
+
+def _why_unknown(source: Source) -> str:
+    if source.path.is_dir():
+        return "the folder holds no pair of .txt and .ann files (brat is the one format that is a folder)"
+    if source.sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "the file is UTF-16; save it as UTF-8"
+    if b"\x00" in source.sample:
+        return "the file is binary"
+    try:
+        source.sample[: len(source.sample) - 4].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
+    return "the format is not recognised from the content; if you know it, name it with --format"

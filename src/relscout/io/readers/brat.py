@@ -1,0 +1,157 @@
+"""brat standoff: a folder of texts (``.txt``) with their annotations (``.ann``) beside them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from itertools import combinations
+
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
+from relscout.io.readers.tokens import check_surface
+
+DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
+
+_ENTITY = re.compile(r"(T[^\t ]+)\t(\S+) (\d{1,15}) (\d{1,15})((?:;\d+ \d+)*)\t(.+)")
+_RELATION = re.compile(r"R[^\t ]*\t(\S+) (\w+):(\S+) (\w+):(\S+)\s*")
+_EVENT = re.compile(r"E[^\t ]*\t[^:\s]+:(T\S+)")
+_EQUIVALENT = re.compile(r"\*\tEquiv((?: T\S+)+)\s*")
+_OTHER_KINDS = ("E", "A", "M", "N", "#", "*")
+_STANDOFF = re.compile(r"\s*(?:[TREAMN#][^\t ]+|\*)\t\S")
+
+
+def sniff(source: Source) -> bool:
+    """Tell whether a folder holds a pair of files, or a file is half of one whose ``.ann`` is standoff."""
+    if source.path.is_dir():
+        return any(path.with_suffix(".txt").is_file() for path in source.path.glob("*.ann"))
+    if source.path.suffix not in (".ann", ".txt"):
+        return False
+    annotations = source.path.with_suffix(".ann")
+    if not annotations.is_file():
+        return False
+    return _STANDOFF.match(Source(annotations).sample_text) is not None
+
+
+def read(source: Source) -> Iterator[RelationInstance | RecordError]:
+    """Yield one instance per ``R`` line, the files of a folder in the order of their names.
+
+    ``Arg1`` is the head and ``Arg2`` the tail. The text is that of the lines which the two mentions span.
+    Events, attributes, modifications, normalisations, notes and equivalences are left out: none is a relation
+    of two mentions.
+
+    With ``source.pairs == "all"`` the pairs of entities of one line that no ``R`` line relates follow at the end of
+    each file, as ``no_relation``. Triggers of events, entities of several parts and pairs of equivalent mentions are
+    left out of them. brat knows no sentences, so a line of several sentences gives pairs across them, too.
+
+    Raises:
+        InputError: There is no ``.ann`` file, or a file cannot be read.
+    """
+    is_folder = source.path.is_dir()
+    found = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
+    if not found or not all(path.is_file() for path in found):
+        raise InputError(
+            f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
+        )
+    for path in found:
+        text_path = path.with_suffix(".txt")
+        if not text_path.is_file():
+            yield Source(path).error(
+                "line 1", f"the text is missing; expected it in {text_path.name} next to it"
+            )
+            continue
+        try:
+            text = Source(text_path).text()
+        except RecordError as error:
+            yield error
+        else:
+            yield from _read_pair(Source(path), text, source.pairs)
+
+
+def _read_pair(annotations: Source, text: str, pairs: Pairs) -> Iterator[RelationInstance | RecordError]:
+    lines = list(annotations.decoded_lines())
+    matches = (_ENTITY.fullmatch(line) for _, line in lines if isinstance(line, str))
+    entities = {found[1]: found for found in matches if found}
+    for number, line in lines:
+        place = f"line {number}"
+        if isinstance(line, RecordError) or line.startswith("R"):
+            yield attempt(annotations, place, line, partial(_related, entities, text))
+        elif not line.startswith(_OTHER_KINDS) and not _ENTITY.fullmatch(line):
+            yield annotations.error(
+                place, f"expected an annotation such as 'T1<tab>Type 0 5<tab>surface', got {shorten(line)}"
+            )
+    if pairs == "all":
+        yield from _unrelated(
+            annotations, text, entities, [line for _, line in lines if isinstance(line, str)]
+        )
+
+
+def _related(entities: dict[str, re.Match[str]], text: str, line: str, provenance: str) -> RelationInstance:
+    found = _RELATION.fullmatch(line)
+    if found is None or (found[2], found[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
+        raise InputError(f"expected 'R1<tab>Type Arg1:T1 Arg2:T2', got {shorten(line)}")
+    arguments = {found[2]: found[3], found[4]: found[5]}
+    head = _mention("head", arguments["Arg1"], entities, text)
+    tail = _mention("tail", arguments["Arg2"], entities, text)
+    return _instance(text, head, tail, found[1], provenance)
+
+
+def _unrelated(
+    annotations: Source, text: str, entities: dict[str, re.Match[str]], lines: list[str]
+) -> Iterator[RelationInstance | RecordError]:
+    linked: set[frozenset[str]] = set()
+    triggers: set[str] = set()
+    for line in lines:
+        if relation := _RELATION.fullmatch(line):
+            linked.add(frozenset((relation[3], relation[5])))
+        elif event := _EVENT.match(line):
+            triggers.add(event[1])
+        elif equivalent := _EQUIVALENT.fullmatch(line):
+            linked.update(map(frozenset, combinations(equivalent[1].split(), 2)))
+    by_line: dict[int, list[tuple[str, Mention]]] = defaultdict(list)
+    for name, entity in entities.items():
+        if name in triggers or entity[5]:
+            continue
+        try:
+            mention = _mention("entity", name, entities, text)
+        except InputError as error:
+            yield annotations.error(name, error)
+            continue
+        if "\n" not in mention.surface(text):
+            by_line[text.rfind("\n", 0, mention.start)].append((name, mention))
+    for _, mentions in sorted(by_line.items()):
+        for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in linked):
+            yield _instance(text, head, tail, NO_RELATION, annotations.at(f"{one} and {other}"))
+
+
+def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance: str) -> RelationInstance:
+    start = text.rfind("\n", 0, min(head.start, tail.start)) + 1
+    last = max(head.end, tail.end)
+    end = text.find("\n", last)
+    context = text[start : end if end >= 0 else len(text)]
+    return RelationInstance(
+        context.removesuffix("\r") if end >= 0 else context,
+        Mention(head.start - start, head.end - start, head.type),
+        Mention(tail.start - start, tail.end - start, tail.type),
+        relation=relation,
+        source=provenance,
+    )
+
+
+def _mention(role: str, name: str, entities: dict[str, re.Match[str]], text: str) -> Mention:
+    if name not in entities:
+        raise InputError(f"the {role} is {name}, which no T line of the file defines")
+    _, entity_type, start, end, further, surface = entities[name].groups()
+    if further:
+        raise InputError(
+            f"the {role} {name} is discontinuous ({start} {end}{further}); expected one span, "
+            "because the text between the parts does not belong to the entity"
+        )
+    if not int(start) < int(end) <= len(text):
+        raise InputError(
+            f"the {role} {name} at [{start}, {end}) does not fit the text of {len(text)} characters"
+        )
+    check_surface(role, text[int(start) : int(end)], surface)
+    return Mention(int(start), int(end), entity_type)

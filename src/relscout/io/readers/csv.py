@@ -1,0 +1,106 @@
+"""Tables as text: CSV and TSV with a header."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import RelationInstance
+from relscout.io.readers.source import Source, attempt, shorten
+from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
+
+DESCRIPTION = (
+    "Table: CSV or TSV with the columns text, head and tail, or with head_start … tail_end (end exclusive)"
+)
+
+#: Python refuses cells of over 131,072 characters unless told otherwise.
+_LONGEST_CELL = 2**31 - 1
+_DELIMITERS = ",;\t|"
+_COLUMN_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
+_ROWS_TO_JUDGE = 5
+
+
+def sniff(source: Source) -> bool:
+    """Tell whether the first line names the required columns, or begins a table of three or more columns."""
+    header, *lines = source.sample_text.lstrip("\r\n").split("\n")
+    delimiter = _delimiter(header)
+    names = _cells(header, delimiter)
+    if is_table_of_ours(names, source.columns):
+        return True
+    if len(names) < 3 or len(set(names)) < len(names) or not all(map(_COLUMN_NAME.fullmatch, names)):
+        return False
+    # the sample's last line may be broken off
+    widths = [len(_cells(line, delimiter)) for line in lines[:_ROWS_TO_JUDGE] if line.strip()]
+    return bool(widths) and all(width == len(names) for width in widths[:-1] or widths)
+
+
+def read(source: Source) -> Iterator[RelationInstance | RecordError]:
+    """Yield one instance per row; the place of a row is the line that it begins on."""
+    rows = _rows(source)
+    for _, header in rows:
+        if isinstance(header, RecordError):
+            raise header
+        break
+    else:
+        raise InputError(f"{source.path}: the table has no header")
+    names = [name.strip() for name in header]
+    positions = {field: names.index(column) for field, column in columns_of(source, names).items()}
+
+    def instance(row: list[str], provenance: str) -> RelationInstance:
+        if len(row) != len(names):
+            raise InputError(
+                f"the row has {len(row)} cells, the header has {len(names)}: {shorten(row)}; "
+                "is a cell with the delimiter in it missing its quotation marks?"
+            )
+        return row_instance({field: row[position] for field, position in positions.items()}, provenance)
+
+    for place, row in rows:
+        yield attempt(source, place, row, instance)
+
+
+def _rows(source: Source) -> Iterator[tuple[str, list[str] | RecordError]]:
+    header = source.sample_text.lstrip("\r\n").split("\n", 1)[0]
+    # a byte that is not UTF-8 must cost one row only, so it travels through the parser in disguise
+    lines = (raw.decode("utf-8", "surrogateescape") for _, raw in source.raw_lines())
+    csv.field_size_limit(_LONGEST_CELL)
+    parser = csv.reader(lines, delimiter=_delimiter(header), strict=True)
+    while True:
+        place = f"line {parser.line_num + 1}"
+        try:
+            row = next(parser)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield place, source.error(place, _reason(error))
+            continue
+        if foreign := re.search("[\udc80-\udcff]", "".join(row)):
+            byte = ord(foreign[0]) - 0xDC00
+            yield place, source.error(place, f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")
+        elif row:
+            yield place, row
+
+
+def _reason(error: csv.Error) -> str:
+    if "unexpected end of data" in str(error):
+        return (
+            "a quotation mark that opens here is never closed, so the rest cannot be read; close it, or double "
+            "quotation marks inside a cell"
+        )
+    return (
+        f"not a row of a table ({error}); a cell that begins with a quotation mark must end with one, and "
+        "quotation marks inside it are doubled"
+    )
+
+
+def _delimiter(header: str) -> str:
+    """Return the delimiter that splits the header into the most columns."""
+    return max(_DELIMITERS, key=lambda delimiter: len(_cells(header, delimiter)))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.rstrip("\r")], delimiter=delimiter), [])]
+    except csv.Error:
+        return []

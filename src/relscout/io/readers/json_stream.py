@@ -1,0 +1,277 @@
+"""JSON files of any size, read one record at a time.
+
+The standard library's parser reads from it, so values come out as :mod:`json` gives them. (The compiled
+streaming parsers put question marks for half surrogate pairs and crash on very long numbers.)
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from relscout.core.errors import InputError, RecordError
+from relscout.io.readers.source import Source, kind_name, shorten
+
+#: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
+_TOKEN = re.compile(
+    r'"(?P<string>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)(?P<is_key>\s*:\s*(?=(?P<value>.?)))?|[\[\]{}]', re.DOTALL
+)
+_MOST_OBJECTS = 5
+_DEEPEST = 20
+
+
+def outlines(text: str, within: str = "") -> list[dict[str, str]]:
+    """Return the keys of the first five objects, each with the first character of its value.
+
+    Args:
+        text: The beginning of a JSON text.
+        within: The brackets that are open around the objects that are meant: ``"["`` for the items of a list,
+            ``"{["`` for the items of lists in an object, ``""`` for the text's one object.
+    """
+    if text.lstrip()[:1] != f"{within}{{"[0]:
+        return []
+    found: list[dict[str, str]] = []
+    opened: list[str] = []
+    here = [*within, "{"]
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in ("{", "["):
+            opened.append(token)
+            if opened == here:
+                if len(found) == _MOST_OBJECTS:
+                    break
+                found.append({})
+            if len(opened) > _DEEPEST:
+                break
+        elif token in ("}", "]"):
+            del opened[-1:]
+        elif match["is_key"] is not None and opened == here:
+            found[-1][match["string"]] = match["value"]
+    return found
+
+
+def line_outlines(source: Source) -> list[dict[str, str]]:
+    """Return the keys of the objects on the first five lines of a JSON Lines file, see :func:`outlines`."""
+    text = source.sample_text.lstrip()
+    if not text.startswith("{"):
+        return []
+    lines = [line for line in text.split("\n") if line.strip()]
+    return [outline for line in lines[:_MOST_OBJECTS] for outline in outlines(line)[:1]]
+
+
+_DECODER = json.JSONDecoder()
+_NO_BLANK = re.compile(r"[^ \t\r\n]")
+#: What the codec's ``surrogateescape`` makes of bytes that are not UTF-8.
+_FOREIGN_BYTE = re.compile("[\udc80-\udcff]")
+#: An unfinished literal, number or pair of escapes at the end of the window is at most this long.
+_LONGEST_CUT = 16
+_ENDS_EARLY = "the file ends in the middle of the JSON; it was cut off"
+
+
+class BrokenJsonError(ValueError):
+    """The JSON cannot be followed any further; the text says why."""
+
+
+class JsonWindow:
+    """The part of a JSON file that is being read.
+
+    Args:
+        source: The file.
+
+    Attributes:
+        source: The file.
+        place: What is being read, for the errors: ``"record 7"``.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.place = "start of the file"
+        self._chunks = source.chunks()
+        # a byte that is not UTF-8 must cost one record only, so it travels through the parser in disguise
+        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+        self._text = ""
+        self._position = 0
+        self._ended = False
+
+    def peek(self) -> str:
+        """Return the next character that is not white space, ``""`` at the end of the file."""
+        while not (found := _NO_BLANK.search(self._text, self._position)):
+            self._position = len(self._text)
+            if self._ended:
+                return ""
+            self._grow(1)
+        self._position = found.start()
+        return found[0]
+
+    def peek_for(self, expected: str) -> str:
+        """Return the next character that is not white space.
+
+        Raises:
+            BrokenJsonError: It is none of ``expected``.
+        """
+        found = self.peek()
+        if not found:
+            raise BrokenJsonError(_ENDS_EARLY)
+        if found not in expected:
+            raise BrokenJsonError(
+                f"not JSON: expected {' or '.join(map(repr, expected))}, got {self.next_text()}"
+            )
+        return found
+
+    def take(self, expected: str) -> str:
+        """Step over the next character, which must be one of ``expected``, and return it.
+
+        Raises:
+            BrokenJsonError: It is none of ``expected``.
+        """
+        found = self.peek_for(expected)
+        self._position += 1
+        return found
+
+    def value(self) -> Any | RecordError:
+        """Step over the next value and return it; one with bytes that are not UTF-8 as an error.
+
+        Raises:
+            BrokenJsonError: There is none, or it is not JSON.
+        """
+        self.peek()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._position)
+            except RecursionError as error:
+                raise BrokenJsonError("not JSON: nested too deeply") from error
+            except json.JSONDecodeError as error:
+                self._grow_past(error)
+                continue
+            except ValueError as error:  # a number of over 4,300 digits
+                raise BrokenJsonError(f"not JSON: {error}") from error
+            # a number at the end of the window may go on behind it
+            if end < len(self._text) or self._ended:
+                break
+            self._grow(1)
+        foreign = _FOREIGN_BYTE.search(self._text, self._position, end)
+        self._position = end
+        if foreign:
+            byte = ord(foreign[0]) - 0xDC00
+            return self.source.error(self.place, f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")
+        return value
+
+    def next_text(self, position: int | None = None) -> str:
+        """Quote what comes next (or stands at ``position``), for an error message."""
+        start = self._position if position is None else position
+        text = self._text[start : start + 40].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return shorten(text) if text else "nothing"
+
+    def _grow_past(self, error: json.JSONDecodeError) -> None:
+        unclosed = error.msg.startswith("Unterminated string")
+        if self._ended and (unclosed or error.pos >= len(self._text.rstrip())):
+            raise BrokenJsonError(_ENDS_EARLY) from error
+        if self._ended or not (unclosed or error.pos >= len(self._text) - _LONGEST_CUT):
+            raise BrokenJsonError(f"not JSON ({error.msg}): {self.next_text(error.pos)}") from error
+        # as much again: a record that is far larger than a chunk is tried a few times only
+        self._grow(len(self._text) - self._position)
+
+    def _grow(self, characters: int) -> None:
+        parts = [self._text[self._position :]]
+        self._position = 0
+        while characters > 0 and not self._ended:
+            chunk = next(self._chunks, b"")
+            self._ended = not chunk
+            parts.append(self._decode(chunk, final=self._ended))
+            characters -= len(parts[-1])
+        self._text = "".join(parts)
+
+
+_Record = tuple[str, str, Any | RecordError]
+
+
+def list_records(source: Source) -> Iterator[tuple[str, Any | RecordError]]:
+    """Yield ``("record N", value)`` for the items of a JSON list, N from 1.
+
+    A wrong item comes as its error. JSON that breaks off or cannot be followed is one last error, named after
+    the record where that happened.
+
+    Raises:
+        InputError: The file is not a JSON list or cannot be read.
+    """
+    window = _opened(source, "[", "list")
+    for place, _, value in _to_the_end(window, _items(window, "", "record {}", first=1)):
+        yield place, value
+
+
+def grouped_records(source: Source) -> Iterator[tuple[str, str, Any | RecordError]]:
+    """Yield ``("key[index]", key, value)`` for the items of ``{key: [item, …], …}``, the index from 0.
+
+    Errors are as for :func:`list_records`.
+
+    Raises:
+        InputError: The file is not a JSON object or cannot be read.
+    """
+    window = _opened(source, "{", "object")
+    yield from _to_the_end(window, _groups(window))
+
+
+def _opened(source: Source, bracket: str, kind: str) -> JsonWindow:
+    window = JsonWindow(source)
+    if window.peek() != bracket:
+        raise InputError(
+            f"{source.path}: expected a JSON {kind}, but the file starts with {window.next_text()}"
+        )
+    return window
+
+
+def _items(window: JsonWindow, key: str, place: str, *, first: int) -> Iterator[_Record]:
+    window.take("[")
+    if window.peek() == "]":
+        window.take("]")
+        return
+    number = first
+    while True:
+        window.place = place.format(number)
+        yield window.place, key, window.value()
+        window.place = f"after {window.place}"
+        if window.take(",]") == "]":
+            return
+        number += 1
+
+
+def _groups(window: JsonWindow) -> Iterator[_Record]:
+    window.take("{")
+    if window.peek() == "}":
+        window.take("}")
+        return
+    while True:
+        key = _key(window)
+        name = key if key.isprintable() else repr(key)
+        window.place = name
+        if window.peek() == "[":
+            yield from _items(window, key, name.replace("{", "{{").replace("}", "}}") + "[{}]", first=0)
+        else:
+            value = window.value()
+            error = window.source.error(name, f"expected a list of records, got {kind_name(value)}")
+            yield name, key, value if isinstance(value, RecordError) else error
+        window.place = f"after {name}"
+        if window.take(",}") == "}":
+            return
+
+
+def _key(window: JsonWindow) -> str:
+    window.peek_for('"')
+    key = window.value()
+    if isinstance(key, RecordError):
+        raise BrokenJsonError(key.reason)
+    window.take(":")
+    return str(key)
+
+
+def _to_the_end(window: JsonWindow, records: Iterator[_Record]) -> Iterator[_Record]:
+    try:
+        yield from records
+        window.place = "after the last record"
+        if window.peek():
+            raise BrokenJsonError(f"expected the end of the file, got {window.next_text()}")
+    except BrokenJsonError as error:
+        yield window.place, "", window.source.error(window.place, error)

@@ -1,0 +1,337 @@
+"""An input file and its records: opening, checking fields, errors with their place, renaming relations."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar, cast
+
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import Mention, RelationInstance
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SAMPLE_BYTES = 65_536
+
+#: Which pairs of a fully judged format are read: those with a relation, or also those without.
+Pairs = Literal["related", "all"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file (or, for formats made of several files, a folder) together with what the user said about it.
+
+    Args:
+        path: The file or folder.
+        labels: File with the labels, for formats that keep them apart (NYT+FB).
+        columns: For tables (CSV, Parquet): our field name → the table's column name.
+        pairs: For fully judged formats: whether the pairs without a relation are read as well.
+    """
+
+    path: Path
+    labels: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    pairs: Pairs = "related"
+
+    @cached_property
+    def sample(self) -> bytes:
+        """First bytes of the content (64 KiB at most, uncompressed); empty for a folder."""
+        if self.path.is_dir():
+            return b""
+        with self.open() as stream:
+            return _guarded_read(self.path, stream, _SAMPLE_BYTES)
+
+    @property
+    def sample_text(self) -> str:
+        """The sample as text, without a byte-order mark; a character cut in two at its end is dropped."""
+        return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
+
+    def open(self) -> IO[bytes]:
+        """Open the content as bytes, unpacking gzip.
+
+        Raises:
+            InputError: The file does not exist or cannot be read.
+        """
+        try:
+            with self.path.open("rb") as raw:
+                packed = raw.read(2) == _GZIP_MAGIC
+            return cast(IO[bytes], gzip.open(self.path, "rb")) if packed else self.path.open("rb")
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror or error}") from error
+
+    def raw_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(line number from 1, line with its line end)``, without a byte-order mark.
+
+        Only line feeds end a line: other Unicode separators stay text.
+
+        Raises:
+            InputError: The file cannot be read to its end.
+        """
+        with self.open() as stream:
+            number = 0
+            while raw := _guarded_read(self.path, stream, -1, line=True):
+                number += 1
+                yield number, raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+
+    def decoded_lines(self) -> Iterator[tuple[int, str | RecordError]]:
+        """Yield ``(line number from 1, line without its line end, or its error)``, skipping blank lines.
+
+        Raises:
+            InputError: The file cannot be read to its end.
+        """
+        for number, raw in self.raw_lines():
+            try:
+                line = raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                reason = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+                yield number, self.error(f"line {number}", reason)
+            else:
+                if line.strip():
+                    yield number, line
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in pieces of 64 KiB, without a byte-order mark.
+
+        Raises:
+            InputError: The file cannot be read to its end.
+        """
+        with self.open() as stream:
+            mark = codecs.BOM_UTF8
+            while chunk := _guarded_read(self.path, stream, _SAMPLE_BYTES):
+                yield chunk.removeprefix(mark)
+                mark = b""
+
+    def text(self) -> str:
+        """Return the whole content as text, line ends untouched.
+
+        Raises:
+            InputError: The content is not UTF-8 or cannot be read.
+        """
+        with self.open() as stream:
+            raw = _guarded_read(self.path, stream, -1)
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise self.error(
+                f"line {line}", f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+            ) from error
+
+    def json_lines(self) -> Iterator[tuple[int, Any | RecordError]]:
+        """Yield ``(line number, parsed JSON value or the error of that line)``."""
+        for number, line in self.decoded_lines():
+            if isinstance(line, RecordError):
+                yield number, line
+                continue
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:  # ValueError also for a number of over 4,300 digits
+                reason = (
+                    getattr(error, "msg", error) if isinstance(error, ValueError) else "nested too deeply"
+                )
+                yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
+
+    def error(self, place: str, reason: object) -> RecordError:
+        """Return the error of one record of this file."""
+        return RecordError(self.path, place, str(reason))
+
+    def at(self, place: str) -> str:
+        """Return the provenance text of an instance read at ``place``."""
+        return f"{self.path.name}, {place}"
+
+
+def shorten(text: object, limit: int = 60) -> str:
+    """Quote ``text`` for an error message, cut to ``limit`` characters."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= limit else f"{quoted[: limit - 1]}…"
+
+
+def _guarded_read(path: Path, stream: IO[bytes], size: int, *, line: bool = False) -> bytes:
+    try:
+        return stream.readline() if line else stream.read(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: the gzip file is damaged or cut off ({error}); fetch or pack it again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+Kind = TypeVar("Kind", str, int, list[Any], dict[str, Any])
+
+_KIND_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+#: No text is longer; a larger number is a mistake, and Python refuses to print one of thousands of digits.
+_LARGEST_NUMBER = 2**53
+
+
+def attempt(
+    source: Source, place: str, record: Any, parse: Callable[[Any, str], RelationInstance]
+) -> RelationInstance | RecordError:
+    """Return ``parse(record, provenance)``, or the error of that record when it raises an input error.
+
+    Args:
+        source: The file that the record was read from.
+        place: Where in the file, for example ``"line 12"``.
+        record: The record, or the error that reading it gave already, which is returned as it is.
+        parse: Makes an instance of a record and its provenance.
+    """
+    if isinstance(record, RecordError):
+        return record
+    try:
+        return parse(record, source.at(place))
+    except InputError as error:
+        return source.error(place, error)
+
+
+def require(record: Any, field: str, kind: type[Kind], *, inside: str = "") -> Kind:
+    """Return a field of a record, which must be there and of the kind that the format has there.
+
+    Args:
+        record: The record; anything but an object is an error.
+        field: Name of the field.
+        kind: ``str``, ``int`` (true and false are not whole numbers), ``list`` or ``dict``.
+        inside: Name of the field that holds the record, where it is a part of a larger one.
+
+    Raises:
+        InputError: The record is not an object, or the field is missing, of another kind, a text that is not
+            Unicode or a number beyond any offset.
+    """
+    if not isinstance(record, dict):
+        what = f"the field {inside!r} as an object" if inside else "an object"
+        raise InputError(f"expected {what} with a field {field!r}, got {kind_name(record)}")
+    name = f"{inside}.{field}" if inside else field
+    if field not in record:
+        raise InputError(f"the field {name!r} is missing; expected {_KIND_NAMES[kind]}")
+    value = record[field]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"the field {name!r} is {kind_name(value)}; expected {_KIND_NAMES[kind]}")
+    if isinstance(value, str):
+        check_unicode(name, value)
+    elif isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+        raise InputError(f"the field {name!r} is a number far beyond any text")
+    return value
+
+
+def optional_text(record: Any, field: str, *, inside: str = "") -> str | None:
+    """Return a field that may be missing, null or empty (all three: ``None``) but else must be a string.
+
+    Raises:
+        InputError: The record is not an object, or the field is of another kind.
+    """
+    if isinstance(record, dict) and record.get(field) is None:
+        return None
+    return require(record, field, str, inside=inside) or None
+
+
+def optional_offset(record: Any, field: str) -> int | None:
+    """Return a field that may be missing or null (both: ``None``) but else must be an offset, 0 or more.
+
+    Raises:
+        InputError: The record is not an object, or the field is of another kind or negative.
+    """
+    if isinstance(record, dict) and record.get(field) is None:
+        return None
+    value = require(record, field, int)
+    if value < 0:
+        raise InputError(f"the field {field!r} is {value}; expected an offset of 0 or more")
+    return value
+
+
+def check_unicode(name: str, value: str) -> None:
+    r"""Refuse a text with half a surrogate pair, which JSON can spell (``\ud83d``) but no file can hold.
+
+    Raises:
+        InputError: There is one.
+    """
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the field {name!r} has half a surrogate pair ({shorten(value[error.start])}) at character "
+            f"{error.start}, which is not Unicode text; was an emoji cut in two?"
+        ) from error
+
+
+def kind_name(value: Any) -> str:
+    """Name the kind of a JSON value in words, such as ``"a string"``."""
+    return _KIND_NAMES.get(type(value), f"a {type(value).__name__}")
+
+
+#: Relation of a pair that the gold data does not relate.
+NO_RELATION = "no_relation"
+#: Unrelated pairs of one mention with those that follow it: a text of thousands of mentions gives no millions of pairs.
+MOST_FOLLOWERS = 60
+
+Key = TypeVar("Key")
+
+
+def unrelated_pairs(
+    mentions: Iterable[tuple[Key, Mention]], left_out: Callable[[Key, Key], bool]
+) -> Iterator[tuple[tuple[Key, Mention], tuple[Key, Mention]]]:
+    """Yield each unordered pair of mentions once, the earlier one first, in the order of the text.
+
+    Two mentions of the same span, and two that cross, are no pair. Each mention is paired with at most
+    :data:`MOST_FOLLOWERS` that follow it.
+
+    Args:
+        mentions: The mentions of one sentence with what identifies each, in any order.
+        left_out: Whether two are related, or the same entity; asked with their identifications, in the order of the
+            text.
+    """
+    in_order = sorted(mentions, key=lambda one: (one[1].start, one[1].end))
+    for place, first in enumerate(in_order):
+        for second in islice(in_order, place + 1, place + 1 + MOST_FOLLOWERS):
+            same = (first[1].start, first[1].end) == (second[1].start, second[1].end)
+            if not (same or first[1].crosses(second[1]) or left_out(first[0], second[0])):
+                yield first, second
+
+
+@dataclass(frozen=True)
+class RelationNames:
+    """A table of relation identifiers and their names; what it does not list keeps its identifier."""
+
+    names: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: Path) -> RelationNames:
+        """Read ``{identifier: name}`` or ``{identifier: [name, description]}`` (FewRel's ``pid2name``).
+
+        Raises:
+            InputError: The file is missing, not JSON or of another shape.
+        """
+        try:
+            table = json.loads(path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InputError(f"{path}: not a JSON file ({error})") from error
+        shape = "expected a JSON object {identifier: name} or {identifier: [name, description]}"
+        if not isinstance(table, dict):
+            raise InputError(f"{path}: got a JSON {type(table).__name__}; {shape}")
+        names = {}
+        for identifier, entry in table.items():
+            name = entry[0] if isinstance(entry, list) and entry else entry
+            if not isinstance(name, str):
+                raise InputError(f"{path}: {identifier!r} maps to {entry!r}; {shape}")
+            names[identifier] = name
+        return cls(names)
+
+    def rename(self, instance: RelationInstance) -> RelationInstance:
+        """Return the instance with the name of its gold relation in place of the identifier."""
+        name = self.names.get(instance.relation or "")
+        return instance if name is None else replace(instance, relation=name)

@@ -1,0 +1,137 @@
+"""From the rows of a table to relation instances: which column is what, and how a row is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from relscout.core.errors import InputError, UnknownNameError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.source import Source, kind_name, optional_text, require, shorten
+from relscout.io.readers.tokens import check_surface
+
+_ROLES = ("head", "tail")
+#: The fields that a table can have; a column is found by its field's name, or by what the user mapped it to.
+FIELDS = (
+    "text",
+    *(f"{role}{part}" for role in _ROLES for part in ("_start", "_end", "", "_type", "_id")),
+    "relation",
+    "id",
+)
+
+
+def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
+    """Return which column holds which field: ``{field: column}``.
+
+    Args:
+        source: The table, with the user's mapping in ``source.columns``.
+        present: Names of the table's columns.
+
+    Raises:
+        UnknownNameError: The mapping has a field that does not exist.
+        InputError: A column is mapped but not there, stands there twice, or a required one is missing.
+    """
+    for field in source.columns:
+        if field not in FIELDS:
+            raise UnknownNameError("column field", field, FIELDS)
+    found = {field: source.columns.get(field, field) for field in FIELDS}
+    found = {field: column for field, column in found.items() if column in present or field in source.columns}
+    there = ", ".join(map(repr, present)) or "none"
+    for field, column in found.items():
+        if present.count(column) != 1:
+            state = "is not there" if column not in present else "stands there more than once"
+            raise InputError(
+                f"{source.path}: the column {column!r} for {field!r} {state}; the columns are {there}"
+            )
+    if missing := missing_fields(found):
+        raise InputError(
+            f"{source.path}: no column for {' and '.join(missing)}; "
+            f"the columns are {there}; say which is which, "
+            "for example --columns text=sentence,head=subj (as an argument: columns={'text': 'sentence'})"
+        )
+    return found
+
+
+def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
+    """Tell whether the columns hold all that is required, under our names or the user's."""
+    return not missing_fields({field for field in FIELDS if mapping.get(field, field) in present})
+
+
+def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
+    """Return the instance of a row, given as ``{field: value}``.
+
+    A mention lies at its offsets where the table has them, else where its surface string stands in the text,
+    which must be one place only.
+
+    Raises:
+        InputError: A value is missing, of a wrong kind, or the mentions do not fit the text.
+    """
+    text = require(row, "text", str)
+    instance = RelationInstance(
+        text,
+        _mention("head", row, text),
+        _mention("tail", row, text),
+        relation=optional_text(row, "relation"),
+        id=_identifier(row, "id") or "",
+        source=provenance,
+    )
+    for role, found in (("head", instance.head_text), ("tail", instance.tail_text)):
+        if surface := optional_text(row, role):
+            check_surface(role, found, surface)
+    return instance
+
+
+def missing_fields(found: Collection[str]) -> list[str]:
+    """Return what a table lacks, in words, of which only some fields are there; empty where it lacks nothing."""
+    missing = [] if "text" in found else ["'text'"]
+    for role in _ROLES:
+        if role not in found and not {f"{role}_start", f"{role}_end"} <= set(found):
+            missing.append(f"'{role}' (or '{role}_start' and '{role}_end')")
+    return missing
+
+
+def _mention(role: str, row: Mapping[str, Any], text: str) -> Mention:
+    surface = optional_text(row, role)
+    if f"{role}_start" in row and f"{role}_end" in row:
+        start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
+    elif surface is None:
+        raise InputError(f"the column {role!r} is empty; expected the {role} entity as it stands in the text")
+    else:
+        start = _only_place(role, surface, text)
+        end = start + len(surface)
+    return Mention(start, end, optional_text(row, f"{role}_type"), _identifier(row, f"{role}_id"))
+
+
+def _only_place(role: str, surface: str, text: str) -> int:
+    start = text.find(surface)
+    if start >= 0 and text.find(surface, start + 1) < 0:
+        return start
+    occurs = "does not occur" if start < 0 else "occurs more than once"
+    raise InputError(
+        f"the {role} {shorten(surface)} {occurs} in the text {shorten(text)}; give its place with the "
+        f"columns {role}_start and {role}_end (characters, the end exclusive)"
+    )
+
+
+def _offset(row: Mapping[str, Any], field: str) -> int:
+    value = row[field]
+    if isinstance(value, str):
+        if not re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+            raise InputError(
+                f"the column {field!r} has {shorten(value)}; expected a whole number of characters"
+            )
+        return int(value)
+    if value is None:
+        raise InputError(f"the column {field!r} is empty; expected a whole number of characters")
+    return require(row, field, int)
+
+
+def _identifier(row: Mapping[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    # databases number their rows: a number is as good an identifier as a string
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"the column {field!r} has {kind_name(value)}; expected a string or a whole number")
+    return optional_text(row, field)

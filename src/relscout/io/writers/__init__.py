@@ -1,0 +1,230 @@
+"""Triples or facts in, files out: one module per format.
+
+Every module of :data:`WRITERS` has
+
+* ``DESCRIPTION``: one line for people,
+* ``write(triples, path) -> None``: writes all triples, one by one; on failure, nothing is left behind.
+
+Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
+
+Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
+``relscout.io.writers``. With ``SUFFIXES``, a tuple of ends of file names such as ``(".xml",)``, it is chosen by those.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from relscout.core.errors import (
+    InputError,
+    OutputError,
+    PluginError,
+    PluginWarning,
+    SettingError,
+    UnknownNameError,
+)
+from relscout.core.plugins import loaded, registered
+from relscout.core.triples import Entity, Fact, Triple
+
+#: Format name → module.
+WRITERS: dict[str, str] = {
+    "jsonl": "relscout.io.writers.jsonl",
+    "parquet": "relscout.io.writers.parquet",
+    "ntriples": "relscout.io.writers.ntriples",
+    "turtle": "relscout.io.writers.turtle",
+    "graphml": "relscout.io.writers.graphml",
+    "neo4j": "relscout.io.writers.neo4j",
+}
+
+#: Formats that hold facts, too.
+FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
+
+_GROUP: Final = "relscout.io.writers"
+
+#: End of a file name → format; neo4j is a folder and has none.
+SUFFIXES: dict[str, str] = {
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".parquet": "parquet",
+    ".nt": "ntriples",
+    ".nt.gz": "ntriples",
+    ".ttl": "turtle",
+    ".ttl.gz": "turtle",
+    ".graphml": "graphml",
+    ".graphml.gz": "graphml",
+}
+
+
+class Writer(Protocol):
+    """What a writer module offers."""
+
+    DESCRIPTION: str
+
+    def write(self, triples: Iterable[Triple], path: Path) -> None:
+        """Write all triples to ``path``, which appears whole or not at all."""
+        ...
+
+
+class FactWriter(Protocol):
+    """What a writer module offers that writes facts, too."""
+
+    def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
+        """Write all facts to ``path``, which appears whole or not at all."""
+        ...
+
+
+def writer(name: str) -> Writer:
+    """Return the writer module of a format.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        PluginError: Another package registers it, and it cannot be loaded.
+    """
+    if name in WRITERS:
+        return cast(Writer, import_module(WRITERS[name]))
+    others = registered(_GROUP, WRITERS)
+    if name not in others:
+        raise UnknownNameError("output format", name, [*WRITERS, *others])
+    return cast(Writer, loaded(_GROUP, others[name], needs=("DESCRIPTION", "write")))
+
+
+def writer_names() -> list[str]:
+    """Return the names of all output formats: ours, and those that other packages register."""
+    return [*WRITERS, *registered(_GROUP, WRITERS)]
+
+
+def recognise(path: str | Path) -> str:
+    """Return the name of the format that the end of a file name stands for, in either case.
+
+    Raises:
+        SettingError: The name ends in none of :data:`SUFFIXES`.
+    """
+    name = Path(path).name.lower()
+    for suffix, format_name in SUFFIXES.items():
+        if name.endswith(suffix):
+            return format_name
+    for other in registered(_GROUP, WRITERS):
+        try:
+            if name.endswith(tuple(getattr(writer(other), "SUFFIXES", ()))):
+                return other
+        except PluginError as error:
+            # one broken package must not keep others from being asked
+            warnings.warn(str(error), PluginWarning, stacklevel=2)
+    raise SettingError(
+        f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
+        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
+    )
+
+
+def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = None) -> int:
+    """Write triples to a file, or a folder for neo4j, which appears whole or not at all.
+
+    Triples are taken one at a time and not kept; graph formats keep the URIs of the entities. An older file
+    of that name is replaced once all has been written.
+
+    Args:
+        triples: What to write; may be a generator.
+        path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
+        format: A name of :func:`writer_names`; taken from the end of the file name when left out.
+
+    Returns:
+        The number of triples written.
+
+    Raises:
+        SettingError: The file name tells no format.
+        UnknownNameError: There is no format of that name.
+        InputError: A confidence, or what was estimated as ``related``, is not a number from 0 to 1.
+        OutputError: The file cannot be written: no such folder, no permission, disk full.
+    """
+    target = Path(path)
+    chosen = format or recognise(target)
+    module = writer(chosen)
+    _check_folder(target, chosen)
+    counted = _Counted(triples)
+    module.write(counted, target)
+    return counted.number
+
+
+def write_facts(facts: Iterable[Fact], path: str | Path, *, format: str | None = None) -> int:
+    """Write facts to a file, or a folder for neo4j, which appears whole or not at all.
+
+    An older file of that name is replaced once all has been written.
+
+    Args:
+        facts: What to write.
+        path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
+        format: A name of :data:`FACT_FORMATS`; taken from the end of the file name when left out.
+
+    Returns:
+        The number of facts written.
+
+    Raises:
+        SettingError: The file name does not say the format, or the format holds no facts.
+        UnknownNameError: There is no format of that name.
+        OutputError: The file cannot be written: no such folder, no permission, disk full.
+    """
+    target = Path(path)
+    chosen = format or recognise(target)
+    module = writer(chosen)
+    check_fact_format(chosen)
+    _check_folder(target, chosen)
+    given = list(facts)
+    cast(FactWriter, module).write_facts(given, target)
+    return len(given)
+
+
+def check_fact_format(name: str) -> None:
+    """Check that a format holds facts.
+
+    Raises:
+        SettingError: It holds triples only.
+    """
+    if name not in FACT_FORMATS and not (name not in WRITERS and hasattr(writer(name), "write_facts")):
+        raise SettingError(
+            f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
+        )
+
+
+def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mapping[str, int]) -> None:
+    """Write entities as JSON Lines, one per line.
+
+    Args:
+        entities: The entities.
+        path: Where to.
+        facts: Number of facts of each entity, by its id.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from relscout.io.writers import jsonl
+
+    jsonl.write_entities(entities, Path(path), facts=facts)
+
+
+def _check_folder(target: Path, format: str) -> None:
+    if format != "neo4j" and target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder, and {format} is a file; add a file name")
+
+
+class _Counted:
+    """Passes triples on, checks their confidence and ``related``, and counts them."""
+
+    def __init__(self, triples: Iterable[Triple]) -> None:
+        self._triples = triples
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Triple]:
+        for triple in self._triples:
+            related = 1.0 if triple.related is None else triple.related
+            for what, value in (("confidence of", triple.confidence), ("'related' of", related)):
+                if not 0 <= value <= 1:
+                    raise InputError(
+                        f"instance {triple.instance.id!r}: the {what} relation {triple.relation!r} is {value!r}; "
+                        "expected a number from 0 to 1"
+                    )
+            self.number += 1
+            yield triple

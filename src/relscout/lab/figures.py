@@ -1,0 +1,430 @@
+"""Figures of an experiment: losses, sweeps, and representations in the plane."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.core.errors import InputError, OutputError, UnknownNameError
+from relscout.lab.schema import SCORINGS, Published
+from relscout.lab.schema import Figure as Asked
+from relscout.lab.summaries import Measured, Summary
+from relscout.lab.table_formats import as_printed
+from relscout.lab.tables import TITLES
+from relscout.report.drawing import (
+    COLOURS,
+    INK,
+    MARKERS,
+    figure_style,
+    legend_below,
+    new_figure,
+    only_horizontal_grid,
+    save,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+_LOSSES_WIDTH, _LOSSES_HEIGHT = 3.1, 2.6
+#: Share of the distance between two loops that the epochs of one take.
+_SPREAD = 0.8
+#: What a loop's report may hold → the title of its panel.
+CURVES = {
+    "changed": "changed pseudo labels (%)",
+    "adaptive_loss": "loss of the adaptive clustering",
+    "classification_loss": "loss of the classification",
+}
+
+
+def has_curves(summary: Summary) -> bool:
+    """Tell whether a report of the row holds a curve."""
+    return any(
+        _values(loop, curve) for one in summary.records for loop in _loops(one["report"]) for curve in CURVES
+    )
+
+
+def draw_losses(summaries: Sequence[Summary]) -> Figure:
+    """Draw what the reports hold: a panel for each kind of curve, a colour for each row, a line for each seed.
+
+    The epochs of a loop are spread around its number.
+
+    Args:
+        summaries: Rows of which :func:`has_curves` is true, at least one.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    curves = [
+        curve
+        for curve in CURVES
+        if any(
+            _values(loop, curve)
+            for one in summaries
+            for record in one.records
+            for loop in _loops(record["report"])
+        )
+    ]
+    n_loops = max(len(_loops(record["report"])) for one in summaries for record in one.records)
+    figure = new_figure(_LOSSES_WIDTH * len(curves), _LOSSES_HEIGHT)
+    handles: dict[str, Any] = {}
+    for place, curve in enumerate(curves, 1):
+        axes = figure.add_subplot(1, len(curves), place)
+        for number, summary in enumerate(summaries):
+            for record in summary.records:
+                drawn = _draw(axes, curve, _loops(record["report"]), number)
+                if drawn is not None:
+                    handles.setdefault(summary.row, drawn)
+        axes.set_title(CURVES[curve])
+        axes.set_xlabel("loop")
+        axes.set_xlim(0.4, n_loops + 0.6)
+        axes.set_ylim(bottom=0.0 if axes.get_ylim()[0] >= 0 else None)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        only_horizontal_grid(axes)
+    legend_below(figure, handles)
+    return figure
+
+
+def _draw(axes: Axes, curve: str, loops: Sequence[Mapping[str, Any]], number: int) -> Any:
+    """Draw one curve of one run and return its line; ``None`` where it holds nothing."""
+    look: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "alpha": 0.8, "linewidth": 1.4}
+    marker = MARKERS[number % len(MARKERS)]
+    if curve == "changed":
+        points = [(float(at), 100 * loop[curve]) for at, loop in enumerate(loops, 1) if _values(loop, curve)]
+        segments = [points]
+    else:
+        segments = [_spread(_values(loop, curve), at) for at, loop in enumerate(loops, 1)]
+    line = None
+    for segment in filter(None, segments):
+        # a loop starts afresh, so its curve is a line of its own
+        few = curve == "changed" or len(segment) == 1
+        at, values = zip(*segment, strict=True)
+        (line,) = axes.plot(at, values, marker=marker if few else "", markersize=4, **look)
+    return line
+
+
+def _spread(values: Sequence[float], loop: int) -> list[tuple[float, float]]:
+    step = _SPREAD / len(values) if values else 0.0
+    return [(loop + (place + 0.5) * step - _SPREAD / 2, value) for place, value in enumerate(values)]
+
+
+def _loops(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    loops = report.get("loops")
+    return [loop for loop in loops if isinstance(loop, Mapping)] if isinstance(loops, list) else []
+
+
+def _values(loop: Mapping[str, Any], curve: str) -> list[float]:
+    """Return the numbers of a curve: a list of them, or a single one."""
+    value = loop.get(curve)
+    found = value if isinstance(value, list) else [value]
+    return [float(one) for one in found if isinstance(one, int | float)]
+
+
+_SWEEP_WIDTH, _SWEEP_HEIGHT = 5.2, 3.1
+#: Share of the axis that the label of a value takes, for each of its characters.
+_CHARACTER = 0.018
+
+
+def draw_sweep(
+    swept: Sequence[Summary], setting: str, score: str, scoring: str, published: Sequence[Published]
+) -> Figure:
+    """Draw the mean of a score and its standard deviation over the seeds at every value of a setting.
+
+    Args:
+        swept: The rows of the sweep at each of its values.
+        setting: Name of the setting; numbers stand at their values, anything else at equal distances.
+        score: A figure of the scores, such as ``"b3_f1"``.
+        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+        published: Published figures; the best one of the score under this scoring is drawn as a line.
+    """
+    figure = new_figure(_SWEEP_WIDTH, _SWEEP_HEIGHT)
+    axes = figure.add_subplot()
+    values = list(dict.fromkeys(summary.variation[setting] for summary in swept))
+    places = _places(values)
+    rows = list(dict.fromkeys(summary.row for summary in swept))
+    handles: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        mine = [one for one in swept if one.row == row and one.score(score, scoring) is not None]
+        if not mine:
+            continue  # a row that was not run stands in no legend
+        at = [places[values.index(summary.variation[setting])] for summary in mine]
+        handles[row] = _line(axes, mine, at, score, scoring, number)
+    best = max(
+        (one for one in published if one.scoring == scoring and score in one.scores),
+        key=lambda one: one.scores[score],
+        default=None,
+    )
+    if best is not None:
+        label = f"published: {best.row}, {as_printed(best.scores[score])}"
+        handles[label] = axes.axhline(best.scores[score], color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+    _name_values(axes, values, places)
+    axes.set_xlabel(_spelled(setting))
+    axes.set_ylabel(f"{TITLES.get(score, score)}, {scoring.replace('raw', 'raw clusters')} (%)")
+    _leave_room(axes)
+    only_horizontal_grid(axes)
+    legend_below(figure, handles)
+    return figure
+
+
+def _line(
+    axes: Axes, swept: Sequence[Summary], places: Sequence[float], score: str, scoring: str, number: int
+) -> Any:
+    """Draw one row and return its line."""
+    points = sorted(
+        (place, value)
+        for place, summary in zip(places, swept, strict=True)
+        if (value := summary.score(score, scoring)) is not None
+    )
+    at = [place for place, _ in points]
+    mean = [100 * value.mean for _, value in points]
+    # a single seed has no spread that is known, so the band has a gap there
+    spread = [nan if value.std is None else 100 * value.std for _, value in points]
+    colour = COLOURS[number % len(COLOURS)]
+    low, high = ([m + sign * s for m, s in zip(mean, spread, strict=True)] for sign in (-1, 1))
+    axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
+    (line,) = axes.plot(
+        at, mean, color=colour, marker=MARKERS[number % len(MARKERS)], clip_on=False, zorder=3
+    )
+    return line
+
+
+def _spelled(setting: str) -> str:
+    if setting.startswith("labeled."):
+        return {"relations": "labelled relations", "share": "share of the labelled instances"}[setting[8:]]
+    counted = setting.removeprefix("n_")
+    if counted == setting:
+        return setting.replace("_", " ")
+    return f"number of {counted.replace('_', ' ')}" if counted.endswith("s") else setting
+
+
+def _places(values: Sequence[Any]) -> list[float]:
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return [float(value) for value in values] if numeric else [float(place) for place in range(len(values))]
+
+
+def _name_values(axes: Axes, values: Sequence[Any], places: Sequence[float]) -> None:
+    """Put a tick at every value, and its name where it does not run into that of the one before."""
+    ticks = sorted(zip(places, map(str, values), strict=True))
+    span = (ticks[-1][0] - ticks[0][0]) or 1.0
+    labels, end = [], float("-inf")
+    for place, name in ticks:
+        half = _CHARACTER * len(name) * span / 2
+        fits = place - half > end
+        labels.append(name if fits else "")
+        end = place + half + 0.01 * span if fits else end
+    axes.set_xticks([place for place, _ in ticks], labels)
+    axes.set_xlim(ticks[0][0] - 0.04 * span, ticks[-1][0] + 0.04 * span)
+
+
+def _leave_room(axes: Axes) -> None:
+    """Show at least ten points of the score, so that noise does not look like an effect."""
+    low, high = axes.get_ylim()
+    middle, half = (low + high) / 2, max((high - low) / 2 * 1.1, 5.0)
+    axes.set_ylim(max(middle - half, 0.0) if low >= 0 else middle - half, middle + half)
+
+
+_SEED = 0
+_PERPLEXITY = 30.0
+_ACROSS = 3
+_SIDE = 2.75
+
+
+@dataclass(frozen=True)
+class Points:
+    """The representations of some instances, as a row of the table has them."""
+
+    row: str
+    """Name of the row."""
+    vectors: NDArray[np.float32]
+    """(n, D) relation representations."""
+    gold: NDArray[np.str_]
+    """(n,) gold relations."""
+
+
+def read_points(path: Path, row: str) -> list[Points]:
+    """Read the points that a run has kept: those of an earlier moment before them, where there are some.
+
+    Raises:
+        InputError: The file is missing or holds something else.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            gold = arrays["gold"].astype(np.str_)
+            moments = {row: arrays["vectors"].astype(np.float32)}
+            if "earlier" in arrays:
+                moments = {f"{row}, after pre-training": arrays["earlier"].astype(np.float32)} | moments
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: the points of {row!r} cannot be read ({error}); remove its line from the results and run it again"
+        ) from error
+    for vectors in moments.values():
+        if vectors.ndim != 2 or gold.shape != (len(vectors),) or not np.isfinite(vectors).all():
+            raise InputError(
+                f"{path}: expected finite vectors (n, D) and n relations, got {vectors.shape} and {gold.shape}"
+            )
+    return [Points(name, vectors, gold) for name, vectors in moments.items()]
+
+
+def draw_tsne(panels: Sequence[Points]) -> Figure:
+    """Draw the points of each row in a panel, coloured and shaped by gold relation.
+
+    t-SNE (van der Maaten and Hinton 2008) on each row's own vectors, started from their principal components with
+    a fixed seed. Distances between groups, and the sizes of panels, mean nothing.
+
+    Args:
+        panels: The points of each row, at least one row.
+
+    Raises:
+        InputError: A row has fewer than four points.
+    """
+    relations = sorted({str(one) for points in panels for one in points.gold})
+    across = min(len(panels), _ACROSS)
+    down = -(-len(panels) // across)
+    titles = [wrapped(points.row, 30) for points in panels]
+    title_lines = 1 + max(title.count("\n") for title in titles)
+    figure = new_figure(_SIDE * across, (_SIDE + 0.18 * title_lines) * down, square=True)
+    handles: dict[str, Any] = {}
+    for place, (points, title) in enumerate(zip(panels, titles, strict=True), 1):
+        axes = figure.add_subplot(down, across, place)
+        axes.set_title(title)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(True)
+        axes.set_box_aspect(1)
+        axes.margins(0.06)
+        plane = _embed(points)
+        for number, relation in enumerate(relations):
+            mine = plane[points.gold == relation]
+            handles[relation] = axes.scatter(
+                mine[:, 0],
+                mine[:, 1],
+                s=20,
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKERS[number % len(MARKERS)],
+                alpha=0.85,
+                linewidths=0.4,
+                edgecolors="white",
+            )
+    legend_below(figure, handles, handlelength=1.0)
+    return figure
+
+
+def _embed(points: Points) -> NDArray[np.float32]:
+    """Return the points in the plane, (n, 2) float32."""
+    from sklearn.manifold import TSNE
+
+    n = len(points.vectors)
+    if n < 4:
+        raise InputError(f"{points.row!r} has {n} points; expected at least 4")
+    if (
+        np.ptp(points.vectors, axis=0).max(initial=0.0) == 0.0
+    ):  # a method that has collapsed gives one vector to all
+        return np.zeros((n, 2), dtype=np.float32)
+    # the exact gradient costs no more for a few hundred points
+    fitted = TSNE(
+        perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", method="exact", random_state=_SEED
+    ).fit_transform(points.vectors)
+    plane: NDArray[np.float32] = np.asarray(fitted, dtype=np.float32)
+    return plane
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that was asked for: the files that it became, or why there is none."""
+
+    kind: str
+    """Its kind."""
+    files: Sequence[Path] = ()
+    """A PNG and an SVG of it each."""
+    lacking: str = ""
+    """What it, or a part of it, could not be drawn for."""
+
+
+def draw_figures(
+    measured: Measured, folder: Path, *, points: Path, kind: str | None = None
+) -> Iterator[Drawn]:
+    """Draw the figures of a preset and write them as PNG and SVG, yielding each when it is done.
+
+    Args:
+        measured: The preset and its records.
+        folder: Where the files go; made where it is missing. They are called after preset and figure.
+        points: Folder of the results file, beside which runs keep their points.
+        kind: Only figures of that kind; one that the preset does not declare is drawn as it is by default.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        UnknownNameError: There is no such kind.
+        InputError: A file with points is damaged.
+        OutputError: A file cannot be written.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind of figure", kind, KINDS)
+    asked = [one for one in measured.preset.figures if kind in (None, one.kind)]
+    if kind is not None and not asked:
+        asked = [Asked(kind)]
+    for place, one in enumerate(asked):
+        same = [other.kind for other in asked[:place]].count(one.kind)
+        number = f"-{same + 1}" if same else ""
+        with figure_style():
+            lacking: list[str] = []
+            files: list[Path] = []
+            for name, figure in KINDS[one.kind](measured, one, points, lacking):
+                _make(folder)
+                files += save(figure, folder / f"{measured.preset.name}-{name}{number}")
+        yield Drawn(one.kind, files, "; ".join(lacking))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _tsne(measured: Measured, asked: Asked, points: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
+    panels = []
+    for name in asked.rows or [row.name for row in measured.preset.rows]:
+        kept = [one["points"] for one in measured.row(measured.preset.row(name)).records if one["points"]]
+        if kept:
+            panels.extend(read_points(points / str(kept[0]), name))
+        else:
+            lacking.append(f"no points of {name!r}")
+    if panels:
+        yield "tsne", draw_tsne(panels)
+
+
+def _sweep(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
+    sweep, swept = measured.preset.sweep, measured.swept()
+    if sweep is None:
+        raise InputError(f"preset {measured.preset.name!r} has no sweep that could be drawn")
+    lacking += [
+        f"no record of {one.row!r} with {sweep.setting} {one.variation[sweep.setting]}"
+        for one in swept
+        if not one.records
+    ]
+    for scoring in SCORINGS:
+        if any(one.score(asked.score, scoring) for one in swept):
+            name = f"sweep-{asked.score.replace('_', '-')}-{scoring}"
+            yield name, draw_sweep(swept, sweep.setting, asked.score, scoring, measured.preset.published)
+
+
+def _losses(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
+    wanted = asked.rows or [row.name for row in measured.preset.rows]
+    summaries = [one for one in map(measured.row, map(measured.preset.row, wanted)) if has_curves(one)]
+    if summaries:
+        yield "losses", draw_losses(summaries)
+    else:
+        lacking.append("no report holds curves")
+
+
+_Drawing = Callable[[Measured, Asked, Path, list[str]], Iterator[tuple[str, "Figure"]]]
+#: Kind of figure → what draws it.
+KINDS: dict[str, _Drawing] = {"tsne": _tsne, "sweep": _sweep, "losses": _losses}

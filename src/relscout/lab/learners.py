@@ -1,0 +1,182 @@
+"""Methods that learn given relations, supervised or few-shot, and how they are scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+from relscout.core.errors import UnknownNameError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress
+from relscout.lab.protocols import Lesson
+from relscout.metrics import classification_scores
+
+
+class Learning(Protocol):
+    """What all of them do."""
+
+    @property
+    def report_(self) -> dict[str, Any]:
+        """How training went, as JSON values."""
+        ...
+
+    def fit(
+        self,
+        train: Sequence[RelationInstance],
+        dev: Sequence[RelationInstance] | None = None,
+        *,
+        progress: Progress = ...,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Learn from instances with gold relations."""
+        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return all settings, as JSON values."""
+        ...
+
+
+class Classifying(Learning, Protocol):
+    """Tells the relations apart that it has learnt."""
+
+    def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = ...) -> list[str]:
+        """Return the relation of each instance."""
+        ...
+
+
+class EpisodeScore(Protocol):
+    """How many queries of episodes were answered rightly."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the queries, 0 to 1."""
+        ...
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, over the episodes."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        ...
+
+
+class Episodic(Learning, Protocol):
+    """Tells new relations apart by a few instances of each, also before anything was learnt."""
+
+    def evaluate_grid(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        ways: Sequence[int],
+        shots: Sequence[int],
+        episodes: int = ...,
+        seed: int | None = None,
+        progress: Progress = ...,
+    ) -> Sequence[EpisodeScore]:
+        """Score episodes that are drawn from instances with gold relations, every number of ways with each of shots."""
+        ...
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A method and what it is for."""
+
+    kind: Literal["supervised", "few-shot"]
+    """Kind of the protocols that it is for."""
+    place: str
+    """``module:Class``; one of :class:`Classifying` or :class:`Episodic`."""
+    settings_place: str
+    """The dataclass of its settings in the same way."""
+    reads: Literal["encoder", "words"] = "encoder"
+    """Whether it learns on an encoder, or has vectors of words of its own."""
+
+    @property
+    def estimator(self) -> type[Any]:
+        """The class of the method."""
+        return _found(self.place)
+
+    @property
+    def settings(self) -> type[Any]:
+        """The class of its settings."""
+        return _found(self.settings_place)
+
+
+_FINETUNING = "relscout.finetuning"
+#: Name → what learns given relations.
+LEARNERS: dict[str, Learner] = {
+    "classifier": Learner(
+        "supervised",
+        f"{_FINETUNING}.supervised:RelationClassifier",
+        f"{_FINETUNING}.supervised:SupervisedSettings",
+    ),
+    "cnn": Learner(
+        "supervised", f"{_FINETUNING}.cnn:CNNClassifier", f"{_FINETUNING}.cnn:CNNSettings", reads="words"
+    ),
+    "fewshot": Learner(
+        "few-shot", f"{_FINETUNING}.fewshot:FewShot", f"{_FINETUNING}.fewshot_training:FewShotSettings"
+    ),
+}
+
+
+def reads_encoder(name: str) -> bool:
+    """Tell whether a method of a preset, of any kind, works on an encoder."""
+    return name not in LEARNERS or LEARNERS[name].reads == "encoder"
+
+
+def learner(name: str, kind: str) -> Learner:
+    """Return a method for protocols of a kind, ``supervised`` or ``few-shot``.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    known = {one: found for one, found in LEARNERS.items() if found.kind == kind}
+    if name not in known:
+        raise UnknownNameError(f"{kind} method", name, known)
+    return known[name]
+
+
+def _found(place: str) -> type[Any]:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+
+#: Name of the scores of a supervised lesson in its records: the fields of ``ClassificationScores``.
+TEST = "test"
+#: Relations in an episode, and instances of each that are shown (Peng et al. 2020, table 6).
+WAYS, SHOTS = (5, 10), (1, 5)
+#: Kinds of episodes → relations in each.
+EPISODES = {f"{ways}-way-{shots}-shot": ways for ways in WAYS for shots in SHOTS}
+#: Episodes of each kind; the same ones for every row and seed. The paper draws 10,000.
+N_EPISODES = 10_000
+EPISODES_SEED = 0
+#: Rows that look at no text, by the kind of the protocol.
+TRIVIAL = {"supervised": ("most frequent relation",), "few-shot": ("chance",)}
+
+
+def scores_of(predicted: list[str], lesson: Lesson) -> dict[str, dict[str, Any]]:
+    """Return the scores of predicted relations, as records hold them."""
+    gold = [str(one.relation) for one in lesson.scored]
+    # data without an instance of none has nothing to leave out
+    none = lesson.no_relation if lesson.no_relation in {*gold, *predicted} else None
+    return {TEST: classification_scores(predicted, gold, na_label=none).as_dict()}
+
+
+def most_frequent(lesson: Lesson) -> dict[str, dict[str, Any]]:
+    """Return the scores of giving every instance the relation that most training instances have."""
+    counts = Counter(str(one.relation) for one in lesson.train if one.relation != lesson.no_relation)
+    relation = min(counts, key=lambda one: (-counts[one], one))
+    return scores_of([relation] * len(lesson.scored), lesson)
+
+
+def chance() -> dict[str, dict[str, Any]]:
+    """Return the scores of guessing in episodes, known without any."""
+    return {
+        name: {"accuracy": 1 / ways, "standard_error": 0.0, "episodes": 0} for name, ways in EPISODES.items()
+    }

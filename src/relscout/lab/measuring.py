@@ -1,0 +1,483 @@
+"""One run: fit, score, and record everything that a table or figure needs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.core.errors import SettingError
+from relscout.core.files import whole_file
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.progress import Progress
+from relscout.core.seeding import generator
+from relscout.core.settings import from_mapping, to_mapping
+from relscout.discovery import Discovery, discover
+from relscout.encoders import EncoderSettings, TransformerEncoder
+from relscout.encoders.model_files import learnt_note, settings_for
+from relscout.lab import records
+from relscout.lab.learners import (
+    EPISODES,
+    EPISODES_SEED,
+    N_EPISODES,
+    SHOTS,
+    WAYS,
+    Classifying,
+    Episodic,
+    Learner,
+    scores_of,
+)
+from relscout.lab.protocols import Lesson, Task
+from relscout.lab.records import RelationRow, measured
+from relscout.lab.schema import Figure, Preset, Row
+from relscout.methods import method
+from relscout.methods.estimator import Estimator, NRelations
+from relscout.metrics import majority_mapped, score
+
+#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+_SCHEME = 1
+#: Settings of the encoder that its fingerprint covers, or that change a result by rounding only.
+_NOT_IN_KEYS = ("model", "device", "batch_tokens", "seed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of a preset, or a variation of it, under one seed."""
+
+    row: Row
+    variation: Mapping[str, Any]
+    """What the sweep sets: empty, or one setting."""
+    seed: int
+    settings: Mapping[str, Any]
+    """Settings of the method."""
+    encoder: EncoderSettings
+    n_relations: int | str | None
+    """Number of relations, or ``auto``; ``None`` where relations are given."""
+    figure: Figure | None
+    """The figure for which points are kept; ``None`` where none asks for them."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Hashes of the instances of a task."""
+
+    fitted: str
+    scored: str
+    """With the gold relations."""
+    labeled: str
+    """With the gold relations; of nothing where there are none."""
+
+    @classmethod
+    def of(cls, task: Task) -> Keys:
+        """Hash the instances; their order does not matter."""
+        return cls(
+            hash_of_instances(instance.without_relation() for instance in task.fitted),
+            hash_of_instances(task.scored),
+            hash_of_instances(task.labeled or ()),
+        )
+
+    def with_labeled(self, labeled: Sequence[RelationInstance]) -> Keys:
+        """Return the hashes with those of other labelled instances."""
+        return replace(self, labeled=hash_of_instances(labeled))
+
+
+def runs_of(
+    preset: Preset, n_gold: int, seeds: Sequence[int] | None = None, rows: Collection[str] | None = None
+) -> Iterator[Run]:
+    """Yield what there is to run: all rows under the first seed, then under the next; after that what is varied.
+
+    Args:
+        preset: The experiment.
+        n_gold: Number of gold relations, for rows that take as many.
+        seeds: Seeds in place of the preset's.
+        rows: Names of the rows; all when left out.
+    """
+    chosen = [row for row in preset.rows if rows is None or row.name in rows]
+    for varied in (False, True):
+        for seed in preset.seeds if seeds is None else seeds:
+            for row in chosen:
+                variations = preset.variations(row)
+                for variation in variations[1:] if varied else variations[:1]:
+                    yield _run(preset, row, variation, seed, n_gold)
+
+
+def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
+    """Return the hash of what runs share that differ in their seed only."""
+    encoder = encoder_in_keys(run.encoder)
+    # all settings, so that a changed default is another setup
+    settings = to_mapping(from_mapping(method(run.row.method).SETTINGS, run.settings))
+    instances = [keys.fitted, keys.scored, keys.labeled if labeled else ""]
+    return hash_of([_SCHEME, protocol, instances, run.row.method, settings, run.n_relations, encoder])
+
+
+def encoder_in_keys(settings: EncoderSettings) -> dict[str, Any]:
+    """Return what of the settings of an encoder a setup depends on."""
+    return {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
+
+
+def trivial_key(row: str, protocol: str, keys: Keys) -> str:
+    """Return the hash of everything that decides a trivial row."""
+    return hash_of([_SCHEME, protocol, keys.scored, row])
+
+
+def hash_of(value: Any) -> str:
+    """Return a hash of plain values."""
+    told = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return blake2b(told.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_gold: int) -> Run:
+    asked = preset.n_relations_of(row)
+    figures = [one for one in preset.figures if one.kind == "tsne" and row.name in one.rows]
+    return Run(
+        row=row,
+        variation=variation,
+        seed=seed,
+        settings=preset.settings_of(row, variation),
+        encoder=_encoder({"seed": seed, **preset.encoder_of(row)}),
+        n_relations=n_gold if asked == "gold" else asked,
+        figure=figures[0] if figures and not variation else None,
+    )
+
+
+def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
+    """Return the settings of an encoder: what the preset states, else what the encoder's folder says."""
+    checked = from_mapping(EncoderSettings, stated)
+    return settings_for(checked.model, **{name: getattr(checked, name) for name in stated if name != "model"})
+
+
+def hash_of_instances(instances: Iterable[RelationInstance]) -> str:
+    """Return a hash of instances with their gold relations; their order does not matter."""
+    told = sorted(
+        blake2b(repr((one.id, one.text, one.head, one.tail, one.relation)).encode(), digest_size=16).digest()
+        for one in instances
+    )
+    return blake2b(b"".join(told), digest_size=16).hexdigest()
+
+
+def draw(gold: Sequence[str], figure: Figure) -> list[int]:
+    """Return the places of the instances that a figure shows: the same ones for every row and seed.
+
+    SelfORE's figure 2 shows four relations drawn at random, with 50 instances of each. Drawn from are the relations
+    that have that many instances; the most frequent ones are taken where these are too few.
+
+    Args:
+        gold: Gold relation of each scored instance (N,), in an order that the instances decide.
+        figure: How many relations and instances it shows.
+    """
+    random = generator(0, "figure")
+    counts = Counter(gold)
+    frequent = sorted(counts, key=lambda relation: (-counts[relation], relation))
+    large = sorted(relation for relation in counts if counts[relation] >= figure.instances)
+    if len(large) >= figure.relations:
+        chosen = [large[place] for place in random.choice(len(large), figure.relations, replace=False)]
+    else:
+        chosen = frequent[: figure.relations]
+    places = []
+    for relation in sorted(chosen):
+        members = [place for place, one in enumerate(gold) if one == relation]
+        kept = random.permutation(len(members))[: figure.instances]
+        places += [members[place] for place in sorted(kept)]
+    return places
+
+
+def points_file(results: Path, key: str, figure: Figure) -> Path:
+    """Return the file beside the results that holds the points of a run."""
+    return results.with_name(f"{results.stem}-{key[:16]}-{figure.relations}x{figure.instances}.npz")
+
+
+def write_points(
+    path: Path,
+    *,
+    vectors: NDArray[np.float32],
+    earlier: NDArray[np.float32] | None = None,
+    gold: Sequence[str],
+    found: NDArray[np.int64],
+) -> None:
+    """Write the points of a run: arrays ``vectors`` (n, D) float16, ``gold`` (n,) text and ``found`` (n,) int64.
+
+    Args:
+        path: The file.
+        vectors: (n, D).
+        earlier: Vectors of an earlier moment (n, Z), written as ``earlier``, where there are some.
+        gold: Gold relations.
+        found: What was found.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    of_before: dict[str, Any] = {} if earlier is None else {"earlier": _halved(earlier)}
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            vectors=_halved(vectors),
+            **of_before,
+            gold=np.array(gold, dtype=np.str_),
+            found=found.astype(np.int64),
+        )
+
+
+def _halved(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
+    # half precision ends at 65,504; a figure shows distances relative to each other, so the scale is free
+    scale = max(float(np.abs(vectors).max(initial=0.0)) / 60_000, 1.0)
+    return (vectors / scale).astype(np.float16)
+
+
+#: What ``Estimator.settings`` tells beside the settings of the method, and records keep elsewhere.
+_ELSEWHERE = ("encoder", "seed", "n_relations")
+#: A warning of runs of which the beginning was done before.
+RESUMED = "went on after an interruption: seconds and memory are those of the rest"
+
+
+def measure(
+    run: Run,
+    task: Task,
+    encoder: TransformerEncoder,
+    *,
+    labeled: Sequence[RelationInstance] | None,
+    points_file: Path | None,
+    checkpoints: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Do a run and return what its record says of it.
+
+    Args:
+        run: What to do.
+        task: The instances.
+        encoder: The encoder that the run describes.
+        labeled: Labelled instances, where the run gets some.
+        points_file: Where the points of a figure go; ``None`` where none are asked for.
+        checkpoints: Folder for work in progress, with which an interrupted run goes on.
+        progress: Told how far it is.
+    """
+    resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
+    with measured() as cost:
+        discovery = discover(
+            task.fitted,
+            method=run.row.method,
+            n_relations=cast(NRelations, run.n_relations),
+            encoder=encoder,
+            seed=run.seed,
+            labeled=labeled,
+            settings=run.settings,
+            progress=progress,
+            checkpoints=checkpoints,
+        )
+        found = _found(discovery, task.scored, progress)
+    gold = [str(instance.relation) for instance in task.scored]
+    if points_file is not None and run.figure is not None:
+        _keep_points(points_file, run, task, discovery, found)
+    report = discovery.model.report_
+    settings = discovery.model.settings()
+    return {
+        "settings": {key: value for key, value in settings.items() if key not in _ELSEWHERE},
+        "scores": {
+            "raw": score(found, gold).as_dict(),
+            "majority_mapped": majority_mapped(found, gold).as_dict(),
+            **_gold_selected(discovery.model, task),
+        },
+        "n_relations": discovery.model.n_relations_,
+        "sizes": [relation.size for relation in discovery.relations],
+        "names": _names(discovery, found, gold),
+        "warnings": [
+            *task.notes,
+            *resumed,
+            *filter(None, [learnt_note(encoder.settings.model, gold)]),
+            *discovery.run["warnings"],
+        ],
+        "report": {key: value for key, value in report.items() if key != "warnings"},
+        "instances": len(task.fitted),
+        "labeled": len(labeled or ()),
+        "encoder": {
+            **to_mapping(encoder.settings),
+            "device": str(encoder.device),
+            "parameters": sum(tensor.numel() for tensor in encoder.model.parameters()),
+        },
+        "seconds": {"total": round(cost.seconds, 3), **discovery.run["seconds"]},
+        "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
+        "points": None if points_file is None else points_file.name,
+        "versions": discovery.run["versions"],
+    }
+
+
+def _found(discovery: Discovery, scored: Sequence[RelationInstance], progress: Progress) -> NDArray[np.int64]:
+    """Return the relation of each scored instance (N,): as assigned where it was fitted, else predicted."""
+    assignments = discovery.assignments
+    assigned = dict(zip(map(_content, assignments.instances), assignments.relation_ids.tolist(), strict=True))
+    unseen = list({_content(one): one for one in scored if _content(one) not in assigned}.values())
+    if unseen:
+        predicted = discovery.predict(unseen, progress=progress).relation_ids.tolist()
+        assigned.update(zip(map(_content, unseen), predicted, strict=True))
+    return np.array([assigned[_content(one)] for one in scored], dtype=np.int64)
+
+
+def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
+    """Return the scores of the epoch that is best by gold relations, where the method tells what each would have given.
+
+    It stands in a table of its own (see :data:`relscout.lab.tables.MEANINGS`) and decides nothing.
+    """
+    epochs: NDArray[np.signedinteger[Any]] | None = getattr(model, "epochs_labels_", None)
+    # in the order in which ``discover`` hands instances to a method
+    ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
+    column = {_content(instance): place for place, instance in enumerate(ordered)}
+    # where there are more outputs than relations, or one classifier for all of them, what an epoch told is not what it
+    # would have given
+    if (
+        epochs is None
+        or model.names_
+        or epochs.max() >= model.n_relations_
+        or any(_content(one) not in column for one in task.scored)
+    ):
+        return {}
+    columns = [column[_content(one)] for one in task.scored]
+    gold = [str(one.relation) for one in task.scored]
+    scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
+    return {"gold_selected": max(scores, key=lambda one: one.b3_f1).as_dict()}
+
+
+def _content(instance: RelationInstance) -> tuple[object, ...]:
+    return instance.id, instance.text, instance.head, instance.tail
+
+
+def _names(discovery: Discovery, found: NDArray[np.int64], gold: Sequence[str]) -> list[RelationRow]:
+    """Return the relations with their majority gold relation; of equally frequent ones the larger, then by name."""
+    sizes = Counter(gold)
+    of_relation: dict[int, Counter[str]] = {}
+    for label, one in zip(found.tolist(), gold, strict=True):
+        of_relation.setdefault(label, Counter())[one] += 1
+    rows: list[RelationRow] = []
+    for relation in discovery.relations:
+        counts = of_relation.get(relation.id, Counter())
+        majority = min(counts, key=lambda one: (-counts[one], -sizes[one], one), default=None)
+        share = 0.0 if majority is None else counts[majority] / counts.total()
+        rows.append(
+            {"name": relation.name, "size": relation.size, "gold": majority, "share": round(share, 4)}
+        )
+    return rows
+
+
+def _keep_points(path: Path, run: Run, task: Task, discovery: Discovery, found: NDArray[np.int64]) -> None:
+    if run.figure is None:
+        return
+    order = canonical_order(task.scored)
+    gold = [str(task.scored[place].relation) for place in order]
+    places = [order[place] for place in draw(gold, run.figure)]
+    bare = [task.scored[place].without_relation() for place in places]
+    write_points(
+        path,
+        vectors=discovery.model.transform(bare),
+        earlier=_earlier(discovery.model, bare),
+        gold=[str(task.scored[place].relation) for place in places],
+        found=found[places],
+    )
+
+
+def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray[np.float32] | None:
+    """Return vectors (n, Z) of an earlier moment, where the method tells what they were behind its pre-training."""
+    codes: Callable[[Sequence[RelationInstance]], NDArray[np.float32]] | None
+    codes = getattr(model, "pretrained_codes", None)
+    try:
+        return None if codes is None else codes(instances)
+    except SettingError:  # its settings leave the pre-training out
+        return None
+
+
+_RECORDED_ELSEWHERE = ("encoder", "seed")
+
+
+def measure_lesson(
+    run: Run,
+    learner: Learner,
+    lesson: Lesson,
+    encoder: TransformerEncoder | None,
+    *,
+    checkpoints: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Do a run and return what its record says of it.
+
+    Args:
+        run: What to do.
+        learner: What learns.
+        lesson: The instances. The gold relations of those that are classified are taken away before; those of episodes
+            tell which instances are shown together.
+        encoder: The encoder that the run describes; ``None`` where it needs none.
+        checkpoints: Folder for work in progress, with which an interrupted run goes on.
+        progress: Told how far it is.
+    """
+    warnings = [*lesson.notes]
+    if checkpoints.is_dir() and any(checkpoints.iterdir()):
+        warnings.append(RESUMED)
+    if learner.kind == "supervised" and encoder is not None:
+        # of episodes it is told where they are scored
+        gold = {str(one.relation) for one in lesson.scored}
+        warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
+    given = () if encoder is None else (encoder,)
+    model = learner.estimator(*given, seed=run.seed, **run.settings)
+    frozen = run.row.kind == "frozen"
+    with records.measured() as whole:
+        if not frozen:
+            model.fit(lesson.train, lesson.dev, progress=progress, checkpoints=checkpoints)
+        fitted = perf_counter()
+        if learner.kind == "supervised":
+            scores = _classified(model, lesson, progress)
+        else:
+            scores = _in_episodes(model, lesson, progress, warnings)
+        scoring = perf_counter() - fitted
+    report = model.report_
+    return {
+        "settings": {key: value for key, value in model.settings().items() if key not in _RECORDED_ELSEWHERE},
+        "scores": scores,
+        "n_relations": len({one.relation for one in (lesson.scored if frozen else lesson.train)}),
+        "sizes": [],
+        "names": [],
+        "warnings": [*warnings, *report.get("warnings", ())],
+        "report": {key: value for key, value in report.items() if key != "warnings"},
+        "instances": len(lesson.train),
+        "labeled": 0 if frozen else len(lesson.train),
+        "encoder": None if encoder is None else _told(encoder),
+        "seconds": {"total": round(whole.seconds, 3), "fit": round(whole.seconds - scoring, 3)},
+        "peak_mib": None if whole.peak_mib is None else round(whole.peak_mib, 1),
+        "points": None,
+        "versions": records.versions("relscout", "numpy", "torch", "transformers"),
+    }
+
+
+def _classified(model: Classifying, lesson: Lesson, progress: Progress) -> dict[str, dict[str, Any]]:
+    return scores_of(
+        model.predict([one.without_relation() for one in lesson.scored], progress=progress), lesson
+    )
+
+
+def _in_episodes(
+    model: Episodic, lesson: Lesson, progress: Progress, warnings: list[str]
+) -> dict[str, dict[str, Any]]:
+    found = model.evaluate_grid(
+        lesson.scored,
+        ways=WAYS,
+        shots=SHOTS,
+        episodes=N_EPISODES,
+        seed=EPISODES_SEED,
+        progress=progress,
+    )
+    warnings += dict.fromkeys(text for one in found for text in one.warnings)
+    return {
+        name: {"accuracy": one.accuracy, "standard_error": one.standard_error, "episodes": N_EPISODES}
+        for name, one in zip(EPISODES, found, strict=True)
+    }
+
+
+def _told(encoder: TransformerEncoder) -> dict[str, Any]:
+    return {
+        **to_mapping(encoder.settings),
+        "device": str(encoder.device),
+        "parameters": sum(tensor.numel() for tensor in encoder.model.parameters()),
+    }

@@ -1,0 +1,553 @@
+"""Protocols: what is clustered or learned, what is scored, and what is labelled, from files of public data.
+
+Cross-domain (RoCORE, tables 4 and 6): the paper goes from FewRel to TACRED and back. TACRED is licensed, so newspaper
+text and SemEval's web text replace it.
+
+Supervised: the relations that are scored are those that are learnt, from 1 %, 10 % or all of the labelled instances
+(Peng et al. 2020, tables 1 and 5). Few-shot: episodes over relations that are not among the learnt ones (table 6).
+
+A data folder holds one folder for each data set, with the published file names in it. Gold relations of what is
+scored are for scoring only: they are removed before any method sees an instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from relscout.core.errors import InputError, RecordError, SettingError, UnknownNameError
+from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.seeding import generator
+from relscout.io.readers import read
+from relscout.text.corpus import bundled_corpus
+from relscout.training.labels import drawn_share
+
+
+@dataclass(frozen=True)
+class Task:
+    """The instances of a protocol."""
+
+    fitted: Sequence[RelationInstance]
+    """What relations are found in."""
+    scored: Sequence[RelationInstance]
+    """What is scored, each with its gold relation; in part or as a whole among the fitted ones, or unseen."""
+    labeled: Sequence[RelationInstance] | None = None
+    """Instances of other relations, with their gold relations; ``None`` where a method gets none."""
+    notes: tuple[str, ...] = ()
+    """Notes about how the files were read."""
+
+
+def bundled(data: Path) -> Task:  # noqa: ARG001 - every protocol is called alike
+    """Return the corpus that comes with relscout."""
+    return everything(list(bundled_corpus()))
+
+
+def wiki80(data: Path) -> list[RelationInstance]:
+    """Return the instances of Wiki80 that can be had, each once, in the order of their ids."""
+    found: dict[str, RelationInstance] = {}
+    for part in ("dev", "train_0.1", "train_0.1_untyped"):
+        for instance in read(data / "wiki80" / f"{part}.txt"):
+            found.setdefault(instance.id, instance)
+    return [found[key] for key in sorted(found)]
+
+
+def nytfb_unsupervised(data: Path) -> Task:
+    """Return ``train`` and ``validate`` of the NYT+FB sample; records without both entities are left out."""
+    notes: list[str] = []
+    train, validate = (
+        _lenient(data / "nyt_fb" / f"{part}_sentence.json", notes) for part in ("train", "validate")
+    )
+    return Task([*train, *validate], validate, notes=tuple(notes))
+
+
+def trex_spo(data: Path) -> Task:
+    """Return the triples of all T-REx files in ``trex-spo/``."""
+    return _trex(data / "trex-spo")
+
+
+def trex_ds(data: Path) -> Task:
+    """Return the triples of all T-REx files in ``trex-ds/``."""
+    return _trex(data / "trex-ds")
+
+
+def everything(instances: Sequence[RelationInstance], notes: Sequence[str] = ()) -> Task:
+    """Return a task in which all instances are clustered and scored."""
+    return Task(instances, instances, notes=tuple(notes))
+
+
+def _trex(folder: Path) -> Task:
+    notes: list[str] = []
+    files = sorted(folder.glob("*.json*"))
+    return everything([one for file in files for one in _lenient(file, notes, format="trex")], notes)
+
+
+def _lenient(path: Path, notes: list[str], *, format: str = "nyt-fb") -> list[RelationInstance]:
+    """Read a published file that is known to hold wrong records, and note how many were left out."""
+    wrong: list[RecordError] = []
+    found = list(read(path, format=format, on_error="skip", on_skip=wrong.append))
+    if wrong:
+        notes.append(
+            f"{path.parent.name}/{path.name}: {len(wrong)} of {len(found) + len(wrong)} records left out; "
+            f"the first, {wrong[0].place}: {wrong[0].reason}"
+        )
+    return found
+
+
+#: SemEval's instances of no relation of its list.
+_OTHER = "Other"
+
+
+def wikipedia_to_news(data: Path) -> Task:
+    """Return Wiki80 labelled, but for the relations that are clustered: FewRel's 25 on New York Times text."""
+    folder = data / "fewrel"
+    found = list(read(folder / "val_nyt.json", relation_names=folder / "pid2name.json"))
+    novel = {one.relation for one in found}
+    return Task(found, found, [one for one in wiki80(data) if one.relation not in novel])
+
+
+def wikipedia_to_web(data: Path) -> Task:
+    """Return Wiki80 labelled, and SemEval's test instances clustered and scored, those of ``Other`` left out."""
+    found = _semeval(data, "test")
+    return Task(found, found, wiki80(data))
+
+
+def web_to_wikipedia(data: Path) -> Task:
+    """Return SemEval's training instances labelled, those of ``Other`` left out, and Wiki80's ``dev`` clustered."""
+    found = list(read(data / "wiki80" / "dev.txt"))
+    return Task(found, found, _semeval(data, "train"))
+
+
+def _semeval(data: Path, part: str) -> list[RelationInstance]:
+    return [one for one in read(data / "semeval" / f"{part}.txt") if one.relation != _OTHER]
+
+
+#: Three fixed draws of 16 of the pre-defined relations, on which every choice is made.
+DRAWS = "ABC"
+_DRAW_SIZE = 16
+_DRAW_SEED = 20260101
+#: Instances of the novel relations that RoCORE scores, of 11,200: 1/7.
+_TEST_SIZE = 1600
+
+
+def unsupervised(data: Path) -> Task:
+    """Return the 11,200 instances of FewRel's 16 validation relations."""
+    return everything(novel(data))
+
+
+def nyt_unsupervised(data: Path) -> Task:
+    """Return the 2,500 instances of 25 relations on New York Times text."""
+    return everything(list(read(data / "fewrel" / "val_nyt.json")))
+
+
+def transfer(data: Path) -> Task:
+    """Return RoCORE's setting: the pre-defined relations labelled, the novel ones clustered, unseen ones scored."""
+    found = novel(data)
+    if len(found) <= _TEST_SIZE:
+        raise InputError(
+            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(found)} instances; {_TEST_SIZE} of them are "
+            "scored unseen, so expected more: 11,200"
+        )
+    ordered = [found[place] for place in canonical_order(found)]
+    shuffled = [ordered[place] for place in generator(0, "fewrel-transfer split").permutation(len(ordered))]
+    return Task(shuffled[_TEST_SIZE:], shuffled[:_TEST_SIZE], predefined(data))
+
+
+def development(draw: str) -> Callable[[Path], Task]:
+    """Return what loads a draw of 16 pre-defined relations, clustered without labels."""
+
+    def load(data: Path) -> Task:
+        chosen, _ = drawn(data, draw)
+        return everything(chosen)
+
+    return load
+
+
+def development_transfer(draw: str) -> Callable[[Path], Task]:
+    """Return what loads a draw of 16 pre-defined relations, the other 48 labelled."""
+
+    def load(data: Path) -> Task:
+        chosen, others = drawn(data, draw)
+        return Task(chosen, chosen, others)
+
+    return load
+
+
+def predefined(data: Path) -> list[RelationInstance]:
+    """Return Wiki80's instances of the 64 pre-defined relations: none of FewRel's 16 novel ones, no duplicates."""
+    folder = data / "fewrel"
+    named = read(folder / "val_wiki.json", relation_names=folder / "pid2name.json")
+    left_out = {one.relation for one in named}
+    return [one for one in wiki80(data) if one.relation not in left_out]
+
+
+def novel(data: Path) -> list[RelationInstance]:
+    """Return the instances of FewRel's 16 validation relations."""
+    return list(read(data / "fewrel" / "val_wiki.json"))
+
+
+def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationInstance]]:
+    """Return the instances of a draw's relations, and those of all others."""
+    instances = predefined(data)
+    relations = sorted({str(instance.relation) for instance in instances})
+    # one generator for all draws, in their order: the draws that every choice so far was made on
+    random = np.random.default_rng(_DRAW_SEED)
+    permutations = {name: random.permutation(relations) for name in DRAWS}
+    chosen = set(permutations[draw][:_DRAW_SIZE].tolist())
+    return (
+        [instance for instance in instances if instance.relation in chosen],
+        [instance for instance in instances if instance.relation not in chosen],
+    )
+
+
+#: What a sweep may vary of the labelled instances, beside settings of the method.
+RELATIONS, SHARE = "labeled.relations", "labeled.share"
+VARIED = (RELATIONS, SHARE)
+
+
+def check_varied(variation: Mapping[str, Any]) -> None:
+    """Check the values of a sweep over the labelled instances; others are passed over.
+
+    Raises:
+        SettingError: A number of relations is no whole number from 2, or a share is not above 0 to 1.
+    """
+    for name, value in variation.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if name == RELATIONS and not (whole and value >= 2):
+            raise SettingError(f"{RELATIONS} is {value!r}, expected a whole number from 2")
+        if name == SHARE and not (isinstance(value, int | float) and whole <= 1 and 0 < value <= 1):
+            raise SettingError(f"{SHARE} is {value!r}, expected a share above 0, and at most 1")
+
+
+def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -> Sequence[RelationInstance]:
+    """Return the labelled instances that a variation leaves: some of the relations, or a share of each.
+
+    A smaller part is always within a larger one, so that what is compared is the amount and not the draw.
+
+    Args:
+        labeled: All labelled instances.
+        variation: What the sweep sets.
+
+    Raises:
+        InputError: There are fewer relations than are asked for.
+    """
+    if not set(variation) & set(VARIED):
+        return labeled
+    kept = [labeled[place] for place in canonical_order(labeled)]
+    if (wanted := variation.get(RELATIONS)) is not None:
+        names = sorted({str(one.relation) for one in kept})
+        if wanted > len(names):
+            raise InputError(
+                f"{RELATIONS} is {wanted}, but only {len(names)} relations are labelled; ask for fewer"
+            )
+        drawn = generator(0, "labelled relations").permutation(len(names))
+        chosen = {names[place] for place in drawn[:wanted]}
+        kept = [one for one in kept if str(one.relation) in chosen]
+    return drawn_share(kept, variation.get(SHARE, 1), seed=0)
+
+
+#: Share of the labelled instances in percent → the ending of the published file that holds it.
+SHARES = {1: "_0.01", 10: "_0.1", 100: ""}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The instances of a protocol, all with their gold relations."""
+
+    train: Sequence[RelationInstance]
+    """What is learnt from."""
+    scored: Sequence[RelationInstance]
+    """What is scored: instances of the same relations, or, few-shot, of others."""
+    dev: Sequence[RelationInstance] | None = None
+    """Instances to select the best epoch on; ``None`` if there are only the scored ones: the last epoch counts."""
+    no_relation: str | None = None
+    """The relation that stands for none of the list, whose instances are no positives; ``None`` without one."""
+    notes: tuple[str, ...] = ()
+    """Notes about the instances."""
+
+
+def files(dataset: str, share: int, *parts: str) -> tuple[str, ...]:
+    """Return the files of a share of the labelled instances and of other parts, relative to the data folder."""
+    return tuple(f"{dataset}/{part}.txt" for part in (f"train{SHARES[share]}", *parts))
+
+
+def published_share(
+    dataset: str, share: int, *, test: bool = True, no_relation: str | None = None
+) -> Callable[[Path], Lesson]:
+    """Return what loads a share of the labelled instances, as the authors drew and published it.
+
+    Args:
+        dataset: Folder with the files.
+        share: In percent, a key of :data:`SHARES`.
+        test: Whether there is a test file; else ``dev`` is scored, and nothing is left to choose an epoch on.
+        no_relation: The relation that stands for none.
+    """
+
+    def load(data: Path) -> Lesson:
+        parts = ("dev", "test") if test else ("dev",)
+        train, dev, *rest = (list(read(data / file)) for file in files(dataset, share, *parts))
+        if not rest:
+            return Lesson(
+                train, dev, notes=("scored on dev, so that the last epoch counts and not the best on dev",)
+            )
+        return Lesson(train, rest[0], dev, no_relation)
+
+    return load
+
+
+def tacred(share: int) -> Callable[[Path], Lesson]:
+    """Return what loads a share of TACRED; which instances the authors drew is not published."""
+
+    def load(data: Path) -> Lesson:
+        train, dev, test = (list(read(data / "tacred" / f"{part}.json")) for part in ("train", "dev", "test"))
+        drawn = part_of(train, {SHARE: share / 100})
+        notes = () if share == 100 else (f"the {share} % are a draw of relscout's, of each relation",)
+        return Lesson(drawn, test, dev, "no_relation", notes)
+
+    return load
+
+
+def few_shot(data: Path) -> Lesson:
+    """Return Wiki80's 64 pre-defined relations to learn from, and FewRel's 16 novel ones for the episodes."""
+    return Lesson(predefined(data), novel(data))
+
+
+def few_shot_development(draw: str) -> Callable[[Path], Lesson]:
+    """Return what loads a draw of 16 pre-defined relations for the episodes, and the other 48 to learn from."""
+
+    def load(data: Path) -> Lesson:
+        chosen, others = drawn(data, draw)
+        return Lesson(others, chosen)
+
+    return load
+
+
+#: What is to be done: find relations, tell given ones apart, or tell new ones apart by a few instances of each.
+Kind = Literal["discovery", "supervised", "few-shot"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a method is put to the test."""
+
+    description: str
+    """One line: what is labelled, clustered and scored."""
+    load: Callable[[Path], Task | Lesson]
+    """Reads the instances from a data folder; :func:`load` and :func:`load_lesson` look for the files first."""
+    files: tuple[str, ...] = ()
+    """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
+    kind: Kind = "discovery"
+    """The task: discovery, supervised or few-shot."""
+    score: str = "accuracy"
+    """What tables show of a supervised protocol: a figure of :class:`~relscout.metrics.ClassificationScores`."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets that are needed, as ``relscout datasets`` calls them."""
+        return tuple(dict.fromkeys(dataset_of(file) for file in self.files))
+
+    def missing(self, data: Path) -> list[str]:
+        """Return the files that are not there."""
+        return [file for file in self.files if not _is_there(data / file, folder=file.endswith("/"))]
+
+
+#: Folders that hold a part of a data set; all others are called like theirs.
+_PARTS = {"trex-spo": "trex", "trex-ds": "trex"}
+_FEWREL = "fewrel/val_wiki.json"
+_WIKI80 = tuple(f"wiki80/{part}.txt" for part in ("dev", "train_0.1", "train_0.1_untyped"))
+_PREDEFINED = (_FEWREL, "fewrel/pid2name.json", *_WIKI80)
+_NYTFB = tuple(
+    f"nyt_fb/{part}_{what}.json" for part in ("train", "validate") for what in ("sentence", "label_id")
+)
+
+PROTOCOLS: dict[str, Protocol] = {
+    "bundled": Protocol(
+        "the bundled corpus, all clustered and scored; no download",
+        bundled,
+    ),
+    "fewrel-unsupervised": Protocol(
+        "FewRel's 16 validation relations, all 11,200 instances clustered and scored",
+        unsupervised,
+        (_FEWREL,),
+    ),
+    "fewrel-nyt-unsupervised": Protocol(
+        "25 relations on New York Times text, all 2,500 instances clustered and scored",
+        nyt_unsupervised,
+        ("fewrel/val_nyt.json",),
+    ),
+    "nytfb-unsupervised": Protocol(
+        "a sample of NYT+FB: train and validate clustered, validate scored", nytfb_unsupervised, _NYTFB
+    ),
+    "trex-spo": Protocol(
+        "T-REx documents whose sentences name subject, predicate and object; all clustered and scored",
+        trex_spo,
+        ("trex-spo/",),
+    ),
+    "trex-ds": Protocol(
+        "T-REx documents aligned by distant supervision; all clustered and scored",
+        trex_ds,
+        ("trex-ds/",),
+    ),
+    "fewrel-transfer": Protocol(
+        "labelled: 64 relations of Wiki80; 9,600 instances of 16 others clustered, 1,600 unseen ones scored",
+        transfer,
+        _PREDEFINED,
+    ),
+    "wikipedia-to-news": Protocol(
+        "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
+        wikipedia_to_news,
+        ("fewrel/val_nyt.json", "fewrel/pid2name.json", *_WIKI80),
+    ),
+    "wikipedia-to-web": Protocol(
+        "labelled: Wiki80; SemEval 2010's test instances clustered and scored, without 'Other'",
+        wikipedia_to_web,
+        ("semeval/test.txt", *_WIKI80),
+    ),
+    "web-to-wikipedia": Protocol(
+        "labelled: SemEval 2010's training instances, without 'Other'; Wiki80's dev clustered and scored",
+        web_to_wikipedia,
+        ("semeval/train.txt", "wiki80/dev.txt"),
+    ),
+    **{
+        f"dev-{draw}": Protocol(
+            f"for development: draw {draw} of 16 of Wiki80's 64 pre-defined relations, clustered and scored",
+            development(draw),
+            _PREDEFINED,
+        )
+        for draw in DRAWS
+    },
+    **{
+        f"dev-transfer-{draw}": Protocol(
+            f"for development: draw {draw} of 16 relations clustered and scored, the other 48 labelled",
+            development_transfer(draw),
+            _PREDEFINED,
+        )
+        for draw in DRAWS
+    },
+    **{
+        f"semeval-{share}": Protocol(
+            f"trained on {share} % of SemEval 2010's training instances, scored on its test: micro-F1 without 'Other'",
+            published_share("semeval", share, no_relation="Other"),
+            files("semeval", share, "dev", "test"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    **{
+        f"wiki80-{share}": Protocol(
+            f"trained on {share} % of Wiki80's training instances, scored on its dev: accuracy",
+            published_share("wiki80", share, test=False),
+            files("wiki80", share, "dev"),
+            "supervised",
+        )
+        for share in (1, 10)
+    },
+    **{
+        f"chemprot-{share}": Protocol(
+            f"trained on {share} % of ChemProt's training instances, scored on its test: micro-F1",
+            published_share("chemprot", share),
+            files("chemprot", share, "dev", "test"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    **{
+        f"tacred-{share}": Protocol(
+            f"trained on {share} % of TACRED's training instances, scored on its test: micro-F1 without 'no_relation'",
+            tacred(share),
+            ("tacred/train.json", "tacred/dev.json", "tacred/test.json"),
+            "supervised",
+            "micro_f1",
+        )
+        for share in SHARES
+    },
+    "fewshot": Protocol(
+        "trained on 64 relations of Wiki80; episodes over FewRel's 16 validation relations: accuracy",
+        few_shot,
+        _PREDEFINED,
+        "few-shot",
+    ),
+    **{
+        f"fewshot-dev-{draw}": Protocol(
+            f"for development: episodes over draw {draw} of 16 of the 64 relations, trained on the other 48",
+            few_shot_development(draw),
+            _PREDEFINED,
+            "few-shot",
+        )
+        for draw in DRAWS
+    },
+}
+
+
+def protocol(name: str) -> Protocol:
+    """Return a protocol by its name.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if name not in PROTOCOLS:
+        raise UnknownNameError("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]
+
+
+def load(name: str, data: Path) -> Task:
+    """Read the instances of a protocol for discovery from a data folder.
+
+    Raises:
+        UnknownNameError: There is no protocol of that name.
+        SettingError: It is none for discovery.
+        InputError: A file is missing or wrong, or a scored instance has no gold relation.
+    """
+    task = _read(name, data)
+    if not isinstance(task, Task):
+        raise SettingError(
+            f"protocol {name!r} is {protocol(name).kind}, not for discovery; read it by load_lesson"
+        )
+    return task
+
+
+def load_lesson(name: str, data: Path) -> Lesson:
+    """Read the instances of a supervised or few-shot protocol from a data folder.
+
+    Raises:
+        UnknownNameError: There is no protocol of that name.
+        SettingError: It is one for discovery.
+        InputError: A file is missing or wrong, or a scored instance has no gold relation.
+    """
+    lesson = _read(name, data)
+    if not isinstance(lesson, Lesson):
+        raise SettingError(f"protocol {name!r} is for discovery: nothing is learnt in it; read it by load")
+    return lesson
+
+
+def _read(name: str, data: Path) -> Task | Lesson:
+    chosen = protocol(name)
+    if missing := chosen.missing(data):
+        what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is not there"
+        raise InputError(
+            f"protocol {name!r} needs {data / missing[0]}, {what}; get it with "
+            f"'relscout datasets get {dataset_of(missing[0])}', or name your data folder with --data"
+        )
+    task = chosen.load(data)
+    bare = sum(instance.relation is None for instance in task.scored)
+    if bare or not task.scored:
+        raise InputError(
+            f"protocol {name!r} in {data}: {bare} of {len(task.scored)} instances to be scored have no gold "
+            "relation; expected at least one instance, and a relation for each"
+        )
+    return task
+
+
+def dataset_of(file: str) -> str:
+    """Return which data set a file is of, as ``relscout datasets`` calls it."""
+    folder = file.partition("/")[0]
+    return _PARTS.get(folder, folder)
+
+
+def _is_there(path: Path, *, folder: bool) -> bool:
+    return any(path.glob("*.json*")) if folder else path.is_file()

@@ -1,0 +1,339 @@
+"""Runs a preset, appends each result as soon as it is complete, and skips what is done."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from relscout.core.errors import SettingError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.settings import from_mapping, to_mapping
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.lab import learners, measuring, records
+from relscout.lab.learners import learner
+from relscout.lab.measuring import measure, measure_lesson, points_file
+from relscout.lab.preset import TRIVIAL, check_rows
+from relscout.lab.protocols import Lesson, Task, load, load_lesson, part_of, protocol
+from relscout.lab.records import Record, ResultsFile
+from relscout.lab.schema import Preset
+from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
+from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS
+from relscout.metrics.contingency import Labels
+
+
+def trivial_scores(
+    scored: Sequence[RelationInstance],
+) -> dict[str, tuple[ClusteringScores, ClusteringScores]]:
+    """Return the scores of the trivial rows on the clusters as they are, and majority-mapped.
+
+    The entity-type pair is among them where at least one type is known.
+    """
+    gold = [instance.relation for instance in scored]
+    pairs = [instance.type_pair for instance in scored]
+    labels: dict[str, Labels] = {
+        ONE_CLUSTER: [0] * len(scored),
+        SINGLETONS: range(len(scored)),
+        ENTITY_TYPE_PAIR: pairs,
+    }
+    raw = trivial_baselines(gold, type_pairs=pairs)
+    return {name: (scores, majority_mapped(labels[name], gold)) for name, scores in raw.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do for one record."""
+
+    identity: Mapping[str, Any]
+    """What the record is of: its keys, preset, row, variation, seed …"""
+    work: Callable[[], Mapping[str, Any]]
+    """Does it, and returns everything else."""
+    points: Path | None = None
+    """File of the points that come with the record; ``None`` where no figure asks for them."""
+    checkpoints: Path | None = None
+    """Folder of its work in progress, of no use once the record is written; ``None`` where it is done at once."""
+
+
+class Jobs:
+    """Makes the jobs of a preset, one at a time: keys need the encoder, which is loaded only then.
+
+    Args:
+        preset: The experiment.
+        task: Its instances.
+        results: The results file, beside which points go.
+        cache: Keeps what the encoder encoded.
+        progress: Told how far each stage is.
+    """
+
+    def __init__(
+        self, preset: Preset, task: Task, *, results: Path, cache: VectorCache | None, progress: Progress
+    ) -> None:
+        self._preset, self._task, self._results = preset, task, results
+        self._cache, self._progress = cache, progress
+        self._keys = measuring.Keys.of(task)
+        self._fingerprints: dict[EncoderSettings, str] = {}
+
+    def planned(
+        self, seeds: Sequence[int] | None, rows: Collection[str] | None
+    ) -> Iterator[Callable[[], Job]]:
+        """Yield what makes the jobs: the trivial rows once, then the rows of the preset."""
+        wanted = [name for name in TRIVIAL if rows is None or name in rows]
+        scores = trivial_scores(self._task.scored) if wanted else {}
+        for name in wanted:
+            if name in scores:
+                yield partial(self._trivial, name, *scores[name])
+        n_gold = len({instance.relation for instance in self._task.scored})
+        for run in measuring.runs_of(self._preset, n_gold, seeds, rows):
+            yield partial(self._of, run)
+
+    def _of(self, run: measuring.Run) -> Job:
+        labeled = None
+        if run.row.kind != "frozen" and self._task.labeled is not None:
+            labeled = part_of(self._task.labeled, run.variation)
+        encoder = TransformerEncoder(run.encoder, cache=self._cache)
+        if run.encoder not in self._fingerprints:
+            self._fingerprints[run.encoder] = encoder.fingerprint
+        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
+        setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
+        key = measuring.hash_of([setup, run.seed, self._fingerprints[run.encoder]])
+        points = None if run.figure is None else points_file(self._results, key, run.figure)
+        checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")
+        identity = self._identity(key, setup, run.row.name, run.row.kind, run.row.method)
+        work = partial(
+            measure,
+            run,
+            self._task,
+            encoder,
+            labeled=labeled,
+            points_file=points,
+            checkpoints=checkpoints,
+            progress=self._progress,
+        )
+        return Job(
+            {**identity, "variation": dict(run.variation), "seed": run.seed}, work, points, checkpoints
+        )
+
+    def _trivial(self, name: str, raw: ClusteringScores, mapped: ClusteringScores) -> Job:
+        key = measuring.trivial_key(name, self._preset.protocol, self._keys)
+        work = {
+            "settings": {},
+            "scores": {"raw": raw.as_dict(), "majority_mapped": mapped.as_dict()},
+            "n_relations": raw.n_found,
+            "sizes": [],
+            "names": [],
+            "warnings": list(self._task.notes),
+            "report": {},
+            "instances": len(self._task.fitted),
+            "labeled": 0,
+            "encoder": None,
+            "seconds": {"total": 0.0},
+            "peak_mib": None,
+            "points": None,
+            "versions": records.versions("relscout", "numpy"),
+        }
+        identity = {**self._identity(key, key, name, "trivial", None), "variation": {}, "seed": None}
+        return Job(identity, lambda: work)
+
+    def _identity(self, key: str, setup: str, row: str, kind: str, method: str | None) -> dict[str, Any]:
+        return {
+            "key": key,
+            "setup": setup,
+            "preset": self._preset.name,
+            "row": row,
+            "kind": kind,
+            "method": method,
+            "protocol": self._preset.protocol,
+            "scored": len(self._task.scored),
+        }
+
+
+#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+_SCHEME = 1
+
+
+class LessonJobs:
+    """Makes the jobs of a preset under one protocol, one at a time, as :class:`~relscout.lab.runner.Jobs` does.
+
+    Args:
+        preset: The experiment.
+        lesson: Its instances.
+        results: The results file, beside which work in progress goes.
+        cache: Keeps what the encoder encoded.
+        progress: Told how far each stage is.
+    """
+
+    def __init__(
+        self, preset: Preset, lesson: Lesson, *, results: Path, cache: VectorCache | None, progress: Progress
+    ) -> None:
+        self._preset, self._lesson, self._results = preset, lesson, results
+        self._cache, self._progress = cache, progress
+        self._kind = protocol(preset.protocol).kind
+        parts = (lesson.train, lesson.dev or (), lesson.scored)
+        self._instances = [measuring.hash_of_instances(part) for part in parts]
+        self._fingerprints: dict[EncoderSettings, str] = {}
+
+    def planned(
+        self, seeds: Sequence[int] | None, rows: Collection[str] | None
+    ) -> Iterator[Callable[[], Job]]:
+        """Yield what makes the jobs: the trivial row once, then the rows of the preset."""
+        for name in learners.TRIVIAL[self._kind]:
+            if rows is None or name in rows:
+                yield partial(self._trivial, name)
+        for run in measuring.runs_of(self._preset, 0, seeds, rows):
+            yield partial(self._of, run)
+
+    def _of(self, run: measuring.Run) -> Job:
+        known = learner(run.row.method, self._kind)
+        encoder = TransformerEncoder(run.encoder, cache=self._cache) if known.reads == "encoder" else None
+        # all settings, so that a changed default is another setup
+        settings = to_mapping(from_mapping(known.settings, run.settings))
+        setup = self._hash(run.row.method, settings)
+        key = measuring.hash_of([setup, run.seed])
+        if encoder is not None:
+            # one seed stands for all, so that runs of two encoders that were given are never averaged
+            of_model = self._fingerprint(replace(run.encoder, seed=0))
+            setup = measuring.hash_of([setup, measuring.encoder_in_keys(run.encoder), of_model])
+            key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder)])
+        checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")
+        identity = self._identity(key, setup, run.row.name, run.row.kind, run.row.method)
+        work = partial(
+            measure_lesson,
+            run,
+            known,
+            self._lesson,
+            encoder,
+            checkpoints=checkpoints,
+            progress=self._progress,
+        )
+        return Job({**identity, "variation": dict(run.variation), "seed": run.seed}, work, None, checkpoints)
+
+    def _fingerprint(self, settings: EncoderSettings) -> str:
+        if settings not in self._fingerprints:
+            self._fingerprints[settings] = TransformerEncoder(settings).fingerprint
+        return self._fingerprints[settings]
+
+    def _trivial(self, name: str) -> Job:
+        key = self._hash(name)
+        identity = {**self._identity(key, key, name, "trivial", None), "variation": {}, "seed": None}
+        return Job(identity, self._trivial_work)
+
+    def _trivial_work(self) -> Mapping[str, Any]:
+        supervised = self._kind == "supervised"
+        return {
+            "settings": {},
+            "scores": learners.most_frequent(self._lesson) if supervised else learners.chance(),
+            "n_relations": len({one.relation for one in self._lesson.scored}),
+            "sizes": [],
+            "names": [],
+            "warnings": list(self._lesson.notes),
+            "report": {},
+            "instances": len(self._lesson.train),
+            "labeled": len(self._lesson.train) if supervised else 0,
+            "encoder": None,
+            "seconds": {"total": 0.0},
+            "peak_mib": None,
+            "points": None,
+            "versions": records.versions("relscout", "numpy"),
+        }
+
+    def _hash(self, *what: Any) -> str:
+        episodes = [learners.EPISODES, learners.N_EPISODES] if self._kind == "few-shot" else []
+        return measuring.hash_of([_SCHEME, self._preset.protocol, self._instances, episodes, *what])
+
+    def _identity(self, key: str, setup: str, row: str, kind: str, method: str | None) -> dict[str, Any]:
+        return {
+            "key": key,
+            "setup": setup,
+            "preset": self._preset.name,
+            "row": row,
+            "kind": kind,
+            "method": method,
+            "protocol": self._preset.protocol,
+            "scored": len(self._lesson.scored),
+        }
+
+
+def run_preset(
+    preset: Preset,
+    *,
+    data: Path,
+    results: Path,
+    seeds: Sequence[int] | None = None,
+    rows: Collection[str] | None = None,
+    encoder: str | None = None,
+    cache: VectorCache | None = None,
+    progress: Progress = silent,
+    on_skip: Callable[[Record], None] | None = None,
+) -> Iterator[Record]:
+    """Run what a preset describes and yield each record when it is finished and written.
+
+    What the results file holds already is not done again, whichever preset it was done for; an interruption loses
+    the run that was going on, and no other. Trivial rows come first, once, under no seed.
+
+    Args:
+        preset: The experiment.
+        data: Folder with the data sets.
+        results: The results file; it is appended to. Points for figures go beside it.
+        seeds: Seeds in place of the preset's.
+        rows: Names of the rows to run, trivial ones included; all when left out.
+        encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.
+        cache: Keeps what the encoder encoded.
+        progress: Told how far each stage is; the stage ``"runs"`` counts the runs.
+        on_skip: Called with each record that was there already.
+
+    Raises:
+        InputError: The data is missing or wrong, or the results file is damaged.
+        UnknownNameError: The preset has no row of a name.
+        SettingError: A row that is asked for waits for an encoder, or one is given that no row waits for.
+        OutputError: The results file cannot be written.
+    """
+    check_rows(preset, rows)
+    preset = _with_encoder(preset, encoder, rows)
+    options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
+    jobs = [
+        Jobs(one, load(one.protocol, data), **options)
+        if protocol(one.protocol).kind == "discovery"
+        else LessonJobs(one, load_lesson(one.protocol, data), **options)
+        for one in preset.each()
+    ]
+    file = ResultsFile(results)
+    origin = {"commit": records.commit(), "machine": records.machine()}
+    planned = [make for one in jobs for make in one.planned(seeds, rows)]
+    for done, make in enumerate(planned):
+        progress("runs", done, len(planned))
+        job = make()
+        if (known := _known(job, file)) is not None:
+            if on_skip is not None:
+                on_skip(known)
+            continue
+        record = file.append({**job.identity, **job.work(), **origin, "date": records.date()})
+        if job.checkpoints is not None:
+            shutil.rmtree(job.checkpoints, ignore_errors=True)
+        yield record
+    progress("runs", len(planned), len(planned))
+
+
+def _with_encoder(preset: Preset, encoder: str | None, rows: Collection[str] | None) -> Preset:
+    if encoder is None and (waiting := [row for row in preset.waiting() if row in (rows or ())]):
+        raise SettingError(f"row {waiting[0]!r} waits for an encoder; give one (--encoder NAME|DIR)")
+    return preset.with_encoder(encoder)
+
+
+def _known(job: Job, file: ResultsFile) -> Record | None:
+    """Return the record of a job that was done before; it is repeated where another one has taken its place."""
+    if (holding := file.holding(job.identity)) is not None and _is_of(holding, job):
+        return holding
+    for record in reversed(file.records()):
+        if _is_of(record, job):
+            return file.append({**record, **job.identity})
+    return None
+
+
+def _is_of(record: Record, job: Job) -> bool:
+    if record["key"] != job.identity["key"]:
+        return False
+    return job.points is None or (record["points"] == job.points.name and job.points.is_file())

@@ -1,0 +1,524 @@
+"""Tables of an experiment: measured scores with the published ones, sweeps, and single relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import median
+from typing import Any
+
+from relscout.lab.learners import EPISODES, TEST
+from relscout.lab.protocols import protocol
+from relscout.lab.records import Record
+from relscout.lab.schema import Published
+from relscout.lab.summaries import Measured, Summary, distinct
+from relscout.lab.table_formats import (
+    NOTHING,
+    Cell,
+    Column,
+    Note,
+    Table,
+    as_printed,
+    between,
+    difference,
+    duration,
+    memory,
+    parameters,
+    percent,
+    rounded,
+)
+from relscout.metrics import MeanStd, mean_std
+from relscout.metrics.clustering import SINGLETONS
+
+
+class Footnotes:
+    """Gives letters to notes and to machines as the cells of a table need them.
+
+    Args:
+        records: All records of the table; the commit of the newest one is the table's commit.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._letters: dict[str, str] = {}
+        self._machines: dict[str, str] = {}
+        # of the records of one day, the last one that was written is the newest
+        newest = max(enumerate(records), key=lambda entry: (entry[1]["date"], entry[0]), default=None)
+        self.commit = None if newest is None else newest[1]["commit"]
+
+    def mark(self, *texts: str) -> str:
+        """Return the letters of notes, joined by commas; the same note has the same letter."""
+        for text in texts:
+            self._letters.setdefault(text, _letter(len(self._letters)))
+        return ",".join(self._letters[text] for text in texts)
+
+    def of_row(self, summary: Summary) -> str:
+        """Return the letters of what has to be said about a row."""
+        texts = [
+            f"measured at commit {commit}"
+            for commit in distinct(record["commit"] for record in summary.records)
+            if commit != self.commit
+        ]
+        if summary.outdated:
+            texts.append(
+                f"measured with other values of {', '.join(summary.outdated)} than the preset states now"
+            )
+        return self.mark(*texts)
+
+    def machines(self, summary: Summary) -> str:
+        """Return the capital letters of the machines that a row was measured on."""
+        names = distinct(machine_name(record["machine"]) for record in summary.records)
+        for name in names:
+            self._machines.setdefault(name, _letter(len(self._machines)).upper())
+        return ", ".join(self._machines[name] for name in names)
+
+    def notes(self) -> list[Note]:
+        """Return the notes, those of the whole table first."""
+        commit = (
+            [] if self.commit is None else [Note(f"Measured at commit {self.commit}, except where marked.")]
+        )
+        if commit and not any(text.startswith("measured at commit") for text in self._letters):
+            commit = [Note(f"Measured at commit {self.commit}.")]
+        machines = [Note(f"Machine {letter}: {name}.") for name, letter in self._machines.items()]
+        return [*commit, *machines, *(Note(text, mark) for text, mark in self._letters.items())]
+
+
+def machine_name(machine: Any) -> str:
+    """Return a machine as ``Intel Xeon, 2 cores, Linux x86_64``."""
+    if not isinstance(machine, dict):
+        return str(machine)
+    told = {**machine, "cores": f"{machine.get('cores')} cores"}
+    return ", ".join(str(told[key]) for key in ("processor", "cores", "system") if machine.get(key))
+
+
+def _letter(place: int) -> str:
+    """Return a letter for a place: a, b … z, aa, ab and so on."""
+    before, last = divmod(place, 26)
+    return (_letter(before - 1) if before else "") + chr(ord("a") + last)
+
+
+#: Score → its title, in the order of the columns.
+TITLES = {
+    "b3_f1": "B³ F1",
+    "b3_precision": "B³ P",
+    "b3_recall": "B³ R",
+    "v_measure": "V",
+    "homogeneity": "hom.",
+    "completeness": "compl.",
+    "ari": "ARI",
+}
+#: The scores that weigh both sides; of the others, one cluster or singletons have the best there is.
+BALANCED = ("b3_f1", "v_measure", "ari")
+#: What a row cost and was made of; texts among them are aligned to the left.
+RUN_COLUMNS = tuple(
+    Column(title, numeric=title not in ("encoder", "machine"))
+    for title in ("K", "seeds", "encoder", "labelled", "machine", "time", "memory")
+)
+
+
+def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -> dict[str, float]:
+    """Return the best mean of every score, rounded as it is printed, among the rows that compete in it."""
+    best = {}
+    for score in scores:
+        rivals = [one for one in summaries if competes(one, score, scoring)]
+        values = [value.mean for one in rivals if (value := one.score(score, scoring))]
+        if values:
+            best[score] = rounded(max(values))
+    return best
+
+
+def competes(summary: Summary, score: str, scoring: str) -> bool:
+    """Tell whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
+    if summary.kind != "trivial":
+        return True
+    return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)
+
+
+def score_cell(summary: Summary, score: str, scoring: str, best: Mapping[str, float]) -> Cell:
+    """Return the cell of a score, bold where it is the best."""
+    value = summary.score(score, scoring)
+    if value is None:
+        return Cell()
+    bold = competes(summary, score, scoring) and rounded(value.mean) == best[score]
+    return Cell(percent(value), bold=bold)
+
+
+def run_cells(summary: Summary, footnotes: Footnotes) -> list[Cell]:
+    """Return what a row cost and what it was made of: K, seeds, encoder, labelled, machine, time, memory."""
+    records = summary.records
+    if not records:
+        return [Cell(), Cell(seeds_text(summary)), *(Cell() for _ in RUN_COLUMNS[2:])]
+    seconds = [record["seconds"]["total"] for record in records if "total" in record["seconds"]]
+    peaks = [record["peak_mib"] for record in records if record["peak_mib"] is not None]
+    encoders = distinct(encoder_text(record["encoder"]) for record in records if record["encoder"])
+    texts = [
+        between([record["n_relations"] for record in records]),
+        seeds_text(summary),
+        ", ".join(encoders) or NOTHING,
+        between([record["labeled"] for record in records]),
+        footnotes.machines(summary),
+        duration(sum(seconds) / len(seconds)) if seconds else NOTHING,
+        memory(max(peaks)) if peaks else NOTHING,
+    ]
+    return [Cell(text) for text in texts]
+
+
+def seeds_text(summary: Summary) -> str:
+    """Return the number of seeds, and of how many where some are missing."""
+    if summary.kind == "trivial":
+        return NOTHING
+    done, missing = len(summary.records), len(summary.missing)
+    return f"{done} of {done + missing}" if missing else f"{done}"
+
+
+def encoder_text(encoder: Mapping[str, object]) -> str:
+    """Return name and size of an encoder: ``minilm (22.6 M)``."""
+    name = str(encoder.get("model", NOTHING)).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    size = encoder.get("parameters")
+    return f"{name} ({parameters(size)})" if isinstance(size, int) else name
+
+
+#: Scoring → what the titles of tables call it, and what a reader has to know of it.
+MEANINGS = {
+    "raw": ("raw clusters", "Clusters are scored as they are."),
+    "majority-mapped": (
+        "majority-mapped clusters",
+        "Before scoring, clusters with the same most frequent gold relation are merged (SelfORE's protocol). This "
+        "looks at the gold labels and lifts the figures, up to 100 for singletons: they are not comparable with those "
+        "of raw clusters.",
+    ),
+    "gold-selected": (
+        "raw clusters of the epoch that gold relations chose",
+        "The epoch is the one with the best B³ F1 by the gold relations of what is clustered (RoCORE's released code). "
+        "Nobody without these relations can choose so: the figures are not comparable with those of raw clusters.",
+    ),
+}
+UNITS = "In percent; mean ± sample standard deviation over the seeds."
+_PAIRED = "Published (Δ): the published score, and ours minus published."
+
+
+def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) -> Table:
+    """Return the table of an experiment under one scoring.
+
+    Rows: trivial ones, frozen encoders, methods, then the published ones of that scoring. The best mean of every
+    column is bold; what is best is told by the figures as they are printed.
+
+    Args:
+        measured: The preset and its records.
+        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+        all_scores: Whether precision and recall, homogeneity and completeness have columns as well.
+    """
+    return _ScoresTable(measured, scoring, tuple(TITLES) if all_scores else BALANCED).build()
+
+
+class _ScoresTable:
+    """What the parts of the table have to know of each other."""
+
+    def __init__(self, measured: Measured, scoring: str, scores: Sequence[str]) -> None:
+        self.preset = measured.preset
+        self.scoring, self.scores = scoring, scores
+        self.summaries = measured.table()
+        if scoring == "gold-selected":
+            # few methods keep what each epoch told: the others have nothing to show here
+            self.summaries = [one for one in self.summaries if one.score("b3_f1", scoring) is not None]
+        self.strangers = measured.strangers()
+        self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
+        self.published = [one for one in self.preset.published if one.scoring == scoring]
+        self.paired = _paired(self.summaries, self.published, scores)
+        self.best = best_of(self.summaries, scoring, scores)
+
+    def build(self) -> Table:
+        what, meaning = MEANINGS[self.scoring]
+        blocks = [
+            [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
+            for kind in ("trivial", "frozen", "method")
+        ]
+        published = [self._published_row(one) for one in self.published]
+        notes = self.footnotes.notes()
+        if published and self.preset.paper:
+            notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
+        if self.strangers:
+            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(self.strangers)}."))
+        return Table(
+            name=f"{self.preset.name}-{self.scoring}",
+            title=f"{self.preset.title}: {what}",
+            caption=" ".join([meaning, UNITS, *([_PAIRED] if self.paired else [])]),
+            columns=self._columns(),
+            blocks=[block for block in (*blocks, published) if block],
+            notes=notes,
+        )
+
+    def _columns(self) -> list[Column]:
+        columns = [Column("row", numeric=False)]
+        for score in self.scores:
+            columns.append(Column(TITLES[score]))
+            if score in self.paired:
+                columns.append(Column("published (Δ)"))
+        return [*columns, *RUN_COLUMNS]
+
+    def _measured_row(self, summary: Summary) -> list[Cell]:
+        cells = [Cell(summary.row, mark=self.footnotes.of_row(summary))]
+        published = [one.scores for one in self.published if one.row == summary.row]
+        for score in self.scores:
+            value = summary.score(score, self.scoring)
+            cells.append(score_cell(summary, score, self.scoring, self.best))
+            if score in self.paired:
+                printed = next((scores[score] for scores in published if score in scores), None)
+                cells.append(Cell(_beside(value, printed)))
+        return [*cells, *run_cells(summary, self.footnotes)]
+
+    def _published_row(self, published: Published) -> list[Cell]:
+        cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
+        for score in self.scores:
+            value = published.scores.get(score)
+            cells.append(Cell(NOTHING if value is None else as_printed(value)))
+            if score in self.paired:
+                cells.append(Cell(""))
+        return [*cells, *(Cell() for _ in RUN_COLUMNS)]
+
+
+def _paired(summaries: Sequence[Summary], published: Sequence[Published], scores: Sequence[str]) -> set[str]:
+    """Return the scores that have a published figure beside a measured row."""
+    rows = {summary.row for summary in summaries}
+    return {score for one in published if one.row in rows for score in scores if score in one.scores}
+
+
+def _beside(ours: MeanStd | None, published: float | None) -> str:
+    if published is None:
+        return ""
+    printed = as_printed(published)
+    return printed if ours is None else f"{printed} ({difference(ours, published)})"
+
+
+def sweep_table(measured: Measured, scoring: str) -> Table | None:
+    """Return the scores at every value of the preset's sweep; ``None`` where it has none or nothing was run of it.
+
+    Args:
+        measured: The preset and its records.
+        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+    """
+    sweep, swept = measured.preset.sweep, measured.swept()
+    if sweep is None or not any(summary.records for summary in swept):
+        return None
+    footnotes = Footnotes([record for summary in swept for record in summary.records])
+    best = best_of(swept, scoring, BALANCED)
+
+    def row(summary: Summary) -> list[Cell]:
+        seconds = [record["seconds"]["total"] for record in summary.records if "total" in record["seconds"]]
+        return [
+            Cell(summary.row, mark=footnotes.of_row(summary)),
+            Cell(str(summary.variation[sweep.setting])),
+            *(score_cell(summary, score, scoring, best) for score in BALANCED),
+            Cell(between([one["n_relations"] for one in summary.records]) if summary.records else NOTHING),
+            Cell(seeds_text(summary)),
+            Cell(duration(sum(seconds) / len(seconds)) if seconds else NOTHING),
+        ]
+
+    what, meaning = MEANINGS[scoring]
+    titles = (sweep.setting, *(TITLES[score] for score in BALANCED), "K", "seeds", "time")
+    return Table(
+        name=f"{measured.preset.name}-sweep-{scoring}",
+        title=f"{measured.preset.title}: {sweep.setting}, {what}",
+        caption=f"{meaning} {UNITS}",
+        columns=[Column("row", numeric=False), *map(Column, titles)],
+        blocks=[[row(summary) for summary in swept if summary.row == name] for name in sweep.rows],
+        notes=footnotes.notes(),
+    )
+
+
+def names_tables(measured: Measured) -> list[Table]:
+    """Return, for every row whose relations have names, a table of them: SelfORE's Table 2.
+
+    A row's run with the lowest seed is shown.
+    """
+    tables: list[Table] = []
+    for summary in measured.table():
+        named = next((record for record in summary.records if record["names"]), None)
+        if named is None:
+            continue
+        rows = [
+            [
+                Cell(one["name"]),
+                Cell(f"{one['size']:,}"),
+                Cell(NOTHING if one["gold"] is None else one["gold"]),
+                Cell(NOTHING if one["gold"] is None else f"{one['share']:.0%}"),
+            ]
+            for one in sorted(named["names"], key=lambda one: -one["size"])
+        ]
+        columns = ["extracted name", "size", "majority gold relation", "its share"]
+        tables.append(
+            Table(
+                name=f"{measured.preset.name}-names-{len(tables) + 1}",
+                title=f"{measured.preset.title}: relations found by {summary.row}",
+                caption="Each with its most frequent gold relation and the share of it among the scored instances.",
+                columns=[Column(title, numeric=title in ("size", "its share")) for title in columns],
+                blocks=[rows],
+                notes=[Note(f"Seed {named['seed']}, commit {named['commit']}.")],
+            )
+        )
+    return tables
+
+
+_TITLES = {"micro_f1": "micro-F1", "accuracy": "accuracy"}
+#: What is shown beside when all scores are asked for.
+_MORE = {
+    "micro_precision": "micro-P",
+    "micro_recall": "micro-R",
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+}
+_SUPERVISED = (
+    "In percent; the median over the seeds, as the paper has it, and mean ± sample standard deviation."
+)
+_FEW_SHOT = (
+    "In percent: accuracy ± its standard error over the episodes, which are the same for every row and seed."
+)
+
+
+def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
+    """Return the table of a supervised or few-shot preset under one protocol.
+
+    Rows: the trivial one, frozen encoders, methods, what a sweep varied, then the published ones. The best of every
+    column is bold, as it is printed.
+
+    Args:
+        measured: The preset under the protocol, and its records.
+        all_scores: Whether precision, recall, macro-F1 and accuracy have columns as well, where it is supervised.
+    """
+    return _LessonTable(measured, all_scores=all_scores).build()
+
+
+@dataclass(frozen=True)
+class _Score:
+    """A score that is published, and where records have it."""
+
+    published: str
+    title: str
+    of: str
+    field: str
+
+    def values(self, summary: Summary, field: str = "") -> list[float]:
+        """Return the score, or another field, for every seed."""
+        return [float(record["scores"][self.of][field or self.field]) for record in summary.records]
+
+
+class _LessonTable:
+    """What the parts of the table have to know of each other."""
+
+    def __init__(self, measured: Measured, *, all_scores: bool) -> None:
+        self.measured, self.preset = measured, measured.preset
+        known = protocol(self.preset.protocol)
+        self.supervised = known.kind == "supervised"
+        self.more = [name for name in _MORE if name != known.score] if all_scores and self.supervised else []
+        self.scores = (
+            [_Score(self.preset.protocol, _TITLES[known.score], TEST, known.score)]
+            if self.supervised
+            else [_Score(name, name.replace("-way-", "-way "), name, "accuracy") for name in EPISODES]
+        )
+        waiting = self.preset.waiting()
+        self.summaries = [one for one in measured.table() if one.records or one.row not in waiting]
+        self.swept = [one for one in measured.swept() if one.records]
+        self.published = [
+            one
+            for one in self.preset.published
+            if any(score.published in one.scores for score in self.scores)
+        ]
+        self.footnotes = Footnotes(
+            [record for one in (*self.summaries, *self.swept) for record in one.records]
+        )
+        rows = {one.row for one in self.summaries}
+        self.paired = {
+            score.published
+            for score in self.scores
+            if any(score.published in one.scores and one.row in rows for one in self.published)
+        }
+        rivals = [one for one in (*self.summaries, *self.swept) if one.kind != "trivial" and one.records]
+        self.best = {
+            score: max((rounded(self._value(one, score).mean) for one in rivals), default=None)
+            for score in self.scores
+        }
+
+    def build(self) -> Table:
+        blocks = [
+            [self._measured_row(one) for one in self.summaries if one.kind == kind]
+            for kind in ("trivial", "frozen", "method")
+        ]
+        blocks += [
+            [self._measured_row(one) for one in self.swept],
+            [self._published_row(one) for one in self.published],
+        ]
+        described = protocol(self.preset.protocol).description
+        notes = self.footnotes.notes()
+        if self.published and self.preset.paper:
+            notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
+        if strangers := self.measured.strangers():
+            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(strangers)}."))
+        return Table(
+            name=f"{self.preset.name}-{self.preset.protocol}",
+            title=f"{self.preset.title}: {self.preset.protocol}",
+            caption=" ".join(
+                [
+                    f"{described[0].upper()}{described[1:]}.",
+                    _SUPERVISED if self.supervised else _FEW_SHOT,
+                    *([_PAIRED] if self.paired else []),
+                ]
+            ),
+            columns=self._columns(),
+            blocks=[block for block in blocks if block],
+            notes=notes,
+        )
+
+    def _columns(self) -> list[Column]:
+        columns = [Column("row", numeric=False)]
+        for score in self.scores:
+            columns.append(Column(score.title))
+            columns += [Column("mean")] if self.supervised else []
+            columns += [Column("published (Δ)")] if score.published in self.paired else []
+        return [*columns, *(Column(_MORE[name]) for name in self.more), *RUN_COLUMNS[1:]]
+
+    def _measured_row(self, summary: Summary) -> list[Cell]:
+        varied = ", ".join(f"{name} {value}" for name, value in summary.variation.items())
+        cells = [
+            Cell(f"{summary.row}, {varied}" if varied else summary.row, mark=self.footnotes.of_row(summary))
+        ]
+        for score in self.scores:
+            cells += self._score_cells(summary, score)
+        for name in self.more:
+            values = self.scores[0].values(summary, name)
+            cells.append(Cell(percent(mean_std(values)) if values else NOTHING))
+        return [*cells, *run_cells(summary, self.footnotes)[1:]]
+
+    def _score_cells(self, summary: Summary, score: _Score) -> list[Cell]:
+        ours = self._value(summary, score) if summary.records else None
+        bold = ours is not None and summary.kind != "trivial" and rounded(ours.mean) == self.best[score]
+        cells = [Cell(NOTHING if ours is None else percent(ours), bold=bold)]
+        if self.supervised:
+            cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
+        if score.published in self.paired:
+            found = [one.scores for one in self.published if one.row == summary.row and not summary.variation]
+            printed = next((scores[score.published] for scores in found if score.published in scores), None)
+            cells.append(Cell("" if printed is None else _score_beside(ours, printed)))
+        return cells
+
+    def _value(self, summary: Summary, score: _Score) -> MeanStd:
+        """Return what stands in the column of a score: a median, or an accuracy with its standard error."""
+        values = score.values(summary)
+        if self.supervised:
+            return MeanStd(median(values), None, len(values))
+        errors = score.values(summary, "standard_error")
+        error = sqrt(sum(one**2 for one in errors)) / len(errors)
+        return MeanStd(sum(values) / len(values), None if summary.kind == "trivial" else error, len(values))
+
+    def _published_row(self, published: Published) -> list[Cell]:
+        cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
+        for score in self.scores:
+            value = published.scores.get(score.published)
+            cells.append(Cell(NOTHING if value is None else as_printed(value)))
+            cells += [Cell("")] if self.supervised else []
+            cells += [Cell("")] if score.published in self.paired else []
+        return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
+
+
+def _score_beside(ours: MeanStd | None, published: float) -> str:
+    printed = as_printed(published)
+    return printed if ours is None else f"{printed} ({difference(ours, published)})"

@@ -1,0 +1,398 @@
+"""Contrast of instances and of prototypes at several granularities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.kmeans import STARTS, kmeans
+from relscout.core.errors import InputError, SettingError
+from relscout.core.progress import Progress
+from relscout.core.seeding import generator
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, whole_numbers
+from relscout.encoders import EncoderSettings
+from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.vectors import unit_length
+from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
+from relscout.training.stored import Work
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+_CHOICES = {"start": STARTS, "training_dtype": ARITHMETICS}
+
+
+@dataclass(frozen=True)
+class HiURESettings:
+    """Settings of the method ``hiure``."""
+
+    prototypes: bool = True
+    """The contrast of prototypes; without it only instances are contrasted."""
+    granularities: str = "4-6-10-16-100"
+    """Numbers of prototypes, joined by ``-``; of all the contrast is taken (released code: 4-6-10-16-100)."""
+    sampled_words: int = 2
+    """Tokens between the mentions that each view reads of the part ``between``, drawn anew; 0 reads all."""
+    dropout: float = 0.1
+    """Dropout rate of the layers that train, in [0, 1)."""
+    vector_dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1), since layers that do not train give both views the same."""
+    temperature: float = 0.05
+    """τ of instances, and the mean of the prototypes' φ, above 0."""
+    smoothing: float = 10.0
+    """α of φ, above 0: the higher, the less the size of a cluster counts (released code: 10)."""
+    prototype_weight: float = 1.0
+    """Weight of the contrast of prototypes, at least 0."""
+    warm_up_epochs: int = 1
+    """Epochs without that contrast, at least 0."""
+    epochs: int = 5
+    """Epochs in all, at least 1 (released code: 5)."""
+    batch: int = 64
+    """Instances in a step, at least 2."""
+    learning_rate: float = 1e-5
+    """Learning rate of AdamW (released code: 1e-5)."""
+    weight_decay: float = 1e-4
+    """Weight decay, at least 0."""
+    trained_layers: int = 1
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    training_dtype: str = "auto"
+    """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+    start: str = "neighbours"
+    """Where the last k-means starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
+    max_relations: int = 128
+    """Largest number of relations that is considered where it is estimated; at least 1."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, _CHOICES)
+        check_least(self, {"batch": 2, "epochs": 1, "warm_up_epochs": 0, "sampled_words": 0})
+        check_least(self, {"max_relations": 1, "prototype_weight": 0, "weight_decay": 0})
+        check_above_zero(self, ("temperature", "smoothing", "learning_rate"))
+        check_rates(self, ("dropout", "vector_dropout"))
+        if min(self.counts) < 2:
+            raise SettingError(
+                f"granularities is {self.granularities!r}, but one prototype has nothing to contrast with; "
+                "expected numbers from 2"
+            )
+        if self.prototypes and self.warm_up_epochs >= self.epochs:
+            raise SettingError(
+                f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "
+                "prototype is ever seen; give fewer, or set prototypes=false"
+            )
+        if not self.dropout and not self.vector_dropout and not self.sampled_words:
+            raise SettingError(
+                "dropout, vector_dropout and sampled_words are 0, so that both views of an instance are the same; "
+                "one of them must be above 0"
+            )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Numbers of prototypes, in ascending order."""
+        read = whole_numbers(
+            "granularities", self.granularities, what="numbers of prototypes", example="4-10-100"
+        )
+        return tuple(sorted(set(read)))
+
+
+#: Percentiles to which temperatures are clipped.
+_LOWEST, _HIGHEST = 10, 90
+
+
+def instance_contrast(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+    """Return InfoNCE: −mean_i log [exp(v_i·v′_i / τ) / Σ_j exp(v_i·v′_j / τ)], of both directions, a scalar.
+
+    Args:
+        first: A view of each instance (B, D), of unit length.
+        second: Another view of each (B, D), of unit length; those of the others are the negatives.
+        temperature: τ, above 0.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    similar = first @ second.T / temperature  # (B, B)
+    own = torch.arange(len(first), device=first.device)
+    return (cross_entropy(similar, own) + cross_entropy(similar.T, own)) / 2
+
+
+def prototype_contrast(views: Tensor, prototypes: Tensor, temperatures: Tensor, own: Tensor) -> Tensor:
+    """Return ProtoNCE: −mean_i log [exp(v_i·c_s / φ_s) / Σ_j exp(v_i·c_j / φ_j)], a scalar.
+
+    Args:
+        views: (B, D), of unit length.
+        prototypes: c (C, D), of unit length, constants to the gradient.
+        temperatures: φ (C,), above 0.
+        own: Prototype s of each view (B,), int64.
+    """
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(views @ prototypes.T / temperatures, own)
+
+
+def cluster_temperatures(
+    vectors: NDArray[np.float32],
+    prototypes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    smoothing: float,
+    mean: float,
+) -> NDArray[np.float32]:
+    """Return φ_c = Σ_{i in c} ‖v_i − c‖ / (n_c log(n_c + α)), clipped and scaled (C,), float32.
+
+    A loose cluster, and a small one, gets a high temperature, which lets it pull less; so clusters become alike in how
+    tight they are. Values beyond the 10th and 90th percentile are clipped to these, and all are scaled to the mean τ.
+
+    Args:
+        vectors: v (N, D), of unit length.
+        prototypes: c (C, D), of unit length; to each belongs at least one vector.
+        labels: Prototype of each vector (N,).
+        smoothing: α, above 0.
+        mean: τ, above 0.
+    """
+    sizes = np.bincount(labels, minlength=len(prototypes))
+    distances = np.linalg.norm(vectors - prototypes[labels], axis=1)
+    found = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
+        sizes * np.log(sizes + smoothing)
+    )
+    # a vector is no distance from itself: how loose a cluster of one is cannot be told, so the loosest stands in
+    found[sizes == 1] = found.max()
+    found = np.clip(found, *np.percentile(found, [_LOWEST, _HIGHEST]))
+    total = found.mean()
+    scaled = found / total * mean if total > 0 else np.full(len(found), mean)
+    # where all members are one and the same, the temperature would be 0
+    return np.asarray(np.maximum(scaled, 1e-3 * mean), dtype=np.float32)
+
+
+#: Prototypes need not settle: the encoder moves on in the next epoch.
+_ITERATIONS = 20
+
+
+@dataclass(frozen=True)
+class _Granularity:
+    """Prototypes of one granularity: ``prototypes`` (C, D), ``temperatures`` (C,), ``labels`` (M,)."""
+
+    prototypes: torch.Tensor
+    temperatures: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass
+class HiURETraining:
+    """The loop, and what happened in it.
+
+    Args:
+        settings: See :class:`HiURESettings`.
+        encoder: What trains.
+        prepared: The instances.
+        seed: Draws everything random.
+        progress: Told how far it is.
+        work: Keeps what is done, so that an interrupted loop goes on.
+
+    Attributes:
+        epochs: What is known of each, as JSON values.
+        warnings: What a user should know.
+    """
+
+    settings: HiURESettings
+    encoder: TunableEncoder
+    prepared: Prepared
+    seed: int
+    progress: Progress
+    work: Work
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _granularities: Sequence[_Granularity] = ()
+    _labels: NDArray[np.int64] | None = None
+    _agreement: float | None = None
+    _terms: Terms = field(default_factory=Terms)
+
+    def run(self) -> None:
+        """Train the encoder.
+
+        Raises:
+            DivergedError: The loss is no longer a number.
+            InputError: Some representations are not finite.
+        """
+        import torch
+
+        settings = self.settings
+        if (count := len(self.prepared.lengths)) < 2:
+            self.warnings.append(
+                f"there is {count} different instance, and nothing to contrast it with: the encoder is unchanged"
+            )
+            return
+        optimizer = torch.optim.AdamW(
+            list(self.encoder.parameters()),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        if (resumed := self.work.load()) is not None:
+            state, arrays = resumed
+            self.epochs, self.warnings = state["epochs"], state["warnings"]
+            self._labels = arrays.get("labels")
+            weights = {name: array for name, array in arrays.items() if name.startswith("encoder.")}
+            self.encoder.load({name.removeprefix("encoder."): array for name, array in weights.items()})
+            restore_memory(optimizer, arrays)
+        for step in train(
+            self._begin,
+            self._loss,
+            optimizer,
+            epochs=settings.epochs,
+            first_epoch=len(self.epochs),
+            warm_up=0.0,
+            falls=False,
+            seed=self._seed("train"),
+        ):
+            self.progress("train", step.number, step.total)
+            if step.ends_epoch:
+                self._keep(optimizer)
+
+    def _begin(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        settings = self.settings
+        if settings.prototypes and epoch >= settings.warm_up_epochs:
+            self._find_prototypes(epoch)
+        random = generator(self.seed, f"batches {epoch}")
+        return batches_by_length(self.prepared.lengths, settings.batch, random, least=2)
+
+    def _find_prototypes(self, epoch: int) -> None:
+        """Cluster the contents, as the encoder sees them now, at every granularity."""
+        import torch
+
+        vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
+        # prototypes that are nearly as many as the instances tell nothing that these do not tell themselves
+        counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
+        found: list[_Granularity] = []
+        device = self.encoder.device
+        for count in counts:
+            try:
+                clusters = kmeans(
+                    vectors,
+                    count,
+                    seed=self._seed(f"prototypes {epoch} {count}"),
+                    n_init=1,
+                    max_iterations=_ITERATIONS,
+                    progress=self.progress,
+                )
+            except InputError:
+                # fewer instances than these read differently; two must, or there is nothing to learn
+                if count == counts[0]:
+                    raise
+                continue
+            prototypes = unit_length(clusters.centroids)
+            temperatures = cluster_temperatures(
+                vectors,
+                prototypes,
+                clusters.labels,
+                smoothing=self.settings.smoothing,
+                mean=self.settings.temperature,
+            )
+            arrays = (prototypes, temperatures, clusters.labels)
+            found.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
+        self._granularities = found
+        told = tuple(len(one.prototypes) for one in found)
+        if told != self.settings.counts:
+            few = (
+                f"prototypes were found at the granularities {', '.join(map(str, told))} only: there are "
+                f"{len(vectors)} different instances"
+            )
+            self.warnings += [few] if few not in self.warnings else []
+        labels = np.stack([one.labels.cpu().numpy() for one in found])  # (G, M)
+        same = self._labels is not None and self._labels.shape == labels.shape
+        self._agreement = _agreement(self._labels, labels) if same and self._labels is not None else None
+        self._labels = labels
+
+    def _loss(self, _: int, rows: NDArray[np.int64]) -> torch.Tensor:
+        import torch
+        from torch.nn.functional import dropout, normalize
+
+        settings = self.settings
+        self.encoder.train(True)
+        # one pass for both views: dropout and sampled words are drawn anew for each row
+        views = self.encoder(self.prepared, np.concatenate([rows, rows]))
+        views = normalize(dropout(views, settings.vector_dropout), dim=1)
+        first, second = views[: len(rows)], views[len(rows) :]
+        total = self._terms("instances", instance_contrast(first, second, temperature=settings.temperature))
+        if not self._granularities:
+            return total
+        own = torch.from_numpy(np.concatenate([rows, rows])).to(self.encoder.device)
+        of_prototypes = [
+            prototype_contrast(views, one.prototypes, one.temperatures, one.labels[own])
+            for one in self._granularities
+        ]
+        return total + settings.prototype_weight * self._terms(
+            "prototypes", torch.stack(of_prototypes).mean()
+        )
+
+    def _keep(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take down what came of an epoch, and keep it."""
+        temperatures = [one.temperatures for one in self._granularities]
+        self.epochs.append(
+            {
+                "losses": self._terms.means(),
+                "granularities": [len(one) for one in temperatures],
+                "temperatures": [
+                    [round(float(x), 4) for x in (one.min(), one.max())] for one in temperatures
+                ],
+                "agreement": self._agreement,
+            }
+        )
+        arrays = {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
+        labels = {} if self._labels is None else {"labels": self._labels}
+        state = {"epochs": self.epochs, "warnings": self.warnings}
+        self.work.keep(state, {**arrays, **labels, **memory(optimizer)})
+
+    def _seed(self, purpose: str) -> int:
+        return int(generator(self.seed, f"hiure {purpose}").integers(2**31))
+
+
+def _agreement(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
+    """Return the mean adjusted Rand index of clusters (G, M) with those of the epoch before."""
+    from sklearn.metrics import adjusted_rand_score
+
+    return round(float(np.mean([adjusted_rand_score(*pair) for pair in zip(before, now, strict=True)])), 6)
+
+
+class HiURE(SelfTaught):
+    """Contrast each instance with others and with prototypes at several granularities, then cluster by k-means.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`HiURESettings`.
+    """
+
+    NAME: ClassVar[str] = "hiure"
+    CITATION: ClassVar[str] = (
+        "Liu, Hu, Zhang, Li, Wen, Yu: HiURE: Hierarchical Exemplar Contrastive Learning for Unsupervised Relation "
+        "Extraction. NAACL 2022"
+    )
+    SETTINGS: ClassVar[type[HiURESettings]] = HiURESettings
+    # as for Siamese URE; words between the mentions are sampled of the states that the layer which trains reads
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
+        pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
+    )
+
+    def _sampled(self) -> int:
+        options: HiURESettings = self._settings
+        return options.sampled_words
+
+    def _teaching(
+        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+    ) -> SelfTeaching:
+        del n_relations  # the prototypes have granularities of their own
+        options = self._settings
+        if not any(part.name == "between" for part in encoder.base.parts) and not (
+            options.dropout or options.vector_dropout
+        ):
+            raise SettingError(
+                f"dropout and vector_dropout are 0, and the pooling {encoder.base.settings.pooling!r} has no 'between' "
+                "of which words could be sampled, so that both views of an instance are the same; set one above 0"
+            )
+        return HiURETraining(self._settings, encoder, prepared, self.seed, progress, work)

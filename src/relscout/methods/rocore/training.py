@@ -1,0 +1,525 @@
+"""Iterative joint training (RoCORE section 3.5, Algorithm 1), its equations, and the choice of the epoch.
+
+The released code asks the gold relations of what it clusters for both. Here it is how far two views of the same
+representation agree: the classifier η_u and the clusters of g(h).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.adaptive import effective_number
+from relscout.clustering.kmeans import check_finite, kmeans, means, neighbour_seeds
+from relscout.core.errors import InputError
+from relscout.core.progress import Progress
+from relscout.core.seeding import generator
+from relscout.methods.rocore.network import Layers, Network, Pair, RoCORESettings, Sides
+from relscout.metrics import align
+from relscout.training.loop import Terms, train
+from relscout.training.stored import Work
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def class_means(codes: Tensor, classes: Tensor, n_classes: int) -> Tensor:
+    """Return the centroids c_r of the pre-defined relations (eq. 5).
+
+    Args:
+        codes: h′ of the labelled instances (N, Z).
+        classes: Their relations (N,), int64, every one from 0 to C - 1 among them.
+        n_classes: C.
+
+    Returns:
+        Centroids (C, Z).
+    """
+    import torch
+
+    sums = torch.zeros((n_classes, codes.shape[1]), dtype=codes.dtype, device=codes.device)
+    sums.index_add_(0, classes, codes)
+    return sums / torch.bincount(classes, minlength=n_classes)[:, None]
+
+
+def center_loss(codes: Tensor, centroids: Tensor) -> Tensor:
+    """Return ½ · mean ‖h′_i − c_{y_i}‖² (eq. 4), a scalar.
+
+    Args:
+        codes: h′ (N, Z).
+        centroids: The centroid of each instance's relation (N, Z).
+    """
+    return (codes - centroids).square().sum(dim=1).mean() / 2
+
+
+def reconstruction_loss(restored: Tensor, given: Tensor, *, scale: str = "sum") -> Tensor:
+    """Return the reconstruction error (first term of eq. 6), a scalar.
+
+    Args:
+        restored: d(h′) (N, D).
+        given: h (N, D).
+        scale: ``sum``: ½ · mean ‖d(h′_i) − h_i‖², as in the paper. ``mean``: the mean over instances and dimensions, as
+            in the released code; this is 2/D times the other, so that a weight λ beside it counts D/2 times as much.
+    """
+    squared = (restored - given).square()
+    return squared.mean() if scale == "mean" else squared.sum(dim=1).mean() / 2
+
+
+def same_cluster(labels: Tensor) -> Tensor:
+    """Return q_ij (eq. 8): whether two instances have the same pseudo label, (B, B), bool."""
+    return labels[:, None] == labels[None, :]
+
+
+def divergences(logits: Tensor) -> Tensor:
+    """Return D_KL(P*_i ‖ P_j) (eq. 10) of all pairs (B, B); the first of each pair is a constant to the gradient.
+
+    Args:
+        logits: Scores of the novel relations (B, C), the distributions' logarithms up to a constant.
+    """
+    log_q = logits.log_softmax(dim=1)  # (B, C)
+    log_p = log_q.detach()
+    p = log_p.exp()
+    return (p * log_p).sum(dim=1, keepdim=True) - p @ log_q.T
+
+
+def hinge(divergence: Tensor, margin: float) -> Tensor:
+    """Return max(0, σ − e) (eq. 12)."""
+    return (margin - divergence).clamp(min=0)
+
+
+def pairwise_loss(logits: Tensor, same: Tensor, *, margin: float) -> Tensor:
+    """Return the mean of L_BCE (eq. 9, 11, 13) over all pairs (i, j) of a batch, a scalar.
+
+    The paper does not say which pairs; these are all, i = j among them, whose loss is 0. Each pair has two terms, in
+    which either side is the constant once; summed over all pairs both are the same.
+
+    Args:
+        logits: Scores of the novel relations (B, C).
+        same: q (B, B), bool.
+        margin: σ.
+    """
+    found = divergences(logits)
+    return 2 * found.where(same, hinge(found, margin)).mean()
+
+
+def ramp_up(epoch: int, *, weight: float, length: int) -> float:
+    """Return μ(t) = μ₀ · exp(−5 (1 − t/T)²) (eq. 17), and μ₀ behind T.
+
+    Args:
+        epoch: t, from 1.
+        weight: μ₀.
+        length: T.
+    """
+    return weight * math.exp(-5 * (1 - min(epoch, length) / length) ** 2)
+
+
+Labels = NDArray[np.int64]
+
+
+@dataclass
+class JointTraining:
+    """The loop, and what happened in it.
+
+    Args:
+        settings: See :class:`RoCORESettings`.
+        network: What trains.
+        sides: The instances.
+        seed: Draws everything random.
+        progress: Told how far it is.
+        work: Keeps what is done, so that an interrupted loop goes on.
+
+    Attributes:
+        verdict: What is known of every epoch, and which of them is kept.
+        pretraining_loss: Loss of every epoch of pre-training.
+        warnings: What a user should know.
+        pretrained: Layers of g behind the pre-training; none where there was none.
+    """
+
+    settings: RoCORESettings
+    network: Network
+    sides: Sides
+    seed: int
+    progress: Progress
+    work: Work
+    verdict: Verdict = field(init=False)
+    pretraining_loss: list[float] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    pretrained: Layers = ()
+    _pseudo: Labels = field(init=False)
+    _terms: Terms = field(default_factory=Terms)
+    _centroids: torch.Tensor | None = None
+
+    def run(self) -> None:
+        """Train; the network is left as it was in the epoch that is kept."""
+        self.verdict = Verdict(self.settings)
+        if (resumed := self.work.load()) is not None:
+            state, arrays = resumed
+            self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
+            self.verdict.load(state["verdict"], arrays)
+            self._pseudo = arrays["pseudo"]
+            self.pretrained = [
+                (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
+                for number in range(state["pretrained"])
+            ]
+            self.network.load(arrays)
+        else:
+            vectors = self._pretrain()
+            self._pseudo = self._clustered(vectors, 0)
+            self._keep()
+        if not self.verdict.stopped:
+            self._train()
+        if self.verdict.best:
+            self.network.load(self.verdict.best, goes_on=False)
+
+        self.warnings += self.verdict.warnings()
+
+    def report(self) -> dict[str, Any]:
+        """Return what happened, as JSON values."""
+        verdict = self.verdict
+        told = {"stopped": verdict.stopped, "kept_epoch": verdict.kept + 1}
+        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": verdict.epochs}
+
+    def _pretrain(self) -> NDArray[np.float32]:
+        """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
+        settings, network, sides = self.settings, self.network, self.sides
+        vectors = network.encoder.encode_contents(sides.unlabeled, progress=self.progress)
+        if not settings.reconstruction or not (settings.pretrain_epochs or settings.pretrain_steps):
+            return vectors
+        labeled = network.encoder.encode_contents(sides.labeled, progress=self.progress)
+        for encoded in (vectors, labeled):
+            check_finite(encoded)
+
+        def begin(epoch: int) -> Sequence[Pair]:
+            if settings.center and settings.pretrain_center:
+                self._centroids = self._class_means(labeled)
+            return self._batches("pretrain", epoch)
+
+        def loss(_: int, rows: Pair) -> torch.Tensor:
+            h_u, h_l = network.h(vectors[rows[0]]), network.h(labeled[rows[1]])
+            return self._clustering_loss(h_u, h_l, rows[1])
+
+        n_batches = len(self._batches("pretrain", 0))
+        epochs = max(settings.pretrain_epochs, -(-settings.pretrain_steps // n_batches))
+        losses: list[float] = []
+        for step in train(
+            begin,
+            loss,
+            network.optimizer,
+            epochs=epochs,
+            warm_up=0.0,
+            falls=False,
+            seed=self._seed("pretrain"),
+        ):
+            self.progress("pre-train", step.number, step.total)
+            losses.append(step.loss)
+            if step.ends_epoch:
+                self.pretraining_loss.append(round(float(np.mean(losses)), 6))
+                losses = []
+        self._terms.means()
+        self._centroids = None
+        self.pretrained = network.mapping()
+        return vectors
+
+    def _train(self) -> None:
+        network, settings = self.network, self.settings
+        labels = self._pseudo_labels()
+
+        def begin(epoch: int) -> Sequence[Pair]:
+            if settings.center:
+                # encoded anew, by the encoder as it is now: what the last epoch saw was encoded while it changed and
+                # with dropout, so that means of that would lie beside what g is to gather around them
+                encoded = network.encoder.encode_contents(self.sides.labeled, progress=self.progress)
+                self._centroids = self._class_means(encoded)
+            return self._batches("train", epoch, least=settings.epoch_steps)
+
+        def loss(epoch: int, rows: Pair) -> torch.Tensor:
+            return self._joint_loss(epoch, rows, labels)
+
+        for step in train(
+            begin,
+            loss,
+            network.optimizer,
+            epochs=settings.epochs,
+            first_epoch=len(self.verdict.epochs),
+            warm_up=0.0,
+            falls=False,
+            seed=self._seed("train"),
+        ):
+            self.progress("train", step.number, step.total)
+            if step.ends_epoch:
+                self._judge(step.epoch)
+                labels = self._pseudo_labels()
+                if self.verdict.stopped:
+                    return
+
+    def _joint_loss(self, epoch: int, rows: Pair, labels: torch.Tensor) -> torch.Tensor:
+        """Return L_CLS + L_C (eq. 16 and 6) of a batch of each side."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        settings, network, sides = self.settings, self.network, self.sides
+        encoder = network.encoder
+        encoder.train(True)
+        h_u = encoder(sides.unlabeled, rows[0]) * encoder.scale  # (B, D)
+        with torch.set_grad_enabled(settings.cross_entropy):
+            h_l = encoder(sides.labeled, rows[1]) * encoder.scale
+        scores = network.novel(h_u)  # (B, C_u)
+        same = same_cluster(labels[torch.from_numpy(rows[0])])
+        total = self._terms("pairwise", pairwise_loss(scores, same, margin=settings.margin))
+        if settings.cross_entropy:
+            told = self._classes(rows[1])
+            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), told))
+        if settings.incremental:
+            weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
+            novel = sides.n_known + scores.detach().argmax(
+                dim=1
+            )  # ŷ_j of eq. 14, behind the pre-defined ones
+            total = total + weight * self._terms(
+                "novel_cross_entropy", cross_entropy(network.known(h_u), novel)
+            )
+        return total + self._clustering_loss(h_u.detach(), h_l.detach(), rows[1])
+
+    def _clustering_loss(self, h_u: torch.Tensor, h_l: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return L_C (eq. 6), with the reconstruction of both sides, each of them half (Algorithm 1, released code)."""
+        settings, network = self.settings, self.network
+        code_l = network.code(h_l)
+        total = h_l.new_zeros(())
+        if settings.reconstruction:
+            scale = settings.reconstruction_scale
+            of_l = reconstruction_loss(network.restore(code_l), h_l, scale=scale)
+            of_u = reconstruction_loss(network.restore(network.code(h_u)), h_u, scale=scale)
+            total = total + self._terms("reconstruction", (of_l + of_u) / 2)
+        if self._centroids is not None:
+            # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
+            # averages over them: there the centre loss counts D/2 = 768 times as much. The default is what was run.
+            center = center_loss(code_l, self._centroids[self._classes(rows)])
+            total = total + settings.center_weight * self._terms("center", center)
+        if settings.weight_penalty:
+            total = total + settings.weight_penalty * network.penalty()
+        return total
+
+    def _judge(self, epoch: int) -> None:
+        """Predict, cluster again, and take down what came of the epoch."""
+        vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
+        scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
+        self._pseudo = self._clustered(vectors, epoch + 1)
+        self.verdict.add(judged(scores, self._pseudo), self._terms.means(), self.network.parts)
+        self._keep()
+
+    def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
+        """Return the pseudo labels (N,) of an epoch: k-means on g(h) (eq. 7)."""
+        codes = self.network.codes(vectors)[self.sides.unlabeled.row_of]
+        n_clusters, seed = self.sides.n_novel, self._seed(f"k-means {epoch}")
+        try:
+            starts = self._starts(codes, epoch)
+            return kmeans(codes, n_clusters, seed=seed, starts=starts, progress=self.progress).labels
+        except InputError:
+            if not epoch:
+                raise
+            # the codes have collapsed, which the centre loss alone leads to; the instances differ
+            self.warnings.append(
+                f"the codes g(h) of epoch {epoch} have collapsed, so that they make no {n_clusters} clusters; the "
+                "pseudo labels of the epoch before stand in for theirs"
+            )
+            return self._pseudo
+
+    def _starts(self, codes: NDArray[np.float32], epoch: int) -> NDArray[np.float32] | None:
+        """Return where k-means starts (C_u, Z); ``None`` where it draws that itself."""
+        n_clusters = self.sides.n_novel
+        if epoch >= self.settings.fresh_starts:
+            # the released code always starts anew; then clusters flip between partitions that are equally good, and the
+            # classifier never settles. Carried on from the first epoch they settle in a worse one
+            return means(codes, self._pseudo, n_clusters)
+        if self.settings.start == "neighbours":
+            return neighbour_seeds(codes, n_clusters, seed=self._seed(f"k-means {epoch}"))
+        return None
+
+    def _class_means(self, vectors: NDArray[np.float32]) -> torch.Tensor:
+        import torch
+
+        codes = torch.from_numpy(self.network.codes(vectors)).to(self.network.encoder.device)
+        return class_means(codes, self._classes(np.arange(len(codes))), self.sides.n_known)
+
+    def _pseudo_labels(self) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(self.sides.pseudo_labels(self._pseudo)).to(self.network.encoder.device)
+
+    def _classes(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(self.sides.classes[rows]).to(self.network.encoder.device)
+
+    def _batches(self, stage: str, epoch: int, *, least: int = 1) -> Sequence[Pair]:
+        random = generator(self._seed(stage), f"batches {epoch}")
+        return self.sides.batches(self.settings.batch, random, least=least)
+
+    def _keep(self) -> None:
+        told, arrays = self.verdict.state()
+        state = {
+            "verdict": told,
+            "warnings": self.warnings,
+            "pretraining_loss": self.pretraining_loss,
+            "pretrained": len(self.pretrained),
+        }
+        for number, (weight, bias) in enumerate(self.pretrained):
+            arrays |= {f"pretrained.{number}.weight": weight, f"pretrained.{number}.bias": bias}
+        self.work.keep(state, {**arrays, "pseudo": self._pseudo, **self.network.arrays()})
+
+    def _seed(self, purpose: str) -> int:
+        return int(generator(self.seed, f"rocore {purpose}").integers(2**31))
+
+
+Arrays = dict[str, NDArray[Any]]
+_BEST = "best."
+#: η_u has collapsed when its predictions are as diverse as fewer relations than this share of those of the clusters.
+_COLLAPSED = 0.5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of an epoch.
+
+    Args:
+        predicted: argmax η_u of each instance (N,), int64 (eq. 14).
+        agreement: Share of the instances in which η_u and k-means on g(h) agree, matched one to one, in [0, 1].
+        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot tell any two relations apart.
+        effective_relations: Relations of equal size that would be as diverse as the predictions.
+        effective_clusters: The same of the clusters.
+    """
+
+    predicted: NDArray[np.int64]
+    agreement: float
+    entropy: float
+    effective_relations: float
+    effective_clusters: float
+
+
+def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
+    """Judge the scores of η_u (N, C_u) beside the clusters (N,) of g(h)."""
+    predicted = scores.argmax(axis=1).astype(np.int64)
+    shares = scores.astype(np.float64)
+    shares -= shares.max(axis=1, keepdims=True)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=1, keepdims=True)
+    entropies = -(shares * np.log(np.maximum(shares, 1e-300))).sum(axis=1)
+    n_relations = scores.shape[1]
+    return Judged(
+        predicted,
+        align(predicted, clusters).accuracy,
+        float(entropies.mean() / np.log(n_relations)) if n_relations > 1 else 0.0,
+        effective_number(predicted),
+        effective_number(clusters),
+    )
+
+
+@dataclass
+class Verdict:
+    """What is known of every epoch, and which is kept.
+
+    Args:
+        settings: See :class:`RoCORESettings`.
+
+    Attributes:
+        epochs: What is known of each, as JSON values.
+        predictions: argmax η_u of each epoch (N,).
+        stopped: Why training ended; empty while it goes on.
+        kept: The epoch that is kept, from 0; -1 before the first.
+        best: The weights of that epoch; empty where they are those of the last.
+    """
+
+    settings: RoCORESettings
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    predictions: list[NDArray[np.int64]] = field(default_factory=list)
+    stopped: str = ""
+    kept: int = -1
+    best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def add(self, found: Judged, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
+        """Take down an epoch, keep its weights where it is the best, and decide whether training ends.
+
+        Args:
+            found: What came of it.
+            losses: Mean of each term of the loss.
+            weights: Returns the weights that it ended with.
+        """
+        changed = None
+        if self.predictions:
+            changed = round(float((found.predicted != self.predictions[-1]).mean()), 6)
+        earlier = self.epochs[self._first - 1 :]
+        highest = max((one["agreement"] for one in earlier), default=-1.0)
+        agreement = round(found.agreement, 6)
+        told = {
+            "agreement": agreement,
+            "changed": changed,
+            "entropy": round(found.entropy, 6),
+            "effective_relations": round(found.effective_relations, 3),
+            "effective_clusters": round(found.effective_clusters, 3),
+            "losses": dict(losses),
+        }
+        self.epochs.append(told)
+        self.predictions.append(found.predicted)
+        if self.settings.select == "last":
+            self.kept = len(self.epochs) - 1
+        elif agreement > highest and len(self.epochs) >= self._first:
+            self.kept, self.best = len(self.epochs) - 1, weights()
+        self._stop()
+
+    @property
+    def _first(self) -> int:
+        """The first epoch, from 1, that may be kept: before, novel relations have no full weight in η_l (eq. 17)."""
+        settings = self.settings
+        return min(settings.ramp_up_epochs, settings.epochs) if settings.incremental else 1
+
+    def _stop(self) -> None:
+        settings, done = self.settings, len(self.epochs)
+        latest = [one["changed"] for one in self.epochs[-settings.patience :]]
+        settled = [changed for changed in latest if changed is not None and changed < settings.stop_change]
+        if len(settled) == settings.patience and done >= self._first:
+            self.stopped = (
+                f"after {done} epochs: fewer than {settings.stop_change:.1%} of the predictions changed in each of "
+                f"the last {settings.patience}"
+            )
+        elif done >= settings.epochs:
+            self.stopped = f"after {done} epochs, the most that were allowed"
+
+    @property
+    def agreement(self) -> float:
+        """Agreement of η_u and the clusters in the epoch that is kept, in [0, 1]."""
+        return float(self.epochs[self.kept]["agreement"])
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know of the epoch that is kept."""
+        kept = self.epochs[self.kept]
+        found, expected = kept["effective_relations"], kept["effective_clusters"]
+        if found >= _COLLAPSED * expected:
+            return []
+        return [
+            f"the classifier of novel relations has collapsed: its predictions have the entropy of {found:.1f} equal "
+            f"relations, the clusters that of {expected:.1f}; train longer, or with another learning rate or margin"
+        ]
+
+    def history(self) -> NDArray[np.signedinteger[Any]]:
+        """Return the predictions of all epochs (E, N), in the smallest type of 16 bits or more that holds them."""
+        found = np.stack(self.predictions)
+        return found.astype(np.int16 if found.max() < 2**15 else np.int32)
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Return everything, as JSON values and as arrays."""
+        arrays: Arrays = {f"{_BEST}{name}": array for name, array in self.best.items()}
+        if self.predictions:
+            arrays["predictions"] = self.history()
+        return {"epochs": self.epochs, "stopped": self.stopped, "kept": self.kept}, arrays
+
+    def load(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`state` gave; other arrays are passed over."""
+        self.epochs, self.stopped, self.kept = list(state["epochs"]), state["stopped"], state["kept"]
+        self.predictions = [row.astype(np.int64) for row in arrays.get("predictions", ())]
+        self.best = {
+            name.removeprefix(_BEST): array for name, array in arrays.items() if name.startswith(_BEST)
+        }

@@ -1,0 +1,458 @@
+"""Training of RSN on labelled pairs and, optionally, on unlabelled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.kmeans import check_finite
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
+from relscout.core.progress import Progress, silent
+from relscout.core.seeding import generator
+from relscout.encoders import Encoder, OnLoss
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.rsn.network import Network, RSNSettings, Similarity
+from relscout.methods.vectors import encode, unit_length
+from relscout.training.labels import canonical, classes_of
+from relscout.training.loop import memory, restore_memory, train
+from relscout.training.stored import Work, below, trainable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+#: Length of the step with which the direction of the strongest change is sought, in the units of the vectors.
+_PROBE = 1e-2
+
+
+def conditional_entropy(logits: Tensor) -> Tensor:
+    """Return −p log p − (1 − p) log(1 − p): 0 where every pair is decided, log 2 where none is."""
+    return _cross_entropy(logits.sigmoid(), logits)
+
+
+def divergence(logits: Tensor, others: Tensor) -> Tensor:
+    """Return KL(p‖p′) = p log(p / p′) + (1 − p) log((1 − p) / (1 − p′)), from the logits of p and p′."""
+    p = logits.sigmoid()
+    return _cross_entropy(p, others) - _cross_entropy(p, logits)
+
+
+def adversarial_divergence(
+    logit: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor, *, length: float
+) -> Tensor:
+    """Return how much predictions change when vectors move a little in the worst direction (Miyato et al. 2018).
+
+    KL(p(x)‖p(x + r)), r the direction in which this grows fastest, found by one step of the power method from a random
+    one. Gradients flow through p(x + r) only.
+
+    Args:
+        logit: From both vectors of each pair to z (P,).
+        left: One vector of each pair (P, D).
+        right: The other (P, D).
+        length: ‖r‖ of each vector, as the root of its mean square.
+    """
+    import torch
+
+    with torch.no_grad():
+        clean = logit(left, right)
+    fixed = [left.detach(), right.detach()]
+    probes = [_scaled(torch.randn_like(side), _PROBE).requires_grad_(True) for side in fixed]
+    changed = divergence(clean, logit(*(side + probe for side, probe in zip(fixed, probes, strict=True))))
+    steepest = torch.autograd.grad(changed, probes)
+    moved = [side + _scaled(way, length) for side, way in zip((left, right), steepest, strict=True)]
+    return divergence(clean, logit(*moved))
+
+
+def _cross_entropy(p: Tensor, logits: Tensor) -> Tensor:
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    return binary_cross_entropy_with_logits(logits, p)
+
+
+def _scaled(vectors: Tensor, length: float) -> Tensor:
+    root_mean_square = vectors.square().mean(dim=1, keepdim=True).sqrt()
+    return vectors * (length / root_mean_square.clamp(min=1e-30))
+
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of instances.
+
+    Args:
+        left: One of each pair (P,).
+        right: The other (P,).
+        same: Whether they express the same relation (P,), bool; empty where that is not known.
+    """
+
+    left: Rows
+    right: Rows
+    same: NDArray[np.bool_]
+
+    def split(self, n_parts: int) -> list[Pairs]:
+        """Return parts of equal size, or almost."""
+        arrays = (np.array_split(array, n_parts) for array in (self.left, self.right, self.same))
+        return [Pairs(*parts) for parts in zip(*arrays, strict=True)]
+
+
+class LabelledPairs:
+    """Pairs of labelled instances, as many of the same relation as of two different ones.
+
+    Of all pairs, those of one relation are few. Drawn without regard to that, they would teach the network to answer
+    that no two instances say the same.
+
+    Args:
+        relations: Relation of each instance (N,), int64, from 0; the order of the numbers does not matter.
+
+    Raises:
+        InputError: There is only one relation, or no relation has two instances.
+    """
+
+    def __init__(self, relations: Rows) -> None:
+        self._order = np.argsort(relations, kind="stable")  # place → row, relations one after the other
+        sizes = np.bincount(relations)
+        of_place = relations[self._order]
+        self._size = sizes[of_place]  # of each place, its relation's number of instances
+        self._start = (np.cumsum(sizes) - sizes)[of_place]  # and the first place of it
+        self._partnered = np.flatnonzero(self._size > 1)
+        if len(np.unique(relations)) < 2:
+            raise InputError(
+                f"the {len(relations)} labelled instances have one relation; give at least two, so that some pairs are "
+                "of different ones"
+            )
+        if not len(self._partnered):
+            raise InputError(
+                f"each of the {len(sizes)} labelled relations has one instance; give at least two of some, so that "
+                "there are pairs of the same relation"
+            )
+
+    @property
+    def n_alone(self) -> int:
+        """Number of relations with one instance, which stand in pairs of different relations only."""
+        return len(self._size) - len(self._partnered)
+
+    def draw(self, count: int, random: np.random.Generator) -> Pairs:
+        """Return pairs, half of them (of an odd number, one less) of the same relation, shuffled.
+
+        The first of a pair is drawn among all instances that have a partner, the second among all its partners.
+        """
+        n_same = count // 2
+        of_same = random.choice(self._partnered, n_same)
+        # one of the others of the relation: skip the place itself
+        within = random.integers(self._size[of_same] - 1)
+        partner = self._start[of_same] + within
+        partner += partner >= of_same
+        of_different = random.integers(len(self._order), size=count - n_same)
+        # one of all the others: skip the places of the relation
+        other = random.integers(len(self._order) - self._size[of_different])
+        other += self._size[of_different] * (other >= self._start[of_different])
+        shuffled = random.permutation(count)
+        left = np.concatenate([of_same, of_different])[shuffled]
+        right = np.concatenate([partner, other])[shuffled]
+        return Pairs(self._order[left], self._order[right], shuffled < n_same)
+
+
+def unlabelled_pairs(rows: Rows, count: int, random: np.random.Generator) -> Pairs:
+    """Return pairs of two different rows, each as likely as any other; none where there is only one row."""
+    if len(rows) < 2:
+        none = np.empty(0, dtype=np.int64)
+        return Pairs(none, none, none.astype(bool))
+    left = random.integers(len(rows), size=count)
+    right = random.integers(len(rows) - 1, size=count)
+    right += right >= left
+    return Pairs(rows[left], rows[right], np.empty(0, dtype=bool))
+
+
+#: Labelled pairs on which a network begins undecided.
+_BALANCED_ON = 1000
+#: From contents (B,) to their vectors h (B, D), scaled to a mean square of 1.
+Represent = Callable[[Rows], "torch.Tensor"]
+
+
+def frozen(vectors: NDArray[np.float32], network: Network) -> Represent:
+    """Represent contents by vectors of unit length that do not change (M, D), float32."""
+    import torch
+
+    def represent(rows: Rows) -> torch.Tensor:
+        h: torch.Tensor = torch.from_numpy(np.asarray(vectors[rows])).to(network.device) * network.scale
+        return h
+
+    return represent
+
+
+def trained(encoder: TunableEncoder, prepared: Prepared, network: Network) -> Represent:
+    """Represent contents by what an encoder in training gives for them."""
+    from torch.nn.functional import normalize
+
+    def represent(rows: Rows) -> torch.Tensor:
+        encoder.train(True)
+        h: torch.Tensor = normalize(encoder(prepared, rows), dim=1) * network.scale
+        return h
+
+    return represent
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is learnt from, as contents of a :data:`Represent`.
+
+    Args:
+        labelled: Content of each labelled instance (N,).
+        pairs: Pairs of labelled instances.
+        unlabelled: Contents of the unlabelled instances, each once; looked at in semi-supervised training only.
+    """
+
+    labelled: Rows
+    pairs: LabelledPairs
+    unlabelled: Rows
+
+    def balance(self, network: Network, represent: Represent, random: np.random.Generator) -> None:
+        """Let a network begin undecided on labelled pairs."""
+        places = self.pairs.draw(_BALANCED_ON, random)
+        network.balance(represent(self.labelled[places.left]), represent(self.labelled[places.right]))
+
+    def drawn(self, settings: RSNSettings, random: np.random.Generator) -> list[tuple[Pairs, Pairs]]:
+        """Return labelled and unlabelled pairs of each step of an epoch, as contents; the latter may be none."""
+        n_steps = max(1, round(settings.pairs / settings.batch))
+        places = self.pairs.draw(settings.pairs, random)
+        known = Pairs(self.labelled[places.left], self.labelled[places.right], places.same)
+        rows = self.unlabelled if settings.semi_supervised else self.unlabelled[:0]
+        unknown = unlabelled_pairs(rows, settings.pairs, random)
+        return list(zip(known.split(n_steps), unknown.split(n_steps), strict=True))
+
+
+class Learner:
+    """Trains the network, and the encoder's layers that train with it.
+
+    Args:
+        network: What trains.
+        represent: Gives the vectors.
+        material: What is learnt from.
+        encoder: What trains as well; ``None`` where it is frozen.
+        settings: See :class:`RSNSettings`.
+        seed: Draws pairs, dropout and perturbations.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        represent: Represent,
+        material: Material,
+        *,
+        encoder: TunableEncoder | None,
+        settings: RSNSettings,
+        seed: int,
+    ) -> None:
+        import torch
+
+        self._network, self._represent, self._material = network, represent, material
+        self._encoder, self._settings, self._seed = encoder, settings, seed
+        groups = [
+            {"params": network.of_similarity, "lr": settings.similarity_learning_rate},
+            {"params": network.of_f, "lr": settings.learning_rate},
+        ]
+        if encoder is not None:
+            groups.append({"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate})
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+        self._correct = 0
+
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[dict[str, Any]]:
+        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+
+        Args:
+            first: Where to go on, if some epochs are done.
+            progress: Told the steps done, stage ``"train"``.
+
+        Yields:
+            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were told right.
+        """
+        losses: list[float] = []
+        for step in train(
+            lambda epoch: self._material.drawn(self._settings, generator(self._seed, f"pairs {epoch}")),
+            self._loss,
+            self._optimizer,
+            epochs=self._settings.epochs,
+            first_epoch=first,
+            warm_up=self._settings.warm_up,
+            seed=self._seed,
+        ):
+            progress("train", step.number, step.total)
+            losses.append(step.loss)
+            if step.ends_epoch:
+                accuracy = self._correct / self._settings.pairs
+                yield {"loss": round(float(np.mean(losses)), 6), "accuracy": round(accuracy, 6)}
+                losses, self._correct = [], 0
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return network, encoder and the optimizer's memory as arrays."""
+        found = {f"network.{name}": array for name, array in self._network.arrays().items()}
+        weights = self._encoder.weights() if self._encoder is not None else {}
+        found |= {f"encoder.{name}": array for name, array in weights.items()}
+        return found | memory(self._optimizer)
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to where :meth:`arrays` was called."""
+        self._network.load(below("network.", arrays))
+        if self._encoder is not None:
+            self._encoder.load(below("encoder.", arrays))
+        restore_memory(self._optimizer, arrays)
+
+    def _loss(self, _: int, batch: tuple[Pairs, Pairs]) -> torch.Tensor:
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        network, settings = self._network, self._settings
+        known, unknown = batch
+        # each content once, however many pairs it is in
+        rows, place = np.unique(
+            np.concatenate([known.left, unknown.left, known.right, unknown.right]), return_inverse=True
+        )
+        h = self._represent(rows)  # (B, D)
+        left, right = torch.from_numpy(place).to(h.device).chunk(2)
+        codes = network.code(h)
+        logits = network.logit(codes[left], codes[right], dropout=settings.dropout)  # (P,), labelled first
+        n_known = len(known.left)
+        same = torch.from_numpy(known.same).to(h.device)
+        self._correct += int(((logits[:n_known] > 0) == same).sum())
+        loss = binary_cross_entropy_with_logits(logits[:n_known], same.to(logits.dtype))
+        if settings.entropy_weight and len(unknown.left):
+            loss = loss + settings.entropy_weight * conditional_entropy(logits[n_known:])
+        if settings.adversarial_weight:
+            loss = loss + settings.adversarial_weight * adversarial_divergence(
+                lambda one, other: network.logit(network.code(one), network.code(other)),
+                h[left],
+                h[right],
+                length=settings.perturbation,
+            )
+        return loss
+
+
+class Lesson:
+    """Labelled instances as they can be learnt from: each content once, in an order of their own.
+
+    Args:
+        labeled: Instances with gold relations.
+
+    Attributes:
+        instances: Those that are learnt from.
+        classes: Relation of each (N,), int64, from 0.
+        pairs: Their pairs.
+        warnings: What was left out or is of little use, in words.
+
+    Raises:
+        InputError: Relations are missing, or there are no pairs of one relation or none of two.
+    """
+
+    def __init__(self, labeled: Sequence[RelationInstance]) -> None:
+        self.instances, self.warnings = canonical(labeled)
+        _, self.classes = classes_of(self.instances)
+        self.pairs = LabelledPairs(self.classes)
+        if alone := self.pairs.n_alone:
+            self.warnings.append(
+                f"{alone} labelled {'relation has' if alone == 1 else 'relations have'} one instance only, which "
+                "taught the network what is different, not what is the same"
+            )
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt.
+
+    Args:
+        similarity: Tells how likely two instances express the same relation.
+        weights: Of the encoder's layers that trained, by their names; empty where it stayed frozen.
+        epochs: How each epoch of training went.
+    """
+
+    similarity: Similarity
+    weights: dict[str, NDArray[np.float32]]
+    epochs: list[dict[str, Any]]
+
+
+def transfer(
+    encoder: Encoder,
+    lesson: Lesson,
+    unlabeled: Sequence[RelationInstance],
+    *,
+    settings: RSNSettings,
+    seed: int,
+    progress: Progress,
+    on_loss: OnLoss,
+    work: Work,
+) -> Learnt:
+    """Learn from labelled instances.
+
+    Args:
+        encoder: Where representations start.
+        lesson: The labelled instances.
+        unlabeled: Others, each content once.
+        settings: See :class:`RSNSettings`.
+        seed: Draws everything random.
+        progress: Told how far it is.
+        on_loss: Told each labelled instance that did not fit whole, and what was lost.
+        work: Keeps what is done after each epoch, so that an interrupted training goes on.
+    """
+    given = [*lesson.instances, *unlabeled]
+    labelled = {id(instance) for instance in lesson.instances}
+
+    def told(instance: RelationInstance, what: Any) -> None:
+        if id(instance) in labelled:
+            on_loss(instance, what)
+
+    tunable, prepared = _prepared(encoder, given, settings=settings, progress=progress, on_loss=told)
+    if tunable is None or prepared is None:
+        # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
+        sides = [
+            encode(encoder, side, progress=progress, on_loss=told) for side in (lesson.instances, unlabeled)
+        ]
+        vectors, rows = np.concatenate(sides), np.arange(len(given))
+    else:
+        vectors, rows = tunable.encode_contents(prepared, progress=progress), prepared.row_of
+        check_finite(vectors)
+        unit_length(vectors)
+    network = Network(vectors, settings=settings, seed=seed, device=tunable.device if tunable else None)
+    count = len(lesson.instances)
+    material = Material(rows[:count], lesson.pairs, np.unique(rows[count:]))
+    represent = frozen(vectors, network)
+    material.balance(network, represent, generator(seed, "balance"))
+    if tunable is not None and prepared is not None:
+        represent = trained(tunable, prepared, network)
+    learner = Learner(
+        network,
+        represent,
+        material,
+        encoder=tunable,
+        settings=settings,
+        seed=int(generator(seed, "rsn training").integers(2**31)),
+    )
+    epochs: list[dict[str, Any]] = []
+    if (resumed := work.load()) is not None:
+        epochs = resumed[0]["epochs"]
+        learner.load(resumed[1])
+    for epoch in learner.epochs(first=len(epochs), progress=progress):
+        epochs.append(epoch)
+        work.keep({"epochs": epochs}, learner.arrays())
+    return Learnt(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
+
+
+def _prepared(
+    encoder: Encoder,
+    given: Sequence[RelationInstance],
+    *,
+    settings: RSNSettings,
+    progress: Progress,
+    on_loss: OnLoss,
+) -> tuple[TunableEncoder, Prepared] | tuple[None, None]:
+    """Return the encoder with layers to train, and instances as its frozen ones leave them; ``None`` if all are."""
+    if not settings.trained_layers:
+        return None, None
+    base, arithmetic = trainable("rsn", encoder), settings.training_dtype
+    tunable = TunableEncoder(base, trained_layers=settings.trained_layers, arithmetic=arithmetic)
+    return tunable, tunable.prepare(given, progress=progress, on_loss=on_loss)

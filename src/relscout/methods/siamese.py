@@ -1,0 +1,571 @@
+"""Siamese representation learning: positive pairs only, and clusters that neighbours share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.clustering.kmeans import STARTS, check_finite
+from relscout.clustering.neighbours import nearest_neighbours
+from relscout.core.errors import CollapsedError, SettingError
+from relscout.core.progress import Progress
+from relscout.core.seeding import generator
+from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates
+from relscout.encoders import EncoderSettings
+from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.vectors import checked_n_clusters, unit_length
+from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
+from relscout.training.stored import Work
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+_CHOICES = {
+    "pull": ("clustering", "cosine"),
+    "neighbour_scale": ("mean", "sum"),
+    "metric": ("cosine", "inner-product"),
+    "normalisation": ("batch", "layer"),
+    "optimizer": ("adamw", "sgd"),
+    "start": STARTS,
+    "training_dtype": ARITHMETICS,
+}
+
+
+@dataclass(frozen=True)
+class SiameseSettings:
+    """Settings of the method ``siamese``; what the paper says stands in each description."""
+
+    mlps: bool = True
+    """The mappings g and d (Table 2: w/o MLPs); without them the views themselves are compared."""
+    semantic_clustering: bool = True
+    """The relational semantic clustering loss, eq. 7 (Table 2: w/o semantic clustering)."""
+    dropout: float = 0.1
+    """Dropout rate r of the layers that train, which makes the two views, in [0, 1) (paper: 0.1)."""
+    vector_dropout: float = 0.1
+    """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
+    normalisation: str = "batch"
+    """How layers of g and d are normalised: ``batch``, or ``layer`` (paper), with which g soon collapses."""
+    projector_width: int = 512
+    """Width of g, whose layers are all equally wide; 0: that of the representation (released code)."""
+    predictor_width: int = 512
+    """Width of the hidden layer of d, at least 1 (released code: 512)."""
+    n_clusters: int = 0
+    """Clusters C of Φ, at least as many as relations; 0: as many."""
+    neighbours: int = 20
+    """Neighbours K of each instance, at least 1 (paper: 20; released code: 30)."""
+    sampled_neighbours: int = 1
+    """Neighbours that are drawn in a step, of these; 0 takes all, as eq. 7 does (released code: 1)."""
+    neighbour_scale: str = "mean"
+    """Whether eq. 7 takes the ``mean`` over the neighbours, or their ``sum``, as it is written."""
+    metric: str = "cosine"
+    """By what neighbours are near: ``cosine``, or the ``inner-product`` of h as it is (released code)."""
+    mine_every: int = 1
+    """Epochs after which neighbours are mined again; 0: once, after the warm-up."""
+    pull: str = "clustering"
+    """What neighbours share: their clusters (``clustering``, eq. 7), or h itself (``cosine``, released code)."""
+    entropy_weight: float = 2.0
+    """λ, weight of the entropy of the clusters' sizes, at least 0; the paper gives none."""
+    loss_weight: float = 0.5
+    """η, weight of the semantic clustering loss, at least 0 (paper: 0.5)."""
+    warm_up_epochs: int = 2
+    """Epochs L without that loss, at least 0 (paper: 5)."""
+    epochs: int = 6
+    """Epochs in all, at least 1 (released code: 20)."""
+    batch: int = 64
+    """Instances in a step, at least 2 (paper: 64)."""
+    optimizer: str = "adamw"
+    """``sgd`` with momentum 0.9 (paper), or ``adamw``."""
+    encoder_learning_rate: float = 1e-5
+    """Learning rate of the encoder (paper: 1e-5)."""
+    learning_rate: float = 1e-3
+    """Learning rate of g, d and Φ (paper: 1e-5)."""
+    weight_decay: float = 1e-4
+    """Weight decay, at least 0 (paper: 1e-4)."""
+    trained_layers: int = 1
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    training_dtype: str = "auto"
+    """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
+    start: str = "neighbours"
+    """Where k-means on h starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times (paper)."""
+    max_relations: int = 128
+    """Largest number of relations that is considered where it is estimated; at least 1."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, _CHOICES)
+        check_least(
+            self,
+            {
+                "projector_width": 0,
+                "predictor_width": 1,
+                "n_clusters": 0,
+                "neighbours": 1,
+                "sampled_neighbours": 0,
+                "mine_every": 0,
+                "warm_up_epochs": 0,
+                "epochs": 1,
+                "batch": 2,
+                "max_relations": 1,
+            },
+        )
+        check_above_zero(self, ("encoder_learning_rate", "learning_rate"))
+        check_least(self, {"entropy_weight": 0, "loss_weight": 0, "weight_decay": 0})
+        check_rates(self, ("dropout", "vector_dropout"))
+        if self.semantic_clustering and self.warm_up_epochs >= self.epochs:
+            raise SettingError(
+                f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "
+                "neighbour is ever asked; give fewer, or set semantic_clustering=false"
+            )
+        if not self.dropout and not self.vector_dropout:
+            raise SettingError(
+                "dropout and vector_dropout are 0, so that both views of an instance are the same; "
+                "one of them must be above 0"
+            )
+
+
+def negative_cosine(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return D(d, g′) = −mean cos(d_i, g′_i) (eq. 6), a scalar; the target is a constant to the gradient.
+
+    Args:
+        predicted: d (B, D).
+        target: g′ (B, D).
+    """
+    from torch.nn.functional import cosine_similarity
+
+    return -cosine_similarity(predicted, target.detach(), dim=1).mean()
+
+
+def similarity_loss(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
+    """Return L_Rl = ½ [D(d, g′) + D(d′, g)] (eq. 5), a scalar.
+
+    Args:
+        first: g and d of the first view, (B, D) each.
+        second: g′ and d′ of the second.
+    """
+    (g, d), (other_g, other_d) = first, second
+    return (negative_cosine(d, other_g) + negative_cosine(other_d, g)) / 2
+
+
+def consistency_loss(logits: Tensor, of_neighbours: Tensor, *, scale: str = "sum") -> Tensor:
+    """Return −mean_i Σ_k log ⟨Φ(x_i), Φ(k)⟩ (eq. 7, first term), a scalar.
+
+    Args:
+        logits: Scores of the clusters, whose softmax is Φ(x_i) (B, C).
+        of_neighbours: Those of the neighbours of each (B, K, C).
+        scale: ``sum`` over the neighbours, or their ``mean``.
+    """
+    both = logits.log_softmax(dim=1)[:, None] + of_neighbours.log_softmax(dim=2)  # (B, K, C)
+    agreed = both.logsumexp(dim=2)  # log of the inner product (B, K)
+    return -(agreed.mean() if scale == "mean" else agreed.sum(dim=1).mean())
+
+
+def negative_entropy(logits: Tensor) -> Tensor:
+    """Return Σ_c Φ′_c log Φ′_c of the mean Φ′ of the batch (eq. 7, second term, and 8), a scalar in [−log C, 0].
+
+    Args:
+        logits: Scores of the clusters (B, C).
+    """
+    # the paper's Φ′ is the mean over all instances; a batch stands in for them, as in SCAN. Clamped, since the slope of
+    # p log p is without end where a cluster is empty
+    mean = logits.softmax(dim=1).mean(dim=0).clamp(min=1e-12)
+    found: Tensor = (mean * mean.log()).sum()
+    return found
+
+
+def pull_together(h: Tensor, neighbours: Tensor) -> Tensor:
+    """Return −mean cos(h_i, h_k), a scalar: the second loss of the released code, in place of eq. 7.
+
+    Args:
+        h: Representations (B, D).
+        neighbours: Those of the neighbours of each (B, K, D); gradients reach both.
+    """
+    from torch.nn.functional import cosine_similarity
+
+    return -cosine_similarity(h[:, None], neighbours, dim=2).mean()
+
+
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class SiameseTraining:
+    """The loop, and what happened in it.
+
+    Args:
+        settings: See :class:`SiameseSettings`.
+        network: What trains.
+        prepared: The instances.
+        seed: Draws everything random.
+        progress: Told how far it is.
+        work: Keeps what is done, so that an interrupted loop goes on.
+
+    Attributes:
+        epochs: What is known of each, as JSON values.
+        warnings: What a user should know.
+    """
+
+    settings: SiameseSettings
+    network: Network
+    prepared: Prepared
+    seed: int
+    progress: Progress
+    work: Work
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _watch: Watch = field(init=False)
+    _random: np.random.Generator = field(init=False)
+    _neighbours: Rows | None = None
+    _changed: float | None = None
+    _terms: Terms = field(default_factory=Terms)
+
+    def run(self) -> None:
+        """Train the encoder.
+
+        Raises:
+            CollapsedError: All representations, or all clusters, have become one.
+            InputError: Some representations are not finite.
+        """
+        settings, network = self.settings, self.network
+        if (count := len(self.prepared.lengths)) < 2:
+            self.warnings.append(
+                f"there is {count} different instance, which has no neighbours to learn from: the encoder stays as "
+                "it is"
+            )
+            return
+        self._watch = Watch(by_clusters=settings.pull == "clustering" and network.n_clusters > 1)
+        if (resumed := self.work.load()) is not None:
+            state, arrays = resumed
+            self.epochs, self.warnings = state["epochs"], state["warnings"]
+            self._watch.first = state["first"]
+            self._neighbours = arrays.get("neighbours")
+            network.load(arrays)
+        for step in train(
+            self._begin,
+            self._loss,
+            network.optimizer,
+            epochs=settings.epochs,
+            first_epoch=len(self.epochs),
+            warm_up=0.0,
+            falls=False,
+            seed=self._seed("train"),
+        ):
+            self.progress("train", step.number, step.total)
+            if step.ends_epoch:
+                self._judge()
+
+    def _begin(self, epoch: int) -> Sequence[Rows]:
+        settings = self.settings
+        self._changed = None
+        if settings.semantic_clustering and (since := epoch - settings.warm_up_epochs) >= 0:
+            mined = since == 0 or (settings.mine_every and since % settings.mine_every == 0)
+            if mined or self._neighbours is None:
+                self._mine()
+        random = generator(self.seed, f"batches {epoch}")
+        self._random = generator(self.seed, f"neighbours {epoch}")
+        # a single row cannot be normalised over the batch
+        return batches_by_length(self.prepared.lengths, settings.batch, random, least=2)
+
+    def _mine(self) -> None:
+        """Look for the nearest neighbours of each content, among contents as the encoder sees them now."""
+        vectors = self.network.encoder.encode_contents(self.prepared, progress=self.progress)
+        check_finite(vectors)
+        count = min(self.settings.neighbours, len(vectors) - 1)
+        few = (
+            f"each instance has {count} neighbours instead of {self.settings.neighbours}: there are only "
+            f"{len(vectors)} different instances"
+        )
+        if count < self.settings.neighbours and few not in self.warnings:
+            self.warnings.append(few)
+        if self.settings.metric == "cosine":
+            vectors = unit_length(vectors)
+        found = nearest_neighbours(vectors, count)
+        if self._neighbours is not None:
+            kept = [np.isin(now, before).mean() for now, before in zip(found, self._neighbours, strict=True)]
+            self._changed = round(1 - float(np.mean(kept)), 6)
+        self._neighbours = found
+
+    def _loss(self, _: int, rows: Rows) -> torch.Tensor:
+        """Return L = L_Rl + η L_Cl (eq. 9) of a batch."""
+        settings, network = self.settings, self.network
+        network.encoder.train(True)
+        of_neighbours = self._drawn_neighbours(rows)
+        # one pass for both views and the neighbours: dropout draws anew for each row
+        h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))
+        first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]
+        mapped = network.mapped(first)
+        total = self._terms("similarity", similarity_loss(mapped, network.mapped(second)))
+        self._watch.see(first, mapped[0])
+        if not of_neighbours.size:
+            return total
+        others = h[2 * len(rows) :].reshape(len(rows), -1, h.shape[1])  # (B, K, D)
+        if settings.pull == "cosine":
+            return total + settings.loss_weight * self._terms("neighbours", pull_together(first, others))
+        logits = network.clusters(first)
+        self._watch.see_clusters(logits)
+        consistency = consistency_loss(logits, network.clusters(others), scale=settings.neighbour_scale)
+        clustering = self._terms("consistency", consistency)
+        clustering = clustering + settings.entropy_weight * self._terms("entropy", negative_entropy(logits))
+        return total + settings.loss_weight * clustering
+
+    def _drawn_neighbours(self, rows: Rows) -> Rows:
+        """Return neighbours of some contents (B, K), drawn anew or all of them; none in the warm-up (B, 0)."""
+        if self._neighbours is None:
+            return np.empty((len(rows), 0), dtype=np.int64)
+        found, count = self._neighbours[rows], self.settings.sampled_neighbours
+        if not 0 < count < found.shape[1]:
+            return found
+        return self._random.permuted(found, axis=1)[:, :count]
+
+    def _judge(self) -> None:
+        """Take down what came of an epoch."""
+        losses = self._terms.means()
+        self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
+        # what has collapsed is not gone on from
+        self._watch.check()
+        if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
+            self.warnings.append(warning)
+        arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
+        state = {"epochs": self.epochs, "warnings": self.warnings, "first": self._watch.first}
+        self.work.keep(state, {**self.network.arrays(), **arrays})
+
+    def _seed(self, purpose: str) -> int:
+        return int(generator(self.seed, f"siamese {purpose}").integers(2**31))
+
+
+_MOMENTUM = 0.9
+
+
+class Network:
+    """Encoder, mappings and head, with one optimizer.
+
+    The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021) with
+    normalised layers: g has three, each normalised, and no ReLU behind the last; d has two, the hidden one normalised.
+
+    Args:
+        encoder: f.
+        n_clusters: Outputs C of Φ, linear on h.
+        settings: See :class:`SiameseSettings`.
+        seed: Draws the first weights.
+    """
+
+    def __init__(
+        self, encoder: TunableEncoder, n_clusters: int, *, settings: SiameseSettings, seed: int
+    ) -> None:
+        import torch
+        from torch.nn import BatchNorm1d, LayerNorm, Linear, ReLU, Sequential
+
+        norm = (
+            LayerNorm
+            if settings.normalisation == "layer"
+            else partial(BatchNorm1d, track_running_stats=False)
+        )
+        self.encoder = encoder
+        self.n_clusters = n_clusters
+        self._settings = settings
+        width, dimension = settings.projector_width or encoder.dimension, encoder.dimension
+        hidden = settings.predictor_width
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(generator(seed, "first weights").integers(2**62)))
+            parts = {"head": Sequential(Linear(dimension, n_clusters))}
+            if settings.mlps:
+                parts["g"] = Sequential(
+                    *(Linear(dimension, width), norm(width), ReLU()),
+                    *(Linear(width, width), norm(width), ReLU()),
+                    *(Linear(width, width), norm(width)),
+                )
+                parts["d"] = Sequential(*(Linear(width, hidden), norm(hidden), ReLU()), Linear(hidden, width))
+        self._parts = {name: part.to(encoder.device) for name, part in parts.items()}
+        groups = [
+            {"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate},
+            {"params": [tensor for _, tensor in self._named()], "lr": settings.learning_rate},
+        ]
+        decay = settings.weight_decay
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=decay)
+            if settings.optimizer == "sgd"
+            else torch.optim.AdamW(groups, weight_decay=decay, fused=True)
+        )
+
+    def h(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
+        """Return a view of some contents (B, D), scaled to a mean square of 1: dropout draws anew in every call."""
+        from torch.nn.functional import dropout
+
+        return dropout(self.encoder(prepared, contents) * self.encoder.scale, self._settings.vector_dropout)
+
+    def mapped(self, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return g and d of a view (B, D) (eq. 4); without the mappings, h itself twice."""
+        if not self._settings.mlps:
+            return h, h
+        g = self._parts["g"](h)
+        return g, self._parts["d"](g)
+
+    def clusters(self, h: torch.Tensor) -> torch.Tensor:
+        """Return the scores of the clusters (…, C), whose softmax is Φ."""
+        found: torch.Tensor = self._parts["head"](h)
+        return found
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return everything that is needed to go on, as arrays."""
+        found = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named()}
+        found |= {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
+        return found | memory(self.optimizer)
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`arrays` gave."""
+        import torch
+
+        self.encoder.load(
+            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
+        )
+        with torch.no_grad():
+            for name, tensor in self._named():
+                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
+        restore_memory(self.optimizer, arrays)
+
+    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for part, module in self._parts.items():
+            for name, tensor in module.named_parameters():
+                yield f"{part}.{name}", tensor
+
+
+#: Collapsed: instances differ by less than this share of what they differed by in the first epoch.
+_LEAST_SPREAD = 0.05
+#: Instances that differ by less to begin with are one that repeats, or nearly so.
+_DIFFERENT = 1e-3
+#: g has collapsed where what it gives differs by less than this.
+_LEAST_PROJECTED = 0.05
+#: Collapsed: the clusters are as diverse as fewer than this many of equal size.
+_LEAST_CLUSTERS = 1.2
+
+
+@dataclass
+class Watch:
+    """Looks at the representations and clusters of an epoch while it trains, which costs nothing.
+
+    Args:
+        by_clusters: Whether clusters are to be watched.
+
+    Attributes:
+        first: Spread of h in the first epoch; ``None`` before its end.
+        spread: Root mean square, over the dimensions and times their root, of the standard deviation of representations
+            of unit length (SimSiam, section 4.1), in [0, 1]: 1 where they point everywhere, 0 where all are one.
+        projected: The same of what g gives, in [0, 1].
+        clusters: Clusters of equal size that would be as diverse as the mean of Φ; ``None`` where none were seen.
+    """
+
+    by_clusters: bool
+    first: float | None = None
+    spread: float = 0.0
+    projected: float = 0.0
+    clusters: float | None = None
+    _seen: list[torch.Tensor] = field(default_factory=list)
+    _projected: list[torch.Tensor] = field(default_factory=list)
+    _shares: list[torch.Tensor] = field(default_factory=list)
+
+    def see(self, h: torch.Tensor, g: torch.Tensor) -> None:
+        """Look at representations (B, D) and what the mapping g makes of them (B, W)."""
+        from torch.nn.functional import normalize
+
+        for seen, rows in ((self._seen, h), (self._projected, g)):
+            seen.append(_summed(normalize(rows.detach().float(), dim=1)))
+
+    def see_clusters(self, logits: torch.Tensor) -> None:
+        """Look at scores of the clusters (B, C)."""
+        self._shares.append(_summed(logits.detach().float().softmax(dim=1)))
+
+    def judge(self) -> dict[str, Any]:
+        """Return what was seen since the last call, as JSON values."""
+        import torch
+
+        self.spread, self.projected = _spread(self._seen), _spread(self._projected)
+        if self.first is None:
+            self.first = self.spread
+        if self._shares:
+            shares = torch.stack(self._shares).sum(dim=0)
+            p = shares[:-1] / shares[-1]
+            self.clusters = float(torch.exp(-torch.special.xlogy(p, p).sum()))
+        self._seen, self._projected, self._shares = [], [], []
+        told = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
+        return told | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
+
+    def check(self) -> None:
+        """Check what was judged last.
+
+        Raises:
+            CollapsedError: All representations or all clusters are one.
+        """
+        if self.first is not None and self.first > _DIFFERENT and self.spread < _LEAST_SPREAD * self.first:
+            raise CollapsedError(
+                f"the representations have collapsed: they differ by {self.spread:.4f}, in the first epoch by "
+                f"{self.first:.4f}; lower encoder_learning_rate, train fewer epochs, or set mlps=true if it is false"
+            )
+        if self.by_clusters and self.clusters is not None and self.clusters < _LEAST_CLUSTERS:
+            raise CollapsedError(
+                f"the clusters have collapsed: Φ gives nearly all instances to one (as diverse as "
+                f"{self.clusters:.2f} of equal size); raise entropy_weight or lower loss_weight"
+            )
+
+    def warning(self) -> str:
+        """Return what a user should know of what was judged last; empty where all is well."""
+        if self.projected >= _LEAST_PROJECTED or not self.first or self.first <= _DIFFERENT:
+            return ""
+        return (
+            "the mapping g gave nearly one vector to all (projected_spread of the epochs), so that nothing was learnt "
+            "from the two views; set normalisation=batch, or lower learning_rate"
+        )
+
+
+def _spread(sums: list[torch.Tensor]) -> float:
+    import torch
+
+    total = torch.stack(sums).sum(dim=0)
+    mean = total[:-1] / total[-1]
+    # of unit vectors the squares sum to 1 over the dimensions, so that this is the sum of the variances
+    return float((1 - mean.square().sum()).clamp(min=0).sqrt())
+
+
+def _summed(rows: torch.Tensor) -> torch.Tensor:
+    """Return the sum of rows (B, D) with their number behind it (D + 1,), in float64."""
+    import torch
+
+    return torch.cat(
+        [rows.double().sum(dim=0), torch.full((1,), len(rows), dtype=torch.float64, device=rows.device)]
+    )
+
+
+class Siamese(SelfTaught):
+    """Learn representations from two views of each instance and from its neighbours, then cluster them by k-means.
+
+    Args:
+        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
+        seed: Draws everything random.
+        **settings: Fields of :class:`SiameseSettings`.
+    """
+
+    NAME: ClassVar[str] = "siamese"
+    CITATION: ClassVar[str] = (
+        "Zhang, Chen: Siamese Representation Learning for Unsupervised Relation Extraction. ECAI 2023"
+    )
+    SETTINGS: ClassVar[type[SiameseSettings]] = SiameseSettings
+    # one layer trains, read at the mentions only, and all else lies below it, as for RoCORE. Types stand where the
+    # paper marks them: markers that are words of the vocabulary disturb an encoder that has never seen them
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
+        pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
+    )
+
+    def _teaching(
+        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+    ) -> SelfTeaching:
+        options = self._settings
+        n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
+        network = Network(encoder, n_clusters, settings=options, seed=self.seed)
+        return SiameseTraining(options, network, prepared, self.seed, progress, work)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from relscout.core.errors import PluginError, PluginWarning
 
-Group = Literal["relscout.methods", "relscout.io.readers", "relscout.io.writers"]
+Group = Literal["relscout.methods", "relscout.readers", "relscout.writers"]
 
 _MEND = "repair or uninstall the package"
 

@@ -53,7 +53,7 @@ FORMATS: dict[str, str] = {
 #: Argument of :func:`read` → the only formats that have a use for it.
 ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
 
-_GROUP: Final = "relscout.io.readers"
+_GROUP: Final = "relscout.readers"
 
 OnError = Literal["raise", "skip"]
 

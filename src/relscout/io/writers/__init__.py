@@ -43,7 +43,7 @@ WRITERS: dict[str, str] = {
 #: Formats that hold facts, too.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
 
-_GROUP: Final = "relscout.io.writers"
+_GROUP: Final = "relscout.writers"
 
 #: End of a file name → format; neo4j is a folder and has none.
 SUFFIXES: dict[str, str] = {

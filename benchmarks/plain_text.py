@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.records import write_result
-from benchmarks.related_pairs import _vectors
 from relatedness import fitting
 from relatedness.data import glue
 from relscout import discover
@@ -65,15 +64,15 @@ def run(data: Path, *, fold: int, seeds: Sequence[int], precisions: Sequence[flo
     """Measure with every seed and precision, and write the result.
 
     Args:
-        data: Folder with ``redocred/`` and ``conll04/``.
+        data: Folder with the corpora of :func:`relatedness.fitting.learning_pairs`.
         fold: Fold of the documents that are read as text.
         seeds: Seeds of training and clustering.
         precisions: Expected precisions to keep pairs at.
         cache: Folder that keeps vectors between runs.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    pairs = fitting.with_syntax(fitting.learning_pairs(data))
-    prepared = fitting.prepared(pairs, _vectors(pairs, fitting.ENCODER["model"], cache))
+    pairs = fitting.learning_pairs(data)
+    prepared = fitting.prepared(pairs, fitting.kept_vectors(pairs, fitting.ENCODER["model"], cache))
     of_pair = fitting.folds_of(prepared.documents, 0)
     numbers = sorted({int(number) for number in prepared.documents[of_pair == fold]})
     raw = json.loads((data / "redocred" / "dev.json").read_text(encoding="utf-8"))
@@ -102,8 +101,7 @@ def run(data: Path, *, fold: int, seeds: Sequence[int], precisions: Sequence[flo
 def _model(data: fitting.Prepared, of_pair: Any, fold: int, seed: int) -> Relatedness:
     """Train on the other folds; the calibration is that of another fold, by parts that have not seen it either."""
     other = (fold + 1) % fitting.FOLDS
-    alone = of_pair < 0
-    calibrating = (of_pair != fold) & (of_pair != other) & (of_pair >= 0)
+    calibrating = (of_pair != fold) & (of_pair != other)
     scores = fitting.Scores(*(np.full(len(of_pair), np.nan) for _ in range(4)))
     held = of_pair == other
     fitting.score_fold(
@@ -113,7 +111,7 @@ def _model(data: fitting.Prepared, of_pair: Any, fold: int, seed: int) -> Relate
         fitting.networks(data, calibrating, seed=seed),
         fitting.grow(data, calibrating, seed=seed),
     )
-    seen = (of_pair != fold) | alone
+    seen = of_pair != fold
     trained = fitting.networks(data, seen, seed=seed)
     return fitting.assembled(data, trained, fitting.grow(data, seen, seed=seed), scores, seed=seed)
 

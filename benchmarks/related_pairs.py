@@ -175,7 +175,7 @@ def _without(data: fitting.Prepared, group: str) -> fitting.Prepared:
 
 def relation_folds(data: fitting.Prepared) -> dict[str, int]:
     """Return the fold of each relation of Re-DocRED: of every five that are about as frequent, one in each."""
-    counts = Counter(name for pair in data.pairs if pair.instance.document for name in pair.relations)
+    counts = Counter(name for pair in data.pairs if pair.source == "redocred" for name in pair.relations)
     by_frequency = sorted(counts, key=lambda name: (-counts[name], name))
     random = np.random.default_rng(0)
     found: dict[str, int] = {}

@@ -68,7 +68,7 @@ class Prepared:
     @property
     def documents(self) -> NDArray[np.int64]:
         """Number of each pair's document; -1 where a sentence stands by itself."""
-        names = np.array([pair.instance.document for pair in self.pairs])
+        names = np.array([_document(pair) for pair in self.pairs])
         numbers = np.unique(names[names != ""], return_inverse=True)[1]
         found = np.full(len(names), -1, dtype=np.int64)
         found[names != ""] = numbers
@@ -151,11 +151,11 @@ def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepa
         vectors: (N, D), as :func:`encoded` gives them.
     """
     instances = [pair.instance for pair in pairs]
-    names = sorted({name for pair in pairs if pair.instance.document for name in pair.relations})
+    names = sorted({name for pair in pairs if _document(pair) for name in pair.relations})
     place = {name: number for number, name in enumerate(names)}
     relations = np.zeros((len(pairs), len(names)), dtype=bool)
     for row, pair in enumerate(pairs):
-        if pair.instance.document:
+        if _document(pair):
             relations[row, [place[name] for name in pair.relations]] = True
     return Prepared(
         pairs,
@@ -167,10 +167,15 @@ def prepared(pairs: Sequence[JudgedPair], vectors: NDArray[np.float32]) -> Prepa
             expressed=np.array([pair.expressed for pair in pairs]),
             related=np.array([pair.related for pair in pairs]),
             relations=relations,
-            has_document=np.array([bool(pair.instance.document) for pair in pairs]),
+            has_document=np.array([bool(_document(pair)) for pair in pairs]),
             trust=np.array([pair.weight for pair in pairs], dtype=np.float32),
         ),
     )
+
+
+def _document(pair: JudgedPair) -> str:
+    """Return the document in which all relations of a pair are known; empty where only its sentence is judged."""
+    return pair.instance.document if pair.source == "redocred" else ""
 
 
 Network = Mapping[str, NDArray[np.float32]]

@@ -231,6 +231,9 @@ _PLACE = (
     *("type of first between", "type of second between", "capitals first", "capitals second", "digit first"),
     *("digit second", "same name part", "only pair"),
 )
+#: Sentences from which on a document can be a list of unconnected ones, how far from each other they still count as
+#: near, and the share of them that shares a name with a near one in a connected text.
+_FEW_SENTENCES, _NEARBY, _CONNECTED = 8, 3, 0.2
 _DOCUMENT = (
     *("known", "first sentence", "second sentence", "sentence", "first is topic", "second is topic"),
     *(
@@ -267,6 +270,16 @@ def sentence_groups(instances: Sequence[RelationInstance]) -> list[list[int]]:
     for place, instance in enumerate(instances):
         groups[instance.document, instance.document_start, instance.text].append(place)
     return list(groups.values())
+
+
+def in_connected_text(instances: Sequence[RelationInstance]) -> NDArray[np.bool_]:
+    """Return whether each pair stands in a connected text (N,), rather than in a sentence by itself or in a list.
+
+    Args:
+        instances: Pairs in any order, whole documents.
+    """
+    documents = _documents(instances, sentence_groups(instances))
+    return np.array([one.document in documents for one in instances], dtype=bool)
 
 
 def pair_features(instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
@@ -413,8 +426,25 @@ def _documents(
                 for mention in (instances[place].head, instances[place].tail)
             )
             sentences[one.document].append((one.document_start, one, names))
-    # of a single sentence nothing can be said that it does not say itself
-    return {name: _Document(found) for name, found in sentences.items() if len(found) > 1}
+    return {name: _Document(found) for name, found in sentences.items() if _is_connected(found)}
+
+
+def _is_connected(sentences: Sequence[tuple[int, RelationInstance, frozenset[str]]]) -> bool:
+    """Return whether sentences are a text about something, rather than a list of sentences about anything.
+
+    In Re-DocRED, half of the sentences of a document share a name with one nearby; in files of sentences that were
+    collected from many places, hardly any does.
+    """
+    # a single sentence has no context, and of a few nobody can tell whether they are a list
+    if len(sentences) < _FEW_SENTENCES:
+        return len(sentences) > 1
+    in_order = [names for *_, names in sorted(sentences, key=lambda one: (one[0], one[1].text))]
+    shared = sum(
+        any(names & other for other in in_order[max(place - _NEARBY, 0) : place])
+        or any(names & other for other in in_order[place + 1 : place + 1 + _NEARBY])
+        for place, names in enumerate(in_order)
+    )
+    return shared >= _CONNECTED * len(in_order)
 
 
 def _name(mention: Mention, text: str) -> str:

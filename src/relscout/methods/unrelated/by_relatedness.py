@@ -20,6 +20,7 @@ from relscout.encoders.pooling import parse_pooling
 from relscout.encoders.precomputed import cache_of, underlying
 from relscout.methods.unrelated.detector import Share
 from relscout.methods.vectors import scattered
+from relscout.text.pair_features import in_connected_text
 from relscout.text.relatedness import Relatedness, threshold_for
 
 #: Relations with fewer pairs above the common threshold keep it: too few pairs for one of their own.
@@ -32,6 +33,7 @@ _PRIOR_STEPS = 100
 #: into those that the two are related at all where they share a sentence. Most relations of Re-DocRED have no evidence
 #: noted, so that the former counts many right facts as wrong. Fitted on out-of-fold predictions for its ``dev``.
 _HOLDS = (1.05, 1.32)
+_HALF = 0.5
 #: Share of related pairs where the model was trained, in case it does not say.
 _BASE_RATE = 0.13
 
@@ -58,6 +60,7 @@ class RelatednessDetector:
         self.thresholds = np.array([0.5]) if thresholds is None else thresholds
         self.share = share
         self.precision = precision
+        self._connected = True
         self._own_encoder: TransformerEncoder | None = None
 
     @classmethod
@@ -82,6 +85,7 @@ class RelatednessDetector:
         """
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
+        self._connected = bool(len(ordered)) and float(in_connected_text(ordered).mean()) >= _HALF
         vectors = self.vectors(ordered, encoder=encoder, progress=progress)
         return scattered(self.model.probabilities(ordered, vectors)[:, None], order)[:, 0]
 
@@ -144,7 +148,8 @@ class RelatednessDetector:
 
     def _line(self, probabilities: NDArray[np.float32], precision: float) -> float:
         """Return the probability from which pairs are kept, so that a share of them is expected to be related."""
-        slope, shift = (self.model.card or {}).get("holds", _HOLDS)
+        # single sentences were judged by what they say themselves
+        slope, shift = (self.model.card or {}).get("holds", _HOLDS) if self._connected else (1.0, 0.0)
         holds = _logistic(slope * _log_odds(probabilities) + shift).astype(np.float32)
         line = threshold_for(holds, precision)
         if line == 0 or not len(holds):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError, InputError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.text.pair_features import PAIR_FEATURES, pair_features
+from relscout.text.pair_features import PAIR_FEATURES, in_connected_text, pair_features
 from relscout.text.relatedness import Relatedness, refitted, threshold_for
 
 TEXT = "Anna Berg, born in Oslo, founded Acme with Carl Dahl in Rome in 1999."
@@ -260,3 +260,32 @@ def test_a_sentence_without_a_document_has_no_document_features() -> None:
     assert not any(
         value for name, value in zip(PAIR_FEATURES, found, strict=True) if name.startswith("document:")
     )
+
+
+def sentences(*names: tuple[str, str]) -> list[RelationInstance]:
+    """Return a pair for each sentence "A met B." of a document, in order."""
+    found, start = [], 0
+    for one, other in names:
+        text = f"{one} met {other}."
+        tail = Mention(len(one) + 5, len(text) - 1, "PERSON")
+        found.append(
+            RelationInstance(text, Mention(0, len(one), "PERSON"), tail, document="d", document_start=start)
+        )
+        start += len(text) + 1
+    return found
+
+
+def test_a_text_that_repeats_its_names_is_connected() -> None:
+    assert in_connected_text(sentences(*(("Ann Lee", f"Person{number}") for number in range(9)))).all()
+
+
+def test_a_list_of_sentences_about_anything_is_no_connected_text() -> None:
+    listed = sentences(*((f"First{number}", f"Second{number}") for number in range(9)))
+    assert not in_connected_text(listed).any()
+    features = pair_features(listed)
+    assert not features[:, [name.startswith("document:") for name in PAIR_FEATURES]].any()
+
+
+def test_a_few_sentences_of_a_document_are_taken_for_connected() -> None:
+    assert in_connected_text(sentences(("Ann", "Bob"), ("Cyd", "Dan"))).all()
+    assert not in_connected_text(sentences(("Ann", "Bob"))).any()

@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 .DELETE_ON_ERROR:
 # Goals share one virtual environment, in which two pips must not work at once.
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs corpus train-adapter train-relatedness constraints clean
+.PHONY: help demo test check format bench docs dist corpus train-adapter train-relatedness constraints clean
 
 help: ## List the goals
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-17s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder wi
 
 docs: .venv/.installed-docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
+
+dist: ## Build wheel and source distribution into dist/ and try the wheel in a new environment
+	PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX) .ci/distribution
 
 corpus: .venv/.installed ## Build the bundled corpus from corpus/*.txt
 	$(BIN)/python corpus/build.py

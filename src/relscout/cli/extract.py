@@ -27,9 +27,7 @@ _Predict = Callable[..., "Iterable[Triple]"]
 
 
 def command(
-    model: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover' or 'finetune'.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'discover' or 'lab finetune'.")],
     inputs: options.Inputs,
     out: Annotated[
         Path | None,

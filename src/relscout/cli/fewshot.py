@@ -1,4 +1,4 @@
-"""``relscout fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
+"""``relscout lab fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EncoderName = Annotated[
         rich_help_panel="Encoder",
     ),
 ]
-Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout fewshot train'.")]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout lab fewshot train'.")]
 Dev = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
@@ -74,7 +74,7 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot
     """Return the few-shot classifier of a folder.
 
     Args:
-        folder: What 'relscout fewshot train' has written.
+        folder: What 'relscout lab fewshot train' has written.
         given: Options that have no effect with a loaded model → their value; ``None`` if not given.
         device: Where its encoder computes.
 
@@ -326,7 +326,7 @@ def classify(
     """Classify new sentences with a few examples per relation.
 
     One example per relation works; five are much better. Each sentence gets the relation whose examples are most
-    similar on average, with a confidence. The encoder is that of --model, trained by 'relscout fewshot train', or
+    similar on average, with a confidence. The encoder is that of --model, trained by 'relscout lab fewshot train', or
     an untrained one.
     """
     from relscout.core.triples import Triple

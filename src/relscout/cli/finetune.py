@@ -1,4 +1,4 @@
-"""``relscout finetune``: learn the relations of labelled files, and score on others."""
+"""``relscout lab finetune``: learn the relations of labelled files, and score on others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``relscout pretrain``: train an encoder by contrast or from labels; align a corpus with a knowledge graph."""
+"""``relscout lab pretrain``: train an encoder by contrast or from labels; align a corpus with a knowledge graph."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ CONTRASTIVE_COMMANDS = {
         "cp",
         """Pre-train an encoder by contrasting sentences of one relation with others (CP).
 
-        INPUT has gold relations, in any format that 'relscout inspect' recognises; 'relscout pretrain align' creates
+        INPUT has gold relations, in any format that 'relscout inspect' recognises. 'relscout lab pretrain align' makes
         such a file from a corpus and a knowledge graph. An interrupted run resumes when you start it again.
         """,
     ),

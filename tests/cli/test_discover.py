@@ -143,8 +143,9 @@ def test_a_folder_without_text_is_refused(refused, tmp_path, names):
     assert f"{tmp_path}: the folder holds no text; expected files that end in .txt, " in said
 
 
-def test_the_options_of_the_encoder_reach_it(relscout, good, fast):
-    options = ("--marking", "typed-markers", "--pooling", "start@2+sentence", "--max-length", 64, "--seed", 3)
+def test_the_options_of_the_encoder_reach_it(relscout, good, fast, encoder_config):
+    config = encoder_config(marking="typed-markers", pooling="start@2+sentence", max_length=64)
+    options = ("--encoder-config", config, "--seed", 3)
     run = json.loads(relscout("discover", good, *fast, *options, "--json").out)
     told = run["settings"]["encoder"]
     assert (told["marking"], told["pooling"], told["max_length"]) == ("typed-markers", "start@2+sentence", 64)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_bert: Path) -> Sequence[object]:
-    return ("--encoder", tiny_bert, "--pooling", "span-mean@1+span-mean", "--device", "cpu", "--no-cache")
+def tiny(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[object]:
+    config = encoder_config(pooling="span-mean@1+span-mean")
+    return ("--encoder", tiny_bert, "--encoder-config", config, "--device", "cpu", "--no-cache")
 
 
 QUICK = ("--set", "iterations=2,check_every=1,trained_layers=1,dtype=float32,dev_ways=2,dev_episodes=20")
@@ -122,7 +123,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
             ("--train", "TRAIN", "--dev", "TEST"),
             "were used to choose the weights (dev) and are in the test, too",
         ),
-        (("--model", "m"), "--pooling has no effect with --model"),
+        (("--model", "m"), "--encoder-config has no effect with --model"),
         (("--model", "m", "--encoder", "minilm"), "--encoder has no effect with --model"),
         (("--set", "shots=2"), "unknown setting 'shots'"),
     ],

@@ -46,7 +46,9 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
     assert said == f"30 triples of 30 instances written to {tmp_path / 'found.nt'}\n"
 
 
-def test_a_transformer_is_tuned_and_tells_json(relscout, good, of_others, tiny_bert, tmp_path):
+def test_a_transformer_is_tuned_and_tells_json(
+    relscout, good, of_others, tiny_bert, encoder_config, tmp_path
+):
     done = relscout(
         "lab",
         "finetune",
@@ -55,8 +57,8 @@ def test_a_transformer_is_tuned_and_tells_json(relscout, good, of_others, tiny_b
         of_others,
         "--encoder",
         tiny_bert,
-        "--marking",
-        "OnlyC",
+        "--encoder-config",
+        encoder_config(marking="OnlyC"),
         "--set",
         "epochs=1,least_steps=0,trained_layers=1",
         "--out",
@@ -97,9 +99,9 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(
         (("--share", "0"), "--share is 0.0, expected one above 0, up to 1"),
         (("--set", "epoch=3"), "unknown setting 'epoch': did you mean 'epochs'?"),
         (("--model", "cnn", "--encoder", "bert"), "--encoder has no effect with --model cnn"),
-        (("--model", "cnn", "--marking", "markers"), "unknown marking 'markers'"),
-        (("--model", "cnn", "--marking", "C+M", "--set", "marking=OnlyC"), "marking is given twice"),
-        (("--marking", "OnlyX"), "unknown marking 'OnlyX'"),
+        (("--model", "cnn", "--encoder-config", "x.yaml"), "--encoder-config has no effect with --model cnn"),
+        (("--model", "cnn", "--set", "marking=markers"), "unknown marking 'markers'"),
+        (("--encoder-config", "nowhere.yaml"), "nowhere.yaml: No such file"),
         (("--dev", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )

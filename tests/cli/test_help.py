@@ -119,9 +119,6 @@ def test_what_is_required_is_said(page):
         ("--seed", 0),
         ("--on-error", "raise"),
         ("--encoder", RELATION),
-        ("--marking", EncoderSettings.marking),
-        ("--max-length", EncoderSettings.max_length),
-        ("--dtype", EncoderSettings.dtype),
         ("--device", EncoderSettings.device),
     ],
 )

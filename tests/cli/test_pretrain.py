@@ -87,7 +87,7 @@ def test_an_adapter_is_not_written_over_its_base(
         (["--set", "batch=1"], "batch is 1, expected at least 2"),
         (["--set", "speed=1"], "unknown setting 'speed'"),
         (["--preset", "papers"], "did you mean 'paper'"),
-        (["--dtype", "float8"], "unknown dtype 'float8'"),
+        (["--set", "dtype=float8"], "unknown dtype 'float8'"),
         (["--exclude", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
 )
@@ -99,6 +99,14 @@ def test_wrong_options_are_told_in_a_line(
     )
 
 
+def test_a_data_type_of_the_encoder_does_not_set_that_of_the_training(
+    refused: Run, file: Path, encoder_config: Callable[..., Path]
+) -> None:
+    config = encoder_config(dtype="bfloat16")
+    said = refused("lab", "pretrain", "cp", file, "--encoder-config", config, "--out", "mine")
+    assert f"{config}: dtype has no effect on pre-training; use --set dtype=bfloat16 instead" in said
+
+
 def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_bert: Path) -> None:
     arguments = (file, "--encoder", tiny_bert, "--out", "mine")
     assert "0 have two or more" in refused("lab", "pretrain", "mtb", *arguments)
@@ -106,7 +114,7 @@ def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_be
 
 
 def test_labels_teach_an_adapter_that_is_used(
-    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+    relscout: Run, file: Path, tiny_bert: Path, encoder_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     teach = (
         *(
@@ -116,8 +124,8 @@ def test_labels_teach_an_adapter_that_is_used(
             file,
             "--encoder",
             tiny_bert,
-            "--pooling",
-            "span-mean@2+between",
+            "--encoder-config",
+            encoder_config(pooling="span-mean@2+between"),
             "--out",
             "new/mine",
         ),

@@ -399,7 +399,7 @@ class EncoderFile:
                 f"{path} is {content}; expected a mapping of {', '.join(known)}, such as 'pooling: sentence'"
             )
         if unknown := [str(name) for name in values if name not in known]:
-            listed = " and ".join(map(_with_nearest(known), unknown))
+            listed = ", ".join(map(_with_nearest(known), unknown))
             plural = "s" if len(unknown) > 1 else ""
             raise SettingError(f"{path}: unknown field{plural} {listed}; known are {', '.join(known)}")
         with _naming(path):

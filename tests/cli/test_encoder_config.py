@@ -145,7 +145,7 @@ def test_json_that_is_malformed(config, text, said):
 
 def test_a_device_that_the_option_names_is_no_fault_of_the_file(config):
     file = EncoderFile.read(config("marking: none\n"))
-    with pytest.raises(RelscoutError, match="^unknown device 'cud'"):
+    with pytest.raises(RelscoutError, match=r"^unknown device 'cud'"):
         encoder_settings(None, file, usual="minilm", device="cud")
 
 

@@ -370,12 +370,13 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
 
 @dataclass(frozen=True)
 class EncoderFile:
-    """What ``--encoder-config`` gives: fields of :class:`~relscout.encoders.EncoderSettings`."""
+    """The file of ``--encoder-config``."""
 
     path: Path | None = None
     """The file; ``None`` if the option is not given."""
     fields: Mapping[str, Any] = field(default_factory=dict)
-    """The fields that stand in it, each of its type; whether they go together depends on the encoder."""
+    """Its fields of :class:`~relscout.encoders.EncoderSettings`, each of its type. Whether they go together depends on
+    the encoder, and is checked by :func:`encoder_settings`."""
 
     @classmethod
     def read(cls, path: Path | None) -> EncoderFile:
@@ -399,7 +400,7 @@ class EncoderFile:
                 f"{path} is {content}; expected a mapping of {', '.join(known)}, such as 'pooling: sentence'"
             )
         if unknown := [str(name) for name in values if name not in known]:
-            listed = ", ".join(map(_with_nearest(known), unknown))
+            listed = ", ".join(_with_nearest(name, known) for name in unknown)
             plural = "s" if len(unknown) > 1 else ""
             raise SettingError(f"{path}: unknown field{plural} {listed}; known are {', '.join(known)}")
         with _naming(path):
@@ -443,14 +444,10 @@ def encoder_settings(
         return settings_for(name or model, default=default, **given)
 
 
-def _with_nearest(known: Sequence[str]) -> Callable[[str], str]:
-    """Return what names an unknown word, with the nearest known one."""
-
-    def named(word: str) -> str:
-        nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-        return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
-
-    return named
+def _with_nearest(word: str, known: Sequence[str]) -> str:
+    """Return an unknown word in quotes, with the nearest known one."""
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
 
 
 @contextlib.contextmanager

@@ -343,7 +343,7 @@ def classify(
 
 @app.command("train", cls=Command)
 def train(
-    inputs: options.Inputs,
+    inputs: options.MarkedInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     dev: Dev = None,
     settings: Settings = None,

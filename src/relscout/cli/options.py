@@ -27,6 +27,11 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT...", help="Text (files, folders, - for stdin), or marked pairs."),
 ]
+#: Inputs of commands that read no plain text.
+MarkedInputs = Annotated[
+    list[Path],
+    typer.Argument(metavar="INPUT...", help="Files of marked pairs."),
+]
 Labeled = Annotated[
     list[Path] | None,
     typer.Option(
@@ -228,7 +233,7 @@ EncoderConfig = Annotated[
     typer.Option(
         "--encoder-config",
         metavar="FILE",
-        help="YAML or JSON: marking, pooling, max_length, dtype, …",
+        help="YAML or JSON file: marking, pooling, max_length, …",
         rich_help_panel=_ENCODER,
     ),
 ]

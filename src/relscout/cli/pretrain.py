@@ -49,7 +49,7 @@ _TITLES = {
 
 def _command(objective: str, told: str) -> Callable[..., None]:
     def command(
-        inputs: options.Inputs,
+        inputs: options.MarkedInputs,
         out: _Out,
         overwrite: Annotated[
             bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
@@ -162,7 +162,7 @@ CONTRASTIVE_COMMANDS = {
 
 
 def labels_command(
-    inputs: options.Inputs,
+    inputs: options.MarkedInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")

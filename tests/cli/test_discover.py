@@ -41,7 +41,7 @@ def test_assignments_come_in_input_order_without_gold_relations(finished, good, 
     assigned = records(finished / "assignments.jsonl")
     assert [one["id"] for one in assigned] == [one["id"] for one in records(tmp_path / "copy.jsonl")]
     assert {tuple(one) for one in assigned} == {
-        ("id", "relation_id", "relation", "confidence", "related", "polarity")
+        ("id", "relation_id", "relation", "confidence", "related", "polarity", "phrase")
     }
     assert all(one["relation_id"] in (0, 1) and 0 <= one["confidence"] <= 1 for one in assigned)
 

@@ -79,7 +79,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     model = tmp_path / "model"
     done = relscout("lab", "fewshot", "train", files["train"], "--out", model, *tiny, *QUICK)
     assert done.code == 0, done.err
-    assert "3 relations learnt from 36 instances" in done.err
+    assert "3 relations learned from 36 instances" in done.err
     scored = relscout(
         "lab", "fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache", "--json"
     )
@@ -89,7 +89,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     elsewhere = ("lab", "fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache")
     assert "device" in relscout(*elsewhere, "--device", "cuda:99").err
     done = relscout("lab", "fewshot", "train", files["dev"], "--out", model, *tiny, *QUICK, "--overwrite")
-    assert "2 relations learnt from 24 instances" in done.err
+    assert "2 relations learned from 24 instances" in done.err
     relscout("lab", "fewshot", "train", files["train"], "--out", model, *tiny, *QUICK, "--overwrite")
     out = tmp_path / "found.jsonl"
     done = relscout(
@@ -105,7 +105,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
         out,
         "--no-cache",
     )
-    assert done.err == f"36 triples of 36 instances written to {out}: 3 relations told by 36 examples\n"
+    assert done.err == f"36 triples of 36 instances written to {out}: 3 relations, 36 examples\n"
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert {one["relation"] for one in records} <= {"spouse", "capital of", "river mouth"}
     assert all(1 / 3 <= one["confidence"] <= 1 for one in records)

@@ -31,7 +31,7 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
 ):
     done = tuned("--dev", good, "--seeds", 3, "--share", 0.5)
     assert done.code == 0, done.err
-    assert "2 relations learnt from 15 instances, scored on 30 instances" in done.out
+    assert "2 relations learned from 15 instances, scored on 30 instances" in done.out
     assert [line.split()[0] for line in done.out.splitlines()[2:7]] == ["0", "1", "2", "median", "mean"]
     scores = json.loads((tmp_path / "tuned" / "scores.json").read_text())
     assert [one["seed"] for one in scores["trials"]] == [0, 1, 2]
@@ -96,7 +96,7 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--share", "0"), "--share is 0.0, expected one above 0, up to 1"),
+        (("--share", "0"), "--share is 0.0, expected a number above 0 and up to 1"),
         (("--set", "epoch=3"), "unknown setting 'epoch': did you mean 'epochs'?"),
         (("--model", "cnn", "--encoder", "bert"), "--encoder has no effect with --model cnn"),
         (("--model", "cnn", "--encoder-config", "x.yaml"), "--encoder-config has no effect with --model cnn"),
@@ -134,7 +134,7 @@ def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, of_ot
         tmp_path / "tuned",
     )
     assert "1 of 31 instances in the test data have a relation that is not among the 2" in done.err
-    assert "teaches taken for" in done.out
+    assert "teaches classified as" in done.out
 
 
 def test_a_test_that_is_wholly_in_the_training_data_is_refused(refused, good):

@@ -104,7 +104,7 @@ def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
     assert "note: 1 invalid record skipped:\n  " in said
     assert "graph.nt, line 5: not N-Triples" in said
     assert (
-        "note: 1 identifier of several IRIs that end alike, as <http://e/Q2> and <http://f/Q2>; --iris whole"
+        "note: 1 identifier shared by several IRIs, such as <http://e/Q2> and <http://f/Q2>; use --iris whole"
         in said
     )
 

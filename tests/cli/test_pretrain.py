@@ -133,7 +133,7 @@ def test_labels_teach_an_adapter_that_is_used(
     )
     done = relscout(*teach)
     assert done.code == 0, done.err
-    assert "of 2 relations, each read backwards, too" in done.out
+    assert "of 2 relations, and their inverses" in done.out
     assert {place.name for place in (tmp_path / "new/mine").iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",

@@ -92,7 +92,7 @@ def test_published_numbers_of_the_two_scorings_stand_in_tables_of_their_own(rels
 def test_what_data_a_preset_lacks_is_shown_with_the_command_that_gets_it(relscout, small):
     # a long path may be broken anywhere
     out = "".join(relscout("lab", "reproduce", "show", small).out.split())
-    assert "val_nyt.jsonismissing;getitwith'relscoutdatasetsgetfewrel'" in out
+    assert "val_nyt.jsonismissing;downloaditwith'relscoutdatasetsgetfewrel'" in out
 
 
 def test_a_run_tells_each_result_and_the_means(relscout, small, data, tmp_path):

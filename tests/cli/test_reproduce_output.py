@@ -200,7 +200,7 @@ def test_a_figure_without_its_records_is_an_error(refused, preset, results):
 
 def test_a_preset_without_figures_says_so(refused, preset, results):
     preset.write_text(PRESET.replace("figures: [{kind: sweep}]\n", ""), encoding="utf-8")
-    assert "'small' declares no figure" in refused("lab", "reproduce", "figure", preset)
+    assert "'small' has no figures" in refused("lab", "reproduce", "figure", preset)
 
 
 def test_without_matplotlib_the_error_names_the_extra(refused, preset, results, monkeypatch):

@@ -209,7 +209,7 @@ def _reproduced(prefix: str) -> str:
             published = any(one.scoring == scoring for one in measured.preset.published)
             if not published and not any(SCORINGS[scoring] in one["scores"] for one in measured.records):
                 continue
-            # where nothing is published to compare with, `relscout reproduce table` shows the other scorings
+            # where nothing is published to compare with, `relscout lab reproduce table` shows the other scorings
             if scoring != "raw" and not measured.preset.published:
                 continue
             tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))

@@ -149,13 +149,26 @@ def with_one_more(tmp_path: Path, good: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def fast(tiny_bert: Path) -> Sequence[object]:
+def encoder_config(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write the settings of an encoder to a file: ``encoder_config(pooling="sentence")``."""
+    folder = tmp_path_factory.mktemp("encoders")
+
+    def write(**fields: object) -> Path:
+        path = folder / f"{len(list(folder.iterdir()))}.json"
+        path.write_text(json.dumps(fields), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def fast(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[object]:
     """Options of a discovery that takes no time worth mentioning."""
     return (
         "--encoder",
         tiny_bert,
-        "--pooling",
-        "sentence",
+        "--encoder-config",
+        encoder_config(pooling="sentence"),
         "--method",
         "kmeans",
         "--set",

@@ -1,4 +1,4 @@
-"""``relscout pretrain align``."""
+"""``relscout lab pretrain align``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def aligned(relscout, good, graph, tmp_path):
     """Align the good instances and return how it ended, with the written records."""
 
     def run(*options, corpus=good, out="aligned.jsonl"):
-        done = relscout("pretrain", "align", corpus, "--graph", graph, "--out", tmp_path / out, *options)
+        done = relscout(
+            "lab", "pretrain", "align", corpus, "--graph", graph, "--out", tmp_path / out, *options
+        )
         assert done.code == 0, done.err
         written = (tmp_path / out).read_bytes()
         content = gzip.decompress(written) if out.endswith(".gz") else written
@@ -82,7 +84,7 @@ def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
     (tmp_path / "names.tsv").write_text("Zoe\tPERSON\nOslo\tCITY\n")
     (tmp_path / "text.txt").write_text("Zoe was born in Oslo. In Oslo, Zoe left.\n")
     said = noted(
-        *("pretrain", "align", tmp_path / "text.txt", "--gazetteer", tmp_path / "names.tsv"),
+        *("lab", "pretrain", "align", tmp_path / "text.txt", "--gazetteer", tmp_path / "names.tsv"),
         *(
             "--graph",
             tmp_path / "graph.nt",
@@ -102,7 +104,7 @@ def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
     assert "note: 1 invalid record skipped:\n  " in said
     assert "graph.nt, line 5: not N-Triples" in said
     assert (
-        "note: 1 identifier of several IRIs that end alike, as <http://e/Q2> and <http://f/Q2>; --iris whole"
+        "note: 1 identifier shared by several IRIs, such as <http://e/Q2> and <http://f/Q2>; use --iris whole"
         in said
     )
 
@@ -120,7 +122,7 @@ def test_plain_text_is_linked_by_the_names_of_ntriples(noted, tmp_path):
     ],
 )
 def test_what_cannot_work_is_refused(refused, good, graph, options, what):
-    assert what in refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl", *options)
+    assert what in refused("lab", "pretrain", "align", good, "--graph", graph, "--out", "a.jsonl", *options)
 
 
 @pytest.mark.parametrize("read", ["inputs", "exclude", "link"])
@@ -130,20 +132,22 @@ def test_what_is_read_is_not_written_over(refused, good, graph, tmp_path, read):
     if read == "link":
         other.symlink_to(mine)
     given = [good, "--exclude", mine] if read == "exclude" else [mine]
-    said = refused("pretrain", "align", *given, "--graph", graph, "--out", other if read == "link" else mine)
+    said = refused(
+        "lab", "pretrain", "align", *given, "--graph", graph, "--out", other if read == "link" else mine
+    )
     assert "it is an input of this command" in said
     assert mine.read_bytes() == good.read_bytes()
 
 
 def test_a_wrong_line_of_the_graph_is_told_with_its_place(refused, good, graph):
     graph.write_text(GRAPH + "Ada\tknows\n", encoding="utf-8")
-    said = refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
+    said = refused("lab", "pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
     assert said.startswith(f"error: {graph}, line 6: got 2 fields")
 
 
 def test_a_graph_of_another_world_is_told_and_nothing_is_written(refused, good, graph):
     graph.write_text("Q1\tP1\tQ2\n", encoding="utf-8")
-    said = refused("pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
+    said = refused("lab", "pretrain", "align", good, "--graph", graph, "--out", "a.jsonl")
     assert (
         "30 instances read, 0 of 60 mentions linked: none of the names such as 'Ada' is in the graph" in said
     )
@@ -151,8 +155,8 @@ def test_a_graph_of_another_world_is_told_and_nothing_is_written(refused, good, 
 
 def test_the_help_page_fits_the_screen(relscout, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    page = relscout("pretrain", "align", "-h").out
-    assert page.startswith("Usage: relscout pretrain align INPUT... [OPTIONS]")
+    page = relscout("lab", "pretrain", "align", "-h").out
+    assert page.startswith("Usage: relscout lab pretrain align INPUT... [OPTIONS]")
     rows = [row.strip("│ ") for row in page.splitlines() if row.startswith("│")]
     assert [row for row in rows if not re.match(r"(--\S+|INPUT).* {2,}\S", row)] == []
     assert max(map(len, page.splitlines())) <= 100

@@ -35,7 +35,7 @@ def classifier(typed, tiny_bert, tmp_path_factory):
 
 
 def test_a_run_is_analysed_on_its_own_instances(relscout, finished, tmp_path):
-    done = relscout("analyze", finished, "--no-cache", "--out", tmp_path / "found", "--json")
+    done = relscout("lab", "analyze", finished, "--no-cache", "--out", tmp_path / "found", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert (told["kind"], told["instances"], told["score"]) == ("run", 30, None)
@@ -43,12 +43,12 @@ def test_a_run_is_analysed_on_its_own_instances(relscout, finished, tmp_path):
     assert told["formats"]["C+M"]["kept"] == [1, 1, 1]
     assert json.loads((tmp_path / "found" / "analysis.json").read_text()) == told
     assert done.err.endswith(f"written to {tmp_path / 'found'}\n")
-    again = relscout("analyze", finished, "--no-cache", "--json")
+    again = relscout("lab", "analyze", finished, "--no-cache", "--json")
     assert json.loads(again.out) == told
 
 
 def test_gold_relations_and_types_give_more(relscout, finished, typed):
-    told = json.loads(relscout("analyze", finished, typed, "--no-cache", "--json").out)
+    told = json.loads(relscout("lab", "analyze", finished, typed, "--no-cache", "--json").out)
     assert told["score"] == "B³ F1"
     assert list(told["formats"]) == ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"]
     reliance = told["reliance"]
@@ -58,7 +58,7 @@ def test_gold_relations_and_types_give_more(relscout, finished, typed):
 @pytest.mark.parametrize("columns", ["80", "120"])
 def test_the_screen_is_never_too_narrow(relscout, finished, typed, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
-    done = relscout("analyze", finished, typed, "--no-cache")
+    done = relscout("lab", "analyze", finished, typed, "--no-cache")
     assert done.code == 0, done.err
     assert "This run " in done.out
     assert "answers that change without" in done.out
@@ -66,7 +66,7 @@ def test_the_screen_is_never_too_narrow(relscout, finished, typed, monkeypatch, 
 
 
 def test_flips_can_be_read_like_any_file(relscout, classifier, typed, tmp_path):
-    done = relscout("analyze", classifier, typed, "--no-cache", "--out", tmp_path / "found", "--json")
+    done = relscout("lab", "analyze", classifier, typed, "--no-cache", "--out", tmp_path / "found", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
     flips = [json.loads(line) for line in (tmp_path / "found" / "flips.jsonl").read_text().splitlines()]
@@ -77,15 +77,15 @@ def test_flips_can_be_read_like_any_file(relscout, classifier, typed, tmp_path):
         assert (right["C+M"], right["OnlyC"]) == ((True, False) if flip["kind"] == "lost" else (False, True))
     inspected = relscout("inspect", tmp_path / "found" / "flips.jsonl", "--json")
     assert json.loads(inspected.out)["instances"] == len(flips)
-    refused = relscout("analyze", classifier, typed, "--no-cache", "--out", tmp_path / "found")
+    refused = relscout("lab", "analyze", classifier, typed, "--no-cache", "--out", tmp_path / "found")
     assert "already holds an analysis" in refused.err
-    assert relscout("analyze", classifier, typed, "--out", tmp_path / "found", "--overwrite").code == 0
+    assert relscout("lab", "analyze", classifier, typed, "--out", tmp_path / "found", "--overwrite").code == 0
 
 
 def test_instances_that_cannot_be_judged_are_told(noted, classifier, with_one_more):
-    said = noted("analyze", classifier, with_one_more(relation="knows"), "--no-cache")
+    said = noted("lab", "analyze", classifier, with_one_more(relation="knows"), "--no-cache")
     assert "note: 1 instance left out, of 1 relation that the model does not know: 'knows' (1)\n" in said
-    said = noted("analyze", classifier, with_one_more(), "--no-cache")
+    said = noted("lab", "analyze", classifier, with_one_more(), "--no-cache")
     assert "note: 1 instance without a gold relation left out\n" in said
 
 
@@ -95,7 +95,7 @@ def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
     train.write_text(text.replace("Ada", "Eva").replace("Fred", "Theo"), encoding="utf-8")
     out = tmp_path / "found"
     options = ("--train", train, "--seeds", 1, "--no-cache", "--out", out)
-    done = relscout("analyze", classifier, typed, *options)
+    done = relscout("lab", "analyze", classifier, typed, *options)
     assert done.code == 0, done.err
     assert "note: 20 of 30 instances to learn from are tested on, too, and were left out\n" in done.err
     assert "Table 1: accuracy of classifiers trained and tested in each format" in done.out
@@ -106,23 +106,27 @@ def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
 
 
 def test_what_cannot_work_is_refused(refused, finished, classifier, good, tmp_path):
-    assert "missing is not a saved model" in refused("analyze", "missing")
+    assert "missing is not a saved model" in refused("lab", "analyze", "missing")
     (tmp_path / "empty").mkdir()
-    assert "holds neither a run" in refused("analyze", "empty", good)
-    assert "holds a 'kmeans'" in refused("analyze", copied(finished / "model", tmp_path), good)
-    assert "a classifier has no instances of its own" in refused("analyze", classifier)
-    assert "input options need data files" in refused("analyze", finished, "--format", "jsonl")
-    assert "a run is none; give the folder of a classifier" in refused("analyze", finished, "--train", good)
-    assert "give --train too" in refused("analyze", classifier, good, "--cnn")
-    assert "nothing.jsonl" in refused("analyze", finished, "nothing.jsonl")
-    assert "is a file, not a folder" in refused("analyze", finished, "--out", good / "where")
+    assert "holds neither a run" in refused("lab", "analyze", "empty", good)
+    assert "holds a 'kmeans'" in refused("lab", "analyze", copied(finished / "model", tmp_path), good)
+    assert "a classifier has no instances of its own" in refused("lab", "analyze", classifier)
+    assert "input options need data files" in refused("lab", "analyze", finished, "--format", "jsonl")
+    assert "a run is none; give the folder of a classifier" in refused(
+        "lab", "analyze", finished, "--train", good
+    )
+    assert "give --train too" in refused("lab", "analyze", classifier, good, "--cnn")
+    assert "nothing.jsonl" in refused("lab", "analyze", finished, "nothing.jsonl")
+    assert "is a file, not a folder" in refused("lab", "analyze", finished, "--out", good / "where")
     strange = tmp_path / "strange.jsonl"
     strange.write_text(lines(record(relation="knows")))
-    assert "none of the 1 gold relations ('knows') is among the 2" in refused("analyze", classifier, strange)
+    assert "none of the 1 gold relations ('knows') is among the 2" in refused(
+        "lab", "analyze", classifier, strange
+    )
     bare = tmp_path / "bare.jsonl"
     bare.write_text(lines(record()))
     assert "none of its instances has a gold relation" in refused(
-        "analyze", classifier, bare, "--train", good
+        "lab", "analyze", classifier, bare, "--train", good
     )
 
 
@@ -146,4 +150,4 @@ def test_the_table_needs_no_screen_wider_than_eighty(classifier, typed, monkeypa
             console.print(part)
     assert max(len(line.rstrip()) for line in captured.get().splitlines()) <= 80
     assert "median of 2 seeds" in captured.get()
-    assert call("analyze", "--help").code == 0
+    assert call("lab", "analyze", "--help").code == 0

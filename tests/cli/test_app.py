@@ -4,7 +4,10 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ("demo", "discover", "extract", "evaluate", "inspect", "convert", "methods")
+COMMANDS = (
+    *("demo", "discover", "extract", "evaluate", "inspect", "convert", "methods"),
+    *("lab", "lab analyze", "lab reproduce run"),
+)
 
 
 def test_the_version_is_told(relscout):
@@ -18,6 +21,17 @@ def test_nothing_at_all_asks_for_help(relscout):
 def test_an_unknown_command_names_the_nearest(refused):
     assert refused("discovr") == (
         "error: no such command 'discovr'. Did you mean 'discover'? see 'relscout --help'\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["reproduce", "pretrain", "analyze", "fewshot", "finetune"])
+def test_a_research_command_without_its_group_names_the_group(refused, command):
+    assert refused(command, "--help") == f"error: no such command '{command}'; use 'relscout lab {command}'\n"
+
+
+def test_an_unknown_research_command_names_the_nearest(refused):
+    assert refused("lab", "finetuen") == (
+        "error: no such command 'finetuen'. Did you mean 'finetune'? see 'relscout lab --help'\n"
     )
 
 
@@ -52,6 +66,6 @@ def test_an_error_of_the_machine_is_told_in_one_line(refused):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_h_is_short_for_help(relscout, command):
-    done = relscout(command, "-h")
+    done = relscout(*command.split(), "-h")
     assert done.code == 0
     assert done.out.startswith(f"Usage: relscout {command} ")

@@ -20,9 +20,6 @@ def test_a_number_of_relations_that_is_none(complaint, number):
         ("--method", "kmens", "kmeans"),
         ("--format", "fewrell", "fewrel"),
         ("--encoder", "minilmm", "minilm"),
-        ("--marking", "typed-marker", "typed-markers"),
-        ("--pooling", "span-meen", "span-mean"),
-        ("--dtype", "float23", "float32"),
         ("--device", "cud", "cuda"),
         ("--set", "n_int=3", "n_init"),
         ("--set", "start=kmeans", "k-means++"),
@@ -173,12 +170,9 @@ def test_a_folder_that_is_no_encoder(complaint, tmp_path):
     assert "cannot load encoder" in complaint("--encoder", tmp_path / "empty")
 
 
-def test_a_layer_that_the_encoder_lacks(complaint, fast):
-    assert "reads layer 9" in complaint(*fast, "--pooling", "sentence@9")
-
-
-def test_a_length_that_holds_no_two_entities(complaint):
-    assert "max_length is 3" in complaint("--max-length", 3)
+def test_a_layer_that_the_encoder_lacks(complaint, fast, encoder_config):
+    config = encoder_config(pooling="sentence@9")
+    assert "reads layer 9" in complaint(*fast, "--encoder-config", config)
 
 
 def test_options_are_checked_before_the_input_is_read_whole(refused, with_one_more):

@@ -41,7 +41,7 @@ def test_assignments_come_in_input_order_without_gold_relations(finished, good, 
     assigned = records(finished / "assignments.jsonl")
     assert [one["id"] for one in assigned] == [one["id"] for one in records(tmp_path / "copy.jsonl")]
     assert {tuple(one) for one in assigned} == {
-        ("id", "relation_id", "relation", "confidence", "related", "polarity")
+        ("id", "relation_id", "relation", "confidence", "related", "polarity", "phrase")
     }
     assert all(one["relation_id"] in (0, 1) and 0 <= one["confidence"] <= 1 for one in assigned)
 
@@ -143,8 +143,9 @@ def test_a_folder_without_text_is_refused(refused, tmp_path, names):
     assert f"{tmp_path}: the folder holds no text; expected files that end in .txt, " in said
 
 
-def test_the_options_of_the_encoder_reach_it(relscout, good, fast):
-    options = ("--marking", "typed-markers", "--pooling", "start@2+sentence", "--max-length", 64, "--seed", 3)
+def test_the_options_of_the_encoder_reach_it(relscout, good, fast, encoder_config):
+    config = encoder_config(marking="typed-markers", pooling="start@2+sentence", max_length=64)
+    options = ("--encoder-config", config, "--seed", 3)
     run = json.loads(relscout("discover", good, *fast, *options, "--json").out)
     told = run["settings"]["encoder"]
     assert (told["marking"], told["pooling"], told["max_length"]) == ("typed-markers", "start@2+sentence", 64)

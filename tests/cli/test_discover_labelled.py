@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,10 +41,10 @@ def known(corpus: list[RelationInstance], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def training(tiny_bert: Path) -> Sequence[object]:
+def training(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[object]:
     """Options of a discovery that trains for a moment."""
-    encoder = ("--encoder", tiny_bert, "--pooling", "span-max@2", "--relations", 2)
-    return (*encoder, "--method", "rocore", "--set", QUICK)
+    encoder = ("--encoder", tiny_bert, "--encoder-config", encoder_config(pooling="span-max@2"))
+    return (*encoder, "--relations", 2, "--method", "rocore", "--set", QUICK)
 
 
 def test_labels_reach_the_method_and_the_run_tells_so(relscout, good, known, training, tmp_path):
@@ -140,14 +140,15 @@ def test_they_are_dropped_or_kept(choice, labelled, n_warnings, relscout, good, 
 def test_the_encoder_of_the_method_is_the_default_unless_a_pooling_is_given(
     relscout, good, known, training, tmp_path
 ):
-    options = [option for option in training if option not in ("--pooling", "span-max@2")]
+    place = training.index("--encoder-config")
+    options = [*training[:place], *training[place + 2 :]]
     said = relscout("discover", good, "--labeled", known, *options, "--no-cache")
     assert "pooling 'span-mean@3+span-mean@5+sentence@4+between@4' reads layer 5" in said.err
 
 
-def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known, tiny_bert):
+def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known, tiny_bert, encoder_config):
     quick = ("--method", "rsn", "--set", "layers=4,epochs=1,pairs=20", "--encoder", tiny_bert)
-    quick = (*quick, "--pooling", "span-mean")
+    quick = (*quick, "--encoder-config", encoder_config(pooling="span-mean"))
     done = relscout("discover", good, "--labeled", known, *quick)
     assert done.code == 0, done.err
     assert "(estimated)" in done.out
@@ -161,8 +162,10 @@ TRANSFER = (
 )
 
 
-def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(relscout, good, known, tiny_bert, tmp_path):
-    encoder = ("--encoder", tiny_bert, "--pooling", "span-mean@2+sentence")
+def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(
+    relscout, good, known, tiny_bert, encoder_config, tmp_path
+):
+    encoder = ("--encoder", tiny_bert, "--encoder-config", encoder_config(pooling="span-mean@2+sentence"))
     done = relscout("discover", good, *encoder, "--relations", 2, "--out", tmp_path / "first")
     assert done.code == 0, done.err
     method = ("--method", "transfer", "--relations", 1, "--set", TRANSFER)

@@ -17,7 +17,9 @@ def corpus_file(tmp_path):
     return path
 
 
-def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, relscout, tiny_bert, tmp_path):
+def test_unrelated_pairs_get_no_triple_in_discover_and_extract(
+    corpus_file, relscout, tiny_bert, encoder_config, tmp_path
+):
     run = tmp_path / "run"
     done = relscout(
         *(
@@ -31,7 +33,15 @@ def test_unrelated_pairs_get_no_triple_in_discover_and_extract(corpus_file, rels
             0.2,
             "--hierarchy",
         ),
-        *("--encoder", tiny_bert, "--pooling", "sentence", "--no-report", "--out", run),
+        *(
+            "--encoder",
+            tiny_bert,
+            "--encoder-config",
+            encoder_config(pooling="sentence"),
+            "--no-report",
+            "--out",
+            run,
+        ),
     )
     assert (done.code, done.err.count("error")) == (0, 0)
     assert "without a relation" in done.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,16 @@ QUICK = (
 
 
 @pytest.fixture(scope="session")
-def training(tiny_bert: Path) -> Sequence[object]:
+def training(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[object]:
     """Options of a discovery that trains for a moment."""
-    encoder = ("--encoder", tiny_bert, "--pooling", "sentence", "--relations", 2)
+    encoder = (
+        "--encoder",
+        tiny_bert,
+        "--encoder-config",
+        encoder_config(pooling="sentence"),
+        "--relations",
+        2,
+    )
     return (*encoder, "--method", "selfore", "--set", QUICK)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_bert: Path) -> Sequence[object]:
-    return ("--encoder", tiny_bert, "--pooling", "span-mean@1+span-mean", "--device", "cpu", "--no-cache")
+def tiny(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[object]:
+    config = encoder_config(pooling="span-mean@1+span-mean")
+    return ("--encoder", tiny_bert, "--encoder-config", config, "--device", "cpu", "--no-cache")
 
 
 QUICK = ("--set", "iterations=2,check_every=1,trained_layers=1,dtype=float32,dev_ways=2,dev_episodes=20")
@@ -42,6 +43,7 @@ FEW = ("--ways", "3,2", "--shots", "1", "--episodes", 20)
 
 def test_a_table_shows_trained_untrained_and_chance(relscout, files, tiny):
     done = relscout(
+        "lab",
         "fewshot",
         "evaluate",
         files["test"],
@@ -62,12 +64,12 @@ def test_a_table_shows_trained_untrained_and_chance(relscout, files, tiny):
 
 
 def test_with_seeds_the_numbers_are_of_each(relscout, files, tiny):
-    done = relscout("fewshot", "evaluate", files["test"], *tiny, *FEW, "--seeds", 2, "--json")
+    done = relscout("lab", "fewshot", "evaluate", files["test"], *tiny, *FEW, "--seeds", 2, "--json")
     found = json.loads(done.out)
     assert list(found) == ["untrained"]
     assert [[score["ways"] for score in of_seed] for of_seed in found["untrained"]] == [[2, 3], [2, 3]]
     assert found["untrained"][0] != found["untrained"][1]
-    shown = relscout("fewshot", "evaluate", files["test"], *tiny, *FEW, "--seeds", 2).out
+    shown = relscout("lab", "fewshot", "evaluate", files["test"], *tiny, *FEW, "--seeds", 2).out
     mean = sum(of_seed[0]["accuracy"] for of_seed in found["untrained"]) / 2
     assert "± standard deviation over 2 seeds" in shown
     assert f"{mean:.3f} ± " in shown
@@ -75,20 +77,23 @@ def test_with_seeds_the_numbers_are_of_each(relscout, files, tiny):
 
 def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
     model = tmp_path / "model"
-    done = relscout("fewshot", "train", files["train"], "--out", model, *tiny, *QUICK)
+    done = relscout("lab", "fewshot", "train", files["train"], "--out", model, *tiny, *QUICK)
     assert done.code == 0, done.err
-    assert "3 relations learnt from 36 instances" in done.err
-    scored = relscout("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache", "--json")
+    assert "3 relations learned from 36 instances" in done.err
+    scored = relscout(
+        "lab", "fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache", "--json"
+    )
     assert list(json.loads(scored.out)) == ["--model"], scored.err
-    again = ("fewshot", "train", "nowhere.jsonl", "--out", model)
+    again = ("lab", "fewshot", "train", "nowhere.jsonl", "--out", model)
     assert "exists; choose another directory" in relscout(*again, *tiny, *QUICK).err
-    elsewhere = ("fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache")
+    elsewhere = ("lab", "fewshot", "evaluate", files["test"], "--model", model, *FEW, "--no-cache")
     assert "device" in relscout(*elsewhere, "--device", "cuda:99").err
-    done = relscout("fewshot", "train", files["dev"], "--out", model, *tiny, *QUICK, "--overwrite")
-    assert "2 relations learnt from 24 instances" in done.err
-    relscout("fewshot", "train", files["train"], "--out", model, *tiny, *QUICK, "--overwrite")
+    done = relscout("lab", "fewshot", "train", files["dev"], "--out", model, *tiny, *QUICK, "--overwrite")
+    assert "2 relations learned from 24 instances" in done.err
+    relscout("lab", "fewshot", "train", files["train"], "--out", model, *tiny, *QUICK, "--overwrite")
     out = tmp_path / "found.jsonl"
     done = relscout(
+        "lab",
         "fewshot",
         "classify",
         files["test"],
@@ -100,7 +105,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
         out,
         "--no-cache",
     )
-    assert done.err == f"36 triples of 36 instances written to {out}: 3 relations told by 36 examples\n"
+    assert done.err == f"36 triples of 36 instances written to {out}: 3 relations, 36 examples\n"
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert {one["relation"] for one in records} <= {"spouse", "capital of", "river mouth"}
     assert all(1 / 3 <= one["confidence"] <= 1 for one in records)
@@ -118,7 +123,7 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
             ("--train", "TRAIN", "--dev", "TEST"),
             "were used to choose the weights (dev) and are in the test, too",
         ),
-        (("--model", "m"), "--pooling has no effect with --model"),
+        (("--model", "m"), "--encoder-config has no effect with --model"),
         (("--model", "m", "--encoder", "minilm"), "--encoder has no effect with --model"),
         (("--set", "shots=2"), "unknown setting 'shots'"),
     ],
@@ -126,4 +131,4 @@ def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
 def test_what_cannot_work_is_refused(refused, files, tiny, options, message):
     given = [files.get(option.lower(), option) if option.isupper() else option for option in options]
     encoder = [option for option in tiny if "--model" not in options or option not in tiny[:2]]
-    assert message in refused("fewshot", "evaluate", files["test"], *encoder, *given)
+    assert message in refused("lab", "fewshot", "evaluate", files["test"], *encoder, *given)

@@ -11,6 +11,7 @@ SMALL = "epochs=2,least_steps=0,dimension=8,word_dimension=8,windows=2,learning_
 def tuned(relscout, good, of_others, tmp_path):
     """Fine-tune a small network on the good instances, into a folder."""
     return lambda *more: relscout(
+        "lab",
         "finetune",
         good,
         "--test",
@@ -30,7 +31,7 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
 ):
     done = tuned("--dev", good, "--seeds", 3, "--share", 0.5)
     assert done.code == 0, done.err
-    assert "2 relations learnt from 15 instances, scored on 30 instances" in done.out
+    assert "2 relations learned from 15 instances, scored on 30 instances" in done.out
     assert [line.split()[0] for line in done.out.splitlines()[2:7]] == ["0", "1", "2", "median", "mean"]
     scores = json.loads((tmp_path / "tuned" / "scores.json").read_text())
     assert [one["seed"] for one in scores["trials"]] == [0, 1, 2]
@@ -45,16 +46,19 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
     assert said == f"30 triples of 30 instances written to {tmp_path / 'found.nt'}\n"
 
 
-def test_a_transformer_is_tuned_and_tells_json(relscout, good, of_others, tiny_bert, tmp_path):
+def test_a_transformer_is_tuned_and_tells_json(
+    relscout, good, of_others, tiny_bert, encoder_config, tmp_path
+):
     done = relscout(
+        "lab",
         "finetune",
         good,
         "--test",
         of_others,
         "--encoder",
         tiny_bert,
-        "--marking",
-        "OnlyC",
+        "--encoder-config",
+        encoder_config(marking="OnlyC"),
         "--set",
         "epochs=1,least_steps=0,trained_layers=1",
         "--out",
@@ -73,6 +77,7 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(
 ):
     assert tuned().code == 0
     again = (
+        "lab",
         "finetune",
         good,
         "--test",
@@ -91,24 +96,24 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--share", "0"), "--share is 0.0, expected one above 0, up to 1"),
+        (("--share", "0"), "--share is 0.0, expected a number above 0 and up to 1"),
         (("--set", "epoch=3"), "unknown setting 'epoch': did you mean 'epochs'?"),
         (("--model", "cnn", "--encoder", "bert"), "--encoder has no effect with --model cnn"),
-        (("--model", "cnn", "--marking", "markers"), "unknown marking 'markers'"),
-        (("--model", "cnn", "--marking", "C+M", "--set", "marking=OnlyC"), "marking is given twice"),
-        (("--marking", "OnlyX"), "unknown marking 'OnlyX'"),
+        (("--model", "cnn", "--encoder-config", "x.yaml"), "--encoder-config has no effect with --model cnn"),
+        (("--model", "cnn", "--set", "marking=markers"), "unknown marking 'markers'"),
+        (("--encoder-config", "nowhere.yaml"), "nowhere.yaml: No such file"),
         (("--dev", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )
 def test_options_that_cannot_work_are_told_before_anything_is_done(
     refused, good, of_others, options, complaint
 ):
-    assert complaint in refused("finetune", good, "--test", of_others, "--out", "out", *options)
+    assert complaint in refused("lab", "finetune", good, "--test", of_others, "--out", "out", *options)
 
 
 def test_a_training_instance_without_a_relation_is_named(refused, with_one_more, of_others):
     bare = with_one_more()
-    said = refused("finetune", bare, "--test", of_others, "--model", "cnn", "--out", "out")
+    said = refused("lab", "finetune", bare, "--test", of_others, "--model", "cnn", "--out", "out")
     assert "1 of 31 labelled instances have no gold relation" in said
     assert "more.jsonl, line 31" in said
 
@@ -116,14 +121,24 @@ def test_a_training_instance_without_a_relation_is_named(refused, with_one_more,
 def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, of_others, tmp_path):
     test = with_one_more(relation="teaches")
     done = relscout(
-        "finetune", of_others, "--test", test, "--model", "cnn", "--set", SMALL, "--out", tmp_path / "tuned"
+        "lab",
+        "finetune",
+        of_others,
+        "--test",
+        test,
+        "--model",
+        "cnn",
+        "--set",
+        SMALL,
+        "--out",
+        tmp_path / "tuned",
     )
     assert "1 of 31 instances in the test data have a relation that is not among the 2" in done.err
-    assert "teaches taken for" in done.out
+    assert "teaches classified as" in done.out
 
 
 def test_a_test_that_is_wholly_in_the_training_data_is_refused(refused, good):
-    said = refused("finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", "out")
+    said = refused("lab", "finetune", good, "--test", good, "--model", "cnn", "--set", SMALL, "--out", "out")
     assert (
         "30 of 30 instances in the training data were left out: the test data have the same sentences" in said
     )

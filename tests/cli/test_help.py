@@ -8,19 +8,32 @@ from relscout.encoders import EncoderSettings
 from relscout.encoders.model_files import RELATION
 from relscout.io.readers import FORMATS
 
+#: The commands of a user, in the order of the help page.
 COMMANDS = (
     "demo",
     "discover",
+    "extract",
     "report",
     "apply",
-    "extract",
     "export",
     "evaluate",
-    "finetune",
-    "analyze",
     "inspect",
     "convert",
     "methods",
+)
+LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
+INNER = {
+    "datasets": ("list", "get"),
+    "lab reproduce": ("list", "show", "run", "table", "figure"),
+    "lab pretrain": ("align", "cp", "mtb", "labels"),
+    "lab fewshot": ("evaluate", "classify", "train"),
+}
+GROUPS = ("", "lab", *INNER)
+PAGES = (
+    *COMMANDS,
+    "lab analyze",
+    "lab finetune",
+    *(f"{group} {name}" for group, names in INNER.items() for name in names),
 )
 
 
@@ -28,36 +41,52 @@ COMMANDS = (
 def page(relscout, monkeypatch):
     """Return the help page of a command on a screen of 100 columns."""
     monkeypatch.setenv("COLUMNS", "100")
-    return lambda *command: relscout(*command, "--help").out
+    return lambda command="": relscout(*command.split(), "--help").out
 
 
 def rows(page: str) -> list[str]:
     return [line.strip("│ ").rstrip() for line in page.splitlines() if line.startswith("│")]
 
 
-def test_all_commands_are_listed(page):
-    listed = [row.split()[0] for row in rows(page()) if not row.startswith("-")]
-    assert listed == [*COMMANDS, "fewshot", "datasets", "reproduce", "pretrain"]
+def listed(page: str) -> list[str]:
+    return [row.split()[0] for row in re.findall(r"^│ (\w.*)", page, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_a_user_come_first_and_research_last(page):
+    assert listed(page()) == [*COMMANDS, "datasets", "lab"]
+
+
+def test_the_research_commands_are_in_one_group(page):
+    assert listed(page("lab")) == list(LAB)
+
+
+@pytest.mark.parametrize("group", INNER)
+def test_a_group_lists_its_commands(page, group):
+    assert listed(page(group)) == list(INNER[group])
+
+
+def test_the_first_page_fits_on_a_screen_of_24_lines(page):
+    assert len(page().splitlines()) < 24
+
+
+@pytest.mark.parametrize("command", PAGES)
 def test_every_option_takes_one_line(page, command):
     continued = [row for row in rows(page(command)) if not re.match(r"(--|\[?[A-Z]+)", row)]
     assert continued == []
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", [*GROUPS, *PAGES])
 def test_no_line_is_wider_than_the_screen(page, command):
-    assert max(map(len, page(*command.split()).splitlines())) <= 100
+    assert max(map(len, page(command).splitlines())) <= 100
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PAGES)
 def test_every_option_is_explained(page, command):
     unexplained = [row for row in rows(page(command)) if not re.search(r"\S {2,}\S", row)]
     assert unexplained == []
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PAGES)
 def test_the_page_speaks_no_python(page, command):
     assert not re.search(r"<\w+>|None|Path\b|list\[", page(command).replace("<TAB>", ""))
 
@@ -90,9 +119,6 @@ def test_what_is_required_is_said(page):
         ("--seed", 0),
         ("--on-error", "raise"),
         ("--encoder", RELATION),
-        ("--marking", EncoderSettings.marking),
-        ("--max-length", EncoderSettings.max_length),
-        ("--dtype", EncoderSettings.dtype),
         ("--device", EncoderSettings.device),
     ],
 )

@@ -39,7 +39,18 @@ def file(corpus: list[RelationInstance], tmp_path: Path) -> Path:
 def test_an_encoder_is_pretrained_and_used(
     relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    pretrain = ("pretrain", "cp", file, "--encoder", tiny_bert, "--out", "mine", "--set", "steps=2,batch=4")
+    pretrain = (
+        "lab",
+        "pretrain",
+        "cp",
+        file,
+        "--encoder",
+        tiny_bert,
+        "--out",
+        "mine",
+        "--set",
+        "steps=2,batch=4",
+    )
     done = relscout(*pretrain, "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
@@ -66,7 +77,7 @@ def test_an_adapter_is_not_written_over_its_base(
     before = sorted(place.name for place in (tmp_path / "base").iterdir())
     rank = "adapter_rank=2" if objective == "cp" else "rank=2"
     given = ("--encoder", "base", "--out", "base", "--overwrite", "--set", rank)
-    assert "holds the model that the adapter is for" in refused("pretrain", objective, file, *given)
+    assert "holds the model that the adapter is for" in refused("lab", "pretrain", objective, file, *given)
     assert sorted(place.name for place in (tmp_path / "base").iterdir()) == before
 
 
@@ -76,34 +87,45 @@ def test_an_adapter_is_not_written_over_its_base(
         (["--set", "batch=1"], "batch is 1, expected at least 2"),
         (["--set", "speed=1"], "unknown setting 'speed'"),
         (["--preset", "papers"], "did you mean 'paper'"),
-        (["--dtype", "float8"], "unknown dtype 'float8'"),
+        (["--set", "dtype=float8"], "unknown dtype 'float8'"),
         (["--exclude", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
 )
 def test_wrong_options_are_told_in_a_line(
     given: list[str], complaint: str, refused: Run, file: Path, tiny_bert: Path
 ) -> None:
-    assert complaint in refused("pretrain", "cp", file, "--encoder", tiny_bert, "--out", "mine", *given)
+    assert complaint in refused(
+        "lab", "pretrain", "cp", file, "--encoder", tiny_bert, "--out", "mine", *given
+    )
+
+
+def test_a_data_type_of_the_encoder_does_not_set_that_of_the_training(
+    refused: Run, file: Path, encoder_config: Callable[..., Path]
+) -> None:
+    config = encoder_config(dtype="bfloat16")
+    said = refused("lab", "pretrain", "cp", file, "--encoder-config", config, "--out", "mine")
+    assert f"{config}: dtype has no effect on pre-training; use --set dtype=bfloat16 instead" in said
 
 
 def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_bert: Path) -> None:
     arguments = (file, "--encoder", tiny_bert, "--out", "mine")
-    assert "0 have two or more" in refused("pretrain", "mtb", *arguments)
-    assert "entity pair excluded" in refused("pretrain", "cp", *arguments, "--exclude", file)
+    assert "0 have two or more" in refused("lab", "pretrain", "mtb", *arguments)
+    assert "entity pair excluded" in refused("lab", "pretrain", "cp", *arguments, "--exclude", file)
 
 
 def test_labels_teach_an_adapter_that_is_used(
-    relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
+    relscout: Run, file: Path, tiny_bert: Path, encoder_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     teach = (
         *(
+            "lab",
             "pretrain",
             "labels",
             file,
             "--encoder",
             tiny_bert,
-            "--pooling",
-            "span-mean@2+between",
+            "--encoder-config",
+            encoder_config(pooling="span-mean@2+between"),
             "--out",
             "new/mine",
         ),
@@ -111,7 +133,7 @@ def test_labels_teach_an_adapter_that_is_used(
     )
     done = relscout(*teach)
     assert done.code == 0, done.err
-    assert "of 2 relations, each read backwards, too" in done.out
+    assert "of 2 relations, and their inverses" in done.out
     assert {place.name for place in (tmp_path / "new/mine").iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -125,7 +147,7 @@ def test_labels_teach_an_adapter_that_is_used(
 
 
 def test_pairs_of_a_test_set_are_not_taught(refused: Run, file: Path, tiny_bert: Path) -> None:
-    teach = ("pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    teach = ("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
     assert "their entity pair is excluded" in refused(*teach, "--exclude", file)
 
 
@@ -140,7 +162,18 @@ def test_a_test_set_beside_a_table_may_be_a_table_or_not(
         for one in records:
             names = (one["text"][one[role]["start"] : one[role]["end"]] for role in ("head", "tail"))
             rows.writerow([one["text"], *names, one["relation"]])
-    pretrain = ("pretrain", "cp", table, "--columns", "text=sentence", "--format", "csv", "--out", "mine")
+    pretrain = (
+        "lab",
+        "pretrain",
+        "cp",
+        table,
+        "--columns",
+        "text=sentence",
+        "--format",
+        "csv",
+        "--out",
+        "mine",
+    )
     for tested in (table, file):
         said = refused(*pretrain, "--encoder", tiny_bert, "--on-error", "skip", "--exclude", tested)
         assert "entity pair excluded" in said
@@ -149,13 +182,13 @@ def test_a_test_set_beside_a_table_may_be_a_table_or_not(
 def test_labels_that_cannot_teach_are_told(
     relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    teach = ("pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    teach = ("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
     wrong = relscout(*teach, "--set", "rank=0")
     assert (wrong.code, wrong.out) == (2, "")
     assert "rank is 0" in wrong.err
     one = tmp_path / "one.jsonl"
     one.write_text(file.read_text().splitlines()[0] + "\n")
-    alone = relscout("pretrain", "labels", one, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
+    alone = relscout("lab", "pretrain", "labels", one, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
     assert alone.code == 2
     assert "only the relation" in alone.err
     assert not (tmp_path / "mine").exists()

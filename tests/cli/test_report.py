@@ -21,12 +21,12 @@ def corpus_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def made(corpus_file, tiny_bert, tmp_path_factory):
+def made(corpus_file, tiny_bert, encoder_config, tmp_path_factory):
     """A run with its page, which no test changes."""
     from tests.cli.conftest import call
 
     run = tmp_path_factory.mktemp("made") / "run"
-    encoder = ("--encoder", tiny_bert, "--pooling", "sentence")
+    encoder = ("--encoder", tiny_bert, "--encoder-config", encoder_config(pooling="sentence"))
     done = call("discover", corpus_file, "--relations", 3, *encoder, "--no-cache", "--out", run)
     assert done.code == 0, done.err
     assert "report.html (open it in a browser)" in done.err

@@ -44,7 +44,7 @@ def small(tmp_path, tiny_bert):
 
 
 def test_all_presets_are_listed_and_whether_their_data_is_there(relscout, data):
-    done = relscout("reproduce", "list", "--data", data)
+    done = relscout("lab", "reproduce", "list", "--data", data)
     # a long cell goes on in the next line, which begins with a space
     rows = [line.split() for line in done.out.splitlines()[1:] if line[0] != " "]
     state = {row[0]: row[-1] for row in rows}
@@ -58,7 +58,8 @@ def test_all_presets_are_listed_and_whether_their_data_is_there(relscout, data):
 
 def test_the_list_is_told_to_machines(relscout, data):
     told = {
-        one["name"]: one for one in json.loads(relscout("reproduce", "list", "--data", data, "--json").out)
+        one["name"]: one
+        for one in json.loads(relscout("lab", "reproduce", "list", "--data", data, "--json").out)
     }
     assert told["kmeans-fewrel"]["datasets"] == ["fewrel"]
     assert told["kmeans-fewrel"]["missing_files"] == [str(data / "fewrel" / "val_wiki.json")]
@@ -67,18 +68,18 @@ def test_the_list_is_told_to_machines(relscout, data):
 
 def test_the_data_folder_may_be_named_by_the_environment(relscout, data, monkeypatch):
     monkeypatch.setenv("RELSCOUT_DATA", str(data))
-    told = json.loads(relscout("reproduce", "show", "kmeans-fewrel-nyt", "--json").out)
+    told = json.loads(relscout("lab", "reproduce", "show", "kmeans-fewrel-nyt", "--json").out)
     assert told["missing_files"] == []
 
 
 def test_a_preset_is_shown_with_settings_published_numbers_and_data(relscout, small, data):
-    out = relscout("reproduce", "show", small, "--data", data).out
+    out = relscout("lab", "reproduce", "show", small, "--data", data).out
     for told in ("A small experiment", "n_init=1", "49.1", "Table 1, page 3", "For a test.", "fewrel in"):
         assert told in out
 
 
 def test_published_numbers_of_the_two_scorings_stand_in_tables_of_their_own(relscout):
-    lines = relscout("reproduce", "show", "selfore-nytfb-minilm").out.splitlines()
+    lines = relscout("lab", "reproduce", "show", "selfore-nytfb-minilm").out.splitlines()
     (mapped,) = (place for place, line in enumerate(lines) if line.startswith("majority-mapped clusters"))
     (raw,) = (place for place, line in enumerate(lines) if line.startswith("published, raw clusters"))
     assert mapped < raw
@@ -90,12 +91,12 @@ def test_published_numbers_of_the_two_scorings_stand_in_tables_of_their_own(rels
 
 def test_what_data_a_preset_lacks_is_shown_with_the_command_that_gets_it(relscout, small):
     # a long path may be broken anywhere
-    out = "".join(relscout("reproduce", "show", small).out.split())
-    assert "val_nyt.jsonismissing;getitwith'relscoutdatasetsgetfewrel'" in out
+    out = "".join(relscout("lab", "reproduce", "show", small).out.split())
+    assert "val_nyt.jsonismissing;downloaditwith'relscoutdatasetsgetfewrel'" in out
 
 
 def test_a_run_tells_each_result_and_the_means(relscout, small, data, tmp_path):
-    done = relscout("reproduce", "run", small, "--data", data, "--no-cache")
+    done = relscout("lab", "reproduce", "run", small, "--data", data, "--no-cache")
     assert done.code == 0
     assert re.search(
         r"^plain, seed 1: B³ F1 [01]\.\d{3}, V [01]\.\d{3}, ARI .* clusters?, \d+ s$", done.err, re.MULTILINE
@@ -106,7 +107,7 @@ def test_a_run_tells_each_result_and_the_means(relscout, small, data, tmp_path):
 
 
 def test_a_second_run_does_nothing_again(relscout, small, data):
-    command = ("reproduce", "run", small, "--data", data)
+    command = ("lab", "reproduce", "run", small, "--data", data)
     first = relscout(*command)
     second = relscout(*command)
     assert second.out == first.out
@@ -115,20 +116,20 @@ def test_a_second_run_does_nothing_again(relscout, small, data):
 
 def test_rows_seeds_and_the_results_file_can_be_chosen(relscout, small, data, tmp_path):
     chosen = ("--rows", "plain", "--rows", "one cluster", "--seeds", 1, "--results", "mine.jsonl")
-    relscout("reproduce", "run", small, "--data", data, *chosen)
+    relscout("lab", "reproduce", "run", small, "--data", data, *chosen)
     found = [(one["row"], one["seed"]) for one in read_records(tmp_path / "mine.jsonl")]
     assert found == [("one cluster", None), ("plain", 0)]
 
 
 def test_a_run_is_told_to_machines_as_one_document(relscout, small, data):
-    told = json.loads(relscout("reproduce", "run", small, "--data", data, "--json").out)
+    told = json.loads(relscout("lab", "reproduce", "run", small, "--data", data, "--json").out)
     assert (told["preset"], told["results"], told["skipped"]) == ("small", "relscout-results.jsonl", [])
     assert [one["row"] for one in told["finished"]] == ["one cluster", "singletons", "plain", "plain"]
 
 
 def test_a_table_and_the_run_that_it_needs_go_together(relscout, small, data):
-    relscout("reproduce", "run", small, "--data", data)
-    assert "49.1" in relscout("reproduce", "table", small).out
+    relscout("lab", "reproduce", "run", small, "--data", data)
+    assert "49.1" in relscout("lab", "reproduce", "table", small).out
 
 
 @pytest.mark.parametrize(
@@ -145,22 +146,26 @@ def test_a_table_and_the_run_that_it_needs_go_together(relscout, small, data):
     ],
 )
 def test_what_cannot_work_is_one_line(refused, arguments, said):
-    assert said in refused("reproduce", *arguments)
+    assert said in refused("lab", "reproduce", *arguments)
 
 
 def test_a_damaged_results_file_is_told_with_its_line(refused, small, data, tmp_path):
     (tmp_path / "relscout-results.jsonl").write_text("{}\n")
-    assert "relscout-results.jsonl, line 1:" in refused("reproduce", "run", small, "--data", data)
+    assert "relscout-results.jsonl, line 1:" in refused("lab", "reproduce", "run", small, "--data", data)
 
 
 def test_all_commands_of_the_group_are_listed(relscout):
-    rows = [line.strip("│ ") for line in relscout("reproduce", "--help").out.splitlines() if line[:1] == "│"]
+    rows = [
+        line.strip("│ ")
+        for line in relscout("lab", "reproduce", "--help").out.splitlines()
+        if line[:1] == "│"
+    ]
     assert [row.split()[0] for row in rows if not row.startswith("-")] == list(COMMANDS)
 
 
 @pytest.mark.parametrize("command", ["list", "show", "run"])
 def test_every_option_takes_one_line_of_a_help_page(relscout, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    page = relscout("reproduce", command, "--help").out.splitlines()
+    page = relscout("lab", "reproduce", command, "--help").out.splitlines()
     rows = [line.strip("│ ") for line in page if line.startswith("│")]
     assert [row for row in rows if not re.match(r"(--|\[?[A-Z]+).*\S {2,}\S", row)] == []

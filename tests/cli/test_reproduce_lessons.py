@@ -1,4 +1,4 @@
-"""``relscout reproduce`` on presets whose relations are given, from the list to the table."""
+"""``relscout lab reproduce`` on presets whose relations are given, from the list to the table."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def small(tmp_path, tiny_bert):
 
 
 def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert):
-    shown = relscout("reproduce", "show", small, "--data", data).out
+    shown = relscout("lab", "reproduce", "show", small, "--data", data).out
     for told in ("semeval-1: 1 % of SemEval", "semeval-10: 10 %", "36.7", "82.2", "semeval in", "given"):
         assert told in shown
 
-    done = relscout("reproduce", "run", small, "--data", data)
+    done = relscout("lab", "reproduce", "run", small, "--data", data)
     assert "semeval-10, tiny, seed 1: micro-f1 " in done.err
     assert "semeval-1, most frequent relation: micro-f1 " in done.err
     assert "6 runs done, 0 already in relscout-results.jsonl" in done.err
     assert len([line for line in done.out.splitlines() if line.startswith("tiny ")]) == 2
 
     chosen = ("--rows", "own", "--seeds", 1, "--encoder", tiny_bert)
-    again = relscout("reproduce", "run", small, "--data", data, *chosen)
+    again = relscout("lab", "reproduce", "run", small, "--data", data, *chosen)
     assert "2 runs done, 0 already" in again.err
     found = read_records(tmp_path / "relscout-results.jsonl")
     assert [(one["protocol"], one["row"]) for one in found[-2:]] == [
@@ -71,13 +71,13 @@ def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert
         ("semeval-10", "own"),
     ]
 
-    tables = relscout("reproduce", "table", small).out
+    tables = relscout("lab", "reproduce", "table", small).out
     assert "A small lesson: semeval-1." in tables
     assert "A small lesson: semeval-10." in tables
     assert "| own " in tables
     assert "rained on 1 % of SemEval 2010's training instances" in tables
     assert "48.2" in tables
-    assert " macro-F1 " in relscout("reproduce", "table", small, "--all-scores").out
+    assert " macro-F1 " in relscout("lab", "reproduce", "table", small, "--all-scores").out
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert
     ],
 )
 def test_what_cannot_work_is_one_line(refused, arguments, said):
-    assert said in refused("reproduce", *arguments)
+    assert said in refused("lab", "reproduce", *arguments)
 
 
 def test_what_is_about_found_relations_is_refused(refused, relscout, small, data):
-    relscout("reproduce", "run", small, "--data", data, "--rows", "most frequent relation")
-    assert "--scoring applies to discovery" in refused("reproduce", "table", small, "--scoring", "raw")
-    assert "figures are for discovery" in refused("reproduce", "figure", small, "--kind", "losses")
-    assert "has discovered relations to list" in refused("reproduce", "table", small, "--names")
+    relscout("lab", "reproduce", "run", small, "--data", data, "--rows", "most frequent relation")
+    assert "--scoring applies to discovery" in refused("lab", "reproduce", "table", small, "--scoring", "raw")
+    assert "figures are for discovery" in refused("lab", "reproduce", "figure", small, "--kind", "losses")
+    assert "has discovered relations to list" in refused("lab", "reproduce", "table", small, "--names")

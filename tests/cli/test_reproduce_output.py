@@ -74,10 +74,10 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shown(relscout, preset, results):
-    """Return what ``relscout reproduce table`` prints."""
+    """Return what ``relscout lab reproduce table`` prints."""
 
     def show(*arguments: object) -> str:
-        done = relscout("reproduce", "table", preset, *arguments)
+        done = relscout("lab", "reproduce", "table", preset, *arguments)
         assert (done.code, done.err) == (0, "")
         return done.out
 
@@ -131,7 +131,7 @@ def test_relations_are_listed_by_name_when_asked_for(shown):
 
 def test_tables_go_to_a_file(relscout, preset, results, shown, tmp_path):
     printed = shown()
-    done = relscout("reproduce", "table", preset, "--out", tmp_path / "table.md")
+    done = relscout("lab", "reproduce", "table", preset, "--out", tmp_path / "table.md")
     assert (done.code, done.out) == (0, "")
     assert "written to" in done.err
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == printed
@@ -139,34 +139,38 @@ def test_tables_go_to_a_file(relscout, preset, results, shown, tmp_path):
 
 def test_results_of_another_file_are_shown_when_it_is_named(relscout, preset, tmp_path):
     (tmp_path / "other.jsonl").write_text(json.dumps(record("plain", 0.123)) + "\n", encoding="utf-8")
-    done = relscout("reproduce", "table", preset, "--results", tmp_path / "other.jsonl")
+    done = relscout("lab", "reproduce", "table", preset, "--results", tmp_path / "other.jsonl")
     assert "12.3" in done.out
 
 
 @pytest.mark.parametrize("command", ["table", "figure"])
 def test_without_results_the_error_names_the_command_that_gets_them(refused, preset, command):
-    error = refused("reproduce", command, preset)
+    error = refused("lab", "reproduce", command, preset)
     assert "no results of preset 'small' in relscout-results.jsonl" in error
-    assert f"'relscout reproduce run {preset}'" in error
-    assert "--results other.jsonl'" in refused("reproduce", command, preset, "--results", "other.jsonl")
+    assert f"'relscout lab reproduce run {preset}'" in error
+    assert "--results other.jsonl'" in refused(
+        "lab", "reproduce", command, preset, "--results", "other.jsonl"
+    )
 
 
 @pytest.mark.parametrize("command", ["table", "figure"])
 def test_an_unknown_preset_is_an_error_that_names_the_nearest(refused, command):
-    assert "did you mean 'kmeans-fewrel'" in refused("reproduce", command, "kmeans-fewrl")
+    assert "did you mean 'kmeans-fewrel'" in refused("lab", "reproduce", command, "kmeans-fewrl")
 
 
 def test_a_file_that_cannot_be_written_is_an_error(refused, preset, results):
-    assert "no directory" in refused("reproduce", "table", preset, "--out", Path("missing") / "table.md")
+    assert "no directory" in refused(
+        "lab", "reproduce", "table", preset, "--out", Path("missing") / "table.md"
+    )
 
 
 def test_without_names_there_is_nothing_to_list(refused, preset, results):
     results.write_text(json.dumps(record("plain", names=[])) + "\n", encoding="utf-8")
-    assert "has discovered relations" in refused("reproduce", "table", preset, "--names")
+    assert "has discovered relations" in refused("lab", "reproduce", "table", preset, "--names")
 
 
 def test_the_figures_of_a_preset_are_drawn_and_named(noted, preset, results, tmp_path):
-    told = noted("reproduce", "figure", preset, "--out", tmp_path / "figures")
+    told = noted("lab", "reproduce", "figure", preset, "--out", tmp_path / "figures")
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert written == [
         "small-sweep-b3-f1-majority-mapped.png",
@@ -178,27 +182,27 @@ def test_the_figures_of_a_preset_are_drawn_and_named(noted, preset, results, tmp
 
 
 def test_a_figure_that_the_preset_does_not_declare_is_drawn_when_asked_for(noted, preset, results, tmp_path):
-    noted("reproduce", "figure", preset, "--kind", "losses")
+    noted("lab", "reproduce", "figure", preset, "--kind", "losses")
     assert (tmp_path / "small-losses.png").is_file()
 
 
 def test_what_is_lacking_for_a_figure_is_told(noted, preset, results):
     kept = [line for line in results.read_text().splitlines() if '"n_init": 2' not in line]
     results.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    assert "note: sweep: no record of 'better' with n_init 2" in noted("reproduce", "figure", preset)
+    assert "note: sweep: no record of 'better' with n_init 2" in noted("lab", "reproduce", "figure", preset)
 
 
 def test_a_figure_without_its_records_is_an_error(refused, preset, results):
-    error = refused("reproduce", "figure", preset, "--kind", "tsne", "--out", "figures")
+    error = refused("lab", "reproduce", "figure", preset, "--kind", "tsne", "--out", "figures")
     assert "nothing to draw (tsne: no points of 'plain'" in error
-    assert "relscout reproduce run" in error
+    assert "relscout lab reproduce run" in error
 
 
 def test_a_preset_without_figures_says_so(refused, preset, results):
     preset.write_text(PRESET.replace("figures: [{kind: sweep}]\n", ""), encoding="utf-8")
-    assert "'small' declares no figure" in refused("reproduce", "figure", preset)
+    assert "'small' has no figures" in refused("lab", "reproduce", "figure", preset)
 
 
 def test_without_matplotlib_the_error_names_the_extra(refused, preset, results, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "pip install 'relscout[figures]'" in refused("reproduce", "figure", preset)
+    assert "pip install 'relscout[figures]'" in refused("lab", "reproduce", "figure", preset)

@@ -1,4 +1,4 @@
-"""``relscout analyze``: does a model read the context, the names, or the types?"""
+"""``relscout lab analyze``: does a model read the context, the names, or the types?"""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ _TABLE = "Table 1"
 
 
 def command(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Output of 'relscout discover' or 'finetune'.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Output of 'discover' or 'lab finetune'.")],
     data: Annotated[
         list[Path] | None,
         typer.Argument(

@@ -19,39 +19,45 @@ import typer.main
 
 from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error, say_note
-from relscout.core.errors import PluginWarning, RelscoutError
+from relscout.core.errors import PluginWarning, RelscoutError, SettingError
 
 #: The class of all complaints about options and arguments, of which typer exports one subclass only.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 
-#: The commands in the order of the help page. Each is a module of this package with a function ``command``.
+#: The commands in the order of the help page. Each is a module of this package with a function ``command``, or, for a
+#: group of commands, with an ``app``; ``lab`` is the group below.
 COMMANDS = (
     "demo",
     "discover",
+    "extract",
     "report",
     "apply",
-    "extract",
     "export",
     "evaluate",
-    "finetune",
-    "analyze",
     "inspect",
     "convert",
     "methods",
+    "datasets",
+    "lab",
 )
-#: The groups of commands. Each is a module of this package with an ``app``.
-GROUPS = ("fewshot", "datasets", "reproduce", "pretrain")
+#: The commands of ``relscout lab``, likewise.
+LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
 
 
 class _Commands(Mapping[str, Any]):
-    """Commands and groups by name. The module of a command is imported when that command is looked up."""
+    """Commands by name. The module of a command is imported when that command is looked up."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
 
     def __getitem__(self, name: str) -> Any:
-        if name not in (*COMMANDS, *GROUPS):
+        if name not in self._names:
             raise KeyError(name)
-        module = import_module(f"relscout.cli.{name}")
-        if name in GROUPS:
-            command: Any = typer.main.get_group(module.app)
+        module = None if name == "lab" else import_module(f"relscout.cli.{name}")
+        if module is None:
+            command: Any = typer.main.get_group(_lab)
+        elif hasattr(module, "app"):
+            command = typer.main.get_group(module.app)
         else:
             alone = typer.Typer(add_completion=False)
             alone.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
@@ -60,10 +66,10 @@ class _Commands(Mapping[str, Any]):
         return command
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*COMMANDS, *GROUPS))
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(COMMANDS) + len(GROUPS)
+        return len(self._names)
 
 
 class Program(Group):
@@ -71,7 +77,25 @@ class Program(Group):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = cast(Any, _Commands())
+        self.commands = cast(Any, _Commands(COMMANDS))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name.
+
+        Raises:
+            SettingError: The command is one of ``relscout lab``.
+        """
+        if args and args[0] in LAB:
+            raise SettingError(f"no such command {args[0]!r}; use 'relscout lab {args[0]}'")
+        return super().resolve_command(ctx, args)
+
+
+class Lab(Group):
+    """The commands of ``relscout lab``, which are loaded in the same way."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast(Any, _Commands(LAB))
 
 
 app = typer.Typer(
@@ -81,6 +105,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Open relation extraction: find the relations of a text, name them, and return facts.",
 )
+_lab = typer.Typer(
+    cls=Lab,
+    add_completion=False,
+    help="Research: reproduce published results, pretrain encoders, analyse, few-shot and fine-tuning experiments.",
+)
+
+
+@_lab.callback()
+def _no_options() -> None: ...
 
 
 def _version(asked: bool) -> None:

@@ -14,6 +14,7 @@ from relscout.cli.screen import Skipped, say
 from relscout.core.wording import counted
 
 
+@options.grouped
 def command(
     inputs: options.Inputs,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
@@ -24,15 +25,8 @@ def command(
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
     pairs: options.Pairs = "related",
-    spacy: options.SpacyPipeline = None,
-    token_classifier: options.TokenClassifier = None,
-    gliner: options.Gliner = None,
-    gazetteer: options.Gazetteer = None,
-    mentions: options.Mentions = "entities",
-    numbers: options.Numbers = False,
-    max_distance: options.MaxDistance = None,
-    directions: options.Directions = "once",
-    types: options.TypePairs = None,
+    *,
+    text: options.PlainText,
 ) -> None:
     """Convert any input to relscout's own format.
 
@@ -49,16 +43,7 @@ def command(
         relation_names=relation_names,
         entity_types=entity_types,
         pairs=pairs,
-        spacy=spacy,
-        token_classifier=token_classifier,
-        gliner=gliner,
-        gazetteer=gazetteer,
-        mentions=mentions,
-        numbers=numbers,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-        reads_text=True,
+        text=text,
     )
     check_exchange_file(out)
     skipped = Skipped()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from relscout.discovery import Discovery, Relation
 
 
+@options.grouped
 def command(
     inputs: options.Inputs,
     method: Annotated[
@@ -70,21 +71,11 @@ def command(
     entity_types: options.EntityTypes = None,
     pairs: options.Pairs = "related",
     precision: options.Precision = None,
-    spacy: options.SpacyPipeline = None,
-    token_classifier: options.TokenClassifier = None,
-    gliner: options.Gliner = None,
-    gazetteer: options.Gazetteer = None,
-    mentions: options.Mentions = "entities",
-    numbers: options.Numbers = False,
-    max_distance: options.MaxDistance = None,
-    directions: options.Directions = "once",
-    types: options.TypePairs = None,
-    encoder: options.EncoderName = "relation",
-    marking: options.Marking = None,
-    pooling: options.Pooling = None,
-    max_length: options.MaxLength = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    *,
+    text: options.PlainText,
+    encoder: options.EncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
@@ -126,19 +117,11 @@ def command(
         relation_names=relation_names,
         entity_types=entity_types,
         pairs=pairs,
-        spacy=spacy,
-        token_classifier=token_classifier,
-        gliner=gliner,
-        gazetteer=gazetteer,
-        mentions=mentions,
-        numbers=numbers,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-        reads_text=True,
+        text=text,
         annotations=annotations_file(cache, no_cache=no_cache),
     )
     check_cache(cache, no_cache=no_cache)
+    encoder_file = options.EncoderFile.read(encoder_config)
     if out is not None:
         check_target(out, overwrite=overwrite)
     plain = reading.is_plain_text(inputs)
@@ -174,11 +157,9 @@ def command(
         raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
     described = encoder_settings(
         encoder,
+        encoder_file,
+        usual=options.RELATION,
         default=default_encoder(kind, every_pair=every_pair),
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
         device=device,
         seed=seed,
     )

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 _Predict = Callable[..., "Iterable[Triple]"]
 
 
+@options.grouped
 def command(
-    model: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover' or 'finetune'.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'discover' or 'lab finetune'.")],
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
@@ -58,15 +57,8 @@ def command(
     precision: options.Precision = None,
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
-    spacy: options.SpacyPipeline = None,
-    token_classifier: options.TokenClassifier = None,
-    gliner: options.Gliner = None,
-    gazetteer: options.Gazetteer = None,
-    mentions: options.Mentions = "entities",
-    numbers: options.Numbers = False,
-    max_distance: options.MaxDistance = None,
-    directions: options.Directions = "once",
-    types: options.TypePairs = None,
+    *,
+    text: options.PlainText,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
@@ -91,16 +83,7 @@ def command(
         relation_names=relation_names,
         entity_types=entity_types,
         pairs=pairs,
-        spacy=spacy,
-        token_classifier=token_classifier,
-        gliner=gliner,
-        gazetteer=gazetteer,
-        mentions=mentions,
-        numbers=numbers,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-        reads_text=True,
+        text=text,
         annotations=annotations_file(cache, no_cache=no_cache),
     )
     check_cache(cache, no_cache=no_cache)

@@ -1,4 +1,4 @@
-"""``relscout fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
+"""``relscout lab fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
 
 from __future__ import annotations
 
@@ -35,20 +35,7 @@ if TYPE_CHECKING:
     from relscout.finetuning.fewshot_training import FewShotSettings
 
 
-#: Where no other encoder is named.
-ENCODER = "minilm"
-
-EncoderName = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        metavar="NAME",
-        help="relation, minilm, directory or hub name.",
-        show_default=ENCODER,
-        rich_help_panel="Encoder",
-    ),
-]
-Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout fewshot train'.")]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="Output of 'relscout lab fewshot train'.")]
 Dev = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
@@ -70,13 +57,13 @@ def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> F
     return FewShot(TransformerEncoder(described), seed=seed, **options.assignments_of(settings, "--set"))
 
 
-def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot:
+def learnt(folder: Path, given: Mapping[str, object], *, device: str | None) -> FewShot:
     """Return the few-shot classifier of a folder.
 
     Args:
-        folder: What 'relscout fewshot train' has written.
+        folder: What 'relscout lab fewshot train' has written.
         given: Options that have no effect with a loaded model → their value; ``None`` if not given.
-        device: Where its encoder computes.
+        device: Where its encoder computes; ``None`` chooses the best one there is.
 
     Raises:
         SettingError: One of them is given.
@@ -91,7 +78,7 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str) -> FewShot
                 f"{option} has no effect with --model, which stores its own; leave out one of them"
             )
     loaded = FewShot.load(folder)
-    loaded.encoder = TransformerEncoder(replace(loaded.encoder.settings, device=device))
+    loaded.encoder = TransformerEncoder(replace(loaded.encoder.settings, device=device or "auto"))
     return loaded
 
 
@@ -132,12 +119,9 @@ def command(
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
-    encoder: EncoderName = None,
-    marking: options.Marking = None,
-    pooling: options.Pooling = None,
-    max_length: options.MaxLength = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    encoder: options.UntrainedEncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
@@ -161,26 +145,14 @@ def command(
             "--dev has no effect without --train: weights are selected on it during training; add --train FILE"
         )
     described = encoder_settings(
-        encoder or ENCODER,
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
-        device=device,
+        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
     )
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
     )
     check_cache(cache, no_cache=no_cache)
     chosen = from_mapping(FewShotSettings, options.assignments_of(settings, "--set"))
-    own = {
-        "--set": settings,
-        "--encoder": encoder,
-        "--marking": marking,
-        "--pooling": pooling,
-        "--max-length": max_length,
-        "--dtype": dtype,
-    }
+    own = {"--set": settings, "--encoder": encoder, "--encoder-config": encoder_config}
     loaded = learnt(model, own, device=device) if model else None
     skipped = Skipped()
     beside = Reading(on_error=on_error, relation_names=relation_names)
@@ -288,6 +260,7 @@ app.command("evaluate", cls=Command)(command)
 
 
 @app.command("classify", cls=Command)
+@options.grouped
 def classify(
     inputs: options.Inputs,
     support: Annotated[
@@ -305,28 +278,18 @@ def classify(
     on_error: options.OnError = "raise",
     columns: options.Columns = None,
     entity_types: options.EntityTypes = None,
-    spacy: options.SpacyPipeline = None,
-    token_classifier: options.TokenClassifier = None,
-    gliner: options.Gliner = None,
-    gazetteer: options.Gazetteer = None,
-    mentions: options.Mentions = "entities",
-    numbers: options.Numbers = False,
-    max_distance: options.MaxDistance = None,
-    directions: options.Directions = "once",
-    types: options.TypePairs = None,
-    encoder: EncoderName = None,
-    marking: options.Marking = None,
-    pooling: options.Pooling = None,
-    max_length: options.MaxLength = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    *,
+    text: options.PlainText,
+    encoder: options.UntrainedEncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
     """Classify new sentences with a few examples per relation.
 
     One example per relation works; five are much better. Each sentence gets the relation whose examples are most
-    similar on average, with a confidence. The encoder is that of --model, trained by 'relscout fewshot train', or
+    similar on average, with a confidence. The encoder is that of --model, trained by 'relscout lab fewshot train', or
     an untrained one.
     """
     from relscout.core.triples import Triple
@@ -334,40 +297,19 @@ def classify(
     from relscout.io.writers import recognise, write
 
     described = encoder_settings(
-        encoder or ENCODER,
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
-        device=device,
+        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
     )
     reading = Reading(
         format=format,
         on_error=on_error,
         columns=columns,
         entity_types=entity_types,
-        spacy=spacy,
-        token_classifier=token_classifier,
-        gliner=gliner,
-        gazetteer=gazetteer,
-        mentions=mentions,
-        numbers=numbers,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-        reads_text=True,
+        text=text,
     )
     check_cache(cache, no_cache=no_cache)
     recognise(out)
     check_file(out)
-    own = {
-        "--set": settings,
-        "--encoder": encoder,
-        "--marking": marking,
-        "--pooling": pooling,
-        "--max-length": max_length,
-        "--dtype": dtype,
-    }
+    own = {"--set": settings, "--encoder": encoder, "--encoder-config": encoder_config}
     fewshot = learnt(model, own, device=device) if model else new(described, settings)
     skipped = Skipped()
     beside = Reading(on_error=on_error, entity_types=entity_types)
@@ -401,7 +343,7 @@ def classify(
 
 @app.command("train", cls=Command)
 def train(
-    inputs: options.Inputs,
+    inputs: options.MarkedInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     dev: Dev = None,
     settings: Settings = None,
@@ -414,12 +356,9 @@ def train(
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
-    encoder: EncoderName = None,
-    marking: options.Marking = None,
-    pooling: options.Pooling = None,
-    max_length: options.MaxLength = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    encoder: options.UntrainedEncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
@@ -431,12 +370,7 @@ def train(
     from relscout.core.artifacts import CONTENTS
 
     described = encoder_settings(
-        encoder or ENCODER,
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
-        device=device,
+        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
     )
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names

@@ -1,4 +1,4 @@
-"""``relscout finetune``: learn the relations of labelled files, and score on others."""
+"""``relscout lab finetune``: learn the relations of labelled files, and score on others."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
+    from relscout.encoders import EncoderSettings
     from relscout.finetuning.classifier import SentenceClassifier
     from relscout.finetuning.trials import Trials
 
@@ -105,33 +106,9 @@ def command(
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
     entity_types: options.EntityTypes = None,
-    encoder: options.EncoderName = "minilm",
-    marking: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Input format: C+M, C+T, OnlyC, OnlyM, OnlyT, …",
-            show_default="C+M",
-            rich_help_panel="Encoder",
-        ),
-    ] = None,
-    pooling: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PARTS",
-            help="Pooling, e.g. start.",
-            show_default="start",
-            rich_help_panel="Encoder",
-        ),
-    ] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Maximum input length in tokens.", show_default="100", rich_help_panel="Encoder"
-        ),
-    ] = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    encoder: options.UntrainedEncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
 ) -> None:
     """Train a classifier for given relations and score it on other instances.
 
@@ -143,31 +120,25 @@ def command(
     from relscout.finetuning.trials import run_trials
 
     chosen: dict[str, Any] = dict(options.assignments_of(settings, "--set"))
-    given = {"pooling": pooling, "dtype": dtype}
     if model == "cnn":
-        foreign = {
-            "--encoder": encoder != "minilm",
-            "--device": device != "auto",
-            **{f"--{name}": value is not None for name, value in given.items()},
-        }
-        for option, is_given in foreign.items():
-            if is_given:
+        for option, value in {
+            "--encoder": encoder,
+            "--encoder-config": encoder_config,
+            "--device": device,
+        }.items():
+            if value is not None:
                 raise SettingError(
                     f"{option} has no effect with --model cnn, which has no encoder; leave it out"
                 )
-        options_of = {"marking": marking, "max_length": max_length}
-        for name, value in options_of.items():
-            if value is not None and name in chosen:
-                raise SettingError(
-                    f"{name} is given twice, by --{name.replace('_', '-')} and by --set; give one"
-                )
-            if value is not None:
-                chosen[name] = value
         build = _cnn(chosen)
     else:
-        build = _transformer(
-            chosen, name=encoder, marking=marking, max_length=max_length, device=device, seed=seed, **given
+        from relscout.finetuning.supervised import ENCODER
+
+        file = options.EncoderFile.read(encoder_config)
+        described = encoder_settings(
+            encoder, file, usual=options.MINILM, default=ENCODER, device=device, seed=seed
         )
+        build = _transformer(chosen, described)
     if not 0 < share <= 1:
         raise SettingError(f"--share is {share}, expected a number above 0 and up to 1, such as 0.1")
     build(seed)  # invalid settings are reported before anything is read
@@ -211,13 +182,13 @@ def command(
 
 
 def _transformer(
-    chosen: dict[str, Any], *, name: str, seed: int, **encoder: Any
+    chosen: dict[str, Any], described: EncoderSettings
 ) -> Callable[[int], SentenceClassifier[Any]]:
     from relscout.encoders import TransformerEncoder
-    from relscout.finetuning.supervised import ENCODER, RelationClassifier
+    from relscout.finetuning.supervised import RelationClassifier
 
     # one encoder for all seeds, which is loaded once and stays as it is
-    base = TransformerEncoder(encoder_settings(name, default=ENCODER, seed=seed, **encoder))
+    base = TransformerEncoder(described)
     return lambda seed: RelationClassifier(base, seed=seed, **chosen)
 
 

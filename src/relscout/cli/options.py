@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import inspect
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -23,6 +26,11 @@ _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 Inputs = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT...", help="Text (files, folders, - for stdin), or marked pairs."),
+]
+#: Inputs of commands that read no plain text.
+MarkedInputs = Annotated[
+    list[Path],
+    typer.Argument(metavar="INPUT...", help="Files of marked pairs."),
 ]
 Labeled = Annotated[
     list[Path] | None,
@@ -104,108 +112,139 @@ Precision = Annotated[
         rich_help_panel=_RAW,
     ),
 ]
-SpacyPipeline = Annotated[
-    str | None,
-    typer.Option(
-        "--spacy",
-        metavar="NAME",
-        help="spaCy pipeline for entities.",
-        show_default="en_core_web_sm",
-        rich_help_panel=_RAW,
-    ),
-]
-TokenClassifier = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Hugging Face token classifier for entities.",
-        rich_help_panel=_RAW,
-    ),
-]
-Gliner = Annotated[
-    str | None,
-    typer.Option(metavar="NAME:TYPES", help="GLiNER model, e.g. NAME:person,city.", rich_help_panel=_RAW),
-]
-Gazetteer = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Also mark the names in this list: name<TAB>type.", rich_help_panel=_RAW
-    ),
-]
-Mentions = Annotated[
-    Literal["entities", "noun-chunks"],
-    typer.Option(
-        metavar="entities|noun-chunks",
-        help="Pair named entities or noun phrases.",
-        rich_help_panel=_RAW,
-    ),
-]
-Numbers = Annotated[
-    bool,
-    typer.Option("--numbers", help="Also pair numbers (amounts, percentages).", rich_help_panel=_RAW),
-]
-MaxDistance = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", min=0, help="Pair entities with at most N words between them.", rich_help_panel=_RAW
-    ),
-]
-Directions = Annotated[
-    Literal["once", "both", "forward"],
-    typer.Option(
-        metavar="once|both|forward",
-        help="Each pair once, both ways, or in text order.",
-        rich_help_panel=_RAW,
-    ),
-]
-TypePairs = Annotated[
-    str | None,
-    typer.Option(
-        "--types",
-        metavar="PAIRS",
-        help="Pair only these types, e.g. PERSON:CITY.",
-        rich_help_panel=_RAW,
-    ),
-]
-EncoderName = Annotated[
-    str,
-    typer.Option(
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """The options of every command that recognises and pairs the entities of plain text.
+
+    A command has them as one argument; see :func:`grouped`.
+    """
+
+    spacy: Annotated[
+        str | None,
+        typer.Option(
+            "--spacy",
+            metavar="NAME",
+            help="spaCy pipeline for entities.",
+            show_default="en_core_web_sm",
+            rich_help_panel=_RAW,
+        ),
+    ] = None
+    token_classifier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Hugging Face token classifier for entities.",
+            rich_help_panel=_RAW,
+        ),
+    ] = None
+    gliner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME:TYPES", help="GLiNER model, e.g. NAME:person,city.", rich_help_panel=_RAW),
+    ] = None
+    gazetteer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also mark the names in this list: name<TAB>type.", rich_help_panel=_RAW
+        ),
+    ] = None
+    mentions: Annotated[
+        Literal["entities", "noun-chunks"],
+        typer.Option(
+            metavar="entities|noun-chunks",
+            help="Pair named entities or noun phrases.",
+            rich_help_panel=_RAW,
+        ),
+    ] = "entities"
+    numbers: Annotated[
+        bool,
+        typer.Option("--numbers", help="Also pair numbers (amounts, percentages).", rich_help_panel=_RAW),
+    ] = False
+    max_distance: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Pair entities with at most N words between them.", rich_help_panel=_RAW
+        ),
+    ] = None
+    directions: Annotated[
+        Literal["once", "both", "forward"],
+        typer.Option(
+            metavar="once|both|forward",
+            help="Each pair once, both ways, or in text order.",
+            rich_help_panel=_RAW,
+        ),
+    ] = "once"
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="PAIRS",
+            help="Pair only these types, e.g. PERSON:CITY.",
+            rich_help_panel=_RAW,
+        ),
+    ] = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has the options of :class:`PlainText` in place of an argument of that type."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, list[str]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        if hints[parameter.name] is not PlainText:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        of_group = get_type_hints(PlainText, include_extras=True)
+        groups[parameter.name] = list(of_group)
+        parameters += [
+            parameter.replace(name=one.name, default=one.default, annotation=of_group[one.name])
+            for one in fields(PlainText)
+        ]
+
+    def with_options(**given: Any) -> None:
+        for name, of_group in groups.items():
+            given[name] = PlainText(**{option: given.pop(option) for option in of_group})
+        command(**given)
+
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return with_options
+
+
+def _encoder_name(usual: str) -> Any:
+    return typer.Option(
         "--encoder",
         metavar="NAME",
         help="relation, minilm, directory or hub name.",
+        show_default=usual,
         rich_help_panel=_ENCODER,
-    ),
-]
-Marking = Annotated[
-    str | None,
+    )
+
+
+#: Encoders that are used when neither ``--encoder`` nor the configuration file names one.
+RELATION, MINILM = "relation", "minilm"
+EncoderName = Annotated[str | None, _encoder_name(RELATION)]
+#: ``--encoder`` of commands whose usual encoder has learnt no relations.
+UntrainedEncoderName = Annotated[str | None, _encoder_name(MINILM)]
+EncoderConfig = Annotated[
+    Path | None,
     typer.Option(
-        metavar="NAME",
-        help="Entity marking scheme, e.g. typed-markers.",
-        show_default="none",
-        rich_help_panel=_ENCODER,
-    ),
-]
-Pooling = Annotated[
-    str | None,
-    typer.Option(metavar="PARTS", help="Pooling, e.g. span-mean@4+sentence.", rich_help_panel=_ENCODER),
-]
-MaxLength = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Maximum input length in tokens.", show_default="128", rich_help_panel=_ENCODER
-    ),
-]
-Dtype = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="float32, bfloat16 or float16.",
-        show_default="float32",
+        "--encoder-config",
+        metavar="FILE",
+        help="YAML or JSON file: marking, pooling, max_length, …",
         rich_help_panel=_ENCODER,
     ),
 ]
 Device = Annotated[
-    str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_ENCODER)
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N or mps.",
+        show_default="auto",
+        rich_help_panel=_ENCODER,
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -334,37 +373,97 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
         raise OutputError(f"{path} exists; choose another directory, or add --overwrite")
 
 
+@dataclass(frozen=True)
+class EncoderFile:
+    """The file of ``--encoder-config``."""
+
+    path: Path | None = None
+    """The file; ``None`` if the option is not given."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Its fields of :class:`~relscout.encoders.EncoderSettings`, each of its type. Whether they go together depends on
+    the encoder, and is checked by :func:`encoder_settings`."""
+
+    @classmethod
+    def read(cls, path: Path | None) -> EncoderFile:
+        """Read the file.
+
+        Raises:
+            InputError: It cannot be read, or is malformed.
+            SettingError: It is no mapping, has an unknown field, or a value is of another type.
+        """
+        from relscout.core.config_files import read_config
+        from relscout.core.settings import converted
+        from relscout.encoders import EncoderSettings
+
+        if path is None:
+            return cls()
+        values = read_config(path)
+        known = [one.name for one in fields(EncoderSettings)]
+        if not isinstance(values, dict):
+            content = "empty" if values is None else repr(values)
+            raise SettingError(
+                f"{path} is {content}; expected a mapping of {', '.join(known)}, such as 'pooling: sentence'"
+            )
+        if unknown := [str(name) for name in values if name not in known]:
+            listed = ", ".join(_with_nearest(name, known) for name in unknown)
+            plural = "s" if len(unknown) > 1 else ""
+            raise SettingError(f"{path}: unknown field{plural} {listed}; known are {', '.join(known)}")
+        with _naming(path):
+            return cls(path, converted(EncoderSettings, values))
+
+
 def encoder_settings(
-    name: str,
+    name: str | None,
+    file: EncoderFile,
     *,
+    usual: str,
     default: EncoderSettings | None = None,
-    marking: str | None = None,
-    pooling: str | None = None,
-    max_length: int | None = None,
-    dtype: str | None = None,
-    device: str = "auto",
+    device: str | None = None,
     seed: int = 0,
 ) -> EncoderSettings:
     """Return the settings that the options describe.
 
-    What is not given is what a saved encoder's folder says, and else stays as in ``default``.
+    An option takes precedence over the file. What neither gives is what a saved encoder's folder says, and else stays
+    as in ``default``.
+
+    Args:
+        name: ``--encoder``.
+        file: ``--encoder-config``.
+        usual: The encoder where neither of these names one.
+        default: Settings that are usual for the command.
+        device: ``--device``.
+        seed: ``--seed``, of which the file can have its own.
 
     Raises:
-        SettingError: A setting has a value that cannot work.
+        SettingError: A setting has a value that cannot work; one of the file is named with the file.
         ArtifactError: What the encoder's folder says is damaged.
     """
+    from relscout.encoders import EncoderSettings
     from relscout.encoders.model_files import settings_for
 
-    return settings_for(
-        name,
-        default=default,
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
-        device=device,
-        seed=seed,
-    )
+    given = {"seed": seed, **file.fields}
+    if device is not None:
+        given["device"] = EncoderSettings(device=device).device
+    model = given.pop("model", usual)
+    with _naming(file.path):
+        return settings_for(name or model, default=default, **given)
+
+
+def _with_nearest(word: str, known: Sequence[str]) -> str:
+    """Return an unknown word in quotes, with the nearest known one."""
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
+
+
+@contextlib.contextmanager
+def _naming(path: Path | None) -> Iterator[None]:
+    """Put the file's name before the message of an error about a setting."""
+    try:
+        yield
+    except SettingError as error:
+        if path is None:
+            raise
+        raise SettingError(f"{path}: {error}") from error
 
 
 @contextlib.contextmanager

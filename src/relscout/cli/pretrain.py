@@ -1,4 +1,4 @@
-"""``relscout pretrain``: train an encoder by contrast or from labels; align a corpus with a knowledge graph."""
+"""``relscout lab pretrain``: train an encoder by contrast or from labels; align a corpus with a knowledge graph."""
 
 from __future__ import annotations
 
@@ -38,26 +38,6 @@ _Exclude = Annotated[
         rich_help_panel="Input",
     ),
 ]
-_Marking = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Entity marking scheme.", show_default="C+M", rich_help_panel="Encoder"
-    ),
-]
-_Pooling = Annotated[
-    str | None,
-    typer.Option(metavar="PARTS", help="Pooling.", show_default="start", rich_help_panel="Encoder"),
-]
-_MaxLength = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Maximum input length in tokens.", show_default="64", rich_help_panel="Encoder"
-    ),
-]
-_Dtype = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="float32, bfloat16 or float16.", rich_help_panel="Encoder"),
-]
 _TITLES = {
     "contrast": "contrast",
     "mlm": "masked words",
@@ -69,7 +49,7 @@ _TITLES = {
 
 def _command(objective: str, told: str) -> Callable[..., None]:
     def command(
-        inputs: options.Inputs,
+        inputs: options.MarkedInputs,
         out: _Out,
         overwrite: Annotated[
             bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
@@ -84,28 +64,23 @@ def _command(objective: str, told: str) -> Callable[..., None]:
         labels: options.Labels = None,
         columns: options.Columns = None,
         relation_names: options.RelationNames = None,
-        encoder: options.EncoderName = "minilm",
-        marking: _Marking = None,
-        pooling: _Pooling = None,
-        max_length: _MaxLength = None,
-        dtype: _Dtype = None,
-        device: options.Device = "auto",
+        encoder: options.UntrainedEncoderName = None,
+        encoder_config: options.EncoderConfig = None,
+        device: options.Device = None,
     ) -> None:
         from relscout.encoders import TransformerEncoder
         from relscout.encoders.saved import check_adapter, contents_of
         from relscout.pretraining import READ_BY, pretrain, settings_of
         from relscout.pretraining.trainer import is_first
 
-        given = {**options.assignments_of(settings, "--set"), **({"dtype": dtype} if dtype else {})}
-        chosen = settings_of(objective, given, preset=preset)
+        chosen = settings_of(objective, options.assignments_of(settings, "--set"), preset=preset)
+        file = options.EncoderFile.read(encoder_config)
+        if "dtype" in file.fields:
+            raise SettingError(
+                f"{file.path}: dtype has no effect on pre-training; use --set dtype={file.fields['dtype']} instead"
+            )
         described = encoder_settings(
-            encoder,
-            default=READ_BY,
-            marking=marking,
-            pooling=pooling,
-            max_length=max_length,
-            device=device,
-            seed=seed,
+            encoder, file, usual=options.MINILM, default=READ_BY, device=device, seed=seed
         )
         reading = Reading(
             format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
@@ -171,7 +146,7 @@ CONTRASTIVE_COMMANDS = {
         "cp",
         """Pre-train an encoder by contrasting sentences of one relation with others (CP).
 
-        INPUT has gold relations, in any format that 'relscout inspect' recognises; 'relscout pretrain align' creates
+        INPUT has gold relations, in any format that 'relscout inspect' recognises. 'relscout lab pretrain align' makes
         such a file from a corpus and a knowledge graph. An interrupted run resumes when you start it again.
         """,
     ),
@@ -187,7 +162,7 @@ CONTRASTIVE_COMMANDS = {
 
 
 def labels_command(
-    inputs: options.Inputs,
+    inputs: options.MarkedInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
@@ -211,12 +186,9 @@ def labels_command(
     labels: options.Labels = None,
     columns: options.Columns = None,
     relation_names: options.RelationNames = None,
-    encoder: options.EncoderName = "minilm",
-    marking: options.Marking = None,
-    pooling: options.Pooling = None,
-    max_length: options.MaxLength = None,
-    dtype: options.Dtype = None,
-    device: options.Device = "auto",
+    encoder: options.UntrainedEncoderName = None,
+    encoder_config: options.EncoderConfig = None,
+    device: options.Device = None,
     cache: options.Cache = None,
     no_cache: options.NoCache = False,
 ) -> None:
@@ -233,13 +205,7 @@ def labels_command(
 
     chosen = from_mapping(TaughtSettings, options.assignments_of(settings, "--set"))
     described = encoder_settings(
-        encoder,
-        marking=marking,
-        pooling=pooling,
-        max_length=max_length,
-        dtype=dtype,
-        device=device,
-        seed=seed,
+        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device, seed=seed
     )
     reading = Reading(
         format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
@@ -286,6 +252,7 @@ _GRAPH, _RULES = "Knowledge graph", "Rules"
 _SHOWN = 12
 
 
+@options.grouped
 def align_command(
     inputs: options.Inputs,
     graph: Annotated[
@@ -349,15 +316,8 @@ def align_command(
     labels: options.Labels = None,
     columns: options.Columns = None,
     entity_types: options.EntityTypes = None,
-    spacy: options.SpacyPipeline = None,
-    token_classifier: options.TokenClassifier = None,
-    gliner: options.Gliner = None,
-    gazetteer: options.Gazetteer = None,
-    mentions: options.Mentions = "entities",
-    numbers: options.Numbers = False,
-    max_distance: options.MaxDistance = None,
-    directions: options.Directions = "once",
-    types: options.TypePairs = None,
+    *,
+    text: options.PlainText,
 ) -> None:
     """Assign the relations of a knowledge graph to the sentences of a corpus.
 
@@ -374,23 +334,14 @@ def align_command(
         labels=labels,
         columns=columns,
         entity_types=entity_types,
-        spacy=spacy,
-        token_classifier=token_classifier,
-        gliner=gliner,
-        gazetteer=gazetteer,
-        mentions=mentions,
-        numbers=numbers,
-        max_distance=max_distance,
-        directions=directions,
-        types=types,
-        reads_text=True,
+        text=text,
     )
     settings = AlignmentSettings(
         link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
     )
     check_exchange_file(out)
     _check_is_no_input(
-        out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, gazetteer))]
+        out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, text.gazetteer))]
     )
     skipped, account = Skipped(), Account()
     with progress_bars(resumable=False) as progress:

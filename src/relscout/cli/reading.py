@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from relscout.cli.options import assignments_of, type_pairs
+from relscout.cli.options import PlainText, assignments_of, type_pairs
 from relscout.cli.screen import Skipped, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
@@ -40,17 +40,8 @@ class Reading:
     relation_names: Path | None = None
     entity_types: str | None = None
     pairs: Literal["related", "all"] = "related"
-    spacy: str | None = None
-    token_classifier: str | None = None
-    gliner: str | None = None
-    gazetteer: Path | None = None
-    mentions: Literal["entities", "noun-chunks"] = "entities"
-    numbers: bool = False
-    max_distance: int | None = None
-    directions: Literal["once", "both", "forward"] = "once"
-    types: str | None = None
-    reads_text: bool = False
-    """Whether the command reads plain text as well as marked pairs."""
+    text: PlainText | None = None
+    """Options about plain text; ``None`` for a command that reads marked pairs only."""
     annotations: Path | None = None
     """File that keeps what an annotator finds in plain text; ``None`` keeps nothing."""
 
@@ -60,10 +51,11 @@ class Reading:
         if self.format is not None:
             reader(self.format)
         _ = self.column_map
-        type_pairs(self.types)
-        if self.token_classifier is not None and self.gliner is not None:
+        plain = self._plain
+        type_pairs(plain.types)
+        if plain.token_classifier is not None and plain.gliner is not None:
             raise SettingError("--token-classifier and --gliner both recognise the entities; use one of them")
-        if self.mentions == "noun-chunks" and (self.token_classifier or self.gliner):
+        if plain.mentions == "noun-chunks" and (plain.token_classifier or plain.gliner):
             raise SettingError(
                 "--mentions noun-chunks pairs noun phrases and cannot be combined with another entity recogniser"
             )
@@ -72,6 +64,10 @@ class Reading:
             self._refuse(
                 self._for_plain_text(), "it applies to plain text, and --format is a format of marked pairs"
             )
+
+    @property
+    def _plain(self) -> PlainText:
+        return self.text or PlainText()
 
     @property
     def column_map(self) -> dict[str, str]:
@@ -104,7 +100,7 @@ class Reading:
                 kinds.setdefault(False, path)
             except InputError:
                 of_text = {name: value for name, value in columns.items() if name in _TEXT_FIELDS}
-                if not self.reads_text or not is_plain_text(path, columns=of_text):
+                if self.text is None or not is_plain_text(path, columns=of_text):
                     raise
                 kinds.setdefault(True, path)
         if len(kinds) == 2:
@@ -173,28 +169,29 @@ class Reading:
         from relscout.text.recognisers import Gliner, Recognised, TokenClassifier
         from relscout.text.spacy_pipeline import DEFAULT, NounChunks, SpacyPipeline
 
-        listed = None if self.gazetteer is None else Gazetteer.load(self.gazetteer)
+        plain = self._plain
+        listed = None if plain.gazetteer is None else Gazetteer.load(plain.gazetteer)
         if listed is not None and not english and not self._marks_entities_but_names():
             return listed
-        foreign = self.token_classifier is not None or self.gliner is not None
+        foreign = plain.token_classifier is not None or plain.gliner is not None
         pipeline = SpacyPipeline.load(
-            self.spacy or DEFAULT,
+            plain.spacy or DEFAULT,
             processes=2 if passages is not None and passages >= _MANY else 1,
-            needs_entities=listed is None and not foreign and self.mentions == "entities",
+            needs_entities=listed is None and not foreign and plain.mentions == "entities",
         )
         annotator: Annotator = pipeline
-        if self.token_classifier is not None:
-            annotator = Recognised(TokenClassifier.load(self.token_classifier), sentences=pipeline)
-        elif self.gliner is not None:
-            name, _, labels = self.gliner.rpartition(":")
+        if plain.token_classifier is not None:
+            annotator = Recognised(TokenClassifier.load(plain.token_classifier), sentences=pipeline)
+        elif plain.gliner is not None:
+            name, _, labels = plain.gliner.rpartition(":")
             types = [label.strip() for label in labels.split(",") if label.strip()]
             if not name or not types:
                 raise SettingError(
-                    f"--gliner is {self.gliner!r}; expected MODEL:TYPE,TYPE, such as "
+                    f"--gliner is {plain.gliner!r}; expected MODEL:TYPE,TYPE, such as "
                     "urchade/gliner_small-v2.1:person,company,city"
                 )
             annotator = Recognised(Gliner.load(name, types), sentences=pipeline)
-        elif self.mentions == "noun-chunks":
+        elif plain.mentions == "noun-chunks":
             annotator = NounChunks(pipeline)
         if listed is not None:
             annotator = WithGazetteer(annotator, listed)
@@ -222,11 +219,12 @@ class Reading:
         from relscout.text.pairs import Pairing
         from relscout.text.spacy_pipeline import looks_english
 
+        plain = self._plain
         pairing = Pairing(
-            directions=self.directions,
-            max_distance=self.max_distance,
-            types=type_pairs(self.types),
-            numbers=self.numbers,
+            directions=plain.directions,
+            max_distance=plain.max_distance,
+            types=type_pairs(plain.types),
+            numbers=plain.numbers,
         )
         columns: Mapping[str, str] = {
             name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS
@@ -237,8 +235,8 @@ class Reading:
         found = list(passages)
         if not found:
             return
-        english = self.spacy is not None or looks_english(passage.text for passage in found)
-        if not english and (self.gazetteer is None or self._marks_entities_but_names()):
+        english = plain.spacy is not None or looks_english(passage.text for passage in found)
+        if not english and (plain.gazetteer is None or self._marks_entities_but_names()):
             say_note(
                 "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a "
                 "pipeline for its language with --spacy"
@@ -261,10 +259,11 @@ class Reading:
             )
 
     def _marks_entities(self) -> bool:
-        return self.gazetteer is not None or self._marks_entities_but_names()
+        return self._plain.gazetteer is not None or self._marks_entities_but_names()
 
     def _marks_entities_but_names(self) -> bool:
-        return any((self.spacy, self.token_classifier, self.gliner, self.mentions != "entities"))
+        plain = self._plain
+        return any((plain.spacy, plain.token_classifier, plain.gliner, plain.mentions != "entities"))
 
     def _for_marked_pairs(self) -> dict[str, object]:
         return {
@@ -276,16 +275,17 @@ class Reading:
         }
 
     def _for_plain_text(self) -> dict[str, object]:
+        plain = self._plain
         return {
-            "--spacy": self.spacy,
-            "--token-classifier": self.token_classifier,
-            "--gliner": self.gliner,
-            "--gazetteer": self.gazetteer,
-            "--mentions noun-chunks": self.mentions != "entities",
-            "--numbers": self.numbers,
-            "--max-distance": self.max_distance is not None,
-            f"--directions {self.directions}": self.directions != "once",
-            "--types": self.types,
+            "--spacy": plain.spacy,
+            "--token-classifier": plain.token_classifier,
+            "--gliner": plain.gliner,
+            "--gazetteer": plain.gazetteer,
+            "--mentions noun-chunks": plain.mentions != "entities",
+            "--numbers": plain.numbers,
+            "--max-distance": plain.max_distance is not None,
+            f"--directions {plain.directions}": plain.directions != "once",
+            "--types": plain.types,
         }
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""``relscout reproduce``: run published experiments again, and show them as tables and figures."""
+"""``relscout lab reproduce``: run published experiments again, and show them as tables and figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 PresetName = Annotated[
-    str, typer.Argument(metavar="PRESET", help="Name from 'relscout reproduce list', or a YAML file.")
+    str, typer.Argument(metavar="PRESET", help="A name that 'list' shows, or a YAML file.")
 ]
 Data = Annotated[
     Path | None,
@@ -275,9 +275,8 @@ def table(
     scoring: Annotated[
         Literal["raw", "majority-mapped", "gold-selected", "all"],
         typer.Option(
-            metavar="raw|majority-mapped|gold-selected|all",
-            help="Raw clusters, clusters mapped to their majority relation (SelfORE), the epoch selected by gold "
-            "relations (RoCORE's code), or a table for each.",
+            metavar="NAME",
+            help="raw, majority-mapped, gold-selected or all.",
         ),
     ] = "all",
     all_scores: Annotated[
@@ -292,8 +291,10 @@ def table(
 ) -> None:
     """Compare the results of a preset with the published scores.
 
-    Each scoring and each protocol has its own table, because their scores are not comparable. The values of a sweep
-    have a table of their own.
+    Each scoring and each protocol has its own table, because their scores are not comparable: raw scores the clusters
+    as they are, majority-mapped maps each cluster to its majority relation first (as SelfORE's code does), and
+    gold-selected takes the epoch that gold relations select (as RoCORE's code does). The values of a sweep have a table
+    of their own.
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
@@ -382,7 +383,7 @@ def _finds_relations(measured: Measured) -> bool:
 
 def _what_to_do(name: str, results: Path) -> str:
     where = "" if results == RESULTS else f" --results {results}"
-    return f"run what is missing with 'relscout reproduce run {name}{where}'"
+    return f"run what is missing with 'relscout lab reproduce run {name}{where}'"
 
 
 def _scorings(measured: Measured) -> list[str]:

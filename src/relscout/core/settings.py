@@ -95,12 +95,17 @@ def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
         UnknownNameError: A key is not a field.
         SettingError: A value is not of its field's type.
     """
+    return kind(**converted(kind, values))
+
+
+def converted(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values as fields of a settings dataclass; see :func:`from_mapping`."""
     hints = get_type_hints(kind)
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    known = [field.name for field in dataclasses.fields(kind)]
     for name in values:
         if name not in known:
             raise UnknownNameError("setting", name, known)
-    return kind(**{name: _converted(name, value, hints[name]) for name, value in values.items()})
+    return {name: _converted(name, value, hints[name]) for name, value in values.items()}
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:

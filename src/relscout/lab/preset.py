@@ -12,9 +12,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from relscout.core.errors import InputError, RelscoutError, SettingError, UnknownNameError
+from relscout.core.config_files import read_config
+from relscout.core.errors import RelscoutError, SettingError, UnknownNameError
 from relscout.core.settings import from_mapping
 from relscout.encoders import EncoderSettings
 from relscout.lab import learners
@@ -30,23 +29,6 @@ _REQUIRED: Any = object()
 _NAMES = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a mapping"}
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses a key that is given twice instead of taking the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            if isinstance(key, str):
-                seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def load(path: Path) -> Section:
     """Read a YAML file that is one mapping.
 
@@ -54,18 +36,7 @@ def load(path: Path) -> Section:
         InputError: The file cannot be read, or is no YAML.
         SettingError: It holds something else than a mapping.
     """
-    try:
-        # the loader is a safe one: it makes plain values only
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8") from error
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"{path}{line}: {' '.join(str(problem or error).split())}") from error
-    return Section(str(path), content)
+    return Section(str(path), read_config(path))
 
 
 @dataclass(frozen=True)

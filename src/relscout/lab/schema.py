@@ -112,7 +112,7 @@ class Preset:
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each row is run once with each."""
     figures: tuple[Figure, ...] = ()
-    """What ``relscout reproduce figure`` draws."""
+    """What ``relscout lab reproduce figure`` draws."""
     published: tuple[Published, ...] = ()
     """Published scores to compare with."""
     notes: str = ""

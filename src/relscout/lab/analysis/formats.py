@@ -294,6 +294,6 @@ def opened(folder: Path) -> Classifier | Discovery:
     if folder.is_dir() and not any((folder / name).exists() for name in (SCORES, ARTIFACT)):
         raise ArtifactError(
             f"{folder} holds neither a run (there is no {RUN}) nor a trained classifier (no {ARTIFACT}); give a folder "
-            "of 'relscout discover --out' or of 'relscout finetune --out'"
+            "of 'relscout discover --out' or of 'relscout lab finetune --out'"
         )
     return load_classifier(folder)

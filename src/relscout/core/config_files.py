@@ -1,0 +1,66 @@
+"""Configuration files in YAML or JSON, such as presets and the settings of an encoder."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from relscout.core.errors import InputError
+
+
+def read_config(path: Path) -> Any:
+    """Return the content of a file as plain values: JSON if its name ends in ``.json``, else YAML.
+
+    Raises:
+        InputError: The file cannot be read, is malformed, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            return json.loads(text, object_pairs_hook=_once)
+        # the loader is a safe one: it makes plain values only
+        return yaml.load(text, Loader=_Loader)  # noqa: S506
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{path}{line}: {' '.join(str(problem or error).split())}") from error
+    except _RepeatedKeyError as error:
+        raise InputError(f"{path}: the key {error.args[0]!r} is given twice") from error
+
+
+class _RepeatedKeyError(Exception):
+    """A key of a JSON object is given twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
+            raise _RepeatedKeyError(key)
+    return dict(pairs)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which refuses a key that is given twice instead of taking the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            if isinstance(key, str):
+                seen.add(key)
+        return super().construct_mapping(node, deep)

@@ -248,7 +248,7 @@ def _character(escape: re.Match[str]) -> str:
     return chr(code)
 
 
-_TOLD_EVERY = 10_000
+_REPORT_EVERY = 10_000
 
 #: Called with the error of a wrong line; raises it, or notes that it was left out.
 OnWrong = Callable[[RecordError], None]
@@ -274,7 +274,7 @@ def read_labels(
 ) -> Iterator[tuple[str, str]]:
     """Yield the entities of N-Triples with their labels, in the languages that are asked for."""
     # wrong lines were told when the triples were read
-    for _, line in _told(path, "names", lambda _: None, progress):
+    for _, line in _lines(path, "names", lambda _: None, progress):
         if not any(label in line for label in LABELS):
             continue
         try:
@@ -292,7 +292,7 @@ def read_labels(
 
 def read_aliases(path: Path, wrong: OnWrong, progress: Progress) -> Iterator[tuple[str, str]]:
     """Yield the entities of a table of names with their names."""
-    for number, line in _told(path, "names", wrong, progress):
+    for number, line in _lines(path, "names", wrong, progress):
         entity, *names = (field.strip() for field in line.split("\t"))
         if not entity or not any(names):
             reason = f"got no {'name' if entity else 'entity'} in {line[:60]!r}; expected entity<tab>name"
@@ -314,7 +314,7 @@ def _is_comment(line: str | RecordError) -> bool:
 
 
 def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
-    for number, line in _told(path, "triples", wrong, progress):
+    for number, line in _lines(path, "triples", wrong, progress):
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) == 3 and all(fields):
             builder.add(*builder.numbers(*fields))
@@ -326,7 +326,7 @@ def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Pro
 
 def _read_ntriples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
     reading = builder.reading
-    for number, line in _told(path, "triples", wrong, progress):
+    for number, line in _lines(path, "triples", wrong, progress):
         try:
             statement = parse(line)
         except InputError as error:
@@ -349,9 +349,9 @@ def _is_asked_for(language: str, languages: Sequence[str] | None) -> bool:
     return any(f"{language}-".startswith(f"{asked.lower()}-") for asked in languages)
 
 
-def _told(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterator[tuple[int, str]]:
     for number, line in lines_or_errors(path):
-        if number % _TOLD_EVERY == 0:
+        if number % _REPORT_EVERY == 0:
             progress(stage, number, None)
         if isinstance(line, RecordError):
             wrong(line)

@@ -32,7 +32,7 @@ from relscout.methods import METHODS, Estimator, check_method
 from relscout.methods import method as kind_of
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough, check_labels
-from relscout.methods.unrelated import Judged, Share, WithNone
+from relscout.methods.unrelated import Judged, NoRelationWrapper, Share
 from relscout.naming import bare_name
 from relscout.text.relatedness import Relatedness
 from relscout.text.sentences import coarse_type
@@ -306,9 +306,9 @@ def discover(
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
             and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
-        none: Share of the corpus that no relation relates and that is given none, in [0, 1), ``"auto"`` to estimate
-            it, or some instances that somebody has judged (see :class:`relscout.methods.unrelated.WithNone`); ``None``
-            gives every instance a relation.
+        none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or instances
+            that somebody has judged (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives
+            every instance a relation.
         precision: For text in which every pair of entities is an instance: pairs are left out that the relatedness
             model does not hold to be related, so many that this share of the others is expected to be, in (0, 1].
             With judged instances as ``none``, these calibrate the model first.
@@ -359,7 +359,7 @@ def discover(
         if none is not None or precision is not None:
             raise SettingError(
                 "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "
-                "unrelated (none_mistakes)"
+                "unrelated (no_relation_fnr)"
             )
         options = settings_after(kind, options)
         labeled, numbers = labelled_by(after)
@@ -393,7 +393,9 @@ def discover(
         bare = with_syntax(bare)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     if none is not None or precision is not None:
-        estimator = cast(Estimator, WithNone(estimator, none, precision=precision, relatedness=relatedness))
+        estimator = cast(
+            Estimator, NoRelationWrapper(estimator, none, precision=precision, relatedness=relatedness)
+        )
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]

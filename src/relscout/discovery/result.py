@@ -320,7 +320,7 @@ class Discovery:
         return self._with_entities({"split_entity": id, "names": list(names)})
 
     def _with_entities(self, decision: Mapping[str, Any]) -> Discovery:
-        changed = self.told({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
+        changed = self.with_run({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
         changed.entities()  # raises where it cannot be carried out
         return changed
 
@@ -356,9 +356,9 @@ class Discovery:
         if not decisions.steps:
             return self
         done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
-        return found.told({"decisions": [*self.run.get("decisions", ()), done]})
+        return found.with_run({"decisions": [*self.run.get("decisions", ()), done]})
 
-    def told(self, what: Mapping[str, Any]) -> Discovery:
+    def with_run(self, what: Mapping[str, Any]) -> Discovery:
         """Return the discovery with more, or other, JSON values in its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 

@@ -225,7 +225,7 @@ def lineage(model: str) -> list[str]:
         ArtifactError: As :func:`base_of`.
     """
     found, places = [model], {absolute(locate(model))}
-    while (base := _told_base(found[-1])) is not None:
+    while (base := _stated_base(found[-1])) is not None:
         place = absolute(locate(base))
         if place in places:
             raise ArtifactError(
@@ -237,7 +237,7 @@ def lineage(model: str) -> list[str]:
     return found
 
 
-def _told_base(model: str) -> str | None:
+def _stated_base(model: str) -> str | None:
     path = Path(locate(model)) / CONFIGURATION
     if not path.is_file():
         return None

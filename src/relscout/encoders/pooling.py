@@ -213,7 +213,7 @@ def reads_states(part: PoolingPart) -> bool:
     return part.name not in _OF_NO_LAYER
 
 
-def tells_direction(parts: Sequence[PoolingPart]) -> bool:
+def encodes_direction(parts: Sequence[PoolingPart]) -> bool:
     """Tell whether a part reads head and tail apart."""
     return any(part.name in _TWO_SIDED for part in parts)
 

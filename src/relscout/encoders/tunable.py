@@ -31,7 +31,7 @@ from relscout.encoders.layers import (
     skip_layers,
     tokens_read,
 )
-from relscout.encoders.pooling import Places, PoolingPart, pool, pool_part, tells_direction, turned
+from relscout.encoders.pooling import Places, PoolingPart, encodes_direction, pool, pool_part, turned
 from relscout.encoders.settings import trains_in_bfloat16
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 def can_turn(encoder: TransformerEncoder) -> bool:
     """Tell whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
-    return encoder.settings.marking == "none" and tells_direction(encoder.parts)
+    return encoder.settings.marking == "none" and encodes_direction(encoder.parts)
 
 
 def turned_by(encoder: TransformerEncoder, vectors: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from relscout.finetuning.episodes import (
     placed,
     probabilities,
 )
-from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotSettings, Known, Learnt, Seen, learn
+from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotFit, FewShotSettings, Known, Seen, learn
 from relscout.training.labels import canonical, classes_of
 from relscout.training.stored import (
     Trained,
@@ -152,7 +152,7 @@ def scores_of(
 _KIND = "few-shot"
 
 
-def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
+def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
     """Write what was learnt; folders above ``folder`` are made where they are missing.
 
     Raises:
@@ -175,7 +175,7 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
     save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen, **own_weights(encoder)}))
 
 
-def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
+def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
     """Return what was learnt, the encoder that it is for, and the settings, from a folder.
 
     Raises:
@@ -186,7 +186,7 @@ def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
         values = dict(artifact.settings)
         relations = tuple(str(name) for name in values.pop("relations"))
         held = values.pop("dev_relations")
-        learnt = Learnt(
+        learnt = FewShotFit(
             relations,
             Trained(str(values.pop("encoder_fingerprint")), below("encoder.", artifact.tensors)),
             artifact.tensors.get("centre"),
@@ -226,7 +226,7 @@ class FewShot(Parameters):
         self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
         self.seed = seed
         self._store(settings)
-        self._take(Learnt())
+        self._take(FewShotFit())
 
     def fit(
         self,
@@ -436,6 +436,6 @@ class FewShot(Parameters):
         loaded._take(learnt)
         return loaded
 
-    def _take(self, learnt: Learnt) -> None:
+    def _take(self, learnt: FewShotFit) -> None:
         self._learnt = learnt
         self.relations_, self.report_ = learnt.relations, learnt.report

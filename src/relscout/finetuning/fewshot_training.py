@@ -30,10 +30,10 @@ from relscout.finetuning.episodes import (
     similarities,
 )
 from relscout.training.classification import EpochResult
+from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, content, digest
 from relscout.training.loop import memory, restore_memory, train
 from relscout.training.stored import Trained, Work, below, trainable
-from relscout.training.teaching import Teacher, TeachingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -113,18 +113,18 @@ class FewShotSettings:
         return Episode(self.dev_ways, self.dev_shots)
 
     @property
-    def of_teaching(self) -> TeachingSettings:
+    def of_cosine_classifier(self) -> CosineClassifierSettings:
         """Settings of the objective ``relations``."""
-        return TeachingSettings(
+        return CosineClassifierSettings(
             inverses=self.inverses,
-            taught_layers=self.trained_layers,
-            taught_epochs=1,
-            taught_steps=self.iterations,
-            taught_learning_rate=self.learning_rate,
-            taught_dropout=self.dropout,
+            supervised_layers=self.trained_layers,
+            supervised_epochs=1,
+            supervised_steps=self.iterations,
+            supervised_learning_rate=self.learning_rate,
+            supervised_dropout=self.dropout,
             sharpness=self.sharpness,
-            taught_warm_up=self.warm_up,
-            taught_dtype=self.dtype,
+            supervised_warm_up=self.warm_up,
+            supervised_dtype=self.dtype,
         )
 
 
@@ -489,7 +489,9 @@ def tune(
         trainer = EpisodicTraining(encoder, prepared, classes, names, settings=settings, seed=seed)
         warnings += trainer.warnings
     else:
-        trainer = Teacher(encoder, prepared, classes, settings=settings.of_teaching, seed=seed)
+        trainer = CosineClassifierTrainer(
+            encoder, prepared, classes, settings=settings.of_cosine_classifier, seed=seed
+        )
     dev = None
     if held is not None and episodes is not None:
         dev = DevEpisodes(
@@ -509,7 +511,7 @@ def tune(
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FewShotFit:
     """What a fit left; made of nothing, what there is before one.
 
     Args:
@@ -539,7 +541,7 @@ def learn(
     described: Mapping[str, Any],
     checkpoints: Path | None,
     progress: Progress,
-) -> tuple[Learnt, Work]:
+) -> tuple[FewShotFit, Work]:
     """Learn from labelled instances; return what was learnt, and the work, to be cleared once the result is safe.
 
     Args:
@@ -591,7 +593,7 @@ def learn(
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
     relations = tuple(sorted(seen.relations))
     counts = {"labelled": len(known), "predefined": len(relations)}
-    learnt = Learnt(
+    learnt = FewShotFit(
         relations,
         Trained(encoder.fingerprint, weights),
         mean if settings.centred else None,

@@ -35,7 +35,7 @@ from relscout.lab.learners import (
     Learner,
     scores_of,
 )
-from relscout.lab.protocols import Lesson, Task
+from relscout.lab.protocols import SupervisedTask, Task
 from relscout.lab.records import RelationRow, measured
 from relscout.lab.schema import Figure, Preset, Row
 from relscout.methods import method
@@ -393,10 +393,10 @@ def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray
 _RECORDED_ELSEWHERE = ("encoder", "seed")
 
 
-def measure_lesson(
+def measure_supervised_task(
     run: Run,
     learner: Learner,
-    lesson: Lesson,
+    task: SupervisedTask,
     encoder: TransformerEncoder | None,
     *,
     checkpoints: Path,
@@ -407,43 +407,43 @@ def measure_lesson(
     Args:
         run: What to do.
         learner: What learns.
-        lesson: The instances. The gold relations of those that are classified are taken away before; those of episodes
+        task: The instances. The gold relations of those that are classified are taken away before; those of episodes
             tell which instances are shown together.
         encoder: The encoder that the run describes; ``None`` where it needs none.
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
         progress: Told how far it is.
     """
-    warnings = [*lesson.notes]
+    warnings = [*task.notes]
     if checkpoints.is_dir() and any(checkpoints.iterdir()):
         warnings.append(RESUMED)
     if learner.kind == "supervised" and encoder is not None:
         # of episodes it is told where they are scored
-        gold = {str(one.relation) for one in lesson.scored}
+        gold = {str(one.relation) for one in task.scored}
         warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
     given = () if encoder is None else (encoder,)
     model = learner.estimator(*given, seed=run.seed, **run.settings)
     frozen = run.row.kind == "frozen"
     with records.measured() as whole:
         if not frozen:
-            model.fit(lesson.train, lesson.dev, progress=progress, checkpoints=checkpoints)
+            model.fit(task.train, task.dev, progress=progress, checkpoints=checkpoints)
         fitted = perf_counter()
         if learner.kind == "supervised":
-            scores = _classified(model, lesson, progress)
+            scores = _classified(model, task, progress)
         else:
-            scores = _in_episodes(model, lesson, progress, warnings)
+            scores = _in_episodes(model, task, progress, warnings)
         scoring = perf_counter() - fitted
     report = model.report_
     return {
         "settings": {key: value for key, value in model.settings().items() if key not in _RECORDED_ELSEWHERE},
         "scores": scores,
-        "n_relations": len({one.relation for one in (lesson.scored if frozen else lesson.train)}),
+        "n_relations": len({one.relation for one in (task.scored if frozen else task.train)}),
         "sizes": [],
         "names": [],
         "warnings": [*warnings, *report.get("warnings", ())],
         "report": {key: value for key, value in report.items() if key != "warnings"},
-        "instances": len(lesson.train),
-        "labeled": 0 if frozen else len(lesson.train),
-        "encoder": None if encoder is None else _told(encoder),
+        "instances": len(task.train),
+        "labeled": 0 if frozen else len(task.train),
+        "encoder": None if encoder is None else _encoder_record(encoder),
         "seconds": {"total": round(whole.seconds, 3), "fit": round(whole.seconds - scoring, 3)},
         "peak_mib": None if whole.peak_mib is None else round(whole.peak_mib, 1),
         "points": None,
@@ -451,17 +451,15 @@ def measure_lesson(
     }
 
 
-def _classified(model: Classifying, lesson: Lesson, progress: Progress) -> dict[str, dict[str, Any]]:
-    return scores_of(
-        model.predict([one.without_relation() for one in lesson.scored], progress=progress), lesson
-    )
+def _classified(model: Classifying, task: SupervisedTask, progress: Progress) -> dict[str, dict[str, Any]]:
+    return scores_of(model.predict([one.without_relation() for one in task.scored], progress=progress), task)
 
 
 def _in_episodes(
-    model: Episodic, lesson: Lesson, progress: Progress, warnings: list[str]
+    model: Episodic, task: SupervisedTask, progress: Progress, warnings: list[str]
 ) -> dict[str, dict[str, Any]]:
     found = model.evaluate_grid(
-        lesson.scored,
+        task.scored,
         ways=WAYS,
         shots=SHOTS,
         episodes=N_EPISODES,
@@ -475,7 +473,7 @@ def _in_episodes(
     }
 
 
-def _told(encoder: TransformerEncoder) -> dict[str, Any]:
+def _encoder_record(encoder: TransformerEncoder) -> dict[str, Any]:
     return {
         **to_mapping(encoder.settings),
         "device": str(encoder.device),

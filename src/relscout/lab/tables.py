@@ -375,7 +375,7 @@ _FEW_SHOT = (
 )
 
 
-def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
+def supervised_table(measured: Measured, *, all_scores: bool = False) -> Table:
     """Return the table of a supervised or few-shot preset under one protocol.
 
     Rows: the trivial one, frozen encoders, methods, what a sweep varied, then the published ones. The best of every
@@ -385,7 +385,7 @@ def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
         measured: The preset under the protocol, and its records.
         all_scores: Whether precision, recall, macro-F1 and accuracy have columns as well, where it is supervised.
     """
-    return _LessonTable(measured, all_scores=all_scores).build()
+    return _SupervisedTable(measured, all_scores=all_scores).build()
 
 
 @dataclass(frozen=True)
@@ -402,7 +402,7 @@ class _Score:
         return [float(record["scores"][self.of][field or self.field]) for record in summary.records]
 
 
-class _LessonTable:
+class _SupervisedTable:
     """What the parts of the table have to know of each other."""
 
     def __init__(self, measured: Measured, *, all_scores: bool) -> None:

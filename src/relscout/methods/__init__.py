@@ -113,13 +113,13 @@ def load_fitted(
         PluginError: Another package registers it, and it cannot be loaded.
     """
     from relscout.core.artifacts import load_artifact
-    from relscout.methods.unrelated.with_none import KIND, WithNone
+    from relscout.methods.unrelated.no_relation import KIND, NoRelationWrapper
 
     name = load_artifact(folder).kind
     if name == KIND:
         return cast(
             Estimator,
-            WithNone.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
+            NoRelationWrapper.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
         )
     if kind is not None and name != check_method(kind).NAME:
         raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")

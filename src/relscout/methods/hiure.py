@@ -17,7 +17,7 @@ from relscout.core.settings import check_above_zero, check_choices, check_least,
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
 from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
 from relscout.training.stored import Work
@@ -358,7 +358,7 @@ def _agreement(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     return round(float(np.mean([adjusted_rand_score(*pair) for pair in zip(before, now, strict=True)])), 6)
 
 
-class HiURE(SelfTaught):
+class HiURE(SelfTrained):
     """Contrast each instance with others and with prototypes at several granularities, then cluster by k-means.
 
     Args:
@@ -383,9 +383,9 @@ class HiURE(SelfTaught):
         options: HiURESettings = self._settings
         return options.sampled_words
 
-    def _teaching(
+    def _training(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
-    ) -> SelfTeaching:
+    ) -> SelfTraining:
         del n_relations  # the prototypes have granularities of their own
         options = self._settings
         if not any(part.name == "between" for part in encoder.base.parts) and not (

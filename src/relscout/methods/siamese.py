@@ -19,7 +19,7 @@ from relscout.core.settings import check_above_zero, check_choices, check_least,
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
 from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
 from relscout.training.stored import Work
@@ -541,7 +541,7 @@ def _summed(rows: torch.Tensor) -> torch.Tensor:
     )
 
 
-class Siamese(SelfTaught):
+class Siamese(SelfTrained):
     """Learn representations from two views of each instance and from its neighbours, then cluster them by k-means.
 
     Args:
@@ -562,9 +562,9 @@ class Siamese(SelfTaught):
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
 
-    def _teaching(
+    def _training(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
-    ) -> SelfTeaching:
+    ) -> SelfTraining:
         options = self._settings
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
         network = Network(encoder, n_clusters, settings=options, seed=self.seed)

@@ -38,7 +38,7 @@ class Bags:
         bags = np.split(order, np.cumsum(counts)[:-1])
         self._pairs_of = corpus.pairs if distinct_pairs else None
         self._bags = [bag for bag in bags if len(bag) > 1]
-        self.told = {
+        self.statistics = {
             "relations": len(self._bags),
             "relations_of_one_sentence": sum(len(bag) == 1 for bag in bags),
             "sentences": int(sum(map(len, self._bags))),
@@ -133,7 +133,7 @@ class EntityPairs:
                 f"{len(self._sizes):,} in {len(pairs):,} sentences, and "
                 f"{int((self._sizes > 1).sum()):,} have two or more"
             )
-        self.told = {
+        self.statistics = {
             "entity_pairs": len(self._sizes),
             "entity_pairs_of_one_sentence": int((self._sizes == 1).sum()),
             "sentences": len(pairs),

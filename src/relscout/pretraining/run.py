@@ -154,7 +154,7 @@ def pretrain(
         "fingerprint": encoder.fingerprint,
         "instances": len(corpus),
         "left_out": dict(corpus.left_out),
-        "pairs": {**pairs.told, "of_an_epoch": pairs.count},
+        "pairs": {**pairs.statistics, "of_an_epoch": pairs.count},
         "mlm_head": network.head,
         "steps": trainer.total,
         "processes": fellows.count,
@@ -162,7 +162,11 @@ def pretrain(
         "seconds": round(trainer.watch.seconds, 1),
         "sentences_per_second": round(trainer.watch.sentences / max(trainer.watch.seconds, 1e-9), 1),
         "epochs": trainer.watch.epochs,
-        "warnings": [*loss_warnings(corpus.lost), *_warnings(pairs.told, network), *trainer.watch.warnings()],
+        "warnings": [
+            *loss_warnings(corpus.lost),
+            *_warnings(pairs.statistics, network),
+            *trainer.watch.warnings(),
+        ],
     }
     if out is not None and fellows.rank == 0:
         _save(out, encoder, network, weights, chosen, report)

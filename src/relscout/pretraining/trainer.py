@@ -20,7 +20,7 @@ from relscout.pretraining.corpus import Corpus
 from relscout.pretraining.network import Network
 from relscout.pretraining.objectives import Contrast, Read, backpropagate, contrast
 from relscout.pretraining.settings import PretrainingSettings
-from relscout.training.loop import Dice, devices_of, memory, restore_memory, share_of_rate
+from relscout.training.loop import RandomStream, devices_of, memory, restore_memory, share_of_rate
 from relscout.training.stored import Work
 
 #: Collapsed: sentences differ by less than this share of what they differed by in the first epoch.
@@ -386,10 +386,10 @@ class Trainer:
     ) -> tuple[Tensor, Tensor | None]:
         """Run one group, with the dropout that its step and place decide (see :class:`Read`)."""
         seed = generator(self._seed, f"dropout {number} {place} {self._processes.rank}").integers(2**62)
-        dice = Dice(int(seed), devices_of(self._optimizer))
+        stream = RandomStream(int(seed), devices_of(self._optimizer))
         low = self.dtype != "float32"
         with (
-            dice.thrown(),
+            stream.isolated_rng(),
             torch.autocast(
                 self._processes.device.type,
                 dtype=getattr(torch, self.dtype) if low else None,

@@ -114,7 +114,7 @@ def write_comparison(
         OutputError: The file cannot be written.
     """
     found = compare(first, second)
-    shown, data = _told(first, second, found, names)
+    shown, data = _described(first, second, found, names)
     shown["score_rows"], shown["score_caption"] = _scores((first, second), names, gold)
     return write_page(Path(path), "comparison.html.j2", shown, data, ("comparison",))
 
@@ -175,7 +175,7 @@ def _ids(discovery: Discovery) -> zip[tuple[str, int]]:
     return zip((one.id for one in given.instances), given.relation_ids.tolist(), strict=True)
 
 
-def _told(
+def _described(
     first: Discovery, second: Discovery, found: Comparison, names: tuple[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     called = [

@@ -48,7 +48,7 @@ def batches_by_length(
     return found
 
 
-class Dice:
+class RandomStream:
     """Random numbers of our own, on every device that is used, in place of the program's.
 
     Args:
@@ -62,7 +62,7 @@ class Dice:
         self._states = {device: torch.Generator(device).manual_seed(seed).get_state() for device in devices}
 
     @contextmanager
-    def thrown(self) -> Iterator[None]:
+    def isolated_rng(self) -> Iterator[None]:
         """Let torch draw these numbers inside, and the program's own again behind it."""
         before = {device: _state(device) for device in self._states}
         for device, state in self._states.items():
@@ -202,12 +202,12 @@ def train(
     for epoch in range(first_epoch, epochs):
         planned = batches(epoch)
         total = epochs * len(planned)
-        dice = Dice(int(generator(seed, f"epoch {epoch}").integers(2**62)), devices_of(optimizer))
+        stream = RandomStream(int(generator(seed, f"epoch {epoch}").integers(2**62)), devices_of(optimizer))
         for place, batch in enumerate(planned):
             number = epoch * len(planned) + place + 1
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
                 group["lr"] = rate * share_of_rate(number, total, rising=warm_up * total, falls=falls)
-            with dice.thrown():
+            with stream.isolated_rng():
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
                 found.backward()  # type: ignore[no-untyped-call]

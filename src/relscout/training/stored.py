@@ -188,8 +188,8 @@ class Trained:
 
 
 _KIND = "work in progress"
-#: Raised whenever work that an older relscout has begun cannot be gone on with.
-_SCHEME = 2
+#: Increased whenever this version cannot resume the work of an older one.
+_SCHEME = 3
 
 
 class Work:

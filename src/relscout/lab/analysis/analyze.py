@@ -291,7 +291,7 @@ def _what(figures: Figures) -> str:
     return f"reads something of the {some}, and nothing measurable of the {other}"
 
 
-def types_tell(figures: Figures) -> Iterator[str]:
+def type_findings(figures: Figures) -> Iterator[str]:
     """Yield what of that which the names tell are types; nothing without types."""
     reliance, names = figures.reliance, figures.formats["OnlyM"]
     if reliance.types is None:
@@ -368,7 +368,7 @@ def verdict(
         noun: What the model is called, such as ``"model"`` or ``"run"``.
         marking: Marking scheme of its encoder; ``None`` where it has none.
     """
-    says = [reads(figures, noun), *types_tell(figures), *_order(figures)]
+    says = [reads(figures, noun), *type_findings(figures), *_order(figures)]
     beware = tuple(_beware(figures, answers, flips, noun, marking))
     return Verdict(tuple(says), beware, tuple(_notes(answers)))
 

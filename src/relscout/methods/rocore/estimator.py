@@ -261,11 +261,11 @@ class RoCORE(VectorMethod):
         )
         self._count()
         # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
-        self._exponent = exponent_for(self._classifiers.shares(final), loop.verdict.agreement)
+        self._exponent = exponent_for(self._classifiers.shares(final), loop.selector.agreement)
         self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
-        self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
+        self.epochs_labels_ = loop.selector.history()[:, np.argsort(order)]
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)

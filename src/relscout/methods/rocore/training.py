@@ -134,7 +134,7 @@ class JointTraining:
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
-        verdict: What is known of every epoch, and which of them is kept.
+        selector: What is known of every epoch, and which of them is kept.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
         pretrained: Layers of g behind the pre-training; none where there was none.
@@ -146,7 +146,7 @@ class JointTraining:
     seed: int
     progress: Progress
     work: Work
-    verdict: Verdict = field(init=False)
+    selector: EpochSelector = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     pretrained: Layers = ()
@@ -156,11 +156,11 @@ class JointTraining:
 
     def run(self) -> None:
         """Train; the network is left as it was in the epoch that is kept."""
-        self.verdict = Verdict(self.settings)
+        self.selector = EpochSelector(self.settings)
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
-            self.verdict.load(state["verdict"], arrays)
+            self.selector.load(state["selector"], arrays)
             self._pseudo = arrays["pseudo"]
             self.pretrained = [
                 (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
@@ -171,18 +171,18 @@ class JointTraining:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
             self._keep()
-        if not self.verdict.stopped:
+        if not self.selector.stopped:
             self._train()
-        if self.verdict.best:
-            self.network.load(self.verdict.best, goes_on=False)
+        if self.selector.best:
+            self.network.load(self.selector.best, goes_on=False)
 
-        self.warnings += self.verdict.warnings()
+        self.warnings += self.selector.warnings()
 
     def report(self) -> dict[str, Any]:
         """Return what happened, as JSON values."""
-        verdict = self.verdict
-        told = {"stopped": verdict.stopped, "kept_epoch": verdict.kept + 1}
-        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": verdict.epochs}
+        selector = self.selector
+        told = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
+        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
 
     def _pretrain(self) -> NDArray[np.float32]:
         """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
@@ -245,7 +245,7 @@ class JointTraining:
             loss,
             network.optimizer,
             epochs=settings.epochs,
-            first_epoch=len(self.verdict.epochs),
+            first_epoch=len(self.selector.epochs),
             warm_up=0.0,
             falls=False,
             seed=self._seed("train"),
@@ -254,7 +254,7 @@ class JointTraining:
             if step.ends_epoch:
                 self._judge(step.epoch)
                 labels = self._pseudo_labels()
-                if self.verdict.stopped:
+                if self.selector.stopped:
                     return
 
     def _joint_loss(self, epoch: int, rows: Pair, labels: torch.Tensor) -> torch.Tensor:
@@ -308,7 +308,7 @@ class JointTraining:
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
-        self.verdict.add(judged(scores, self._pseudo), self._terms.means(), self.network.parts)
+        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.parts)
         self._keep()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
@@ -360,9 +360,9 @@ class JointTraining:
         return self.sides.batches(self.settings.batch, random, least=least)
 
     def _keep(self) -> None:
-        told, arrays = self.verdict.state()
+        told, arrays = self.selector.state()
         state = {
-            "verdict": told,
+            "selector": told,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
             "pretrained": len(self.pretrained),
@@ -382,7 +382,7 @@ _COLLAPSED = 0.5
 
 
 @dataclass(frozen=True)
-class Judged:
+class EpochStats:
     """What came of an epoch.
 
     Args:
@@ -400,7 +400,7 @@ class Judged:
     effective_clusters: float
 
 
-def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
+def epoch_stats(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> EpochStats:
     """Judge the scores of η_u (N, C_u) beside the clusters (N,) of g(h)."""
     predicted = scores.argmax(axis=1).astype(np.int64)
     shares = scores.astype(np.float64)
@@ -409,7 +409,7 @@ def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
     shares /= shares.sum(axis=1, keepdims=True)
     entropies = -(shares * np.log(np.maximum(shares, 1e-300))).sum(axis=1)
     n_relations = scores.shape[1]
-    return Judged(
+    return EpochStats(
         predicted,
         align(predicted, clusters).accuracy,
         float(entropies.mean() / np.log(n_relations)) if n_relations > 1 else 0.0,
@@ -419,7 +419,7 @@ def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
 
 
 @dataclass
-class Verdict:
+class EpochSelector:
     """What is known of every epoch, and which is kept.
 
     Args:
@@ -440,7 +440,7 @@ class Verdict:
     kept: int = -1
     best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
-    def add(self, found: Judged, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
+    def add(self, found: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
         """Take down an epoch, keep its weights where it is the best, and decide whether training ends.
 
         Args:

@@ -22,7 +22,7 @@ from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
 from relscout.encoders.batching import rows_by_content
 from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
 from relscout.methods.rsn.network import RSNSettings, Similarity
-from relscout.methods.rsn.training import Lesson, transfer
+from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
 from relscout.training.stored import Trained, Work, below, check_encoder, trainable
@@ -114,7 +114,7 @@ class Grouping:
     n_communities: int | None = None
     joined: float | None = None
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return what a report says of it, as JSON values."""
         if self.n_communities is None or self.joined is None:
             return {"clustering": "hac"}
@@ -250,17 +250,17 @@ class RSN(Method):
         rows = list(rows_by_content(instances).values())
         if n_relations != "auto" and n_relations > len(rows):
             raise too_alike(len(instances), n_relations)
-        lesson = Lesson(labeled or ())
+        data = LabelledData(labeled or ())
         work = Work.of(
             checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(lesson.classes)},
+            settings={**self.settings(), "method": self.NAME, "labelled": digest(data.classes)},
             fingerprint=self.encoder.fingerprint,
-            instances=[*instances, *lesson.instances],
+            instances=[*instances, *data.instances],
         )
         lost: Counter[str] = Counter()
         learnt = transfer(
             self.encoder,
-            lesson,
+            data,
             [instances[same[0]] for same in rows],
             settings=self._settings,
             seed=self.seed,
@@ -289,10 +289,10 @@ class RSN(Method):
         self.vectors_ = scattered(unit_length(codes[row_of]), order)
         self.report_ = {
             "epochs": learnt.epochs,
-            **grouping.told(),
+            **grouping.as_dict(),
             "warnings": [
                 *loss_warnings(lost),
-                *lesson.warnings,
+                *data.warnings,
                 *grouping.warnings(len(codes)),
                 *([] if asked is None else self._fewer(asked, "the network does not distinguish more")),
             ],

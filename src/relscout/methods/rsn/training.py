@@ -334,7 +334,7 @@ class Learner:
         return loss
 
 
-class Lesson:
+class LabelledData:
     """Labelled instances as they can be learnt from: each content once, in an order of their own.
 
     Args:
@@ -362,7 +362,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class TrainedSimilarity:
     """What was learnt.
 
     Args:
@@ -378,7 +378,7 @@ class Learnt:
 
 def transfer(
     encoder: Encoder,
-    lesson: Lesson,
+    data: LabelledData,
     unlabeled: Sequence[RelationInstance],
     *,
     settings: RSNSettings,
@@ -386,12 +386,12 @@ def transfer(
     progress: Progress,
     on_loss: OnLoss,
     work: Work,
-) -> Learnt:
+) -> TrainedSimilarity:
     """Learn from labelled instances.
 
     Args:
         encoder: Where representations start.
-        lesson: The labelled instances.
+        data: The labelled instances.
         unlabeled: Others, each content once.
         settings: See :class:`RSNSettings`.
         seed: Draws everything random.
@@ -399,8 +399,8 @@ def transfer(
         on_loss: Told each labelled instance that did not fit whole, and what was lost.
         work: Keeps what is done after each epoch, so that an interrupted training goes on.
     """
-    given = [*lesson.instances, *unlabeled]
-    labelled = {id(instance) for instance in lesson.instances}
+    given = [*data.instances, *unlabeled]
+    labelled = {id(instance) for instance in data.instances}
 
     def told(instance: RelationInstance, what: Any) -> None:
         if id(instance) in labelled:
@@ -410,7 +410,7 @@ def transfer(
     if tunable is None or prepared is None:
         # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
         sides = [
-            encode(encoder, side, progress=progress, on_loss=told) for side in (lesson.instances, unlabeled)
+            encode(encoder, side, progress=progress, on_loss=told) for side in (data.instances, unlabeled)
         ]
         vectors, rows = np.concatenate(sides), np.arange(len(given))
     else:
@@ -418,8 +418,8 @@ def transfer(
         check_finite(vectors)
         unit_length(vectors)
     network = Network(vectors, settings=settings, seed=seed, device=tunable.device if tunable else None)
-    count = len(lesson.instances)
-    material = Material(rows[:count], lesson.pairs, np.unique(rows[count:]))
+    count = len(data.instances)
+    material = Material(rows[:count], data.pairs, np.unique(rows[count:]))
     represent = frozen(vectors, network)
     material.balance(network, represent, generator(seed, "balance"))
     if tunable is not None and prepared is not None:
@@ -439,7 +439,7 @@ def transfer(
     for epoch in learner.epochs(first=len(epochs), progress=progress):
         epochs.append(epoch)
         work.keep({"epochs": epochs}, learner.arrays())
-    return Learnt(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
+    return TrainedSimilarity(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
 
 
 def _prepared(

@@ -23,15 +23,15 @@ from relscout.methods.estimator import NRelations
 from relscout.methods.selfore import SelfORE, SelfORESettings
 from relscout.methods.unrelated.detector import (
     LEAST,
+    append_no_relation,
     at_most,
     line_between,
     redrawn_pairs,
     unseen_scores,
-    with_none,
 )
 from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered
+from relscout.training.cosine_classifier import CosineClassifierSettings
 from relscout.training.stored import below
-from relscout.training.teaching import TeachingSettings
 
 _CHUNK = 4096
 
@@ -108,16 +108,16 @@ class Whitening:
 
 
 @dataclass(frozen=True)
-class TransferSettings(TeachingSettings, SelfORESettings):
+class TransferSettings(CosineClassifierSettings, SelfORESettings):
     """Settings of the method ``transfer``: how labelled relations teach, then those of ``selfore``."""
 
     classification: bool = False
     """Whether SelfORE's loop of classification follows; without it, one clustering of the trained encoder."""
     open_world: bool = False
     """Whether instances of labelled relations may be in the corpus; they get the labelled names."""
-    none_mistakes: float = 0.05
+    no_relation_fnr: float = 0.05
     """Share of labelled instances that may be classified as no relation, in [0, 1); 0 disables the class."""
-    novel_mistakes: float = 0.1
+    known_fnr: float = 0.1
     """Share of labelled instances that may be classified as novel, in [0, 1)."""
     neighbours: int = 20
     """Number of nearest neighbours among which labelled ones are counted, at least 1."""
@@ -125,17 +125,19 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     """Shrinkage of the within-class covariance, above 0 to 1; 1 disables the normalisation."""
 
     def __post_init__(self) -> None:
-        TeachingSettings.__post_init__(self)
+        CosineClassifierSettings.__post_init__(self)
         SelfORESettings.__post_init__(self)
         if self.open_world and self.classification:
             raise SettingError(
                 "open_world is true and so is classification, which trains an encoder that knows novel relations only; "
                 "switch one of them off"
             )
-        if not 0 <= self.none_mistakes < 1:
-            raise SettingError(f"none_mistakes is {self.none_mistakes}, expected a share from 0 to below 1")
-        if not 0 <= self.novel_mistakes < 1:
-            raise SettingError(f"novel_mistakes is {self.novel_mistakes}, expected a share from 0 to below 1")
+        if not 0 <= self.no_relation_fnr < 1:
+            raise SettingError(
+                f"no_relation_fnr is {self.no_relation_fnr}, expected a share from 0 to below 1"
+            )
+        if not 0 <= self.known_fnr < 1:
+            raise SettingError(f"known_fnr is {self.known_fnr}, expected a share from 0 to below 1")
         if self.neighbours < 1:
             raise SettingError(f"neighbours is {self.neighbours}, expected at least 1")
         if not 0 < self.shrinkage <= 1:
@@ -291,12 +293,12 @@ class Sorting:
         # a labelled instance is looked at as one of the corpus that nobody has labelled: it does not count itself
         counts = found._labelled_around(around[: len(known)])
         # at most that share lies below; what has no labelled neighbour at all is novel in any case
-        least = max(int(np.quantile(counts, settings.novel_mistakes, method="lower")), 1)
+        least = max(int(np.quantile(counts, settings.known_fnr, method="lower")), 1)
         return replace(found, least=least)
 
     def predefined(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the pre-defined relation of each vector (N,), int64; -1 for a novel one."""
-        known, of_known = self._told(vectors)
+        known, of_known = self._features(vectors)
         return np.where(known > 0.5, of_known.argmax(axis=1), -1).astype(np.int64)
 
     def joined(self, vectors: NDArray[np.float32], novel: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -308,7 +310,7 @@ class Sorting:
             vectors: (N, D), float32.
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
         """
-        known, of_known = self._told(vectors)
+        known, of_known = self._features(vectors)
         sides = [
             share / share.max(axis=1, keepdims=True) * likely[:, None]
             for share, likely in ((novel, 1 - known), (of_known, known))
@@ -339,7 +341,7 @@ class Sorting:
         variance, counts = float(arrays["variance"][0]), arrays["counts"].tolist()
         return cls(view, plain, arrays["centroids"], variance, arrays["around"], *counts)
 
-    def _told(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _features(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return how much speaks for a pre-defined relation (N,), never a half, and for each if it is one (N, C)."""
         counts = self._labelled_around(self.plain(vectors))
         # straight from 0 to a half at the border between two counts, and on to 1
@@ -382,8 +384,8 @@ def sorted_apart(
         wanted = "novel" if n_relations == "auto" else f"{n_relations} novel"
         raise InputError(
             f"only {n_novel} of {len(vectors)} instances with a relation are classified as novel, "
-            f"but {wanted} relations were asked for; ask for fewer, or set novel_mistakes higher than "
-            f"{settings.novel_mistakes}"
+            f"but {wanted} relations were asked for; ask for fewer, or set known_fnr higher than "
+            f"{settings.known_fnr}"
         )
     return sorting, is_novel
 
@@ -462,7 +464,7 @@ class OpenWorld:
         found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
         if none is None:
             return found
-        return with_none(found, none)
+        return append_no_relation(found, none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the names as arrays, to be saved."""
@@ -484,7 +486,7 @@ class OpenWorld:
 
 
 @dataclass(kw_only=True)
-class Opening:
+class OpenWorldFit:
     """The fit, and what came of it.
 
     Args:
@@ -502,7 +504,7 @@ class Opening:
         probabilities: Of each relation, and last of none (N, R + 1), float32.
         vectors: Of the taught encoder (N, D), float32.
         warnings: What a user should know.
-        told_again: Warnings of the clustering that are among those of ``lost``.
+        duplicate_warnings: Warnings of the clustering that are among those of ``lost``.
     """
 
     base: Encoder
@@ -517,7 +519,7 @@ class Opening:
     probabilities: NDArray[np.float32] = field(init=False)
     vectors: NDArray[np.float32] = field(init=False)
     warnings: list[str] = field(default_factory=list)
-    told_again: list[str] = field(default_factory=list)
+    duplicate_warnings: list[str] = field(default_factory=list)
 
     def fit(
         self,
@@ -565,7 +567,9 @@ class Opening:
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
         # told of all instances, not of the novel ones alone
         of_novel_ones = {id(one) for one in novel}
-        self.told_again = loss_warnings(Counter(what for one, what in cut if id(one) in of_novel_ones))
+        self.duplicate_warnings = loss_warnings(
+            Counter(what for one, what in cut if id(one) in of_novel_ones)
+        )
         self.lost.update(what for _, what in cut)
         of_novel = self.clustering.probabilities_of(vectors)
         found = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
@@ -579,13 +583,13 @@ class Opening:
             raise InputError(
                 f"{len(related) - left} of {len(related)} instances express no relation according to the labels, "
                 f"and {left} are left for {wanted} novel relation{'s' if wanted > 1 else ''}; ask for fewer, or set "
-                f"none_mistakes lower than {self.settings.none_mistakes} (0 gives every instance a relation)"
+                f"no_relation_fnr lower than {self.settings.no_relation_fnr} (0 gives every instance a relation)"
             )
 
     def _relatedness(
         self, known: Sequence[RelationInstance], unlabeled: Sequence[RelationInstance]
     ) -> Relatedness | None:
-        mistakes = self.settings.none_mistakes
+        mistakes = self.settings.no_relation_fnr
         if not mistakes:
             return None
         # what is to be told is not learnt as unrelated
@@ -594,7 +598,7 @@ class Opening:
             self.warnings.append(
                 f"in {len(known)} labelled sentences, {len(pairs)} pairs of other entities could be drawn, too few to "
                 f"learn what no relation looks like ({LEAST} of either are needed), so that every instance is given a "
-                "relation; none_mistakes=0 asks for that"
+                "relation; no_relation_fnr=0 asks for that"
             )
             return None
         related, redrawn = (encode(self.base, side, progress=self.progress) for side in (known, pairs))

@@ -140,7 +140,7 @@ def _joined(
     return vectors, np.arange(len(vectors)) < len(related)
 
 
-def with_none(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
+def append_no_relation(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities of relations with that of none as the last column (N, K + 1), float32, rows summing to 1.
 
     None is the likeliest where it is likelier than not, however the relations are told from each other.

@@ -125,7 +125,7 @@ class Transfer(Method):
             "labelled": len(known),
             "predefined": len(names),
             **(of_open if self._open else {}),
-            "taught": taught,
+            "taught": outcome,
             **self._found.report_,
             "warnings": list(dict.fromkeys(warnings)),
         }

@@ -288,7 +288,7 @@ class Exclusions:
             self._entities.add((min(one, other), max(one, other)))
 
     def cover(self, instance: RelationInstance, linked: Linked) -> bool:
-        """Tell whether an instance that is linked to these entities is to be left out."""
+        """Return whether an instance that is linked to these entities is to be left out."""
         entities = (min(linked.head, linked.tail), max(linked.head, linked.tail))
         return entities in self._entities or not self._spelled.isdisjoint(_spellings(instance))
 
@@ -481,7 +481,7 @@ def align(
         settings: The rules; the defaults where left out.
         exclude: Pairs that are left out.
         statistics: Filled with what became of the instances; complete before the first of them is yielded.
-        progress: Told the number of instances read.
+        progress: Called with the number of instances read.
 
     Raises:
         InputError: No instance is left; says at which steps they were lost.

@@ -234,7 +234,7 @@ def parse(line: str) -> Statement | None:
 
 
 def is_statement(line: str) -> bool:
-    """Tell whether a line is a statement of N-Triples."""
+    """Return whether a line is a statement of N-Triples."""
     return _STATEMENT.fullmatch(line) is not None
 
 
@@ -410,7 +410,7 @@ class KnowledgeGraph:
                 left out. Labels without a language are always taken.
             on_error: ``"raise"`` stops at the first wrong line; ``"skip"`` leaves wrong lines out.
             on_skip: With ``on_error="skip"``: called with the error of every line that is left out.
-            progress: Told the lines read so far.
+            progress: Called with the lines read so far.
 
         Raises:
             RecordError: A line is neither, with file and line.

@@ -229,7 +229,7 @@ def pretrain(
         vectors: (N, D) float32; may be memory-mapped.
         settings: See :class:`AdaptiveSettings`.
         seed: Draws first weights, noise and batches.
-        progress: Told the epochs done, stage ``"autoencoder"``.
+        progress: Called with the epochs done, stage ``"autoencoder"``.
 
     Raises:
         InputError: There are no vectors, or some are not finite.
@@ -424,7 +424,7 @@ def adapt(
         mapping: Where to start, from :func:`relscout.clustering.adaptive.pretrain`; it stays as it is.
         settings: See :class:`AdaptiveSettings`.
         seed: Draws starts, batches and redrawn centroids.
-        progress: Told the epochs done, stage ``"adapt"``.
+        progress: Called with the epochs done, stage ``"adapt"``.
 
     Raises:
         InputError: There are fewer vectors, or fewer codes that differ, than clusters, or some are not finite.

@@ -86,7 +86,7 @@ def choose_k(
         largest: Largest K that is considered; never more than a quarter of the sample, nor than there are different
             vectors.
         sample_size: No more vectors than this are looked at.
-        progress: Told the samples done, stage ``"choose K"``.
+        progress: Called with the samples done, stage ``"choose K"``.
 
     Raises:
         InputError: Some vectors are not finite.

@@ -208,7 +208,7 @@ def kmeans(
         sample_size: Seeding and restarts look at no more vectors than this (or K, where that is more); the chosen
             solution is then refined on all.
         chunk_size: Number of vectors that are held at a time; changes memory, not results (beyond rounding).
-        progress: Told the starts done, stage ``"cluster"``.
+        progress: Called with the starts done, stage ``"cluster"``.
 
     Raises:
         SettingError: K or ``n_init`` is below 1, or the starts are not K vectors like those that are clustered.
@@ -350,7 +350,7 @@ def started_kmeans(
         seed: Draws the starts.
         n_init: Starts drawn, of which the one with the lowest inertia is kept.
         max_iterations: Most iterations of each start.
-        progress: Told the starts done, stage ``"cluster"``.
+        progress: Called with the starts done, stage ``"cluster"``.
 
     Raises:
         InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.

@@ -105,7 +105,7 @@ class Mention:
         return text[self.start : self.end]
 
     def crosses(self, other: Mention) -> bool:
-        """Tell whether both mentions share characters while neither lies inside the other."""
+        """Return whether both mentions share characters while neither lies inside the other."""
         first, second = sorted((self, other), key=lambda mention: (mention.start, mention.end))
         return first.start < second.start < first.end < second.end
 

@@ -315,7 +315,7 @@ def discover(
         relatedness: The relatedness model, in place of the one that comes with relscout.
         hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
-        progress: Told how far it is.
+        progress: Progress callback.
         checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
 
     Raises:

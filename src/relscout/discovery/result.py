@@ -128,8 +128,8 @@ class Discovery:
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
                 leaves this aside.
-            progress: Told how far it is.
-            on_loss: Told each instance that the encoder could not read whole, and what was lost.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
         """
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:

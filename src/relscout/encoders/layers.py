@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
     """Remove the layers above ``wanted`` where the hidden states up to it stay the same.
 
-    Models that normalise after their last layer give another state there once it is not their last one: they
-    keep one layer more. Where the layers cannot be told, all stay.
+    Models that normalise after their last layer give another state there once it is not their last one: they keep one
+    layer more. Where the layers are not recognised, all stay.
 
     Args:
         model: A Hugging Face model.
@@ -51,7 +51,7 @@ def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
 
 
 def find_layers(model: Any, n_layers: int) -> tuple[Any, str] | None:
-    """Return the module that owns the list of layers, and the list's name there; ``None`` where it cannot be told."""
+    """Return the module that owns the list of layers, and the list's name there; ``None`` where it is unknown."""
     import torch
 
     for module in model.modules():
@@ -317,7 +317,7 @@ def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
 
 
 def _attends_plainly(layer: Any) -> bool:
-    """Tell whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
+    """Return whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
     attention = getattr(layer, "attention", None)
     inner: Any = getattr(attention, "self", None)
     config = getattr(inner, "config", None)
@@ -420,7 +420,7 @@ def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, ra
 
 
 def is_factor(name: str) -> bool:
-    """Tell whether a parameter is one of the factors that :func:`add_factors` put there."""
+    """Return whether a parameter is one of the factors that :func:`add_factors` put there."""
     return name.endswith((f".lora_A.{_ADAPTER}.weight", f".lora_B.{_ADAPTER}.weight"))
 
 

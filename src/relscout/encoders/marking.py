@@ -97,7 +97,7 @@ class Marked:
 
 
 def keeps_context(marking: str) -> bool:
-    """Tell whether the scheme shows the encoder the words around the mentions."""
+    """Return whether the scheme shows the encoder the words around the mentions."""
     return marking not in _WITHOUT_CONTEXT
 
 

@@ -214,7 +214,7 @@ def reads_states(part: PoolingPart) -> bool:
 
 
 def encodes_direction(parts: Sequence[PoolingPart]) -> bool:
-    """Tell whether a part reads head and tail apart."""
+    """Return whether a part reads head and tail apart."""
     return any(part.name in _TWO_SIDED for part in parts)
 
 

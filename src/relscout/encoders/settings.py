@@ -43,7 +43,7 @@ def choose_device(asked: str) -> torch.device:
 
 
 def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
-    """Tell whether the layers that train compute in bfloat16, their weights staying float32.
+    """Return whether the layers that train compute in bfloat16, their weights staying float32.
 
     Args:
         asked: ``float32``, ``bfloat16``, or ``auto``: where the device has instructions for it.

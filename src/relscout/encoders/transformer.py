@@ -309,8 +309,8 @@ class TransformerEncoder:
 
         Args:
             instances: What to encode.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
 
         Returns:
             Vectors (N, :attr:`dimension`), float32, in the order of ``instances``; a memory map where they take

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def can_turn(encoder: TransformerEncoder) -> bool:
-    """Tell whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
+    """Return whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
     return encoder.settings.marking == "none" and encodes_direction(encoder.parts)
 
 
@@ -68,7 +68,7 @@ class HiddenStates:
         in_memory: Bytes that may be held in memory.
 
     Raises:
-        OutputError: The disk has not enough room.
+        OutputError: The disk does not have enough space.
     """
 
     def __init__(self, lengths: NDArray[np.int64], width: int, *, in_memory: int = _IN_MEMORY) -> None:
@@ -139,7 +139,7 @@ class ContentVectors:
         in_memory: Bytes that may be held in memory.
 
     Raises:
-        OutputError: The disk has not enough room.
+        OutputError: The disk does not have enough space.
     """
 
     def __init__(self, count: int, dimension: int, *, in_memory: int = _VECTORS_IN_MEMORY) -> None:
@@ -203,8 +203,8 @@ def prepare(
         instances: What will be trained on.
         fixed: Parts of the pooling that no trained layer changes.
         boundary: Hidden state that the lowest trained layer reads; ``None`` where the whole model trains.
-        progress: Told the number of instances done, stage ``"encode"``.
-        on_loss: Told each instance that did not fit whole, and what was lost.
+        progress: Called with the number of instances done, stage ``"encode"``.
+        on_loss: Called with each truncated instance and what was lost.
     """
     import torch
 
@@ -276,8 +276,8 @@ class TunableEncoder:
         seed: Draws the factors.
 
     Raises:
-        SettingError: The encoder has not as many layers, its layers cannot be told, or tokens are to be sampled of a
-            layer below those that train.
+        SettingError: The encoder has not as many layers, its layers are not recognised, or tokens are to be sampled of
+            a layer below those that train.
         MissingExtraError: There is a rank, and peft is not installed.
     """
 
@@ -392,8 +392,8 @@ class TunableEncoder:
 
         Args:
             instances: What will be trained on.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
         """
         fixed = [part for part in self.base.parts if self._is_fixed(part)]
         return prepare(
@@ -459,7 +459,7 @@ class TunableEncoder:
             prepared: The instances.
             into: Where they are written; an array of its own where left out, on disk beyond 1 GiB.
             contents: Where those of the contents are written as well.
-            progress: Told the number of contents done, stage ``"encode again"``.
+            progress: Called with the number of contents done, stage ``"encode again"``.
         """
         vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
         order = np.argsort(prepared.row_of, kind="stable")

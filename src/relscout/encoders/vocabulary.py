@@ -138,7 +138,7 @@ class Vocabulary:
         """Mark and tokenise instances.
 
         Raises:
-            SettingError: The longest input has no room for both entities beside the markers.
+            SettingError: The longest input has no space for both entities beside the markers.
         """
         return [self.shown(one) for one in self.fitted(instances)]
 
@@ -146,7 +146,7 @@ class Vocabulary:
         """Tokenise instances and cut them to length: what marking them again and again starts from.
 
         Raises:
-            SettingError: The longest input has no room for both entities beside the markers.
+            SettingError: The longest input has no space for both entities beside the markers.
         """
         reach = self._room * _CHARACTERS_PER_TOKEN
         cut = [excerpt(instance, reach) for instance in instances]

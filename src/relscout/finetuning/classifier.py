@@ -308,7 +308,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
     names of the relations change a number.
 
     Args:
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of ``SETTINGS``.
 
     Attributes:
@@ -344,9 +344,9 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
             train: What is learnt from; what repeats counts once, what contradicts itself not at all.
             dev: Labelled instances on which the best epoch is chosen; without them, the last one is taken. A relation
                 that ``train`` lacks counts as a mistake.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer than two relations, or ``dev`` is empty.
@@ -418,8 +418,8 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
         Args:
             instances: Labelled or not; gold relations are not looked at.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
 
         Raises:
             SettingError: Nothing was fitted yet.

@@ -121,7 +121,7 @@ def scores_of(
         seed: Draws them.
         similarity: How a query is compared with a prototype.
         vectors: Makes the vectors, once.
-        progress: Told how far it is.
+        progress: Progress callback.
 
     Raises:
         InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
@@ -205,7 +205,7 @@ class FewShot(Parameters):
 
     Args:
         encoder: Gives the representations; the bundled encoder when left out.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`FewShotSettings`.
 
     Attributes:
@@ -243,9 +243,9 @@ class FewShot(Parameters):
             labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
             dev: Instances of other relations, with gold ones, on which the best weights are chosen, those before
                 training among them; without, the last ones are taken. They are not scored later, as those learnt from.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
             out: Folder to save it in before what ``checkpoints`` keeps is removed; an older one in it is replaced.
 
         Raises:
@@ -324,7 +324,7 @@ class FewShot(Parameters):
             seed: Draws the episodes; the estimator's own where left out.
             known: Of relations that ``fit`` was given, in ``dev`` as well, ``raise`` an error, ``drop`` their
                 instances, or ``keep`` them.
-            progress: Told how far it is.
+            progress: Progress callback.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
@@ -372,8 +372,8 @@ class FewShot(Parameters):
         Args:
             support: Examples with gold relations, as many of each as there are; of two relations at least.
             queries: What is asked; gold relations in it are not read.
-            progress: Told how far it is.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
 
         Raises:
             InputError: An example has no gold relation, or there are fewer than two relations.

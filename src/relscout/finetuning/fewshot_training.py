@@ -222,7 +222,7 @@ class EpisodicTraining:
     which costs no pass of the encoder, since only halves of the vectors change places.
 
     Args:
-        encoder: What learns.
+        encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         names: Name of each relation.
@@ -266,11 +266,11 @@ class EpisodicTraining:
         return -(-self._settings.iterations // self._settings.check_every)
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"episodes"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"episodes"``.
         """
         losses: list[float] = []
         right = 0
@@ -461,11 +461,11 @@ def tune(
         known: Labelled instances in an order that they decide, each content once.
         held: The same of other relations, on which the best weights are chosen; or ``None``.
         settings: How.
-        seed: Draws everything random.
+        seed: Random seed.
         described: What decides the training beside the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
-        progress: Told how far it is.
-        on_loss: Told each instance of ``known`` that did not fit whole, and what was lost.
+        progress: Progress callback.
+        on_loss: Called with each instance of ``known`` that did not fit whole, and what was lost.
 
     Raises:
         InputError: ``known`` or ``held`` have not enough relations with instances enough for an episode.
@@ -549,10 +549,10 @@ def learn(
         labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
         dev: Instances of other relations, with gold ones, on which the best weights are chosen; or ``None``.
         settings: How.
-        seed: Draws everything random.
+        seed: Random seed.
         described: What decides the fit beside the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
-        progress: Told how far it is.
+        progress: Progress callback.
 
     Raises:
         InputError: An instance has no gold relation, there are too few relations or instances of them, or relations are

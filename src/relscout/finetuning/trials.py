@@ -210,7 +210,7 @@ def run_trials(
         dev: Labelled instances to choose the best epoch on, and the best of the classifiers.
         seeds: The seeds, at least one; the paper takes 42 to 46.
         share: Share of ``train`` that each seed draws for itself; see :func:`drawn_share`.
-        progress: Told how far it is.
+        progress: Progress callback.
         checkpoints: Folder for work in progress.
 
     Raises:

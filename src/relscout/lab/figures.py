@@ -47,7 +47,7 @@ CURVES = {
 
 
 def has_curves(summary: Summary) -> bool:
-    """Tell whether a report of the row holds a curve."""
+    """Return whether a report of the row holds a curve."""
     return any(
         _values(loop, curve) for one in summary.records for loop in _loops(one["report"]) for curve in CURVES
     )

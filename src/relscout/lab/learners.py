@@ -126,7 +126,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 def reads_encoder(name: str) -> bool:
-    """Tell whether a method of a preset, of any kind, works on an encoder."""
+    """Return whether a method of a preset, of any kind, works on an encoder."""
     return name not in LEARNERS or LEARNERS[name].reads == "encoder"
 
 

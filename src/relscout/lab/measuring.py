@@ -42,7 +42,7 @@ from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, score
 
-#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+#: Increased whenever a change of relscout changes what a run gives, so that older results are not taken for it.
 _SCHEME = 1
 #: Settings of the encoder that its fingerprint covers, or that change a result by rounding only.
 _NOT_IN_KEYS = ("model", "device", "batch_tokens", "seed")
@@ -256,7 +256,7 @@ def measure(
         labeled: Labelled instances, where the run gets some.
         points_file: Where the points of a figure go; ``None`` where none are asked for.
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
-        progress: Told how far it is.
+        progress: Progress callback.
     """
     resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
     with measured() as cost:
@@ -411,7 +411,7 @@ def measure_supervised_task(
             tell which instances are shown together.
         encoder: The encoder that the run describes; ``None`` where it needs none.
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
-        progress: Told how far it is.
+        progress: Progress callback.
     """
     warnings = [*task.notes]
     if checkpoints.is_dir() and any(checkpoints.iterdir()):

@@ -66,7 +66,7 @@ class Jobs:
         task: Its instances.
         results: The results file, beside which points go.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is.
+        progress: Called with how far each stage is.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Jobs:
         }
 
 
-#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+#: Increased whenever a change of relscout changes what a run gives, so that older results are not taken for it.
 _SCHEME = 1
 
 
@@ -163,7 +163,7 @@ class SupervisedJobs:
         task: Its instances.
         results: The results file, beside which work in progress goes.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is.
+        progress: Called with how far each stage is.
     """
 
     def __init__(
@@ -288,7 +288,7 @@ def run_preset(
         rows: Names of the rows to run, trivial ones included; all when left out.
         encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is; the stage ``"runs"`` counts the runs.
+        progress: Called with how far each stage is; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
 
     Raises:

@@ -128,7 +128,7 @@ def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -
 
 
 def competes(summary: Summary, score: str, scoring: str) -> bool:
-    """Tell whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
+    """Return whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
     if summary.kind != "trivial":
         return True
     return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)

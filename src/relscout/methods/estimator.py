@@ -216,7 +216,7 @@ class Method(Parameters, ABC):
     Args:
         encoder: Gives the representations; that of ``ENCODER`` when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of ``SETTINGS``.
     """
 

@@ -189,8 +189,8 @@ class HiURETraining:
         settings: See :class:`HiURESettings`.
         encoder: What trains.
         prepared: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
@@ -364,7 +364,7 @@ class HiURE(SelfTrained):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`HiURESettings`.
     """
 

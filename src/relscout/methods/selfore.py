@@ -99,8 +99,8 @@ class Bootstrap:
         settings: See :class:`SelfORESettings`.
         n_clusters: K̂.
         n_relations: K.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
         contents: The untrained encoder's vectors in their :func:`room_for_frozen_epochs`.
 
@@ -431,7 +431,7 @@ class SelfORE(VectorMethod):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`SelfORESettings`.
     """
 
@@ -459,9 +459,9 @@ class SelfORE(VectorMethod):
         Args:
             unlabeled: What to find relations in.
             labeled: Nothing: the method learns from no labels.
-            progress: Told how far it is.
+            progress: Progress callback.
             checkpoints: Folder that keeps what is done after each epoch of relation classification, so that an
-                interrupted fit goes on there and ends as it would have.
+                interrupted fit resumes there with the same result.
 
         Raises:
             InputError: There is no instance, or there are fewer (different) ones than relations or pseudo labels.

@@ -203,8 +203,8 @@ class SiameseTraining:
         settings: See :class:`SiameseSettings`.
         network: What trains.
         prepared: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
@@ -547,7 +547,7 @@ class Siamese(SelfTrained):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`SiameseSettings`.
     """
 

@@ -209,7 +209,7 @@ def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
 
 
 def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
-    """Tell whether all labels but ``na_label`` have directions as in SemEval-2010 Task 8: ``Cause-Effect(e1,e2)``."""
+    """Return whether all labels but ``na_label`` have directions as in SemEval-2010 Task 8: ``Cause-Effect(e1,e2)``."""
     names = {name for name in labels if name != na_label}
     return bool(names) and all(isinstance(name, str) and _DIRECTED.fullmatch(name) for name in names)
 

@@ -78,13 +78,13 @@ def train_adapter(
         labeled: Instances with gold relations, at least two; those whose relation says that there is none are left out.
         encoder: What the adapter is for; the bundled encoder when left out.
         settings: See :class:`AdapterSettings`.
-        seed: Decides all that is random.
+        seed: Random seed.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
         flexible: Whether each method may read what is saved in its own way, rather than as ``encoder`` is read.
         exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
-        progress: Told the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.
+        progress: Called with the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.
 
     Raises:
         InputError: An instance has no gold relation, or fewer than two relations are left.

@@ -138,11 +138,11 @@ def read_corpus(
         with_relation: Whether relations are read, and instances without one, or with one that says there is none, left
             out. If not, a sentence that stands there under several relations of its pair is one sentence.
         excluded: Instances that must not be learnt from.
-        progress: Told the instances read, stage ``"read"``.
+        progress: Called with the instances read, stage ``"read"``.
 
     Raises:
         InputError: No instance is left.
-        OutputError: The disk has no room for the tokens.
+        OutputError: The disk has no space for the tokens.
     """
     left_out: Counter[str] = Counter()
     relations: dict[str, int] = {}

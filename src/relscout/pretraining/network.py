@@ -33,7 +33,7 @@ def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int],
         seed: Draws the factors.
 
     Raises:
-        SettingError: The layers cannot be told.
+        SettingError: The layers are not recognised.
         MissingExtraError: peft is not installed.
     """
     place = find_layers(model, n_layers)
@@ -270,7 +270,7 @@ class Network:
         return digest.hexdigest()
 
     def decays(self, name: str) -> bool:
-        """Tell whether weight decay may act: where only markers' embeddings train, it would change the others."""
+        """Return whether weight decay may act: where only markers' embeddings train, it would change the others."""
         return not (self._adapts and name.startswith("encoder.") and ".lora_" not in name)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

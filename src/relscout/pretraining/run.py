@@ -72,12 +72,12 @@ def pretrain(
         objective: ``cp`` or ``mtb``.
         settings: See :class:`PretrainingSettings`; given as a mapping, they are laid over those of the preset.
         preset: ``minilm``, ``paper`` or ``released``; without effect where ``settings`` are whole.
-        seed: Decides all that is random.
+        seed: Random seed.
         out: Folder to save the encoder in; an older one in it is replaced.
         exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
         accelerated: Whether Hugging Face accelerate is asked for fellow processes; left out, where it was launched.
-        progress: Told the instances read, stage ``"read"``, and the steps done, stage ``"pre-train"``.
+        progress: Called with the instances read, stage ``"read"``, and the steps done, stage ``"pre-train"``.
 
     Returns:
         The encoder and the report; in several processes, in each of them.

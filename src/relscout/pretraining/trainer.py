@@ -217,7 +217,7 @@ def check_same_step(done: int, processes: Processes) -> None:
 
 
 def is_first() -> bool:
-    """Tell whether this process is alone or the first of several: the one that speaks."""
+    """Return whether this process is alone or the first of several: the one that speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 

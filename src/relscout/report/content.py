@@ -539,7 +539,7 @@ def gather(
         discovery: The discovery.
         title: What the page is called.
         gold: Id of an instance → its gold relation, for some or all.
-        progress: Told what is being computed: ``"encode"`` where representations are computed again, ``"map"``.
+        progress: Called with what is being computed: ``"encode"`` where representations are computed again, ``"map"``.
 
     Raises:
         InputError: There are no relations.
@@ -608,7 +608,7 @@ def representations(
     Args:
         discovery: The discovery.
         order: The rows in an order that the instances decide (N,), in which a method is fitted.
-        progress: Told the number of instances done, stage ``"encode"``.
+        progress: Called with the number of instances done, stage ``"encode"``.
     """
     instances = discovery.assignments.instances
     fitted: NDArray[np.float32] | None = getattr(discovery.model, "vectors_", None)

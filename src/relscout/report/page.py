@@ -46,7 +46,7 @@ def write_report(
         title: What the page is called.
         gold: Id of an instance → its gold relation, for some or all; adds what was found beside it.
         figures: Folder for its pictures as PNG and SVG; ``None`` draws none.
-        progress: Told what is being computed, see :func:`relscout.report.content.gather`.
+        progress: Called with what is being computed, see :func:`relscout.report.content.gather`.
 
     Raises:
         InputError: There are no relations, or no instance has a gold relation.

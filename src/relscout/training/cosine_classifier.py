@@ -76,7 +76,7 @@ class CosineClassifierTrainer:
     "child", too. It costs no pass of the encoder, since only halves of the vector change places.
 
     Args:
-        encoder: What learns.
+        encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         settings: See :class:`CosineClassifierSettings`.
@@ -125,11 +125,11 @@ class CosineClassifierTrainer:
         return max(self._settings.supervised_epochs, -(-self._settings.supervised_steps // n_batches))
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Teach, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Teach, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"train"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"train"``.
         """
         settings, encoder = self._settings, self._encoder
         correct = seen = 0

@@ -189,7 +189,7 @@ def train(
         optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0,
             or stay.
         epochs: Number of epochs in all.
-        first_epoch: Where to go on, if some are done.
+        first_epoch: The first epoch to train, above 0 when resuming.
         warm_up: Share of the steps in which learning rates rise, in [0, 1].
         falls: Whether learning rates fall behind that, or stay.
         clip: Longest gradient of all parameters together: longer ones are shortened to it; ``None`` leaves them.

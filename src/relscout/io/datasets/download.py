@@ -142,7 +142,7 @@ def download(
         address: Where to get it.
         target: Its final name, in a folder that exists. It appears when it is whole and verified.
         settings: How patient to be.
-        progress: Told the bytes so far and in total under the name of the file.
+        progress: Called with the bytes so far and in total under the name of the file.
 
     Raises:
         DownloadError: It cannot be reached, is not there, or is not what was published.

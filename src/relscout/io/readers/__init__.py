@@ -64,7 +64,7 @@ class Reader(Protocol):
     DESCRIPTION: str
 
     def sniff(self, source: Source) -> bool:
-        """Tell whether the source is of this format."""
+        """Return whether the source is of this format."""
         ...
 
     def read(self, source: Source) -> Iterator[RelationInstance | RecordError]:

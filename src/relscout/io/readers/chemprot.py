@@ -20,7 +20,7 @@ _TEXT_FIELD = re.compile(r'(?<!\\)"text"\s*:\s*"((?:[^"\\]|\\.)*+)')
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether a JSON object at the start has a ``text`` with both pairs of markers."""
+    """Return whether a JSON object at the start has a ``text`` with both pairs of markers."""
     sample = source.sample_text
     if not sample.lstrip().startswith("{"):
         return False

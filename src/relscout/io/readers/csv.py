@@ -23,7 +23,7 @@ _ROWS_TO_JUDGE = 5
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the first line names the required columns, or begins a table of three or more columns."""
+    """Return whether the first line names the required columns, or begins a table of three or more columns."""
     header, *lines = source.sample_text.lstrip("\r\n").split("\n")
     delimiter = _delimiter(header)
     names = _cells(header, delimiter)

@@ -25,7 +25,7 @@ _ENDED = object()
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start is a list whose first string holds a typed marker."""
+    """Return whether the start is a list whose first string holds a typed marker."""
     return _MARKED_STRING.match(source.sample_text) is not None
 
 

@@ -523,8 +523,8 @@ def analyze(
         model: A trained relation classifier, or a discovery.
         instances: What it is asked about, with gold relations or without; of a discovery, its own when left out.
         seed: Of the bootstrap.
-        progress: Told how far each input format is.
-        on_loss: Told each instance that did not fit into the encoder whole, and what was lost.
+        progress: Called with how far each input format is.
+        on_loss: Called with each instance that did not fit into the encoder whole, and what was lost.
 
     Raises:
         InputError: There is no instance, or none of a relation that a classifier knows.

@@ -72,7 +72,7 @@ def shown(
 
 
 def names_again(instance: RelationInstance) -> bool:
-    """Tell whether the sentence names one of its entities once more outside of the marked mentions.
+    """Return whether the sentence names one of its entities once more outside of the marked mentions.
 
     What stands there is shown in OnlyC, too, as in the paper.
     """
@@ -224,8 +224,8 @@ def answers(
         model: A trained classifier, or a discovery.
         instances: N instances, at least one.
         gold: Gold relations (N,), where they are known.
-        progress: Told how far each format is.
-        on_loss: Told each instance that did not fit into the encoder as it is (C+M), and what was lost.
+        progress: Called with how far each format is.
+        on_loss: Called with each instance that did not fit into the encoder as it is (C+M), and what was lost.
 
     Raises:
         InputError: There is no instance.

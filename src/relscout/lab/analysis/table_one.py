@@ -245,7 +245,7 @@ def table_one(
         dev: Labelled instances on which each classifier chooses its epoch, or none.
         seeds: One classifier for each of them.
         fingerprint: Hash of the weights that training starts from, so that what is kept goes with no others.
-        progress: Told how many classifiers are done, and how far each of them is.
+        progress: Called with how many classifiers are done, and how far each of them is.
         checkpoints: Folder that keeps what is done.
 
     Raises:

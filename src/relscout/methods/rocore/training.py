@@ -129,8 +129,8 @@ class JointTraining:
         settings: See :class:`RoCORESettings`.
         network: What trains.
         sides: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:

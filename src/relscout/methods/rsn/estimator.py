@@ -202,7 +202,7 @@ class RSN(Method):
         encoder: Gives the representations; a :class:`TransformerEncoder` where layers of it train. The bundled one
             when left out.
         n_relations: Number of relations K, or ``"auto"``, which leaves it to Louvain.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`RSNSettings`.
     """
 
@@ -230,9 +230,9 @@ class RSN(Method):
         Args:
             unlabeled: What to find relations in.
             labeled: Instances of other relations, with gold relations, to learn from.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit goes on
-                there and ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit resumes
+                there with the same result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones give

@@ -264,11 +264,11 @@ class Learner:
         self._correct = 0
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[dict[str, Any]]:
-        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"train"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"train"``.
 
         Yields:
             The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were told right.
@@ -394,9 +394,9 @@ def transfer(
         data: The labelled instances.
         unlabeled: Others, each content once.
         settings: See :class:`RSNSettings`.
-        seed: Draws everything random.
-        progress: Told how far it is.
-        on_loss: Told each labelled instance that did not fit whole, and what was lost.
+        seed: Random seed.
+        progress: Progress callback.
+        on_loss: Called with each labelled instance that did not fit whole, and what was lost.
         work: Keeps what is done after each epoch, so that an interrupted training goes on.
     """
     given = [*data.instances, *unlabeled]

@@ -32,7 +32,7 @@ class Transfer(Method):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the taught representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`TransferSettings`.
 
     Attributes:
@@ -64,9 +64,9 @@ class Transfer(Method):
         Args:
             unlabeled: What to find relations in.
             labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have

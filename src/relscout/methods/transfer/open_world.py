@@ -269,7 +269,7 @@ class Sorting:
             labelled: (L, D), float32.
             classes: Of each labelled vector (L,), int64.
             settings: Of the method.
-            seed: Draws everything random.
+            seed: Random seed.
 
         Raises:
             InputError: The labelled vectors do not differ.
@@ -373,7 +373,7 @@ def sorted_apart(
         classes: Of each labelled vector (L,), int64.
         n_relations: Number of novel relations, or ``"auto"``.
         settings: Of the method.
-        seed: Draws everything random.
+        seed: Random seed.
 
     Raises:
         InputError: Fewer vectors are of novel relations than there are to be relations.
@@ -495,9 +495,9 @@ class OpenWorldFit:
         clustering: What clusters novel instances; fitted by :meth:`fit`.
         n_relations: Number of novel relations, or ``"auto"``.
         settings: Of the method.
-        seed: Draws everything random.
+        seed: Random seed.
         lost: Counts what could not be read whole.
-        progress: Told how far it is.
+        progress: Progress callback.
         checkpoints: Folder for work in progress.
 
     Attributes:

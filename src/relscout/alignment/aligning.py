@@ -59,7 +59,7 @@ Step = Literal["unlinked", "ambiguous", "unrelated", "excluded"]
 
 @dataclass
 class AlignmentStatistics:
-    """Counts of one alignment, complete once all its instances have been taken."""
+    """Counts of one alignment, complete once all its instances have been read."""
 
     instances: int = 0
     """Instances read."""
@@ -339,7 +339,7 @@ class Selection:
         Args:
             relations: Names of the relations, by number.
             min_sentences: Least number of different sentences of a relation.
-            statistics: Told what was left out, and the kept relations.
+            statistics: Filled with the counts of what was left out and of the kept relations.
         """
         kinds = np.asarray(self._relations, np.uint32)
         kept = self._chosen()
@@ -468,9 +468,9 @@ def align(
     relation, however often it is mentioned and whether it is marked in one direction or both. Where the graph has
     (t, r, h) and not (h, r, t), head and tail are exchanged, so that a kept instance always reads as the graph does.
 
-    What was given as the relation is not looked at. The mentions carry the graph's identifiers. An instance keeps its
-    id where its pair has one relation in its direction; of several, each id ends in its relation; an exchanged instance
-    has a new id, made from text and offsets.
+    A relation that an instance already has is ignored. The mentions carry the graph's identifiers. An instance keeps
+    its id where its pair has one relation in its direction; of several, each id ends in its relation; an exchanged
+    instance has a new id, made from text and offsets.
 
     The input is read once, one instance at a time. What the graph relates waits in a temporary file until it is known
     which relations have enough sentences; nothing is yielded before.
@@ -480,7 +480,7 @@ def align(
         graph: The knowledge graph.
         settings: The rules; the defaults where left out.
         exclude: Pairs that are left out.
-        statistics: Filled with what became of the instances; complete before the first of them is yielded.
+        statistics: Filled with counts of the instances; complete before the first instance is yielded.
         progress: Called with the number of instances read.
 
     Raises:

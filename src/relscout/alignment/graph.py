@@ -64,7 +64,7 @@ class Register:
     """Numbers identifiers from 0, in the order in which they are first seen.
 
     Args:
-        whole_iris: Whether an IRI is an identifier as it is; else its last part is, behind the last ``/`` or ``#``.
+        whole_iris: Whether an IRI is an identifier as it is; otherwise its last part is, after the last ``/`` or ``#``.
     """
 
     def __init__(self, *, whole_iris: bool) -> None:
@@ -255,7 +255,7 @@ OnWrong = Callable[[RecordError], None]
 
 
 def read_triples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> bool:
-    """Give all triples of a file to a builder; tell whether the file is N-Triples, and so may hold labels.
+    """Add all triples of a file to a builder; return whether the file is N-Triples, and so may hold labels.
 
     Raises:
         InputError: The file cannot be read or holds no triple.
@@ -273,7 +273,7 @@ def read_labels(
     path: Path, languages: Sequence[str] | None, reading: Reading, progress: Progress
 ) -> Iterator[tuple[str, str]]:
     """Yield the entities of N-Triples with their labels, in the languages that are asked for."""
-    # wrong lines were told when the triples were read
+    # wrong lines were reported when the triples were read
     for _, line in _lines(path, "names", lambda _: None, progress):
         if not any(label in line for label in LABELS):
             continue
@@ -402,8 +402,8 @@ class KnowledgeGraph:
 
         Args:
             paths: Files of triples; together they are one graph.
-            aliases: Files of names, with lines of ``entity<TAB>name``, and further names behind more tabs.
-            iris: ``"short"``: an IRI stands by its last part, behind the last ``/`` or ``#``
+            aliases: Files of names, with lines of ``entity<TAB>name``, and further names after more tabs.
+            iris: ``"short"``: an IRI is represented by its last part, after the last ``/`` or ``#``
                 (``http://www.wikidata.org/entity/Q42`` is ``Q42``), and IRIs that end alike become one, which is
                 counted (:attr:`alike`); ``"whole"``: as it is.
             languages: Languages of the labels that are taken, as ``["en"]``, which takes ``en-gb`` as well; all where
@@ -489,7 +489,7 @@ class KnowledgeGraph:
         return self._register.find(identifier)
 
     def add_name(self, entity: str, name: str) -> bool:
-        """Add a name of an entity; tell whether some triple has the entity, for else it is left out."""
+        """Add a name of an entity; return whether some triple has the entity: without one, the name is left out."""
         number, spelled = self.entity(entity), normalized(name)
         if number is None or not spelled:
             self.reading.names_left_out += 1

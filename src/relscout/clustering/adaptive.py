@@ -338,7 +338,8 @@ class AdaptiveClusters:
         starting_labels: What k-means on the codes had said before (N,), int64.
         losses: KL(P‖Q) per vector, in nats, at the start of each epoch and at the end.
         redraws: How often the centroids were drawn anew at random, because the loss had not fallen.
-        kept_start: Whether it went on from the centroids of k-means: at once, or since no redrawn ones helped.
+        kept_start: Whether training started from the centroids of k-means, either at once or because no redrawn ones
+            helped.
         label_from: ``target`` or ``assignment``: which distribution the labels are read from.
     """
 

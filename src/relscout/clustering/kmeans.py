@@ -83,7 +83,7 @@ def refine(
         settled = before - inertia <= tolerance * before
         empty = _empty(labels, len(centroids))
         iteration += 1
-        # filling an empty cluster lowers the inertia, unless the vectors are too alike to be told apart
+        # filling an empty cluster lowers the inertia, unless the vectors are too alike to be distinguished
         if len(empty) and iteration > max_iterations and inertia >= before:
             raise too_alike(len(vectors), len(centroids))
     return Clusters(centroids, labels, inertia)
@@ -268,7 +268,7 @@ def neighbour_seeds(
 
     Args:
         vectors: (N, D) float32.
-        n_clusters: K; for more than half as many as there are vectors, the graph has nothing to tell.
+        n_clusters: K; when it exceeds half the number of vectors, the graph carries no information.
         seed: Draws the sample and the layout, which runs on one thread and is repeatable.
         n_init: Starts of k-means in the layout, of which the one with the lowest inertia is kept.
         sample_size: No more vectors than this are looked at.

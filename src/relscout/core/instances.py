@@ -90,7 +90,7 @@ class Mention:
 
     Args:
         start: Offset of the first character, counted in Unicode code points from 0.
-        end: Offset behind the last character (exclusive).
+        end: Offset after the last character (exclusive).
         type: Entity type, such as ``"PERSON"``; ``None`` where it is not known.
         entity_id: Identifier in a knowledge base, such as ``"Q937"``; ``None`` where it is not known.
     """
@@ -114,8 +114,8 @@ class Mention:
 class RelationInstance:
     """A text with a head and a tail entity, and the gold relation between them where it is known.
 
-    Offsets are checked here, once; everything behind can rely on them. One mention may lie inside the other
-    ("*University of* Paris"), but both may not be the same span nor cross.
+    Offsets are checked here, once; later code relies on them. One mention may lie inside the other ("*University of*
+    Paris"), but both may not be the same span nor cross.
 
     Args:
         text: The text, usually one sentence.

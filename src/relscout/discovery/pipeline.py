@@ -60,8 +60,8 @@ def apart(
 ) -> tuple[list[RelationInstance], list[str]]:
     """Return the labelled instances that a method may learn from, and what was left out, in words.
 
-    Gold relations of the unlabelled instances are looked at here and nowhere else, and only to tell whether a label
-    gives away what is to be found.
+    Gold relations of the unlabelled instances are read here and nowhere else, and only to check whether a label gives
+    away the answer.
 
     Args:
         unlabeled: What relations are to be found in, with gold relations where there are some.
@@ -177,7 +177,7 @@ def first_free(earlier: Sequence[Discovery]) -> int:
 
 
 def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
-    """Return the discovery with the numbers of earlier runs; what is novel is numbered behind these.
+    """Return the discovery with the numbers of earlier runs; novel relations get the numbers after these.
 
     Args:
         found: What came of the later batch.
@@ -280,7 +280,7 @@ def discover(
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> Discovery:
-    """Find the relations that a corpus expresses, name them, and tell which instance expresses which.
+    """Find the relations that a corpus expresses, name them, and assign each instance to one.
 
     The order of the instances does not change the result, and their gold relations are removed before any method
     sees them.
@@ -316,7 +316,7 @@ def discover(
         hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
         progress: Progress callback.
-        checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
+        checkpoints: Folder for work in progress: a method that trains resumes from it after an interruption.
 
     Raises:
         InputError: There are no instances, fewer (different) ones than relations, two different ones with one id, or

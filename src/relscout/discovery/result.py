@@ -44,7 +44,7 @@ class Discovery:
     Args:
         relations: The relations, largest first when found.
         assignments: What every instance of the corpus was given.
-        model: The fitted method, which tells the relations apart in unseen text.
+        model: The fitted method, which classifies unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
         merged: Model's number of a relation → its id, where that is another one: because another relation took it over,
             or because it has the number of an earlier run; -1 where it was dropped.
@@ -76,10 +76,10 @@ class Discovery:
 
     @property
     def names(self) -> dict[int, str]:
-        """Names of the relations that text can be told to express, by id.
+        """Names of the relations that the model can predict, by id.
 
-        These are the relations that were found, and behind them pre-defined ones that the model knows and the corpus
-        does not have.
+        These are the relations found in the corpus, followed by pre-defined ones that the model knows and the corpus
+        lacks.
         """
         found = {one.id: one.name for one in self.relations}
         ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
@@ -327,7 +327,7 @@ class Discovery:
     def apply(self, decisions: Decisions) -> Discovery:
         """Return the discovery with what a person decided about relations and entities.
 
-        Ids stay, and ``run["decisions"]`` tells what was done.
+        Ids stay, and ``run["decisions"]`` records what was done.
 
         Raises:
             SettingError: The decisions are about another run.
@@ -359,7 +359,7 @@ class Discovery:
         return found.with_run({"decisions": [*self.run.get("decisions", ()), done]})
 
     def with_run(self, what: Mapping[str, Any]) -> Discovery:
-        """Return the discovery with more, or other, JSON values in its ``run``."""
+        """Return the discovery with JSON values added to, or replaced in, its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 
     def save(self, folder: str | Path) -> None:

@@ -94,7 +94,7 @@ def check_length(model: Any, max_length: int) -> None:
 
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa and its kin count positions from behind the padding's
+            # RoBERTa and its kin count positions from after the padding's
             first = 0 if module.padding_idx is None else module.padding_idx + 1
             longest = module.num_embeddings - first
             if max_length > longest:
@@ -173,7 +173,7 @@ class LowestLayers:
     """The lowest layers of a model, run alone; they share its weights, and the model stays as it is.
 
     Args:
-        model: A Hugging Face model whose layers can be told.
+        model: A Hugging Face model whose layers are recognised.
         count: Number of layers that run, at least 0 and below ``n_layers``.
         n_layers: Number of layers of the model.
     """
@@ -248,7 +248,7 @@ def _keeper(states: MutableMapping[int, torch.Tensor], number: int) -> Callable[
 
 
 def _besides(model: Any, layer: Any) -> int | None:
-    """Return how much a layer gives in a tuple behind the hidden states; ``None`` where it gives no tuple."""
+    """Return how many items follow the hidden states in a layer's output; ``None`` if it is no tuple."""
     import torch
 
     seen: list[int | None] = []
@@ -271,7 +271,7 @@ _FEW = frozenset({"start", "span-mean", "span-max"})
 
 
 def reads_few(parts: Sequence[PoolingPart], depth: int, n_layers: int) -> bool:
-    """Tell whether all that is read off hidden state ``depth``, the highest one, are mentions and where they start."""
+    """Return whether pooling reads only mentions, or their starts, from the highest hidden state ``depth``."""
     highest = [part for part in parts if (n_layers if part.layer is None else part.layer) == depth]
     return bool(highest) and all(part.name in _FEW for part in highest)
 
@@ -383,7 +383,7 @@ def alpha_of(rank: int) -> int:
 
 
 def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, seed: int) -> None:
-    """Put two factors beside the weight of every linear map in some layers of a model: W x + α/r · B (A x).
+    """Add two factors to the weight of every linear map in some layers of a model: W x + α/r · B (A x).
 
     α is what :func:`alpha_of` says.
 

@@ -123,7 +123,7 @@ def describe(
         settings: Its settings.
         made: How it was made; JSON values only.
         flexible: Whether it may be read in any way, so that each method reads it in its own.
-        **more: What else is to be told; JSON values only.
+        **more: Further entries of the description; JSON values only.
     """
     # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
     read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
@@ -386,8 +386,8 @@ def _configuration(path: Path) -> dict[str, Any]:
 def learnt_relations(model: str) -> frozenset[str]:
     """Return the names of the relations that an encoder, or what it was made from, has learnt from labels.
 
-    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. What relscout
-    did not save, or is no longer where it was, tells nothing. Names are those that the labels had.
+    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. Models that
+    relscout did not save, or that were moved, contribute no names. Names are those that the labels had.
 
     Args:
         model: Name or folder of the encoder.

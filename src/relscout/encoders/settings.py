@@ -55,14 +55,14 @@ def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
         return asked == "bfloat16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # no public function tells; where this one is missing, float32 is what surely works
+    # there is no public function for this; if the private one is missing, use float32, which always works
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-#: Holds two entities beside the longest markers (two types of four tokens each) and the tokenizer's special tokens.
+#: Holds two entities and the longest markers (two types of four tokens each) and the tokenizer's special tokens.
 SHORTEST_INPUT = 32
 
 

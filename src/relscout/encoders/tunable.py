@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def can_turn(encoder: TransformerEncoder) -> bool:
-    """Return whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
+    """Return whether :func:`turned_by` is exact: pooling alone depends on which mention is the head."""
     return encoder.settings.marking == "none" and encodes_direction(encoder.parts)
 
 
@@ -112,7 +112,7 @@ class HiddenStates:
             raise _no_room(int(self._ends[-1]) * self.width * 4, error) from error
 
     def padded(self, rows: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
-        """Return the states of some sentences (B, T, D), float32, zero behind the end of each."""
+        """Return the states of some sentences (B, T, D), float32, zero after the end of each."""
         import torch
 
         longest = int(self.lengths[rows].max())
@@ -271,8 +271,8 @@ class TunableEncoder:
             compute while dropout is on; their weights are float32, and so is what they compute without it.
         sampled: While dropout is on, the part ``between`` of the pooling reads this many tokens, drawn anew in every
             call, as HiURE does; 0 reads all, as is always done without dropout.
-        rank: Train low-rank factors of this rank (and α twice as large) beside the weights, which then stay as they
-            are, the embeddings, too; 0 trains the weights.
+        rank: Train low-rank factors of this rank (and α twice as large) and keep the weights and the embeddings frozen;
+            0 trains the weights.
         seed: Draws the factors.
 
     Raises:
@@ -495,7 +495,7 @@ class TunableEncoder:
 
     def _named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         for name, parameter in self._model.named_parameters():
-            if parameter.requires_grad and "pooler" not in name:  # no vector is read off a pooler
+            if parameter.requires_grad and "pooler" not in name:  # no pooling uses the pooler
                 yield name, parameter
 
     def _is_fixed(self, part: PoolingPart) -> bool:

@@ -301,7 +301,7 @@ def linear_head(
 
 
 class SentenceClassifier(Parameters, ABC, Generic[Read]):
-    """Tells which of the relations that it has learnt a sentence expresses.
+    """Classifies sentences by the relations it was trained on.
 
     A relation that is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is learnt like any
     other, and left out of the micro-F1 by which an epoch is chosen. Neither the order of what is learnt from nor the
@@ -502,7 +502,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @abstractmethod
     def _fingerprint(self) -> str:
-        """Return a hash of what training starts from, beside settings and instances."""
+        """Return a hash of everything that training depends on, other than settings and instances."""
 
     @abstractmethod
     def _keep(self, learner: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -521,7 +521,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
     @classmethod
     @abstractmethod
     def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        """Return a classifier with the encoder that :meth:`_saved` told."""
+        """Return a classifier with the encoder that :meth:`_saved` described."""
 
     def _take(self, classes: Sequence[str], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         """Take over the head; its rows stay in the order in which they were learnt, which no name decides."""

@@ -130,7 +130,7 @@ def scores_of(
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one episode has no standard error")
-    # what cannot be drawn is told before anything is encoded
+    # episodes that cannot be drawn are reported before anything is encoded
     drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
     names, classes = drawn_from.names, drawn_from.classes
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
@@ -198,7 +198,7 @@ def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
 
 
 class FewShot(Parameters):
-    """Tells relations by the means of a few examples of each: a prototypical network.
+    """Classifies sentences by the means of a few examples of each relation: a prototypical network.
 
     It works as it is, with the encoder given; :meth:`fit` teaches the encoder by labelled instances of other,
     pre-defined relations, as the paper does.
@@ -283,7 +283,7 @@ class FewShot(Parameters):
         known: Known = "raise",
         progress: Progress = silent,
     ) -> FewShotScore:
-        """Return how well sentences are told by a few examples of each relation, over episodes drawn at random.
+        """Return how well sentences are classified from a few examples of each relation, over random episodes.
 
         See :meth:`evaluate_grid`.
         """

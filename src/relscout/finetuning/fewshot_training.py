@@ -214,7 +214,7 @@ _WEIGHT_DECAY = 0.01
 
 
 class EpisodicTraining:
-    """An encoder whose top layers learn to tell queries by prototypes, in episodes like those of the test.
+    """Trains an encoder's top layers to classify queries by prototypes, in episodes like those of the test.
 
     An episode is one step; cross entropy over the softmax of the similarities is minimised (Snell et al. 2017, eq. 2).
     Vectors are of unit length and similarities multiplied by ``sharpness``, neither of which the paper does.
@@ -318,7 +318,7 @@ class EpisodicTraining:
         return list(draw_episodes(self._classes, self._chosen, self._episode, episodes=length, random=random))
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
-        """Return the loss of an episode, and how many queries were told right."""
+        """Return the loss of an episode, and how many queries were classified correctly."""
         import torch
         from torch.nn.functional import cross_entropy, dropout, normalize
 
@@ -377,7 +377,7 @@ class DevEpisodes:
     similarity: str
 
     def accuracy(self, encoder: TunableEncoder, progress: Progress) -> float:
-        """Return the share of the queries that the encoder, as it is now, tells right."""
+        """Return the share of the queries that the encoder classifies correctly in its current state."""
         vectors = placed(encoder.encode(self.prepared, progress=progress), None)
         found = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
         return round(float(found.mean()), 6)
@@ -393,7 +393,7 @@ class Tuning:
         dev: What the weights are chosen on; ``None`` takes those at the end.
         work: Where progress is kept.
         epochs: How each epoch went, as JSON values.
-        best: Epochs behind which the chosen weights were; 0 where the encoder is best as it was.
+        best: Number of epochs after which the chosen weights were reached; 0 if the untuned encoder is best.
     """
 
     encoder: TunableEncoder
@@ -462,7 +462,7 @@ def tune(
         held: The same of other relations, on which the best weights are chosen; or ``None``.
         settings: How.
         seed: Random seed.
-        described: What decides the training beside the instances, as JSON values.
+        described: Everything that decides the training except the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
         progress: Progress callback.
         on_loss: Called with each instance of ``known`` that did not fit whole, and what was lost.
@@ -550,7 +550,7 @@ def learn(
         dev: Instances of other relations, with gold ones, on which the best weights are chosen; or ``None``.
         settings: How.
         seed: Random seed.
-        described: What decides the fit beside the instances, as JSON values.
+        described: Everything that decides the fit except the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
         progress: Progress callback.
 

@@ -115,7 +115,7 @@ def triples_of(
     progress: Progress = silent,
     on_loss: OnLoss | None = None,
 ) -> Iterator[Triple]:
-    """Yield the likeliest relation of each instance as a triple; what is told to have no relation has none.
+    """Yield the likeliest relation of each instance as a triple; instances classified as no relation are skipped.
 
     Args:
         classifier: A classifier that was fitted.

@@ -41,7 +41,7 @@ class Scores:
             :func:`~relscout.metrics.directed_macro_f1`.
         none: Name of the relation that means none.
         relations: Scores of each relation, sorted by name.
-        confusions: Which was taken for which, the most frequent first.
+        confusions: Confused pairs of relations, the most frequent first.
     """
 
     reported: str

@@ -356,7 +356,7 @@ def draw_figures(
     Args:
         measured: The preset and its records.
         folder: Where the files go; made where it is missing. They are called after preset and figure.
-        points: Folder of the results file, beside which runs keep their points.
+        points: Folder of the results file, where runs keep their points.
         kind: Only figures of that kind; one that the preset does not declare is drawn as it is by default.
 
     Raises:

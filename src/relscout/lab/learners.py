@@ -41,7 +41,7 @@ class Learning(Protocol):
 
 
 class Classifying(Learning, Protocol):
-    """Tells the relations apart that it has learnt."""
+    """Classifies the relations that it was trained on."""
 
     def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = ...) -> list[str]:
         """Return the relation of each instance."""
@@ -68,7 +68,7 @@ class EpisodeScore(Protocol):
 
 
 class Episodic(Learning, Protocol):
-    """Tells new relations apart by a few instances of each, also before anything was learnt."""
+    """Classifies new relations from a few instances of each, even without training."""
 
     def evaluate_grid(
         self,

@@ -203,7 +203,7 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
     )
 
 
-#: What a sweep may vary of the labelled instances, beside settings of the method.
+#: What a sweep may vary about the labelled instances, in addition to settings of the method.
 RELATIONS, SHARE = "labeled.relations", "labeled.share"
 VARIED = (RELATIONS, SHARE)
 
@@ -325,7 +325,7 @@ def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
     return load
 
 
-#: What is to be done: find relations, tell given ones apart, or tell new ones apart by a few instances of each.
+#: The task: find relations, classify given relations, or classify new ones from a few instances of each.
 Kind = Literal["discovery", "supervised", "few-shot"]
 
 

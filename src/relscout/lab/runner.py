@@ -64,7 +64,7 @@ class Jobs:
     Args:
         preset: The experiment.
         task: Its instances.
-        results: The results file, beside which points go.
+        results: The results file; points are written next to it.
         cache: Keeps what the encoder encoded.
         progress: Called with how far each stage is.
     """
@@ -151,7 +151,7 @@ class Jobs:
         }
 
 
-#: Increased whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+#: Increased whenever a change of relscout changes what a run gives, so that older results are not reused.
 _SCHEME = 1
 
 
@@ -161,7 +161,7 @@ class SupervisedJobs:
     Args:
         preset: The experiment.
         task: Its instances.
-        results: The results file, beside which work in progress goes.
+        results: The results file; work in progress is kept next to it.
         cache: Keeps what the encoder encoded.
         progress: Called with how far each stage is.
     """
@@ -283,7 +283,7 @@ def run_preset(
     Args:
         preset: The experiment.
         data: Folder with the data sets.
-        results: The results file; it is appended to. Points for figures go beside it.
+        results: The results file; it is appended to. Points for figures are written next to it.
         seeds: Seeds in place of the preset's.
         rows: Names of the rows to run, trivial ones included; all when left out.
         encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.

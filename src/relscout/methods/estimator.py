@@ -72,7 +72,7 @@ def check_enough(n_relations: NRelations, n_instances: int) -> None:
 
 
 class Estimator(Protocol):
-    """A method that finds relations and tells them apart in unseen text.
+    """A method that finds relations and classifies unseen text by them.
 
     Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change
     the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before
@@ -88,7 +88,7 @@ class Estimator(Protocol):
         labels_: Relation of each fitted instance (N,), int64, in the order in which they were given; -1 for none.
         probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_`` one column more.
         vectors_: Relation representation of each fitted instance (N, D), float32.
-        report_: What a user should know of the fit, as JSON values (the curve behind an estimated K, …).
+        report_: What a user should know of the fit, as JSON values (such as the curve from which K was estimated).
     """
 
     NAME: ClassVar[str]
@@ -151,7 +151,7 @@ class Estimator(Protocol):
         """Find the relations of ``unlabeled``, whose gold relations are never looked at.
 
         ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
-        ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
+        ``checkpoints`` names a folder for work in progress, so that an interrupted fit resumes where it stopped.
         """
         ...
 
@@ -404,7 +404,7 @@ class Method(Parameters, ABC):
             )
 
     def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
-        """Return a warning where fewer relations were found than were asked for, beside those that were given."""
+        """Return the given warnings, with one added if fewer relations were found than requested."""
         if (found := self.n_relations_ - given) == asked:
             return []
         return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]

@@ -159,7 +159,7 @@ def cluster_temperatures(
     found = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
         sizes * np.log(sizes + smoothing)
     )
-    # a vector is no distance from itself: how loose a cluster of one is cannot be told, so the loosest stands in
+    # a vector is no distance from itself: the spread of a cluster of one is undefined, so the largest spread stands in
     found[sizes == 1] = found.max()
     found = np.clip(found, *np.percentile(found, [_LOWEST, _HIGHEST]))
     total = found.mean()
@@ -265,7 +265,7 @@ class HiURETraining:
         import torch
 
         vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
-        # prototypes that are nearly as many as the instances tell nothing that these do not tell themselves
+        # almost as many prototypes as instances add no information to the instances
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
         found: list[_Granularity] = []
         device = self.encoder.device

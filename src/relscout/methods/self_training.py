@@ -1,4 +1,4 @@
-"""An encoder that teaches itself, without labels, and k-means on what it gives then."""
+"""Methods that train their encoder without labels, followed by k-means on its vectors."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from relscout.training.stored import Trained, Work, trainable
 
 
 class SelfTraining(Protocol):
-    """Training that needs no labels, and what happened in it."""
+    """Training without labels, with a record of each epoch."""
 
     epochs: list[dict[str, Any]]
     warnings: list[str]
 
     def run(self) -> None:
-        """Train the encoder, or go on where it was interrupted."""
+        """Train the encoder, or resume where training was interrupted."""
         ...
 
 
 class SelfTrained(NearestMean):
-    """A method that trains its encoder without labels; a subclass says how, in ``_training``.
+    """A method that trains its encoder without labels; subclasses define the training in ``_training``.
 
     Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype``, ``start`` and ``max_relations``.
     """
@@ -73,11 +73,11 @@ class SelfTrained(NearestMean):
         self.report_["epochs"] = teaching.epochs
         self.report_["warnings"] += teaching.warnings
         del tunable, prepared, teaching
-        # by the way of transform and predict, so that these give the very same
+        # the same code path as transform and predict, so that these return exactly the same
         return encode(self._trained_encoder(), instances, progress=progress), n_relations
 
     def _sampled(self) -> int:
-        """Return of how many tokens the part ``between`` consists while it trains; 0 for all."""
+        """Return how many tokens of the part ``between`` are sampled while training; 0 for all."""
         return 0
 
     @abstractmethod

@@ -172,7 +172,7 @@ class Bootstrap:
     def _cluster(
         self, vectors: NDArray[np.float32], loop: int, previous: PseudoLabels | None
     ) -> tuple[Adaptive | Hard, PseudoLabels]:
-        """Return the clustering of a loop and its pseudo labels, and tell about it in ``loops``."""
+        """Return the clustering of a loop and its pseudo labels, and add its record to ``loops``."""
         told: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
         told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
         self.loops.append(told)
@@ -288,7 +288,7 @@ class Bootstrap:
 def room_for_frozen_epochs(
     settings: SelfORESettings, loop: int, encoder: TunableEncoder, prepared: Prepared
 ) -> ContentVectors | None:
-    """Return room for what the frozen epochs of a loop read, so that it is encoded once; ``None`` if there are none."""
+    """Return storage for the inputs of frozen epochs, encoded once; ``None`` if there are none."""
     if settings.frozen_epochs == 0 or loop + 1 >= settings.max_loops:
         return None
     return ContentVectors(len(prepared.lengths), encoder.dimension)
@@ -303,7 +303,7 @@ def _renumbered(labels: PseudoLabels, mapping: Any, n_clusters: int) -> PseudoLa
 
 
 class Partition(Protocol):
-    """Clusters that tell how well a vector belongs to each."""
+    """Clusters with the probability that a vector belongs to each."""
 
     @property
     def centroids(self) -> NDArray[np.float32]:

@@ -328,7 +328,7 @@ class SiameseTraining:
         """Take down what came of an epoch."""
         losses = self._terms.means()
         self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
-        # what has collapsed is not gone on from
+        # collapsed training is not resumed
         self._watch.check()
         if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
             self.warnings.append(warning)
@@ -347,7 +347,7 @@ class Network:
     """Encoder, mappings and head, with one optimizer.
 
     The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021) with
-    normalised layers: g has three, each normalised, and no ReLU behind the last; d has two, the hidden one normalised.
+    normalised layers: g has three, each normalised, and no ReLU after the last; d has two, the hidden one normalised.
 
     Args:
         encoder: f.
@@ -533,7 +533,7 @@ def _spread(sums: list[torch.Tensor]) -> float:
 
 
 def _summed(rows: torch.Tensor) -> torch.Tensor:
-    """Return the sum of rows (B, D) with their number behind it (D + 1,), in float64."""
+    """Return the sum of rows (B, D) followed by their number (D + 1,), in float64."""
     import torch
 
     return torch.cat(

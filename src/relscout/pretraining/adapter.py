@@ -31,7 +31,7 @@ from relscout.training.stored import Work
 
 @dataclass(frozen=True)
 class AdapterSettings(CosineClassifierSettings):
-    """Settings of an adapter that labelled relations teach; chosen on the development draws."""
+    """Settings of an adapter trained on labelled relations; chosen on the development draws."""
 
     supervised_learning_rate: float = 1e-3
     """Highest learning rate of the adapter."""
@@ -45,11 +45,11 @@ class AdapterSettings(CosineClassifierSettings):
 
 @dataclass(frozen=True)
 class TrainedAdapter:
-    """What came of it.
+    """A trained adapter.
 
     Args:
         factors: The adapter's two factors of each changed weight, as :func:`save_adapter` takes them.
-        report: How it went, as JSON values.
+        report: Record of the training, as JSON values.
     """
 
     factors: dict[str, NDArray[np.float32]]
@@ -69,19 +69,19 @@ def train_adapter(
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedAdapter:
-    """Teach an adapter of an encoder what relations are like.
+    """Train an adapter of an encoder on labelled relations.
 
-    Neither the order of the instances nor the names of the relations matter. Interrupted, it goes on behind the last
-    pass from ``checkpoints``, and ends with the same bytes.
+    Neither the order of the instances nor the names of the relations matter. Interrupted training resumes after the
+    last finished pass in ``checkpoints``, and ends with the same bytes.
 
     Args:
         labeled: Instances with gold relations, at least two; those whose relation says that there is none are left out.
-        encoder: What the adapter is for; the bundled encoder when left out.
+        encoder: The encoder to adapt; the bundled encoder when left out.
         settings: See :class:`AdapterSettings`.
         seed: Random seed.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
-        flexible: Whether each method may read what is saved in its own way, rather than as ``encoder`` is read.
+        flexible: Whether methods may use their own marking and pooling, rather than those of ``encoder``.
         exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
         progress: Called with the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.

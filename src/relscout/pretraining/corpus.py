@@ -258,7 +258,7 @@ def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
     """Return the places of distinct keys in their order, and how many repeat another.
 
     Args:
-        keys: Of each instance (N, 3): two numbers that tell what it is, and one that tells which of the same is kept.
+        keys: Of each instance (N, 3): two numbers that identify it, and one that decides which duplicate is kept.
     """
     order = np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
     ordered = keys[order, :2]

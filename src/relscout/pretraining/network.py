@@ -23,7 +23,7 @@ from relscout.pretraining.settings import PretrainingSettings
 
 
 def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:
-    """Put an adapter beside every layer of a model; it, and the embeddings of markers, are what trains.
+    """Add an adapter to every layer of a model; the adapter and the embeddings of markers train.
 
     Args:
         model: A Hugging Face model on the CPU, which is changed.
@@ -256,7 +256,7 @@ class Network:
         seen: set[int] = set()
         for prefix, module in (("encoder.", self._model), ("head.", self._head)):
             for name, parameter in module.named_parameters() if module is not None else ():
-                # no representation is read off a pooler
+                # no representation uses the pooler
                 if parameter.requires_grad and "pooler" not in name and id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield prefix + name, parameter

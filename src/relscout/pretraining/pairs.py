@@ -25,7 +25,7 @@ class Bags:
         seed: Draws the pairs.
 
     Attributes:
-        told: What a user should know of the pairs, as JSON values.
+        statistics: Counts of the pairs, as JSON values.
 
     Raises:
         InputError: There is no pair, or only one relation that has some.
@@ -95,7 +95,7 @@ _ROUNDS = 8
 
 
 class EntityPairs:
-    """The sentences of each entity pair, which every epoch pairs anew, with as many negative pairs beside.
+    """The sentences of each entity pair, which every epoch pairs anew, with as many negative pairs.
 
     A negative pair shares one entity, as far as there is such a sentence to the one that was drawn, else it is any
     other. Pairs read the other way round, tail for head, are neither.
@@ -107,7 +107,7 @@ class EntityPairs:
         seed: Draws the pairs.
 
     Attributes:
-        told: What a user should know of the pairs, as JSON values.
+        statistics: Counts of the pairs, as JSON values.
 
     Raises:
         InputError: No entity pair has two sentences, or there is one only.
@@ -186,7 +186,7 @@ class EntityPairs:
         return np.stack([anchors, partner], axis=1)
 
     def share_one(self, rows: Ints, others: Ints) -> NDArray[np.bool_]:
-        """Tell which of two sentences (A,) share one entity and no more."""
+        """Return which pairs of sentences (A,) share exactly one entity."""
         mine, other = self._entities[rows], self._entities[others]
         shared = (mine[:, :, None] == other[:, None, :]).any(axis=2)  # (A, 2): head, tail
         found: NDArray[np.bool_] = shared.sum(axis=1) == 1

@@ -30,7 +30,7 @@ from relscout.training.stored import Work
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
 #: The file of the report, in the encoder's folder.
 REPORT = "pretraining.json"
-#: Raised whenever work that an older relscout has begun cannot be gone on with.
+#: Increased whenever this version cannot resume the work of an older one.
 _SCHEME = 2
 
 
@@ -63,7 +63,7 @@ def pretrain(
 ) -> Pretrained:
     """Pre-train an encoder by contrast (Peng et al. 2020: CP; Soares et al. 2019: MTB).
 
-    The order of the instances does not matter; what repeats is learnt from once. Interrupted, it goes on from
+    The order of the instances does not matter; what repeats is learnt from once. Interrupted training resumes from
     ``checkpoints`` and ends with the same bytes.
 
     Args:

@@ -59,7 +59,7 @@ class Watch:
         self.sentences += found["sentences"]
 
     def end_epoch(self, *, words: bool) -> None:
-        """Tell of the epoch that ends here, and begin another.
+        """Return the record of the epoch that ends here, and begin another.
 
         Args:
             words: Whether masked words were predicted.
@@ -105,7 +105,7 @@ _DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 class Processes(Protocol):
-    """Process ``rank`` of ``count``, and what they tell each other."""
+    """Process ``rank`` of ``count``, and what the processes exchange."""
 
     rank: int
     count: int
@@ -196,7 +196,7 @@ def check_batch(batch: int, processes: Processes) -> None:
 
 
 def check_same_step(done: int, processes: Processes) -> None:
-    """Check that all processes go on from one step.
+    """Check that all processes resume at the same step.
 
     Args:
         done: Steps that this process has done.
@@ -439,7 +439,7 @@ class _Reading:
 
 
 class _Arranged:
-    """The objective of a step on representations in the order of its groups, those of other processes put beside."""
+    """The objective of a step on representations in the order of its groups, with those of other processes appended."""
 
     def __init__(self, wanted: Contrast, groups: list[Group], processes: Processes, n: int) -> None:
         self._wanted, self._processes, self._n = wanted, processes, n

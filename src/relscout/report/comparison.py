@@ -214,7 +214,7 @@ def _described(
 def _scores(
     runs: tuple[Discovery, Discovery], names: tuple[str, str], gold: Mapping[str, str] | None
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return rows of a table of scores, and what they are of: both runs beside gold, or one beside the other."""
+    """Return rows and column titles of a table of scores: both runs against gold, or against each other."""
     ids = [dict(_ids(one)) for one in runs]
     common = [id for id in ids[0] if id in ids[1]]
     if gold is None:

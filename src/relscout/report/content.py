@@ -491,7 +491,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the page tells.
+    """Everything that the page shows.
 
     Args:
         discovery: The discovery.
@@ -533,7 +533,7 @@ def gather(
     gold: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Content:
-    """Gather what the page tells.
+    """Gather what the page shows.
 
     Args:
         discovery: The discovery.

@@ -135,7 +135,7 @@ class EpochResult:
     Args:
         epoch: Its number, from 0.
         loss: Mean cross entropy, in nats.
-        accuracy: Share of the labels that were told right while training, in [0, 1].
+        accuracy: Share of the labels that were predicted correctly while training, in [0, 1].
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""Teach an encoder what relations are like: labelled ones, and each of them read backwards, told apart by cosine."""
+"""Train an encoder as a cosine classifier of labelled relations and their inverses."""
 
 from __future__ import annotations
 
@@ -30,22 +30,23 @@ _WEIGHT_DECAY = 0.01
 
 @dataclass(frozen=True)
 class CosineClassifierSettings:
-    """Settings of teaching an encoder by labelled relations; chosen on the development draws."""
+    """Settings of training an encoder on labelled relations; chosen on the development draws."""
 
     inverses: bool = True
-    """Whether each labelled relation is learnt backwards, too, head and tail exchanged, as a relation of its own."""
+    """Whether the inverse of each labelled relation (head and tail exchanged) is learnt as a relation of its own."""
     supervised_layers: int = 3
-    """Layers of the encoder that learn, counted from the highest that is read; -1 for the whole encoder."""
+    """Layers of the encoder to train, counted from the highest one that pooling uses; -1 for the whole encoder."""
     supervised_epochs: int = 1
-    """Passes over the labelled instances, at least 1; a second one fits the labels better, and other relations less."""
+    """Passes over the labelled instances, at least 1; a second pass fits the labels better, and other relations
+    worse."""
     supervised_steps: int = 100
-    """Least steps, so that few labelled instances get more passes; at least 0."""
+    """Minimum number of steps: few labelled instances get more passes; at least 0."""
     supervised_learning_rate: float = 2e-4
     """Highest learning rate of the encoder."""
     directions_learning_rate: float = 3e-3
     """Highest learning rate of the relations' directions."""
     imprint_samples: int = 32
-    """Instances of each relation at whose mean its direction starts, at least 0; at 0 it starts at random."""
+    """Number of instances per relation whose mean initialises its direction, at least 0; 0 initialises at random."""
     supervised_batch: int = 64
     """Labelled instances in a step, at least 1."""
     supervised_dropout: float = 0.1
@@ -68,22 +69,22 @@ class CosineClassifierSettings:
 
 
 class CosineClassifierTrainer:
-    """A direction for each relation, and the encoder's top layers, which learn to turn vectors towards it.
+    """Trains a direction for each relation, and the encoder's top layers to turn vectors towards it.
 
-    The score of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
-    what is clustered by its direction later is told apart by its direction here. With ``inverses``, the vector of the
-    same sentence with head and tail exchanged belongs to another relation: who tells "mother" from its inverse may see
-    "child", too. It costs no pass of the encoder, since only halves of the vector change places.
+    The logit of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
+    the training compares directions, as the later clustering does. With ``inverses``, the vector of the same sentence
+    with head and tail exchanged belongs to another relation: an encoder that separates "mother" from its inverse may
+    also learn "child". It costs no pass of the encoder, since only halves of the vector change places.
 
     Args:
         encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         settings: See :class:`CosineClassifierSettings`.
-        seed: Draws first directions (or the instances whose means they are), batches and dropout.
+        seed: Random seed of first directions (or the instances whose means they are), batches and dropout.
 
     Raises:
-        SettingError: Inverses are to be learnt, and head and tail cannot be exchanged in the encoder's vectors.
+        SettingError: ``inverses`` is set, but head and tail cannot be exchanged in the encoder's vectors.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class CosineClassifierTrainer:
         return max(self._settings.supervised_epochs, -(-self._settings.supervised_steps // n_batches))
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Teach, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -206,7 +207,7 @@ class CosineClassifierTrainer:
         return found.clone()  # outside of inference mode, so that it can learn
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:
-        """Return the loss of a batch, how many labels were told right, and of how many."""
+        """Return the loss of a batch, how many labels were predicted correctly, and out of how many."""
         import torch
         from torch.nn.functional import cross_entropy, dropout, normalize
 

@@ -1,4 +1,4 @@
-"""brat standoff: a folder of texts (``.txt``) with their annotations (``.ann``) beside them."""
+"""brat standoff: a folder of texts (``.txt``) with their annotations (``.ann``) next to them."""
 
 from __future__ import annotations
 

@@ -167,8 +167,8 @@ class TableOne:
     def order(self, row: str) -> str:
         """Return in words whether the scores of a row stand in the order of the paper.
 
-        Compared are means over the seeds. Two formats are told apart where the bootstrap interval of the difference
-        over the test instances excludes 0 and every seed of one scores above every seed of the other.
+        Compared are means over the seeds. Two formats are ordered where the bootstrap interval of the difference over
+        the test instances excludes 0 and every seed of one scores above every seed of the other.
         """
         scores = {format: self.scores(row, format) for format in self.formats}
         order = order_over_seeds(self.predicted[row], self.gold, self.none, scores)

@@ -214,7 +214,7 @@ class Network:
 
     Args:
         encoder: f, whose output layer trains.
-        n_known: Outputs of η_l: the pre-defined relations, and in incremental learning the novel ones behind them.
+        n_known: Outputs of η_l: the pre-defined relations, followed, in incremental learning, by the novel ones.
         n_novel: Outputs of η_u.
         settings: See :class:`RoCORESettings`.
         seed: Draws the first weights.

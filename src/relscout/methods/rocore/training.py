@@ -64,7 +64,8 @@ def reconstruction_loss(restored: Tensor, given: Tensor, *, scale: str = "sum") 
         restored: d(h′) (N, D).
         given: h (N, D).
         scale: ``sum``: ½ · mean ‖d(h′_i) − h_i‖², as in the paper. ``mean``: the mean over instances and dimensions, as
-            in the released code; this is 2/D times the other, so that a weight λ beside it counts D/2 times as much.
+            in the released code; this is 2/D times the other, so that a weight λ relative to it counts D/2 times as
+            much.
     """
     squared = (restored - given).square()
     return squared.mean() if scale == "mean" else squared.sum(dim=1).mean() / 2
@@ -108,7 +109,7 @@ def pairwise_loss(logits: Tensor, same: Tensor, *, margin: float) -> Tensor:
 
 
 def ramp_up(epoch: int, *, weight: float, length: int) -> float:
-    """Return μ(t) = μ₀ · exp(−5 (1 − t/T)²) (eq. 17), and μ₀ behind T.
+    """Return μ(t) = μ₀ · exp(−5 (1 − t/T)²) (eq. 17), and μ₀ after T.
 
     Args:
         epoch: t, from 1.
@@ -137,7 +138,7 @@ class JointTraining:
         selector: What is known of every epoch, and which of them is kept.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
-        pretrained: Layers of g behind the pre-training; none where there was none.
+        pretrained: Layers of g after pre-training; empty without pre-training.
     """
 
     settings: RoCORESettings
@@ -231,8 +232,8 @@ class JointTraining:
 
         def begin(epoch: int) -> Sequence[Pair]:
             if settings.center:
-                # encoded anew, by the encoder as it is now: what the last epoch saw was encoded while it changed and
-                # with dropout, so that means of that would lie beside what g is to gather around them
+                # encoded anew with the current encoder: what the last epoch saw was encoded while the encoder changed
+                # and with dropout, so its means would miss the points that g should gather around them
                 encoded = network.encoder.encode_contents(self.sides.labeled, progress=self.progress)
                 self._centroids = self._class_means(encoded)
             return self._batches("train", epoch, least=settings.epoch_steps)
@@ -276,9 +277,7 @@ class JointTraining:
             total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), told))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
-            novel = sides.n_known + scores.detach().argmax(
-                dim=1
-            )  # ŷ_j of eq. 14, behind the pre-defined ones
+            novel = sides.n_known + scores.detach().argmax(dim=1)  # ŷ_j of eq. 14, after the pre-defined ones
             total = total + weight * self._terms(
                 "novel_cross_entropy", cross_entropy(network.known(h_u), novel)
             )
@@ -383,12 +382,12 @@ _COLLAPSED = 0.5
 
 @dataclass(frozen=True)
 class EpochStats:
-    """What came of an epoch.
+    """Statistics of one epoch.
 
     Args:
         predicted: argmax η_u of each instance (N,), int64 (eq. 14).
         agreement: Share of the instances in which η_u and k-means on g(h) agree, matched one to one, in [0, 1].
-        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot tell any two relations apart.
+        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot distinguish any two relations.
         effective_relations: Relations of equal size that would be as diverse as the predictions.
         effective_clusters: The same of the clusters.
     """
@@ -401,7 +400,7 @@ class EpochStats:
 
 
 def epoch_stats(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> EpochStats:
-    """Judge the scores of η_u (N, C_u) beside the clusters (N,) of g(h)."""
+    """Compare the scores of η_u (N, C_u) with the clusters (N,) of g(h)."""
     predicted = scores.argmax(axis=1).astype(np.int64)
     shares = scores.astype(np.float64)
     shares -= shares.max(axis=1, keepdims=True)
@@ -420,13 +419,13 @@ def epoch_stats(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Epo
 
 @dataclass
 class EpochSelector:
-    """What is known of every epoch, and which is kept.
+    """Records every epoch, selects the one to keep, and decides when training stops.
 
     Args:
         settings: See :class:`RoCORESettings`.
 
     Attributes:
-        epochs: What is known of each, as JSON values.
+        epochs: Record of each epoch, as JSON values.
         predictions: argmax η_u of each epoch (N,).
         stopped: Why training ended; empty while it goes on.
         kept: The epoch that is kept, from 0; -1 before the first.
@@ -441,10 +440,10 @@ class EpochSelector:
     best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def add(self, found: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
-        """Take down an epoch, keep its weights where it is the best, and decide whether training ends.
+        """Record an epoch, keep its weights if it is the best, and decide whether training stops.
 
         Args:
-            found: What came of it.
+            found: Statistics of the epoch.
             losses: Mean of each term of the loss.
             weights: Returns the weights that it ended with.
         """
@@ -517,7 +516,7 @@ class EpochSelector:
         return {"epochs": self.epochs, "stopped": self.stopped, "kept": self.kept}, arrays
 
     def load(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` gave; other arrays are passed over."""
+        """Restore what :meth:`state` returned; other arrays are ignored."""
         self.epochs, self.stopped, self.kept = list(state["epochs"]), state["stopped"], state["kept"]
         self.predictions = [row.astype(np.int64) for row in arrays.get("predictions", ())]
         self.best = {

@@ -271,7 +271,8 @@ class Learner:
             progress: Called with the steps done, stage ``"train"``.
 
         Yields:
-            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were told right.
+            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were classified
+            correctly.
         """
         losses: list[float] = []
         for step in train(
@@ -335,13 +336,13 @@ class Learner:
 
 
 class LabelledData:
-    """Labelled instances as they can be learnt from: each content once, in an order of their own.
+    """Labelled instances for training: each content once, in canonical order.
 
     Args:
         labeled: Instances with gold relations.
 
     Attributes:
-        instances: Those that are learnt from.
+        instances: The instances to train on.
         classes: Relation of each (N,), int64, from 0.
         pairs: Their pairs.
         warnings: What was left out or is of little use, in words.
@@ -363,12 +364,12 @@ class LabelledData:
 
 @dataclass(frozen=True)
 class TrainedSimilarity:
-    """What was learnt.
+    """The trained similarity function.
 
     Args:
-        similarity: Tells how likely two instances express the same relation.
+        similarity: Returns how likely two instances express the same relation.
         weights: Of the encoder's layers that trained, by their names; empty where it stayed frozen.
-        epochs: How each epoch of training went.
+        epochs: Record of each epoch of training.
     """
 
     similarity: Similarity
@@ -387,10 +388,10 @@ def transfer(
     on_loss: OnLoss,
     work: Work,
 ) -> TrainedSimilarity:
-    """Learn from labelled instances.
+    """Train the similarity on labelled instances.
 
     Args:
-        encoder: Where representations start.
+        encoder: The encoder to start from.
         data: The labelled instances.
         unlabeled: Others, each content once.
         settings: See :class:`RSNSettings`.

@@ -27,11 +27,11 @@ from relscout.training.stored import Trained, Work, below, trainable
 
 
 class Transfer(Method):
-    """Find novel relations with an encoder that labelled relations, and their inverses, have taught.
+    """Find novel relations with an encoder trained on labelled relations and their inverses.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
-        n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the taught representations.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder when left out.
+        n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the trained representations.
         seed: Random seed.
         **settings: Fields of :class:`TransferSettings`.
 
@@ -59,11 +59,11 @@ class Transfer(Method):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+        """Train the encoder on ``labeled``, then find the novel relations of ``unlabeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
+            unlabeled: The instances to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
             progress: Progress callback.
             checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
                 the same result.
@@ -139,7 +139,7 @@ class Transfer(Method):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation, and last that of none where it is told (N, K or K + 1), float32.
+        """Return the probability of each relation, and last of no relation if estimated (N, K or K + 1), float32.
 
         Rows sum to 1.
 
@@ -161,11 +161,11 @@ class Transfer(Method):
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
-        """Return relation representations of the taught encoder (N, D), float32, of unit length."""
+        """Return relation representations of the trained encoder (N, D), float32, of unit length."""
         return self._fitted().transform(instances, progress=progress)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the weights that were taught, and the clusters."""
+        """Return the trained weights and the clusters."""
         told, tensors = self._fitted().state()
         arrays = {f"taught.{name}": array for name, array in self._trained.weights.items()}
         arrays |= {f"found.{name}": array for name, array in tensors.items()}
@@ -196,7 +196,7 @@ class Transfer(Method):
         lost: Counter[str],
         progress: Progress,
     ) -> dict[str, Any]:
-        """Return the weights that were taught, and how each epoch went."""
+        """Return the trained weights and the record of each epoch."""
         options = self._settings
         tunable = TunableEncoder(
             base, trained_layers=options.supervised_layers, arithmetic=options.supervised_dtype
@@ -229,7 +229,7 @@ class Transfer(Method):
 
     def _fitted(self) -> SelfORE:
         self._check_fitted()
-        # an encoder of other weights is told here, and one that was given a cache since has it
+        # an encoder with other weights is refused here, and a cache set since the fit is used
         self._found.encoder = self._trained.on(trainable(self.NAME, self.encoder))
         return self._found
 

@@ -91,7 +91,7 @@ class Whitening:
         around = seen - (sums / np.bincount(member)[:, None])[member]
         within = around.T @ around / len(vectors)
         size = np.trace(within) / len(kept)
-        # relations of one instance each tell nothing of what varies within
+        # relations of one instance each say nothing about the variance within relations
         shrunk = (1 - shrinkage) * within + (shrinkage * size if size > 0 else 1.0) * np.eye(len(kept))
         scales, axes = np.linalg.eigh(shrunk)
         return cls(mean.astype(np.float32), (directions @ (axes * scales**-0.5)).astype(np.float32))
@@ -158,12 +158,12 @@ _INVERSE_PENALTY = 10.0
 
 @dataclass(frozen=True)
 class Relatedness:
-    """Tells instances of any relation from pairs of which nobody says that they are related.
+    """Separates instances of any relation from random negative pairs.
 
     A logistic regression on frozen vectors: labelled instances against pairs re-drawn in their sentences, both of which
-    count as much in all. Its score is of use for relations that nobody has labelled, too, since what it tells apart is
-    how a sentence speaks of a pair that it relates. Vectors that labelled relations have taught tell less of that: on a
-    development draw, AUROC .74 instead of .78.
+    count as much in all. Its score also works for unlabelled relations, since it depends on how a sentence speaks of a
+    related pair. Vectors trained on labelled relations separate less well: on a development draw, AUROC .74 instead of
+    .78.
 
     Args:
         weight: (D,), float32.
@@ -188,8 +188,8 @@ class Relatedness:
         Args:
             related: Of labelled instances (L, D), float32, at least ``LEAST``.
             redrawn: Of re-drawn pairs (R, D), float32, at least ``LEAST``.
-            mistakes: Share of the related ones that the threshold takes for unrelated, told of such ones as it has
-                not learnt from (cross-validation), in [0, 1).
+            mistakes: Share of the related pairs that the threshold classifies as unrelated, estimated by
+                cross-validation, in [0, 1).
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
@@ -224,20 +224,20 @@ _NEAR = 0.1
 
 @dataclass(frozen=True)
 class Sorting:
-    """Tells novel relations from pre-defined ones by what stands around an instance.
+    """Separates novel from pre-defined relations by the neighbours of an instance.
 
     Where labelled instances are dense, the relation is a pre-defined one; where there is only the corpus, it is novel.
-    So the labelled ones among the nearest neighbours are counted. The corpus itself tells where its novel relations
-    lie, which the distance to pre-defined ones does not: on three development draws the AUROC is .93 to .95, that of
-    the distance to the nearest class mean .76 (draw B).
+    So the labelled ones among the nearest neighbours are counted. The corpus itself shows where its novel relations
+    lie; the distance to pre-defined ones does not: on three development draws the AUROC is .93 to .95, that of the
+    distance to the nearest class mean .76 (draw B).
 
     Args:
-        view: From the encoder's vectors to those in which classes are told apart.
-        plain: To those in which neighbours are looked for. What varies within a class is not discounted there: it helps
-            nothing, and of few labelled instances it is learnt so well that they lie apart from all others.
+        view: Maps the encoder's vectors to those in which classes are distinguished.
+        plain: Maps them to those in which neighbours are searched. What varies within a class is not discounted there:
+            it helps nothing, and of few labelled instances it is learnt so well that they lie apart from all others.
         centroids: Means of the pre-defined relations (C, Z), float32.
         variance: Of a pre-defined relation (see :func:`relscout.clustering.kmeans.spread`).
-        around: Labelled vectors, and behind them some of the corpus (R, Z), float32, of unit length.
+        around: Labelled vectors, followed by some of the corpus (R, Z), float32, of unit length.
         n_labelled: How many of these are labelled.
         n_neighbours: Neighbours that are looked at.
         least: Labelled ones among them from which on an instance is of a pre-defined relation, at least 1.
@@ -268,7 +268,7 @@ class Sorting:
             vectors: Unlabelled (N, D), float32.
             labelled: (L, D), float32.
             classes: Of each labelled vector (L,), int64.
-            settings: Of the method.
+            settings: Settings of the method.
             seed: Random seed.
 
         Raises:
@@ -365,14 +365,14 @@ def sorted_apart(
     *,
     seed: int,
 ) -> tuple[Sorting, NDArray[np.bool_]]:
-    """Return what tells pre-defined relations from novel ones, and which vectors are of novel ones (N,).
+    """Return a fitted :class:`Sorting`, and which vectors are of novel relations (N,).
 
     Args:
         vectors: Unlabelled (N, D), float32, of unit length.
         labelled: (L, D), float32, of unit length.
         classes: Of each labelled vector (L,), int64.
         n_relations: Number of novel relations, or ``"auto"``.
-        settings: Of the method.
+        settings: Settings of the method.
         seed: Random seed.
 
     Raises:
@@ -392,14 +392,14 @@ def sorted_apart(
 
 @dataclass(frozen=True)
 class OpenWorld:
-    """Novel and pre-defined relations as one list, numbered by size, none that nobody chose; no relation behind them.
+    """Novel and pre-defined relations as one list, numbered by size, without empty ones; no relation comes last.
 
     Args:
-        sorting: Tells which are which.
+        sorting: Separates pre-defined from novel relations.
         outputs: What each relation is (R,), int64: a novel one below K, the pre-defined relation c at K + c.
         names: Of the pre-defined relations, by their class.
         n_novel: K.
-        relatedness: Tells whether there is any relation; ``None`` where every instance is given one.
+        relatedness: Detects pairs of no relation; ``None`` where every instance is given a relation.
     """
 
     sorting: Sorting
@@ -420,8 +420,8 @@ class OpenWorld:
         """Number the relations of what was fitted.
 
         Args:
-            sorting: Tells which are which.
-            relatedness: Tells whether there is any relation.
+            sorting: Separates pre-defined from novel relations.
+            relatedness: Detects pairs of no relation.
             names: Of the pre-defined relations, by their class.
             vectors: Of the instances that have a relation (N, D), float32.
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
@@ -452,7 +452,7 @@ class OpenWorld:
         novel: NDArray[np.float32],
         none: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation, and last that of none if that is told (N, R or R + 1), float32.
+        """Return the probability of each relation, and last of no relation if estimated (N, R or R + 1), float32.
 
         Args:
             vectors: (N, D), float32.
@@ -487,24 +487,24 @@ class OpenWorld:
 
 @dataclass(kw_only=True)
 class OpenWorldFit:
-    """The fit, and what came of it.
+    """The fit with ``open_world``, and its results.
 
     Args:
-        base: The encoder as it was.
-        taught: The encoder that labelled relations have taught.
-        clustering: What clusters novel instances; fitted by :meth:`fit`.
+        base: The untrained encoder.
+        taught: The encoder trained on labelled relations.
+        clustering: Clusters the novel instances; fitted by :meth:`fit`.
         n_relations: Number of novel relations, or ``"auto"``.
-        settings: Of the method.
+        settings: Settings of the method.
         seed: Random seed.
-        lost: Counts what could not be read whole.
+        lost: Counts of truncated instances.
         progress: Progress callback.
         checkpoints: Folder for work in progress.
 
     Attributes:
         probabilities: Of each relation, and last of none (N, R + 1), float32.
-        vectors: Of the taught encoder (N, D), float32.
+        vectors: Vectors of the trained encoder (N, D), float32.
         warnings: What a user should know.
-        duplicate_warnings: Warnings of the clustering that are among those of ``lost``.
+        duplicate_warnings: Warnings of the clustering that repeat those of ``lost``.
     """
 
     base: Encoder
@@ -528,10 +528,10 @@ class OpenWorldFit:
         names: Sequence[str],
         classes: NDArray[np.int64],
     ) -> OpenWorld:
-        """Fit, and return what tells relations apart.
+        """Fit, and return the classifier of known, novel and no relations.
 
         Args:
-            unlabeled: What to find relations in (N).
+            unlabeled: The instances to find relations in (N).
             known: Labelled instances, in canonical order.
             names: Of the labelled relations.
             classes: Of each labelled instance (L,), int64.
@@ -565,7 +565,7 @@ class OpenWorldFit:
                 "are of novel relations; ask for at most as many"
             )
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
-        # told of all instances, not of the novel ones alone
+        # warnings cover all instances, not the novel ones alone
         of_novel_ones = {id(one) for one in novel}
         self.duplicate_warnings = loss_warnings(
             Counter(what for one, what in cut if id(one) in of_novel_ones)
@@ -592,7 +592,7 @@ class OpenWorldFit:
         mistakes = self.settings.no_relation_fnr
         if not mistakes:
             return None
-        # what is to be told is not learnt as unrelated
+        # instances to classify must not be learnt as unrelated
         pairs = redrawn_pairs(known, but=unlabeled, seed=self.seed)
         if min(len(pairs), len(known)) < LEAST:
             self.warnings.append(

@@ -1,4 +1,4 @@
-"""Pairs that no relation relates, told from the corpus itself, for every method."""
+"""Detection of unrelated pairs, for every method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any method, on what is related: the rest is given no relation."""
+"""A wrapper that leaves unrelated pairs out before a method is fitted and gives them no relation."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class NoRelationWrapper(Parameters):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Tell what is unrelated, and fit the method to the rest.
+        """Detect unrelated pairs, and fit the method to the rest.
 
         Raises:
             InputError: Nothing is left, or too little for the relations that are asked for.
@@ -217,7 +217,7 @@ class NoRelationWrapper(Parameters):
 
     @contextmanager
     def _cached(self) -> Iterator[None]:
-        """Let the encoder keep vectors inside, on disk, so that none is computed twice, and as before behind it."""
+        """Cache the encoder's vectors on disk within the block, so that none is computed twice."""
         encoder = underlying(self.encoder)
         if encoder is None or encoder.cache is not None:
             yield

@@ -407,7 +407,7 @@ def align_command(
             known, Reading(on_error=on_error, columns=columns).beside(exclude or (), skipped)
         )
         instances = reading.instances(inputs, skipped)
-        aligned = align(instances, known, settings, exclude=excluded, account=account, progress=progress)
+        aligned = align(instances, known, settings, exclude=excluded, statistics=account, progress=progress)
         count = write_instances(aligned, out)
     skipped.tell()
     n_alike, alike = known.alike

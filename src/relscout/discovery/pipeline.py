@@ -1,4 +1,4 @@
-"""The main function: instances in, named relations out; a later batch keeps the names and numbers of an earlier run."""
+"""The main function, ``discover``: it turns instances into named relations and can extend an earlier run."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def check_known(known: str) -> None:
 def apart(
     unlabeled: Sequence[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return the labelled instances that a method may learn from, and what was left out, in words.
+    """Return the labelled instances that a method may learn from, and messages about those left out.
 
     Gold relations of the unlabelled instances are read here and nowhere else, and only to check whether a label gives
     away the answer.
 
     Args:
-        unlabeled: What relations are to be found in, with gold relations where there are some.
+        unlabeled: The corpus, with gold relations where they are known.
         labeled: Instances with gold relations.
         known: Of relations on both sides, ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
 
@@ -128,10 +128,10 @@ def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[s
 
 
 def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
-    """Return what earlier runs have found as labelled instances, and the number of every relation by its name.
+    """Return the results of earlier runs as labelled instances, and the number of each relation by name.
 
-    The last word counts: of an instance that several runs have, the relation that the last of them gave it, if any;
-    and of a relation, the name that it has in the last run that has it.
+    The latest run counts: an instance in several runs gets its relation in the last of them, if any, and a relation its
+    name in the last run that has it.
 
     Args:
         earlier: The runs, of which each came after those before it.
@@ -180,8 +180,8 @@ def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -
     """Return the discovery with the numbers of earlier runs; novel relations get the numbers after these.
 
     Args:
-        found: What came of the later batch.
-        numbers: Of the relations of earlier runs, by name.
+        found: The discovery of the later batch.
+        numbers: Numbers of the relations of earlier runs, by name.
         free: The first number that a novel relation may get, see :func:`first_free`.
     """
     given = found.model.names_
@@ -458,8 +458,8 @@ def _checked_kind(kind: object) -> type[Estimator]:
 def merged_by_name(found: Discovery) -> Discovery:
     """Return a discovery in which relations of one name between entities of the same coarse types are one.
 
-    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of
-    one name. What the sentences call the same, between the same kinds of things, is the same relation.
+    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of one
+    name. Clusters with the same name between entities of the same kind express the same relation.
     """
     groups: dict[tuple[str, tuple[str, str]], list[int]] = {}
     for relation in found.relations:
@@ -481,7 +481,7 @@ def merged_by_name(found: Discovery) -> Discovery:
 
 
 def with_refinement(found: Discovery) -> Discovery:
-    """Return a discovery in which the words of the syntax decide where they say plainly what is meant."""
+    """Return a discovery in which explicit wording overrides the clusters."""
     free = first_free([found])
     relations, assignments, refinement = refine(found.relations, found.assignments, free=free)
     left = {one.id for one in relations}

@@ -1,4 +1,4 @@
-"""The result of a discovery, which answers the next question itself."""
+"""The result of a discovery."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """Relations that were found, and which instance expresses which.
+    """The relations found in a corpus, and the relation of each instance.
 
-    A discovery is never changed: :meth:`rename`, :meth:`merge` and :meth:`drop` return a new one, in which ids stay
-    what they were.
+    A discovery is never changed: :meth:`rename`, :meth:`merge` and :meth:`drop` return a new one with unchanged ids.
 
     Args:
         relations: The relations, largest first when found.
-        assignments: What every instance of the corpus was given.
+        assignments: The relation assigned to each instance of the corpus.
         model: The fitted method, which classifies unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
-        merged: Model's number of a relation → its id, where that is another one: because another relation took it over,
-            or because it has the number of an earlier run; -1 where it was dropped.
+        merged: Maps the model's number of a relation to its id where they differ: the relation was merged into another,
+            has the number of an earlier run, or was dropped (-1).
     """
 
     relations: tuple[Relation, ...]
@@ -95,7 +94,7 @@ class Discovery:
         return self.triples_of(self.assignments)
 
     def facts(self) -> tuple[Fact, ...]:
-        """Return what the corpus asserts, one fact per head entity, relation and tail entity, most supported first.
+        """Return the facts of the corpus, one per head, relation and tail, most supported first.
 
         See :func:`relscout.discovery.facts.find_facts` for what counts, and how sure a fact is.
         """
@@ -387,9 +386,8 @@ class Discovery:
 
         Args:
             folder: The folder.
-            encoder: The encoder that it was made with, which is needed where that is one of your own.
-            method: The class of its method, which is needed where that is one of your own that no installed package
-                registers.
+            encoder: The encoder that it was made with; required if you wrote the encoder.
+            method: The class of its method; required if no installed package registers the method.
 
         Raises:
             ArtifactError: The folder does not hold a complete discovery, or the encoder is missing or another one.

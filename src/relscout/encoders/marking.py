@@ -65,7 +65,8 @@ class Markers:
     """What stands around one mention.
 
     Args:
-        before: Token ids in front of it. after: Token ids after it.
+        before: Token ids in front of it.
+        after: Token ids after it.
     """
 
     before: tuple[int, ...] = ()

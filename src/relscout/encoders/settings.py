@@ -1,4 +1,4 @@
-"""Settings of an encoder, and the device that it runs on."""
+"""Settings and device of an encoder."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SHORTEST_INPUT = 32
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What turns a relation instance into a vector."""
+    """Settings that decide how a relation instance becomes a vector."""
 
     model: str = "minilm"
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""

@@ -49,7 +49,7 @@ class Classifying(Learning, Protocol):
 
 
 class EpisodeScore(Protocol):
-    """How many queries of episodes were answered rightly."""
+    """How many queries of episodes were answered correctly."""
 
     @property
     def accuracy(self) -> float:

@@ -52,7 +52,8 @@ class RandomStream:
     """A stream of random numbers, on every device that is used, independent of the program's own.
 
     Args:
-        seed: Random seed of the stream. devices: The devices on which torch draws.
+        seed: Random seed of the stream.
+        devices: The devices on which torch draws.
     """
 
     def __init__(self, seed: int, devices: Sequence[torch.device]) -> None:

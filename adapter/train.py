@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from relscout.lab.protocols import protocol
-from relscout.pretraining.taught import teach_adapter
+from relscout.pretraining.adapter import train_adapter
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src" / "relscout" / "data" / "relation"
@@ -33,7 +33,7 @@ def main() -> int:
         )
         return 2
     labeled = source.load(arguments.data).labeled or ()
-    found = teach_adapter(
+    found = train_adapter(
         labeled,
         seed=arguments.seed,
         out=arguments.out,

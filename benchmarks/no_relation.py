@@ -25,7 +25,7 @@ from relscout import RelationInstance, TransformerEncoder, VectorCache, score
 from relscout.io.readers import read
 from relscout.lab.protocols import load
 from relscout.methods.kmeans import KMeans
-from relscout.methods.unrelated import WithNone
+from relscout.methods.unrelated import NoRelationWrapper
 from relscout.methods.unrelated.detector import redrawn_pairs
 
 _NONE = "(none)"
@@ -63,7 +63,7 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
     n_relations = len(set(gold) - {_NONE})
     encoder = TransformerEncoder(cache=cache)
     everything = KMeans(encoder, n_relations=n_relations, seed=seed).fit(bare)
-    found = WithNone(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
+    found = NoRelationWrapper(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
     judged = _judged(is_none, seed)
     told = found.labels_ < 0
     of_all, of_found = (score(gold, one.labels_.tolist()) for one in (everything, found))
@@ -80,7 +80,7 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
         examples = [
             replace(bare[row], relation=_JUDGED[bool(is_none[row])], source=f"judged {row}") for row in judged
         ]
-        by_few = WithNone(KMeans(encoder, n_relations=n_relations, seed=seed), examples).fit(bare)
+        by_few = NoRelationWrapper(KMeans(encoder, n_relations=n_relations, seed=seed), examples).fit(bare)
         scored = np.setdiff1d(np.arange(len(bare)), judged)
         of_scored = [gold[row] for row in scored]
         told_by_few = (by_few.labels_ < 0)[scored]

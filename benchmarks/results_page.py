@@ -194,7 +194,7 @@ def _reproduced(prefix: str) -> str:
     from relscout.lab.schema import SCORINGS
     from relscout.lab.summaries import Measured
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import lesson_table, scores_table, sweep_table
+    from relscout.lab.tables import scores_table, supervised_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []
@@ -203,7 +203,7 @@ def _reproduced(prefix: str) -> str:
         if not measured.records:
             continue
         if protocol(measured.preset.protocol).kind != "discovery":
-            found.append(FORMATS["markdown"](lesson_table(measured)))
+            found.append(FORMATS["markdown"](supervised_table(measured)))
             continue
         for scoring in ("raw", "majority-mapped", "gold-selected"):
             published = any(one.scoring == scoring for one in measured.preset.published)

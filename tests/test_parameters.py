@@ -16,7 +16,7 @@ from relscout.finetuning.fewshot import FewShot
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.methods import METHODS, method
 from relscout.methods.kmeans import KMeans
-from relscout.methods.unrelated import WithNone
+from relscout.methods.unrelated import NoRelationWrapper
 
 ESTIMATORS = [*map(method, METHODS), RelationClassifier, CNNClassifier, FewShot]
 
@@ -75,10 +75,10 @@ def test_a_setting_that_cannot_work_is_refused_when_it_is_used() -> None:
 
 
 def test_an_estimator_inside_another_is_cloned_and_set() -> None:
-    outer = WithNone(KMeans(n_relations=4), 0.2)
+    outer = NoRelationWrapper(KMeans(n_relations=4), 0.2)
     assert outer.get_params()["method__n_relations"] == 4
     copy = clone(outer).set_params(method__n_relations=7, share=0.3)
-    assert repr(copy) == "WithNone(method=KMeans(n_relations=7), share=0.3)"
+    assert repr(copy) == "NoRelationWrapper(method=KMeans(n_relations=7), share=0.3)"
     assert outer.settings()["n_relations"] == 4
     with pytest.raises(UnknownNameError, match="unknown parameter 'shares'"):
         outer.set_params(shares=0.3)

@@ -126,9 +126,9 @@ def transfer_settings() -> str:
 
 def taught_settings() -> str:
     """Return the settings of an adapter that labels teach."""
-    from relscout.pretraining.taught import TaughtSettings
+    from relscout.pretraining.adapter import AdapterSettings
 
-    return _settings(TaughtSettings)
+    return _settings(AdapterSettings)
 
 
 def pretraining_settings() -> str:

@@ -1,6 +1,6 @@
-"""Open relation extraction: find the relations in a corpus, name them, and give back triples.
+"""Open relation extraction: find the relations in a corpus, name them, and return triples.
 
-Everything here is loaded when it is first used, so that importing relscout is quick and needs no PyTorch.
+Names are imported on first use, so that importing relscout is quick and does not load PyTorch.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
+from relscout.alignment import AlignmentSettings, AlignmentStatistics, Exclusions, KnowledgeGraph, align
 from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
 
@@ -54,13 +54,13 @@ def aligned(
     rules: AlignmentSettings = LONE,
     *,
     exclude: Exclusions | None = None,
-) -> tuple[list[tuple[str, str | None, str]], Account]:
-    account = Account()
+) -> tuple[list[tuple[str, str | None, str]], AlignmentStatistics]:
+    statistics = AlignmentStatistics()
     try:
-        found = list(align(instances, graph, rules, exclude=exclude, account=account))
+        found = list(align(instances, graph, rules, exclude=exclude, statistics=statistics))
     except InputError:
         found = []
-    return [(each.head_text, each.relation, each.tail_text) for each in found], account
+    return [(each.head_text, each.relation, each.tail_text) for each in found], statistics
 
 
 def test_a_related_pair_becomes_an_instance_of_the_graphs_relation(graph: KnowledgeGraph) -> None:
@@ -84,19 +84,19 @@ def test_every_relation_of_a_pair_gives_an_instance_with_an_id_of_its_own(graph:
 
 def test_mentions_are_exchanged_where_the_graph_has_the_other_direction(graph: KnowledgeGraph) -> None:
     backward = [one("In Paris Bob was born.", "Paris", "Bob")]
-    found, account = aligned(backward, graph)
+    found, statistics = aligned(backward, graph)
     assert found == [("Bob", "P19", "Paris")]
-    assert account.exchanged == 1
-    found, account = aligned(backward, graph, replace(LONE, both_ways=False))
-    assert (found, account.unrelated) == ([], 1)
+    assert statistics.exchanged == 1
+    found, statistics = aligned(backward, graph, replace(LONE, both_ways=False))
+    assert (found, statistics.unrelated) == ([], 1)
 
 
 def test_a_symmetric_relation_is_read_as_it_is_marked_and_once_in_a_sentence(graph: KnowledgeGraph) -> None:
     backward = one("Eve married Finn.", "Finn", "Eve")
     assert aligned([backward], graph)[0] == [("Finn", "P26", "Eve")]
     both = [backward, one("Eve married Finn.", "Eve", "Finn")]
-    found, account = aligned(both, graph)
-    assert (found, account.repeated) == ([("Eve", "P26", "Finn")], 1)
+    found, statistics = aligned(both, graph)
+    assert (found, statistics.repeated) == ([("Eve", "P26", "Finn")], 1)
 
 
 def test_of_several_mentions_in_a_sentence_the_nearest_are_kept(graph: KnowledgeGraph) -> None:
@@ -113,28 +113,28 @@ def test_a_name_of_several_entities_is_the_one_that_the_graph_relates(graph: Kno
         one("Paris lies in the States.", "Paris", "the States"),
         one("Bob left Paris.", "Bob", "Paris"),
     ]
-    found, account = aligned(instances, graph)
+    found, statistics = aligned(instances, graph)
     assert found == [("Paris", "P17", "the States"), ("Bob", "P19", "Paris")]
-    assert account.mentions_by_several == 2
-    found, account = aligned(instances, graph, replace(LONE, ambiguous="drop"))
-    assert (found, account.ambiguous) == ([], 2)
+    assert statistics.mentions_by_several == 2
+    found, statistics = aligned(instances, graph, replace(LONE, ambiguous="drop"))
+    assert (found, statistics.ambiguous) == ([], 2)
 
 
 def test_names_that_stay_ambiguous_are_left_out() -> None:
     graph = KnowledgeGraph(
         [("Q1", "r", "Q2"), ("Q3", "r", "Q2")], [("Q1", "Ada"), ("Q3", "Ada"), ("Q2", "Rome")]
     )
-    found, account = aligned([one("Ada left Rome.", "Ada", "Rome")], graph)
-    assert (found, account.ambiguous) == ([], 1)
+    found, statistics = aligned([one("Ada left Rome.", "Ada", "Rome")], graph)
+    assert (found, statistics.ambiguous) == ([], 1)
 
 
 def test_what_finds_an_entity_can_be_chosen(graph: KnowledgeGraph) -> None:
     foreign = [one("Bob left Paris.", "Bob", "Paris", ids=("/m/1", None))]
-    found, account = aligned(foreign, graph)
-    assert (found, account.mentions_of_unknown_id, account.unlinked) == ([], 1, 1)
+    found, statistics = aligned(foreign, graph)
+    assert (found, statistics.mentions_of_unknown_id, statistics.unlinked) == ([], 1, 1)
     assert aligned(foreign, graph, replace(LONE, link="name"))[0] == [("Bob", "P19", "Paris")]
-    found, account = aligned(foreign, graph, replace(LONE, link="id"))
-    assert (found, account.mentions_without_id) == ([], 1)
+    found, statistics = aligned(foreign, graph, replace(LONE, link="id"))
+    assert (found, statistics.mentions_without_id) == ([], 1)
     known = [one("He left that town.", "He", "that town", ids=("Q3", "http://w/Q2"))]
     assert aligned(known, graph)[0] == [("He", "P19", "that town")]
 
@@ -142,18 +142,18 @@ def test_what_finds_an_entity_can_be_chosen(graph: KnowledgeGraph) -> None:
 def test_relations_with_too_few_different_sentences_are_left_out(graph: KnowledgeGraph) -> None:
     twice = [one("Bob left Paris.", "Bob", "Paris"), one("Ada left Paris.", "Ada", "Paris")]
     copies = [one("Eve met Finn.", "Eve", "Finn")] * 3
-    found, account = aligned([*copies, *twice], graph, AlignmentSettings())
+    found, statistics = aligned([*copies, *twice], graph, AlignmentSettings())
     assert found == [("Bob", "P19", "Paris"), ("Ada", "P19", "Paris")]
-    assert (account.rare, account.rare_relations, account.repeated) == (2, 2, 2)
-    assert account.kept == {"P19": 2}
+    assert (statistics.rare, statistics.rare_relations, statistics.repeated) == (2, 2, 2)
+    assert statistics.kept == {"P19": 2}
 
 
 def test_two_pairs_of_one_sentence_are_one_sentence(graph: KnowledgeGraph) -> None:
     text = "Ada and Bob left Paris."
-    found, account = aligned(
+    found, statistics = aligned(
         [one(text, name, "Paris") for name in ("Ada", "Bob")], graph, AlignmentSettings()
     )
-    assert (found, account.rare_relations) == ([], 2)
+    assert (found, statistics.rare_relations) == ([], 2)
 
 
 @pytest.mark.parametrize(
@@ -168,16 +168,16 @@ def test_pairs_of_a_test_set_are_excluded_in_either_direction(
     graph: KnowledgeGraph, test_instance: RelationInstance
 ) -> None:
     corpus = [one("Bob left Paris.", "Bob", "Paris"), one("Eve met Finn.", "Eve", "Finn")]
-    found, account = aligned(corpus, graph, exclude=Exclusions(graph, [test_instance]))
-    assert (found, account.excluded) == ([("Eve", "P26", "Finn")], 1)
+    found, statistics = aligned(corpus, graph, exclude=Exclusions(graph, [test_instance]))
+    assert (found, statistics.excluded) == ([("Eve", "P26", "Finn")], 1)
 
 
 def test_a_pair_is_excluded_under_its_other_names(graph: KnowledgeGraph) -> None:
     exclude = Exclusions(graph, [one("Ada left Paris.", "Ada", "Paris")])
-    found, account = aligned(
+    found, statistics = aligned(
         [one("Mrs Lovelace left Paris.", "Mrs Lovelace", "Paris")], graph, exclude=exclude
     )
-    assert (found, account.excluded) == ([], 1)
+    assert (found, statistics.excluded) == ([], 1)
 
 
 def test_ids_that_the_graph_has_not_exclude_too(graph: KnowledgeGraph) -> None:
@@ -240,7 +240,7 @@ def test_when_nothing_is_left_it_is_told_where_all_was_lost(
     excluded = Exclusions(graph, instances if exclude else [])
     with pytest.raises(InputError) as caught:
         list(align(instances, graph, rules, exclude=excluded))
-    assert [complaint for complaint in complaints if complaint not in str(caught.value)] == []
+    assert [empty_message for empty_message in complaints if empty_message not in str(caught.value)] == []
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
@@ -284,11 +284,11 @@ def test_what_is_kept_is_what_a_plain_reading_of_the_graph_keeps(
 ) -> None:
     graph = KnowledgeGraph(sorted(known), ENTITIES.items())
     rules = AlignmentSettings(both_ways=both_ways, min_sentences=min_sentences)
-    account, found = Account(), list[RelationInstance]()
+    statistics, found = AlignmentStatistics(), list[RelationInstance]()
     try:
-        found = list(align(corpus, graph, rules, exclude=Exclusions(graph, excluded), account=account))
+        found = list(align(corpus, graph, rules, exclude=Exclusions(graph, excluded), statistics=statistics))
     except InputError:
-        assert account.n_kept == 0
+        assert statistics.n_kept == 0
     for each in found:
         assert (each.head.entity_id, each.relation, each.tail.entity_id) in known
         assert ENTITIES[str(each.head.entity_id)] == each.head_text
@@ -298,11 +298,11 @@ def test_what_is_kept_is_what_a_plain_reading_of_the_graph_keeps(
     keys = [(each.text, frozenset((each.head_text, each.tail_text)), each.relation) for each in found]
     assert set(keys) == plainly(known, corpus, excluded, both_ways, min_sentences)
     assert len(keys) == len(set(keys))
-    assert account.instances == len(corpus)
-    lost = account.unlinked + account.ambiguous + account.unrelated + account.excluded
-    assert lost <= account.instances
-    assert account.aligned == account.repeated + account.rare + account.n_kept
-    assert account.n_kept == len(found)
+    assert statistics.instances == len(corpus)
+    lost = statistics.unlinked + statistics.ambiguous + statistics.unrelated + statistics.excluded
+    assert lost <= statistics.instances
+    assert statistics.aligned == statistics.repeated + statistics.rare + statistics.n_kept
+    assert statistics.n_kept == len(found)
     if found:
         again = align(data.draw(st.permutations(corpus)), graph, rules, exclude=Exclusions(graph, excluded))
         assert {(each.id, each.relation) for each in again} == {(each.id, each.relation) for each in found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.lab.analysis.analyze import reads, types_tell
+from relscout.lab.analysis.analyze import reads, type_findings
 from relscout.lab.analysis.figures import Estimate, Figures, FormatFigures, Reliance
 
 
@@ -79,18 +79,18 @@ def test_what_types_are_of_names(low, high, says):
     figures = made(
         0.7, 0.7, 0.1, 0.05, types=around(0.1, 0.05), types_back=back, names_by_types=around(0.5, 0.1)
     )
-    (told,) = types_tell(figures)
+    (told,) = type_findings(figures)
     assert told.startswith(f"{says} what names add to the context")
     assert "names alone keep, types alone keep 50" in told
-    (told,) = types_tell(made(0.7, 0.3, 0.3, 0.05, types=around(0.1, 0.05), types_back=back))
+    (told,) = type_findings(made(0.7, 0.3, 0.3, 0.05, types=around(0.1, 0.05), types_back=back))
     assert "names alone keep no more than its most frequent relation does" in told
 
 
 def test_names_that_matter_little_beside_the_context_may_tell_much_alone():
     types = {"types": around(0, 0), "types_back": None}
-    assert list(types_tell(made(0.99, 0.1, 0.1, 0.01, **types))) == [
+    assert list(type_findings(made(0.99, 0.1, 0.1, 0.01, **types))) == [
         "Neither names nor types matter much to it."
     ]
-    (told,) = types_tell(made(0.99, 0.9, 0.1, 0.01, **types))
+    (told,) = type_findings(made(0.99, 0.9, 0.1, 0.01, **types))
     assert told.endswith("but names alone are informative.")
-    assert list(types_tell(made(0.99, 0.9, 0.1, 0.01))) == []
+    assert list(type_findings(made(0.99, 0.9, 0.1, 0.01))) == []

@@ -157,8 +157,8 @@ def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known
 
 
 TRANSFER = (
-    "layers=16-4,autoencoder_steps=10,taught_layers=1,taught_steps=4,taught_batch=20,taught_dtype=float32,adaptive=false,"
-    "none_mistakes=0"
+    "layers=16-4,autoencoder_steps=10,supervised_layers=1,supervised_steps=4,supervised_batch=20,supervised_dtype=float32,adaptive=false,"
+    "no_relation_fnr=0"
 )
 
 

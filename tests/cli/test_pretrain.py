@@ -129,7 +129,7 @@ def test_labels_teach_an_adapter_that_is_used(
             "--out",
             "new/mine",
         ),
-        *("--set", "rank=2,taught_layers=1,taught_steps=2,taught_batch=8", "--no-cache"),
+        *("--set", "rank=2,supervised_layers=1,supervised_steps=2,supervised_batch=8", "--no-cache"),
     )
     done = relscout(*teach)
     assert done.code == 0, done.err

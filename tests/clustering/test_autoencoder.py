@@ -104,10 +104,10 @@ def test_the_loss_is_that_of_equations_3_to_6_and_the_decoder_mirrors_the_encode
 
 def drawn_decoder(settings: AdaptiveSettings, *, dimension: int, seed: int) -> list[Layer]:
     """The decoder's first weights: the encoder's widths backwards, drawn behind the encoder's."""
-    dice = torch.Generator().manual_seed(int(generator(seed, "autoencoder").integers(2**62)))
+    stream = torch.Generator().manual_seed(int(generator(seed, "autoencoder").integers(2**62)))
     widths = (dimension, *settings.widths)
     drawn = [
-        ((2 / (n_in + n_out)) ** 0.5 * torch.randn((n_out, n_in), generator=dice), torch.zeros(n_out))
+        ((2 / (n_in + n_out)) ** 0.5 * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out))
         for n_in, n_out in (*pairwise(widths), *pairwise(widths[::-1]))
     ]
     return drawn[len(settings.widths) :]

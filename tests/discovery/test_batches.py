@@ -18,11 +18,11 @@ LATER = ("orbits", "spouse")
 QUICK = {
     "layers": "64-16",
     "autoencoder_steps": 100,
-    "taught_layers": 1,
-    "taught_steps": 12,
-    "taught_batch": 16,
-    "taught_dtype": "float32",
-    "none_mistakes": 0.0,
+    "supervised_layers": 1,
+    "supervised_steps": 12,
+    "supervised_batch": 16,
+    "supervised_dtype": "float32",
+    "no_relation_fnr": 0.0,
 }
 
 

@@ -97,7 +97,7 @@ def taught(relation: str, verb: str, places: Iterable[int]) -> str:
 
 
 @pytest.fixture
-def lesson_data(data: Path) -> Path:
+def supervised_data(data: Path) -> Path:
     """A data folder for the supervised protocols on SemEval and Wiki80: two relations, and ``Other``."""
     files = {"train_0.01": range(1), "train_0.1": range(2), "train": range(3), "dev": range(10, 11)}
     for folder, more in (("semeval", {"test": range(20, 22)}), ("wiki80", {})):

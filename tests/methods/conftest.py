@@ -59,10 +59,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "transfer": {
         "layers": "64-16",
         "autoencoder_steps": 100,
-        "taught_layers": 1,
-        "taught_steps": 6,
-        "taught_batch": 16,
-        "taught_dtype": "float32",
+        "supervised_layers": 1,
+        "supervised_steps": 6,
+        "supervised_batch": 16,
+        "supervised_dtype": "float32",
     },
 }
 

@@ -19,10 +19,10 @@ NOVEL = ("orbits", "spouse")
 QUICK = {
     "layers": "64-16",
     "autoencoder_steps": 100,
-    "taught_layers": 1,
-    "taught_steps": 12,
-    "taught_batch": 16,
-    "taught_dtype": "float32",
+    "supervised_layers": 1,
+    "supervised_steps": 12,
+    "supervised_batch": 16,
+    "supervised_dtype": "float32",
     "open_world": True,
 }
 
@@ -130,12 +130,12 @@ def test_more_relations_than_novel_instances_are_refused_with_the_numbers(
 def test_settings_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(SettingError, match="open_world is true and so is classification"):
         TransferSettings(open_world=True, classification=True)
-    with pytest.raises(SettingError, match="novel_mistakes is 1, expected a share from 0 to below 1"):
-        TransferSettings(novel_mistakes=1)
+    with pytest.raises(SettingError, match="known_fnr is 1, expected a share from 0 to below 1"):
+        TransferSettings(known_fnr=1)
     with pytest.raises(SettingError, match="neighbours is 0, expected at least 1"):
         TransferSettings(neighbours=0)
-    with pytest.raises(SettingError, match="none_mistakes is 1, expected a share from 0 to below 1"):
-        TransferSettings(none_mistakes=1)
+    with pytest.raises(SettingError, match="no_relation_fnr is 1, expected a share from 0 to below 1"):
+        TransferSettings(no_relation_fnr=1)
     with pytest.raises(SettingError, match="shrinkage is 0, expected a share above 0"):
         TransferSettings(shrinkage=0)
 
@@ -248,7 +248,7 @@ def found_with_none(
         encoder=encoder,
         labeled=many_known,
         known="keep",
-        settings=QUICK | {"none_mistakes": 0.1},
+        settings=QUICK | {"no_relation_fnr": 0.1},
     )
 
 
@@ -285,7 +285,7 @@ def test_neither_order_nor_gold_relations_change_what_has_none(
     with_none: list[RelationInstance],
     many_known: list[RelationInstance],
 ) -> None:
-    settings = QUICK | {"none_mistakes": 0.1}
+    settings = QUICK | {"no_relation_fnr": 0.1}
     bare = [one.without_relation() for one in with_none[::-1]]
     again = Transfer(encoder, n_relations=2, **settings).fit(bare, many_known[::-1])
     assert again.labels_[::-1].tolist() == found_with_none.assignments.relation_ids.tolist()
@@ -297,7 +297,7 @@ def test_neither_order_nor_gold_relations_change_what_has_none(
 def test_too_few_with_a_relation_are_told(
     encoder: TransformerEncoder, mixed: list[RelationInstance], many_known: list[RelationInstance]
 ) -> None:
-    settings = QUICK | {"none_mistakes": 0.97}
+    settings = QUICK | {"no_relation_fnr": 0.97}
     with pytest.raises(InputError, match=r"of 40 instances express no relation, .* lower than 0.97"):
         Transfer(encoder, n_relations=30, **settings).fit(mixed[::2], many_known)
 
@@ -305,11 +305,11 @@ def test_too_few_with_a_relation_are_told(
 def test_every_instance_can_be_given_a_relation(
     encoder: TransformerEncoder, mixed: list[RelationInstance], known: list[RelationInstance]
 ) -> None:
-    found = Transfer(encoder, n_relations=2, **QUICK | {"none_mistakes": 0.0}).fit(mixed, known)
+    found = Transfer(encoder, n_relations=2, **QUICK | {"no_relation_fnr": 0.0}).fit(mixed, known)
     assert found.none_ is None
     assert found.labels_.min() == 0
     assert found.report_["no_relation"] == 0
-    assert not [one for one in found.report_["warnings"] if "none_mistakes" in one]
+    assert not [one for one in found.report_["warnings"] if "no_relation_fnr" in one]
 
 
 def test_too_few_pairs_to_learn_from_are_told(
@@ -318,7 +318,7 @@ def test_too_few_pairs_to_learn_from_are_told(
     few = [one for name in PREDEFINED for one in [two for two in known if two.relation == name][:3]]
     found = Transfer(encoder, n_relations=2, **QUICK).fit(mixed, few)
     assert found.none_ is None
-    (warning,) = [one for one in found.report_["warnings"] if "none_mistakes" in one]
+    (warning,) = [one for one in found.report_["warnings"] if "no_relation_fnr" in one]
     assert "in 9 labelled sentences" in warning
 
 
@@ -344,7 +344,7 @@ def test_what_lies_among_labelled_ones_is_pre_defined_and_the_rest_novel() -> No
 @pytest.mark.parametrize("mistakes", [0.0, 0.1, 0.4])
 def test_at_most_the_given_share_of_labelled_ones_is_taken_for_novel(mistakes: float) -> None:
     labelled, classes = clouds(60, 0)[:180], np.repeat(np.arange(3), 60)
-    settings = TransferSettings(open_world=True, novel_mistakes=mistakes)
+    settings = TransferSettings(open_world=True, known_fnr=mistakes)
     sorting, _ = sorted_apart(clouds(40, 1), labelled, classes, "auto", settings, seed=0)
     # a labelled one is never its own neighbour, in the fit or here
     assert (sorting.predefined(labelled) < 0).mean() <= mistakes

@@ -42,7 +42,7 @@ def test_relations_come_in_proportion_to_their_sentences_each_in_one_pair(say: S
         assert len(np.unique(pairs)) == pairs.size
     assert not np.array_equal(*epochs)
     assert bags.count == 5
-    assert bags.told["relations_of_one_sentence"] == 1
+    assert bags.statistics["relations_of_one_sentence"] == 1
     assert corpus.left_out == {"without a relation": 2}
 
 

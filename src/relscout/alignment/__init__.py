@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relscout.alignment.aligning import Account, AlignmentSettings, Exclusions, align
+from relscout.alignment.aligning import AlignmentSettings, AlignmentStatistics, Exclusions, align
 from relscout.alignment.graph import KnowledgeGraph
 
-__all__ = ["Account", "AlignmentSettings", "Exclusions", "KnowledgeGraph", "align"]
+__all__ = ["AlignmentSettings", "AlignmentStatistics", "Exclusions", "KnowledgeGraph", "align"]

@@ -58,8 +58,8 @@ Step = Literal["unlinked", "ambiguous", "unrelated", "excluded"]
 
 
 @dataclass
-class Account:
-    """Counts of one alignment, complete once all its instances have been taken."""
+class AlignmentStatistics:
+    """Counts of one alignment, complete once all its instances have been read."""
 
     instances: int = 0
     """Instances read."""
@@ -122,7 +122,7 @@ class Account:
         self.mentions_of_unknown_name += 1
         self.example_name = self.example_name or name
 
-    def lose(self, step: Step) -> None:
+    def count_lost(self, step: Step) -> None:
         """Count an instance that was lost at a step."""
         setattr(self, step, getattr(self, step) + 1)
 
@@ -130,7 +130,7 @@ class Account:
         """Return all counts as JSON values."""
         return {**dataclasses.asdict(self), "kept": dict(self.kept)}
 
-    def complaint(self, min_sentences: int) -> str:
+    def empty_message(self, min_sentences: int) -> str:
         """Return, in one line, that nothing was kept, what was lost at which step, and what can be done."""
         if not self.instances:
             return "nothing to align: the corpus holds no instance"
@@ -194,15 +194,18 @@ class Linked:
 
 
 def link(
-    instance: RelationInstance, graph: KnowledgeGraph, settings: AlignmentSettings, account: Account
+    instance: RelationInstance,
+    graph: KnowledgeGraph,
+    settings: AlignmentSettings,
+    statistics: AlignmentStatistics,
 ) -> Linked | Step:
     """Return the one pair of entities that the mentions stand for and the graph relates, or why there is none.
 
     A name may stand for several entities. Of all pairs of a head's and a tail's entity, the related ones are looked at,
     in the directions that the settings allow: if there is just one, it is taken.
     """
-    heads = _entities(instance, instance.head, graph, settings, account)
-    tails = _entities(instance, instance.tail, graph, settings, account)
+    heads = _entities(instance, instance.head, graph, settings, statistics)
+    tails = _entities(instance, instance.tail, graph, settings, statistics)
     if not heads or not tails:
         return "unlinked"
     if settings.ambiguous == "drop" and (len(heads) > 1 or len(tails) > 1):
@@ -229,24 +232,24 @@ def _entities(
     mention: Mention,
     graph: KnowledgeGraph,
     settings: AlignmentSettings,
-    account: Account,
+    statistics: AlignmentStatistics,
 ) -> tuple[int, ...]:
     if settings.link != "name" and mention.entity_id is not None:
         entity = graph.entity(mention.entity_id)
         if entity is None:
-            account.unknown_id(mention.entity_id)
+            statistics.unknown_id(mention.entity_id)
             return ()
-        account.mentions_by_id += 1
+        statistics.mentions_by_id += 1
         return (entity,)
     if settings.link == "id":
-        account.mentions_without_id += 1
+        statistics.mentions_without_id += 1
         return ()
     name = mention.surface(instance.text)
     entities = graph.named(name)
     if not entities:
-        account.unknown_name(name)
-    account.mentions_by_name += len(entities) == 1
-    account.mentions_by_several += len(entities) > 1
+        statistics.unknown_name(name)
+    statistics.mentions_by_name += len(entities) == 1
+    statistics.mentions_by_several += len(entities) > 1
     return entities
 
 
@@ -285,7 +288,7 @@ class Exclusions:
             self._entities.add((min(one, other), max(one, other)))
 
     def cover(self, instance: RelationInstance, linked: Linked) -> bool:
-        """Tell whether an instance that is linked to these entities is to be left out."""
+        """Return whether an instance that is linked to these entities is to be left out."""
         entities = (min(linked.head, linked.tail), max(linked.head, linked.tail))
         return entities in self._entities or not self._spelled.isdisjoint(_spellings(instance))
 
@@ -328,26 +331,31 @@ class Selection:
         self._relations.append(relation)
         self._exchanged.append(exchanged)
 
-    def kept(self, relations: tuple[str, ...], *, min_sentences: int, account: Account) -> NDArray[np.bool_]:
-        """Return which instances are kept (N,), in the order in which they were added, and complete the account.
+    def kept(
+        self, relations: tuple[str, ...], *, min_sentences: int, statistics: AlignmentStatistics
+    ) -> NDArray[np.bool_]:
+        """Return which instances are kept (N,), in the order in which they were added, and complete the statistics.
 
         Args:
             relations: Names of the relations, by number.
             min_sentences: Least number of different sentences of a relation.
-            account: Told what was left out, and the kept relations.
+            statistics: Filled with the counts of what was left out and of the kept relations.
         """
         kinds = np.asarray(self._relations, np.uint32)
         kept = self._chosen()
-        account.aligned, account.repeated = len(kept), int((~kept).sum())
+        statistics.aligned, statistics.repeated = len(kept), int((~kept).sum())
         sentences = self._sentences_of(kept, len(relations))
         frequent = sentences >= min_sentences
         is_rare = kept & ~frequent[kinds]
-        account.rare, account.rare_relations = int(is_rare.sum()), int((~frequent & (sentences > 0)).sum())
+        statistics.rare, statistics.rare_relations = (
+            int(is_rare.sum()),
+            int((~frequent & (sentences > 0)).sum()),
+        )
         kept &= ~is_rare
-        account.exchanged = int(np.frombuffer(self._exchanged, np.uint8)[kept].sum()) if len(kept) else 0
+        statistics.exchanged = int(np.frombuffer(self._exchanged, np.uint8)[kept].sum()) if len(kept) else 0
         counts = np.bincount(kinds[kept], minlength=len(relations))
         order = sorted(np.flatnonzero(counts).tolist(), key=lambda one: (-counts[one], relations[one]))
-        account.kept = {relations[one]: int(counts[one]) for one in order}
+        statistics.kept = {relations[one]: int(counts[one]) for one in order}
         return kept
 
     def _chosen(self) -> NDArray[np.bool_]:
@@ -441,7 +449,7 @@ def _no_room(error: OSError) -> OutputError:
     )
 
 
-_TOLD_EVERY = 1_000
+_REPORT_EVERY = 1_000
 
 
 def align(
@@ -450,7 +458,7 @@ def align(
     settings: AlignmentSettings | None = None,
     *,
     exclude: Exclusions | None = None,
-    account: Account | None = None,
+    statistics: AlignmentStatistics | None = None,
     progress: Progress = silent,
 ) -> Iterator[RelationInstance]:
     """Yield the instances whose entities the graph relates, with its relations and entities, in the order of the input.
@@ -460,9 +468,9 @@ def align(
     relation, however often it is mentioned and whether it is marked in one direction or both. Where the graph has
     (t, r, h) and not (h, r, t), head and tail are exchanged, so that a kept instance always reads as the graph does.
 
-    What was given as the relation is not looked at. The mentions carry the graph's identifiers. An instance keeps its
-    id where its pair has one relation in its direction; of several, each id ends in its relation; an exchanged instance
-    has a new id, made from text and offsets.
+    A relation that an instance already has is ignored. The mentions carry the graph's identifiers. An instance keeps
+    its id where its pair has one relation in its direction; of several, each id ends in its relation; an exchanged
+    instance has a new id, made from text and offsets.
 
     The input is read once, one instance at a time. What the graph relates waits in a temporary file until it is known
     which relations have enough sentences; nothing is yielded before.
@@ -472,35 +480,35 @@ def align(
         graph: The knowledge graph.
         settings: The rules; the defaults where left out.
         exclude: Pairs that are left out.
-        account: Filled with what became of the instances; complete before the first of them is yielded.
-        progress: Told the number of instances read.
+        statistics: Filled with counts of the instances; complete before the first instance is yielded.
+        progress: Called with the number of instances read.
 
     Raises:
         InputError: No instance is left; says at which steps they were lost.
         OutputError: The temporary file cannot be written.
     """
     settings = AlignmentSettings() if settings is None else settings
-    account = Account() if account is None else account
+    statistics = AlignmentStatistics() if statistics is None else statistics
     selection = Selection()
     with Spool() as spool:
         for instance in instances:
-            account.instances += 1
-            if account.instances % _TOLD_EVERY == 0:
-                progress("instances", account.instances, None)
-            linked = link(instance, graph, settings, account)
-            if linked == "unrelated" and account.example_pair is None:
-                account.example_pair = (instance.head_text, instance.tail_text)
+            statistics.instances += 1
+            if statistics.instances % _REPORT_EVERY == 0:
+                progress("instances", statistics.instances, None)
+            linked = link(instance, graph, settings, statistics)
+            if linked == "unrelated" and statistics.example_pair is None:
+                statistics.example_pair = (instance.head_text, instance.tail_text)
             if not isinstance(linked, Linked):
-                account.lose(linked)
+                statistics.count_lost(linked)
             elif exclude is not None and exclude.cover(instance, linked):
-                account.lose("excluded")
+                statistics.count_lost("excluded")
             else:
                 for aligned, relation, exchanged in _related(instance, linked, graph, settings):
                     spool.add(aligned)
                     selection.add(aligned, linked, relation, exchanged=exchanged)
-        kept = selection.kept(graph.relations, min_sentences=settings.min_sentences, account=account)
+        kept = selection.kept(graph.relations, min_sentences=settings.min_sentences, statistics=statistics)
         if not kept.any():
-            raise InputError(account.complaint(settings.min_sentences))
+            raise InputError(statistics.empty_message(settings.min_sentences))
         for place, aligned in enumerate(spool):
             if kept[place]:
                 yield aligned

@@ -64,7 +64,7 @@ class Register:
     """Numbers identifiers from 0, in the order in which they are first seen.
 
     Args:
-        whole_iris: Whether an IRI is an identifier as it is; else its last part is, behind the last ``/`` or ``#``.
+        whole_iris: Whether an IRI is an identifier as it is; otherwise its last part is, after the last ``/`` or ``#``.
     """
 
     def __init__(self, *, whole_iris: bool) -> None:
@@ -234,7 +234,7 @@ def parse(line: str) -> Statement | None:
 
 
 def is_statement(line: str) -> bool:
-    """Tell whether a line is a statement of N-Triples."""
+    """Return whether a line is a statement of N-Triples."""
     return _STATEMENT.fullmatch(line) is not None
 
 
@@ -248,14 +248,14 @@ def _character(escape: re.Match[str]) -> str:
     return chr(code)
 
 
-_TOLD_EVERY = 10_000
+_REPORT_EVERY = 10_000
 
 #: Called with the error of a wrong line; raises it, or notes that it was left out.
 OnWrong = Callable[[RecordError], None]
 
 
 def read_triples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> bool:
-    """Give all triples of a file to a builder; tell whether the file is N-Triples, and so may hold labels.
+    """Add all triples of a file to a builder; return whether the file is N-Triples, and so may hold labels.
 
     Raises:
         InputError: The file cannot be read or holds no triple.
@@ -273,8 +273,8 @@ def read_labels(
     path: Path, languages: Sequence[str] | None, reading: Reading, progress: Progress
 ) -> Iterator[tuple[str, str]]:
     """Yield the entities of N-Triples with their labels, in the languages that are asked for."""
-    # wrong lines were told when the triples were read
-    for _, line in _told(path, "names", lambda _: None, progress):
+    # wrong lines were reported when the triples were read
+    for _, line in _lines(path, "names", lambda _: None, progress):
         if not any(label in line for label in LABELS):
             continue
         try:
@@ -292,7 +292,7 @@ def read_labels(
 
 def read_aliases(path: Path, wrong: OnWrong, progress: Progress) -> Iterator[tuple[str, str]]:
     """Yield the entities of a table of names with their names."""
-    for number, line in _told(path, "names", wrong, progress):
+    for number, line in _lines(path, "names", wrong, progress):
         entity, *names = (field.strip() for field in line.split("\t"))
         if not entity or not any(names):
             reason = f"got no {'name' if entity else 'entity'} in {line[:60]!r}; expected entity<tab>name"
@@ -314,7 +314,7 @@ def _is_comment(line: str | RecordError) -> bool:
 
 
 def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
-    for number, line in _told(path, "triples", wrong, progress):
+    for number, line in _lines(path, "triples", wrong, progress):
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) == 3 and all(fields):
             builder.add(*builder.numbers(*fields))
@@ -326,7 +326,7 @@ def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Pro
 
 def _read_ntriples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> None:
     reading = builder.reading
-    for number, line in _told(path, "triples", wrong, progress):
+    for number, line in _lines(path, "triples", wrong, progress):
         try:
             statement = parse(line)
         except InputError as error:
@@ -349,9 +349,9 @@ def _is_asked_for(language: str, languages: Sequence[str] | None) -> bool:
     return any(f"{language}-".startswith(f"{asked.lower()}-") for asked in languages)
 
 
-def _told(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterator[tuple[int, str]]:
     for number, line in lines_or_errors(path):
-        if number % _TOLD_EVERY == 0:
+        if number % _REPORT_EVERY == 0:
             progress(stage, number, None)
         if isinstance(line, RecordError):
             wrong(line)
@@ -402,15 +402,15 @@ class KnowledgeGraph:
 
         Args:
             paths: Files of triples; together they are one graph.
-            aliases: Files of names, with lines of ``entity<TAB>name``, and further names behind more tabs.
-            iris: ``"short"``: an IRI stands by its last part, behind the last ``/`` or ``#``
+            aliases: Files of names, with lines of ``entity<TAB>name``, and further names after more tabs.
+            iris: ``"short"``: an IRI is represented by its last part, after the last ``/`` or ``#``
                 (``http://www.wikidata.org/entity/Q42`` is ``Q42``), and IRIs that end alike become one, which is
                 counted (:attr:`alike`); ``"whole"``: as it is.
             languages: Languages of the labels that are taken, as ``["en"]``, which takes ``en-gb`` as well; all where
                 left out. Labels without a language are always taken.
             on_error: ``"raise"`` stops at the first wrong line; ``"skip"`` leaves wrong lines out.
             on_skip: With ``on_error="skip"``: called with the error of every line that is left out.
-            progress: Told the lines read so far.
+            progress: Called with the lines read so far.
 
         Raises:
             RecordError: A line is neither, with file and line.
@@ -489,7 +489,7 @@ class KnowledgeGraph:
         return self._register.find(identifier)
 
     def add_name(self, entity: str, name: str) -> bool:
-        """Add a name of an entity; tell whether some triple has the entity, for else it is left out."""
+        """Add a name of an entity; return whether some triple has the entity: without one, the name is left out."""
         number, spelled = self.entity(entity), normalized(name)
         if number is None or not spelled:
             self.reading.names_left_out += 1

@@ -150,7 +150,7 @@ def command(
         if given is not None:
             raise SettingError(
                 "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
-                "set their share with --set none_mistakes=SHARE"
+                "set their share with --set no_relation_fnr=SHARE"
             )
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
     if known != "raise" and labeled is None:

@@ -21,7 +21,7 @@ from relscout.core.progress import silent
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
-    from relscout.alignment import Account, KnowledgeGraph
+    from relscout.alignment import AlignmentStatistics, KnowledgeGraph
 
 
 _Out = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
@@ -169,7 +169,7 @@ def labels_command(
     ] = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,taught_epochs=2."),
+        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,supervised_epochs=2."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -201,9 +201,9 @@ def labels_command(
     from relscout.core.settings import from_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.encoders.saved import check_adapter, contents_of
-    from relscout.pretraining.taught import TaughtSettings, teach_adapter
+    from relscout.pretraining.adapter import AdapterSettings, train_adapter
 
-    chosen = from_mapping(TaughtSettings, options.assignments_of(settings, "--set"))
+    chosen = from_mapping(AdapterSettings, options.assignments_of(settings, "--set"))
     described = encoder_settings(
         encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device, seed=seed
     )
@@ -219,7 +219,7 @@ def labels_command(
     skipped.tell()
     # only complete passes are kept, and usually there is one, so an interruption promises nothing
     with progress_bars(resumable=False) as progress:
-        found = teach_adapter(
+        found = train_adapter(
             labeled,
             base,
             settings=chosen,
@@ -325,7 +325,7 @@ def align_command(
     and a table shows how many are lost at each step. INPUT is as for 'relscout discover'; its relations are
     ignored.
     """
-    from relscout.alignment import Account, AlignmentSettings, Exclusions, KnowledgeGraph, align
+    from relscout.alignment import AlignmentSettings, AlignmentStatistics, Exclusions, KnowledgeGraph, align
     from relscout.io.writers.jsonl import write_instances
 
     reading = Reading(
@@ -343,7 +343,7 @@ def align_command(
     _check_is_no_input(
         out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, text.gazetteer))]
     )
-    skipped, account = Skipped(), Account()
+    skipped, account = Skipped(), AlignmentStatistics()
     with progress_bars(resumable=False) as progress:
         known = KnowledgeGraph.read(
             graph,
@@ -358,7 +358,7 @@ def align_command(
             known, Reading(on_error=on_error, columns=columns).beside(exclude or (), skipped)
         )
         instances = reading.instances(inputs, skipped)
-        aligned = align(instances, known, settings, exclude=excluded, account=account, progress=progress)
+        aligned = align(instances, known, settings, exclude=excluded, statistics=account, progress=progress)
         count = write_instances(aligned, out)
     skipped.tell()
     n_alike, alike = known.alike
@@ -405,7 +405,7 @@ def _languages(text: str | None) -> list[str] | None:
     return languages
 
 
-def _rows(account: Account, min_sentences: int) -> Iterator[tuple[str, int]]:
+def _rows(account: AlignmentStatistics, min_sentences: int) -> Iterator[tuple[str, int]]:
     yield "instances read", account.instances
     yield "  mentions linked by id", account.mentions_by_id
     yield "  mentions linked by name", account.mentions_by_name
@@ -434,7 +434,7 @@ def _table(rows: Iterator[tuple[str, int]]) -> Table:
     return table
 
 
-def _relations(account: Account) -> Table:
+def _relations(account: AlignmentStatistics) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("relation")
     table.add_column("instances", justify="right")

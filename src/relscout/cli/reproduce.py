@@ -298,7 +298,7 @@ def table(
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import lesson_table
+    from relscout.lab.tables import supervised_table
 
     if out is not None:
         check_file(out)
@@ -309,7 +309,7 @@ def table(
         scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
         tables = _scores(measured, scorings, all_scores=all_scores)
     elif scoring == "all":
-        tables = [lesson_table(one, all_scores=all_scores) for one in (measured, *more)]
+        tables = [supervised_table(one, all_scores=all_scores) for one in (measured, *more)]
     else:
         raise InputError(f"--scoring applies to discovery, but the relations of preset {name!r} are given")
     text = "\n".join(FORMATS[format](one) for one in tables)

@@ -229,7 +229,7 @@ def pretrain(
         vectors: (N, D) float32; may be memory-mapped.
         settings: See :class:`AdaptiveSettings`.
         seed: Draws first weights, noise and batches.
-        progress: Told the epochs done, stage ``"autoencoder"``.
+        progress: Called with the epochs done, stage ``"autoencoder"``.
 
     Raises:
         InputError: There are no vectors, or some are not finite.
@@ -242,10 +242,10 @@ def pretrain(
         raise InputError("there are no vectors to learn a mapping from")
     check_finite(vectors)
     random = generator(seed, "autoencoder")
-    dice = torch.Generator().manual_seed(int(random.integers(2**62)))
+    stream = torch.Generator().manual_seed(int(random.integers(2**62)))
     widths = (vectors.shape[1], *settings.widths)
-    down = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths)]
-    up = [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths[::-1])]
+    down = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)]
+    up = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])]
     mapping = Mapping(down, _scale(vectors))
     trained = [tensor.requires_grad_(True) for layer in (*down, *up) for tensor in layer]
     optimizer = torch.optim.Adam(
@@ -260,8 +260,8 @@ def pretrain(
         for rows in np.array_split(random.permutation(len(vectors)), n_batches):
             rows.sort()
             given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
-            codes = through(_noised(given, settings.noise, dice), down)  # (B, Z)
-            loss = (through(_noised(codes, settings.noise, dice), up) - given).square().mean()
+            codes = through(_noised(given, settings.noise, stream), down)  # (B, Z)
+            loss = (through(_noised(codes, settings.noise, stream), up) - given).square().mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -279,13 +279,13 @@ def pretrain(
 
 
 def first_layer(
-    n_in: int, n_out: int, initial: str, dice: torch.Generator
+    n_in: int, n_out: int, initial: str, stream: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return first weights (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a bias (out,) of zeros."""
     import torch
 
     std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
-    return std * torch.randn((n_out, n_in), generator=dice), torch.zeros(n_out)
+    return std * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out)
 
 
 def through(
@@ -307,13 +307,13 @@ def through(
     return states
 
 
-def _noised(states: torch.Tensor, rate: float, dice: torch.Generator) -> torch.Tensor:
+def _noised(states: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
     """Dropout with numbers of our own, so that the rest of the program's are left alone."""
     import torch
 
     if not rate:
         return states
-    kept = torch.rand(states.shape, generator=dice) >= rate
+    kept = torch.rand(states.shape, generator=stream) >= rate
     return states * kept / (1 - rate)
 
 
@@ -338,7 +338,8 @@ class AdaptiveClusters:
         starting_labels: What k-means on the codes had said before (N,), int64.
         losses: KL(P‖Q) per vector, in nats, at the start of each epoch and at the end.
         redraws: How often the centroids were drawn anew at random, because the loss had not fallen.
-        kept_start: Whether it went on from the centroids of k-means: at once, or since no redrawn ones helped.
+        kept_start: Whether training started from the centroids of k-means, either at once or because no redrawn ones
+            helped.
         label_from: ``target`` or ``assignment``: which distribution the labels are read from.
     """
 
@@ -424,7 +425,7 @@ def adapt(
         mapping: Where to start, from :func:`relscout.clustering.adaptive.pretrain`; it stays as it is.
         settings: See :class:`AdaptiveSettings`.
         seed: Draws starts, batches and redrawn centroids.
-        progress: Told the epochs done, stage ``"adapt"``.
+        progress: Called with the epochs done, stage ``"adapt"``.
 
     Raises:
         InputError: There are fewer vectors, or fewer codes that differ, than clusters, or some are not finite.

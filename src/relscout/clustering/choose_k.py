@@ -23,7 +23,7 @@ from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
 #: About the number of instances for which the share below was chosen: the more instances a relation has, the finer the
-#: parts of it that the graph can tell apart.
+#: parts of it that the graph can distinguish.
 _SAMPLE = 2500
 _NEIGHBOURS = 20
 _SHARE = 0.95
@@ -40,7 +40,7 @@ _ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class KChoice:
-    """The chosen number of clusters and the curve behind it.
+    """The chosen number of clusters and the curve it was chosen from.
 
     Args:
         k: The chosen number.
@@ -86,7 +86,7 @@ def choose_k(
         largest: Largest K that is considered; never more than a quarter of the sample, nor than there are different
             vectors.
         sample_size: No more vectors than this are looked at.
-        progress: Told the samples done, stage ``"choose K"``.
+        progress: Called with the samples done, stage ``"choose K"``.
 
     Raises:
         InputError: Some vectors are not finite.
@@ -146,7 +146,7 @@ def _candidates(smallest: int, largest: int) -> tuple[int, ...]:
 
 
 def _count_different(similarity: NDArray[np.float32]) -> int:
-    """Count the vectors whose cosines (N, N) tell them apart from all others, beyond the rounding of float32."""
+    """Count the vectors whose cosines (N, N) differ from those of all others by more than float32 rounding."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -83,7 +83,7 @@ def refine(
         settled = before - inertia <= tolerance * before
         empty = _empty(labels, len(centroids))
         iteration += 1
-        # filling an empty cluster lowers the inertia, unless the vectors are too alike to be told apart
+        # filling an empty cluster lowers the inertia, unless the vectors are too alike to be distinguished
         if len(empty) and iteration > max_iterations and inertia >= before:
             raise too_alike(len(vectors), len(centroids))
     return Clusters(centroids, labels, inertia)
@@ -208,7 +208,7 @@ def kmeans(
         sample_size: Seeding and restarts look at no more vectors than this (or K, where that is more); the chosen
             solution is then refined on all.
         chunk_size: Number of vectors that are held at a time; changes memory, not results (beyond rounding).
-        progress: Told the starts done, stage ``"cluster"``.
+        progress: Called with the starts done, stage ``"cluster"``.
 
     Raises:
         SettingError: K or ``n_init`` is below 1, or the starts are not K vectors like those that are clustered.
@@ -268,7 +268,7 @@ def neighbour_seeds(
 
     Args:
         vectors: (N, D) float32.
-        n_clusters: K; for more than half as many as there are vectors, the graph has nothing to tell.
+        n_clusters: K; when it exceeds half the number of vectors, the graph carries no information.
         seed: Draws the sample and the layout, which runs on one thread and is repeatable.
         n_init: Starts of k-means in the layout, of which the one with the lowest inertia is kept.
         sample_size: No more vectors than this are looked at.
@@ -350,7 +350,7 @@ def started_kmeans(
         seed: Draws the starts.
         n_init: Starts drawn, of which the one with the lowest inertia is kept.
         max_iterations: Most iterations of each start.
-        progress: Told the starts done, stage ``"cluster"``.
+        progress: Called with the starts done, stage ``"cluster"``.
 
     Raises:
         InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.

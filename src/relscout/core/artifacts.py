@@ -1,4 +1,4 @@
-"""A folder of safetensors and JSON that reloads to the very same thing, and nothing that runs on loading."""
+"""Fitted models on disk: a folder of safetensors and JSON that reloads exactly and runs no code on loading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relscout.core.errors import ArtifactError
 from relscout.core.files import whole_file, whole_folder
 
 _FORMAT = 1
-#: The file that tells what an artifact is.
+#: The file that describes an artifact.
 DESCRIPTION = "artifact.json"
 _TENSORS = "tensors.safetensors"
 #: Every file name an artifact folder may hold.
@@ -25,10 +25,10 @@ CONTENTS = frozenset({DESCRIPTION, _TENSORS})
 
 @dataclass(frozen=True)
 class Artifact:
-    """What is saved of a fitted method.
+    """The saved state of a fitted method.
 
     Args:
-        kind: What it is, such as ``"kmeans"``.
+        kind: Name of the saved kind of object, such as ``"kmeans"``.
         settings: Everything that is not an array, JSON values only.
         tensors: The arrays by name.
     """

@@ -61,7 +61,7 @@ def _decoded(path: Path, number: int, raw_line: bytes) -> str | RecordError:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside ``path`` to write to, and put it in place once the block has succeeded.
+    """Yield a temporary file next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises (a full disk, an interruption), nothing appears under the final name, an older file
     there stays as it was, and the temporary file is removed.
@@ -94,11 +94,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
-    """Give a temporary folder beside ``path`` to write to, and put it in place once the block has succeeded.
+    """Yield a temporary folder next to ``path`` to write to, and move it into place once the block has succeeded.
 
-    When the block raises, nothing appears under the final name and an older folder there stays as it was. An
-    older folder is replaced by two renamings; when the machine fails right between them, it is left beside
-    its place in a hidden folder whose name ends in ``.partial``.
+    When the block raises, nothing appears under the final name and an older folder there stays as it was. An older
+    folder is replaced by two renamings; if the machine fails between them, the older folder is left next to its place,
+    in a hidden folder whose name ends in ``.partial``.
 
     Args:
         path: The final name of the folder.
@@ -167,7 +167,7 @@ def check_makeable(folder: Path) -> None:
         OutputError: Something above it is a file, or there is no permission to write.
     """
     try:
-        # what is missing above the folder is made when it is saved, so that work that fails leaves nothing behind
+        # missing parent folders are made when the folder is saved, so that failed work leaves no trace
         there = next(place for place in folder.resolve().parents if place.exists())
         if not there.is_dir():
             raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")

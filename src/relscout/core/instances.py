@@ -1,4 +1,4 @@
-"""The record that everything passes around: a text in which two entities are marked, with its syntax."""
+"""Relation instances: a text with two marked entities and, optionally, its syntax."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Parse:
     def governor(self, tokens: range) -> int:
         """Return the token of a span that is governed from outside it: the head of the phrase.
 
-        Of several, the one nearest the root counts; of these, the last.
+        If there are several, return the one nearest the root, and among these the last.
         """
         depths = [
             (self.depth(token), -token)
@@ -69,9 +69,9 @@ class Parse:
 
 
 def normalized(name: str) -> str:
-    """Return a name as names are compared: case, white space and Unicode form do not count.
+    """Return the form in which names are compared.
 
-    Compatibility forms are one with the usual ones (NFKC), so that a full-width letter or a ligature matches too.
+    Case, white space and Unicode form (NFKC) are ignored, so that a full-width letter or a ligature matches too.
     """
     if name.isascii():  # most are, and NFKC has nothing to do there
         return " ".join(name.lower().split())
@@ -86,11 +86,11 @@ NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Where an entity is named in a text.
+    """A mention of an entity in a text.
 
     Args:
         start: Offset of the first character, counted in Unicode code points from 0.
-        end: Offset behind the last character (exclusive).
+        end: Offset after the last character (exclusive).
         type: Entity type, such as ``"PERSON"``; ``None`` where it is not known.
         entity_id: Identifier in a knowledge base, such as ``"Q937"``; ``None`` where it is not known.
     """
@@ -105,7 +105,7 @@ class Mention:
         return text[self.start : self.end]
 
     def crosses(self, other: Mention) -> bool:
-        """Tell whether both mentions share characters while neither lies inside the other."""
+        """Return whether both mentions share characters while neither lies inside the other."""
         first, second = sorted((self, other), key=lambda mention: (mention.start, mention.end))
         return first.start < second.start < first.end < second.end
 
@@ -114,8 +114,8 @@ class Mention:
 class RelationInstance:
     """A text with a head and a tail entity, and the gold relation between them where it is known.
 
-    Offsets are checked here, once; everything behind can rely on them. One mention may lie inside the other
-    ("*University of* Paris"), but both may not be the same span nor cross.
+    Offsets are checked here, once; later code relies on them. One mention may lie inside the other ("*University of*
+    Paris"), but both may not be the same span nor cross.
 
     Args:
         text: The text, usually one sentence.
@@ -124,7 +124,7 @@ class RelationInstance:
         relation: Gold relation; ``None`` where it is not known.
         id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
             order of the input nor on the gold relation.
-        source: Where the instance comes from, for people: file and line.
+        source: Origin of the instance in readable form: file and line.
         document: Name of the document that the text is a part of; empty where it is none.
         document_start: Offset of ``text`` in that document, in characters; ``None`` where it is not known.
         parse: Syntax of ``text``, where a parser was run. It is not part of the instance's identity and is not saved.
@@ -226,7 +226,7 @@ class RelationInstance:
 
     @property
     def is_unrelated(self) -> bool:
-        """Whether its gold relation is one of the names by which data sets call none (:data:`NAMES_OF_NONE`)."""
+        """Whether its gold relation stands for "no relation" (:data:`NAMES_OF_NONE`)."""
         return self.relation is not None and self.relation.casefold() in NAMES_OF_NONE
 
     def swapped(self) -> RelationInstance:
@@ -255,9 +255,9 @@ def _occurrence(role: str, surface: str, text: str, number: int) -> int:
 
 
 def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:
-    """Return the places of the instances in an order that they decide, whatever order they come in.
+    """Return the indices of the instances in an order that does not depend on the order of the input.
 
-    What is computed in this order cannot depend on the order of the input: what is equal in it reads the same.
+    Results computed in this order do not depend on the order of the input, because equal instances are identical.
     """
     return sorted(range(len(instances)), key=lambda place: _order_key(instances[place]))
 

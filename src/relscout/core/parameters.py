@@ -19,7 +19,7 @@ class NoSettings:
 
 
 class Parameters:
-    """What every estimator offers: ``get_params``, ``set_params``, ``repr``, and copies by ``sklearn.base.clone``.
+    """Base class of estimators: ``get_params``, ``set_params``, ``repr``, and copies by ``sklearn.base.clone``.
 
     The parameters are those of the constructor, which stores each under its name and checks nothing; they are checked
     when they are used. A constructor with ``**settings`` has the fields of ``SETTINGS`` as parameters, and its

@@ -14,10 +14,10 @@ from relscout.core.errors import SettingError, UnknownNameError
 
 
 def check_choices(settings: Any, choices: Mapping[str, Sequence[str]]) -> None:
-    """Check settings, by name, that are one of some words.
+    """Check settings, by name, against their allowed values.
 
     Raises:
-        UnknownNameError: One is another word.
+        UnknownNameError: A value is not allowed.
     """
     for name, known in choices.items():
         if (choice := getattr(settings, name)) not in known:
@@ -25,10 +25,10 @@ def check_choices(settings: Any, choices: Mapping[str, Sequence[str]]) -> None:
 
 
 def check_least(settings: Any, least: Mapping[str, float]) -> None:
-    """Check settings, by name, that have a least value.
+    """Check settings, by name, against their minimum.
 
     Raises:
-        SettingError: One is below, or no number.
+        SettingError: A value is below its minimum, or not a number.
     """
     for name, bound in least.items():
         if not (value := getattr(settings, name)) >= bound:

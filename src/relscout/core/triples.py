@@ -1,4 +1,4 @@
-"""What writers write: triples with their provenance, and the entities and facts that triples add up to."""
+"""Triples with their provenance, and the entities and facts aggregated from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Polarity = Literal["asserted", "negated", "hypothetical"]
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """One found fact: head, relation, tail, and where it was read.
+    """One extracted triple: head, relation, tail, and its source.
 
     Args:
         instance: The relation instance that expresses it (text, mentions, types, entity ids, id, source).
@@ -41,7 +41,8 @@ class Entity:
     """One entity, merged from all its mentions.
 
     Args:
-        id: Stable identifier: that of the knowledge base where the mentions have one, else made from type and name.
+        id: Stable identifier: that of the knowledge base where the mentions have one, otherwise derived from type and
+            name.
         name: Its most frequent full name.
         type: Its most frequent entity type, as the annotator calls it; ``None`` where no mention has one.
         aliases: All forms in which it is written, the most frequent first; the name is one of them.

@@ -30,7 +30,7 @@ def counted(number: int, what: str) -> str:
 
 
 def pieces_of(instance: RelationInstance, room: int) -> list[tuple[int, int]]:
-    """Choose one or two stretches ``[start, end)`` of the text, ``room`` characters in all, that show both entities."""
+    """Return one or two stretches ``[start, end)``, in total ``room`` characters, that show both entities."""
     text = instance.text
     first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, -mention.end))
     low, high = first.start, max(first.end, second.end)

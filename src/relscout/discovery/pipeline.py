@@ -1,4 +1,4 @@
-"""The main function: instances in, named relations out; a later batch keeps the names and numbers of an earlier run."""
+"""The main function, ``discover``: it turns instances into named relations and can extend an earlier run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from relscout.methods import METHODS, Estimator, check_method
 from relscout.methods import method as kind_of
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough, check_labels
-from relscout.methods.unrelated import Judged, Share, WithNone
+from relscout.methods.unrelated import Judged, NoRelationWrapper, Share
 from relscout.naming import bare_name
 from relscout.text.relatedness import Relatedness
 from relscout.text.sentences import coarse_type
@@ -58,13 +58,13 @@ def check_known(known: str) -> None:
 def apart(
     unlabeled: Sequence[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return the labelled instances that a method may learn from, and what was left out, in words.
+    """Return the labelled instances that a method may learn from, and messages about those left out.
 
-    Gold relations of the unlabelled instances are looked at here and nowhere else, and only to tell whether a label
-    gives away what is to be found.
+    Gold relations of the unlabelled instances are read here and nowhere else, and only to check whether a label gives
+    away the answer.
 
     Args:
-        unlabeled: What relations are to be found in, with gold relations where there are some.
+        unlabeled: The corpus, with gold relations where they are known.
         labeled: Instances with gold relations.
         known: Of relations on both sides, ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
 
@@ -128,10 +128,10 @@ def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[s
 
 
 def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
-    """Return what earlier runs have found as labelled instances, and the number of every relation by its name.
+    """Return the results of earlier runs as labelled instances, and the number of each relation by name.
 
-    The last word counts: of an instance that several runs have, the relation that the last of them gave it, if any;
-    and of a relation, the name that it has in the last run that has it.
+    The latest run counts: an instance in several runs gets its relation in the last of them, if any, and a relation its
+    name in the last run that has it.
 
     Args:
         earlier: The runs, of which each came after those before it.
@@ -177,11 +177,11 @@ def first_free(earlier: Sequence[Discovery]) -> int:
 
 
 def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
-    """Return the discovery with the numbers of earlier runs; what is novel is numbered behind these.
+    """Return the discovery with the numbers of earlier runs; novel relations get the numbers after these.
 
     Args:
-        found: What came of the later batch.
-        numbers: Of the relations of earlier runs, by name.
+        found: The discovery of the later batch.
+        numbers: Numbers of the relations of earlier runs, by name.
         free: The first number that a novel relation may get, see :func:`first_free`.
     """
     given = found.model.names_
@@ -280,7 +280,7 @@ def discover(
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> Discovery:
-    """Find the relations that a corpus expresses, name them, and tell which instance expresses which.
+    """Find the relations that a corpus expresses, name them, and assign each instance to one.
 
     The order of the instances does not change the result, and their gold relations are removed before any method
     sees them.
@@ -306,17 +306,17 @@ def discover(
             ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
             and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
-        none: Share of the corpus that no relation relates and that is given none, in [0, 1), ``"auto"`` to estimate
-            it, or some instances that somebody has judged (see :class:`relscout.methods.unrelated.WithNone`); ``None``
-            gives every instance a relation.
+        none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or instances
+            that somebody has judged (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives
+            every instance a relation.
         precision: For text in which every pair of entities is an instance: pairs are left out that the relatedness
             model does not hold to be related, so many that this share of the others is expected to be, in (0, 1].
             With judged instances as ``none``, these calibrate the model first.
         relatedness: The relatedness model, in place of the one that comes with relscout.
         hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
-        progress: Told how far it is.
-        checkpoints: Folder for work in progress: a method that trains goes on there after an interruption.
+        progress: Progress callback.
+        checkpoints: Folder for work in progress: a method that trains resumes from it after an interruption.
 
     Raises:
         InputError: There are no instances, fewer (different) ones than relations, two different ones with one id, or
@@ -359,7 +359,7 @@ def discover(
         if none is not None or precision is not None:
             raise SettingError(
                 "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "
-                "unrelated (none_mistakes)"
+                "unrelated (no_relation_fnr)"
             )
         options = settings_after(kind, options)
         labeled, numbers = labelled_by(after)
@@ -393,7 +393,9 @@ def discover(
         bare = with_syntax(bare)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     if none is not None or precision is not None:
-        estimator = cast(Estimator, WithNone(estimator, none, precision=precision, relatedness=relatedness))
+        estimator = cast(
+            Estimator, NoRelationWrapper(estimator, none, precision=precision, relatedness=relatedness)
+        )
     # methods get an order that the instances decide, so that the order of the input cannot matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]
@@ -456,8 +458,8 @@ def _checked_kind(kind: object) -> type[Estimator]:
 def merged_by_name(found: Discovery) -> Discovery:
     """Return a discovery in which relations of one name between entities of the same coarse types are one.
 
-    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of
-    one name. What the sentences call the same, between the same kinds of things, is the same relation.
+    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of one
+    name. Clusters with the same name between entities of the same kind express the same relation.
     """
     groups: dict[tuple[str, tuple[str, str]], list[int]] = {}
     for relation in found.relations:
@@ -479,7 +481,7 @@ def merged_by_name(found: Discovery) -> Discovery:
 
 
 def with_refinement(found: Discovery) -> Discovery:
-    """Return a discovery in which the words of the syntax decide where they say plainly what is meant."""
+    """Return a discovery in which explicit wording overrides the clusters."""
     free = first_free([found])
     relations, assignments, refinement = refine(found.relations, found.assignments, free=free)
     left = {one.id for one in relations}

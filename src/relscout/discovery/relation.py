@@ -152,7 +152,7 @@ class ParentRelation:
     """Relations that are alike, as one that is more general.
 
     Args:
-        id: Its number, behind those of the relations.
+        id: Its number, after those of the relations.
         children: Numbers of the two that it joins, relations or parents, the larger first.
         relations: Numbers of all relations below it, the largest first.
         distance: How far its children are apart, 1 minus the mean cosine of their relations' means, in [0, 2].

@@ -1,4 +1,4 @@
-"""The result of a discovery, which answers the next question itself."""
+"""The result of a discovery."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """Relations that were found, and which instance expresses which.
+    """The relations found in a corpus, and the relation of each instance.
 
-    A discovery is never changed: :meth:`rename`, :meth:`merge` and :meth:`drop` return a new one, in which ids stay
-    what they were.
+    A discovery is never changed: :meth:`rename`, :meth:`merge` and :meth:`drop` return a new one with unchanged ids.
 
     Args:
         relations: The relations, largest first when found.
-        assignments: What every instance of the corpus was given.
-        model: The fitted method, which tells the relations apart in unseen text.
+        assignments: The relation assigned to each instance of the corpus.
+        model: The fitted method, which classifies unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
-        merged: Model's number of a relation → its id, where that is another one: because another relation took it over,
-            or because it has the number of an earlier run; -1 where it was dropped.
+        merged: Maps the model's number of a relation to its id where they differ: the relation was merged into another,
+            has the number of an earlier run, or was dropped (-1).
     """
 
     relations: tuple[Relation, ...]
@@ -76,10 +75,10 @@ class Discovery:
 
     @property
     def names(self) -> dict[int, str]:
-        """Names of the relations that text can be told to express, by id.
+        """Names of the relations that the model can predict, by id.
 
-        These are the relations that were found, and behind them pre-defined ones that the model knows and the corpus
-        does not have.
+        These are the relations found in the corpus, followed by pre-defined ones that the model knows and the corpus
+        lacks.
         """
         found = {one.id: one.name for one in self.relations}
         ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
@@ -95,7 +94,7 @@ class Discovery:
         return self.triples_of(self.assignments)
 
     def facts(self) -> tuple[Fact, ...]:
-        """Return what the corpus asserts, one fact per head entity, relation and tail entity, most supported first.
+        """Return the facts of the corpus, one per head, relation and tail, most supported first.
 
         See :func:`relscout.discovery.facts.find_facts` for what counts, and how sure a fact is.
         """
@@ -128,8 +127,8 @@ class Discovery:
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
                 leaves this aside.
-            progress: Told how far it is.
-            on_loss: Told each instance that the encoder could not read whole, and what was lost.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
         """
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
@@ -320,14 +319,14 @@ class Discovery:
         return self._with_entities({"split_entity": id, "names": list(names)})
 
     def _with_entities(self, decision: Mapping[str, Any]) -> Discovery:
-        changed = self.told({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
+        changed = self.with_run({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
         changed.entities()  # raises where it cannot be carried out
         return changed
 
     def apply(self, decisions: Decisions) -> Discovery:
         """Return the discovery with what a person decided about relations and entities.
 
-        Ids stay, and ``run["decisions"]`` tells what was done.
+        Ids stay, and ``run["decisions"]`` records what was done.
 
         Raises:
             SettingError: The decisions are about another run.
@@ -356,10 +355,10 @@ class Discovery:
         if not decisions.steps:
             return self
         done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
-        return found.told({"decisions": [*self.run.get("decisions", ()), done]})
+        return found.with_run({"decisions": [*self.run.get("decisions", ()), done]})
 
-    def told(self, what: Mapping[str, Any]) -> Discovery:
-        """Return the discovery with more, or other, JSON values in its ``run``."""
+    def with_run(self, what: Mapping[str, Any]) -> Discovery:
+        """Return the discovery with JSON values added to, or replaced in, its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 
     def save(self, folder: str | Path) -> None:
@@ -387,9 +386,8 @@ class Discovery:
 
         Args:
             folder: The folder.
-            encoder: The encoder that it was made with, which is needed where that is one of your own.
-            method: The class of its method, which is needed where that is one of your own that no installed package
-                registers.
+            encoder: The encoder that it was made with; required if you wrote the encoder.
+            method: The class of its method; required if no installed package registers the method.
 
         Raises:
             ArtifactError: The folder does not hold a complete discovery, or the encoder is missing or another one.

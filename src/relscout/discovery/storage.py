@@ -43,7 +43,7 @@ from relscout.methods import Estimator, load_fitted
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
 FACTS, ENTITIES = "facts.jsonl", "entities.jsonl"
 INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
-#: Written beside a saved run, and gone when the run is saved anew.
+#: Written into the folder of a saved run, and removed when the run is saved again.
 REPORT = "report.html"
 #: Every name that a run's folder may hold.
 CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT})

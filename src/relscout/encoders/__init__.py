@@ -1,4 +1,4 @@
-"""Relation instances in, vectors out."""
+"""Encoders turn relation instances into vectors."""
 
 from __future__ import annotations
 

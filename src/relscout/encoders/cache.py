@@ -225,7 +225,7 @@ def empty_vectors(count: int, dimension: int, *, in_memory: int = _IN_MEMORY) ->
     ``TMPDIR`` says where.
 
     Raises:
-        OutputError: The disk has not enough room.
+        OutputError: The disk does not have enough space.
     """
     n_bytes = count * dimension * np.dtype(np.float32).itemsize
     if n_bytes <= in_memory:

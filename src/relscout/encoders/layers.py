@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
     """Remove the layers above ``wanted`` where the hidden states up to it stay the same.
 
-    Models that normalise after their last layer give another state there once it is not their last one: they
-    keep one layer more. Where the layers cannot be told, all stay.
+    Models that normalise after their last layer give another state there once it is not their last one: they keep one
+    layer more. Where the layers are not recognised, all stay.
 
     Args:
         model: A Hugging Face model.
@@ -51,7 +51,7 @@ def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
 
 
 def find_layers(model: Any, n_layers: int) -> tuple[Any, str] | None:
-    """Return the module that owns the list of layers, and the list's name there; ``None`` where it cannot be told."""
+    """Return the module that owns the list of layers, and the list's name there; ``None`` where it is unknown."""
     import torch
 
     for module in model.modules():
@@ -94,7 +94,7 @@ def check_length(model: Any, max_length: int) -> None:
 
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa and its kin count positions from behind the padding's
+            # RoBERTa and its kin count positions from after the padding's
             first = 0 if module.padding_idx is None else module.padding_idx + 1
             longest = module.num_embeddings - first
             if max_length > longest:
@@ -173,7 +173,7 @@ class LowestLayers:
     """The lowest layers of a model, run alone; they share its weights, and the model stays as it is.
 
     Args:
-        model: A Hugging Face model whose layers can be told.
+        model: A Hugging Face model whose layers are recognised.
         count: Number of layers that run, at least 0 and below ``n_layers``.
         n_layers: Number of layers of the model.
     """
@@ -248,7 +248,7 @@ def _keeper(states: MutableMapping[int, torch.Tensor], number: int) -> Callable[
 
 
 def _besides(model: Any, layer: Any) -> int | None:
-    """Return how much a layer gives in a tuple behind the hidden states; ``None`` where it gives no tuple."""
+    """Return how many items follow the hidden states in a layer's output; ``None`` if it is no tuple."""
     import torch
 
     seen: list[int | None] = []
@@ -271,7 +271,7 @@ _FEW = frozenset({"start", "span-mean", "span-max"})
 
 
 def reads_few(parts: Sequence[PoolingPart], depth: int, n_layers: int) -> bool:
-    """Tell whether all that is read off hidden state ``depth``, the highest one, are mentions and where they start."""
+    """Return whether pooling reads only mentions, or their starts, from the highest hidden state ``depth``."""
     highest = [part for part in parts if (n_layers if part.layer is None else part.layer) == depth]
     return bool(highest) and all(part.name in _FEW for part in highest)
 
@@ -317,7 +317,7 @@ def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
 
 
 def _attends_plainly(layer: Any) -> bool:
-    """Tell whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
+    """Return whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
     attention = getattr(layer, "attention", None)
     inner: Any = getattr(attention, "self", None)
     config = getattr(inner, "config", None)
@@ -383,7 +383,7 @@ def alpha_of(rank: int) -> int:
 
 
 def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, seed: int) -> None:
-    """Put two factors beside the weight of every linear map in some layers of a model: W x + α/r · B (A x).
+    """Add two factors to the weight of every linear map in some layers of a model: W x + α/r · B (A x).
 
     α is what :func:`alpha_of` says.
 
@@ -420,7 +420,7 @@ def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, ra
 
 
 def is_factor(name: str) -> bool:
-    """Tell whether a parameter is one of the factors that :func:`add_factors` put there."""
+    """Return whether a parameter is one of the factors that :func:`add_factors` put there."""
     return name.endswith((f".lora_A.{_ADAPTER}.weight", f".lora_B.{_ADAPTER}.weight"))
 
 

@@ -66,7 +66,7 @@ class Markers:
 
     Args:
         before: Token ids in front of it.
-        after: Token ids behind it.
+        after: Token ids after it.
     """
 
     before: tuple[int, ...] = ()
@@ -97,7 +97,7 @@ class Marked:
 
 
 def keeps_context(marking: str) -> bool:
-    """Tell whether the scheme shows the encoder the words around the mentions."""
+    """Return whether the scheme shows the encoder the words around the mentions."""
     return marking not in _WITHOUT_CONTEXT
 
 
@@ -258,11 +258,11 @@ def fit(sentence: Sentence, budget: int) -> tuple[Sentence, str]:
 
     Args:
         sentence: The whole sentence.
-        budget: Number of tokens there is room for, at least 2.
+        budget: Largest number of tokens, at least 2.
 
     Returns:
-        The part that the encoder sees, and what was left out: ``""`` (nothing), ``"context"`` (words before or
-        behind both mentions), ``"between"`` (words between the mentions) or ``"mention"`` (part of a mention).
+        The part that the encoder sees, and what was left out: ``""`` (nothing), ``"context"`` (words before or after
+        both mentions), ``"between"`` (words between the mentions) or ``"mention"`` (part of a mention).
     """
     ids, head, tail = sentence.ids, sentence.head, sentence.tail
     if len(ids) <= budget:
@@ -294,7 +294,7 @@ def _apart(sentence: Sentence, budget: int) -> tuple[Sentence, str]:
 
 
 def _overlapping(sentence: Sentence, budget: int) -> Sentence:
-    """Keep the start of the first mention and, behind it, the second one from its own start on."""
+    """Keep the start of the first mention, followed by the start of the second one."""
     ids = sentence.ids
     head_first = (sentence.head[0], -sentence.head[1]) <= (sentence.tail[0], -sentence.tail[1])
     outer, inner = (sentence.head, sentence.tail) if head_first else (sentence.tail, sentence.head)
@@ -307,7 +307,7 @@ def _overlapping(sentence: Sentence, budget: int) -> Sentence:
 
 
 def _centred(span: Span, room: int, length: int) -> int:
-    """Return where a window of ``room`` tokens starts that holds a span, or its start, amid its context."""
+    """Return the start of a window of ``room`` tokens with a span, or the start of the span, in its middle."""
     slack = max(room - (span[1] - span[0]), 0)
     return min(max(span[0] - slack // 2, 0), length - room)
 

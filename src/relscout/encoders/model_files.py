@@ -123,7 +123,7 @@ def describe(
         settings: Its settings.
         made: How it was made; JSON values only.
         flexible: Whether it may be read in any way, so that each method reads it in its own.
-        **more: What else is to be told; JSON values only.
+        **more: Further entries of the description; JSON values only.
     """
     # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
     read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
@@ -225,7 +225,7 @@ def lineage(model: str) -> list[str]:
         ArtifactError: As :func:`base_of`.
     """
     found, places = [model], {absolute(locate(model))}
-    while (base := _told_base(found[-1])) is not None:
+    while (base := _stated_base(found[-1])) is not None:
         place = absolute(locate(base))
         if place in places:
             raise ArtifactError(
@@ -237,7 +237,7 @@ def lineage(model: str) -> list[str]:
     return found
 
 
-def _told_base(model: str) -> str | None:
+def _stated_base(model: str) -> str | None:
     path = Path(locate(model)) / CONFIGURATION
     if not path.is_file():
         return None
@@ -386,8 +386,8 @@ def _configuration(path: Path) -> dict[str, Any]:
 def learnt_relations(model: str) -> frozenset[str]:
     """Return the names of the relations that an encoder, or what it was made from, has learnt from labels.
 
-    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. What relscout
-    did not save, or is no longer where it was, tells nothing. Names are those that the labels had.
+    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. Models that
+    relscout did not save, or that were moved, contribute no names. Names are those that the labels had.
 
     Args:
         model: Name or folder of the encoder.

@@ -16,7 +16,7 @@ from relscout.encoders.transformer import OnLoss, TransformerEncoder
 
 
 class Encoder(Protocol):
-    """What a method needs of an encoder; any object with these two is one."""
+    """The interface of encoders: any object with these two members is one."""
 
     @property
     def fingerprint(self) -> str:
@@ -29,7 +29,7 @@ class Encoder(Protocol):
 
 
 class WrappingEncoder:
-    """Base of encoders of ours that stand for another one, and report progress and losses as that does."""
+    """Base class of encoders that wrap another one, and report progress and losses as it does."""
 
     def encode(
         self,

@@ -197,7 +197,7 @@ def pool_part(
     from torch.nn.functional import normalize
 
     if part.name in _OF_NO_LAYER:
-        # not of unit length where a type is missing: it would count more beside one that is known
+        # not of unit length where a type is missing: it would count more than one that is known
         return part.weight * directions_of(codes_read(part.name, places.types), states.shape[2])
     found = _read(part.name, states.float(), places, sampled)
     return part.weight * (normalize(found, dim=1) if of_unit_length else found)
@@ -213,8 +213,8 @@ def reads_states(part: PoolingPart) -> bool:
     return part.name not in _OF_NO_LAYER
 
 
-def tells_direction(parts: Sequence[PoolingPart]) -> bool:
-    """Tell whether a part reads head and tail apart."""
+def encodes_direction(parts: Sequence[PoolingPart]) -> bool:
+    """Return whether a part reads head and tail apart."""
     return any(part.name in _TWO_SIDED for part in parts)
 
 

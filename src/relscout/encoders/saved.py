@@ -1,4 +1,4 @@
-"""An encoder as a folder of its own: a Hugging Face model, and beside it how it is meant to be read.
+"""An encoder as a folder of its own: a Hugging Face model, with the marking and pooling it was trained with.
 
 Such a folder goes wherever the name of an encoder goes, in relscout (``--encoder FOLDER``) and, being an ordinary
 model folder, elsewhere.
@@ -22,9 +22,9 @@ from relscout.encoders.marking import NAMES
 from relscout.encoders.model_files import DESCRIPTION, absolute, describe, description, locate
 from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, load_weights, quiet
 
-#: How pre-training went, which it writes beside what it saves.
+#: The report of pre-training, written into the same folder.
 _REPORT = "pretraining.json"
-#: File names that a folder with an encoder or an adapter may hold, beside those that its description lists.
+#: File names that a folder with an encoder or an adapter may hold, in addition to those that its description lists.
 _CONTENTS = frozenset(
     {
         DESCRIPTION,
@@ -96,7 +96,7 @@ def save_encoder(
         folder: Where it is written; an older encoder or adapter in it is replaced, be it the encoder's own.
         encoder: The encoder, whose own weights are written where ``weights`` has none of the name.
         weights: Trained weights by their names in :attr:`TransformerEncoder.model`.
-        made: How it was made, which :func:`about` tells; JSON values only.
+        made: How it was made, returned by :func:`about`; JSON values only.
 
     Raises:
         ArtifactError: The model has no weight of a name and shape in ``weights``.
@@ -123,7 +123,7 @@ def save_encoder(
 
 def _add_markers(tokenizer: Any, n_embeddings: int, count: int) -> None:
     """Give the marker tokens the ids that :func:`relscout.encoders.marking.assign` gave them."""
-    # some models have more embeddings than tokens: the ids between them are filled, so that markers come behind
+    # some models have more embeddings than tokens: the ids between them are filled, so that markers come after them
     unnamed = [f"[unnamed{number}]" for number in range(n_embeddings - len(tokenizer))]
     tokenizer.add_tokens(unnamed + list(NAMES[:count]), special_tokens=True)
 
@@ -151,7 +151,7 @@ def save_adapter(
         alpha: α; a changed weight is W + α/r · B A.
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
-        made: How it was made, which :func:`relscout.encoders.model_files.about` tells; JSON values only.
+        made: How it was made, returned by :func:`relscout.encoders.model_files.about`; JSON values only.
         flexible: Whether it may be read in any way, so that each method reads it in its own; otherwise it is read as
             the encoder is.
 

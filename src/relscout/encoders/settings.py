@@ -1,4 +1,4 @@
-"""Settings of an encoder, and the device that it runs on."""
+"""Settings and device of an encoder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def choose_device(asked: str) -> torch.device:
 
 
 def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
-    """Tell whether the layers that train compute in bfloat16, their weights staying float32.
+    """Return whether the layers that train compute in bfloat16, their weights staying float32.
 
     Args:
         asked: ``float32``, ``bfloat16``, or ``auto``: where the device has instructions for it.
@@ -55,20 +55,20 @@ def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
         return asked == "bfloat16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # no public function tells; where this one is missing, float32 is what surely works
+    # there is no public function for this; if the private one is missing, use float32, which always works
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-#: Holds two entities beside the longest markers (two types of four tokens each) and the tokenizer's special tokens.
+#: Holds two entities and the longest markers (two types of four tokens each) and the tokenizer's special tokens.
 SHORTEST_INPUT = 32
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What turns a relation instance into a vector."""
+    """Settings that decide how a relation instance becomes a vector."""
 
     model: str = "minilm"
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""

@@ -309,8 +309,8 @@ class TransformerEncoder:
 
         Args:
             instances: What to encode.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
 
         Returns:
             Vectors (N, :attr:`dimension`), float32, in the order of ``instances``; a memory map where they take
@@ -319,7 +319,7 @@ class TransformerEncoder:
         Raises:
             SettingError: The model cannot be loaded or does not go with the settings.
             ArtifactError: The bundled model or the cache is damaged.
-            OutputError: There is no room for the vectors, in the cache or on disk.
+            OutputError: There is no space for the vectors, in the cache or on disk.
         """
         vectors = empty_vectors(len(instances), self.dimension)
         rows = rows_by_content(instances)
@@ -474,7 +474,7 @@ class TransformerEncoder:
     @cached_property
     def _loaded(self) -> tuple[Any, int]:
         settings, depth = self.settings, self.depth
-        device = self.device  # a device that is not there is told before anything is loaded
+        device = self.device  # a missing device is reported before anything is loaded
         model = load_weights(settings.model, dtype=settings.dtype)
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
@@ -487,7 +487,7 @@ class TransformerEncoder:
 def _stored_sentences(
     keys: Sequence[tuple[bytes, bytes]], pieces: Pieces, lost: Sequence[str]
 ) -> dict[bytes, StoredSentence]:
-    """Return what is to be stored of each sentence, by its key."""
+    """Return the data to store for each sentence, by its key."""
     rows_of: dict[bytes, list[int]] = {}
     for row, (sentence, _) in enumerate(keys):
         rows_of.setdefault(sentence, []).append(row)

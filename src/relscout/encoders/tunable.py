@@ -31,7 +31,7 @@ from relscout.encoders.layers import (
     skip_layers,
     tokens_read,
 )
-from relscout.encoders.pooling import Places, PoolingPart, pool, pool_part, tells_direction, turned
+from relscout.encoders.pooling import Places, PoolingPart, encodes_direction, pool, pool_part, turned
 from relscout.encoders.settings import trains_in_bfloat16
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 
 def can_turn(encoder: TransformerEncoder) -> bool:
-    """Tell whether :func:`turned_by` is exact: the encoder is not shown which is the head, and its vectors tell."""
-    return encoder.settings.marking == "none" and tells_direction(encoder.parts)
+    """Return whether :func:`turned_by` is exact: pooling alone depends on which mention is the head."""
+    return encoder.settings.marking == "none" and encodes_direction(encoder.parts)
 
 
 def turned_by(encoder: TransformerEncoder, vectors: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class HiddenStates:
         in_memory: Bytes that may be held in memory.
 
     Raises:
-        OutputError: The disk has not enough room.
+        OutputError: The disk does not have enough space.
     """
 
     def __init__(self, lengths: NDArray[np.int64], width: int, *, in_memory: int = _IN_MEMORY) -> None:
@@ -112,7 +112,7 @@ class HiddenStates:
             raise _no_room(int(self._ends[-1]) * self.width * 4, error) from error
 
     def padded(self, rows: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
-        """Return the states of some sentences (B, T, D), float32, zero behind the end of each."""
+        """Return the states of some sentences (B, T, D), float32, zero after the end of each."""
         import torch
 
         longest = int(self.lengths[rows].max())
@@ -139,7 +139,7 @@ class ContentVectors:
         in_memory: Bytes that may be held in memory.
 
     Raises:
-        OutputError: The disk has not enough room.
+        OutputError: The disk does not have enough space.
     """
 
     def __init__(self, count: int, dimension: int, *, in_memory: int = _VECTORS_IN_MEMORY) -> None:
@@ -203,8 +203,8 @@ def prepare(
         instances: What will be trained on.
         fixed: Parts of the pooling that no trained layer changes.
         boundary: Hidden state that the lowest trained layer reads; ``None`` where the whole model trains.
-        progress: Told the number of instances done, stage ``"encode"``.
-        on_loss: Told each instance that did not fit whole, and what was lost.
+        progress: Called with the number of instances done, stage ``"encode"``.
+        on_loss: Called with each truncated instance and what was lost.
     """
     import torch
 
@@ -271,13 +271,13 @@ class TunableEncoder:
             compute while dropout is on; their weights are float32, and so is what they compute without it.
         sampled: While dropout is on, the part ``between`` of the pooling reads this many tokens, drawn anew in every
             call, as HiURE does; 0 reads all, as is always done without dropout.
-        rank: Train low-rank factors of this rank (and α twice as large) beside the weights, which then stay as they
-            are, the embeddings, too; 0 trains the weights.
+        rank: Train low-rank factors of this rank (and α twice as large) and keep the weights and the embeddings frozen;
+            0 trains the weights.
         seed: Draws the factors.
 
     Raises:
-        SettingError: The encoder has not as many layers, its layers cannot be told, or tokens are to be sampled of a
-            layer below those that train.
+        SettingError: The encoder has not as many layers, its layers are not recognised, or tokens are to be sampled of
+            a layer below those that train.
         MissingExtraError: There is a rank, and peft is not installed.
     """
 
@@ -392,8 +392,8 @@ class TunableEncoder:
 
         Args:
             instances: What will be trained on.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
         """
         fixed = [part for part in self.base.parts if self._is_fixed(part)]
         return prepare(
@@ -459,7 +459,7 @@ class TunableEncoder:
             prepared: The instances.
             into: Where they are written; an array of its own where left out, on disk beyond 1 GiB.
             contents: Where those of the contents are written as well.
-            progress: Told the number of contents done, stage ``"encode again"``.
+            progress: Called with the number of contents done, stage ``"encode again"``.
         """
         vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
         order = np.argsort(prepared.row_of, kind="stable")
@@ -495,7 +495,7 @@ class TunableEncoder:
 
     def _named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         for name, parameter in self._model.named_parameters():
-            if parameter.requires_grad and "pooler" not in name:  # no vector is read off a pooler
+            if parameter.requires_grad and "pooler" not in name:  # no pooling uses the pooler
                 yield name, parameter
 
     def _is_fixed(self, part: PoolingPart) -> bool:

@@ -92,7 +92,7 @@ class Vocabulary:
 
     Attributes:
         before: Special tokens that the tokenizer puts before a text.
-        after: Special tokens that it puts behind.
+        after: Special tokens that it puts after it.
         overhead: Number of both.
         pad_id: Id of the padding token.
         n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
@@ -138,7 +138,7 @@ class Vocabulary:
         """Mark and tokenise instances.
 
         Raises:
-            SettingError: The longest input has no room for both entities beside the markers.
+            SettingError: The longest input has no space for both entities and the markers.
         """
         return [self.shown(one) for one in self.fitted(instances)]
 
@@ -146,7 +146,7 @@ class Vocabulary:
         """Tokenise instances and cut them to length: what marking them again and again starts from.
 
         Raises:
-            SettingError: The longest input has no room for both entities beside the markers.
+            SettingError: The longest input has no space for both entities and the markers.
         """
         reach = self._room * _CHARACTERS_PER_TOKEN
         cut = [excerpt(instance, reach) for instance in instances]
@@ -243,7 +243,7 @@ class Vocabulary:
         return self._room - taken
 
     def _prompt(self, sentence: Sentence) -> tuple[tuple[int, ...], int, str]:
-        """Return the prompt behind the sentence, where in it the mask stands, and what of the mentions did not fit."""
+        """Return the prompt after the sentence, the position of its mask, and what of the mentions did not fit."""
         if self._marking != "prompt":
             return (), -1, ""
         longest = max(self._room // 6, 1)

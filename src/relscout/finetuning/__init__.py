@@ -1,1 +1,1 @@
-"""Fine-tuning: encoders, and what they are compared with, learn to tell given relations."""
+"""Fine-tuning: train encoders, and the baselines they are compared with, to classify given relations."""

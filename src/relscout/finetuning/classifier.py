@@ -301,14 +301,14 @@ def linear_head(
 
 
 class SentenceClassifier(Parameters, ABC, Generic[Read]):
-    """Tells which of the relations that it has learnt a sentence expresses.
+    """Classifies sentences by the relations it was trained on.
 
     A relation that is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is learnt like any
     other, and left out of the micro-F1 by which an epoch is chosen. Neither the order of what is learnt from nor the
     names of the relations change a number.
 
     Args:
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of ``SETTINGS``.
 
     Attributes:
@@ -344,9 +344,9 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
             train: What is learnt from; what repeats counts once, what contradicts itself not at all.
             dev: Labelled instances on which the best epoch is chosen; without them, the last one is taken. A relation
                 that ``train`` lacks counts as a mistake.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer than two relations, or ``dev`` is empty.
@@ -418,8 +418,8 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
         Args:
             instances: Labelled or not; gold relations are not looked at.
-            progress: Told the number of instances done, stage ``"encode"``.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Called with the number of instances done, stage ``"encode"``.
+            on_loss: Called with each truncated instance and what was lost.
 
         Raises:
             SettingError: Nothing was fitted yet.
@@ -502,7 +502,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @abstractmethod
     def _fingerprint(self) -> str:
-        """Return a hash of what training starts from, beside settings and instances."""
+        """Return a hash of everything that training depends on, other than settings and instances."""
 
     @abstractmethod
     def _keep(self, learner: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -521,7 +521,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
     @classmethod
     @abstractmethod
     def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        """Return a classifier with the encoder that :meth:`_saved` told."""
+        """Return a classifier with the encoder that :meth:`_saved` described."""
 
     def _take(self, classes: Sequence[str], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         """Take over the head; its rows stay in the order in which they were learnt, which no name decides."""

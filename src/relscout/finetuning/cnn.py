@@ -48,7 +48,7 @@ def word_vectors(
 
     Args:
         words: The words, in small letters.
-        dimension: Dimensions E where there is no file, which else decides them.
+        dimension: Dimension E of the vectors if there is no file; a file decides it otherwise.
         path: A text file with a word and its numbers in each line, as GloVe and word2vec write them.
         seed: Draws the others.
 
@@ -187,8 +187,8 @@ class WordSentences:
     Args:
         row_of: Content of each instance (N,), int64.
         lengths: Words of each content (M,), int64.
-        ids: Words, distances from head and tail (from 0), and types of all contents, one behind the other
-            (4, sum of lengths), int64.
+        ids: Words, distances from head and tail (from 0), and types of all contents, concatenated (4, sum of lengths),
+            int64.
     """
 
     row_of: NDArray[np.int64]
@@ -196,7 +196,7 @@ class WordSentences:
     ids: NDArray[np.int64]
 
     def padded(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return words, distances and types of some contents (4, B, T), 0 behind the end of each."""
+        """Return words, distances and types of some contents (4, B, T), 0 after the end of each."""
         lengths = self.lengths[contents]
         out = np.zeros((4, len(contents), int(lengths.max())), dtype=np.int64)
         ends = np.cumsum(self.lengths)

@@ -45,10 +45,10 @@ class Episode:
 
 @dataclass(frozen=True)
 class FewShotScore:
-    """How well sentences of novel relations are told by a few examples of each.
+    """How well sentences of novel relations are classified from a few examples of each.
 
     Args:
-        accuracy: Share of the queries that were told right, in [0, 1].
+        accuracy: Share of the queries that were classified correctly, in [0, 1].
         standard_error: Of the accuracy, s / √E, where s is the standard deviation of the episodes' accuracies (divisor
             E − 1). It says how much the draw of E episodes matters, not how much the choice of the relations does.
         episodes: E.
@@ -228,7 +228,7 @@ def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> 
 def accuracies(
     vectors: NDArray[np.float32], episodes: NDArray[np.int64], *, shots: int, similarity: str
 ) -> NDArray[np.float64]:
-    """Return the share of its queries that each episode tells right (E,), float64.
+    """Return the share of correctly classified queries of each episode (E,), float64.
 
     Args:
         vectors: (M, D), float32.

@@ -30,7 +30,7 @@ from relscout.finetuning.episodes import (
     placed,
     probabilities,
 )
-from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotSettings, Known, Learnt, Seen, learn
+from relscout.finetuning.fewshot_training import CHOSEN_BY, FewShotFit, FewShotSettings, Known, Seen, learn
 from relscout.training.labels import canonical, classes_of
 from relscout.training.stored import (
     Trained,
@@ -121,7 +121,7 @@ def scores_of(
         seed: Draws them.
         similarity: How a query is compared with a prototype.
         vectors: Makes the vectors, once.
-        progress: Told how far it is.
+        progress: Progress callback.
 
     Raises:
         InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
@@ -130,7 +130,7 @@ def scores_of(
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one episode has no standard error")
-    # what cannot be drawn is told before anything is encoded
+    # episodes that cannot be drawn are reported before anything is encoded
     drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
     names, classes = drawn_from.names, drawn_from.classes
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
@@ -152,7 +152,7 @@ def scores_of(
 _KIND = "few-shot"
 
 
-def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
+def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
     """Write what was learnt; folders above ``folder`` are made where they are missing.
 
     Raises:
@@ -175,7 +175,7 @@ def write(folder: Path, learnt: Learnt, encoder: TransformerEncoder, settings: M
     save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen, **own_weights(encoder)}))
 
 
-def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
+def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
     """Return what was learnt, the encoder that it is for, and the settings, from a folder.
 
     Raises:
@@ -186,7 +186,7 @@ def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
         values = dict(artifact.settings)
         relations = tuple(str(name) for name in values.pop("relations"))
         held = values.pop("dev_relations")
-        learnt = Learnt(
+        learnt = FewShotFit(
             relations,
             Trained(str(values.pop("encoder_fingerprint")), below("encoder.", artifact.tensors)),
             artifact.tensors.get("centre"),
@@ -198,14 +198,14 @@ def read(folder: Path) -> tuple[Learnt, TransformerEncoder, dict[str, Any]]:
 
 
 class FewShot(Parameters):
-    """Tells relations by the means of a few examples of each: a prototypical network.
+    """Classifies sentences by the means of a few examples of each relation: a prototypical network.
 
     It works as it is, with the encoder given; :meth:`fit` teaches the encoder by labelled instances of other,
     pre-defined relations, as the paper does.
 
     Args:
         encoder: Gives the representations; the bundled encoder when left out.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`FewShotSettings`.
 
     Attributes:
@@ -226,7 +226,7 @@ class FewShot(Parameters):
         self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
         self.seed = seed
         self._store(settings)
-        self._take(Learnt())
+        self._take(FewShotFit())
 
     def fit(
         self,
@@ -243,9 +243,9 @@ class FewShot(Parameters):
             labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
             dev: Instances of other relations, with gold ones, on which the best weights are chosen, those before
                 training among them; without, the last ones are taken. They are not scored later, as those learnt from.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
             out: Folder to save it in before what ``checkpoints`` keeps is removed; an older one in it is replaced.
 
         Raises:
@@ -283,7 +283,7 @@ class FewShot(Parameters):
         known: Known = "raise",
         progress: Progress = silent,
     ) -> FewShotScore:
-        """Return how well sentences are told by a few examples of each relation, over episodes drawn at random.
+        """Return how well sentences are classified from a few examples of each relation, over random episodes.
 
         See :meth:`evaluate_grid`.
         """
@@ -324,7 +324,7 @@ class FewShot(Parameters):
             seed: Draws the episodes; the estimator's own where left out.
             known: Of relations that ``fit`` was given, in ``dev`` as well, ``raise`` an error, ``drop`` their
                 instances, or ``keep`` them.
-            progress: Told how far it is.
+            progress: Progress callback.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
@@ -372,8 +372,8 @@ class FewShot(Parameters):
         Args:
             support: Examples with gold relations, as many of each as there are; of two relations at least.
             queries: What is asked; gold relations in it are not read.
-            progress: Told how far it is.
-            on_loss: Told each instance that did not fit whole, and what was lost.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
 
         Raises:
             InputError: An example has no gold relation, or there are fewer than two relations.
@@ -436,6 +436,6 @@ class FewShot(Parameters):
         loaded._take(learnt)
         return loaded
 
-    def _take(self, learnt: Learnt) -> None:
+    def _take(self, learnt: FewShotFit) -> None:
         self._learnt = learnt
         self.relations_, self.report_ = learnt.relations, learnt.report

@@ -30,10 +30,10 @@ from relscout.finetuning.episodes import (
     similarities,
 )
 from relscout.training.classification import EpochResult
+from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, content, digest
 from relscout.training.loop import memory, restore_memory, train
 from relscout.training.stored import Trained, Work, below, trainable
-from relscout.training.teaching import Teacher, TeachingSettings
 
 if TYPE_CHECKING:
     import torch
@@ -113,18 +113,18 @@ class FewShotSettings:
         return Episode(self.dev_ways, self.dev_shots)
 
     @property
-    def of_teaching(self) -> TeachingSettings:
+    def of_cosine_classifier(self) -> CosineClassifierSettings:
         """Settings of the objective ``relations``."""
-        return TeachingSettings(
+        return CosineClassifierSettings(
             inverses=self.inverses,
-            taught_layers=self.trained_layers,
-            taught_epochs=1,
-            taught_steps=self.iterations,
-            taught_learning_rate=self.learning_rate,
-            taught_dropout=self.dropout,
+            supervised_layers=self.trained_layers,
+            supervised_epochs=1,
+            supervised_steps=self.iterations,
+            supervised_learning_rate=self.learning_rate,
+            supervised_dropout=self.dropout,
             sharpness=self.sharpness,
-            taught_warm_up=self.warm_up,
-            taught_dtype=self.dtype,
+            supervised_warm_up=self.warm_up,
+            supervised_dtype=self.dtype,
         )
 
 
@@ -214,7 +214,7 @@ _WEIGHT_DECAY = 0.01
 
 
 class EpisodicTraining:
-    """An encoder whose top layers learn to tell queries by prototypes, in episodes like those of the test.
+    """Trains an encoder's top layers to classify queries by prototypes, in episodes like those of the test.
 
     An episode is one step; cross entropy over the softmax of the similarities is minimised (Snell et al. 2017, eq. 2).
     Vectors are of unit length and similarities multiplied by ``sharpness``, neither of which the paper does.
@@ -222,7 +222,7 @@ class EpisodicTraining:
     which costs no pass of the encoder, since only halves of the vectors change places.
 
     Args:
-        encoder: What learns.
+        encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         names: Name of each relation.
@@ -266,11 +266,11 @@ class EpisodicTraining:
         return -(-self._settings.iterations // self._settings.check_every)
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"episodes"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"episodes"``.
         """
         losses: list[float] = []
         right = 0
@@ -318,7 +318,7 @@ class EpisodicTraining:
         return list(draw_episodes(self._classes, self._chosen, self._episode, episodes=length, random=random))
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
-        """Return the loss of an episode, and how many queries were told right."""
+        """Return the loss of an episode, and how many queries were classified correctly."""
         import torch
         from torch.nn.functional import cross_entropy, dropout, normalize
 
@@ -377,7 +377,7 @@ class DevEpisodes:
     similarity: str
 
     def accuracy(self, encoder: TunableEncoder, progress: Progress) -> float:
-        """Return the share of the queries that the encoder, as it is now, tells right."""
+        """Return the share of the queries that the encoder classifies correctly in its current state."""
         vectors = placed(encoder.encode(self.prepared, progress=progress), None)
         found = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
         return round(float(found.mean()), 6)
@@ -393,7 +393,7 @@ class Tuning:
         dev: What the weights are chosen on; ``None`` takes those at the end.
         work: Where progress is kept.
         epochs: How each epoch went, as JSON values.
-        best: Epochs behind which the chosen weights were; 0 where the encoder is best as it was.
+        best: Number of epochs after which the chosen weights were reached; 0 if the untuned encoder is best.
     """
 
     encoder: TunableEncoder
@@ -461,11 +461,11 @@ def tune(
         known: Labelled instances in an order that they decide, each content once.
         held: The same of other relations, on which the best weights are chosen; or ``None``.
         settings: How.
-        seed: Draws everything random.
-        described: What decides the training beside the instances, as JSON values.
+        seed: Random seed.
+        described: Everything that decides the training except the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
-        progress: Told how far it is.
-        on_loss: Told each instance of ``known`` that did not fit whole, and what was lost.
+        progress: Progress callback.
+        on_loss: Called with each instance of ``known`` that did not fit whole, and what was lost.
 
     Raises:
         InputError: ``known`` or ``held`` have not enough relations with instances enough for an episode.
@@ -489,7 +489,9 @@ def tune(
         trainer = EpisodicTraining(encoder, prepared, classes, names, settings=settings, seed=seed)
         warnings += trainer.warnings
     else:
-        trainer = Teacher(encoder, prepared, classes, settings=settings.of_teaching, seed=seed)
+        trainer = CosineClassifierTrainer(
+            encoder, prepared, classes, settings=settings.of_cosine_classifier, seed=seed
+        )
     dev = None
     if held is not None and episodes is not None:
         dev = DevEpisodes(
@@ -509,7 +511,7 @@ def tune(
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FewShotFit:
     """What a fit left; made of nothing, what there is before one.
 
     Args:
@@ -539,7 +541,7 @@ def learn(
     described: Mapping[str, Any],
     checkpoints: Path | None,
     progress: Progress,
-) -> tuple[Learnt, Work]:
+) -> tuple[FewShotFit, Work]:
     """Learn from labelled instances; return what was learnt, and the work, to be cleared once the result is safe.
 
     Args:
@@ -547,10 +549,10 @@ def learn(
         labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
         dev: Instances of other relations, with gold ones, on which the best weights are chosen; or ``None``.
         settings: How.
-        seed: Draws everything random.
-        described: What decides the fit beside the instances, as JSON values.
+        seed: Random seed.
+        described: Everything that decides the fit except the instances, as JSON values.
         checkpoints: Folder that keeps what is done.
-        progress: Told how far it is.
+        progress: Progress callback.
 
     Raises:
         InputError: An instance has no gold relation, there are too few relations or instances of them, or relations are
@@ -591,7 +593,7 @@ def learn(
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
     relations = tuple(sorted(seen.relations))
     counts = {"labelled": len(known), "predefined": len(relations)}
-    learnt = Learnt(
+    learnt = FewShotFit(
         relations,
         Trained(encoder.fingerprint, weights),
         mean if settings.centred else None,

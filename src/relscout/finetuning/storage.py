@@ -83,7 +83,7 @@ def _check_contents(folder: Path) -> None:
 
 
 def holds_classifier(folder: Path) -> bool:
-    """Tell whether a folder is that of a fine-tuning, or of a classifier by itself."""
+    """Return whether a folder is that of a fine-tuning, or of a classifier by itself."""
     if (folder / SCORES).is_file() and (folder / MODEL).is_dir():
         return True
     try:
@@ -115,13 +115,13 @@ def triples_of(
     progress: Progress = silent,
     on_loss: OnLoss | None = None,
 ) -> Iterator[Triple]:
-    """Yield the likeliest relation of each instance as a triple; what is told to have no relation has none.
+    """Yield the likeliest relation of each instance as a triple; instances classified as no relation are skipped.
 
     Args:
         classifier: A classifier that was fitted.
         instances: Labelled or not.
-        progress: Told how far it is.
-        on_loss: Told each instance that did not fit whole, and what was lost.
+        progress: Progress callback.
+        on_loss: Called with each truncated instance and what was lost.
     """
     shares = classifier.predict_proba(instances, progress=progress, on_loss=on_loss)
     for instance, chosen, row in zip(instances, shares.argmax(axis=1).tolist(), shares, strict=True):

@@ -41,7 +41,7 @@ class Scores:
             :func:`~relscout.metrics.directed_macro_f1`.
         none: Name of the relation that means none.
         relations: Scores of each relation, sorted by name.
-        confusions: Which was taken for which, the most frequent first.
+        confusions: Confused pairs of relations, the most frequent first.
     """
 
     reported: str
@@ -210,7 +210,7 @@ def run_trials(
         dev: Labelled instances to choose the best epoch on, and the best of the classifiers.
         seeds: The seeds, at least one; the paper takes 42 to 46.
         share: Share of ``train`` that each seed draws for itself; see :func:`drawn_share`.
-        progress: Told how far it is.
+        progress: Progress callback.
         checkpoints: Folder for work in progress.
 
     Raises:

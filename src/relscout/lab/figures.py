@@ -47,7 +47,7 @@ CURVES = {
 
 
 def has_curves(summary: Summary) -> bool:
-    """Tell whether a report of the row holds a curve."""
+    """Return whether a report of the row holds a curve."""
     return any(
         _values(loop, curve) for one in summary.records for loop in _loops(one["report"]) for curve in CURVES
     )
@@ -356,7 +356,7 @@ def draw_figures(
     Args:
         measured: The preset and its records.
         folder: Where the files go; made where it is missing. They are called after preset and figure.
-        points: Folder of the results file, beside which runs keep their points.
+        points: Folder of the results file, where runs keep their points.
         kind: Only figures of that kind; one that the preset does not declare is drawn as it is by default.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self
 from relscout.core.errors import UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
-from relscout.lab.protocols import Lesson
+from relscout.lab.protocols import SupervisedTask
 from relscout.metrics import classification_scores
 
 
@@ -41,7 +41,7 @@ class Learning(Protocol):
 
 
 class Classifying(Learning, Protocol):
-    """Tells the relations apart that it has learnt."""
+    """Classifies the relations that it was trained on."""
 
     def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = ...) -> list[str]:
         """Return the relation of each instance."""
@@ -49,7 +49,7 @@ class Classifying(Learning, Protocol):
 
 
 class EpisodeScore(Protocol):
-    """How many queries of episodes were answered rightly."""
+    """How many queries of episodes were answered correctly."""
 
     @property
     def accuracy(self) -> float:
@@ -68,7 +68,7 @@ class EpisodeScore(Protocol):
 
 
 class Episodic(Learning, Protocol):
-    """Tells new relations apart by a few instances of each, also before anything was learnt."""
+    """Classifies new relations from a few instances of each, even without training."""
 
     def evaluate_grid(
         self,
@@ -126,7 +126,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 def reads_encoder(name: str) -> bool:
-    """Tell whether a method of a preset, of any kind, works on an encoder."""
+    """Return whether a method of a preset, of any kind, works on an encoder."""
     return name not in LEARNERS or LEARNERS[name].reads == "encoder"
 
 
@@ -147,7 +147,7 @@ def _found(place: str) -> type[Any]:
     return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-#: Name of the scores of a supervised lesson in its records: the fields of ``ClassificationScores``.
+#: Name of the scores of a supervised task in its records: the fields of ``ClassificationScores``.
 TEST = "test"
 #: Relations in an episode, and instances of each that are shown (Peng et al. 2020, table 6).
 WAYS, SHOTS = (5, 10), (1, 5)
@@ -160,19 +160,19 @@ EPISODES_SEED = 0
 TRIVIAL = {"supervised": ("most frequent relation",), "few-shot": ("chance",)}
 
 
-def scores_of(predicted: list[str], lesson: Lesson) -> dict[str, dict[str, Any]]:
+def scores_of(predicted: list[str], task: SupervisedTask) -> dict[str, dict[str, Any]]:
     """Return the scores of predicted relations, as records hold them."""
-    gold = [str(one.relation) for one in lesson.scored]
+    gold = [str(one.relation) for one in task.scored]
     # data without an instance of none has nothing to leave out
-    none = lesson.no_relation if lesson.no_relation in {*gold, *predicted} else None
+    none = task.no_relation if task.no_relation in {*gold, *predicted} else None
     return {TEST: classification_scores(predicted, gold, na_label=none).as_dict()}
 
 
-def most_frequent(lesson: Lesson) -> dict[str, dict[str, Any]]:
+def most_frequent(task: SupervisedTask) -> dict[str, dict[str, Any]]:
     """Return the scores of giving every instance the relation that most training instances have."""
-    counts = Counter(str(one.relation) for one in lesson.train if one.relation != lesson.no_relation)
+    counts = Counter(str(one.relation) for one in task.train if one.relation != task.no_relation)
     relation = min(counts, key=lambda one: (-counts[one], one))
-    return scores_of([relation] * len(lesson.scored), lesson)
+    return scores_of([relation] * len(task.scored), task)
 
 
 def chance() -> dict[str, dict[str, Any]]:

@@ -35,14 +35,14 @@ from relscout.lab.learners import (
     Learner,
     scores_of,
 )
-from relscout.lab.protocols import Lesson, Task
+from relscout.lab.protocols import SupervisedTask, Task
 from relscout.lab.records import RelationRow, measured
 from relscout.lab.schema import Figure, Preset, Row
 from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, score
 
-#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+#: Increased whenever a change of relscout changes what a run gives, so that older results are not reused.
 _SCHEME = 1
 #: Settings of the encoder that its fingerprint covers, or that change a result by rounding only.
 _NOT_IN_KEYS = ("model", "device", "batch_tokens", "seed")
@@ -190,7 +190,7 @@ def draw(gold: Sequence[str], figure: Figure) -> list[int]:
 
 
 def points_file(results: Path, key: str, figure: Figure) -> Path:
-    """Return the file beside the results that holds the points of a run."""
+    """Return the file next to the results that holds the points of a run."""
     return results.with_name(f"{results.stem}-{key[:16]}-{figure.relations}x{figure.instances}.npz")
 
 
@@ -231,7 +231,7 @@ def _halved(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return (vectors / scale).astype(np.float16)
 
 
-#: What ``Estimator.settings`` tells beside the settings of the method, and records keep elsewhere.
+#: Entries of ``Estimator.settings`` that are no settings of the method; records keep them elsewhere.
 _ELSEWHERE = ("encoder", "seed", "n_relations")
 #: A warning of runs of which the beginning was done before.
 RESUMED = "went on after an interruption: seconds and memory are those of the rest"
@@ -256,7 +256,7 @@ def measure(
         labeled: Labelled instances, where the run gets some.
         points_file: Where the points of a figure go; ``None`` where none are asked for.
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
-        progress: Told how far it is.
+        progress: Progress callback.
     """
     resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
     with measured() as cost:
@@ -320,7 +320,7 @@ def _found(discovery: Discovery, scored: Sequence[RelationInstance], progress: P
 
 
 def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
-    """Return the scores of the epoch that is best by gold relations, where the method tells what each would have given.
+    """Return the scores of the best epoch by gold relations, if the method reports the labels of each.
 
     It stands in a table of its own (see :data:`relscout.lab.tables.MEANINGS`) and decides nothing.
     """
@@ -328,8 +328,8 @@ def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     # in the order in which ``discover`` hands instances to a method
     ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
     column = {_content(instance): place for place, instance in enumerate(ordered)}
-    # where there are more outputs than relations, or one classifier for all of them, what an epoch told is not what it
-    # would have given
+    # where there are more outputs than relations, or one classifier for all of them, the outputs of an epoch are not
+    # what it would have predicted
     if (
         epochs is None
         or model.names_
@@ -381,7 +381,7 @@ def _keep_points(path: Path, run: Run, task: Task, discovery: Discovery, found: 
 
 
 def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray[np.float32] | None:
-    """Return vectors (n, Z) of an earlier moment, where the method tells what they were behind its pre-training."""
+    """Return vectors (n, Z) of an earlier moment, if the method reports the vectors after its pre-training."""
     codes: Callable[[Sequence[RelationInstance]], NDArray[np.float32]] | None
     codes = getattr(model, "pretrained_codes", None)
     try:
@@ -393,10 +393,10 @@ def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray
 _RECORDED_ELSEWHERE = ("encoder", "seed")
 
 
-def measure_lesson(
+def measure_supervised_task(
     run: Run,
     learner: Learner,
-    lesson: Lesson,
+    task: SupervisedTask,
     encoder: TransformerEncoder | None,
     *,
     checkpoints: Path,
@@ -407,43 +407,43 @@ def measure_lesson(
     Args:
         run: What to do.
         learner: What learns.
-        lesson: The instances. The gold relations of those that are classified are taken away before; those of episodes
-            tell which instances are shown together.
+        task: The instances. The gold relations of those that are classified are removed before; those of episodes
+            decide which instances are shown together.
         encoder: The encoder that the run describes; ``None`` where it needs none.
         checkpoints: Folder for work in progress, with which an interrupted run goes on.
-        progress: Told how far it is.
+        progress: Progress callback.
     """
-    warnings = [*lesson.notes]
+    warnings = [*task.notes]
     if checkpoints.is_dir() and any(checkpoints.iterdir()):
         warnings.append(RESUMED)
     if learner.kind == "supervised" and encoder is not None:
-        # of episodes it is told where they are scored
-        gold = {str(one.relation) for one in lesson.scored}
+        # for episodes, this is reported where they are scored
+        gold = {str(one.relation) for one in task.scored}
         warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
     given = () if encoder is None else (encoder,)
     model = learner.estimator(*given, seed=run.seed, **run.settings)
     frozen = run.row.kind == "frozen"
     with records.measured() as whole:
         if not frozen:
-            model.fit(lesson.train, lesson.dev, progress=progress, checkpoints=checkpoints)
+            model.fit(task.train, task.dev, progress=progress, checkpoints=checkpoints)
         fitted = perf_counter()
         if learner.kind == "supervised":
-            scores = _classified(model, lesson, progress)
+            scores = _classified(model, task, progress)
         else:
-            scores = _in_episodes(model, lesson, progress, warnings)
+            scores = _in_episodes(model, task, progress, warnings)
         scoring = perf_counter() - fitted
     report = model.report_
     return {
         "settings": {key: value for key, value in model.settings().items() if key not in _RECORDED_ELSEWHERE},
         "scores": scores,
-        "n_relations": len({one.relation for one in (lesson.scored if frozen else lesson.train)}),
+        "n_relations": len({one.relation for one in (task.scored if frozen else task.train)}),
         "sizes": [],
         "names": [],
         "warnings": [*warnings, *report.get("warnings", ())],
         "report": {key: value for key, value in report.items() if key != "warnings"},
-        "instances": len(lesson.train),
-        "labeled": 0 if frozen else len(lesson.train),
-        "encoder": None if encoder is None else _told(encoder),
+        "instances": len(task.train),
+        "labeled": 0 if frozen else len(task.train),
+        "encoder": None if encoder is None else _encoder_record(encoder),
         "seconds": {"total": round(whole.seconds, 3), "fit": round(whole.seconds - scoring, 3)},
         "peak_mib": None if whole.peak_mib is None else round(whole.peak_mib, 1),
         "points": None,
@@ -451,17 +451,15 @@ def measure_lesson(
     }
 
 
-def _classified(model: Classifying, lesson: Lesson, progress: Progress) -> dict[str, dict[str, Any]]:
-    return scores_of(
-        model.predict([one.without_relation() for one in lesson.scored], progress=progress), lesson
-    )
+def _classified(model: Classifying, task: SupervisedTask, progress: Progress) -> dict[str, dict[str, Any]]:
+    return scores_of(model.predict([one.without_relation() for one in task.scored], progress=progress), task)
 
 
 def _in_episodes(
-    model: Episodic, lesson: Lesson, progress: Progress, warnings: list[str]
+    model: Episodic, task: SupervisedTask, progress: Progress, warnings: list[str]
 ) -> dict[str, dict[str, Any]]:
     found = model.evaluate_grid(
-        lesson.scored,
+        task.scored,
         ways=WAYS,
         shots=SHOTS,
         episodes=N_EPISODES,
@@ -475,7 +473,7 @@ def _in_episodes(
     }
 
 
-def _told(encoder: TransformerEncoder) -> dict[str, Any]:
+def _encoder_record(encoder: TransformerEncoder) -> dict[str, Any]:
     return {
         **to_mapping(encoder.settings),
         "device": str(encoder.device),

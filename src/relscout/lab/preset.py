@@ -187,7 +187,7 @@ def check_rows(preset: Preset, rows: Collection[str] | None) -> None:
 
 
 def _kind(preset: Preset, section: Section) -> Kind:
-    """Return what is to be done, which is one and the same under all protocols."""
+    """Return the kind of task, which is the same under all protocols."""
     kinds: list[Kind] = []
     with section.located("protocols" if preset.protocols else "protocol"):
         for one in preset.each():
@@ -279,7 +279,7 @@ def parse(section: Section, name: str) -> Preset:
     """
     section.check_keys([one.name for one in dataclasses.fields(Preset) if one.name != "name"])
     names = _protocols(section)
-    # what is wrong with a name is told where the names are checked
+    # a wrong name is reported where the names are checked
     kind = PROTOCOLS[names[0]].kind if names[0] in PROTOCOLS else "discovery"
     rows = tuple(map(_row, section.sections("rows")))
     swept = section.section("sweep")

@@ -203,7 +203,7 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
     )
 
 
-#: What a sweep may vary of the labelled instances, beside settings of the method.
+#: What a sweep may vary about the labelled instances, in addition to settings of the method.
 RELATIONS, SHARE = "labeled.relations", "labeled.share"
 VARIED = (RELATIONS, SHARE)
 
@@ -254,7 +254,7 @@ SHARES = {1: "_0.01", 10: "_0.1", 100: ""}
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SupervisedTask:
     """The instances of a protocol, all with their gold relations."""
 
     train: Sequence[RelationInstance]
@@ -276,7 +276,7 @@ def files(dataset: str, share: int, *parts: str) -> tuple[str, ...]:
 
 def published_share(
     dataset: str, share: int, *, test: bool = True, no_relation: str | None = None
-) -> Callable[[Path], Lesson]:
+) -> Callable[[Path], SupervisedTask]:
     """Return what loads a share of the labelled instances, as the authors drew and published it.
 
     Args:
@@ -286,46 +286,46 @@ def published_share(
         no_relation: The relation that stands for none.
     """
 
-    def load(data: Path) -> Lesson:
+    def load(data: Path) -> SupervisedTask:
         parts = ("dev", "test") if test else ("dev",)
         train, dev, *rest = (list(read(data / file)) for file in files(dataset, share, *parts))
         if not rest:
-            return Lesson(
+            return SupervisedTask(
                 train, dev, notes=("scored on dev, so that the last epoch counts and not the best on dev",)
             )
-        return Lesson(train, rest[0], dev, no_relation)
+        return SupervisedTask(train, rest[0], dev, no_relation)
 
     return load
 
 
-def tacred(share: int) -> Callable[[Path], Lesson]:
+def tacred(share: int) -> Callable[[Path], SupervisedTask]:
     """Return what loads a share of TACRED; which instances the authors drew is not published."""
 
-    def load(data: Path) -> Lesson:
+    def load(data: Path) -> SupervisedTask:
         train, dev, test = (list(read(data / "tacred" / f"{part}.json")) for part in ("train", "dev", "test"))
         drawn = part_of(train, {SHARE: share / 100})
         notes = () if share == 100 else (f"the {share} % are a draw of relscout's, of each relation",)
-        return Lesson(drawn, test, dev, "no_relation", notes)
+        return SupervisedTask(drawn, test, dev, "no_relation", notes)
 
     return load
 
 
-def few_shot(data: Path) -> Lesson:
+def few_shot(data: Path) -> SupervisedTask:
     """Return Wiki80's 64 pre-defined relations to learn from, and FewRel's 16 novel ones for the episodes."""
-    return Lesson(predefined(data), novel(data))
+    return SupervisedTask(predefined(data), novel(data))
 
 
-def few_shot_development(draw: str) -> Callable[[Path], Lesson]:
+def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
     """Return what loads a draw of 16 pre-defined relations for the episodes, and the other 48 to learn from."""
 
-    def load(data: Path) -> Lesson:
+    def load(data: Path) -> SupervisedTask:
         chosen, others = drawn(data, draw)
-        return Lesson(others, chosen)
+        return SupervisedTask(others, chosen)
 
     return load
 
 
-#: What is to be done: find relations, tell given ones apart, or tell new ones apart by a few instances of each.
+#: The task: find relations, classify given relations, or classify new ones from a few instances of each.
 Kind = Literal["discovery", "supervised", "few-shot"]
 
 
@@ -335,8 +335,8 @@ class Protocol:
 
     description: str
     """One line: what is labelled, clustered and scored."""
-    load: Callable[[Path], Task | Lesson]
-    """Reads the instances from a data folder; :func:`load` and :func:`load_lesson` look for the files first."""
+    load: Callable[[Path], Task | SupervisedTask]
+    """Reads the instances from a data folder; call it through :func:`load` or :func:`load_supervised_task`."""
     files: tuple[str, ...] = ()
     """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
     kind: Kind = "discovery"
@@ -506,12 +506,12 @@ def load(name: str, data: Path) -> Task:
     task = _read(name, data)
     if not isinstance(task, Task):
         raise SettingError(
-            f"protocol {name!r} is {protocol(name).kind}, not for discovery; read it by load_lesson"
+            f"protocol {name!r} is {protocol(name).kind}, not for discovery; read it by load_supervised_task"
         )
     return task
 
 
-def load_lesson(name: str, data: Path) -> Lesson:
+def load_supervised_task(name: str, data: Path) -> SupervisedTask:
     """Read the instances of a supervised or few-shot protocol from a data folder.
 
     Raises:
@@ -519,13 +519,13 @@ def load_lesson(name: str, data: Path) -> Lesson:
         SettingError: It is one for discovery.
         InputError: A file is missing or wrong, or a scored instance has no gold relation.
     """
-    lesson = _read(name, data)
-    if not isinstance(lesson, Lesson):
+    task = _read(name, data)
+    if not isinstance(task, SupervisedTask):
         raise SettingError(f"protocol {name!r} is for discovery: nothing is learnt in it; read it by load")
-    return lesson
+    return task
 
 
-def _read(name: str, data: Path) -> Task | Lesson:
+def _read(name: str, data: Path) -> Task | SupervisedTask:
     chosen = protocol(name)
     if missing := chosen.missing(data):
         what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is not there"

@@ -262,7 +262,7 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure the time and the peak memory of a block."""
     cost = Cost()
-    gc.collect()  # what an earlier block left behind is not this one's
+    gc.collect()  # memory of an earlier block does not count
     _reset_peak()
     started = time.perf_counter()
     yield cost
@@ -326,7 +326,8 @@ def _processor() -> str:
 
 
 def _reset_peak() -> None:
-    # Linux sets the peak back to the present size for a 5; where it is not allowed, the peak since the start is told
+    # Linux sets the peak back to the present size for a 5; where it is not allowed, the peak since the start is
+    # returned
     with contextlib.suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
 

@@ -16,9 +16,9 @@ from relscout.core.settings import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
-from relscout.lab.measuring import measure, measure_lesson, points_file
+from relscout.lab.measuring import measure, measure_supervised_task, points_file
 from relscout.lab.preset import TRIVIAL, check_rows
-from relscout.lab.protocols import Lesson, Task, load, load_lesson, part_of, protocol
+from relscout.lab.protocols import SupervisedTask, Task, load, load_supervised_task, part_of, protocol
 from relscout.lab.records import Record, ResultsFile
 from relscout.lab.schema import Preset
 from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
@@ -64,9 +64,9 @@ class Jobs:
     Args:
         preset: The experiment.
         task: Its instances.
-        results: The results file, beside which points go.
+        results: The results file; points are written next to it.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is.
+        progress: Called with how far each stage is.
     """
 
     def __init__(
@@ -151,28 +151,34 @@ class Jobs:
         }
 
 
-#: Raised whenever a change of relscout changes what a run gives, so that older results are not taken for it.
+#: Increased whenever a change of relscout changes what a run gives, so that older results are not reused.
 _SCHEME = 1
 
 
-class LessonJobs:
+class SupervisedJobs:
     """Makes the jobs of a preset under one protocol, one at a time, as :class:`~relscout.lab.runner.Jobs` does.
 
     Args:
         preset: The experiment.
-        lesson: Its instances.
-        results: The results file, beside which work in progress goes.
+        task: Its instances.
+        results: The results file; work in progress is kept next to it.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is.
+        progress: Called with how far each stage is.
     """
 
     def __init__(
-        self, preset: Preset, lesson: Lesson, *, results: Path, cache: VectorCache | None, progress: Progress
+        self,
+        preset: Preset,
+        task: SupervisedTask,
+        *,
+        results: Path,
+        cache: VectorCache | None,
+        progress: Progress,
     ) -> None:
-        self._preset, self._lesson, self._results = preset, lesson, results
+        self._preset, self._task, self._results = preset, task, results
         self._cache, self._progress = cache, progress
         self._kind = protocol(preset.protocol).kind
-        parts = (lesson.train, lesson.dev or (), lesson.scored)
+        parts = (task.train, task.dev or (), task.scored)
         self._instances = [measuring.hash_of_instances(part) for part in parts]
         self._fingerprints: dict[EncoderSettings, str] = {}
 
@@ -201,10 +207,10 @@ class LessonJobs:
         checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")
         identity = self._identity(key, setup, run.row.name, run.row.kind, run.row.method)
         work = partial(
-            measure_lesson,
+            measure_supervised_task,
             run,
             known,
-            self._lesson,
+            self._task,
             encoder,
             checkpoints=checkpoints,
             progress=self._progress,
@@ -225,14 +231,14 @@ class LessonJobs:
         supervised = self._kind == "supervised"
         return {
             "settings": {},
-            "scores": learners.most_frequent(self._lesson) if supervised else learners.chance(),
-            "n_relations": len({one.relation for one in self._lesson.scored}),
+            "scores": learners.most_frequent(self._task) if supervised else learners.chance(),
+            "n_relations": len({one.relation for one in self._task.scored}),
             "sizes": [],
             "names": [],
-            "warnings": list(self._lesson.notes),
+            "warnings": list(self._task.notes),
             "report": {},
-            "instances": len(self._lesson.train),
-            "labeled": len(self._lesson.train) if supervised else 0,
+            "instances": len(self._task.train),
+            "labeled": len(self._task.train) if supervised else 0,
             "encoder": None,
             "seconds": {"total": 0.0},
             "peak_mib": None,
@@ -253,7 +259,7 @@ class LessonJobs:
             "kind": kind,
             "method": method,
             "protocol": self._preset.protocol,
-            "scored": len(self._lesson.scored),
+            "scored": len(self._task.scored),
         }
 
 
@@ -277,12 +283,12 @@ def run_preset(
     Args:
         preset: The experiment.
         data: Folder with the data sets.
-        results: The results file; it is appended to. Points for figures go beside it.
+        results: The results file; it is appended to. Points for figures are written next to it.
         seeds: Seeds in place of the preset's.
         rows: Names of the rows to run, trivial ones included; all when left out.
         encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.
         cache: Keeps what the encoder encoded.
-        progress: Told how far each stage is; the stage ``"runs"`` counts the runs.
+        progress: Called with how far each stage is; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
 
     Raises:
@@ -297,7 +303,7 @@ def run_preset(
     jobs = [
         Jobs(one, load(one.protocol, data), **options)
         if protocol(one.protocol).kind == "discovery"
-        else LessonJobs(one, load_lesson(one.protocol, data), **options)
+        else SupervisedJobs(one, load_supervised_task(one.protocol, data), **options)
         for one in preset.each()
     ]
     file = ResultsFile(results)

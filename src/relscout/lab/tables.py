@@ -128,7 +128,7 @@ def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -
 
 
 def competes(summary: Summary, score: str, scoring: str) -> bool:
-    """Tell whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
+    """Return whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
     if summary.kind != "trivial":
         return True
     return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)
@@ -201,7 +201,7 @@ def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) 
     """Return the table of an experiment under one scoring.
 
     Rows: trivial ones, frozen encoders, methods, then the published ones of that scoring. The best mean of every
-    column is bold; what is best is told by the figures as they are printed.
+    column is bold; the printed figures decide what is best.
 
     Args:
         measured: The preset and its records.
@@ -219,7 +219,7 @@ class _ScoresTable:
         self.scoring, self.scores = scoring, scores
         self.summaries = measured.table()
         if scoring == "gold-selected":
-            # few methods keep what each epoch told: the others have nothing to show here
+            # few methods keep the outputs of each epoch: the others have nothing to show here
             self.summaries = [one for one in self.summaries if one.score("b3_f1", scoring) is not None]
         self.strangers = measured.strangers()
         self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
@@ -278,7 +278,7 @@ class _ScoresTable:
 
 
 def _paired(summaries: Sequence[Summary], published: Sequence[Published], scores: Sequence[str]) -> set[str]:
-    """Return the scores that have a published figure beside a measured row."""
+    """Return the scores for which a measured row has a published figure."""
     rows = {summary.row for summary in summaries}
     return {score for one in published if one.row in rows for score in scores if score in one.scores}
 
@@ -360,7 +360,7 @@ def names_tables(measured: Measured) -> list[Table]:
 
 
 _TITLES = {"micro_f1": "micro-F1", "accuracy": "accuracy"}
-#: What is shown beside when all scores are asked for.
+#: Further columns, shown when all scores are requested.
 _MORE = {
     "micro_precision": "micro-P",
     "micro_recall": "micro-R",
@@ -375,7 +375,7 @@ _FEW_SHOT = (
 )
 
 
-def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
+def supervised_table(measured: Measured, *, all_scores: bool = False) -> Table:
     """Return the table of a supervised or few-shot preset under one protocol.
 
     Rows: the trivial one, frozen encoders, methods, what a sweep varied, then the published ones. The best of every
@@ -385,7 +385,7 @@ def lesson_table(measured: Measured, *, all_scores: bool = False) -> Table:
         measured: The preset under the protocol, and its records.
         all_scores: Whether precision, recall, macro-F1 and accuracy have columns as well, where it is supervised.
     """
-    return _LessonTable(measured, all_scores=all_scores).build()
+    return _SupervisedTable(measured, all_scores=all_scores).build()
 
 
 @dataclass(frozen=True)
@@ -402,7 +402,7 @@ class _Score:
         return [float(record["scores"][self.of][field or self.field]) for record in summary.records]
 
 
-class _LessonTable:
+class _SupervisedTable:
     """What the parts of the table have to know of each other."""
 
     def __init__(self, measured: Measured, *, all_scores: bool) -> None:

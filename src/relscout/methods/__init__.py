@@ -1,4 +1,4 @@
-"""The methods, ours and those that other packages register."""
+"""The methods of relscout and those that other packages register."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _CONTRACT = (
 
 
 def method_names() -> list[str]:
-    """Return the names of all methods: ours, and those that other packages register."""
+    """Return the names of all methods, including those that other packages register."""
     return [*METHODS, *registered(_GROUP, METHODS)]
 
 
@@ -100,7 +100,7 @@ def check_method(kind: object) -> type[Estimator]:
 def load_fitted(
     folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None
 ) -> Estimator:
-    """Read a fitted method from a folder, whichever it is, with what separates unrelated pairs if it has that.
+    """Read any fitted method from a folder, with its detector of unrelated pairs if it has one.
 
     Args:
         folder: Where it was saved.
@@ -109,17 +109,17 @@ def load_fitted(
 
     Raises:
         ArtifactError: The folder does not hold a fitted method, or the encoder is missing or another one.
-        UnknownNameError: It is one that this relscout lacks.
+        UnknownNameError: This version of relscout does not have the method.
         PluginError: Another package registers it, and it cannot be loaded.
     """
     from relscout.core.artifacts import load_artifact
-    from relscout.methods.unrelated.with_none import KIND, WithNone
+    from relscout.methods.unrelated.no_relation import KIND, NoRelationWrapper
 
     name = load_artifact(folder).kind
     if name == KIND:
         return cast(
             Estimator,
-            WithNone.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
+            NoRelationWrapper.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
         )
     if kind is not None and name != check_method(kind).NAME:
         raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")

@@ -1,4 +1,4 @@
-"""The contract of every method, and what the methods share."""
+"""The contract of methods, and their shared base classes."""
 
 from __future__ import annotations
 
@@ -72,23 +72,22 @@ def check_enough(n_relations: NRelations, n_instances: int) -> None:
 
 
 class Estimator(Protocol):
-    """A method that finds relations and tells them apart in unseen text.
+    """A method that finds relations and classifies unseen text by them.
 
-    Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change
-    the result. ``predict`` on what was fitted equals ``labels_``, and after ``load`` it equals what it was before
-    ``save``.
+    Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change the
+    result. ``predict`` on the fitted instances equals ``labels_``, and it returns the same after ``save`` and ``load``.
 
     Attributes whose names end in an underscore are set by ``fit``.
 
     Attributes:
         n_relations_: Number of relations K.
-        names_: Names of relations that labels gave, by their number; empty where they gave none.
+        names_: Names of the relations that labels define, by number; empty if there are none.
         related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it is not estimated.
         none_: Column of the probabilities that stands for "no relation", K; ``None`` where every instance has one.
         labels_: Relation of each fitted instance (N,), int64, in the order in which they were given; -1 for none.
         probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_`` one column more.
         vectors_: Relation representation of each fitted instance (N, D), float32.
-        report_: What a user should know of the fit, as JSON values (the curve behind an estimated K, …).
+        report_: Report of the fit, as JSON values (such as the curve from which K was estimated).
     """
 
     NAME: ClassVar[str]
@@ -119,17 +118,17 @@ class Estimator(Protocol):
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        """Store the parameters under their names, and check nothing."""
+        """Store the parameters under their names, without checks."""
         ...
 
     @property
     def encoder(self) -> Encoder:
-        """What gives the representations."""
+        """The encoder of the representations."""
         ...
 
     @property
     def names_(self) -> Mapping[int, str]:
-        """Names of relations that labels gave."""
+        """Names of the relations that labels define, by number."""
         ...
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -148,10 +147,10 @@ class Estimator(Protocol):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Find the relations of ``unlabeled``, whose gold relations are never looked at.
+        """Find the relations of ``unlabeled``, whose gold relations are never read.
 
         ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
-        ``checkpoints`` names a folder for work in progress, so that an interrupted fit goes on where it stopped.
+        ``checkpoints`` names a folder for work in progress, so that an interrupted fit resumes where it stopped.
         """
         ...
 
@@ -209,14 +208,14 @@ class Estimator(Protocol):
 
 
 class Method(Parameters, ABC):
-    """A method that finds relations: its parameters, and how it is saved and loaded.
+    """Base class of methods: parameters, saving and loading.
 
     A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`.
 
     Args:
-        encoder: Gives the representations; that of ``ENCODER`` when left out.
+        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of ``SETTINGS``.
     """
 
@@ -259,7 +258,7 @@ class Method(Parameters, ABC):
 
     @property
     def encoder(self) -> Encoder:
-        """What gives the representations."""
+        """The encoder of the representations."""
         if self._given_encoder is not None:
             return self._given_encoder
         if self._default_encoder is None:
@@ -337,11 +336,11 @@ class Method(Parameters, ABC):
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what was fitted, apart from encoder and parameters, as JSON values and arrays."""
+        """Return the fitted state, without encoder and parameters, as JSON values and arrays."""
 
     @abstractmethod
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned; ``n_relations_`` and, where there are some, ``names_`` are set."""
+        """Restore what :meth:`state` returned; ``n_relations_`` and, where there are some, ``names_`` are set."""
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: its parameters, what was fitted, and how its encoder is built.
@@ -404,17 +403,17 @@ class Method(Parameters, ABC):
             )
 
     def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
-        """Return a warning where fewer relations were found than were asked for, beside those that were given."""
+        """Return the given warnings, with one added if fewer relations were found than requested."""
         if (found := self.n_relations_ - given) == asked:
             return []
         return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
 
 
 class VectorMethod(Method):
-    """A method that distinguishes relations by one vector of each instance.
+    """Base class of methods that represent each instance by one vector.
 
-    A subclass implements :meth:`fit`, :meth:`probabilities_of`, :meth:`state` and :meth:`restore`. The first and the
-    last of what ``fit`` does are :meth:`vectors_and_number` and :meth:`set_fitted`.
+    A subclass implements :meth:`fit`, :meth:`probabilities_of`, :meth:`state` and :meth:`restore`. ``fit`` begins with
+    :meth:`vectors_and_number` and ends with :meth:`set_fitted`.
     """
 
     def vectors_and_number(
@@ -450,10 +449,10 @@ class VectorMethod(Method):
         return vectors, n_relations
 
     def set_fitted(self, vectors: NDArray[np.float32]) -> Self:
-        """Set what ``fit`` sets, from :meth:`probabilities_of` for the vectors of :meth:`vectors_and_number`.
+        """Set the fitted attributes from :meth:`probabilities_of` on the vectors of :meth:`vectors_and_number`.
 
         Raises:
-            SettingError: A relation is the likeliest of no instance: such a one must be left out.
+            SettingError: A relation is the likeliest one of no instance; such relations must be removed.
         """
         probabilities = self.probabilities_of(vectors)
         labels = probabilities.argmax(axis=1).astype(np.int64)

@@ -105,7 +105,7 @@ class HAC(FrozenClusters):
         self,
         vectors: NDArray[np.float32],
         n_relations: int,
-        progress: Progress,  # noqa: ARG002 - nothing inside tells how far it is
+        progress: Progress,  # noqa: ARG002 - nothing inside reports progress
     ) -> Clusters:
         options: HACSettings = self._settings
         if len(vectors) > (most := max(options.max_instances, n_relations)):

@@ -17,7 +17,7 @@ from relscout.core.settings import check_above_zero, check_choices, check_least,
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
 from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
 from relscout.training.stored import Work
@@ -159,7 +159,7 @@ def cluster_temperatures(
     found = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
         sizes * np.log(sizes + smoothing)
     )
-    # a vector is no distance from itself: how loose a cluster of one is cannot be told, so the loosest stands in
+    # a vector is no distance from itself: the spread of a cluster of one is undefined, so the largest spread stands in
     found[sizes == 1] = found.max()
     found = np.clip(found, *np.percentile(found, [_LOWEST, _HIGHEST]))
     total = found.mean()
@@ -189,8 +189,8 @@ class HiURETraining:
         settings: See :class:`HiURESettings`.
         encoder: What trains.
         prepared: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
@@ -265,7 +265,7 @@ class HiURETraining:
         import torch
 
         vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
-        # prototypes that are nearly as many as the instances tell nothing that these do not tell themselves
+        # almost as many prototypes as instances add no information to the instances
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
         found: list[_Granularity] = []
         device = self.encoder.device
@@ -358,13 +358,13 @@ def _agreement(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     return round(float(np.mean([adjusted_rand_score(*pair) for pair in zip(before, now, strict=True)])), 6)
 
 
-class HiURE(SelfTaught):
+class HiURE(SelfTrained):
     """Contrast each instance with others and with prototypes at several granularities, then cluster by k-means.
 
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`HiURESettings`.
     """
 
@@ -383,9 +383,9 @@ class HiURE(SelfTaught):
         options: HiURESettings = self._settings
         return options.sampled_words
 
-    def _teaching(
+    def _training(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
-    ) -> SelfTeaching:
+    ) -> SelfTraining:
         del n_relations  # the prototypes have granularities of their own
         options = self._settings
         if not any(part.name == "between" for part in encoder.base.parts) and not (

@@ -31,7 +31,7 @@ class NearestMean(VectorMethod):
     Args:
         encoder: Gives the representations; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of ``SETTINGS``, which has a field ``max_relations``.
     """
 
@@ -53,9 +53,9 @@ class NearestMean(VectorMethod):
         Args:
             unlabeled: What to find relations in.
             labeled: Nothing: the method learns from no labels.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done, where something is trained, so that an interrupted fit goes on
-                there and ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done, where something is trained, so that an interrupted fit resumes
+                there with the same result.
 
         Raises:
             InputError: There is no instance, or there are fewer (different) ones than relations.

@@ -99,8 +99,8 @@ class Bootstrap:
         settings: See :class:`SelfORESettings`.
         n_clusters: K̂.
         n_relations: K.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
         contents: The untrained encoder's vectors in their :func:`room_for_frozen_epochs`.
 
@@ -172,7 +172,7 @@ class Bootstrap:
     def _cluster(
         self, vectors: NDArray[np.float32], loop: int, previous: PseudoLabels | None
     ) -> tuple[Adaptive | Hard, PseudoLabels]:
-        """Return the clustering of a loop and its pseudo labels, and tell about it in ``loops``."""
+        """Return the clustering of a loop and its pseudo labels, and add its record to ``loops``."""
         told: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
         told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
         self.loops.append(told)
@@ -288,7 +288,7 @@ class Bootstrap:
 def room_for_frozen_epochs(
     settings: SelfORESettings, loop: int, encoder: TunableEncoder, prepared: Prepared
 ) -> ContentVectors | None:
-    """Return room for what the frozen epochs of a loop read, so that it is encoded once; ``None`` if there are none."""
+    """Return storage for the inputs of frozen epochs, encoded once; ``None`` if there are none."""
     if settings.frozen_epochs == 0 or loop + 1 >= settings.max_loops:
         return None
     return ContentVectors(len(prepared.lengths), encoder.dimension)
@@ -303,7 +303,7 @@ def _renumbered(labels: PseudoLabels, mapping: Any, n_clusters: int) -> PseudoLa
 
 
 class Partition(Protocol):
-    """Clusters that tell how well a vector belongs to each."""
+    """Clusters with the probability that a vector belongs to each."""
 
     @property
     def centroids(self) -> NDArray[np.float32]:
@@ -431,7 +431,7 @@ class SelfORE(VectorMethod):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`SelfORESettings`.
     """
 
@@ -459,9 +459,9 @@ class SelfORE(VectorMethod):
         Args:
             unlabeled: What to find relations in.
             labeled: Nothing: the method learns from no labels.
-            progress: Told how far it is.
+            progress: Progress callback.
             checkpoints: Folder that keeps what is done after each epoch of relation classification, so that an
-                interrupted fit goes on there and ends as it would have.
+                interrupted fit resumes there with the same result.
 
         Raises:
             InputError: There is no instance, or there are fewer (different) ones than relations or pseudo labels.

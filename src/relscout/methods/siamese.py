@@ -19,7 +19,7 @@ from relscout.core.settings import check_above_zero, check_choices, check_least,
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.self_taught import SelfTaught, SelfTeaching
+from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
 from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
 from relscout.training.stored import Work
@@ -203,8 +203,8 @@ class SiameseTraining:
         settings: See :class:`SiameseSettings`.
         network: What trains.
         prepared: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
@@ -328,7 +328,7 @@ class SiameseTraining:
         """Take down what came of an epoch."""
         losses = self._terms.means()
         self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
-        # what has collapsed is not gone on from
+        # collapsed training is not resumed
         self._watch.check()
         if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
             self.warnings.append(warning)
@@ -347,7 +347,7 @@ class Network:
     """Encoder, mappings and head, with one optimizer.
 
     The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021) with
-    normalised layers: g has three, each normalised, and no ReLU behind the last; d has two, the hidden one normalised.
+    normalised layers: g has three, each normalised, and no ReLU after the last; d has two, the hidden one normalised.
 
     Args:
         encoder: f.
@@ -533,7 +533,7 @@ def _spread(sums: list[torch.Tensor]) -> float:
 
 
 def _summed(rows: torch.Tensor) -> torch.Tensor:
-    """Return the sum of rows (B, D) with their number behind it (D + 1,), in float64."""
+    """Return the sum of rows (B, D) followed by their number (D + 1,), in float64."""
     import torch
 
     return torch.cat(
@@ -541,13 +541,13 @@ def _summed(rows: torch.Tensor) -> torch.Tensor:
     )
 
 
-class Siamese(SelfTaught):
+class Siamese(SelfTrained):
     """Learn representations from two views of each instance and from its neighbours, then cluster them by k-means.
 
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`SiameseSettings`.
     """
 
@@ -562,9 +562,9 @@ class Siamese(SelfTaught):
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
 
-    def _teaching(
+    def _training(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
-    ) -> SelfTeaching:
+    ) -> SelfTraining:
         options = self._settings
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
         network = Network(encoder, n_clusters, settings=options, seed=self.seed)

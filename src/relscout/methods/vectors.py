@@ -91,8 +91,8 @@ _BISECTIONS, _TINY = 40, 1e-30
 def exponent_for(shares: NDArray[np.float32], confidence: float) -> float:
     """Return the power that brings the mean of the highest shares to a confidence, in (0, 1].
 
-    Clustering drives shares to 0 and 1 however often it errs, so that they tell which instances are surer than others,
-    but not how sure. A power keeps the former and sets the latter.
+    Clustering drives shares to 0 and 1 however often it errs, so that they rank instances by confidence, but are not
+    calibrated. A power keeps the former and sets the latter.
 
     Args:
         shares: Shares of the relations (N, K), float32.
@@ -144,8 +144,8 @@ def merged(
     """Return the group of each cluster that some vector is in (K′,), int64, by k-means on the clusters' means.
 
     SelfORE (section 3.2) merges centroids, and does not say whether they are weighted. Where K̂ ≫ K, most are chosen by
-    few vectors or by none, and would take most of the K groups for themselves. And where a mapping was adapted to K̂ ≫ K
-    clusters, its codes no longer tell which of them are alike: the means of the representations do.
+    few vectors or by none, and would take most of the K groups for themselves. And where a mapping was adapted to K̂ ≫
+    K clusters, its codes no longer show which clusters are alike; the means of the representations do.
 
     Args:
         vectors: Representations (N, D), float32.

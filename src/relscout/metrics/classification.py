@@ -127,7 +127,7 @@ _DIRECTED = re.compile(r"(?P<relation>.+)\((?:e1,e2|e2,e1)\)")
 
 @dataclass(frozen=True, slots=True)
 class RelationScore:
-    """How well one relation is told; all figures 0 to 1, and 0 where one would be 0 / 0."""
+    """Scores of one relation, in [0, 1]; 0 where a score would be 0 / 0."""
 
     relation: Hashable
     """Its label."""
@@ -154,7 +154,7 @@ class RelationScore:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often one relation was taken for another."""
+    """How often one relation was classified as another."""
 
     gold: Hashable
     """The label that was right."""
@@ -193,7 +193,7 @@ def relation_scores(predicted: Labels, gold: Labels) -> list[RelationScore]:
 
 
 def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
-    """Return which label was taken for which other one, the most frequent first, equally frequent ones by label.
+    """Return the confused pairs of labels, the most frequent first, ties sorted by label.
 
     Args:
         predicted: (N,) predicted labels.
@@ -209,7 +209,7 @@ def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
 
 
 def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
-    """Tell whether all labels but ``na_label`` have directions as in SemEval-2010 Task 8: ``Cause-Effect(e1,e2)``."""
+    """Return whether all labels but ``na_label`` have directions as in SemEval-2010 Task 8: ``Cause-Effect(e1,e2)``."""
     names = {name for name in labels if name != na_label}
     return bool(names) and all(isinstance(name, str) and _DIRECTED.fullmatch(name) for name in names)
 
@@ -281,14 +281,14 @@ class OpenWorldScores:
 
 
 def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]) -> OpenWorldScores:
-    """Score what was told of instances of which some are of pre-defined relations (RoCORE, section 5.5).
+    """Score predictions for instances of pre-defined and novel relations (RoCORE, section 5.5).
 
     A pre-defined relation is right by its name only. A novel one has none, so clusters and novel gold relations are
     matched one to one (the Hungarian method) on the instances of novel relations; what stands there under a pre-defined
     name is wrong. -1 is a cluster like any other, as it is to :func:`~relscout.metrics.score`.
 
     Args:
-        found: (N,) what each instance was told to be: the name of a pre-defined relation, or any other label.
+        found: (N,) predicted label of each instance: the name of a pre-defined relation, or any other label.
         gold: (N,) gold relations of the same instances.
         predefined: Names of the pre-defined relations.
 

@@ -85,7 +85,7 @@ def score(found: Labels, gold: Labels) -> ClusteringScores:
 
     Every found label is a cluster like any other, including -1, which some methods give to instances of no
     relation: these are expected to belong together, and they lower precision where they do not. To leave them
-    out, drop them from both sequences first, and say so beside the figures.
+    out, drop them from both sequences first, and say so with the figures.
 
     Args:
         found: (N,) cluster of every instance.

@@ -279,6 +279,6 @@ def _contested_or_best(table: Contingency) -> NDArray[np.int64]:
 
 
 def _alone(side: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell for every given cell whether its cluster (or class) has no other of them."""
+    """Return for each given cell whether no other given cell shares its cluster (or class)."""
     inside = side[cells]
     return np.asarray(np.bincount(inside)[inside] == 1)

@@ -45,10 +45,10 @@ class RelationName:
 
     Args:
         name: Unique among the clusters that were named together, such as ``"was born in"``.
-        pattern: The name between HEAD and TAIL in the order of the sentences, ``"HEAD was born in TAIL"`` or
-            ``"TAIL is the birthplace of HEAD"``: where TAIL comes first, the name reads from tail to head.
-            The mark ``…`` stands for any words: the name was then found before or behind both mentions, or with
-            other words in it (``"HEAD studied … at TAIL"``).
+        pattern: The name between HEAD and TAIL in the order of the sentences, ``"HEAD was born in TAIL"`` or ``"TAIL is
+            the birthplace of HEAD"``: where TAIL comes first, the name reads from tail to head. The mark ``…`` stands
+            for any words: the name was then found before or after both mentions, or with other words in it (``"HEAD
+            studied … at TAIL"``).
         head_first: Share of the instances in which the head precedes the tail, in [0, 1].
         ngrams: The ten best n-grams and their weights (>= 0), best first.
         types: The most frequent entity types of head and tail; ``None`` where no instance has any.
@@ -78,10 +78,10 @@ def name_relations(
 ) -> dict[int, RelationName]:
     """Name every cluster by the phrase that its instances use and the others do not.
 
-    A phrase is weighed by how typical it is of the cluster, and by how typical its best word is, in all its forms
-    and places: the latter is what names small clusters of varied sentences. Words between the mentions name a
-    relation, words close before or behind both at a discount; failing these, the entity types ("PERSON – CITY"), a
-    phrase of stop words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7".
+    A phrase is weighed by how typical it is of the cluster, and by how typical its best word is, in all its forms and
+    places: the latter is what names small clusters of varied sentences. Words between the mentions name a relation,
+    words close before or after both at a discount; failing these, the entity types ("PERSON – CITY"), a phrase of stop
+    words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7".
 
     Where the instances of a cluster have a parse, the phrases are what connects head and tail in the syntax instead,
     all of them read from head to tail, and a relation of unlike content is called mixed

@@ -1,8 +1,8 @@
 """Who does what in a sentence: its verbs and nouns with the words that belong to them, from a dependency parse.
 
-The tree of a parser says what hangs from what. A frame says what it means: conjuncts share their place, a verb without
-a subject has that of the verb it is joined with, a relative pronoun stands for its antecedent, and a noun in apposition
-or after "is" is equated with what it describes.
+The tree of a parser says which word depends on which. A frame says what it means: conjuncts share their place, a verb
+without a subject has that of the verb it is joined with, a relative pronoun stands for its antecedent, and a noun in
+apposition or after "is" is equated with what it describes.
 """
 
 from __future__ import annotations

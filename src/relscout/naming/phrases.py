@@ -25,7 +25,7 @@ from relscout.naming.words import (
     pieces,
 )
 
-#: Words that are looked at before the first and behind the second mention.
+#: Words that are looked at before the first and after the second mention.
 REACH = 4
 #: A longer text between the mentions keeps this many pieces at each of its ends.
 _KEEP = 15
@@ -137,15 +137,15 @@ GAP, NO_GAP = "…", ""
 _JOINED, _DETERMINED = 4, 3
 _JOINTS = frozenset("-‐‑\"“”„«»'‘’`")
 _CLAUSE_ENDS = RELATIVES | CONJUNCTIONS | frozenset(".;:!?") | {CUT}
-#: Share of capitalised words between mentions above which a capital letter does not tell a name: it is about
-#: 0.17 in English Wikipedia (FewRel), 0.21 in English news, higher in German, in titles and in upper case.
+#: Share of capitalised words between mentions above which a capital letter does not indicate a name: it is about 0.17
+#: in English Wikipedia (FewRel), 0.21 in English news, higher in German, in titles and in upper case.
 _CAPITALS_EVERYWHERE = 0.24
 
 
 class Names:
-    """Tells words of entity names from other words: most of the time they are written with a capital letter.
+    """Distinguishes words of entity names from other words: they are mostly written with a capital letter.
 
-    Where capitals are too frequent to tell (German nouns, titles, upper case), a name must also be part of
+    Where capitals are too frequent to be informative (German nouns, titles, upper case), a name must also be part of
     mentions elsewhere.
     """
 

@@ -85,7 +85,7 @@ def corrupted(
     fate = chance[1]
     out = np.where(asked & (fate < _MASKED), mask_id, tokens)
     by_word = asked & (fate >= _MASKED) & (fate < _MASKED + _REPLACED)
-    # where in its tenth the number lies tells which word, so that no other number need be drawn
+    # the position of the number within its tenth decides the word, so that no second number need be drawn
     which = ((fate - _MASKED) / _REPLACED * len(words)).astype(np.int64).clip(0, len(words) - 1)
     return np.where(by_word, words[which], out), asked
 
@@ -115,7 +115,7 @@ class Preparation:
     Args:
         corpus: The sentences.
         settings: See :class:`PretrainingSettings`.
-        tokenizer: That of the encoder: tells which tokens are words.
+        tokenizer: Tokenizer of the encoder, which says which tokens are words.
         max_length: Longest input in tokens.
         at_most: Tokens in a group, padding included.
         device: Where the tensors go.

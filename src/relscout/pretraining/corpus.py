@@ -138,11 +138,11 @@ def read_corpus(
         with_relation: Whether relations are read, and instances without one, or with one that says there is none, left
             out. If not, a sentence that stands there under several relations of its pair is one sentence.
         excluded: Instances that must not be learnt from.
-        progress: Told the instances read, stage ``"read"``.
+        progress: Called with the instances read, stage ``"read"``.
 
     Raises:
         InputError: No instance is left.
-        OutputError: The disk has no room for the tokens.
+        OutputError: The disk has no space for the tokens.
     """
     left_out: Counter[str] = Counter()
     relations: dict[str, int] = {}
@@ -258,7 +258,7 @@ def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
     """Return the places of distinct keys in their order, and how many repeat another.
 
     Args:
-        keys: Of each instance (N, 3): two numbers that tell what it is, and one that tells which of the same is kept.
+        keys: Of each instance (N, 3): two numbers that identify it, and one that decides which duplicate is kept.
     """
     order = np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
     ordered = keys[order, :2]

@@ -23,7 +23,7 @@ from relscout.pretraining.settings import PretrainingSettings
 
 
 def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:
-    """Put an adapter beside every layer of a model; it, and the embeddings of markers, are what trains.
+    """Add an adapter to every layer of a model; the adapter and the embeddings of markers train.
 
     Args:
         model: A Hugging Face model on the CPU, which is changed.
@@ -33,7 +33,7 @@ def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int],
         seed: Draws the factors.
 
     Raises:
-        SettingError: The layers cannot be told.
+        SettingError: The layers are not recognised.
         MissingExtraError: peft is not installed.
     """
     place = find_layers(model, n_layers)
@@ -256,7 +256,7 @@ class Network:
         seen: set[int] = set()
         for prefix, module in (("encoder.", self._model), ("head.", self._head)):
             for name, parameter in module.named_parameters() if module is not None else ():
-                # no representation is read off a pooler
+                # no representation uses the pooler
                 if parameter.requires_grad and "pooler" not in name and id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield prefix + name, parameter
@@ -270,7 +270,7 @@ class Network:
         return digest.hexdigest()
 
     def decays(self, name: str) -> bool:
-        """Tell whether weight decay may act: where only markers' embeddings train, it would change the others."""
+        """Return whether weight decay may act: where only markers' embeddings train, it would change the others."""
         return not (self._adapts and name.startswith("encoder.") and ".lora_" not in name)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

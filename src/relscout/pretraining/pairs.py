@@ -25,7 +25,7 @@ class Bags:
         seed: Draws the pairs.
 
     Attributes:
-        told: What a user should know of the pairs, as JSON values.
+        statistics: Counts of the pairs, as JSON values.
 
     Raises:
         InputError: There is no pair, or only one relation that has some.
@@ -38,7 +38,7 @@ class Bags:
         bags = np.split(order, np.cumsum(counts)[:-1])
         self._pairs_of = corpus.pairs if distinct_pairs else None
         self._bags = [bag for bag in bags if len(bag) > 1]
-        self.told = {
+        self.statistics = {
             "relations": len(self._bags),
             "relations_of_one_sentence": sum(len(bag) == 1 for bag in bags),
             "sentences": int(sum(map(len, self._bags))),
@@ -95,7 +95,7 @@ _ROUNDS = 8
 
 
 class EntityPairs:
-    """The sentences of each entity pair, which every epoch pairs anew, with as many negative pairs beside.
+    """The sentences of each entity pair, which every epoch pairs anew, with as many negative pairs.
 
     A negative pair shares one entity, as far as there is such a sentence to the one that was drawn, else it is any
     other. Pairs read the other way round, tail for head, are neither.
@@ -107,7 +107,7 @@ class EntityPairs:
         seed: Draws the pairs.
 
     Attributes:
-        told: What a user should know of the pairs, as JSON values.
+        statistics: Counts of the pairs, as JSON values.
 
     Raises:
         InputError: No entity pair has two sentences, or there is one only.
@@ -133,7 +133,7 @@ class EntityPairs:
                 f"{len(self._sizes):,} in {len(pairs):,} sentences, and "
                 f"{int((self._sizes > 1).sum()):,} have two or more"
             )
-        self.told = {
+        self.statistics = {
             "entity_pairs": len(self._sizes),
             "entity_pairs_of_one_sentence": int((self._sizes == 1).sum()),
             "sentences": len(pairs),
@@ -186,7 +186,7 @@ class EntityPairs:
         return np.stack([anchors, partner], axis=1)
 
     def share_one(self, rows: Ints, others: Ints) -> NDArray[np.bool_]:
-        """Tell which of two sentences (A,) share one entity and no more."""
+        """Return which pairs of sentences (A,) share exactly one entity."""
         mine, other = self._entities[rows], self._entities[others]
         shared = (mine[:, :, None] == other[:, None, :]).any(axis=2)  # (A, 2): head, tail
         found: NDArray[np.bool_] = shared.sum(axis=1) == 1

@@ -30,7 +30,7 @@ from relscout.training.stored import Work
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
 #: The file of the report, in the encoder's folder.
 REPORT = "pretraining.json"
-#: Raised whenever work that an older relscout has begun cannot be gone on with.
+#: Increased whenever this version cannot resume the work of an older one.
 _SCHEME = 2
 
 
@@ -63,7 +63,7 @@ def pretrain(
 ) -> Pretrained:
     """Pre-train an encoder by contrast (Peng et al. 2020: CP; Soares et al. 2019: MTB).
 
-    The order of the instances does not matter; what repeats is learnt from once. Interrupted, it goes on from
+    The order of the instances does not matter; what repeats is learnt from once. Interrupted training resumes from
     ``checkpoints`` and ends with the same bytes.
 
     Args:
@@ -72,12 +72,12 @@ def pretrain(
         objective: ``cp`` or ``mtb``.
         settings: See :class:`PretrainingSettings`; given as a mapping, they are laid over those of the preset.
         preset: ``minilm``, ``paper`` or ``released``; without effect where ``settings`` are whole.
-        seed: Decides all that is random.
+        seed: Random seed.
         out: Folder to save the encoder in; an older one in it is replaced.
         exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
         accelerated: Whether Hugging Face accelerate is asked for fellow processes; left out, where it was launched.
-        progress: Told the instances read, stage ``"read"``, and the steps done, stage ``"pre-train"``.
+        progress: Called with the instances read, stage ``"read"``, and the steps done, stage ``"pre-train"``.
 
     Returns:
         The encoder and the report; in several processes, in each of them.
@@ -154,7 +154,7 @@ def pretrain(
         "fingerprint": encoder.fingerprint,
         "instances": len(corpus),
         "left_out": dict(corpus.left_out),
-        "pairs": {**pairs.told, "of_an_epoch": pairs.count},
+        "pairs": {**pairs.statistics, "of_an_epoch": pairs.count},
         "mlm_head": network.head,
         "steps": trainer.total,
         "processes": fellows.count,
@@ -162,7 +162,11 @@ def pretrain(
         "seconds": round(trainer.watch.seconds, 1),
         "sentences_per_second": round(trainer.watch.sentences / max(trainer.watch.seconds, 1e-9), 1),
         "epochs": trainer.watch.epochs,
-        "warnings": [*loss_warnings(corpus.lost), *_warnings(pairs.told, network), *trainer.watch.warnings()],
+        "warnings": [
+            *loss_warnings(corpus.lost),
+            *_warnings(pairs.statistics, network),
+            *trainer.watch.warnings(),
+        ],
     }
     if out is not None and fellows.rank == 0:
         _save(out, encoder, network, weights, chosen, report)

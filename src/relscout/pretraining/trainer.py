@@ -20,7 +20,7 @@ from relscout.pretraining.corpus import Corpus
 from relscout.pretraining.network import Network
 from relscout.pretraining.objectives import Contrast, Read, backpropagate, contrast
 from relscout.pretraining.settings import PretrainingSettings
-from relscout.training.loop import Dice, devices_of, memory, restore_memory, share_of_rate
+from relscout.training.loop import RandomStream, devices_of, memory, restore_memory, share_of_rate
 from relscout.training.stored import Work
 
 #: Collapsed: sentences differ by less than this share of what they differed by in the first epoch.
@@ -59,7 +59,7 @@ class Watch:
         self.sentences += found["sentences"]
 
     def end_epoch(self, *, words: bool) -> None:
-        """Tell of the epoch that ends here, and begin another.
+        """Return the record of the epoch that ends here, and begin another.
 
         Args:
             words: Whether masked words were predicted.
@@ -105,7 +105,7 @@ _DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 class Processes(Protocol):
-    """Process ``rank`` of ``count``, and what they tell each other."""
+    """Process ``rank`` of ``count``, and what the processes exchange."""
 
     rank: int
     count: int
@@ -196,7 +196,7 @@ def check_batch(batch: int, processes: Processes) -> None:
 
 
 def check_same_step(done: int, processes: Processes) -> None:
-    """Check that all processes go on from one step.
+    """Check that all processes resume at the same step.
 
     Args:
         done: Steps that this process has done.
@@ -217,7 +217,7 @@ def check_same_step(done: int, processes: Processes) -> None:
 
 
 def is_first() -> bool:
-    """Tell whether this process is alone or the first of several: the one that speaks."""
+    """Return whether this process is alone or the first of several: the one that speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -386,10 +386,10 @@ class Trainer:
     ) -> tuple[Tensor, Tensor | None]:
         """Run one group, with the dropout that its step and place decide (see :class:`Read`)."""
         seed = generator(self._seed, f"dropout {number} {place} {self._processes.rank}").integers(2**62)
-        dice = Dice(int(seed), devices_of(self._optimizer))
+        stream = RandomStream(int(seed), devices_of(self._optimizer))
         low = self.dtype != "float32"
         with (
-            dice.thrown(),
+            stream.isolated_rng(),
             torch.autocast(
                 self._processes.device.type,
                 dtype=getattr(torch, self.dtype) if low else None,
@@ -439,7 +439,7 @@ class _Reading:
 
 
 class _Arranged:
-    """The objective of a step on representations in the order of its groups, those of other processes put beside."""
+    """The objective of a step on representations in the order of its groups, with those of other processes appended."""
 
     def __init__(self, wanted: Contrast, groups: list[Group], processes: Processes, n: int) -> None:
         self._wanted, self._processes, self._n = wanted, processes, n

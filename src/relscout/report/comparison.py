@@ -114,7 +114,7 @@ def write_comparison(
         OutputError: The file cannot be written.
     """
     found = compare(first, second)
-    shown, data = _told(first, second, found, names)
+    shown, data = _described(first, second, found, names)
     shown["score_rows"], shown["score_caption"] = _scores((first, second), names, gold)
     return write_page(Path(path), "comparison.html.j2", shown, data, ("comparison",))
 
@@ -175,7 +175,7 @@ def _ids(discovery: Discovery) -> zip[tuple[str, int]]:
     return zip((one.id for one in given.instances), given.relation_ids.tolist(), strict=True)
 
 
-def _told(
+def _described(
     first: Discovery, second: Discovery, found: Comparison, names: tuple[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     called = [
@@ -214,7 +214,7 @@ def _told(
 def _scores(
     runs: tuple[Discovery, Discovery], names: tuple[str, str], gold: Mapping[str, str] | None
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return rows of a table of scores, and what they are of: both runs beside gold, or one beside the other."""
+    """Return rows and column titles of a table of scores: both runs against gold, or against each other."""
     ids = [dict(_ids(one)) for one in runs]
     common = [id for id in ids[0] if id in ids[1]]
     if gold is None:

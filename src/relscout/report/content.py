@@ -491,7 +491,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the page tells.
+    """Everything that the page shows.
 
     Args:
         discovery: The discovery.
@@ -533,13 +533,13 @@ def gather(
     gold: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Content:
-    """Gather what the page tells.
+    """Gather what the page shows.
 
     Args:
         discovery: The discovery.
         title: What the page is called.
         gold: Id of an instance → its gold relation, for some or all.
-        progress: Told what is being computed: ``"encode"`` where representations are computed again, ``"map"``.
+        progress: Called with what is being computed: ``"encode"`` where representations are computed again, ``"map"``.
 
     Raises:
         InputError: There are no relations.
@@ -608,7 +608,7 @@ def representations(
     Args:
         discovery: The discovery.
         order: The rows in an order that the instances decide (N,), in which a method is fitted.
-        progress: Told the number of instances done, stage ``"encode"``.
+        progress: Called with the number of instances done, stage ``"encode"``.
     """
     instances = discovery.assignments.instances
     fitted: NDArray[np.float32] | None = getattr(discovery.model, "vectors_", None)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito 2008, "Color Universal Design": told apart with any colour vision. Their yellow is too pale for white.
+#: Okabe and Ito 2008, "Color Universal Design": distinguishable with any colour vision. Their yellow is too pale for
+#: white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: A shape for each colour and one more, so that a pair of both comes again after 56 only.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")

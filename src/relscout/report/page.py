@@ -1,4 +1,4 @@
-"""From what is told of a discovery to one HTML file."""
+"""Render a discovery as one HTML file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from relscout.report.figures import check_figures, write_figures
 
 #: Facts and entities that stand there before anything is asked for.
 FIRST_ROWS = 12
-#: Scores that are told, by their names.
+#: The scores shown, with their titles.
 SCORES = ("b3_f1", "v_measure", "ari")
 
 
@@ -44,9 +44,9 @@ def write_report(
         discovery: The discovery.
         path: The file.
         title: What the page is called.
-        gold: Id of an instance → its gold relation, for some or all; adds what was found beside it.
+        gold: Id of an instance → its gold relation, for some or all; adds a comparison of the found relations with it.
         figures: Folder for its pictures as PNG and SVG; ``None`` draws none.
-        progress: Told what is being computed, see :func:`relscout.report.content.gather`.
+        progress: Called with what is being computed, see :func:`relscout.report.content.gather`.
 
     Raises:
         InputError: There are no relations, or no instance has a gold relation.
@@ -73,7 +73,7 @@ def write_page(
         template: Its name.
         shown: What the template shows.
         data: What the scripts read, as JSON values.
-        scripts: Names of the scripts, behind the one that all have in common.
+        scripts: Names of the scripts, after the one that all have in common.
 
     Raises:
         OutputError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""Annotations kept on disk: no passage is annotated twice, and interrupted work goes on where it stopped."""
+"""Annotations cached on disk: no passage is annotated twice, and interrupted work resumes where it stopped."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Line:
         start: Offset of its first character in the document.
         number: What people know it by: the number of the line, or of the page.
         alone: Whether it is a passage of its own, such as a heading.
-        continues: Whether it goes on where the line before was cut, without a line break.
+        continues: Whether it continues a line that was cut, without a line break between them.
     """
 
     text: str
@@ -101,10 +101,10 @@ def paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[
     """Yield the paragraphs of a document, one after the other.
 
     A blank line, or one of dashes or the like, ends a paragraph; so do, in a wrapped file, a short line before one that
-    does not go on with a small letter, an indented line after the end of a sentence, and the beginning of a list
-    item. Whether a file is wrapped is decided by :func:`layout`. A line break becomes one blank; a word that is
-    hyphenated at the end of a line is joined where the next line goes on with a small letter. A paragraph that is
-    longer than :data:`LONGEST_PASSAGE` is cut at the end of a line.
+    does not start with a small letter, an indented line after the end of a sentence, and the beginning of a list item.
+    Whether a file is wrapped is decided by :func:`layout`. A line break becomes one blank; a word that is hyphenated at
+    the end of a line is joined where the next line starts with a small letter. A paragraph that is longer than
+    :data:`LONGEST_PASSAGE` is cut at the end of a line.
 
     Args:
         lines: The lines in order, blank ones included.

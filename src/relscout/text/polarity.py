@@ -41,8 +41,8 @@ _DENY = _words(
 )
 #: Verbs that deny together with a particle.
 _DENY_WITH = {"turn": "down", "rule": "out"}
-#: Verbs whose complement is only planned, tried, expected, asked or believed; "hop" is what small spaCy pipelines take
-#: for the lemma of "hoped".
+#: Verbs whose complement is only planned, tried, expected, asked or believed; "hop" is what small spaCy pipelines
+#: return as the lemma of "hoped".
 _SUPPOSE = _words(
     "advise agree aim allege anticipate appear apply ask assume attempt believe consider contemplate demand",
     "doubt dream expect hesitate hop hope imagine intend invite mull negotiate offer plan pledge predict",
@@ -155,7 +155,7 @@ class _Syntax:
         return False
 
     def _holds_from_then(self, token: int) -> bool:
-        """Return whether "until" or "before" tells from when a denied predicate held."""
+        """Return whether "until" or "before" says from when a denied predicate held."""
         return any(
             self.words[child] == "until" or "until" in self.child_words(child)
             for child in self.children[token]
@@ -253,7 +253,7 @@ def _joins(syntax: _Syntax, token: int, arms: list[list[int]]) -> Iterator[Polar
     """Yield what the token that joins both mentions says, given the ways down from it to each of them."""
     if any(_has_words_of_its_own(syntax, token, arm[0]) for arm in arms):
         return
-    # a clause that tells the content counts first, then an object; a subject says least
+    # a clause with the content counts first, then an object; a subject says least
     labels = syntax.parse.labels
     way = min(arms, key=lambda arm: (not _embeds(syntax, token, arm), labels[arm[0]] in _SUBJECTS, -arm[0]))
     yield from _says(syntax, token, way)
@@ -301,7 +301,7 @@ def _has_words_of_its_own(syntax: _Syntax, token: int, below: int) -> bool:
 
 
 def _embeds(syntax: _Syntax, token: int, way: list[int]) -> bool:
-    """Return whether a clause below a token tells its content, as in "plans to …", "denied claims that …".
+    """Return whether a clause below a token is its content, as in "plans to …", "denied claims that …".
 
     Args:
         syntax: The sentence.

@@ -170,9 +170,9 @@ class SentenceRules:
 def sentence_spans(text: str, kept_whole: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
     """Yield ``(start, end)`` of the sentences, without the white space around them.
 
-    A sentence ends at ``. ! ? …`` (and quotes or brackets that close there) before white space, or at
-    ``。！？``. It goes on when the next letter is a small one, and behind abbreviations and initials
-    (``Dr.``, ``J.``, ``U.S.``): in doubt it stays whole, because a sentence cut in two loses its pairs.
+    A sentence ends at ``. ! ? …`` (and quotes or brackets that close there) before white space, or at ``。！？``. It
+    continues when the next letter is a small one, and after abbreviations and initials (``Dr.``, ``J.``, ``U.S.``): in
+    doubt it stays whole, because a sentence cut in two loses its pairs.
 
     Args:
         text: The text.

@@ -135,7 +135,7 @@ class EpochResult:
     Args:
         epoch: Its number, from 0.
         loss: Mean cross entropy, in nats.
-        accuracy: Share of the labels that were told right while training, in [0, 1].
+        accuracy: Share of the labels that were predicted correctly while training, in [0, 1].
     """
 
     epoch: int
@@ -205,12 +205,12 @@ class Classifier(Generic[Read]):
     def epochs(
         self, *, first: int = 0, contents: ContentVectors | None = None, progress: Progress = silent
     ) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
+            first: The first epoch to train, above 0 when resuming.
             contents: What the encoder gives before it trains, for the frozen epochs; encoded when left out.
-            progress: Told the steps done, stage ``"classify"``.
+            progress: Called with the steps done, stage ``"classify"``.
         """
         import torch
         from torch.nn.functional import cross_entropy, dropout

@@ -87,7 +87,7 @@ def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np
 
 
 def digest(classes: NDArray[np.int64]) -> str:
-    """Return a hash of the relations of labelled instances that tells which have the same, not their names."""
+    """Return a hash of which labelled instances share a relation, whatever the relations are called."""
     return blake2b(classes.tobytes(), digest_size=8).hexdigest()
 
 
@@ -95,7 +95,7 @@ def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> Non
     """Check that after something was left out there still are two labelled relations.
 
     Raises:
-        InputError: There are not; it tells what was left out.
+        InputError: There are not; the message says what was left out.
     """
     n_relations = len({instance.relation for instance in kept})
     if n_relations < 2:

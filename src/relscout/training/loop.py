@@ -48,12 +48,12 @@ def batches_by_length(
     return found
 
 
-class Dice:
-    """Random numbers of our own, on every device that is used, in place of the program's.
+class RandomStream:
+    """A stream of random numbers, on every device that is used, independent of the program's own.
 
     Args:
-        seed: Where they start.
-        devices: Where torch draws.
+        seed: Random seed of the stream.
+        devices: The devices on which torch draws.
     """
 
     def __init__(self, seed: int, devices: Sequence[torch.device]) -> None:
@@ -62,8 +62,8 @@ class Dice:
         self._states = {device: torch.Generator(device).manual_seed(seed).get_state() for device in devices}
 
     @contextmanager
-    def thrown(self) -> Iterator[None]:
-        """Let torch draw these numbers inside, and the program's own again behind it."""
+    def isolated_rng(self) -> Iterator[None]:
+        """Within the block, let torch draw from this stream; restore the program's random state afterwards."""
         before = {device: _state(device) for device in self._states}
         for device, state in self._states.items():
             _set_state(device, state)
@@ -106,7 +106,7 @@ _PREFIX = "optimizer."
 
 
 def memory(optimizer: torch.optim.Optimizer) -> dict[str, NDArray[np.float32]]:
-    """Return a copy of what the optimizer remembers of each parameter."""
+    """Return a copy of the optimizer's state of each parameter."""
     return {
         f"{_PREFIX}{number}.{name}": tensor.detach().cpu().float().numpy().copy()
         for number, entry in optimizer.state_dict()["state"].items()
@@ -115,7 +115,7 @@ def memory(optimizer: torch.optim.Optimizer) -> dict[str, NDArray[np.float32]]:
 
 
 def restore_memory(optimizer: torch.optim.Optimizer, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Let the optimizer remember what :func:`memory` gave; other arrays are passed over."""
+    """Restore the optimizer state that :func:`memory` returned; other arrays are ignored."""
     import torch
 
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -127,13 +127,13 @@ def restore_memory(optimizer: torch.optim.Optimizer, arrays: Mapping[str, NDArra
 
 
 class Terms:
-    """Takes down the terms of a loss as they are added up."""
+    """Accumulates the terms of a loss."""
 
     def __init__(self) -> None:
         self._values: defaultdict[str, list[float]] = defaultdict(list)
 
     def __call__(self, name: str, loss: torch.Tensor) -> torch.Tensor:
-        """Take down a term, a scalar, and return it."""
+        """Record a term, a scalar, and return it."""
         self._values[name].append(loss.item())
         return loss
 
@@ -178,10 +178,10 @@ def train(
     clip: float | None = None,
     seed: int,
 ) -> Iterator[Step]:
-    """Yield a step after it was taken.
+    """Train, and yield each step after it was taken.
 
-    Random numbers that torch draws inside (dropout) come from a stream of each epoch's own, so that training resumed
-    at an epoch goes on exactly as it would have; the program's other random numbers are left alone.
+    Random numbers that torch draws inside (dropout) come from a stream of each epoch's own, so that training resumed at
+    an epoch continues exactly as it would have; the program's other random numbers are unaffected.
 
     Args:
         batches: Batches of an epoch; every epoch has as many.
@@ -189,11 +189,12 @@ def train(
         optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0,
             or stay.
         epochs: Number of epochs in all.
-        first_epoch: Where to go on, if some are done.
+        first_epoch: The first epoch to train, above 0 when resuming.
         warm_up: Share of the steps in which learning rates rise, in [0, 1].
-        falls: Whether learning rates fall behind that, or stay.
-        clip: Longest gradient of all parameters together: longer ones are shortened to it; ``None`` leaves them.
-        seed: Decides the streams.
+        falls: Whether learning rates fall after that, or stay.
+        clip: Largest norm of the gradient of all parameters together: larger ones are scaled down to it; ``None``
+            leaves them.
+        seed: Random seed of the streams.
 
     Raises:
         DivergedError: The loss is no longer a number.
@@ -202,12 +203,12 @@ def train(
     for epoch in range(first_epoch, epochs):
         planned = batches(epoch)
         total = epochs * len(planned)
-        dice = Dice(int(generator(seed, f"epoch {epoch}").integers(2**62)), devices_of(optimizer))
+        stream = RandomStream(int(generator(seed, f"epoch {epoch}").integers(2**62)), devices_of(optimizer))
         for place, batch in enumerate(planned):
             number = epoch * len(planned) + place + 1
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
                 group["lr"] = rate * share_of_rate(number, total, rising=warm_up * total, falls=falls)
-            with dice.thrown():
+            with stream.isolated_rng():
                 found = loss(epoch, batch)
                 optimizer.zero_grad()
                 found.backward()  # type: ignore[no-untyped-call]
@@ -237,7 +238,7 @@ def share_of_rate(number: int, total: int, *, rising: float, falls: bool = True)
         number: The step, from 1.
         total: Steps in all.
         rising: Steps in which it rises, at least 0.
-        falls: Whether it falls behind these, or stays.
+        falls: Whether it falls after these, or stays.
     """
     if number <= rising:
         return number / rising

@@ -51,7 +51,7 @@ def portable(encoder: Encoder) -> dict[str, Any]:
 
 
 def own_weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
-    """Return the weights that an encoder has in place of those of its model's files, to be saved beside a fit."""
+    """Return the weights of an encoder that differ from its model's files, to be saved with a fit."""
     transformer = underlying(encoder)
     weights = transformer.weights if transformer is not None else {}
     return {f"{_OWN}{name}": array for name, array in weights.items()}
@@ -111,7 +111,7 @@ def below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray
 
 @contextmanager
 def whole(folder: Path, kind: str) -> Iterator[None]:
-    """Tell whatever is missing in, or wrong with, what is read inside as an error about the folder.
+    """Turn errors about missing or wrong data, raised within the block, into one error about the folder.
 
     Raises:
         ArtifactError: Something was.
@@ -188,8 +188,8 @@ class Trained:
 
 
 _KIND = "work in progress"
-#: Raised whenever work that an older relscout has begun cannot be gone on with.
-_SCHEME = 2
+#: Increased whenever this version cannot resume the work of an older one.
+_SCHEME = 3
 
 
 class Work:

@@ -53,7 +53,7 @@ def test_wherever_it_was_interrupted_it_ends_the_same(
     at: int, uninterrupted: FewShot, fewshot: Build, predefined: Some, held: Some, novel: Some, tmp_path: Path
 ) -> None:
     def interrupt(stage: str, done: int, total: int | None) -> None:
-        if stage in ("teach", "episodes") and done == at:
+        if stage in ("train", "episodes") and done == at:
             raise KeyboardInterrupt
 
     found = fewshot(objective=uninterrupted.settings()["objective"])
@@ -166,7 +166,7 @@ def test_work_is_kept_until_the_model_is_safe(
     steps: list[int] = []
     found = fewshot().fit(
         predefined,
-        progress=lambda stage, done, _: steps.append(done) if stage == "teach" else None,
+        progress=lambda stage, done, _: steps.append(done) if stage == "train" else None,
         checkpoints=tmp_path / "work",
         out=tmp_path / "new" / "model",
     )

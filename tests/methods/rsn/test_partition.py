@@ -78,7 +78,7 @@ def test_a_given_number_of_relations_is_made_by_merging_the_most_alike() -> None
     codes = line(0, 10, 0.5, 20, 10.5, 30)
     found = grouped(NEAR, codes, 4, settings=RSNSettings(), seed=0)
     assert groups(found) == {frozenset({0, 2}), frozenset({1, 4}), frozenset({3}), frozenset({5})}
-    assert found.told() == {"clustering": "hac"}
+    assert found.as_dict() == {"clustering": "hac"}
     assert found.warnings(6) == []
 
 
@@ -103,7 +103,7 @@ def test_without_a_number_louvain_tells_it() -> None:
     found = grouped(NEAR, codes, None, settings=RSNSettings(smallest_community=2), seed=0)
     assert groups(found) == {frozenset({0, 2, 5}), frozenset({1, 4}), frozenset({3, 6})}
     # of 21 pairs, 3 + 1 + 1 are nearer than 2
-    assert found.told() == {"clustering": "louvain", "communities": 3, "joined": round(5 / 21, 6)}
+    assert found.as_dict() == {"clustering": "louvain", "communities": 3, "joined": round(5 / 21, 6)}
 
 
 def test_a_higher_threshold_joins_fewer() -> None:
@@ -120,7 +120,7 @@ def test_small_communities_are_no_relations() -> None:
     codes = line(0, 0.5, 1, 10, 20)
     found = grouped(NEAR, codes, None, settings=RSNSettings(smallest_community=3), seed=0)
     assert (found.rows.tolist(), found.labels.tolist()) == ([0, 1, 2], [0, 0, 0])
-    assert found.told()["communities"] == 3
+    assert found.as_dict()["communities"] == 3
     assert found.warnings(5) == []
 
 
@@ -130,7 +130,7 @@ def test_communities_merge_into_a_given_number() -> None:
     settings = RSNSettings(clustering="louvain", smallest_community=2)
     found = grouped(NEAR, codes, 2, settings=settings, seed=0)
     assert groups(found) == {frozenset({0, 1, 3, 4}), frozenset({2, 5})}
-    assert found.told()["communities"] == 3
+    assert found.as_dict()["communities"] == 3
 
 
 def test_communities_stay_whole_when_others_merge() -> None:

@@ -16,7 +16,7 @@ from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder, VectorCache
 from relscout.methods import load_fitted
 from relscout.methods.kmeans import KMeans
-from relscout.methods.unrelated import RelatednessDetector, WithNone, checked_precision
+from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector, checked_precision
 from relscout.methods.unrelated.detector import redrawn_pairs
 from relscout.text.relatedness import Relatedness
 
@@ -59,10 +59,10 @@ def mixed(corpus: Instances) -> Instances:
 
 
 @pytest.fixture(scope="module")
-def kept(small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances) -> WithNone:
+def kept(small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances) -> NoRelationWrapper:
     """A fit that keeps the pairs of which half are expected to be related."""
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    return WithNone(method, precision=0.5, relatedness=model).fit(mixed)
+    return NoRelationWrapper(method, precision=0.5, relatedness=model).fit(mixed)
 
 
 def probabilities(*, size: int = 400, seed: int = 0) -> NDArray[np.float32]:
@@ -183,7 +183,7 @@ def test_a_precision_that_is_none_is_refused(precision: Any) -> None:
 # -- behind a method
 
 
-def test_pairs_below_the_thresholds_have_no_relation(kept: WithNone, mixed: Instances) -> None:
+def test_pairs_below_the_thresholds_have_no_relation(kept: NoRelationWrapper, mixed: Instances) -> None:
     assert kept.related_ is not None
     assert kept.related_.shape == (len(mixed),)
     lines = np.array(kept.report_["relatedness"]["thresholds"])
@@ -197,19 +197,21 @@ def test_pairs_below_the_thresholds_have_no_relation(kept: WithNone, mixed: Inst
 
 
 def test_the_order_of_the_pairs_changes_nothing(
-    kept: WithNone, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
+    kept: NoRelationWrapper, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    again = WithNone(method, precision=0.5, relatedness=model).fit(mixed[::-1])
+    again = NoRelationWrapper(method, precision=0.5, relatedness=model).fit(mixed[::-1])
     np.testing.assert_array_equal(again.labels_[::-1], kept.labels_)
     assert again.related_ is not None
     assert again.related_[::-1].tobytes() == kept.related_.tobytes()  # type: ignore[union-attr]
 
 
-def test_saved_and_loaded_it_judges_the_same(kept: WithNone, mixed: Instances, tmp_path: Path) -> None:
+def test_saved_and_loaded_it_judges_the_same(
+    kept: NoRelationWrapper, mixed: Instances, tmp_path: Path
+) -> None:
     kept.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
-    assert isinstance(loaded, WithNone)
+    assert isinstance(loaded, NoRelationWrapper)
     loaded.encoder.cache = kept.encoder.cache
     assert loaded.predict_proba(mixed).tobytes() == kept.predict_proba(mixed).tobytes()
     np.testing.assert_array_equal(loaded.predict(mixed), kept.labels_)
@@ -224,19 +226,19 @@ def test_a_share_is_honoured_where_too_few_pairs_can_be_drawn(
     small_encoder: TransformerEncoder, model: Relatedness, instances: Instances, share: float
 ) -> None:
     alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:20]
-    fitted = WithNone(KMeans(small_encoder, n_relations=2), share, relatedness=model).fit(alone)
+    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=2), share, relatedness=model).fit(alone)
     assert (fitted.labels_ < 0).sum() == round(share * len(alone))
     assert "so the bundled relatedness model decides" in fitted.report_["warnings"][0]
 
 
 def test_judged_pairs_calibrate_the_model(
-    kept: WithNone, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
+    kept: NoRelationWrapper, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:
     # whoever calls nearly all of them related wants more to be kept
     judged = [replace(one, relation="spouse") for one in mixed[:20]]
     judged.append(replace(mixed[20], relation="no_relation"))
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    generous = WithNone(method, judged, precision=0.5, relatedness=model).fit(mixed)
+    generous = NoRelationWrapper(method, judged, precision=0.5, relatedness=model).fit(mixed)
     assert generous.settings()["none"] == "judged"
     assert generous.related_ is not None
     assert kept.related_ is not None
@@ -253,9 +255,9 @@ def test_where_no_pair_is_kept_it_says_what_to_change(
     with pytest.raises(
         InputError, match=r"express no relation, and 0 are left for 3 relations; .*--precision"
     ):
-        WithNone(method, precision=1.0, relatedness=model).fit(mixed)
+        NoRelationWrapper(method, precision=1.0, relatedness=model).fit(mixed)
 
 
 def test_a_share_and_a_precision_are_refused() -> None:
     with pytest.raises(SettingError, match="either decides how many pairs are kept; give one of them"):
-        WithNone(KMeans(), 0.2, precision=0.8)
+        NoRelationWrapper(KMeans(), 0.2, precision=0.8)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.methods.unrelated.detector import (
     Detector,
+    append_no_relation,
     arrays_of,
     best_threshold,
     checked_share,
     estimated_share,
     restored,
-    with_none,
 )
 
 
@@ -91,7 +91,7 @@ def test_a_share_that_is_none_is_refused(share: Any) -> None:
 def test_none_is_likeliest_exactly_where_it_is_likelier_than_not() -> None:
     probabilities = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]], dtype=np.float32)
     none = np.array([0.51, 0.49, 0.0], dtype=np.float32)
-    found = with_none(probabilities, none)
+    found = append_no_relation(probabilities, none)
     assert found.argmax(axis=1).tolist() == [2, 0, 0]
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found[:, 0] / found[:, 1], [0.25, 1, 9], rtol=1e-4)

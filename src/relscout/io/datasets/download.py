@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def difference(path: Path, file: DataFile) -> str | None:
-    """Return in what a file differs from the published one, or ``None`` where it does not as far as that can be told.
+    """Return how a file differs from the published one, or ``None`` if no difference was detected.
 
     Args:
         path: The file on disk.
@@ -40,8 +40,8 @@ def difference(path: Path, file: DataFile) -> str | None:
 class Part:
     """The part of a file on disk.
 
-    Beside it, ``NAME.part.etag`` holds by which name the server knows that state of the file (a strong ETag), so that
-    a later run does not glue the halves of two different states together.
+    Next to it, ``NAME.part.etag`` holds the strong ETag of that version of the file, so that a later run does not join
+    the halves of two versions.
 
     Args:
         target: The final name of the file.
@@ -135,14 +135,14 @@ def download(
     settings: ClientSettings = USUAL,
     progress: Progress = silent,
 ) -> None:
-    """Download a file; what an earlier attempt left in ``NAME.part`` beside the target is gone on with.
+    """Download a file; if an earlier attempt left a ``NAME.part`` next to the target, the download resumes from it.
 
     Args:
         file: What was published: name, size and checksum.
         address: Where to get it.
         target: Its final name, in a folder that exists. It appears when it is whole and verified.
         settings: How patient to be.
-        progress: Told the bytes so far and in total under the name of the file.
+        progress: Called with the bytes so far and in total under the name of the file.
 
     Raises:
         DownloadError: It cannot be reached, is not there, or is not what was published.

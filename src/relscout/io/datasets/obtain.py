@@ -78,7 +78,7 @@ def get(
         source: Where to get the files instead of where they are published: an address (``http://`` or ``https://``), or
             a folder that holds them, or holds them in a folder of the set's name. They are verified all the same.
         settings: How patient to be with servers.
-        progress: Told the bytes so far and in total under the name of each file.
+        progress: Called with the bytes so far and in total under the name of each file.
 
     Returns:
         The files, in the order of the registry.

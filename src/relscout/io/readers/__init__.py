@@ -2,10 +2,9 @@
 
 Every module of :data:`FORMATS` has
 
-* ``DESCRIPTION``: one line for people,
-* ``sniff(source) -> bool``: is this the format, judged by the first bytes (or, for a folder, its file names)?
-* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, a wrong
-  one as the error that tells what is wrong with it.
+* ``DESCRIPTION``: one line for people, * ``sniff(source) -> bool``: is this the format, judged by the first bytes (or,
+for a folder, its file names)? * ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order
+of the file, a wrong one as an error that says what is wrong with it.
 
 Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
 ``relscout.io.readers``. It is asked whether a file is of its format once none of ours is.
@@ -64,7 +63,7 @@ class Reader(Protocol):
     DESCRIPTION: str
 
     def sniff(self, source: Source) -> bool:
-        """Tell whether the source is of this format."""
+        """Return whether the source is of this format."""
         ...
 
     def read(self, source: Source) -> Iterator[RelationInstance | RecordError]:
@@ -153,7 +152,7 @@ def read(
         raise UnknownNameError("pairs", pairs, ("related", "all"))
     source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs)
     if format is not None:
-        reader(format)  # an unknown name is told before a missing file
+        reader(format)  # an unknown name is reported before a missing file
         if not source.path.exists():
             raise InputError(f"{source.path}: no such file or folder")
         if not source.path.is_dir() and not source.sample.strip():

@@ -1,4 +1,4 @@
-"""brat standoff: a folder of texts (``.txt``) with their annotations (``.ann``) beside them."""
+"""brat standoff: a folder of texts (``.txt``) with their annotations (``.ann``) next to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STANDOFF = re.compile(r"\s*(?:[TREAMN#][^\t ]+|\*)\t\S")
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether a folder holds a pair of files, or a file is half of one whose ``.ann`` is standoff."""
+    """Return whether a folder holds a pair of files, or a file is half of one whose ``.ann`` is standoff."""
     if source.path.is_dir():
         return any(path.with_suffix(".txt").is_file() for path in source.path.glob("*.ann"))
     if source.path.suffix not in (".ann", ".txt"):

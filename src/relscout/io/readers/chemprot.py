@@ -20,7 +20,7 @@ _TEXT_FIELD = re.compile(r'(?<!\\)"text"\s*:\s*"((?:[^"\\]|\\.)*+)')
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether a JSON object at the start has a ``text`` with both pairs of markers."""
+    """Return whether a JSON object at the start has a ``text`` with both pairs of markers."""
     sample = source.sample_text
     if not sample.lstrip().startswith("{"):
         return False
@@ -49,7 +49,7 @@ def _instance(record: Any, provenance: str) -> RelationInstance:
 
 
 def _markers(marked: str, role: str, opening: str, closing: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the spans of the opening marker and of the first closing one behind it."""
+    """Return the spans of the opening marker and of the first closing one after it."""
     if (count := marked.count(opening)) != 1:
         raise InputError(f"the {role} is opened {count} times with {opening!r}; expected exactly once")
     start = marked.index(opening) + len(opening)

@@ -15,7 +15,7 @@ DESCRIPTION = (
     "Table: CSV or TSV with the columns text, head and tail, or with head_start … tail_end (end exclusive)"
 )
 
-#: Python refuses cells of over 131,072 characters unless told otherwise.
+#: Python refuses cells of over 131,072 characters by default.
 _LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
 _COLUMN_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
@@ -23,7 +23,7 @@ _ROWS_TO_JUDGE = 5
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the first line names the required columns, or begins a table of three or more columns."""
+    """Return whether the first line names the required columns, or begins a table of three or more columns."""
     header, *lines = source.sample_text.lstrip("\r\n").split("\n")
     delimiter = _delimiter(header)
     names = _cells(header, delimiter)

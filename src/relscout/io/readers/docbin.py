@@ -29,7 +29,7 @@ _USER_DATA_KEY: Any = ("._.", "rel", None, None)
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start unpacks to a MessagePack map that begins like a DocBin."""
+    """Return whether the start unpacks to a MessagePack map that begins like a DocBin."""
     if not source.sample.startswith(b"\x78"):
         return False
     try:

@@ -34,7 +34,7 @@ _Expressed = dict[int, dict[tuple[int, int], list[str]]]
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start is a list of objects with a list of entities or of sentences, as DocRED names them."""
+    """Return whether the start is a list of objects with a list of entities or of sentences, as DocRED names them."""
     return any(
         "[" in (keys.get("vertexSet"), keys.get("sents")) for keys in outlines(source.sample_text, "[")
     )

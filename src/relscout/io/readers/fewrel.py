@@ -21,7 +21,7 @@ DESCRIPTION = "FewRel: a JSON object {relation: [records]}, or a list of records
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether one of the first records has tokens and a list ``h`` or ``t``."""
+    """Return whether one of the first records has tokens and a list ``h`` or ``t``."""
     text = source.sample_text
     records = [*outlines(text, within="{["), *outlines(text, within="[")]
     return any("tokens" in keys and "[" in (keys.get("h"), keys.get("t")) for keys in records)

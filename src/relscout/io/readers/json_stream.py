@@ -148,7 +148,7 @@ class JsonWindow:
                 continue
             except ValueError as error:  # a number of over 4,300 digits
                 raise BrokenJsonError(f"not JSON: {error}") from error
-            # a number at the end of the window may go on behind it
+            # a number at the end of the window may continue after it
             if end < len(self._text) or self._ended:
                 break
             self._grow(1)

@@ -18,7 +18,7 @@ DESCRIPTION = "relscout's own: JSON Lines with text (or tokens), head and tail; 
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether one of the first lines has a text or tokens, and the fields ``head`` and ``tail``.
+    """Return whether one of the first lines has a text or tokens, and the fields ``head`` and ``tail``.
 
     One of the two is enough where it is an object.
     """

@@ -25,15 +25,15 @@ _ENDED = object()
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start is a list whose first string holds a typed marker."""
+    """Return whether the start is a list whose first string holds a typed marker."""
     return _MARKED_STRING.match(source.sample_text) is not None
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per sentence, its relation being the number in the list of labels, as text.
 
-    The labels are those of ``source.labels``, else of the file beside it whose name has ``_label_id.json``
-    for ``_sentence.json``; without either the relations are not known.
+    The labels are those of ``source.labels``, or those of the file next to it whose name has ``_label_id.json`` for
+    ``_sentence.json``; without either the relations are not known.
 
     Raises:
         InputError: The lists have different lengths, so that no label can be trusted, or one cannot be read.

@@ -19,7 +19,7 @@ DESCRIPTION = "OpenNRE: JSON Lines with token (or text), h and t; span ends are 
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether one of the first lines has a text or tokens and an object ``h`` or ``t``."""
+    """Return whether one of the first lines has a text or tokens and an object ``h`` or ``t``."""
     return any(
         ("token" in keys or "text" in keys) and "{" in (keys.get("h"), keys.get("t"))
         for keys in line_outlines(source)

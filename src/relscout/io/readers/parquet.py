@@ -22,7 +22,7 @@ _ROWS_PER_BATCH = 1024
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the file begins as every Parquet file does."""
+    """Return whether the file begins as every Parquet file does."""
     return source.sample.startswith(_MAGIC)
 
 

@@ -23,7 +23,7 @@ _LINES_TO_JUDGE = 20
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether one of the first lines is a numbered, quoted sentence with ``<e1>`` or ``<e2>``."""
+    """Return whether one of the first lines is a numbered, quoted sentence with ``<e1>`` or ``<e2>``."""
     lines = source.sample_text.split("\n")[:_LINES_TO_JUDGE]
     return any(re.match(r'\d+\s+".*</?e[12]>', line) for line in lines)
 

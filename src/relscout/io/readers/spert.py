@@ -20,7 +20,7 @@ _KEYS = tuple(re.compile(rf'"{key}"\s*:\s*\[') for key in ("tokens", "entities",
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start is a list of objects with lists of tokens, entities and relations."""
+    """Return whether the start is a list of objects with lists of tokens, entities and relations."""
     sample = source.sample_text
     return _START.match(sample) is not None and all(key.search(sample) for key in _KEYS)
 

@@ -54,7 +54,7 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
-    """Tell whether the columns hold all that is required, under our names or the user's."""
+    """Return whether the columns hold all that is required, under our names or the user's."""
     return not missing_fields({field for field in FIELDS if mapping.get(field, field) in present})
 
 

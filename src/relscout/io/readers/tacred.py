@@ -20,7 +20,7 @@ _SPAN_KEYS = {"subj_start", "subj_end", "obj_start", "obj_end"}
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether one of the first records has tokens and at least two of TACRED's four span fields."""
+    """Return whether one of the first records has tokens and at least two of TACRED's four span fields."""
     records = outlines(source.sample_text, within="[")
     return any("token" in keys and len(_SPAN_KEYS & keys.keys()) >= 2 for keys in records)
 

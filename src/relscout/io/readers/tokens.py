@@ -59,8 +59,8 @@ class TokenText:
 def check_surface(role: str, found: str, expected: Any) -> None:
     """Compare the text under a span with the entity name that the format gives, ignoring case and spacing.
 
-    White space that only the span has at its edges does count: a span that takes in the space behind the
-    entity is off by one.
+    White space that only the span has at its edges does count: a span that includes the space after the entity is off
+    by one.
 
     Raises:
         InputError: They differ, which usually means that a span is off by one.

@@ -24,7 +24,7 @@ _FIRST_KEYS = tuple(re.compile(rf'"{key}"\s*:') for key in ("docid", "title", "u
 
 
 def sniff(source: Source) -> bool:
-    """Tell whether the start is a list of objects with keys that only T-REx has."""
+    """Return whether the start is a list of objects with keys that only T-REx has."""
     sample = source.sample_text
     if not _START.match(sample):
         return False

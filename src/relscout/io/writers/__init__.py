@@ -2,8 +2,8 @@
 
 Every module of :data:`WRITERS` has
 
-* ``DESCRIPTION``: one line for people,
-* ``write(triples, path) -> None``: writes all triples, one by one; on failure, nothing is left behind.
+* ``DESCRIPTION``: one line for people, * ``write(triples, path) -> None``: writes all triples, one by one; on failure,
+no partial file is left.
 
 Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
 
@@ -135,7 +135,7 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
         The number of triples written.
 
     Raises:
-        SettingError: The file name tells no format.
+        SettingError: The file name does not determine a format.
         UnknownNameError: There is no format of that name.
         InputError: A confidence, or what was estimated as ``related``, is not a number from 0 to 1.
         OutputError: The file cannot be written: no such folder, no permission, disk full.

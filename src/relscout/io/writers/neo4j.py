@@ -4,7 +4,7 @@
   :mod:`relscout.io.writers.identity`.
 * The type of a relationship is the relation's name in upper snake case and its number, ``WAS_BORN_IN_0``:
   the number keeps relations with equal names apart. The name as it is stands in the property ``name``.
-* The importer takes a field that spans lines for a missing quote, unless told otherwise. So a line break
+* By default, the importer treats a field that spans lines as a missing quote. So a line break
   becomes a space here, one for one: offsets stay true. Characters that XML 1.0 cannot hold become U+FFFD, as
   in GraphML.
 * Of facts, every relationship is a fact with its ``support``, and entities have their ``aliases``. Both these and the

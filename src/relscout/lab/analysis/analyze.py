@@ -1,7 +1,7 @@
 """The analysis of a fitted model: its answers in every input format, a verdict in words, and the record of both.
 
 The rules, with the answers of C+M as "its answers". Nothing is said of a figure whose interval leaves it open: there
-are too few instances to tell, then.
+are too few instances.
 
 *What it reads.* Context alone (OnlyC) keeps c of the answers, names alone (OnlyM) keep n, and always giving the
 commonest answer keeps m. It *needs both* where neither keeps half of the answers, with intervals below that. It *reads
@@ -10,10 +10,10 @@ where c is above m, and c - n at least .10 with an interval above 0, *mostly the
 *about equally* where both are above m and the interval of c - n lies within ±.10. *Above* is said of intervals of
 paired differences.
 
-*What the names tell.* Types are *most* of what is lost without names where telling them brings back at least half of
+*What the names contribute.* Types are *most* of what is lost without names where showing them restores at least half of
 it, *part* from 15 %, and *hardly any* below; an interval that reaches over a border names both. Where surely no more
-than 5 % is lost, names hardly matter beside the context; nor at all, where names alone are not shown to keep more
-than m.
+than 5 % is lost, names hardly matter in addition to the context; nor at all, where names alone are not shown to keep
+more than m.
 
 *The order of the paper*, C+M ≈ C+T > OnlyC > OnlyM > OnlyT (TACRED, its Table 1), is looked for in the scores of a
 classifier, see :mod:`relscout.lab.analysis.figures`; not in B³ of a run.
@@ -70,7 +70,7 @@ class Judged:
 
 
 def judged(instances: Sequence[RelationInstance], *, known: Collection[str] | None = None) -> Judged:
-    """Leave out what cannot be judged beside the rest.
+    """Leave out instances that cannot be judged together with the rest.
 
     Args:
         instances: Instances, with gold relations where there are some.
@@ -291,8 +291,8 @@ def _what(figures: Figures) -> str:
     return f"reads something of the {some}, and nothing measurable of the {other}"
 
 
-def types_tell(figures: Figures) -> Iterator[str]:
-    """Yield what of that which the names tell are types; nothing without types."""
+def type_findings(figures: Figures) -> Iterator[str]:
+    """Yield how much of what the names contribute is due to entity types; nothing without types."""
     reliance, names = figures.reliance, figures.formats["OnlyM"]
     if reliance.types is None:
         return
@@ -368,7 +368,7 @@ def verdict(
         noun: What the model is called, such as ``"model"`` or ``"run"``.
         marking: Marking scheme of its encoder; ``None`` where it has none.
     """
-    says = [reads(figures, noun), *types_tell(figures), *_order(figures)]
+    says = [reads(figures, noun), *type_findings(figures), *_order(figures)]
     beware = tuple(_beware(figures, answers, flips, noun, marking))
     return Verdict(tuple(says), beware, tuple(_notes(answers)))
 
@@ -452,7 +452,7 @@ class Analysis:
         kind: ``"classifier"`` or ``"run"``.
         encoder: Name of its encoder; ``None`` where it has none.
         marking: How the entities are shown to it; ``None`` where that is not known.
-        n_relations: Number of relations that it tells apart.
+        n_relations: Number of relations that it distinguishes.
         data: What it was asked about, and what was left out.
         answers: What it answered in every input format.
         figures: What is kept, what is right, and on what that rests.
@@ -523,8 +523,8 @@ def analyze(
         model: A trained relation classifier, or a discovery.
         instances: What it is asked about, with gold relations or without; of a discovery, its own when left out.
         seed: Of the bootstrap.
-        progress: Told how far each input format is.
-        on_loss: Told each instance that did not fit into the encoder whole, and what was lost.
+        progress: Called with how far each input format is.
+        on_loss: Called with each instance that did not fit into the encoder whole, and what was lost.
 
     Raises:
         InputError: There is no instance, or none of a relation that a classifier knows.
@@ -588,8 +588,8 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 def save(folder: Path, analysis: Analysis, record: Mapping[str, Any]) -> None:
     """Write an analysis; the folder appears whole or not at all.
 
-    ``flips.jsonl`` is in the exchange format, which any command reads, with ``kind``, ``answers`` and ``confidences``
-    beside.
+    ``flips.jsonl`` is in the exchange format, which any command reads, with the extra fields ``kind``, ``answers`` and
+    ``confidences``.
 
     Args:
         folder: Where to.

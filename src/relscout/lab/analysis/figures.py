@@ -1,7 +1,7 @@
 """From answers to figures with bootstrap intervals: what is kept, what is right, and what the answers depend on.
 
 Every pair of formats is compared, not neighbours only, by the difference of the two scores in the same bootstrap
-resamples of the instances: whatever lies around 0 is not told apart, and no order is read into it.
+resamples of the instances: a difference whose interval includes 0 orders nothing.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Order:
         formats: The formats that were scored, in the order of the paper.
         as_found: Pairs, better first, that stand as in the paper.
         reversed: Pairs that clearly do not: the second is above the first, or C+M and C+T are more than .02 apart.
-        open: Pairs that are not told apart.
+        open: Pairs whose order is open.
         differences: Pair → score of its first less that of its second, in [-1, 1].
     """
 
@@ -127,7 +127,7 @@ class Order:
 def order_of(scores: Mapping[str, Values], *, seeds: Mapping[str, Sequence[float]] | None = None) -> Order:
     """Return how scores stand to each other.
 
-    A pair is told apart where the interval of its difference excludes 0, and, where there are scores of several seeds,
+    A pair is ordered where the interval of its difference excludes 0, and, where there are scores of several seeds,
     those of all seeds are on the same side. C+M and C+T count as equal where the interval lies within ±.02, and as
     apart where it lies outside.
 
@@ -252,7 +252,7 @@ class Reliance:
         types: What types alone bring back of these: kept in C+T less kept in OnlyC, which may be below 0; ``None``
             without types.
         types_back: The share of ``mentions`` that ``types`` is; ``None`` without types, or where nothing changes.
-        names: Changed by hiding names while types are told (C+T); ``None`` without types.
+        names: Changed by hiding names while types are shown (C+T); ``None`` without types.
         names_by_types: Of the answers that names alone keep, the share that types alone keep (OnlyT), too; ``None``
             without types, or where names alone keep none.
         misled: How much more is right without names and types (OnlyC) than with them, in shares of all instances;

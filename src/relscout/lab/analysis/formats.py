@@ -54,7 +54,7 @@ def shown(
     stands for the inner one. Without context, the head comes first. A type that is not known is shown as "entity".
 
     Args:
-        instance: What is to be shown. Its id, source and gold relation stay.
+        instance: The instance to show. Its id, source and gold relation stay.
         format: A name of :data:`FORMATS`.
         blanks: Words in place of head and tail in OnlyC.
 
@@ -72,7 +72,7 @@ def shown(
 
 
 def names_again(instance: RelationInstance) -> bool:
-    """Tell whether the sentence names one of its entities once more outside of the marked mentions.
+    """Return whether the sentence names one of its entities once more outside of the marked mentions.
 
     What stands there is shown in OnlyC, too, as in the paper.
     """
@@ -109,7 +109,7 @@ def _text(instance: RelationInstance, words: tuple[str, str]) -> tuple[str, tupl
 
 
 def _around(instance: RelationInstance) -> tuple[str, str, str]:
-    """Return what stands before, between and behind the mentions; nothing of a mention is in it, nested or not."""
+    """Return the text before, between and after the mentions; nothing of a mention is in it, nested or not."""
     spans = ((instance.head.start, instance.head.end), (instance.tail.start, instance.tail.end))
     first = _first(instance)
     (low, gap), (resume, high) = spans[first], spans[1 - first]
@@ -217,15 +217,15 @@ def answers(
     Gold relations are not shown to it. In OnlyC it is asked once with each of
     :data:`~relscout.lab.analysis.formats.BLANKS`, and those words are taken that change the fewest answers: what others
     change is owed to what they mean, and not to the names that are gone. The best of several is flattered by chance, so
-    every second instance chooses (in an order that the instances decide) and the others have no say; the answers are
-    those of all, and what the other words keep is told beside.
+    every second instance chooses (in an order that the instances decide) and the others do not. The answers cover all
+    instances; what the other words keep is reported as well.
 
     Args:
         model: A trained classifier, or a discovery.
         instances: N instances, at least one.
         gold: Gold relations (N,), where they are known.
-        progress: Told how far each format is.
-        on_loss: Told each instance that did not fit into the encoder as it is (C+M), and what was lost.
+        progress: Called with how far each format is.
+        on_loss: Called with each instance that did not fit into the encoder as it is (C+M), and what was lost.
 
     Raises:
         InputError: There is no instance.

@@ -167,8 +167,8 @@ class TableOne:
     def order(self, row: str) -> str:
         """Return in words whether the scores of a row stand in the order of the paper.
 
-        Compared are means over the seeds. Two formats are told apart where the bootstrap interval of the difference
-        over the test instances excludes 0 and every seed of one scores above every seed of the other.
+        Compared are means over the seeds. Two formats are ordered where the bootstrap interval of the difference over
+        the test instances excludes 0 and every seed of one scores above every seed of the other.
         """
         scores = {format: self.scores(row, format) for format in self.formats}
         order = order_over_seeds(self.predicted[row], self.gold, self.none, scores)
@@ -245,7 +245,7 @@ def table_one(
         dev: Labelled instances on which each classifier chooses its epoch, or none.
         seeds: One classifier for each of them.
         fingerprint: Hash of the weights that training starts from, so that what is kept goes with no others.
-        progress: Told how many classifiers are done, and how far each of them is.
+        progress: Called with how many classifiers are done, and how far each of them is.
         checkpoints: Folder that keeps what is done.
 
     Raises:

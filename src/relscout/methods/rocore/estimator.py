@@ -71,11 +71,11 @@ class Linear:
 
 @dataclass(frozen=True)
 class Classifiers:
-    """What a fitted RoCORE tells relations by.
+    """The classifiers of a fitted RoCORE.
 
     Args:
-        linear: η_u, or η_l of incremental learning. Of the novel relations it has the outputs that it tells in the
-            corpus, of which η_u tells something, too.
+        linear: η_u, or η_l of incremental learning. For novel relations, it has the outputs that it predicts in the
+            corpus and that η_u predicts, too.
         relation_of: Relation of each output (K̂,), int64: relations by size, pre-defined ones of which nothing was
             found last. Outputs that were merged have the same one.
         predefined: Names of the pre-defined relations, sorted.
@@ -102,7 +102,7 @@ class Classifiers:
 
         Args:
             novel: η_u.
-            unified: η_l of incremental learning: the pre-defined relations, and behind them the outputs of ``novel``.
+            unified: η_l of incremental learning: the pre-defined relations, followed by the outputs of ``novel``.
             names: Pre-defined relations in the order of the outputs of η_l.
             vectors: Of what was clustered (N, D), of unit length.
             n_relations: Number of novel relations, into which more outputs are merged.
@@ -118,7 +118,7 @@ class Classifiers:
             group_of = merged(vectors, member, n_relations, seed=seed)
         linear, given = novel.chosen(outputs), np.arange(0)
         if unified is not None:
-            # a novel relation of which η_l tells nothing in the corpus is not there; a pre-defined one has its name
+            # a novel relation that η_l never predicts in the corpus is left out; a pre-defined one has its name
             given = np.arange(len(names))
             chosen = np.isin(len(names) + outputs, unified.scores(vectors).argmax(axis=1))
             outputs, group_of = outputs[chosen], np.unique(group_of[chosen], return_inverse=True)[1]
@@ -130,12 +130,12 @@ class Classifiers:
 
     @property
     def n_relations(self) -> int:
-        """Number of relations that are told apart."""
+        """Number of relations that are distinguished."""
         return int(self.relation_of.max()) + 1
 
     @property
     def names(self) -> dict[int, str]:
-        """Names of the pre-defined relations that are told, by their number."""
+        """Names of the pre-defined relations among the outputs, by their number."""
         return dict(sorted(zip(self.numbers.tolist(), self.predefined, strict=False)))
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -162,14 +162,15 @@ class RoCORE(VectorMethod):
     Args:
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`RoCORESettings`.
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
-        names_: With ``incremental``, their names by number: ``predict`` tells them, too, found in the corpus or not.
+        names_: With ``incremental``, their names by number: ``predict`` may return them, whether or not the corpus has
+            them.
         epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
-            relations), so that an experiment can tell what another choice of the epoch would have given; not saved.
+            relations), so that an experiment can evaluate other choices of the epoch; not saved.
     """
 
     NAME: ClassVar[str] = "rocore"
@@ -203,9 +204,9 @@ class RoCORE(VectorMethod):
         Args:
             unlabeled: What to find relations in.
             labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -261,11 +262,11 @@ class RoCORE(VectorMethod):
         )
         self._count()
         # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
-        self._exponent = exponent_for(self._classifiers.shares(final), loop.verdict.agreement)
+        self._exponent = exponent_for(self._classifiers.shares(final), loop.selector.agreement)
         self.probabilities_ = scattered(self.probabilities_of(final), order)
         self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
         self.vectors_ = scattered(final, order)
-        self.epochs_labels_ = loop.verdict.history()[:, np.argsort(order)]
+        self.epochs_labels_ = loop.selector.history()[:, np.argsort(order)]
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)
@@ -281,7 +282,7 @@ class RoCORE(VectorMethod):
         return self
 
     def pretrained_codes(self, instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
-        """Return the codes g(h) (N, Z), float32, that instances had behind the pre-training (appendix B).
+        """Return the codes g(h) (N, Z), float32, of the instances after pre-training (appendix B).
 
         Raises:
             SettingError: This was not fitted here, or without pre-training.

@@ -214,7 +214,7 @@ class Network:
 
     Args:
         encoder: f, whose output layer trains.
-        n_known: Outputs of η_l: the pre-defined relations, and in incremental learning the novel ones behind them.
+        n_known: Outputs of η_l: the pre-defined relations, followed, in incremental learning, by the novel ones.
         n_novel: Outputs of η_u.
         settings: See :class:`RoCORESettings`.
         seed: Draws the first weights.
@@ -232,14 +232,16 @@ class Network:
         self.encoder = encoder
         self._slope = settings.slope
         random = generator(seed, "first weights")
-        dice = torch.Generator().manual_seed(int(random.integers(2**62)))
+        stream = torch.Generator().manual_seed(int(random.integers(2**62)))
         widths = (encoder.dimension, *settings.widths)
         first = {
-            "g": [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths)],
-            "d": [first_layer(n_in, n_out, settings.initial, dice) for n_in, n_out in pairwise(widths[::-1])],
+            "g": [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)],
+            "d": [
+                first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])
+            ],
         }
         for part, n_out in (("known", n_known), ("novel", n_novel)):
-            weight = _HEAD_STD * torch.randn((n_out, encoder.dimension), generator=dice)
+            weight = _HEAD_STD * torch.randn((n_out, encoder.dimension), generator=stream)
             first[part] = [(weight, torch.zeros(n_out))]
         self._layers = {
             part: [

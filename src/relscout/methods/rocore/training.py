@@ -64,7 +64,8 @@ def reconstruction_loss(restored: Tensor, given: Tensor, *, scale: str = "sum") 
         restored: d(h′) (N, D).
         given: h (N, D).
         scale: ``sum``: ½ · mean ‖d(h′_i) − h_i‖², as in the paper. ``mean``: the mean over instances and dimensions, as
-            in the released code; this is 2/D times the other, so that a weight λ beside it counts D/2 times as much.
+            in the released code; this is 2/D times the other, so that a weight λ relative to it counts D/2 times as
+            much.
     """
     squared = (restored - given).square()
     return squared.mean() if scale == "mean" else squared.sum(dim=1).mean() / 2
@@ -108,7 +109,7 @@ def pairwise_loss(logits: Tensor, same: Tensor, *, margin: float) -> Tensor:
 
 
 def ramp_up(epoch: int, *, weight: float, length: int) -> float:
-    """Return μ(t) = μ₀ · exp(−5 (1 − t/T)²) (eq. 17), and μ₀ behind T.
+    """Return μ(t) = μ₀ · exp(−5 (1 − t/T)²) (eq. 17), and μ₀ after T.
 
     Args:
         epoch: t, from 1.
@@ -129,15 +130,15 @@ class JointTraining:
         settings: See :class:`RoCORESettings`.
         network: What trains.
         sides: The instances.
-        seed: Draws everything random.
-        progress: Told how far it is.
+        seed: Random seed.
+        progress: Progress callback.
         work: Keeps what is done, so that an interrupted loop goes on.
 
     Attributes:
-        verdict: What is known of every epoch, and which of them is kept.
+        selector: What is known of every epoch, and which of them is kept.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
-        pretrained: Layers of g behind the pre-training; none where there was none.
+        pretrained: Layers of g after pre-training; empty without pre-training.
     """
 
     settings: RoCORESettings
@@ -146,7 +147,7 @@ class JointTraining:
     seed: int
     progress: Progress
     work: Work
-    verdict: Verdict = field(init=False)
+    selector: EpochSelector = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     pretrained: Layers = ()
@@ -156,11 +157,11 @@ class JointTraining:
 
     def run(self) -> None:
         """Train; the network is left as it was in the epoch that is kept."""
-        self.verdict = Verdict(self.settings)
+        self.selector = EpochSelector(self.settings)
         if (resumed := self.work.load()) is not None:
             state, arrays = resumed
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
-            self.verdict.load(state["verdict"], arrays)
+            self.selector.load(state["selector"], arrays)
             self._pseudo = arrays["pseudo"]
             self.pretrained = [
                 (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
@@ -171,18 +172,18 @@ class JointTraining:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
             self._keep()
-        if not self.verdict.stopped:
+        if not self.selector.stopped:
             self._train()
-        if self.verdict.best:
-            self.network.load(self.verdict.best, goes_on=False)
+        if self.selector.best:
+            self.network.load(self.selector.best, goes_on=False)
 
-        self.warnings += self.verdict.warnings()
+        self.warnings += self.selector.warnings()
 
     def report(self) -> dict[str, Any]:
         """Return what happened, as JSON values."""
-        verdict = self.verdict
-        told = {"stopped": verdict.stopped, "kept_epoch": verdict.kept + 1}
-        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": verdict.epochs}
+        selector = self.selector
+        told = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
+        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
 
     def _pretrain(self) -> NDArray[np.float32]:
         """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
@@ -231,8 +232,8 @@ class JointTraining:
 
         def begin(epoch: int) -> Sequence[Pair]:
             if settings.center:
-                # encoded anew, by the encoder as it is now: what the last epoch saw was encoded while it changed and
-                # with dropout, so that means of that would lie beside what g is to gather around them
+                # encoded anew with the current encoder: what the last epoch saw was encoded while the encoder changed
+                # and with dropout, so its means would miss the points that g should gather around them
                 encoded = network.encoder.encode_contents(self.sides.labeled, progress=self.progress)
                 self._centroids = self._class_means(encoded)
             return self._batches("train", epoch, least=settings.epoch_steps)
@@ -245,7 +246,7 @@ class JointTraining:
             loss,
             network.optimizer,
             epochs=settings.epochs,
-            first_epoch=len(self.verdict.epochs),
+            first_epoch=len(self.selector.epochs),
             warm_up=0.0,
             falls=False,
             seed=self._seed("train"),
@@ -254,7 +255,7 @@ class JointTraining:
             if step.ends_epoch:
                 self._judge(step.epoch)
                 labels = self._pseudo_labels()
-                if self.verdict.stopped:
+                if self.selector.stopped:
                     return
 
     def _joint_loss(self, epoch: int, rows: Pair, labels: torch.Tensor) -> torch.Tensor:
@@ -276,9 +277,7 @@ class JointTraining:
             total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), told))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
-            novel = sides.n_known + scores.detach().argmax(
-                dim=1
-            )  # ŷ_j of eq. 14, behind the pre-defined ones
+            novel = sides.n_known + scores.detach().argmax(dim=1)  # ŷ_j of eq. 14, after the pre-defined ones
             total = total + weight * self._terms(
                 "novel_cross_entropy", cross_entropy(network.known(h_u), novel)
             )
@@ -308,7 +307,7 @@ class JointTraining:
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
-        self.verdict.add(judged(scores, self._pseudo), self._terms.means(), self.network.parts)
+        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.parts)
         self._keep()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
@@ -360,9 +359,9 @@ class JointTraining:
         return self.sides.batches(self.settings.batch, random, least=least)
 
     def _keep(self) -> None:
-        told, arrays = self.verdict.state()
+        told, arrays = self.selector.state()
         state = {
-            "verdict": told,
+            "selector": told,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
             "pretrained": len(self.pretrained),
@@ -382,13 +381,13 @@ _COLLAPSED = 0.5
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What came of an epoch.
+class EpochStats:
+    """Statistics of one epoch.
 
     Args:
         predicted: argmax η_u of each instance (N,), int64 (eq. 14).
         agreement: Share of the instances in which η_u and k-means on g(h) agree, matched one to one, in [0, 1].
-        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot tell any two relations apart.
+        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot distinguish any two relations.
         effective_relations: Relations of equal size that would be as diverse as the predictions.
         effective_clusters: The same of the clusters.
     """
@@ -400,8 +399,8 @@ class Judged:
     effective_clusters: float
 
 
-def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
-    """Judge the scores of η_u (N, C_u) beside the clusters (N,) of g(h)."""
+def epoch_stats(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> EpochStats:
+    """Compare the scores of η_u (N, C_u) with the clusters (N,) of g(h)."""
     predicted = scores.argmax(axis=1).astype(np.int64)
     shares = scores.astype(np.float64)
     shares -= shares.max(axis=1, keepdims=True)
@@ -409,7 +408,7 @@ def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
     shares /= shares.sum(axis=1, keepdims=True)
     entropies = -(shares * np.log(np.maximum(shares, 1e-300))).sum(axis=1)
     n_relations = scores.shape[1]
-    return Judged(
+    return EpochStats(
         predicted,
         align(predicted, clusters).accuracy,
         float(entropies.mean() / np.log(n_relations)) if n_relations > 1 else 0.0,
@@ -419,14 +418,14 @@ def judged(scores: NDArray[np.float32], clusters: NDArray[np.int64]) -> Judged:
 
 
 @dataclass
-class Verdict:
-    """What is known of every epoch, and which is kept.
+class EpochSelector:
+    """Records every epoch, selects the one to keep, and decides when training stops.
 
     Args:
         settings: See :class:`RoCORESettings`.
 
     Attributes:
-        epochs: What is known of each, as JSON values.
+        epochs: Record of each epoch, as JSON values.
         predictions: argmax η_u of each epoch (N,).
         stopped: Why training ended; empty while it goes on.
         kept: The epoch that is kept, from 0; -1 before the first.
@@ -440,11 +439,11 @@ class Verdict:
     kept: int = -1
     best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
-    def add(self, found: Judged, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
-        """Take down an epoch, keep its weights where it is the best, and decide whether training ends.
+    def add(self, found: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
+        """Record an epoch, keep its weights if it is the best, and decide whether training stops.
 
         Args:
-            found: What came of it.
+            found: Statistics of the epoch.
             losses: Mean of each term of the loss.
             weights: Returns the weights that it ended with.
         """
@@ -517,7 +516,7 @@ class Verdict:
         return {"epochs": self.epochs, "stopped": self.stopped, "kept": self.kept}, arrays
 
     def load(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` gave; other arrays are passed over."""
+        """Restore what :meth:`state` returned; other arrays are ignored."""
         self.epochs, self.stopped, self.kept = list(state["epochs"]), state["stopped"], state["kept"]
         self.predictions = [row.astype(np.int64) for row in arrays.get("predictions", ())]
         self.best = {

@@ -1,4 +1,4 @@
-"""RSN-BERT: a siamese network learns from labelled relations which sentences say the same, and tells it of others.
+"""RSN-BERT: a siamese network learns from labelled relations whether two sentences express the same relation.
 
 Wu, Yao, Han, Xie, Liu, Lin, Lin and Sun, "Open Relation Extraction: Relational Knowledge Transfer from Supervised Data
 to Unsupervised Data" (EMNLP 2019). This is the variant on a transformer, with which Zhao et al., "A Relation-Oriented

@@ -22,7 +22,7 @@ from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
 from relscout.encoders.batching import rows_by_content
 from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
 from relscout.methods.rsn.network import RSNSettings, Similarity
-from relscout.methods.rsn.training import Lesson, transfer
+from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
 from relscout.training.stored import Trained, Work, below, check_encoder, trainable
@@ -114,7 +114,7 @@ class Grouping:
     n_communities: int | None = None
     joined: float | None = None
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return what a report says of it, as JSON values."""
         if self.n_communities is None or self.joined is None:
             return {"clustering": "hac"}
@@ -202,7 +202,7 @@ class RSN(Method):
         encoder: Gives the representations; a :class:`TransformerEncoder` where layers of it train. The bundled one
             when left out.
         n_relations: Number of relations K, or ``"auto"``, which leaves it to Louvain.
-        seed: Draws everything random.
+        seed: Random seed.
         **settings: Fields of :class:`RSNSettings`.
     """
 
@@ -230,9 +230,9 @@ class RSN(Method):
         Args:
             unlabeled: What to find relations in.
             labeled: Instances of other relations, with gold relations, to learn from.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit goes on
-                there and ends as it would have.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit resumes
+                there with the same result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones give
@@ -250,17 +250,17 @@ class RSN(Method):
         rows = list(rows_by_content(instances).values())
         if n_relations != "auto" and n_relations > len(rows):
             raise too_alike(len(instances), n_relations)
-        lesson = Lesson(labeled or ())
+        data = LabelledData(labeled or ())
         work = Work.of(
             checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(lesson.classes)},
+            settings={**self.settings(), "method": self.NAME, "labelled": digest(data.classes)},
             fingerprint=self.encoder.fingerprint,
-            instances=[*instances, *lesson.instances],
+            instances=[*instances, *data.instances],
         )
         lost: Counter[str] = Counter()
         learnt = transfer(
             self.encoder,
-            lesson,
+            data,
             [instances[same[0]] for same in rows],
             settings=self._settings,
             seed=self.seed,
@@ -289,10 +289,10 @@ class RSN(Method):
         self.vectors_ = scattered(unit_length(codes[row_of]), order)
         self.report_ = {
             "epochs": learnt.epochs,
-            **grouping.told(),
+            **grouping.as_dict(),
             "warnings": [
                 *loss_warnings(lost),
-                *lesson.warnings,
+                *data.warnings,
                 *grouping.warnings(len(codes)),
                 *([] if asked is None else self._fewer(asked, "the network does not distinguish more")),
             ],

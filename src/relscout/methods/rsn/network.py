@@ -214,9 +214,9 @@ class Network:
 
         dimension = vectors.shape[1]
         self.scale, self.device = dimension**0.5, device or torch.device("cpu")
-        dice = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
+        stream = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
         widths = (dimension, *settings.widths)
-        layers = [first_layer(n_in, n_out, "xavier", dice) for n_in, n_out in pairwise(widths)]
+        layers = [first_layer(n_in, n_out, "xavier", stream) for n_in, n_out in pairwise(widths)]
         if settings.start == "directions":
             found = torch.from_numpy(directions(drawn(vectors, generator(seed, "directions")), widths[1]))
             layers[0][0][: len(found)] = found.float()

@@ -264,14 +264,15 @@ class Learner:
         self._correct = 0
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[dict[str, Any]]:
-        """Train, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"train"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"train"``.
 
         Yields:
-            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were told right.
+            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were classified
+            correctly.
         """
         losses: list[float] = []
         for step in train(
@@ -334,14 +335,14 @@ class Learner:
         return loss
 
 
-class Lesson:
-    """Labelled instances as they can be learnt from: each content once, in an order of their own.
+class LabelledData:
+    """Labelled instances for training: each content once, in canonical order.
 
     Args:
         labeled: Instances with gold relations.
 
     Attributes:
-        instances: Those that are learnt from.
+        instances: The instances to train on.
         classes: Relation of each (N,), int64, from 0.
         pairs: Their pairs.
         warnings: What was left out or is of little use, in words.
@@ -362,13 +363,13 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What was learnt.
+class TrainedSimilarity:
+    """The trained similarity function.
 
     Args:
-        similarity: Tells how likely two instances express the same relation.
+        similarity: Returns how likely two instances express the same relation.
         weights: Of the encoder's layers that trained, by their names; empty where it stayed frozen.
-        epochs: How each epoch of training went.
+        epochs: Record of each epoch of training.
     """
 
     similarity: Similarity
@@ -378,7 +379,7 @@ class Learnt:
 
 def transfer(
     encoder: Encoder,
-    lesson: Lesson,
+    data: LabelledData,
     unlabeled: Sequence[RelationInstance],
     *,
     settings: RSNSettings,
@@ -386,21 +387,21 @@ def transfer(
     progress: Progress,
     on_loss: OnLoss,
     work: Work,
-) -> Learnt:
-    """Learn from labelled instances.
+) -> TrainedSimilarity:
+    """Train the similarity on labelled instances.
 
     Args:
-        encoder: Where representations start.
-        lesson: The labelled instances.
+        encoder: The encoder to start from.
+        data: The labelled instances.
         unlabeled: Others, each content once.
         settings: See :class:`RSNSettings`.
-        seed: Draws everything random.
-        progress: Told how far it is.
-        on_loss: Told each labelled instance that did not fit whole, and what was lost.
+        seed: Random seed.
+        progress: Progress callback.
+        on_loss: Called with each labelled instance that did not fit whole, and what was lost.
         work: Keeps what is done after each epoch, so that an interrupted training goes on.
     """
-    given = [*lesson.instances, *unlabeled]
-    labelled = {id(instance) for instance in lesson.instances}
+    given = [*data.instances, *unlabeled]
+    labelled = {id(instance) for instance in data.instances}
 
     def told(instance: RelationInstance, what: Any) -> None:
         if id(instance) in labelled:
@@ -410,7 +411,7 @@ def transfer(
     if tunable is None or prepared is None:
         # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
         sides = [
-            encode(encoder, side, progress=progress, on_loss=told) for side in (lesson.instances, unlabeled)
+            encode(encoder, side, progress=progress, on_loss=told) for side in (data.instances, unlabeled)
         ]
         vectors, rows = np.concatenate(sides), np.arange(len(given))
     else:
@@ -418,8 +419,8 @@ def transfer(
         check_finite(vectors)
         unit_length(vectors)
     network = Network(vectors, settings=settings, seed=seed, device=tunable.device if tunable else None)
-    count = len(lesson.instances)
-    material = Material(rows[:count], lesson.pairs, np.unique(rows[count:]))
+    count = len(data.instances)
+    material = Material(rows[:count], data.pairs, np.unique(rows[count:]))
     represent = frozen(vectors, network)
     material.balance(network, represent, generator(seed, "balance"))
     if tunable is not None and prepared is not None:
@@ -439,7 +440,7 @@ def transfer(
     for epoch in learner.epochs(first=len(epochs), progress=progress):
         epochs.append(epoch)
         work.keep({"epochs": epochs}, learner.arrays())
-    return Learnt(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
+    return TrainedSimilarity(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
 
 
 def _prepared(

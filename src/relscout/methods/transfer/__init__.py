@@ -1,6 +1,6 @@
 """Transfer: labelled relations and their inverses teach the encoder, adaptive clustering finds the others.
 
-relscout's own combination, measured beside the papers it builds on: labelled relations shape the representation as in
+relscout's own combination, compared with the papers it builds on: labelled relations shape the representation as in
 RoCORE (Zhao et al., EMNLP 2021), and what is then clustered is clustered as in SelfORE (Hu et al., EMNLP 2020).
 """
 

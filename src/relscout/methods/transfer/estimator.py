@@ -19,20 +19,20 @@ from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_
 from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
 from relscout.methods.selfore import SelfORE
-from relscout.methods.transfer.open_world import Opening, OpenWorld, TransferSettings
+from relscout.methods.transfer.open_world import OpenWorld, OpenWorldFit, TransferSettings
 from relscout.methods.vectors import encode, scattered
+from relscout.training.cosine_classifier import CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, digest
 from relscout.training.stored import Trained, Work, below, trainable
-from relscout.training.teaching import Teacher
 
 
 class Transfer(Method):
-    """Find novel relations with an encoder that labelled relations, and their inverses, have taught.
+    """Find novel relations with an encoder trained on labelled relations and their inverses.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
-        n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the taught representations.
-        seed: Draws everything random.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder when left out.
+        n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the trained representations.
+        seed: Random seed.
         **settings: Fields of :class:`TransferSettings`.
 
     Attributes:
@@ -59,14 +59,14 @@ class Transfer(Method):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+        """Train the encoder on ``labeled``, then find the novel relations of ``unlabeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
-            progress: Told how far it is.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit goes on there and
-                ends as it would have.
+            unlabeled: The instances to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
+            progress: Progress callback.
+            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
+                the same result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -88,13 +88,13 @@ class Transfer(Method):
             instances=known,
         )
         lost: Counter[str] = Counter()
-        taught = self._teach(base, known, classes, work, lost, progress)
-        self._taught = Trained(base.fingerprint, taught.pop("weights"))
-        encoder = self._taught.on(base)
+        outcome = self._train_encoder(base, known, classes, work, lost, progress)
+        self._trained = Trained(base.fingerprint, outcome.pop("weights"))
+        encoder = self._trained.on(base)
         clustering = self._clustering(encoder)
         again: list[str] = []
         if self._settings.open_world:
-            opening = Opening(
+            open_fit = OpenWorldFit(
                 base=base,
                 taught=encoder,
                 clustering=clustering,
@@ -105,13 +105,13 @@ class Transfer(Method):
                 progress=progress,
                 checkpoints=checkpoints,
             )
-            opened = opening.fit(unlabeled, known, names, classes)
+            opened = open_fit.fit(unlabeled, known, names, classes)
             self._found, self._open = clustering, opened
             self._count()
-            self.probabilities_, self.vectors_ = opening.probabilities, opening.vectors
+            self.probabilities_, self.vectors_ = open_fit.probabilities, open_fit.vectors
             self.labels_ = self._likeliest(self.probabilities_)
-            left_out += opening.warnings
-            again = opening.told_again
+            left_out += open_fit.warnings
+            again = open_fit.duplicate_warnings
         else:
             self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
             self._open = None
@@ -125,7 +125,7 @@ class Transfer(Method):
             "labelled": len(known),
             "predefined": len(names),
             **(of_open if self._open else {}),
-            "taught": taught,
+            "taught": outcome,
             **self._found.report_,
             "warnings": list(dict.fromkeys(warnings)),
         }
@@ -139,7 +139,7 @@ class Transfer(Method):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation, and last that of none where it is told (N, K or K + 1), float32.
+        """Return the probability of each relation, and last of no relation if estimated (N, K or K + 1), float32.
 
         Rows sum to 1.
 
@@ -161,22 +161,22 @@ class Transfer(Method):
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
-        """Return relation representations of the taught encoder (N, D), float32, of unit length."""
+        """Return relation representations of the trained encoder (N, D), float32, of unit length."""
         return self._fitted().transform(instances, progress=progress)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the weights that were taught, and the clusters."""
+        """Return the trained weights and the clusters."""
         told, tensors = self._fitted().state()
-        arrays = {f"taught.{name}": array for name, array in self._taught.weights.items()}
+        arrays = {f"taught.{name}": array for name, array in self._trained.weights.items()}
         arrays |= {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
             arrays |= {f"open.{name}": array for name, array in self._open.arrays().items()}
         names = list(self._open.names) if self._open else []
-        return {"found": told, "names": names, "taught_from": self._taught.fingerprint}, arrays
+        return {"found": told, "names": names, "taught_from": self._trained.fingerprint}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""
-        self._taught = Trained(str(values["taught_from"]), below("taught.", arrays))
+        self._trained = Trained(str(values["taught_from"]), below("taught.", arrays))
         self._found = self._clustering(trainable(self.NAME, self.encoder))
         self._found.restore(values["found"], below("found.", arrays))
         of_open = below("open.", arrays)
@@ -185,9 +185,9 @@ class Transfer(Method):
         self._count()
 
     def _fingerprint(self) -> str:
-        return self._taught.fingerprint
+        return self._trained.fingerprint
 
-    def _teach(
+    def _train_encoder(
         self,
         base: TransformerEncoder,
         known: Sequence[RelationInstance],
@@ -196,9 +196,11 @@ class Transfer(Method):
         lost: Counter[str],
         progress: Progress,
     ) -> dict[str, Any]:
-        """Return the weights that were taught, and how each epoch went."""
+        """Return the trained weights and the record of each epoch."""
         options = self._settings
-        tunable = TunableEncoder(base, trained_layers=options.taught_layers, arithmetic=options.taught_dtype)
+        tunable = TunableEncoder(
+            base, trained_layers=options.supervised_layers, arithmetic=options.supervised_dtype
+        )
         told: dict[str, Any] = {"loss": [], "accuracy": []}
         resumed = work.load()
         if resumed is not None:
@@ -206,7 +208,7 @@ class Transfer(Method):
             if len(told["loss"]) == resumed[0]["of"]:
                 return {**told, "weights": below("encoder.", resumed[1])}
         prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
-        teacher = Teacher(tunable, prepared, classes, settings=options, seed=self.seed)
+        teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=self.seed)
         if resumed is not None:
             teacher.load(resumed[1])
         for result in teacher.epochs(first=len(told["loss"]), progress=progress):
@@ -227,10 +229,10 @@ class Transfer(Method):
 
     def _fitted(self) -> SelfORE:
         self._check_fitted()
-        # an encoder of other weights is told here, and one that was given a cache since has it
-        self._found.encoder = self._taught.on(trainable(self.NAME, self.encoder))
+        # an encoder with other weights is refused here, and a cache set since the fit is used
+        self._found.encoder = self._trained.on(trainable(self.NAME, self.encoder))
         return self._found
 
-    _taught: Trained
+    _trained: Trained
     _found: SelfORE
     _open: OpenWorld | None

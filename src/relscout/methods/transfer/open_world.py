@@ -23,15 +23,15 @@ from relscout.methods.estimator import NRelations
 from relscout.methods.selfore import SelfORE, SelfORESettings
 from relscout.methods.unrelated.detector import (
     LEAST,
+    append_no_relation,
     at_most,
     line_between,
     redrawn_pairs,
     unseen_scores,
-    with_none,
 )
 from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered
+from relscout.training.cosine_classifier import CosineClassifierSettings
 from relscout.training.stored import below
-from relscout.training.teaching import TeachingSettings
 
 _CHUNK = 4096
 
@@ -91,7 +91,7 @@ class Whitening:
         around = seen - (sums / np.bincount(member)[:, None])[member]
         within = around.T @ around / len(vectors)
         size = np.trace(within) / len(kept)
-        # relations of one instance each tell nothing of what varies within
+        # relations of one instance each say nothing about the variance within relations
         shrunk = (1 - shrinkage) * within + (shrinkage * size if size > 0 else 1.0) * np.eye(len(kept))
         scales, axes = np.linalg.eigh(shrunk)
         return cls(mean.astype(np.float32), (directions @ (axes * scales**-0.5)).astype(np.float32))
@@ -108,16 +108,16 @@ class Whitening:
 
 
 @dataclass(frozen=True)
-class TransferSettings(TeachingSettings, SelfORESettings):
+class TransferSettings(CosineClassifierSettings, SelfORESettings):
     """Settings of the method ``transfer``: how labelled relations teach, then those of ``selfore``."""
 
     classification: bool = False
     """Whether SelfORE's loop of classification follows; without it, one clustering of the trained encoder."""
     open_world: bool = False
     """Whether instances of labelled relations may be in the corpus; they get the labelled names."""
-    none_mistakes: float = 0.05
+    no_relation_fnr: float = 0.05
     """Share of labelled instances that may be classified as no relation, in [0, 1); 0 disables the class."""
-    novel_mistakes: float = 0.1
+    known_fnr: float = 0.1
     """Share of labelled instances that may be classified as novel, in [0, 1)."""
     neighbours: int = 20
     """Number of nearest neighbours among which labelled ones are counted, at least 1."""
@@ -125,17 +125,19 @@ class TransferSettings(TeachingSettings, SelfORESettings):
     """Shrinkage of the within-class covariance, above 0 to 1; 1 disables the normalisation."""
 
     def __post_init__(self) -> None:
-        TeachingSettings.__post_init__(self)
+        CosineClassifierSettings.__post_init__(self)
         SelfORESettings.__post_init__(self)
         if self.open_world and self.classification:
             raise SettingError(
                 "open_world is true and so is classification, which trains an encoder that knows novel relations only; "
                 "switch one of them off"
             )
-        if not 0 <= self.none_mistakes < 1:
-            raise SettingError(f"none_mistakes is {self.none_mistakes}, expected a share from 0 to below 1")
-        if not 0 <= self.novel_mistakes < 1:
-            raise SettingError(f"novel_mistakes is {self.novel_mistakes}, expected a share from 0 to below 1")
+        if not 0 <= self.no_relation_fnr < 1:
+            raise SettingError(
+                f"no_relation_fnr is {self.no_relation_fnr}, expected a share from 0 to below 1"
+            )
+        if not 0 <= self.known_fnr < 1:
+            raise SettingError(f"known_fnr is {self.known_fnr}, expected a share from 0 to below 1")
         if self.neighbours < 1:
             raise SettingError(f"neighbours is {self.neighbours}, expected at least 1")
         if not 0 < self.shrinkage <= 1:
@@ -156,12 +158,12 @@ _INVERSE_PENALTY = 10.0
 
 @dataclass(frozen=True)
 class Relatedness:
-    """Tells instances of any relation from pairs of which nobody says that they are related.
+    """Separates instances of any relation from random negative pairs.
 
     A logistic regression on frozen vectors: labelled instances against pairs re-drawn in their sentences, both of which
-    count as much in all. Its score is of use for relations that nobody has labelled, too, since what it tells apart is
-    how a sentence speaks of a pair that it relates. Vectors that labelled relations have taught tell less of that: on a
-    development draw, AUROC .74 instead of .78.
+    count as much in all. Its score also works for unlabelled relations, since it depends on how a sentence speaks of a
+    related pair. Vectors trained on labelled relations separate less well: on a development draw, AUROC .74 instead of
+    .78.
 
     Args:
         weight: (D,), float32.
@@ -186,8 +188,8 @@ class Relatedness:
         Args:
             related: Of labelled instances (L, D), float32, at least ``LEAST``.
             redrawn: Of re-drawn pairs (R, D), float32, at least ``LEAST``.
-            mistakes: Share of the related ones that the threshold takes for unrelated, told of such ones as it has
-                not learnt from (cross-validation), in [0, 1).
+            mistakes: Share of the related pairs that the threshold classifies as unrelated, estimated by
+                cross-validation, in [0, 1).
             most: Vectors of either kind that are learnt from, drawn where there are more.
             seed: Draws these, and the folds.
         """
@@ -222,20 +224,20 @@ _NEAR = 0.1
 
 @dataclass(frozen=True)
 class Sorting:
-    """Tells novel relations from pre-defined ones by what stands around an instance.
+    """Separates novel from pre-defined relations by the neighbours of an instance.
 
     Where labelled instances are dense, the relation is a pre-defined one; where there is only the corpus, it is novel.
-    So the labelled ones among the nearest neighbours are counted. The corpus itself tells where its novel relations
-    lie, which the distance to pre-defined ones does not: on three development draws the AUROC is .93 to .95, that of
-    the distance to the nearest class mean .76 (draw B).
+    So the labelled ones among the nearest neighbours are counted. The corpus itself shows where its novel relations
+    lie; the distance to pre-defined ones does not: on three development draws the AUROC is .93 to .95, that of the
+    distance to the nearest class mean .76 (draw B).
 
     Args:
-        view: From the encoder's vectors to those in which classes are told apart.
-        plain: To those in which neighbours are looked for. What varies within a class is not discounted there: it helps
-            nothing, and of few labelled instances it is learnt so well that they lie apart from all others.
+        view: Maps the encoder's vectors to those in which classes are distinguished.
+        plain: Maps them to those in which neighbours are searched. What varies within a class is not discounted there:
+            it helps nothing, and of few labelled instances it is learnt so well that they lie apart from all others.
         centroids: Means of the pre-defined relations (C, Z), float32.
         variance: Of a pre-defined relation (see :func:`relscout.clustering.kmeans.spread`).
-        around: Labelled vectors, and behind them some of the corpus (R, Z), float32, of unit length.
+        around: Labelled vectors, followed by some of the corpus (R, Z), float32, of unit length.
         n_labelled: How many of these are labelled.
         n_neighbours: Neighbours that are looked at.
         least: Labelled ones among them from which on an instance is of a pre-defined relation, at least 1.
@@ -266,8 +268,8 @@ class Sorting:
             vectors: Unlabelled (N, D), float32.
             labelled: (L, D), float32.
             classes: Of each labelled vector (L,), int64.
-            settings: Of the method.
-            seed: Draws everything random.
+            settings: Settings of the method.
+            seed: Random seed.
 
         Raises:
             InputError: The labelled vectors do not differ.
@@ -291,12 +293,12 @@ class Sorting:
         # a labelled instance is looked at as one of the corpus that nobody has labelled: it does not count itself
         counts = found._labelled_around(around[: len(known)])
         # at most that share lies below; what has no labelled neighbour at all is novel in any case
-        least = max(int(np.quantile(counts, settings.novel_mistakes, method="lower")), 1)
+        least = max(int(np.quantile(counts, settings.known_fnr, method="lower")), 1)
         return replace(found, least=least)
 
     def predefined(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the pre-defined relation of each vector (N,), int64; -1 for a novel one."""
-        known, of_known = self._told(vectors)
+        known, of_known = self._features(vectors)
         return np.where(known > 0.5, of_known.argmax(axis=1), -1).astype(np.int64)
 
     def joined(self, vectors: NDArray[np.float32], novel: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -308,7 +310,7 @@ class Sorting:
             vectors: (N, D), float32.
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
         """
-        known, of_known = self._told(vectors)
+        known, of_known = self._features(vectors)
         sides = [
             share / share.max(axis=1, keepdims=True) * likely[:, None]
             for share, likely in ((novel, 1 - known), (of_known, known))
@@ -339,7 +341,7 @@ class Sorting:
         variance, counts = float(arrays["variance"][0]), arrays["counts"].tolist()
         return cls(view, plain, arrays["centroids"], variance, arrays["around"], *counts)
 
-    def _told(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _features(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return how much speaks for a pre-defined relation (N,), never a half, and for each if it is one (N, C)."""
         counts = self._labelled_around(self.plain(vectors))
         # straight from 0 to a half at the border between two counts, and on to 1
@@ -363,15 +365,15 @@ def sorted_apart(
     *,
     seed: int,
 ) -> tuple[Sorting, NDArray[np.bool_]]:
-    """Return what tells pre-defined relations from novel ones, and which vectors are of novel ones (N,).
+    """Return a fitted :class:`Sorting`, and which vectors are of novel relations (N,).
 
     Args:
         vectors: Unlabelled (N, D), float32, of unit length.
         labelled: (L, D), float32, of unit length.
         classes: Of each labelled vector (L,), int64.
         n_relations: Number of novel relations, or ``"auto"``.
-        settings: Of the method.
-        seed: Draws everything random.
+        settings: Settings of the method.
+        seed: Random seed.
 
     Raises:
         InputError: Fewer vectors are of novel relations than there are to be relations.
@@ -382,22 +384,22 @@ def sorted_apart(
         wanted = "novel" if n_relations == "auto" else f"{n_relations} novel"
         raise InputError(
             f"only {n_novel} of {len(vectors)} instances with a relation are classified as novel, "
-            f"but {wanted} relations were asked for; ask for fewer, or set novel_mistakes higher than "
-            f"{settings.novel_mistakes}"
+            f"but {wanted} relations were asked for; ask for fewer, or set known_fnr higher than "
+            f"{settings.known_fnr}"
         )
     return sorting, is_novel
 
 
 @dataclass(frozen=True)
 class OpenWorld:
-    """Novel and pre-defined relations as one list, numbered by size, none that nobody chose; no relation behind them.
+    """Novel and pre-defined relations as one list, numbered by size, without empty ones; no relation comes last.
 
     Args:
-        sorting: Tells which are which.
+        sorting: Separates pre-defined from novel relations.
         outputs: What each relation is (R,), int64: a novel one below K, the pre-defined relation c at K + c.
         names: Of the pre-defined relations, by their class.
         n_novel: K.
-        relatedness: Tells whether there is any relation; ``None`` where every instance is given one.
+        relatedness: Detects pairs of no relation; ``None`` where every instance is given a relation.
     """
 
     sorting: Sorting
@@ -418,8 +420,8 @@ class OpenWorld:
         """Number the relations of what was fitted.
 
         Args:
-            sorting: Tells which are which.
-            relatedness: Tells whether there is any relation.
+            sorting: Separates pre-defined from novel relations.
+            relatedness: Detects pairs of no relation.
             names: Of the pre-defined relations, by their class.
             vectors: Of the instances that have a relation (N, D), float32.
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
@@ -450,7 +452,7 @@ class OpenWorld:
         novel: NDArray[np.float32],
         none: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation, and last that of none if that is told (N, R or R + 1), float32.
+        """Return the probability of each relation, and last of no relation if estimated (N, R or R + 1), float32.
 
         Args:
             vectors: (N, D), float32.
@@ -462,7 +464,7 @@ class OpenWorld:
         found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
         if none is None:
             return found
-        return with_none(found, none)
+        return append_no_relation(found, none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the names as arrays, to be saved."""
@@ -484,25 +486,25 @@ class OpenWorld:
 
 
 @dataclass(kw_only=True)
-class Opening:
-    """The fit, and what came of it.
+class OpenWorldFit:
+    """The fit with ``open_world``, and its results.
 
     Args:
-        base: The encoder as it was.
-        taught: The encoder that labelled relations have taught.
-        clustering: What clusters novel instances; fitted by :meth:`fit`.
+        base: The untrained encoder.
+        taught: The encoder trained on labelled relations.
+        clustering: Clusters the novel instances; fitted by :meth:`fit`.
         n_relations: Number of novel relations, or ``"auto"``.
-        settings: Of the method.
-        seed: Draws everything random.
-        lost: Counts what could not be read whole.
-        progress: Told how far it is.
+        settings: Settings of the method.
+        seed: Random seed.
+        lost: Counts of truncated instances.
+        progress: Progress callback.
         checkpoints: Folder for work in progress.
 
     Attributes:
         probabilities: Of each relation, and last of none (N, R + 1), float32.
-        vectors: Of the taught encoder (N, D), float32.
+        vectors: Vectors of the trained encoder (N, D), float32.
         warnings: What a user should know.
-        told_again: Warnings of the clustering that are among those of ``lost``.
+        duplicate_warnings: Warnings of the clustering that repeat those of ``lost``.
     """
 
     base: Encoder
@@ -517,7 +519,7 @@ class Opening:
     probabilities: NDArray[np.float32] = field(init=False)
     vectors: NDArray[np.float32] = field(init=False)
     warnings: list[str] = field(default_factory=list)
-    told_again: list[str] = field(default_factory=list)
+    duplicate_warnings: list[str] = field(default_factory=list)
 
     def fit(
         self,
@@ -526,10 +528,10 @@ class Opening:
         names: Sequence[str],
         classes: NDArray[np.int64],
     ) -> OpenWorld:
-        """Fit, and return what tells relations apart.
+        """Fit, and return the classifier of known, novel and no relations.
 
         Args:
-            unlabeled: What to find relations in (N).
+            unlabeled: The instances to find relations in (N).
             known: Labelled instances, in canonical order.
             names: Of the labelled relations.
             classes: Of each labelled instance (L,), int64.
@@ -563,9 +565,11 @@ class Opening:
                 "are of novel relations; ask for at most as many"
             )
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
-        # told of all instances, not of the novel ones alone
+        # warnings cover all instances, not the novel ones alone
         of_novel_ones = {id(one) for one in novel}
-        self.told_again = loss_warnings(Counter(what for one, what in cut if id(one) in of_novel_ones))
+        self.duplicate_warnings = loss_warnings(
+            Counter(what for one, what in cut if id(one) in of_novel_ones)
+        )
         self.lost.update(what for _, what in cut)
         of_novel = self.clustering.probabilities_of(vectors)
         found = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
@@ -579,22 +583,22 @@ class Opening:
             raise InputError(
                 f"{len(related) - left} of {len(related)} instances express no relation according to the labels, "
                 f"and {left} are left for {wanted} novel relation{'s' if wanted > 1 else ''}; ask for fewer, or set "
-                f"none_mistakes lower than {self.settings.none_mistakes} (0 gives every instance a relation)"
+                f"no_relation_fnr lower than {self.settings.no_relation_fnr} (0 gives every instance a relation)"
             )
 
     def _relatedness(
         self, known: Sequence[RelationInstance], unlabeled: Sequence[RelationInstance]
     ) -> Relatedness | None:
-        mistakes = self.settings.none_mistakes
+        mistakes = self.settings.no_relation_fnr
         if not mistakes:
             return None
-        # what is to be told is not learnt as unrelated
+        # instances to classify must not be learnt as unrelated
         pairs = redrawn_pairs(known, but=unlabeled, seed=self.seed)
         if min(len(pairs), len(known)) < LEAST:
             self.warnings.append(
                 f"in {len(known)} labelled sentences, {len(pairs)} pairs of other entities could be drawn, too few to "
                 f"learn what no relation looks like ({LEAST} of either are needed), so that every instance is given a "
-                "relation; none_mistakes=0 asks for that"
+                "relation; no_relation_fnr=0 asks for that"
             )
             return None
         related, redrawn = (encode(self.base, side, progress=self.progress) for side in (known, pairs))

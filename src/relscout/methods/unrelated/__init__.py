@@ -1,17 +1,17 @@
-"""Pairs that no relation relates, told from the corpus itself, for every method."""
+"""Detection of unrelated pairs, for every method."""
 
 from __future__ import annotations
 
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
 from relscout.methods.unrelated.detector import Detector, Judged, Share, checked_share
-from relscout.methods.unrelated.with_none import WithNone
+from relscout.methods.unrelated.no_relation import NoRelationWrapper
 
 __all__ = [
     "Detector",
     "Judged",
+    "NoRelationWrapper",
     "RelatednessDetector",
     "Share",
-    "WithNone",
     "checked_precision",
     "checked_share",
 ]

@@ -1,11 +1,11 @@
 """Detection of unrelated pairs without labels, by pairs re-drawn from the corpus itself.
 
 In the sentences of the corpus other entities than the marked ones are paired at random. Hardly any of these pairs is
-related, and most of the corpus's own are, or else nobody would look for relations in it: a classifier that tells one
-kind from the other scores how little a pair looks related. How many of the corpus's own are not is estimated as in
-learning from positive and unlabelled examples (Blanchard, Lee, Scott: "Semi-Supervised Novelty Detection", JMLR 2010):
-where a share β of the random pairs lies above a score, no fewer than that share of the unrelated ones does, so that
-these are at most the share of the corpus above it, divided by β.
+related, and most of the corpus's own are, or nobody would search it for relations: a classifier that separates the two
+kinds scores how little a pair looks related. How many of the corpus's own are not is estimated as in learning from
+positive and unlabelled examples (Blanchard, Lee, Scott: "Semi-Supervised Novelty Detection", JMLR 2010): where a share
+β of the random pairs lies above a score, no fewer than that share of the unrelated ones does, so that these are at most
+the share of the corpus above it, divided by β.
 """
 
 from __future__ import annotations
@@ -140,10 +140,11 @@ def _joined(
     return vectors, np.arange(len(vectors)) < len(related)
 
 
-def with_none(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
+def append_no_relation(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities of relations with that of none as the last column (N, K + 1), float32, rows summing to 1.
 
-    None is the likeliest where it is likelier than not, however the relations are told from each other.
+    No relation is the likeliest wherever its probability exceeds one half, however the rest is distributed over the
+    relations.
 
     Args:
         probabilities: Of the relations (N, K), float32, rows summing to 1.
@@ -217,7 +218,7 @@ def checked_share(share: Share) -> Share:
 
 @dataclass(frozen=True)
 class Detector:
-    """Tells how little a pair looks related, from its vector.
+    """Scores how little a pair looks related, from its vector.
 
     Args:
         weight: (D,), float64.
@@ -302,8 +303,8 @@ def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -
 def best_threshold(scores: NDArray[np.float64], unrelated: NDArray[np.bool_]) -> float:
     """Return the score above which a pair is more likely unrelated than not, where both kinds are as frequent.
 
-    A logistic regression on the score alone: of a few pairs it is told far less by chance than the cut at which the
-    fewest of them are on the wrong side.
+    A logistic regression on the score alone: with few pairs, it depends far less on chance than the cut with the fewest
+    of them on the wrong side.
 
     Args:
         scores: Of judged pairs (J,), higher where they look less related.
@@ -316,7 +317,7 @@ def best_threshold(scores: NDArray[np.float64], unrelated: NDArray[np.bool_]) ->
     learner.fit(((scores - middle) / spread)[:, None], unrelated)
     slope, intercept = float(learner.coef_[0, 0]), float(learner.intercept_[0])
     if slope <= 0:
-        # the score does not tell what was judged: half way between the two kinds is as good as any
+        # the score does not separate the judged pairs: half way between the two kinds is as good as any
         return float((scores[unrelated].mean() + scores[~unrelated].mean()) / 2)
     return middle - spread * intercept / slope
 

@@ -80,7 +80,7 @@ def cache():
 @pytest.fixture
 def supervised(tiny_bert):
     return {
-        "title": "A lesson",
+        "title": "A task",
         "protocols": ["semeval-1", "semeval-10"],
         "encoder": {"model": str(tiny_bert), "marking": "C+M", "pooling": "start"},
         "rows": [
@@ -122,8 +122,8 @@ def lines(records):
     return [(one["protocol"], one["row"], one["seed"]) for one in records]
 
 
-def test_every_row_runs_under_every_protocol_and_seed_but_those_that_wait(run, supervised, lesson_data):
-    fresh, _ = run(supervised, lesson_data)
+def test_every_row_runs_under_every_protocol_and_seed_but_those_that_wait(run, supervised, supervised_data):
+    fresh, _ = run(supervised, supervised_data)
     assert lines(fresh) == [
         (protocol, row, seed)
         for protocol in ("semeval-1", "semeval-10")
@@ -134,16 +134,18 @@ def test_every_row_runs_under_every_protocol_and_seed_but_those_that_wait(run, s
     ]
 
 
-def test_scores_leave_out_what_is_no_relation(run, supervised, lesson_data):
-    frequent, learnt = run(supervised, lesson_data, rows=["most frequent relation", "CNN"], seeds=[0])[0][:2]
+def test_scores_leave_out_what_is_no_relation(run, supervised, supervised_data):
+    frequent, learnt = run(supervised, supervised_data, rows=["most frequent relation", "CNN"], seeds=[0])[0][
+        :2
+    ]
     assert learnt["scores"]["test"] | {"n_instances": 8, "n_classes": 2} == learnt["scores"]["test"]
     assert learnt["scores"]["test"]["micro_f1"] == 1.0
     # "born" for all eight: right four times, of eight positive predictions and six positive instances
     assert frequent["scores"]["test"]["micro_f1"] == pytest.approx(2 * 4 / (8 + 6))
 
 
-def test_a_record_tells_what_a_table_asks_for(run, supervised, lesson_data):
-    fresh, _ = run(supervised, lesson_data, rows=["OnlyC", "CNN"], seeds=[1])
+def test_a_record_tells_what_a_table_asks_for(run, supervised, supervised_data):
+    fresh, _ = run(supervised, supervised_data, rows=["OnlyC", "CNN"], seeds=[1])
     of_words, of_encoder = fresh[:2]
     assert of_encoder["encoder"]["marking"] == "OnlyC"
     assert of_encoder["encoder"]["parameters"] > 1000
@@ -158,39 +160,39 @@ def test_a_record_tells_what_a_table_asks_for(run, supervised, lesson_data):
     assert all(len(dev) == 4 for _, dev in Verbs.told)
 
 
-def test_what_was_run_is_not_run_again_and_more_seeds_are_added(run, supervised, lesson_data):
-    first, _ = run(supervised, lesson_data, seeds=[0])
-    assert run(supervised, lesson_data, seeds=[0]) == ([], first)
-    fresh, _ = run(supervised, lesson_data, seeds=range(2), rows=["CNN"])
+def test_what_was_run_is_not_run_again_and_more_seeds_are_added(run, supervised, supervised_data):
+    first, _ = run(supervised, supervised_data, seeds=[0])
+    assert run(supervised, supervised_data, seeds=[0]) == ([], first)
+    fresh, _ = run(supervised, supervised_data, seeds=range(2), rows=["CNN"])
     assert lines(fresh) == [("semeval-1", "CNN", 1), ("semeval-10", "CNN", 1)]
 
 
-def test_other_training_data_is_another_run_of_that_protocol_only(run, supervised, lesson_data):
-    run(supervised, lesson_data, rows=["CNN"])
-    file = lesson_data / "semeval/train_0.01.txt"
+def test_other_training_data_is_another_run_of_that_protocol_only(run, supervised, supervised_data):
+    run(supervised, supervised_data, rows=["CNN"])
+    file = supervised_data / "semeval/train_0.01.txt"
     file.write_text(file.read_text().replace("town0", "town99"))
-    fresh, _ = run(supervised, lesson_data, rows=["CNN"])
+    fresh, _ = run(supervised, supervised_data, rows=["CNN"])
     assert {one["protocol"] for one in fresh} == {"semeval-1"}
 
 
-def test_an_interrupted_run_goes_on_and_says_so(run, supervised, lesson_data, tmp_path):
+def test_an_interrupted_run_goes_on_and_says_so(run, supervised, supervised_data, tmp_path):
     supervised["rows"][0]["settings"] = {"rate": 0.9}
     with pytest.raises(KeyboardInterrupt):
-        run(supervised, lesson_data, rows=["CNN"], seeds=[0])
+        run(supervised, supervised_data, rows=["CNN"], seeds=[0])
     assert len(list(tmp_path.glob("results-*.partial/epoch"))) == 1
     with pytest.raises(KeyboardInterrupt):  # under the other protocol
-        run(supervised, lesson_data, rows=["CNN"], seeds=[0])
+        run(supervised, supervised_data, rows=["CNN"], seeds=[0])
     (done,) = read_records(tmp_path / "results.jsonl")
     assert done["warnings"][0].startswith("went on after an interruption")
     assert len(list(tmp_path.glob("results-*.partial"))) == 1, "what is done leaves nothing behind"
 
 
 def test_a_row_that_waits_runs_with_the_encoder_that_is_given(
-    run, supervised, lesson_data, tiny_bert, tmp_path
+    run, supervised, supervised_data, tiny_bert, tmp_path
 ):
-    fresh, _ = run(supervised, lesson_data, rows=["own"], seeds=[0], encoder=str(tiny_bert))
+    fresh, _ = run(supervised, supervised_data, rows=["own"], seeds=[0], encoder=str(tiny_bert))
     assert [one["encoder"]["model"] for one in fresh] == [str(tiny_bert)] * 2
-    other, _ = run(supervised, lesson_data, rows=["own"], seeds=[0], encoder="minilm")
+    other, _ = run(supervised, supervised_data, rows=["own"], seeds=[0], encoder="minilm")
     assert len(other) == 2
     # what two encoders gave is never averaged
     kept = current_records(read_records(tmp_path / "results.jsonl"))
@@ -198,24 +200,24 @@ def test_a_row_that_waits_runs_with_the_encoder_that_is_given(
 
 
 def test_a_score_on_relations_whose_labels_the_encoder_has_seen_says_so(
-    run, supervised, lesson_data, tiny_bert, tmp_path
+    run, supervised, supervised_data, tiny_bert, tmp_path
 ):
     encoder = TransformerEncoder(EncoderSettings(model=str(tiny_bert), marking="C+M", pooling="start"))
     save_encoder(tmp_path / "taught", encoder, made={"relations": ["born", "something else"]})
-    fresh, _ = run(supervised, lesson_data, rows=["own"], seeds=[0], encoder=str(tmp_path / "taught"))
+    fresh, _ = run(supervised, supervised_data, rows=["own"], seeds=[0], encoder=str(tmp_path / "taught"))
     noted = [text for text in fresh[0]["warnings"] if "has learnt 1 of the" in text]
     assert len(noted) == 1
-    clean, _ = run(supervised, lesson_data, rows=["OnlyC"], seeds=[0])
+    clean, _ = run(supervised, supervised_data, rows=["OnlyC"], seeds=[0])
     assert not any("has learnt" in text for text in clean[0]["warnings"])
 
 
-def test_a_row_that_waits_is_not_run_without_an_encoder(run, supervised, few_shot, lesson_data):
+def test_a_row_that_waits_is_not_run_without_an_encoder(run, supervised, few_shot, supervised_data):
     with pytest.raises(SettingError, match=r"row 'own' waits for an encoder; give one \(--encoder"):
-        run(supervised, lesson_data, rows=["own"])
+        run(supervised, supervised_data, rows=["own"])
     with pytest.raises(
         SettingError, match="no row of preset 'small' waits for an encoder, so 'minilm' would not"
     ):
-        run(few_shot, lesson_data, encoder="minilm")
+        run(few_shot, supervised_data, encoder="minilm")
 
 
 def test_episodes_are_scored_of_each_kind(run, few_shot, transfer_data):
@@ -239,11 +241,11 @@ def test_episodes_are_scored_of_each_kind(run, few_shot, transfer_data):
 
 
 def test_missing_data_of_any_protocol_is_told_before_anything_is_written(
-    run, supervised, lesson_data, tmp_path
+    run, supervised, supervised_data, tmp_path
 ):
-    (lesson_data / "semeval/train_0.1.txt").unlink()
+    (supervised_data / "semeval/train_0.1.txt").unlink()
     with pytest.raises(InputError, match=r"'semeval-10' needs .*relscout datasets get semeval"):
-        run(supervised, lesson_data)
+        run(supervised, supervised_data)
     assert not (tmp_path / "results.jsonl").exists()
 
 

@@ -1,4 +1,4 @@
-"""Any method, on what is related: the rest is given no relation."""
+"""A wrapper that leaves unrelated pairs out before a method is fitted and gives them no relation."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from relscout.methods.unrelated.detector import (
     Detector,
     Judged,
     Share,
+    append_no_relation,
     arrays_of,
     checked_judged,
     checked_share,
     digest_of,
     redrawn_pairs,
     restored,
-    with_none,
 )
 from relscout.methods.vectors import encode, scattered
 from relscout.text.relatedness import Relatedness
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 #: What of the method is shown as it is.
 _OF_THE_METHOD = frozenset({"NAME", "CITATION", "LABELS", "ENCODER", "KNOWN_SETTING", "seed", "predefined_"})
 #: What a saved one is called.
-KIND = "with-none"
+KIND = "no-relation-wrapper"
 
 
-class WithNone(Parameters):
+class NoRelationWrapper(Parameters):
     """A method with a component that leaves unrelated pairs out: an :class:`Estimator` with ``none_``.
 
     What the component judges to be unrelated, before anything is clustered, is left out of the fit and has relation -1.
@@ -93,7 +93,7 @@ class WithNone(Parameters):
     ) -> None:
         if method.settings().get("open_world"):
             raise SettingError(
-                "with open_world the method separates unrelated pairs itself, by its labels (none_mistakes); "
+                "with open_world the method separates unrelated pairs itself, by its labels (no_relation_fnr); "
                 "leave none out, or open_world"
             )
         self._method = method
@@ -158,7 +158,7 @@ class WithNone(Parameters):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Tell what is unrelated, and fit the method to the rest.
+        """Detect unrelated pairs, and fit the method to the rest.
 
         Raises:
             InputError: Nothing is left, or too little for the relations that are asked for.
@@ -180,7 +180,7 @@ class WithNone(Parameters):
                 self._detector.set_own_thresholds(
                     self.related_, found.argmax(axis=1), self._method.n_relations_
                 )
-            self.probabilities_ = self._with_none(found, unlabeled, progress, related=self.related_)
+            self.probabilities_ = self._append_no_relation(found, unlabeled, progress, related=self.related_)
             self.labels_ = self._likeliest(self.probabilities_)
             self.vectors_ = self._method.transform(unlabeled, progress=progress)
         self.report_ = dict(self._method.report_)
@@ -217,7 +217,7 @@ class WithNone(Parameters):
 
     @contextmanager
     def _cached(self) -> Iterator[None]:
-        """Let the encoder keep vectors inside, on disk, so that none is computed twice, and as before behind it."""
+        """Cache the encoder's vectors on disk within the block, so that none is computed twice."""
         encoder = underlying(self.encoder)
         if encoder is None or encoder.cache is not None:
             yield
@@ -245,7 +245,7 @@ class WithNone(Parameters):
     ) -> NDArray[np.float32]:
         """Return the probability of each relation, and last of none (N, K + 1), float32, rows summing to 1."""
         found = self._method.predict_proba(instances, progress=progress, on_loss=on_loss)
-        return self._with_none(found, instances, progress)
+        return self._append_no_relation(found, instances, progress)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -378,7 +378,7 @@ class WithNone(Parameters):
                 f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or {aim}"
             )
 
-    def _with_none(
+    def _append_no_relation(
         self,
         found: NDArray[np.float32],
         instances: Sequence[RelationInstance],
@@ -389,10 +389,10 @@ class WithNone(Parameters):
         if self._detector is None:
             return found
         if isinstance(self._detector, Detector):
-            return with_none(found, self._none(self._detector, instances, progress))
+            return append_no_relation(found, self._none(self._detector, instances, progress))
         if related is None:
             related = self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
-        return with_none(found, self._detector.none(related, found.argmax(axis=1)))
+        return append_no_relation(found, self._detector.none(related, found.argmax(axis=1)))
 
     def _none(
         self, detector: Detector, instances: Sequence[RelationInstance], progress: Progress

@@ -1,9 +1,9 @@
-"""Teach an encoder by labelled relations, and keep what it learnt as a small adapter: how the one in the box was made.
+"""Train a small adapter of an encoder on labelled relations: the bundled encoder was made this way.
 
-Contrast by pairs needs many sentences. Where there are labels, each relation, and each relation read backwards, gets a
-direction, and vectors turn towards theirs (:mod:`relscout.training.teaching`): the contrast of CP (Peng et al. 2020,
-section 3.1: sentences of one relation are alike, those of others are not) with a prototype of each relation in the
-place of one sampled sentence.
+Contrast between pairs needs many sentences. With labels, each relation and its inverse get a direction, and vectors
+turn towards the direction of their relation (:mod:`relscout.training.cosine_classifier`). This is the contrast of CP
+(Peng et al. 2020, section 3.1: sentences of one relation are alike, those of different relations are not) with one
+prototype per relation instead of one sampled sentence.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
 from relscout.pretraining.corpus import Excluded
+from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, check_left, classes_of, digest
 from relscout.training.stored import Work
-from relscout.training.teaching import Teacher, TeachingSettings
 
 
 @dataclass(frozen=True)
-class TaughtSettings(TeachingSettings):
-    """Settings of an adapter that labelled relations teach; chosen on the development draws."""
+class AdapterSettings(CosineClassifierSettings):
+    """Settings of an adapter trained on labelled relations; chosen on the development draws."""
 
-    taught_learning_rate: float = 1e-3
+    supervised_learning_rate: float = 1e-3
     """Highest learning rate of the adapter."""
     rank: int = 16
     """Rank of the adapter's factors, at least 1 (α is twice as large)."""
@@ -44,23 +44,23 @@ class TaughtSettings(TeachingSettings):
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What came of it.
+class TrainedAdapter:
+    """A trained adapter.
 
     Args:
         factors: The adapter's two factors of each changed weight, as :func:`save_adapter` takes them.
-        report: How it went, as JSON values.
+        report: Record of the training, as JSON values.
     """
 
     factors: dict[str, NDArray[np.float32]]
     report: dict[str, Any]
 
 
-def teach_adapter(
+def train_adapter(
     labeled: Sequence[RelationInstance],
     encoder: TransformerEncoder | None = None,
     *,
-    settings: TaughtSettings | Mapping[str, Any] | None = None,
+    settings: AdapterSettings | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: Path | None = None,
     card: str | None = None,
@@ -68,23 +68,23 @@ def teach_adapter(
     exclude: Iterable[RelationInstance] = (),
     checkpoints: Path | None = None,
     progress: Progress = silent,
-) -> Taught:
-    """Teach an adapter of an encoder what relations are like.
+) -> TrainedAdapter:
+    """Train an adapter of an encoder on labelled relations.
 
-    Neither the order of the instances nor the names of the relations matter. Interrupted, it goes on behind the last
-    pass from ``checkpoints``, and ends with the same bytes.
+    Neither the order of the instances nor the names of the relations matter. Interrupted training resumes after the
+    last finished pass in ``checkpoints``, and ends with the same bytes.
 
     Args:
         labeled: Instances with gold relations, at least two; those whose relation says that there is none are left out.
-        encoder: What the adapter is for; the bundled encoder when left out.
-        settings: See :class:`TaughtSettings`.
-        seed: Decides all that is random.
+        encoder: The encoder to adapt; the bundled encoder when left out.
+        settings: See :class:`AdapterSettings`.
+        seed: Random seed.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
-        flexible: Whether each method may read what is saved in its own way, rather than as ``encoder`` is read.
+        flexible: Whether methods may use their own marking and pooling, rather than those of ``encoder``.
         exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
         checkpoints: Folder for work in progress.
-        progress: Told the instances encoded, stage ``"encode"``, and the steps done, stage ``"teach"``.
+        progress: Called with the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.
 
     Raises:
         InputError: An instance has no gold relation, or fewer than two relations are left.
@@ -94,7 +94,7 @@ def teach_adapter(
         OutputError: A folder cannot be written.
     """
     options = (
-        settings if isinstance(settings, TaughtSettings) else from_mapping(TaughtSettings, settings or {})
+        settings if isinstance(settings, AdapterSettings) else from_mapping(AdapterSettings, settings or {})
     )
     encoder = encoder or TransformerEncoder(EncoderSettings())
     if out is not None:
@@ -104,8 +104,8 @@ def teach_adapter(
     names, classes = classes_of(known)
     tunable = TunableEncoder(
         encoder,
-        trained_layers=options.taught_layers,
-        arithmetic=options.taught_dtype,
+        trained_layers=options.supervised_layers,
+        arithmetic=options.supervised_dtype,
         rank=options.rank,
         seed=seed,
     )
@@ -117,7 +117,7 @@ def teach_adapter(
     )
     lost: Counter[str] = Counter()
     prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
-    teacher = Teacher(tunable, prepared, classes, settings=options, seed=seed)
+    teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=seed)
     told: dict[str, Any] = {"loss": [], "accuracy": []}
     if (resumed := work.load()) is not None:
         told = dict(resumed[0])
@@ -151,7 +151,7 @@ def teach_adapter(
             flexible=flexible,
         )
     work.clear()
-    return Taught(factors, report)
+    return TrainedAdapter(factors, report)
 
 
 def _learnable(

@@ -1,4 +1,4 @@
-"""Teach an encoder what relations are like: labelled ones, and each of them read backwards, told apart by cosine."""
+"""Train an encoder as a cosine classifier of labelled relations and their inverses."""
 
 from __future__ import annotations
 
@@ -29,59 +29,62 @@ _WEIGHT_DECAY = 0.01
 
 
 @dataclass(frozen=True)
-class TeachingSettings:
-    """Settings of teaching an encoder by labelled relations; chosen on the development draws."""
+class CosineClassifierSettings:
+    """Settings of training an encoder on labelled relations; chosen on the development draws."""
 
     inverses: bool = True
-    """Whether each labelled relation is learnt backwards, too, head and tail exchanged, as a relation of its own."""
-    taught_layers: int = 3
-    """Layers of the encoder that learn, counted from the highest that is read; -1 for the whole encoder."""
-    taught_epochs: int = 1
-    """Passes over the labelled instances, at least 1; a second one fits the labels better, and other relations less."""
-    taught_steps: int = 100
-    """Least steps, so that few labelled instances get more passes; at least 0."""
-    taught_learning_rate: float = 2e-4
+    """Whether the inverse of each labelled relation (head and tail exchanged) is learnt as a relation of its own."""
+    supervised_layers: int = 3
+    """Layers of the encoder to train, counted from the highest one that pooling uses; -1 for the whole encoder."""
+    supervised_epochs: int = 1
+    """Passes over the labelled instances, at least 1; a second pass fits the labels better, and other relations
+    worse."""
+    supervised_steps: int = 100
+    """Minimum number of steps: few labelled instances get more passes; at least 0."""
+    supervised_learning_rate: float = 2e-4
     """Highest learning rate of the encoder."""
     directions_learning_rate: float = 3e-3
     """Highest learning rate of the relations' directions."""
-    means_of: int = 32
-    """Instances of each relation at whose mean its direction starts, at least 0; at 0 it starts at random."""
-    taught_batch: int = 64
+    imprint_samples: int = 32
+    """Number of instances per relation whose mean initialises its direction, at least 0; 0 initialises at random."""
+    supervised_batch: int = 64
     """Labelled instances in a step, at least 1."""
-    taught_dropout: float = 0.1
+    supervised_dropout: float = 0.1
     """Dropout rate on the representation, in [0, 1); the encoder keeps its own."""
     sharpness: float = 16.0
     """Factor of the cosines before the softmax, above 0."""
-    taught_warm_up: float = 0.1
+    supervised_warm_up: float = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]."""
-    taught_dtype: str = "auto"
+    supervised_dtype: str = "auto"
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
     def __post_init__(self) -> None:
-        check_choices(self, {"taught_dtype": ARITHMETICS})
-        check_least(self, {"means_of": 0, "taught_epochs": 1, "taught_steps": 0, "taught_batch": 1})
-        check_above_zero(self, ("taught_learning_rate", "directions_learning_rate", "sharpness"))
-        check_rates(self, ("taught_dropout",))
-        check_shares(self, ("taught_warm_up",))
+        check_choices(self, {"supervised_dtype": ARITHMETICS})
+        check_least(
+            self, {"imprint_samples": 0, "supervised_epochs": 1, "supervised_steps": 0, "supervised_batch": 1}
+        )
+        check_above_zero(self, ("supervised_learning_rate", "directions_learning_rate", "sharpness"))
+        check_rates(self, ("supervised_dropout",))
+        check_shares(self, ("supervised_warm_up",))
 
 
-class Teacher:
-    """A direction for each relation, and the encoder's top layers, which learn to turn vectors towards it.
+class CosineClassifierTrainer:
+    """Trains a direction for each relation, and the encoder's top layers to turn vectors towards it.
 
-    The score of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
-    what is clustered by its direction later is told apart by its direction here. With ``inverses``, the vector of the
-    same sentence with head and tail exchanged belongs to another relation: who tells "mother" from its inverse may see
-    "child", too. It costs no pass of the encoder, since only halves of the vector change places.
+    The logit of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
+    the training compares directions, as the later clustering does. With ``inverses``, the vector of the same sentence
+    with head and tail exchanged belongs to another relation: an encoder that separates "mother" from its inverse may
+    also learn "child". It costs no pass of the encoder, since only halves of the vector change places.
 
     Args:
-        encoder: What learns.
+        encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
-        settings: See :class:`TeachingSettings`.
-        seed: Draws first directions (or the instances whose means they are), batches and dropout.
+        settings: See :class:`CosineClassifierSettings`.
+        seed: Random seed of first directions (or the instances whose means they are), batches and dropout.
 
     Raises:
-        SettingError: Inverses are to be learnt, and head and tail cannot be exchanged in the encoder's vectors.
+        SettingError: ``inverses`` is set, but head and tail cannot be exchanged in the encoder's vectors.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class Teacher:
         prepared: Prepared,
         classes: NDArray[np.int64],
         *,
-        settings: TeachingSettings,
+        settings: CosineClassifierSettings,
         seed: int,
     ) -> None:
         import torch
@@ -105,11 +108,11 @@ class Teacher:
                 "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
                 "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
             )
-        first = self._means() if settings.means_of else self._random()
+        first = self._means() if settings.imprint_samples else self._random()
         self._directions = first.to(encoder.device).requires_grad_(True)
         self._optimizer = torch.optim.AdamW(
             [
-                {"params": list(encoder.parameters()), "lr": settings.taught_learning_rate},
+                {"params": list(encoder.parameters()), "lr": settings.supervised_learning_rate},
                 {"params": [self._directions], "lr": settings.directions_learning_rate},
             ],
             weight_decay=_WEIGHT_DECAY,
@@ -119,15 +122,15 @@ class Teacher:
     @property
     def n_epochs(self) -> int:
         """Number of epochs in all."""
-        n_batches = -(-len(self._prepared.lengths) // self._settings.taught_batch)
-        return max(self._settings.taught_epochs, -(-self._settings.taught_steps // n_batches))
+        n_batches = -(-len(self._prepared.lengths) // self._settings.supervised_batch)
+        return max(self._settings.supervised_epochs, -(-self._settings.supervised_steps // n_batches))
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Teach, and yield how each epoch went; between two, :meth:`arrays` tells all that is needed to go on.
+        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
 
         Args:
-            first: Where to go on, if some epochs are done.
-            progress: Told the steps done, stage ``"teach"``.
+            first: The first epoch to train, above 0 when resuming.
+            progress: Called with the steps done, stage ``"train"``.
         """
         settings, encoder = self._settings, self._encoder
         correct = seen = 0
@@ -146,10 +149,10 @@ class Teacher:
             self._optimizer,
             epochs=self.n_epochs,
             first_epoch=first,
-            warm_up=settings.taught_warm_up,
+            warm_up=settings.supervised_warm_up,
             seed=self._seed,
         ):
-            progress("teach", step.number, step.total)
+            progress("train", step.number, step.total)
             losses.append(step.loss)
             if step.ends_epoch:
                 encoder.train(False)
@@ -176,11 +179,14 @@ class Teacher:
         told = self._classes.cpu().numpy()
         order = random.permutation(len(told))
         chosen = np.concatenate(
-            [order[told[order] == label][: self._settings.means_of] for label in range(self._n_classes)]
+            [
+                order[told[order] == label][: self._settings.imprint_samples]
+                for label in range(self._n_classes)
+            ]
         )
         chosen = chosen[np.argsort(self._prepared.lengths[chosen], kind="stable")]
         encoder.train(False)
-        size = self._settings.taught_batch
+        size = self._settings.supervised_batch
         with torch.inference_mode():
             h = torch.cat(
                 [
@@ -201,7 +207,7 @@ class Teacher:
         return found.clone()  # outside of inference mode, so that it can learn
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:
-        """Return the loss of a batch, how many labels were told right, and of how many."""
+        """Return the loss of a batch, how many labels were predicted correctly, and out of how many."""
         import torch
         from torch.nn.functional import cross_entropy, dropout, normalize
 
@@ -211,14 +217,16 @@ class Teacher:
         if settings.inverses:
             h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
             told = torch.cat([told, told + self._n_classes])
-        cosines = dropout(normalize(h, dim=1), settings.taught_dropout) @ normalize(self._directions, dim=1).T
+        cosines = (
+            dropout(normalize(h, dim=1), settings.supervised_dropout) @ normalize(self._directions, dim=1).T
+        )
         scores = settings.sharpness * cosines
         right = int((scores.detach().argmax(dim=1) == told).sum())
         return cross_entropy(scores, told), right, len(told)
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")
-        return batches_by_length(self._prepared.lengths, self._settings.taught_batch, random)
+        return batches_by_length(self._prepared.lengths, self._settings.supervised_batch, random)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return directions, encoder and the optimizer's memory as arrays."""

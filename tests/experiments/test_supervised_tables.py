@@ -5,7 +5,7 @@ from typing import Any
 from relscout.lab.records import Record
 from relscout.lab.schema import Preset, Published, Row
 from relscout.lab.summaries import Measured
-from relscout.lab.tables import lesson_table
+from relscout.lab.tables import supervised_table
 
 ROWS = (
     Row("C+M", "classifier"),
@@ -68,9 +68,9 @@ def table(
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Titles of the columns, and the texts of each row by its name."""
     made = Preset(
-        "small", "A lesson", protocol, ROWS, published=PUBLISHED, seeds=(0, 1, 2), paper="Peng et al."
+        "small", "A task", protocol, ROWS, published=PUBLISHED, seeds=(0, 1, 2), paper="Peng et al."
     )
-    built = lesson_table(Measured(made, records), **options)
+    built = supervised_table(Measured(made, records), **options)
     assert all(len(row) == len(built.columns) for row in built.rows)
     return [one.title for one in built.columns], {
         row[0].text: [one.text for one in row] for row in built.rows
@@ -103,7 +103,7 @@ def test_rows_that_wait_for_an_encoder_are_shown_when_they_were_run():
 
 def test_the_best_but_the_trivial_row_is_bold():
     records = [record("most frequent relation", None, scores(0.9)), record("C+M", 0, scores(0.4))]
-    built = lesson_table(Measured(Preset("small", "A lesson", "semeval-1", ROWS), records))
+    built = supervised_table(Measured(Preset("small", "A task", "semeval-1", ROWS), records))
     assert built.rows[0][0].text == "most frequent relation"
     assert [cell.text for row in built.rows for cell in row if cell.bold] == ["40.0"]
 

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.pooling import parse_pooling, tells_direction, turned
+from relscout.encoders.pooling import encodes_direction, parse_pooling, turned
 from relscout.encoders.tunable import Prepared, TunableEncoder, turned_by
-from relscout.training.teaching import Teacher, TeachingSettings
+from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 
 Labels = NDArray[np.int64]
-Build = Callable[..., Teacher]
+Build = Callable[..., CosineClassifierTrainer]
 
-SMALL = TeachingSettings(taught_layers=1, taught_steps=0, taught_batch=8, taught_dtype="float32")
+SMALL = CosineClassifierSettings(
+    supervised_layers=1, supervised_steps=0, supervised_batch=8, supervised_dtype="float32"
+)
 
 
 def encoder_of(model: Path, **settings: Any) -> TransformerEncoder:
@@ -50,8 +52,8 @@ def prepared(tunable: TunableEncoder, sentences: tuple[list[RelationInstance], L
 def teacher(
     tunable: TunableEncoder, prepared: Prepared, sentences: tuple[list[RelationInstance], Labels]
 ) -> Build:
-    def build(settings: TeachingSettings = SMALL, seed: int = 0) -> Teacher:
-        return Teacher(tunable, prepared, sentences[1], settings=settings, seed=seed)
+    def build(settings: CosineClassifierSettings = SMALL, seed: int = 0) -> CosineClassifierTrainer:
+        return CosineClassifierTrainer(tunable, prepared, sentences[1], settings=settings, seed=seed)
 
     return build
 
@@ -77,8 +79,8 @@ def test_turning_exchanges_the_halves_of_parts_that_read_both_mentions() -> None
 
 
 def test_only_parts_that_read_both_mentions_tell_the_direction() -> None:
-    assert tells_direction(parse_pooling("sentence+span-mean@1"))
-    assert not tells_direction(parse_pooling("sentence+between+cls"))
+    assert encodes_direction(parse_pooling("sentence+span-mean@1"))
+    assert not encodes_direction(parse_pooling("sentence+between+cls"))
 
 
 @pytest.mark.parametrize("settings", [{"marking": "markers"}, {"pooling": "sentence+between"}])
@@ -88,16 +90,16 @@ def test_inverses_need_vectors_that_can_be_turned(
     tunable = TunableEncoder(encoder_of(tiny_bert, **settings), trained_layers=1)
     prepared = tunable.prepare(sentences[0])
     with pytest.raises(SettingError, match="inverses=false"):
-        Teacher(tunable, prepared, sentences[1], settings=SMALL, seed=0)
+        CosineClassifierTrainer(tunable, prepared, sentences[1], settings=SMALL, seed=0)
     without = replace(SMALL, inverses=False)
-    assert list(Teacher(tunable, prepared, sentences[1], settings=without, seed=0).epochs())
+    assert list(CosineClassifierTrainer(tunable, prepared, sentences[1], settings=without, seed=0).epochs())
 
 
 @pytest.mark.parametrize("inverses", [True, False])
 def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
     inverses: bool, teacher: Build, tunable: TunableEncoder, prepared: Prepared, sentences: Any
 ) -> None:
-    settings = replace(SMALL, inverses=inverses, taught_dropout=0.0, sharpness=5.0)
+    settings = replace(SMALL, inverses=inverses, supervised_dropout=0.0, sharpness=5.0)
     built = teacher(settings)
     contents = np.arange(6)
     loss, right, count = built._loss(contents)
@@ -127,15 +129,17 @@ def test_a_relation_and_its_inverse_are_two(teacher: Build) -> None:
 
 
 def test_teaching_lowers_the_loss(teacher: Build) -> None:
-    settings = replace(SMALL, taught_epochs=6, taught_learning_rate=1e-3, directions_learning_rate=1e-2)
+    settings = replace(
+        SMALL, supervised_epochs=6, supervised_learning_rate=1e-3, directions_learning_rate=1e-2
+    )
     results = list(teacher(settings).epochs())
     assert results[-1].loss < 0.8 * results[0].loss
     assert results[-1].accuracy > results[0].accuracy
 
 
 def test_few_sentences_get_more_passes(teacher: Build) -> None:
-    assert teacher(replace(SMALL, taught_steps=12)).n_epochs == 3
-    assert teacher(replace(SMALL, taught_epochs=4)).n_epochs == 4
+    assert teacher(replace(SMALL, supervised_steps=12)).n_epochs == 3
+    assert teacher(replace(SMALL, supervised_epochs=4)).n_epochs == 4
 
 
 def test_the_seed_decides(teacher: Build, tunable: TunableEncoder) -> None:
@@ -150,7 +154,7 @@ def test_the_seed_decides(teacher: Build, tunable: TunableEncoder) -> None:
 
 
 def test_interrupted_teaching_ends_as_it_would_have(teacher: Build, tunable: TunableEncoder) -> None:
-    settings = replace(SMALL, taught_epochs=3)
+    settings = replace(SMALL, supervised_epochs=3)
     before = tunable.weights()
     whole = teacher(settings)
     losses = [result.loss for result in whole.epochs()]
@@ -170,25 +174,25 @@ def test_interrupted_teaching_ends_as_it_would_have(teacher: Build, tunable: Tun
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"means_of": -1},
-        {"taught_epochs": 0},
-        {"taught_steps": -1},
-        {"taught_batch": 0},
-        {"taught_learning_rate": 0.0},
+        {"imprint_samples": -1},
+        {"supervised_epochs": 0},
+        {"supervised_steps": -1},
+        {"supervised_batch": 0},
+        {"supervised_learning_rate": 0.0},
         {"directions_learning_rate": -1.0},
         {"sharpness": 0.0},
-        {"taught_dropout": 1.0},
-        {"taught_warm_up": 2.0},
+        {"supervised_dropout": 1.0},
+        {"supervised_warm_up": 2.0},
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=next(iter(wrong))):
-        TeachingSettings(**wrong)
+        CosineClassifierSettings(**wrong)
 
 
 def test_an_unknown_arithmetic_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="float32"):
-        TeachingSettings(taught_dtype="float31")
+        CosineClassifierSettings(supervised_dtype="float31")
 
 
 @pytest.mark.parametrize("inverses", [True, False])
@@ -213,7 +217,7 @@ def test_directions_start_at_the_means_of_the_relations(
 def test_means_are_of_as_many_instances_of_each_relation(
     teacher: Build,
 ) -> None:
-    of_five = replace(SMALL, means_of=5)
+    of_five = replace(SMALL, imprint_samples=5)
     few = teacher(of_five).arrays()["directions"]
     assert few.tobytes() == teacher(of_five).arrays()["directions"].tobytes()
     assert few.tobytes() != teacher(of_five, seed=1).arrays()["directions"].tobytes()
@@ -222,7 +226,7 @@ def test_means_are_of_as_many_instances_of_each_relation(
 def test_a_relation_that_is_where_all_are_starts_at_random(
     tunable: TunableEncoder, prepared: Prepared
 ) -> None:
-    one = Teacher(
+    one = CosineClassifierTrainer(
         tunable, prepared, np.zeros(40, dtype=np.int64), settings=replace(SMALL, inverses=False), seed=0
     )
     found = one.arrays()["directions"]
@@ -231,7 +235,7 @@ def test_a_relation_that_is_where_all_are_starts_at_random(
 
 
 def test_directions_can_start_at_random(teacher: Build) -> None:
-    at_random = replace(SMALL, means_of=0)
+    at_random = replace(SMALL, imprint_samples=0)
     found = teacher(at_random).arrays()["directions"]
     assert found.tobytes() != teacher(at_random, seed=1).arrays()["directions"].tobytes()
     assert found.std() == pytest.approx(0.05, rel=0.1)

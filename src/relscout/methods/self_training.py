@@ -1,4 +1,4 @@
-"""An encoder that teaches itself, without labels, and k-means on what it gives then."""
+"""Methods that train their encoder without labels, followed by k-means on its vectors."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from relscout.methods.vectors import encode, unit_length
 from relscout.training.stored import Trained, Work, trainable
 
 
-class SelfTeaching(Protocol):
-    """Training that needs no labels, and what happened in it."""
+class SelfTraining(Protocol):
+    """Training without labels, with a record of each epoch."""
 
     epochs: list[dict[str, Any]]
     warnings: list[str]
 
     def run(self) -> None:
-        """Train the encoder, or go on where it was interrupted."""
+        """Train the encoder, or resume where training was interrupted."""
         ...
 
 
-class SelfTaught(NearestMean):
-    """A method that trains its encoder without labels; a subclass says how, in ``_teaching``.
+class SelfTrained(NearestMean):
+    """A method that trains its encoder without labels; subclasses define the training in ``_training``.
 
     Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype``, ``start`` and ``max_relations``.
     """
@@ -67,23 +67,23 @@ class SelfTaught(NearestMean):
             fingerprint=base.fingerprint,
             instances=instances,
         )
-        teaching = self._teaching(tunable, prepared, n_relations, progress, self._work)
+        teaching = self._training(tunable, prepared, n_relations, progress, self._work)
         teaching.run()
         self._trained = Trained(base.fingerprint, tunable.weights())
         self.report_["epochs"] = teaching.epochs
         self.report_["warnings"] += teaching.warnings
         del tunable, prepared, teaching
-        # by the way of transform and predict, so that these give the very same
-        return encode(self._taught_encoder(), instances, progress=progress), n_relations
+        # the same code path as transform and predict, so that these return exactly the same
+        return encode(self._trained_encoder(), instances, progress=progress), n_relations
 
     def _sampled(self) -> int:
-        """Return of how many tokens the part ``between`` consists while it trains; 0 for all."""
+        """Return how many tokens of the part ``between`` are sampled while training; 0 for all."""
         return 0
 
     @abstractmethod
-    def _teaching(
+    def _training(
         self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
-    ) -> SelfTeaching:
+    ) -> SelfTraining:
         """Return the training, set up."""
 
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
@@ -93,10 +93,10 @@ class SelfTaught(NearestMean):
 
     def _ready_encoder(self) -> TransformerEncoder:
         self._check_fitted()
-        return self._taught_encoder()
+        return self._trained_encoder()
 
     def _vector_encoder(self) -> TransformerEncoder:
         return self._ready_encoder()
 
-    def _taught_encoder(self) -> TransformerEncoder:
+    def _trained_encoder(self) -> TransformerEncoder:
         return self._trained.on(trainable(self.NAME, self.encoder))

@@ -15,7 +15,7 @@ from relscout.encoders import TransformerEncoder
 from relscout.methods import load_fitted, method
 from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
-from relscout.methods.unrelated import WithNone
+from relscout.methods.unrelated import NoRelationWrapper
 from relscout.methods.unrelated.detector import redrawn_pairs
 
 Instances = list[RelationInstance]
@@ -53,12 +53,12 @@ def mixed(corpus: Instances) -> tuple[Instances, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def found(encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]) -> WithNone:
-    return WithNone(kmeans(encoder)).fit(mixed[0])
+def found(encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]) -> NoRelationWrapper:
+    return NoRelationWrapper(kmeans(encoder)).fit(mixed[0])
 
 
 def test_redrawn_pairs_are_told_from_related_ones(
-    found: WithNone, mixed: tuple[Instances, np.ndarray]
+    found: NoRelationWrapper, mixed: tuple[Instances, np.ndarray]
 ) -> None:
     _, redrawn = mixed
     assert roc_auc_score(redrawn, found.probabilities_[:, -1]) > 0.8
@@ -68,7 +68,7 @@ def test_redrawn_pairs_are_told_from_related_ones(
 
 
 def test_predicting_what_was_fitted_gives_the_labels(
-    found: WithNone, mixed: tuple[Instances, np.ndarray]
+    found: NoRelationWrapper, mixed: tuple[Instances, np.ndarray]
 ) -> None:
     instances, _ = mixed
     assert found.none_ == found.n_relations_ == 14
@@ -82,12 +82,12 @@ def test_predicting_what_was_fitted_gives_the_labels(
 
 
 def test_saved_and_loaded_it_tells_the_same(
-    found: WithNone, mixed: tuple[Instances, np.ndarray], tmp_path: Path
+    found: NoRelationWrapper, mixed: tuple[Instances, np.ndarray], tmp_path: Path
 ) -> None:
     few = mixed[0][::9]
     found.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
-    assert isinstance(loaded, WithNone)
+    assert isinstance(loaded, NoRelationWrapper)
     loaded.encoder.cache = found.encoder.cache
     assert loaded.predict_proba(few).tobytes() == found.predict_proba(few).tobytes()
     assert loaded.settings()["none"] == "auto"
@@ -95,7 +95,7 @@ def test_saved_and_loaded_it_tells_the_same(
 
 def test_the_cache_of_the_encoder_is_given_back(random_encoder: TransformerEncoder, mixed: object) -> None:
     bare = TransformerEncoder(random_encoder.settings)
-    WithNone(KMeans(bare, n_relations=2), 0.1).fit(mixed[0][:60])  # type: ignore[index]
+    NoRelationWrapper(KMeans(bare, n_relations=2), 0.1).fit(mixed[0][:60])  # type: ignore[index]
     assert bare.cache is None
 
 
@@ -103,7 +103,7 @@ def test_without_other_entities_the_relatedness_model_decides_and_it_is_told(
     encoder: TransformerEncoder, instances: Instances
 ) -> None:
     alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:40]
-    fitted = WithNone(KMeans(encoder, n_relations=2)).fit(alone[:10])
+    fitted = NoRelationWrapper(KMeans(encoder, n_relations=2)).fit(alone[:10])
     assert fitted.none_ == 2
     assert fitted.probabilities_.shape == (10, 3)
     assert fitted.related_ is not None
@@ -118,12 +118,12 @@ def test_more_relations_than_are_left_are_refused(
     encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
 ) -> None:
     with pytest.raises(InputError, match=r"ask for fewer relations, or give a smaller share .* than 0\.99"):
-        WithNone(kmeans(encoder, 30), 0.99).fit(mixed[0])
+        NoRelationWrapper(kmeans(encoder, 30), 0.99).fit(mixed[0])
 
 
 def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: TransformerEncoder) -> None:
     with pytest.raises(SettingError, match="open_world the method separates unrelated pairs itself"):
-        WithNone(Transfer(encoder, n_relations=4, open_world=True))
+        NoRelationWrapper(Transfer(encoder, n_relations=4, open_world=True))
 
 
 @pytest.mark.parametrize("name", ["hac", "rocore", "siamese"])
@@ -135,7 +135,9 @@ def test_any_method_can_stand_behind_it(
 ) -> None:
     few, kind = mixed[0][::4], method(name)
     labeled = labelled if kind.LABELS == "required" else None
-    found = WithNone(kind(tiny_encoder(), n_relations=4, **QUICK.get(name, {})), 0.1).fit(few, labeled)
+    found = NoRelationWrapper(kind(tiny_encoder(), n_relations=4, **QUICK.get(name, {})), 0.1).fit(
+        few, labeled
+    )
     assert (found.labels_ < 0).mean() == pytest.approx(0.1, abs=0.02)
     assert found.CITATION == kind.CITATION
     np.testing.assert_array_equal(found.predict(few), found.labels_)
@@ -147,29 +149,29 @@ def test_a_few_judged_instances_take_the_place_of_a_share(
     instances, redrawn = mixed
     related, drawn = instances[:30], instances[-30:]
     judged = [*related, *(replace(one, relation="Other") for one in drawn)]
-    found = WithNone(kmeans(encoder), judged).fit(instances)
+    found = NoRelationWrapper(kmeans(encoder), judged).fit(instances)
     told = found.labels_ < 0
     assert told[redrawn].mean() > 0.6
     assert told[~redrawn].mean() < 0.4
     assert found.report_["none_share"] == pytest.approx(told.mean(), abs=1e-3)
     assert found.settings()["none"] == "judged"
-    other = WithNone(kmeans(encoder), judged[:-1])
+    other = NoRelationWrapper(kmeans(encoder), judged[:-1])
     assert other.settings()["none_judged"] != found.settings()["none_judged"]
     found.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
     assert loaded.settings() == {**found.settings(), "encoder": loaded.settings()["encoder"]}
     np.testing.assert_array_equal(loaded.predict(instances[:50]), found.labels_[:50])
     # their order decides nothing
-    again = WithNone(kmeans(encoder), judged[::-1]).fit(instances)
+    again = NoRelationWrapper(kmeans(encoder), judged[::-1]).fit(instances)
     np.testing.assert_array_equal(again.labels_, found.labels_)
 
 
 def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) -> None:
     with pytest.raises(InputError, match=r"0 of 5 judged instances are unrelated; some of either kind"):
-        WithNone(KMeans(), instances[:5])
+        NoRelationWrapper(KMeans(), instances[:5])
     with pytest.raises(InputError, match=r"5 of 5 judged instances are unrelated"):
-        WithNone(KMeans(), [replace(one, relation="NA") for one in instances[:5]])
+        NoRelationWrapper(KMeans(), [replace(one, relation="NA") for one in instances[:5]])
     with pytest.raises(InputError, match=r"a judged instance needs a gold relation"):
-        WithNone(KMeans(), [one.without_relation() for one in instances[:5]])
+        NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]])
     with pytest.raises(InputError, match=r"0 of 0 judged instances"):
-        WithNone(KMeans(), [])
+        NoRelationWrapper(KMeans(), [])

@@ -13,16 +13,16 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.model_files import about, settings_for
-from relscout.pretraining.taught import Taught, TaughtSettings, teach_adapter
+from relscout.pretraining.adapter import AdapterSettings, TrainedAdapter, train_adapter
 
 Few = list[RelationInstance]
 QUICK = {
     "rank": 2,
-    "taught_layers": 1,
-    "taught_epochs": 3,
-    "taught_steps": 0,
-    "taught_batch": 8,
-    "means_of": 4,
+    "supervised_layers": 1,
+    "supervised_epochs": 3,
+    "supervised_steps": 0,
+    "supervised_batch": 8,
+    "imprint_samples": 4,
 }
 
 
@@ -39,7 +39,7 @@ def encoder(tiny_bert: Path) -> TransformerEncoder:
     )
 
 
-def same(one: Taught, other: Taught) -> bool:
+def same(one: TrainedAdapter, other: TrainedAdapter) -> bool:
     return one.factors.keys() == other.factors.keys() and all(
         one.factors[name].tobytes() == other.factors[name].tobytes() for name in one.factors
     )
@@ -54,8 +54,8 @@ def test_a_taught_adapter_tells_its_relations_apart_better(
         means = np.stack([vectors[names == name].mean(axis=0) for name in sorted(set(names))])
         return float(means.var(axis=0).sum() / vectors.var(axis=0).sum())
 
-    settings = {**QUICK, "taught_layers": 3, "taught_epochs": 12, "taught_learning_rate": 2e-2}
-    found = teach_adapter(labeled, encoder, settings=settings, out=tmp_path / "a")
+    settings = {**QUICK, "supervised_layers": 3, "supervised_epochs": 12, "supervised_learning_rate": 2e-2}
+    found = train_adapter(labeled, encoder, settings=settings, out=tmp_path / "a")
     taught = TransformerEncoder(settings_for(str(tmp_path / "a")))
     assert taught.settings.pooling == "span-mean@2+between"
     assert spread(taught.encode(labeled)) > 1.5 * spread(encoder.encode(labeled))
@@ -67,36 +67,36 @@ def test_a_taught_adapter_tells_its_relations_apart_better(
 
 
 def test_neither_order_nor_names_nor_repetition_matter(encoder: TransformerEncoder, labeled: Few) -> None:
-    first = teach_adapter(labeled, encoder, settings=QUICK, seed=3)
+    first = train_adapter(labeled, encoder, settings=QUICK, seed=3)
     renamed = [
         replace(one, relation=f"r{len(str(one.relation))}{str(one.relation)[::-1]}") for one in labeled
     ]
-    assert same(first, teach_adapter([*renamed[::-1], *renamed[:4]], encoder, settings=QUICK, seed=3))
-    assert not same(first, teach_adapter(labeled, encoder, settings=QUICK, seed=4))
+    assert same(first, train_adapter([*renamed[::-1], *renamed[:4]], encoder, settings=QUICK, seed=3))
+    assert not same(first, train_adapter(labeled, encoder, settings=QUICK, seed=4))
 
 
 def test_interrupted_it_ends_with_the_same_bytes(
     encoder: TransformerEncoder, labeled: Few, tmp_path: Path
 ) -> None:
-    whole = teach_adapter(labeled, encoder, settings=QUICK)
+    whole = train_adapter(labeled, encoder, settings=QUICK)
     steps = 0
 
     def stop(stage: str, done: int, _: int | None) -> None:
         nonlocal steps
-        steps += stage == "teach"
-        if stage == "teach" and steps == 5:
+        steps += stage == "train"
+        if stage == "train" and steps == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        teach_adapter(labeled, encoder, settings=QUICK, checkpoints=tmp_path, progress=stop)
+        train_adapter(labeled, encoder, settings=QUICK, checkpoints=tmp_path, progress=stop)
     assert any(tmp_path.iterdir())
     seen: list[int] = []
-    again = teach_adapter(
+    again = train_adapter(
         labeled,
         encoder,
         settings=QUICK,
         checkpoints=tmp_path,
-        progress=lambda stage, done, _: seen.append(done) if stage == "teach" else None,
+        progress=lambda stage, done, _: seen.append(done) if stage == "train" else None,
     )
     assert min(seen) > 1
     assert same(whole, again)
@@ -123,7 +123,7 @@ def test_what_cannot_be_learnt_from_is_told(
     change: Any, message: str, encoder: TransformerEncoder, labeled: Sequence[RelationInstance]
 ) -> None:
     with pytest.raises(InputError, match=message):
-        teach_adapter(change(labeled), encoder, settings=QUICK)
+        train_adapter(change(labeled), encoder, settings=QUICK)
 
 
 def test_what_has_no_relation_or_will_be_tested_is_not_learnt_from(
@@ -132,8 +132,8 @@ def test_what_has_no_relation_or_will_be_tested_is_not_learnt_from(
     unrelated = [replace(one, relation="NA", id="") for one in labeled[:3]]
     tested = labeled[-1]
     told = [*labeled, *unrelated]
-    found = teach_adapter(told, encoder, settings=QUICK, exclude=[tested.swapped()])
-    assert same(found, teach_adapter(labeled[:-1], encoder, settings=QUICK))
+    found = train_adapter(told, encoder, settings=QUICK, exclude=[tested.swapped()])
+    assert same(found, train_adapter(labeled[:-1], encoder, settings=QUICK))
     assert found.report["warnings"][:2] == [
         "3 of 28 labelled instances were left out: they have no relation",
         "1 of 28 labelled instances were left out: their entity pair is excluded",
@@ -143,4 +143,4 @@ def test_what_has_no_relation_or_will_be_tested_is_not_learnt_from(
 
 def test_a_rank_of_zero_is_refused() -> None:
     with pytest.raises(SettingError, match="rank is 0"):
-        TaughtSettings(rank=0)
+        AdapterSettings(rank=0)

@@ -373,15 +373,15 @@ def test_the_page_about_a_self_taught_method_names_every_key_of_its_report(
     assert [key for key in (*epoch, *epoch["losses"]) if f"`{key}`" not in page] == []
 
 
-def test_the_architecture_page_names_every_room() -> None:
+def test_the_architecture_page_names_every_package() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)
-    rooms = {
+    rows = re.findall(r"^\| \d+ \| ([^|]+) \|", page, re.MULTILINE)
+    packages = {
         path.stem
         for path in (ROOT / "src" / "relscout").iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert {room for row in rows for room in re.findall(r"`(\w+)`", row)} == rooms
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == packages
 
 
 def leaves(nav: Any) -> Iterator[str]:

@@ -136,7 +136,7 @@ def test_nothing_left_after_skipping(tmp_path, relscout, fast):
     path.write_text('{"text": "x", "head": {"start": 0, "end": 9}, "tail": {"start": 0, "end": 1}}\n')
     done = relscout("discover", path, *fast, "--on-error", "skip")
     assert done.code == 2
-    assert done.err.splitlines()[-1].endswith("no relation instances, all of 1 record were skipped")
+    assert done.err.splitlines()[-1].endswith("no relation instances: all 1 record were skipped")
 
 
 def test_a_control_character_in_a_name_does_not_reach_the_terminal(refused):

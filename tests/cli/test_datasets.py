@@ -89,7 +89,7 @@ def test_a_set_is_taken_from_a_folder(relscout, mirror):
 def test_what_could_not_be_checked_is_said(relscout, mirror):
     done = relscout("datasets", "get", "tacred", "--dir", "data", "--from", mirror)
     assert done.err.endswith(
-        "note: no published checksum of train.json, dev.json, test.json; nothing to check it against\n"
+        "note: no published checksum for train.json, dev.json, test.json; not verified\n"
     )
 
 

@@ -193,7 +193,7 @@ def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--method", "kmeans"), "cannot recognise what earlier runs have found; choose 'transfer'"),
+        (("--method", "kmeans"), "cannot separate relations of earlier runs from novel ones; use 'transfer'"),
         (("--method", "transfer", "--set", "open_world=false"), "open_world is 'false'"),
         (("--method", "transfer", "--set", "open_world=true"), "is not a run of relscout"),
         (("--method", "transfer", "--labeled", "KNOWN"), "cannot be combined"),

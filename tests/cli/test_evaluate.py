@@ -74,7 +74,7 @@ def test_instances_of_one_side_only_are_left_out_and_noted(noted, finished, good
     fewer = tmp_path / "fewer.jsonl"
     fewer.write_text("".join(good.read_text().splitlines(keepends=True)[:5]))
     said = noted("evaluate", finished, "--gold", fewer)
-    assert said == "note: 5 instances are in both files, of 30 found and 5 gold ones\n"
+    assert said == f"note: 5 instances are in both files, of 30 in {finished} and 5 in {fewer}\n"
 
 
 def test_instances_without_a_gold_relation_are_left_out_and_noted(noted, finished, with_one_more):
@@ -139,7 +139,7 @@ def test_a_file_that_is_missing_is_refused(refused, labels, tmp_path, side):
 def test_a_folder_that_is_no_run_is_refused(refused, labels, tmp_path):
     (tmp_path / "empty").mkdir()
     said = refused("evaluate", tmp_path / "empty", "--gold", labels("gold", "a"))
-    assert "is not the folder of a run, there is no assignments.jsonl in it" in said
+    assert "not a run directory, there is no" in said
 
 
 def test_a_line_that_is_no_assignment_is_refused_with_its_number(refused, finished, good, tmp_path):

@@ -34,7 +34,7 @@ def test_entities_too_far_apart_for_the_encoder_are_noted(discovered):
 
 def test_an_entity_too_long_for_the_encoder_is_noted(discovered):
     said, triple = discovered(text="word " * 400 + "in London .", head=(0, 1999), tail=(2003, 2009))
-    assert "note: in 1 instance, an entity was cut: too long for the encoder" in said
+    assert "note: in 1 instance, an entity was cut: it exceeds the maximum length" in said
     assert len(triple["head"]["text"]) == 1999
 
 

@@ -57,7 +57,7 @@ def test_an_interruption_leaves_what_was_encoded_to_the_next_run(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
-    assert err == "error: interrupted; finished steps are kept, so the same command goes on from there\n"
+    assert err == "error: interrupted; finished steps are kept; run the same command again to resume\n"
     assert not (tmp_path / "run").exists()
 
     for name, options in (("resumed", ("--cache", cache)), ("fresh", ("--no-cache",))):

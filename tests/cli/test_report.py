@@ -71,7 +71,7 @@ def test_decisions_are_carried_out_and_two_runs_compared(run, noted, tmp_path, r
     steps = [{"merge": [0, 1]}, {"rename": 0, "to": "made by"}]
     path.write_text(json.dumps({"format": "relscout-decisions", "version": 1, "decisions": steps}))
     said = noted("apply", path, run, "--out", tmp_path / "better")
-    assert said.startswith(f"2 decisions carried out: 2 relations in {tmp_path / 'better'}")
+    assert said.startswith(f"2 decisions applied: 2 relations in {tmp_path / 'better'}")
     told = json.loads((tmp_path / "better" / "run.json").read_text())
     assert told["decisions"][0]["decisions"] == steps
     assert relscout("extract", tmp_path / "better", corpus_file).out.count("made by") > 5
@@ -95,7 +95,7 @@ def test_one_label_a_line_is_gold_in_the_order_of_the_run(run, noted, refused, c
         (("report", "missing"), "missing is not a run of relscout"),
         (("report", "run", "run", "run"), "got 3 runs, expected one, or two"),
         (("report", "run", "run", "--title", "x"), "--figures and --title apply to the report of one run"),
-        (("report", "run", "--out", "no/page.html"), "there is no folder no"),
+        (("report", "run", "--out", "no/page.html"), "there is no directory no"),
         (("report", "run", "--gold", "nothing.jsonl"), "nothing.jsonl"),
         (("apply", "nothing.json", "run", "--out", "new"), "nothing.json: No such file"),
     ],

@@ -138,7 +138,7 @@ def test_a_table_and_the_run_that_it_needs_go_together(relscout, small, data):
         (("show", "kmeans-fewrl"), "did you mean 'kmeans-fewrel'?"),
         (("run", "kmeans-fewrel"), "get it with 'relscout datasets get fewrel'"),
         (("run", "kmeans-bundled", "--rows", "kmens"), "unknown row 'kmens': did you mean 'kmeans'?"),
-        (("run", "kmeans-bundled", "--results", "none/results.jsonl"), "there is no folder none"),
+        (("run", "kmeans-bundled", "--results", "none/results.jsonl"), "there is no directory none"),
         (("run", "kmeans-bundled", "--cache", "x", "--no-cache"), "contradict each other"),
         (("run", "kmeans-bundled", "--seeds", 0), "invalid value for '--seeds'"),
         (("run", "mine.yaml"), "mine.yaml: No such file"),

@@ -149,7 +149,7 @@ def test_inverses_are_numbered_along(first: Discovery) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "kmeans"}, "cannot recognise what earlier runs have found; choose 'transfer'"),
+        ({"method": "kmeans"}, "cannot separate relations of earlier runs from novel ones; use 'transfer'"),
         ({"method": "transfer", "settings": {"open_world": False}}, "open_world is False"),
         ({"method": "transfer", "labeled": []}, "cannot be combined"),
         ({"method": "transfer", "known": "drop"}, "known is 'drop'"),

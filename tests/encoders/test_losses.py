@@ -46,6 +46,7 @@ def test_few_unknown_tokens_are_none(share: float) -> None:
 
 def test_losses_are_counted() -> None:
     assert loss_warnings(Counter({"mention": 1, "between": 3})) == [
-        "in 3 instances, words between the entities were left out: they stand too far apart for the encoder",
-        "in 1 instance, an entity was cut: too long for the encoder",
+        "in 3 instances, words between the entities were left out: the entities are too far apart for the maximum "
+        "length",
+        "in 1 instance, an entity was cut: it exceeds the maximum length",
     ]

@@ -41,5 +41,5 @@ def test_no_vectors_take_no_room() -> None:
 
 
 def test_a_disk_without_room_is_told() -> None:
-    with pytest.raises(OutputError, match=r"cannot keep 1125899906842624 vectors .* set TMPDIR to a folder"):
+    with pytest.raises(OutputError, match=r"cannot store 1125899906842624 vectors .* set TMPDIR to a folder"):
         empty_vectors(1 << 50, 384)

@@ -435,7 +435,7 @@ def test_layers_that_are_not_there_are_refused(trained_layers: int, encoder: Tra
 
 def test_a_model_whose_layers_share_their_weights_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
     model = save("Albert", {**SHAPE, "embedding_size": 16}, tiny_bert, tmp_path / "albert")
-    with pytest.raises(SettingError, match="the layers of a AlbertModel cannot be told"):
+    with pytest.raises(SettingError, match="the layers of a AlbertModel cannot be determined"):
         TunableEncoder(build(model), trained_layers=1)
 
 
@@ -492,6 +492,6 @@ def test_words_are_sampled_while_training_only(
 
 def test_words_of_a_layer_of_which_no_states_are_kept_cannot_be_sampled(tiny_bert: Path) -> None:
     encoder = build(tiny_bert, pooling="span-mean+between@0")
-    with pytest.raises(SettingError, match=r"can only be sampled of layers from 2, .* write 'between@2'"):
+    with pytest.raises(SettingError, match=r"can only be sampled from layer 2 on, .* write 'between@2'"):
         TunableEncoder(encoder, trained_layers=1, sampled=2)
     TunableEncoder(encoder, trained_layers=1)

@@ -255,7 +255,7 @@ def test_a_row_that_was_measured_with_another_encoder_is_marked():
 def test_rows_that_the_preset_no_longer_has_are_told_and_left_out():
     found = table([record(), record("older name", kind="method")])
     assert "older name" not in [row[0].text for row in found.rows]
-    assert found.notes[-1].text == "Left out, for the preset has no such row: older name."
+    assert found.notes[-1].text == "Left out, because the preset has no such row: older name."
 
 
 def test_records_of_other_presets_and_protocols_are_left_out():

@@ -51,7 +51,7 @@ def test_what_does_not_fit_the_encoder_is_reported(
     lengthy = [RelationInstance(long, Mention(0, 9), Mention(len(long) - 5, len(long)))]
     found = KMeans(tiny_encoder(), n_relations=2).fit(instances[:9] + lengthy)
     assert found.report_["warnings"] == [
-        "in 1 instance, words between the entities were left out: they stand too far apart for the encoder"
+        "in 1 instance, words between the entities were left out: the entities are too far apart for the maximum length"
     ]
     found.predict(instances[:9])
     assert len(found.report_["warnings"]) == 1

@@ -79,7 +79,9 @@ class Fellows(Alone):
 
 def test_processes_that_would_go_on_from_different_steps_are_refused() -> None:
     check_same_step(7, Fellows(7))
-    with pytest.raises(ArtifactError, match=r"different steps \(0, 7\): not all of them see the same work"):
+    with pytest.raises(
+        ArtifactError, match=r"different steps \(0, 7\): not all of them see the same checkpoints"
+    ):
         check_same_step(7, Fellows(0))
 
 

@@ -162,7 +162,7 @@ def test_vectors_that_are_all_equal_are_one_relation(
 ) -> None:
     found = rsn(n_relations, encoder=FixedEncoder()).fit(few, known)
     assert found.n_relations_ == 1
-    told = "1 relations were found instead of 3: the network tells no more apart"
+    told = "1 relations were found instead of 3: the network does not distinguish more"
     assert (told in found.report_["warnings"]) == (n_relations == 3)
 
 

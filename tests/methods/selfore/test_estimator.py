@@ -237,7 +237,7 @@ def test_what_does_not_fit_the_encoder_is_reported_once(
     long = RelationInstance(text, Mention(0, 9), Mention(len(text) - 5, len(text)))
     found = selfore(max_loops=2, **settings).fit([*few, long])
     assert found.report_["warnings"] == [
-        "in 1 instance, words between the entities were left out: they stand too far apart for the encoder"
+        "in 1 instance, words between the entities were left out: the entities are too far apart for the maximum length"
     ]
 
 

@@ -435,7 +435,7 @@ def _is_connected(sentences: Sequence[tuple[int, RelationInstance, frozenset[str
     In Re-DocRED, half of the sentences of a document share a name with one nearby; in files of sentences that were
     collected from many places, hardly any does.
     """
-    # a single sentence has no context, and of a few nobody can tell whether they are a list
+    # a single sentence has no context, and a few sentences may be either
     if len(sentences) < _FEW_SENTENCES:
         return len(sentences) > 1
     in_order = [names for *_, names in sorted(sentences, key=lambda one: (one[0], one[1].text))]

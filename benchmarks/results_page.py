@@ -44,7 +44,10 @@ $ {COMMAND}
 [Evaluate](how-to/evaluate.md) explains B³ F1, V-measure and ARI. They are computed on raw clusters unless a
 table says otherwise. A figure without ± comes from one seed."""
     yield "## Plain text"
-    yield _relatedness(_record("relatedness"))
+    yield _relatedness(_record("relatedness"), "Is a pair related?", "Trained on all six corpora.")
+    yield _relatedness(
+        _record("relatedness-redocred"), "Is a pair related? Trained on Re-DocRED alone", "An earlier model."
+    )
     yield _plain_text(_record("plain-text"))
     yield _facts_read(RESULTS / "facts_read.tsv")
     yield """## Marked pairs
@@ -82,7 +85,7 @@ _METHODS = {
 }
 
 
-def _relatedness(record: Row) -> str:
+def _relatedness(record: Row, title: str, model: str) -> str:
     rows = record["rows"]
     table = []
     for label, wanted in (
@@ -95,15 +98,18 @@ def _relatedness(record: Row) -> str:
     ):
         chosen = [row for row in rows if _matches(row, wanted)]
         keys = ("auroc", "average_precision", "precision_of_surest", "calibration_error")
-        table.append((label, *(_mean(chosen, key) for key in keys)))
+        if chosen:
+            table.append((label, *(_mean(chosen, key) for key in keys)))
     pairs = next(row["pairs"] for row in rows if row["test"] == "documents")
     folds = [value for row in rows if row["test"] == "relations" for value in row["auroc_of_folds"]]
-    return f"""### Is a pair related?
+    unseen = (
+        f" For unseen relations, AUROC ranges from {min(folds):.2f} to {max(folds):.2f}." if folds else ""
+    )
+    return f"""### {title}
 
-The relatedness model on {pairs:,} pairs of Re-DocRED `dev` with gold mentions, five folds over the documents.
+{model} The relatedness model on {pairs:,} pairs of Re-DocRED `dev` with gold mentions, five folds over the documents.
 A pair counts as related if a label names its sentence as evidence. Half of the labels have no evidence
-sentence, so some related pairs count as unrelated. Figures are means over folds and seeds. For unseen
-relations, AUROC ranges from {min(folds):.2f} to {max(folds):.2f} over the folds.
+sentence, so some related pairs count as unrelated. Figures are means over folds and seeds.{unseen}
 
 {_table(("test", "AUROC", "average precision", "precision of the most confident 4 %", "calibration error"), table)}
 {_source(record)}"""

@@ -406,6 +406,14 @@ def test_facts_stand_on_the_page_with_and_without_scripts(page: Path, found: Dis
     ]
 
 
+def test_the_phrase_of_a_fact_stands_next_to_its_relation(found: Discovery, tmp_path: Path) -> None:
+    phrases = ["says so"] * len(found.assignments.instances)
+    said = replace(found, assignments=replace(found.assignments, phrases=phrases))
+    page = write_report(said, tmp_path / "page.html", title="Phrases")
+    assert "“says so”" in page.read_text(encoding="utf-8")
+    assert {fact[7] for fact in data_of(page)["facts"]} == {"says so"}
+
+
 def test_every_fact_has_its_sentences(page: Path, found: Discovery) -> None:
     data = data_of(page)
     texts = {one.id: one.text for one in found.assignments.instances}

@@ -118,6 +118,7 @@ def test_facts_have_the_fields_that_others_script_against(run):
             "support",
             "documents",
             "confidence",
+            "phrase",
             "evidence",
         }
         for end in ("head", "tail"):

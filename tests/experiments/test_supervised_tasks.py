@@ -54,8 +54,11 @@ def test_the_relations_of_the_episodes_are_not_learnt(transfer_data, protocol):
 
 
 def test_the_draws_are_those_of_discovery(transfer_data):
-    task, task = load_supervised_task("fewshot-dev-C", transfer_data), load("dev-transfer-C", transfer_data)
-    assert (ids(task.train), ids(task.scored)) == (ids(task.labeled), ids(task.scored))
+    supervised, task = (
+        load_supervised_task("fewshot-dev-C", transfer_data),
+        load("dev-transfer-C", transfer_data),
+    )
+    assert (ids(supervised.train), ids(supervised.scored)) == (ids(task.labeled), ids(task.scored))
 
 
 def test_what_is_for_discovery_and_what_is_not_is_not_mixed_up(supervised_data):

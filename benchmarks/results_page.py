@@ -159,7 +159,8 @@ def _facts_read(path: Path) -> str:
 
 `discover` on 600 sentences of NYT+FB (`validate`) and 600 of FewRel (`val_wiki`) as plain text, none of them in the
 training data of the relatedness model: {len(rows)} of the 794 facts, drawn at random. One of us compared each with its
-sentence; a fact counts as correct if the pair, the relation and both names are.
+sentence; a fact counts as correct if the pair, the relation and both names are. Since then, the threshold for lists of
+sentences keeps more pairs.
 
 {_table(("facts", "read", "correct"), table)}
 Record: `benchmarks/results/{path.name}`."""

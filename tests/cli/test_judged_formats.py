@@ -47,14 +47,15 @@ def test_pairs_with_a_relation_are_read_and_none_left_out(relscout, judged, fast
 
 
 def test_all_pairs_are_read_and_those_without_a_relation_left_out(relscout, judged, fast, tmp_path):
-    done = relscout("discover", judged, "--pairs", "all", *fast, "--no-cache", "--out", tmp_path / "run")
+    options = ("--pairs", "all", "--precision", 0.6, "--no-cache", "--out", tmp_path / "run")
+    done = relscout("discover", judged, *options, *fast)
     assert done.code == 0, done.err
     found = assigned(tmp_path / "run")
     assert len(found) == 15
     assert all(0 < one["related"] < 1 for one in found)
     assert any(one["relation_id"] == -1 for one in found)
     run = json.loads((tmp_path / "run/run.json").read_text())
-    assert run["relatedness"]["precision"] == 0.8
+    assert run["relatedness"]["precision"] == 0.6
     triples = [json.loads(line) for line in (tmp_path / "run/triples.jsonl").read_text().splitlines()]
     # what each sentence says is kept
     assert {(person, town) for person, town, _ in ROWS} <= {

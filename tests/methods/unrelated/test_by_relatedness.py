@@ -46,7 +46,7 @@ def model(small_encoder: TransformerEncoder) -> Relatedness:
             for network in networks
         ),
         # some are above a half and some below, whatever the bundled trees say
-        calibration=((1.0, -2.0), (1.0, -2.0)),
+        calibration=((1.0, -2.5), (1.0, -2.5)),
         card={"holds": [1.0, 0.0], "base_rate": 0.2},
     )
 

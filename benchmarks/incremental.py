@@ -33,8 +33,8 @@ def run(
         for seed in seeds:
             for share in shares:
                 rows += measure(data, cache, draw, seed, share)
-    told = {"note": " ".join(str(__doc__).split()), "rows": rows}
-    print(f"written to {write_result('incremental', told)}")
+    details = {"note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('incremental', details)}")
 
 
 def measure(data: Path, cache: VectorCache, draw: str, seed: int, share: float) -> list[dict[str, Any]]:
@@ -74,13 +74,13 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, share: float) 
 
 def _row(
     name: str,
-    told: Sequence[str | int],
+    details: Sequence[str | int],
     test: Sequence[RelationInstance],
     predefined: set[str],
     what: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
-    scores = open_world_accuracy(list(told), [str(one.relation) for one in test], predefined)
+    scores = open_world_accuracy(list(details), [str(one.relation) for one in test], predefined)
     accuracies = {
         key: round(value, 4) if isinstance(value, float) else value for key, value in scores.as_dict().items()
     }

@@ -1,4 +1,4 @@
-"""Pairs that no relation relates: are they told, without labels, and does it help to leave them out?
+"""Pairs that no relation relates: are they details, without labels, and does it help to leave them out?
 
 Kinds: ``redrawn``: to the sentences of a protocol come pairs in which one mention is replaced by another entity of the
 sentence, where entities are what is a mention anywhere. ``capitalised``: the tail is replaced by any other capitalised
@@ -51,8 +51,8 @@ def run(
                     }
                 )
                 print(rows[-1], flush=True)
-    told = {"note": " ".join(str(__doc__).split()), "rows": rows}
-    print(f"written to {write_result('no-relation', told)}")
+    details = {"note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('no-relation', details)}")
 
 
 def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int) -> dict[str, Any]:
@@ -65,14 +65,14 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
     everything = KMeans(encoder, n_relations=n_relations, seed=seed).fit(bare)
     found = NoRelationWrapper(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
     judged = _judged(is_none, seed)
-    told = found.labels_ < 0
+    details = found.labels_ < 0
     of_all, of_found = (score(gold, one.labels_.tolist()) for one in (everything, found))
     measured: dict[str, Any] = {
         "instances": len(instances),
         "relations": n_relations,
         "none_share": round(float(is_none.mean()), 4),
         "estimated_share": found.report_.get("none_share"),
-        "told_of_related": round(float(told[~is_none].mean()), 4),
+        "told_of_related": round(float(details[~is_none].mean()), 4),
         "b3_f1_clustering_everything": round(of_all.b3_f1, 4),
         "b3_f1": round(of_found.b3_f1, 4),
     }
@@ -92,7 +92,7 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
             "told_of_related_judged": round(float(told_by_few[~is_none[scored]].mean()), 4),
         }
     if is_none.any():
-        measured["told_of_none"] = round(float(told[is_none].mean()), 4)
+        measured["told_of_none"] = round(float(details[is_none].mean()), 4)
         if found.none_ is not None:
             speaks = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
             measured["auroc"] = round(float(roc_auc_score(is_none, speaks)), 4)

@@ -39,8 +39,8 @@ def run(data: Path, cache: VectorCache, *, draws: Sequence[str], seeds: Sequence
         for seed in seeds:
             rows.append({"draw": draw, "seed": seed, **measure(data, cache, draw, seed, n_none)})
             print(rows[-1], flush=True)
-    told = {"held_out": _HELD_OUT, "note": " ".join(str(__doc__).split()), "rows": rows}
-    print(f"written to {write_result('open-world', told)}")
+    details = {"held_out": _HELD_OUT, "note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('open-world', details)}")
 
 
 def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
     found = Transfer(encoder, n_relations=n_relations, seed=seed, open_world=True).fit(bare, labelled)
     alone = Transfer(encoder, n_relations=n_relations, seed=seed).fit(bare[:n_novel], labelled)
 
-    told = [_NONE if label < 0 else found.names_.get(label) for label in found.labels_.tolist()]
+    details = [_NONE if label < 0 else found.names_.get(label) for label in found.labels_.tolist()]
     known = range(n_novel, n_novel + len(held_out))
-    right = float(np.mean([told[row] == mixed[row].relation for row in known]))
+    right = float(np.mean([details[row] == mixed[row].relation for row in known]))
     gold = [str(one.relation) for one in novel]
     is_none = np.arange(len(mixed)) >= n_novel + len(held_out)
-    told_none = np.array([name == _NONE for name in told])
+    told_none = np.array([name == _NONE for name in details])
     if found.none_ is None:
         raise SystemExit("too few pairs could be re-drawn to learn what no relation is like")
     of_none = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
@@ -75,7 +75,7 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
         },
         "predefined_accuracy": round(right, 4),
         "closed_set_accuracy": round(closed_set_accuracy(found, labelled, held_out), 4),
-        "novel_told_novel": round(float(np.mean([name is None for name in told[:n_novel]])), 4),
+        "novel_told_novel": round(float(np.mean([name is None for name in details[:n_novel]])), 4),
         "novel": {"b3_f1": round(opened.b3_f1, 4), "ari": round(opened.ari, 4)},
         "novel_alone": {"b3_f1": round(closed.b3_f1, 4), "ari": round(closed.ari, 4)},
         "none_auroc": round(float(roc_auc_score(is_none, of_none)), 4),
@@ -131,5 +131,7 @@ def closed_set_accuracy(
     names, classes = classes_of(labelled)
     vectors = model.transform(labelled)
     view = Whitening.of(vectors, classes)
-    told = nearest(view(model.transform(held_out)), means(view(vectors), classes, len(names)))[0]
-    return float(np.mean([names[label] == one.relation for label, one in zip(told, held_out, strict=True)]))
+    details = nearest(view(model.transform(held_out)), means(view(vectors), classes, len(names)))[0]
+    return float(
+        np.mean([names[label] == one.relation for label, one in zip(details, held_out, strict=True)])
+    )

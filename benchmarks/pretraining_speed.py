@@ -37,14 +37,14 @@ _CPU = torch.device("cpu")
 def run(data: Path, *, pairs: int, rounds: int, lengths: tuple[int, ...] = (64, 128)) -> None:
     """Time a step of so many pairs of Wiki80, and write the result."""
     torch.manual_seed(0)
-    told: dict[str, Any] = {
+    details: dict[str, Any] = {
         "note": " ".join(str(__doc__).split()),
         "pairs": pairs,
         "rounds": rounds,
         "threads": torch.get_num_threads(),
         "by_length": {str(length): _measured(data, length, pairs=pairs, rounds=rounds) for length in lengths},
     }
-    print(f"written to {write_result('pretraining-speed', told)}")
+    print(f"written to {write_result('pretraining-speed', details)}")
 
 
 def _measured(data: Path, length: int, *, pairs: int, rounds: int) -> dict[str, Any]:

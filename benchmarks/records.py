@@ -18,14 +18,14 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     machine = {**records.machine(), **records.versions(), "date": records.date()}
-    told = {
+    details = {
         "benchmark": name,
         "machine": machine,
         "commit": records.commit(),
         "command": command(),
         **result,
     }
-    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 

@@ -1,6 +1,6 @@
 """The page of a run of 10,000 instances: how long it takes to build, how large it is, how soon a browser shows it.
 
-Building is timed without the projection, which is told beside it. In the browser: the first paint, when the page
+Building is timed without the projection, which is details beside it. In the browser: the first paint, when the page
 answers, when its library is there, and how long it takes to answer a search, to draw the map, and to hide a relation.
 """
 
@@ -56,8 +56,8 @@ def run(data: Path, cache: VectorCache, *, instances: int, runs: int) -> None:
                 }
             )
             print(rows[-1], flush=True)
-    told = {"note": " ".join(str(__doc__).split()), "instances": len(corpus), "rows": rows}
-    print(f"written to {write_result('report-speed', told)}")
+    details = {"note": " ".join(str(__doc__).split()), "instances": len(corpus), "rows": rows}
+    print(f"written to {write_result('report-speed', details)}")
 
 
 def in_browser(path: Path) -> dict[str, float]:

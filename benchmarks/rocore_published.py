@@ -116,14 +116,14 @@ class Published:
     def _joint_loss(self, novel: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         settings = self._settings
         h_u, h_l = self._h(0, novel), self._h(1, known)
-        same, told = same_cluster(self._labels[0][novel]), self._labels[1][known]
+        same, details = same_cluster(self._labels[0][novel]), self._labels[1][known]
         total = pairwise_loss(self._novel(h_u), same, margin=settings.margin)
-        total = total + cross_entropy(self._known(h_l), told)
+        total = total + cross_entropy(self._known(h_l), details)
         h_u, h_l = h_u.detach(), h_l.detach()
         code = self._g(h_l)
         total = total + reconstruction_loss(self._d(code), h_l, scale="mean") / 2
         total = total + reconstruction_loss(self._d(self._g(h_u)), h_u, scale="mean") / 2
-        return total + settings.center_weight * center_loss(code, self._centroids[told])
+        return total + settings.center_weight * center_loss(code, self._centroids[details])
 
     def _h(self, side: int, rows: torch.Tensor) -> torch.Tensor:
         tokens, spans = self._sides[side]

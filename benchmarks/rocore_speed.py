@@ -69,7 +69,7 @@ def run(data: Path, *, n_instances: int, rounds: int) -> None:
         }
         for name in _POOLINGS
     }
-    told: dict[str, Any] = {
+    details: dict[str, Any] = {
         "note": " ".join(str(__doc__).split()),
         "instances": n_instances,
         "rounds": rounds,
@@ -80,7 +80,7 @@ def run(data: Path, *, n_instances: int, rounds: int) -> None:
     }
     for key, value in quoted.items():
         print(key, value)
-    print(f"written to {write_result('rocore-speed', told)}")
+    print(f"written to {write_result('rocore-speed', details)}")
 
 
 def _drawn(
@@ -95,7 +95,7 @@ def _ours(
     pooling: str | None,
     settings: RoCORESettings,
 ) -> Seconds:
-    """Return the seconds of the parts of a fit, told apart by what it says it is at."""
+    """Return the seconds of the parts of a fit, by the stage that it reports."""
     encoder = TransformerEncoder(EncoderSettings(pooling=pooling) if pooling else RoCORE.ENCODER)
     method = RoCORE(encoder, n_relations=_RELATIONS, **to_mapping(settings))
     encoder.model  # noqa: B018 - loaded before the clock starts, as the other's is

@@ -63,8 +63,8 @@ def run(sizes: Sequence[int]) -> None:
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
         rows.append(json.loads(done.stdout))
         print(rows[-1], flush=True)
-    told = {"relations": _RELATIONS, "pooling": _POOLING, "settings": _SETTINGS}
-    path = write_result("selfore-memory", {**told, "note": " ".join(str(__doc__).split()), "rows": rows})
+    details = {"relations": _RELATIONS, "pooling": _POOLING, "settings": _SETTINGS}
+    path = write_result("selfore-memory", {**details, "note": " ".join(str(__doc__).split()), "rows": rows})
     print(f"written to {path}")
 
 

@@ -67,7 +67,7 @@ def run(data: Path, *, n_instances: int, rounds: int) -> None:
             for name in ours
         },
     }
-    told: dict[str, Any] = {
+    details: dict[str, Any] = {
         "instances": n_instances,
         "rounds": rounds,
         "threads": torch.get_num_threads(),
@@ -77,7 +77,7 @@ def run(data: Path, *, n_instances: int, rounds: int) -> None:
         **quoted,
         "seconds": rows,
     }
-    path = write_result("selfore-speed", told)
+    path = write_result("selfore-speed", details)
     for key, value in quoted.items():
         print(key, value)
     print(f"written to {path}")

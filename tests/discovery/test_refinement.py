@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import Mention, RelationInstance
-from relscout.discovery.refinement import Refinement, phrases_of, refine, without_narrow_names
+from relscout.discovery.refinement import (
+    Refinement,
+    connections_of,
+    phrases_of,
+    refine,
+    without_narrow_names,
+)
 from relscout.discovery.relation import Assignments, Relation
 from relscout.text import mark
 from relscout.text.sentences import Passage
@@ -49,6 +55,10 @@ def instances(pipeline: SpacyPipeline) -> list[RelationInstance]:
 
 def assigned(instances: list[RelationInstance], ids: list[int]) -> Assignments:
     return Assignments(instances, np.array(ids), np.full(len(ids), 0.5, dtype=np.float32))
+
+
+def said(instances: list[RelationInstance], ids: list[int]) -> list[str] | None:
+    return phrases_of(connections_of(instances, np.array(ids)), np.array(ids))
 
 
 def test_pairs_that_share_another_word_become_a_relation_of_their_own(
@@ -156,15 +166,15 @@ def test_a_mistaken_type_does_not_part_a_pair_from_its_relation(instances: list[
 
 def test_what_each_sentence_says_is_kept_as_its_phrase(instances: list[RelationInstance]) -> None:
     some = [instances[0], instances[3], instances[4]]
-    assert phrases_of(some, np.array([0, 0, -1])) == ["born in", "died in", ""]
+    assert said(some, [0, 0, -1]) == ["born in", "died in", ""]
 
 
 def test_without_syntax_there_are_no_phrases(instances: list[RelationInstance]) -> None:
-    assert phrases_of([replace(instances[0], parse=None)], np.array([0])) is None
+    assert said([replace(instances[0], parse=None)], [0]) is None
 
 
 @pytest.mark.parametrize("text", ["Kenya's Rift Valley is deep.", "They crossed the Rift Valley in Kenya."])
 def test_a_place_of_a_place_lies_in_it(pipeline: SpacyPipeline, text: str) -> None:
     start, place = text.index("Rift"), text.index("Kenya")
     instance = RelationInstance(text, Mention(start, start + 11, "LOC"), Mention(place, place + 5, "GPE"))
-    assert phrases_of(with_syntax([instance], pipeline=pipeline), np.array([0])) == ["located in"]
+    assert said(with_syntax([instance], pipeline=pipeline), [0]) == ["located in"]

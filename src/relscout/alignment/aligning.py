@@ -134,13 +134,13 @@ class AlignmentStatistics:
         """Return, in one line, that nothing was kept, what was lost at which step, and what can be done."""
         if not self.instances:
             return "nothing to align: the corpus holds no instance"
-        told = [
+        details = [
             f"no instance is left: {counted(self.instances, 'instance')} read, {self.mentions_linked:,} of "
             f"{2 * self.instances:,} mentions linked{self._not_in_graph()}",
             *self._losses(min_sentences),
             self._advice(),
         ]
-        return "; ".join(told)
+        return "; ".join(details)
 
     def _not_in_graph(self) -> str:
         by_name = self.mentions_by_name + self.mentions_by_several
@@ -152,8 +152,8 @@ class AlignmentStatistics:
         some = [
             f"{what} such as {example} are not in the graph" for what, example, linked in missing if linked
         ]
-        told = ([f"{' and '.join(none)} is in the graph"] if none else []) + some
-        return f": {', and '.join(told)}" if told else ""
+        details = ([f"{' and '.join(none)} is in the graph"] if none else []) + some
+        return f": {', and '.join(details)}" if details else ""
 
     def _losses(self, min_sentences: int) -> Iterator[str]:
         if self.mentions_without_id:

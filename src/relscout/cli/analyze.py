@@ -218,10 +218,10 @@ def _tell_left_out(analysis: Analysis) -> None:
         say_note(f"{counted(data.unlabelled, 'instance')} without a gold relation left out")
     if data.unknown:
         names = sorted(data.unknown, key=lambda name: (-data.unknown[name], name))
-        told = ", ".join(f"{name!r} ({data.unknown[name]:,})" for name in names[:5])
+        named = ", ".join(f"{name!r} ({data.unknown[name]:,})" for name in names[:5])
         say_note(
             f"{counted(sum(data.unknown.values()), 'instance')} left out, of "
-            f"{counted(len(names), 'relation')} that the model does not know: {told}{', …' if len(names) > 5 else ''}"
+            f"{counted(len(names), 'relation')} that the model does not know: {named}{', …' if len(names) > 5 else ''}"
         )
     if data.gold is None and analysis.kind == "classifier":
         say_note("no instance has a gold relation, so only changes are reported, not errors")
@@ -243,15 +243,15 @@ def _show(analysis: Analysis, model: Path, table: TableOne | None) -> None:
 
 def _described(analysis: Analysis) -> str:
     kind = "a run" if analysis.kind == "run" else "a classifier"
-    told = [f"{kind} of {counted(analysis.n_relations, 'relation')}"]
+    details = [f"{kind} of {counted(analysis.n_relations, 'relation')}"]
     if analysis.encoder is not None:
-        told.append(f"encoder {Path(analysis.encoder).name}")
+        details.append(f"encoder {Path(analysis.encoder).name}")
     if analysis.marking is not None:
-        told.append(f"marking {analysis.marking}")
-    told.append(counted(len(analysis.answers.instances), "instance"))
+        details.append(f"marking {analysis.marking}")
+    details.append(counted(len(analysis.answers.instances), "instance"))
     if analysis.figures.none:
-        told.append(f"micro-F1 without {', '.join(map(repr, analysis.figures.none))}")
-    return visible("; ".join(told))
+        details.append(f"micro-F1 without {', '.join(map(repr, analysis.figures.none))}")
+    return visible("; ".join(details))
 
 
 #: Relations that are shown: those that lean on names most, and least.
@@ -349,12 +349,12 @@ def _bar(share: float, width: int) -> Text:
 
 
 def _reliance(analysis: Analysis, bar: int) -> RenderableType:
-    told = analysis.figures.reliance
+    details = analysis.figures.reliance
     rows: list[tuple[str, Estimate | None, str]] = [
-        ("context", told.context, "OnlyM"),
-        ("names and types", told.mentions, "OnlyC"),
-        ("  types", told.types, "regained in C+T"),
-        ("  names themselves", told.names, "C+T"),
+        ("context", details.context, "OnlyM"),
+        ("names and types", details.mentions, "OnlyC"),
+        ("  types", details.types, "regained in C+T"),
+        ("  names themselves", details.names, "C+T"),
     ]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("answers that change without", no_wrap=True)
@@ -421,11 +421,11 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
         cells = [f"{one.shares[format]:.0%}" for format in formats]
         table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
     what = "right" if analysis.judged else "kept"
-    told = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
+    details = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
     if len(listed) < len(analysis.relations):
-        told += f"; relations with fewer than {_ENOUGH} instances are left out"
+        details += f"; relations with fewer than {_ENOUGH} instances are left out"
     heading = Text("relations that depend most on names first", style="bold")
-    return Group(heading, table, Text(textwrap.fill(f"{told})", width), style="dim"))
+    return Group(heading, table, Text(textwrap.fill(f"{details})", width), style="dim"))
 
 
 def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, width: int) -> RenderableType:

@@ -70,7 +70,7 @@ def get_command(
         raise typer.Exit(2)
     try:
         with progress_bars(resumable=False) as bars:
-            paths = get(name, place, source=source, progress=lambda *told: bars(*_in_kilobytes(*told)))
+            paths = get(name, place, source=source, progress=lambda *details: bars(*_in_kilobytes(*details)))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "the partial download is kept; run the same command again to resume"

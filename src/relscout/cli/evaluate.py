@@ -87,8 +87,8 @@ def command(
     left = [clusters.labels[one] for one, _ in rows]
     right = [truth.labels[other] for _, other in rows]
     scores = (score_majority_mapped if majority_mapped else score)(left, right)
-    told = [clusters.names[one] for one, _ in rows]
-    opened = None if not labeled else _open_world(told, left, right, _predefined(labeled, reading))
+    details = [clusters.names[one] for one, _ in rows]
+    opened = None if not labeled else _open_world(details, left, right, _predefined(labeled, reading))
     if as_json:
         print_json(scores.as_dict() | ({} if opened is None else {"open_world": opened.as_dict()}))
         return
@@ -133,13 +133,14 @@ def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
 
 
 def _open_world(
-    told: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
+    details: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
 ) -> OpenWorldScores:
     from relscout.metrics import open_world_accuracy
 
-    # clusters are told apart by their numbers, which no name of a relation is mixed up with
+    # clusters are distinguished by their numbers, which no name of a relation is mixed up with
     found = [
-        name if name in predefined else ("cluster", label) for name, label in zip(told, clusters, strict=True)
+        name if name in predefined else ("cluster", label)
+        for name, label in zip(details, clusters, strict=True)
     ]
     return open_world_accuracy(found, gold, predefined)
 

@@ -170,12 +170,12 @@ def command(
             checkpoints=checkpoints_folder(None, no_cache=False),
         )
     files = {"train": [str(path) for path in train], "dev": str(dev) if dev else None, "test": str(test)}
-    told = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}
-    save_finetuning(out, trials.model, scores=told, predictions=trials.predictions)
+    details = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}
+    save_finetuning(out, trials.model, scores=details, predictions=trials.predictions)
     for warning in trials.warnings:
         say_note(warning)
     if as_json:
-        print_json({"out": str(out), **told})
+        print_json({"out": str(out), **details})
         return
     show(trials)
     say(f"written to {out}: model/, scores.json, predictions.jsonl; 'relscout extract {out} FILE' applies it")

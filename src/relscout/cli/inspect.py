@@ -111,18 +111,18 @@ class _Summary:
     def lines(self) -> list[str]:
         if not self.count:
             return []
-        told = [
+        details = [
             f"characters in a text: median {self._quantile(0.5):,}, 99 % up to {self._quantile(0.99):,}, "
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
         if self._repeated:
-            told.append(f"repeated ids: {self._repeated:,}")
+            details.append(f"repeated ids: {self._repeated:,}")
         if self._nested:
-            told.append(f"one entity inside the other: {self._nested:,}")
+            details.append(f"one entity inside the other: {self._nested:,}")
         if 0 < self.relations.total() < self.count:
-            told.append(f"without a gold relation: {self.count - self.relations.total():,}")
-        return told
+            details.append(f"without a gold relation: {self.count - self.relations.total():,}")
+        return details
 
     def _quantile(self, share: float) -> int:
         seen = 0

@@ -47,7 +47,7 @@ _TITLES = {
 }
 
 
-def _command(objective: str, told: str) -> Callable[..., None]:
+def _command(objective: str, details: str) -> Callable[..., None]:
     def command(
         inputs: options.MarkedInputs,
         out: _Out,
@@ -116,7 +116,7 @@ def _command(objective: str, told: str) -> Callable[..., None]:
             return
         _show(done.report, out)
 
-    command.__doc__ = told
+    command.__doc__ = details
     return command
 
 

@@ -162,12 +162,12 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
         "notes": preset.notes,
     }
     yield Text(visible(preset.title), style="bold")
-    told = Table.grid(padding=(0, 2, 0, 0))
+    entry = Table.grid(padding=(0, 2, 0, 0))
     for what, text in facts.items():
         if text:
             # a path that is longer than a line is broken, not cut off
-            told.add_row(Text(what, style="dim"), Text(visible(text), overflow="fold"))
-    yield told
+            entry.add_row(Text(what, style="dim"), Text(visible(text), overflow="fold"))
+    yield entry
     yield Text()
     yield _rows_table(preset)
     # the two scorings never share a column: their figures cannot be compared

@@ -52,8 +52,8 @@ class Decisions:
     def __post_init__(self) -> None:
         for number, step in enumerate(self.steps, 1):
             if not _is_step(step):
-                told = json.dumps(step, ensure_ascii=False, default=str)
-                raise InputError(f"decision {number} is {told}, expected {_FORMS}")
+                details = json.dumps(step, ensure_ascii=False, default=str)
+                raise InputError(f"decision {number} is {details}, expected {_FORMS}")
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -104,8 +104,8 @@ class Decisions:
 
 def fingerprint(relations: Sequence[Relation]) -> str:
     """Return a short hash of what decisions are about: the ids, names and sizes of the relations."""
-    told = json.dumps([[one.id, one.name, one.size] for one in relations])
-    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    details = json.dumps([[one.id, one.name, one.size] for one in relations])
+    return blake2b(details.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def is_about_entities(step: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping
 from relscout.discovery.describe import describe, unlike
-from relscout.discovery.refinement import phrases_of, refine, without_narrow_names
+from relscout.discovery.refinement import refine, without_narrow_names
 from relscout.discovery.relation import Assignments, among_relations, hierarchy_of, polarities_of
 from relscout.discovery.result import Discovery
 from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
@@ -140,7 +140,7 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
         InputError: A run did not come after those before it, or two relations have one name.
     """
     names: dict[int, str] = {}
-    told: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
+    details: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
     for place, run in enumerate(earlier, start=1):
         behind = {int(number) for number in run.run.get("after", {})}
         if missing := names.keys() - behind:
@@ -152,16 +152,16 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
         given = run.assignments
         for one, id in zip(given.instances, given.relation_ids.tolist(), strict=True):
             key = (one.text, one.head.start, one.head.end, one.tail.start, one.tail.end)
-            told.pop(key, None)
+            details.pop(key, None)
             if id >= 0:
-                told[key] = one, id
+                details[key] = one, id
     numbers: dict[str, int] = {}
     for number, name in names.items():
         if (other := numbers.setdefault(name, number)) != number:
             raise InputError(
                 f"relations {other} and {number} of the earlier runs are both called {name!r}; rename one of them"
             )
-    return [dataclasses.replace(one, relation=names[id]) for one, id in told.values()], numbers
+    return [dataclasses.replace(one, relation=names[id]) for one, id in details.values()], numbers
 
 
 def first_free(earlier: Sequence[Discovery]) -> int:
@@ -439,8 +439,6 @@ def discover(
     if precision is not None:
         found = replace(found, relations=without_narrow_names(found.relations))
         found = with_refinement(merged_by_name(found))
-        given_ids = found.assignments.relation_ids
-        found = replace(found, assignments=replace(found.assignments, phrases=phrases_of(bare, given_ids)))
     if hierarchy:
         ids = found.assignments.relation_ids[order]
         tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]

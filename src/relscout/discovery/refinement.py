@@ -66,18 +66,23 @@ class Refinement:
     vague: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def applied(
-        self, instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
+        self,
+        instances: Sequence[RelationInstance],
+        relation_ids: NDArray[np.int64],
+        said: Sequence[Connection | None] | None = None,
     ) -> NDArray[np.int64]:
         """Return the relation of each instance (N,), int64; those without one stay without.
 
         Args:
             instances: The instances, with a parse where there is one.
             relation_ids: What the model gave them (N,); -1 for none.
+            said: Their connections as :func:`connections_of` returns them (N,); computed if left out.
         """
         found = relation_ids.copy()
-        frames: dict[int, Frames] = {}
+        if said is None:
+            said = connections_of(instances, relation_ids)
         for row in np.flatnonzero(relation_ids >= 0).tolist():
-            key = key_of(instances[row], _said(instances[row], frames))
+            key = key_of(instances[row], said[row])
             if key is None:
                 continue
             if key in self.table:
@@ -152,11 +157,11 @@ def refine(
         free: Id that the first new relation gets.
     """
     instances, ids = assignments.instances, assignments.relation_ids
-    frames: dict[int, Frames] = {}
+    connected = connections_of(instances, ids)
     rows: dict[Key, list[int]] = defaultdict(list)
     spelled: dict[Key, Counter[str]] = defaultdict(Counter)
     for row in np.flatnonzero(ids >= 0).tolist():
-        said = _said(instances[row], frames)
+        said = connected[row]
         says = key_of(instances[row], said)
         if says is not None and said is not None:
             rows[says].append(row)
@@ -206,7 +211,7 @@ def refine(
             taken.add(names[known])
         vague[types] = known
     refinement = Refinement(table, strict, vague)
-    now = refinement.applied(instances, ids)
+    now = refinement.applied(instances, ids, connected)
     old = {one.id: one for one in relations}
     described = [
         _described(old.get(id), id, names.get(id, ""), np.flatnonzero(now == id), assignments)
@@ -216,26 +221,41 @@ def refine(
     # a relation of which nothing is left is not one; new text goes to none in its place
     return (
         tuple(sorted(described, key=lambda one: (-one.size, one.id))),
-        replace(assignments, relation_ids=now),
+        replace(assignments, relation_ids=now, phrases=phrases_of(connected, now)),
         refinement,
     )
 
 
-def phrases_of(instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]) -> list[str] | None:
-    """Return what the sentence of each instance says between head and tail, such as "taught by".
+def connections_of(
+    instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
+) -> list[Connection | None]:
+    """Return what the syntax of each instance (N) says plainly; ``None`` where nothing, or where it has no relation.
 
     Args:
         instances: The instances (N), with a parse where there is one.
+        relation_ids: Their relations (N,); -1 for none.
+    """
+    frames: dict[int, Frames] = {}
+    return [
+        _said(instance, frames) if id >= 0 else None
+        for instance, id in zip(instances, relation_ids.tolist(), strict=True)
+    ]
+
+
+def phrases_of(said: Sequence[Connection | None], relation_ids: NDArray[np.int64]) -> list[str] | None:
+    """Return what the sentence of each instance says between head and tail, such as "taught by".
+
+    Args:
+        said: The connections of the instances (N), as :func:`connections_of` returns them.
         relation_ids: Their relations (N,); those without one, -1, get no phrase.
 
     Returns:
         One for each (N), empty where the syntax says nothing plainly; ``None`` where all are.
     """
-    frames: dict[int, Frames] = {}
-    found = []
-    for instance, id in zip(instances, relation_ids.tolist(), strict=True):
-        said = _said(instance, frames) if id >= 0 else None
-        found.append(said.name if said is not None and said.weight >= _PLAIN else "")
+    found = [
+        one.name if one is not None and id >= 0 and one.weight >= _PLAIN else ""
+        for one, id in zip(said, relation_ids.tolist(), strict=True)
+    ]
     return found if any(found) else None
 
 

@@ -217,9 +217,9 @@ def hierarchy_of(
     if len(found) < 2:
         return ()
     place_of = {one.id: place for place, one in enumerate(found)}
-    told = np.flatnonzero(np.isin(ids, list(place_of)))
-    places = np.array([place_of[id] for id in ids[told].tolist()], dtype=np.int64)
-    kept = vectors if len(told) == len(vectors) else np.asarray(vectors[told])
+    details = np.flatnonzero(np.isin(ids, list(place_of)))
+    places = np.array([place_of[id] for id in ids[details].tolist()], dtype=np.int64)
+    kept = vectors if len(details) == len(vectors) else np.asarray(vectors[details])
     centres = means(kept, places, len(found)).astype(np.float64)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     if not lengths.all():

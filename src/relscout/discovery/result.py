@@ -20,7 +20,7 @@ from relscout.discovery import storage
 from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
 from relscout.discovery.evaluation import Evaluation, evaluate
 from relscout.discovery.facts import Facts, find_facts
-from relscout.discovery.refinement import Refinement, phrases_of
+from relscout.discovery.refinement import Refinement, connections_of, phrases_of
 from relscout.discovery.relation import Assignments, ParentRelation, Relation, polarities_of
 from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.precomputed import known_share
@@ -156,15 +156,16 @@ class Discovery:
             ids = np.where(related >= detector.thresholds[0], ids, -1)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
         confidences *= known_share(self.model.encoder, [one.text for one in bare])
+        said = connections_of(bare, ids)
         if table_of := self.run.get("refinement"):
-            ids = Refinement.from_json(table_of).applied(bare, ids)
+            ids = Refinement.from_json(table_of).applied(bare, ids, said)
         return Assignments(
             bare,
             ids,
             np.minimum(confidences, 1).astype(np.float32),
             related,
             polarities_of(bare, ids),
-            phrases_of(bare, ids),
+            phrases_of(said, ids),
         )
 
     def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
@@ -350,8 +351,8 @@ class Discovery:
                 else:
                     found = found.drop(step["drop"])
             except InputError as error:
-                told = json.dumps(dict(step), ensure_ascii=False)
-                raise InputError(f"decision {number} ({told}): {error}") from error
+                details = json.dumps(dict(step), ensure_ascii=False)
+                raise InputError(f"decision {number} ({details}): {error}") from error
         if not decisions.steps:
             return self
         done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}

@@ -70,8 +70,8 @@ class StoredSentence:
 def instance_key(instance: RelationInstance) -> bytes:
     """Return a hash of what an encoder reads of an instance: text, offsets and types, not id or gold relation."""
     head, tail = instance.head, instance.tail
-    told = repr((head.start, head.end, head.type, tail.start, tail.end, tail.type))
-    return blake2b((told + instance.text).encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
+    details = repr((head.start, head.end, head.type, tail.start, tail.end, tail.type))
+    return blake2b((details + instance.text).encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 
 def sentence_key(text: str) -> bytes:

@@ -128,9 +128,9 @@ def describe(
     # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
     read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
     said = {"flexible": True} if flexible else {}
-    told = {"format": _FORMAT, **more, "read_by": read_by, **said, "made": dict(made)}
+    details = {"format": _FORMAT, **more, "read_by": read_by, **said, "made": dict(made)}
     with whole_file(folder / DESCRIPTION) as partial:
-        partial.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def description(model: str) -> dict[str, Any]:
@@ -143,15 +143,15 @@ def description(model: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        told = dict(json.loads(path.read_text(encoding="utf-8")))
-        if told["format"] != _FORMAT:
+        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        if details["format"] != _FORMAT:
             raise ArtifactError(
-                f"{path} has format {told['format']}, this relscout reads format {_FORMAT}; update relscout"
+                f"{path} has format {details['format']}, this relscout reads format {_FORMAT}; update relscout"
             )
-        dict(told["read_by"]), dict(told["made"])
+        dict(details["read_by"]), dict(details["made"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); save the encoder again") from error
-    return told
+    return details
 
 
 def about(model: str) -> dict[str, Any]:
@@ -177,9 +177,9 @@ def settings_for(model: str, *, default: EncoderSettings | None = None, **given:
         SettingError: A setting has a value that cannot work.
         ArtifactError: The folder's description is damaged.
     """
-    told = description(model)
-    read_by = {name: value for name, value in told.get("read_by", {}).items() if name in _READ_BY}
-    if told and told.get("flexible") is not True:
+    details = description(model)
+    read_by = {name: value for name, value in details.get("read_by", {}).items() if name in _READ_BY}
+    if details and details.get("flexible") is not True:
         # what such a folder leaves out is as usual, not as a method has it
         read_by = {name: getattr(EncoderSettings(), name) for name in _READ_BY} | read_by
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -241,8 +241,8 @@ def _stated_base(model: str) -> str | None:
     path = Path(locate(model)) / CONFIGURATION
     if not path.is_file():
         return None
-    told = _configuration(path)
-    base = told.get("base_model_name_or_path")
+    details = _configuration(path)
+    base = details.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ArtifactError(f"{path} names no base model: give it as 'base_model_name_or_path'")
     return base
@@ -269,11 +269,11 @@ def merge(model: Any, adapter: str) -> None:
     from safetensors.torch import load_file  # which knows bfloat16, unlike that of NumPy
 
     folder = Path(locate(adapter))
-    told = _configuration(folder / CONFIGURATION)
+    details = _configuration(folder / CONFIGURATION)
     expected = description(adapter).get("base_hash")
     if expected is not None and (found := weights_hash(model)) != expected:
         raise ArtifactError(
-            f"the adapter {folder} is for weights of {told['base_model_name_or_path']!r} with hash {expected}, "
+            f"the adapter {folder} is for weights of {details['base_model_name_or_path']!r} with hash {expected}, "
             f"but that model has hash {found}; get the model that it was trained on, or train the adapter again"
         )
     try:
@@ -282,16 +282,16 @@ def merge(model: Any, adapter: str) -> None:
         raise ArtifactError(f"{folder / WEIGHTS} is missing or damaged ({error})") from error
     rows = tensors.pop(_EMBEDDINGS, None)
     known = dict(model.named_parameters())
-    scale = told["lora_alpha"] / told["r"]
+    scale = details["lora_alpha"] / details["r"]
     with torch.no_grad():
         for name in sorted(tensors):
             module = name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP)
             weight = known.get(f"{module}.weight")
             down, up = (tensors.get(f"{_PREFIX}{module}{end}") for end in (_DOWN, _UP))
-            if down is None or up is None or not _go_together(weight, down, up, rank=told["r"]):
+            if down is None or up is None or not _go_together(weight, down, up, rank=details["r"]):
                 raise ArtifactError(
-                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {told['r']}, "
-                    f"which does not go with {told['base_model_name_or_path']!r}; it is for another model"
+                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {details['r']}, "
+                    f"which does not go with {details['base_model_name_or_path']!r}; it is for another model"
                 )
             if name.endswith(_UP):
                 weight += scale * (up.float() @ down.float())
@@ -341,7 +341,7 @@ def write(
     from safetensors.numpy import save_file
 
     modules = sorted({name.removesuffix(_DOWN).removesuffix(_UP) for name in lora})
-    told = {
+    details = {
         "peft_type": "LORA",
         "task_type": "FEATURE_EXTRACTION",
         "base_model_name_or_path": base,
@@ -353,7 +353,7 @@ def write(
         **_NOT_READ,
     }
     with whole_file(folder / CONFIGURATION) as partial:
-        partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
     tensors = {f"{_PREFIX}{name}": np.ascontiguousarray(array) for name, array in lora.items()}
     if markers is not None:
         tensors[_EMBEDDINGS] = np.ascontiguousarray(markers)
@@ -363,24 +363,24 @@ def write(
 
 def _configuration(path: Path) -> dict[str, Any]:
     try:
-        told = dict(json.loads(path.read_text(encoding="utf-8")))
-        rank, alpha = told["r"], told["lora_alpha"]
+        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        rank, alpha = details["r"], details["lora_alpha"]
         of_use = (
             type(rank) is int and rank >= 1 and type(alpha) in (int, float) and math.isfinite(alpha) and alpha
         )
-        if told.get("peft_type") != "LORA" or not of_use:
-            raise ValueError(f"peft_type is {told.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
+        if details.get("peft_type") != "LORA" or not of_use:
+            raise ValueError(f"peft_type is {details.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{path} does not describe a low-rank adapter ({error}); expected one of LoRA"
         ) from error
     for name, usual in {**_NOT_READ, **dict.fromkeys(_MUST_BE_EMPTY)}.items():
-        if told.get(name) and told[name] != usual:
+        if details.get(name) and details[name] != usual:
             raise ArtifactError(
-                f"{path} has {name} {told[name]!r}, which is not read here; merge that adapter with peft, save the "
+                f"{path} has {name} {details[name]!r}, which is not read here; merge that adapter with peft, save the "
                 "model, and give its folder"
             )
-    return told
+    return details
 
 
 def learnt_relations(model: str) -> frozenset[str]:
@@ -425,5 +425,5 @@ def learnt_note(model: str, relations: Iterable[str]) -> str | None:
     return f"the encoder {model!r} has learnt {len(both)} of the {counted(len(scored), 'scored relation')} from labels"
 
 
-def _listed(told: Any) -> list[Any]:
-    return told if isinstance(told, list) else []
+def _listed(details: Any) -> list[Any]:
+    return details if isinstance(details, list) else []

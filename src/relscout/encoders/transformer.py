@@ -61,9 +61,9 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: Model as it is used: without the layers that are not read, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    told = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    details = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
     how = [str(getattr(config, name, "")) for name in _CONFIGURATION]
-    digest.update(repr((*told, *how)).encode())
+    digest.update(repr((*details, *how)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(model.state_dict().items()):
         if "pooler" not in name:  # never read, and random where the checkpoint has none

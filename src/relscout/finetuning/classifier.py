@@ -94,13 +94,15 @@ class Tuning(Generic[Read]):
             self._chosen = below(_BEST, arrays) or _parameters(arrays)
             self.classifier.load(arrays)
         for epoch in self.classifier.epochs(first=len(self.epochs), progress=progress):
-            told: dict[str, Any] = {"loss": round(epoch.loss, 6), "accuracy": round(epoch.accuracy, 6)}
+            details: dict[str, Any] = {"loss": round(epoch.loss, 6), "accuracy": round(epoch.accuracy, 6)}
             if self.dev is not None:
-                told["dev"] = round(self.dev.score(self._predicted(self.dev, progress)), 6)
-            self.epochs.append(told)
+                details["dev"] = round(self.dev.score(self._predicted(self.dev, progress)), 6)
+            self.epochs.append(details)
             arrays = self.classifier.arrays()
             # the first of equally good ones; without held-out sentences, the last
-            if self.dev is None or told["dev"] > max((one["dev"] for one in self.epochs[:-1]), default=-1.0):
+            if self.dev is None or details["dev"] > max(
+                (one["dev"] for one in self.epochs[:-1]), default=-1.0
+            ):
                 self.best, self._chosen = len(self.epochs) - 1, _parameters(arrays)
                 older: Mapping[str, NDArray[np.float32]] = {}
             else:
@@ -447,12 +449,12 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
             OutputError: The folder holds other files or cannot be written.
         """
         self._check_fitted()
-        told, tensors = self._saved()
+        details, tensors = self._saved()
         settings = {
             "settings": dict(self.settings()),
             "classes": list(self._classes),
             "report": self.report_,
-            **told,
+            **details,
         }
         weight, bias = self._head
         save_artifact(
@@ -468,11 +470,11 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         """
         artifact = load_kind(folder, cls.KIND)
         with whole(folder, cls.KIND):
-            told, tensors = dict(artifact.settings), dict(artifact.tensors)
-            loaded = cls._restored(told, tensors)
-            loaded.report_ = dict(told["report"])
+            details, tensors = dict(artifact.settings), dict(artifact.tensors)
+            loaded = cls._restored(details, tensors)
+            loaded.report_ = dict(details["report"])
             weight, bias = tensors["head.weight"], tensors["head.bias"]
-            loaded._take([str(name) for name in told["classes"]], weight, bias)
+            loaded._take([str(name) for name in details["classes"]], weight, bias)
         if weight.ndim != 2 or not len(weight) == len(bias) == len(loaded.relations_):
             raise ArtifactError(
                 f"{folder} has a head of shape {weight.shape} for {len(loaded.relations_)} relations; save it again"
@@ -520,7 +522,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @classmethod
     @abstractmethod
-    def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+    def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         """Return a classifier with the encoder that :meth:`_saved` described."""
 
     def _take(self, classes: Sequence[str], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:

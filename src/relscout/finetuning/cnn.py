@@ -583,15 +583,15 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         vocabulary = self._encoder.vocabulary
-        told = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
-        return told, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        details = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
+        return details, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
 
     @classmethod
-    def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        loaded = cls(**told["settings"])
+    def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        loaded = cls(**details["settings"])
         options = loaded._settings
         vocabulary = WordVocabulary(
-            tuple(told["words"]), tuple(told["types"]), options.marking, options.max_length
+            tuple(details["words"]), tuple(details["types"]), options.marking, options.max_length
         )
         loaded._encoder = _WordEncoder(below("encoder.", tensors), vocabulary)
         return loaded

@@ -88,8 +88,8 @@ class Drawable:
         """
         unseen, left_out = list(instances), list[str]()
         for one in seen:
-            unseen, told = one.apart(unseen, known, where="the test")
-            left_out += told
+            unseen, details = one.apart(unseen, known, where="the test")
+            left_out += details
         asked, repeated = canonical(unseen)
         names, classes = classes_of(asked)
         chosen = [large_enough(classes, names, shape) for shape in shapes]
@@ -162,7 +162,7 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
     if learnt.centre is not None:
         tensors["centre"] = learnt.centre
-    told = {
+    details = {
         **settings,
         "relations": list(learnt.relations),
         "dev_relations": sorted(learnt.held.relations),
@@ -172,7 +172,7 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     }
     seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
     make_above(folder)
-    save_artifact(folder, Artifact(_KIND, told, {**tensors, **seen, **own_weights(encoder)}))
+    save_artifact(folder, Artifact(_KIND, details, {**tensors, **seen, **own_weights(encoder)}))
 
 
 def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
@@ -410,8 +410,8 @@ class FewShot(Parameters):
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
-        told = to_mapping(self._settings)
-        return {"seed": int(self.seed), **told, "encoder": to_mapping(self.encoder.settings)}
+        details = to_mapping(self._settings)
+        return {"seed": int(self.seed), **details, "encoder": to_mapping(self.encoder.settings)}
 
     def save(self, folder: Path) -> None:
         """Write it to a folder: the layers that were tuned, the mean, what it has seen, and how training went.

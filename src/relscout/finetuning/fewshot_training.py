@@ -178,17 +178,17 @@ class Seen:
         both = sorted(self.relations & {str(one.relation) for one in instances})
         named = ", ".join(map(repr, both[:_NAMED])) + (", …" if len(both) > _NAMED else "")
         many, are = ("relation was", "is") if len(both) == 1 else ("relations were", "are")
-        told = f"{len(both)} {many} {self.how} and {are} in {where}, too: {named}"
+        details = f"{len(both)} {many} {self.how} and {are} in {where}, too: {named}"
         if both and known == "raise":
             raise InputError(
-                f"{told}; give instances of other relations, leave these out with --known drop (known='drop' in "
+                f"{details}; give instances of other relations, leave these out with --known drop (known='drop' in "
                 "Python), or allow it with --known keep"
             )
         novel = [one for one in instances if one.relation not in self.relations]
         kept = [one for one in novel if _key(one) not in self.keys]
         warnings = []
         if both:
-            warnings.append(f"{len(instances) - len(novel)} instances were left out: {told}")
+            warnings.append(f"{len(instances) - len(novel)} instances were left out: {details}")
         if len(kept) < len(novel):
             warnings.append(
                 f"{len(novel) - len(kept)} instances in {where} were left out: their sentences were {self.how}"
@@ -278,8 +278,8 @@ class EpisodicTraining:
         def loss(_: int, rows: NDArray[np.int64]) -> torch.Tensor:
             nonlocal right
             self._encoder.train(True)
-            found, told = self._loss(rows)
-            right += told
+            found, details = self._loss(rows)
+            right += details
             return found
 
         for step in train(
@@ -420,11 +420,11 @@ class Tuning:
         elif self.dev is not None:
             self.dev_untuned = self.dev.accuracy(self.encoder, progress)
         for result in self.trainer.epochs(first=len(self.epochs), progress=progress):
-            told = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
+            details = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
             if self.dev is not None:
-                told["dev"] = self.dev.accuracy(self.encoder, progress)
-            better = self.dev is None or told["dev"] > self._best_so_far()
-            self.epochs.append(told)
+                details["dev"] = self.dev.accuracy(self.encoder, progress)
+            better = self.dev is None or details["dev"] > self._best_so_far()
+            self.epochs.append(details)
             arrays = self.trainer.arrays()
             if better:
                 self.best, chosen = len(self.epochs), below(_ENCODER, arrays)
@@ -506,8 +506,8 @@ def tune(
     tuning = Tuning(encoder, trainer, dev, work)
     weights = tuning.run(progress)
     vectors = encoder.encode(prepared, progress=progress)
-    told = {"epochs": tuning.epochs, "chosen_epoch": tuning.best, "dev_untuned": tuning.dev_untuned}
-    return weights, vectors, {**told, "inverses": settings.inverses, "warnings": warnings}, work
+    details = {"epochs": tuning.epochs, "chosen_epoch": tuning.best, "dev_untuned": tuning.dev_untuned}
+    return weights, vectors, {**details, "inverses": settings.inverses, "warnings": warnings}, work
 
 
 @dataclass(frozen=True)
@@ -572,11 +572,11 @@ def learn(
     def on_loss(_: RelationInstance, what: str) -> None:
         lost.update([what])
 
-    told: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     weights: dict[str, NDArray[np.float32]] = {}
     work = Work(None)
     if settings.iterations:
-        weights, vectors, told, work = tune(
+        weights, vectors, details, work = tune(
             trainable("FewShot", encoder),
             known,
             held,
@@ -587,7 +587,7 @@ def learn(
             progress=progress,
             on_loss=on_loss,
         )
-        warnings += told.pop("warnings")
+        warnings += details.pop("warnings")
     else:
         vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -599,6 +599,6 @@ def learn(
         mean if settings.centred else None,
         seen,
         Seen.of(held or (), how=CHOSEN_BY),
-        {**counts, **told, "warnings": [*warnings, *loss_warnings(lost)]},
+        {**counts, **details, "warnings": [*warnings, *loss_warnings(lost)]},
     )
     return learnt, work

@@ -146,15 +146,15 @@ class RelationClassifier(SentenceClassifier[Prepared]):
         return self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        told = {"encoder": portable(self.encoder), "encoder_fingerprint": self._trained.fingerprint}
+        details = {"encoder": portable(self.encoder), "encoder_fingerprint": self._trained.fingerprint}
         trained = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        return told, trained | own_weights(self.encoder)
+        return details, trained | own_weights(self.encoder)
 
     @classmethod
-    def _restored(cls, told: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        settings = {name: value for name, value in told["settings"].items() if name != "encoder"}
-        loaded = cls(stored_transformer(told["encoder"], tensors), **settings)
-        loaded._trained = Trained(str(told["encoder_fingerprint"]), below("encoder.", tensors))
+    def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        settings = {name: value for name, value in details["settings"].items() if name != "encoder"}
+        loaded = cls(stored_transformer(details["encoder"], tensors), **settings)
+        loaded._trained = Trained(str(details["encoder_fingerprint"]), below("encoder.", tensors))
         return loaded
 
     _trained: Trained

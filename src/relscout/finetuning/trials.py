@@ -246,11 +246,11 @@ def run_trials(
         reached = max((epoch.get("dev", 0.0) for epoch in model.report_["epochs"]), default=0.0)
         if found is None or reached > best:
             best = reached
-            told = zip(test, names, shares[np.arange(len(test)), likeliest].tolist(), strict=True)
+            details = zip(test, names, shares[np.arange(len(test)), likeliest].tolist(), strict=True)
             earlier = [] if found is None else found.trials
             warnings = left_out if found is None else found.warnings
             found = Trials(
-                [*earlier, trial], model, len(earlier), [Prediction(*one) for one in told], warnings
+                [*earlier, trial], model, len(earlier), [Prediction(*one) for one in details], warnings
             )
         else:
             found.trials.append(trial)
@@ -277,12 +277,12 @@ def _apart(
 def _warnings(model: SentenceClassifier[Any], test: Sequence[RelationInstance]) -> list[str]:
     known = set(model.relations_)
     unknown = [one for one in test if one.relation is not None and one.relation not in known]
-    told: list[str] = list(model.report_["warnings"])
+    details: list[str] = list(model.report_["warnings"])
     if unknown:
         missing = sorted({str(one.relation) for one in unknown})
-        told.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
+        details.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
     if model.encoder is not None:
         scored = [str(one.relation) for one in test if one.relation is not None]
         note = learnt_note(model.encoder.settings.model, scored)
-        told += [note] if note else []
-    return told
+        details += [note] if note else []
+    return details

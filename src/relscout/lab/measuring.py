@@ -130,8 +130,8 @@ def trivial_key(row: str, protocol: str, keys: Keys) -> str:
 
 def hash_of(value: Any) -> str:
     """Return a hash of plain values."""
-    told = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return blake2b(told.encode("ascii"), digest_size=16).hexdigest()
+    details = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return blake2b(details.encode("ascii"), digest_size=16).hexdigest()
 
 
 def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_gold: int) -> Run:
@@ -156,11 +156,11 @@ def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
 
 def hash_of_instances(instances: Iterable[RelationInstance]) -> str:
     """Return a hash of instances with their gold relations; their order does not matter."""
-    told = sorted(
+    details = sorted(
         blake2b(repr((one.id, one.text, one.head, one.tail, one.relation)).encode(), digest_size=16).digest()
         for one in instances
     )
-    return blake2b(b"".join(told), digest_size=16).hexdigest()
+    return blake2b(b"".join(details), digest_size=16).hexdigest()
 
 
 def draw(gold: Sequence[str], figure: Figure) -> list[int]:

@@ -87,8 +87,8 @@ def machine_name(machine: Any) -> str:
     """Return a machine as ``Intel Xeon, 2 cores, Linux x86_64``."""
     if not isinstance(machine, dict):
         return str(machine)
-    told = {**machine, "cores": f"{machine.get('cores')} cores"}
-    return ", ".join(str(told[key]) for key in ("processor", "cores", "system") if machine.get(key))
+    details = {**machine, "cores": f"{machine.get('cores')} cores"}
+    return ", ".join(str(details[key]) for key in ("processor", "cores", "system") if machine.get(key))
 
 
 def _letter(place: int) -> str:

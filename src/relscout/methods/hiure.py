@@ -295,10 +295,10 @@ class HiURETraining:
             arrays = (prototypes, temperatures, clusters.labels)
             found.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
         self._granularities = found
-        told = tuple(len(one.prototypes) for one in found)
-        if told != self.settings.counts:
+        details = tuple(len(one.prototypes) for one in found)
+        if details != self.settings.counts:
             few = (
-                f"prototypes were found at the granularities {', '.join(map(str, told))} only: there are "
+                f"prototypes were found at the granularities {', '.join(map(str, details))} only: there are "
                 f"{len(vectors)} different instances"
             )
             self.warnings += [few] if few not in self.warnings else []

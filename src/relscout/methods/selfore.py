@@ -173,27 +173,27 @@ class Bootstrap:
         self, vectors: NDArray[np.float32], loop: int, previous: PseudoLabels | None
     ) -> tuple[Adaptive | Hard, PseudoLabels]:
         """Return the clustering of a loop and its pseudo labels, and add its record to ``loops``."""
-        told: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
-        told |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
-        self.loops.append(told)
+        details: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
+        details |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
+        self.loops.append(details)
         found: tuple[Adaptive | Hard, PseudoLabels] | None = None
         if self.settings.adaptive:
-            found = self._adaptive(vectors, loop, told)
+            found = self._adaptive(vectors, loop, details)
         if found is None:
             clusters = self._k_means(vectors, self._seed(f"k-means {loop}"))
             hard = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
             found = hard, clusters.labels
         partition, labels = found
-        told["effective_clusters"] = round(effective_number(labels), 3)
+        details["effective_clusters"] = round(effective_number(labels), 3)
         if previous is not None:
             match = align(labels, previous)
-            told["changed"] = round(1 - match.accuracy, 6)
+            details["changed"] = round(1 - match.accuracy, 6)
             if self.settings.head == "aligned":
                 labels = _renumbered(labels, match.mapping, self.n_clusters)
         return partition, labels
 
     def _adaptive(
-        self, vectors: NDArray[np.float32], loop: int, told: dict[str, Any]
+        self, vectors: NDArray[np.float32], loop: int, details: dict[str, Any]
     ) -> tuple[Adaptive, PseudoLabels] | None:
         """Return the adaptive clustering, or ``None`` where every attempt collapsed or diverged."""
         settings: AdaptiveSettings = self.settings
@@ -202,14 +202,14 @@ class Bootstrap:
             seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
             slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2)
             try:
-                found = self._attempt(vectors, settings, seed, told)
+                found = self._attempt(vectors, settings, seed, details)
             except DivergedError as error:
                 slower = replace(slower, autoencoder_learning_rate=settings.autoencoder_learning_rate / 2)
                 wrong, again = f"in loop {loop + 1}, {error}", "with half the learning rates"
             else:
                 if isinstance(found, AdaptiveClusters):
                     self.kept = float((found.labels == found.starting_labels).mean())
-                    told["kept"] = round(self.kept, 6)
+                    details["kept"] = round(self.kept, 6)
                     return Adaptive.of(found), found.labels
                 wrong = f"adaptive clustering of loop {loop + 1} collapsed: {found}"
                 again = "with half the learning rate"
@@ -220,7 +220,7 @@ class Bootstrap:
         return None
 
     def _attempt(
-        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, told: dict[str, Any]
+        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, details: dict[str, Any]
     ) -> AdaptiveClusters | str:
         """Return one adaptive clustering, or how it has collapsed.
 
@@ -228,7 +228,7 @@ class Bootstrap:
             DivergedError: A loss is no longer a number.
         """
         pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
-        told["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
+        details["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
         mapping, progress = pretrained.mapping, self.progress
         # of K̂ ≫ K pseudo labels only as many need be left as there are relations
         expected = min(effective_number(self._start.labels), float(self.n_relations))
@@ -239,8 +239,8 @@ class Bootstrap:
             left = 1.0
         else:
             left = effective_number(found.labels)
-            told["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
-            told["redraws"], told["kept_start"] = found.redraws, found.kept_start
+            details["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
+            details["redraws"], details["kept_start"] = found.redraws, found.kept_start
             if left >= _COLLAPSED * expected:
                 return found
         return f"its {self.n_clusters} clusters have the entropy of {left:.1f} equal ones, {expected:.1f} were expected"
@@ -540,8 +540,8 @@ class SelfORE(VectorMethod):
         self._check_fitted()
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
         tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        told = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
-        return told, {**tensors, "relation_of": self._relation_of}
+        details = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
+        return details, {**tensors, "relation_of": self._relation_of}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""

@@ -493,8 +493,8 @@ class Watch:
             p = shares[:-1] / shares[-1]
             self.clusters = float(torch.exp(-torch.special.xlogy(p, p).sum()))
         self._seen, self._projected, self._shares = [], [], []
-        told = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
-        return told | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
+        details = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
+        return details | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
 
     def check(self) -> None:
         """Check what was judged last.

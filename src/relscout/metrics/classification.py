@@ -300,9 +300,9 @@ def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]
         raise InputError(
             f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
         )
-    told, truth, names = list(found), list(gold), frozenset(predefined)
-    known = [one == two for one, two in zip(told, truth, strict=True) if two in names]
-    novel = [(one, two) for one, two in zip(told, truth, strict=True) if two not in names]
+    details, truth, names = list(found), list(gold), frozenset(predefined)
+    known = [one == two for one, two in zip(details, truth, strict=True) if two in names]
+    novel = [(one, two) for one, two in zip(details, truth, strict=True) if two not in names]
     clustered = [(one, two) for one, two in novel if one not in names]
     right_novel = 0
     if clustered:

@@ -118,14 +118,14 @@ def train_adapter(
     lost: Counter[str] = Counter()
     prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
     teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=seed)
-    told: dict[str, Any] = {"loss": [], "accuracy": []}
+    details: dict[str, Any] = {"loss": [], "accuracy": []}
     if (resumed := work.load()) is not None:
-        told = dict(resumed[0])
+        details = dict(resumed[0])
         teacher.load(resumed[1])
-    for result in teacher.epochs(first=len(told["loss"]), progress=progress):
-        told["loss"].append(round(result.loss, 6))
-        told["accuracy"].append(round(result.accuracy, 6))
-        work.keep(told, teacher.arrays())
+    for result in teacher.epochs(first=len(details["loss"]), progress=progress):
+        details["loss"].append(round(result.loss, 6))
+        details["accuracy"].append(round(result.accuracy, 6))
+        work.keep(details, teacher.arrays())
     factors = tunable.weights()
     report = {
         "objective": "labels",
@@ -136,7 +136,7 @@ def train_adapter(
         "instances": len(known),
         "relations": sorted(names),
         "parameters": sum(array.size for array in factors.values()),
-        **told,
+        **details,
         "warnings": [*left_out, *warnings, *loss_warnings(lost)],
     }
     if out is not None:
@@ -164,7 +164,7 @@ def _learnable(
     """
     related = [instance for instance in labeled if not instance.is_unrelated]
     kept = [instance for instance in related if instance not in excluded]
-    told = [
+    details = [
         f"{count} of {len(labeled)} labelled instances were left out: {why}"
         for count, why in (
             (len(labeled) - len(related), "they have no relation"),
@@ -172,6 +172,6 @@ def _learnable(
         )
         if count
     ]
-    if told:
-        check_left(kept, told)
-    return kept, told
+    if details:
+        check_left(kept, details)
+    return kept, details

@@ -199,5 +199,5 @@ class Preparation:
             mask_id=vocabulary.mask_id,
             words=self._words,
         )
-        there, told = (torch.from_numpy(array).to(self._device) for array in (asked, tokens[asked]))
-        return Group(rows, torch.from_numpy(changed).to(self._device), places, there, told)
+        there, details = (torch.from_numpy(array).to(self._device) for array in (asked, tokens[asked]))
+        return Group(rows, torch.from_numpy(changed).to(self._device), places, there, details)

@@ -61,8 +61,8 @@ def _named(mention: Mention, text: str) -> str:
     return f"name {normalized(mention.surface(text))}"
 
 
-def _code(told: str) -> int:
-    return int.from_bytes(blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+def _code(details: str) -> int:
+    return int.from_bytes(blake2b(details.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 #: Sentences that are tokenised at once.
@@ -216,10 +216,10 @@ def _shard(
 ) -> _Shard:
     contents = [_hash((_offsets(instance), instance.text)) for instance in instances]
     entities = [pair_codes(instance) for instance in instances]
-    told = [None if relations is None else instance.relation for instance in instances]
+    details = [None if relations is None else instance.relation for instance in instances]
     keys = b"".join(
         _hash((content, pair, relation)) + _types(instance)
-        for content, pair, relation, instance in zip(contents, entities, told, instances, strict=True)
+        for content, pair, relation, instance in zip(contents, entities, details, instances, strict=True)
     )
     return _Shard(
         # the first byte counts most, so that :func:`_types` decides among equal ones
@@ -232,7 +232,7 @@ def _shard(
                 -1
                 if relation is None or relations is None
                 else relations.setdefault(relation, len(relations))
-                for relation in told
+                for relation in details
             ],
             dtype=np.int32,
         ),
@@ -245,8 +245,8 @@ def _offsets(instance: RelationInstance) -> tuple[int, int, int, int]:
     return instance.head.start, instance.head.end, instance.tail.start, instance.tail.end
 
 
-def _hash(told: object) -> bytes:
-    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _hash(details: object) -> bytes:
+    return blake2b(repr(details).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _types(instance: RelationInstance) -> bytes:

@@ -194,7 +194,7 @@ def _work(
 ) -> Work:
     if folder is None:
         return Work(None)
-    told = {
+    details = {
         "scheme": _SCHEME,
         "objective": objective,
         "settings": to_mapping(settings),
@@ -206,12 +206,12 @@ def _work(
         "processes": fellows.count,
         "batch_tokens": encoder.settings.batch_tokens,
     }
-    return Work.of(folder, settings={"pretraining": told}, fingerprint=encoder.fingerprint, instances=())
+    return Work.of(folder, settings={"pretraining": details}, fingerprint=encoder.fingerprint, instances=())
 
 
-def _warnings(told: Mapping[str, int], network: Network) -> list[str]:
+def _warnings(details: Mapping[str, int], network: Network) -> list[str]:
     found = []
-    if alone := told.get("relations_of_one_sentence", 0):
+    if alone := details.get("relations_of_one_sentence", 0):
         found.append(f"{counted(alone, 'relation')} left out: each has only one sentence")
     if network.head == "fresh":
         found.append(

@@ -66,7 +66,7 @@ class Watch:
         """
         sums = self._sums
         steps = sums["steps"]
-        told = {
+        details = {
             "steps": int(steps),
             "contrast": round(sums["contrast"] / steps, 6),
             "mlm": round(sums["words"] / steps, 6) if words else None,
@@ -74,7 +74,7 @@ class Watch:
             "spread": round(sums["spread"] / steps, 4),
             "sentences_per_second": round(sums["sentences"] / max(sums["seconds"], 1e-9), 1),
         }
-        self.epochs.append(told)
+        self.epochs.append(details)
         self._sums = dict.fromkeys(_SUMS, 0.0)
 
     def warnings(self) -> list[str]:

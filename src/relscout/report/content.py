@@ -84,14 +84,14 @@ def drawn(ids: NDArray[np.int64], *, most: int = MOST_POINTS, seed: int = 0) -> 
         most: Most rows, unless there are more relations.
         seed: Draws them.
     """
-    told = np.flatnonzero(ids >= 0)
-    if len(told) <= most:
-        return told
+    details = np.flatnonzero(ids >= 0)
+    if len(details) <= most:
+        return details
     random = generator(seed, "map")
     kept = []
-    for id in np.unique(ids[told]).tolist():
+    for id in np.unique(ids[details]).tolist():
         rows = np.flatnonzero(ids == id)
-        count = max(1, int(len(rows) * most / len(told)))
+        count = max(1, int(len(rows) * most / len(details)))
         kept.append(random.choice(rows, count, replace=False))
     return np.sort(np.concatenate(kept))
 

@@ -107,7 +107,7 @@ def _sentence(content: Content, row: int) -> list[Any]:
     instance = given.instances[row]
     related = None if given.related is None else float(given.related[row])
     polarity = "asserted" if given.polarities is None else given.polarities[row]
-    told: list[Any] = [
+    details: list[Any] = [
         [part for piece in pieces(instance) for part in (piece.text, piece.role)],
         int(given.relation_ids[row]),
         round(float(given.confidences[row]), 4),
@@ -116,9 +116,9 @@ def _sentence(content: Content, row: int) -> list[Any]:
         None if related is None or isnan(related) else round(related, 4),
         "" if polarity == "asserted" else polarity,
     ]
-    while not told[-1]:
-        told.pop()
-    return told
+    while not details[-1]:
+        details.pop()
+    return details
 
 
 def _facts(view: FactsView, place_of_row: Mapping[int, int]) -> dict[str, Any]:

@@ -87,17 +87,17 @@ def _map(content: Content) -> Figure:
         points = content.map.points[ids == view.relation.id]
         if not len(points):
             continue
-        told = place < _MOST
+        details = place < _MOST
         drawn = axes.scatter(
             points[:, 0],
             points[:, 1],
             s=14,
-            color=COLOURS[place % len(COLOURS)] if told else _GREY,
-            marker=MARKERS[place // len(COLOURS) % len(MARKERS)] if told else ".",
+            color=COLOURS[place % len(COLOURS)] if details else _GREY,
+            marker=MARKERS[place // len(COLOURS) % len(MARKERS)] if details else ".",
             alpha=0.8,
             linewidths=0,
         )
-        if told:
+        if details:
             handles[f"{visible(view.relation.name)} ({view.relation.size:,})"] = drawn
     legend_below(figure, handles, handlelength=1.0)
     return figure

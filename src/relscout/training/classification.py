@@ -238,9 +238,9 @@ class Classifier(Generic[Read]):
             scores = (
                 dropout(h * encoder.scale, settings.classifier_dropout) @ weight.T + bias
             )  # (B, n_labels)
-            told = labels[torch.from_numpy(rows).to(labels.device)]
-            correct += int((scores.detach().argmax(dim=1) == told).sum())
-            return cross_entropy(scores, told)
+            details = labels[torch.from_numpy(rows).to(labels.device)]
+            correct += int((scores.detach().argmax(dim=1) == details).sum())
+            return cross_entropy(scores, details)
 
         losses: list[float] = []
         for step in train(

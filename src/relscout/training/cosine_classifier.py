@@ -176,11 +176,11 @@ class CosineClassifierTrainer:
         from torch.nn.functional import normalize
 
         encoder, random = self._encoder, generator(self._seed, "directions")
-        told = self._classes.cpu().numpy()
-        order = random.permutation(len(told))
+        details = self._classes.cpu().numpy()
+        order = random.permutation(len(details))
         chosen = np.concatenate(
             [
-                order[told[order] == label][: self._settings.imprint_samples]
+                order[details[order] == label][: self._settings.imprint_samples]
                 for label in range(self._n_classes)
             ]
         )
@@ -213,16 +213,16 @@ class CosineClassifierTrainer:
 
         settings = self._settings
         h = self._encoder(self._prepared, rows)  # (B, D)
-        told = self._classes[torch.from_numpy(rows).to(self._classes.device)]
+        details = self._classes[torch.from_numpy(rows).to(self._classes.device)]
         if settings.inverses:
             h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
-            told = torch.cat([told, told + self._n_classes])
+            details = torch.cat([details, details + self._n_classes])
         cosines = (
             dropout(normalize(h, dim=1), settings.supervised_dropout) @ normalize(self._directions, dim=1).T
         )
         scores = settings.sharpness * cosines
-        right = int((scores.detach().argmax(dim=1) == told).sum())
-        return cross_entropy(scores, told), right, len(told)
+        right = int((scores.detach().argmax(dim=1) == details).sum())
+        return cross_entropy(scores, details), right, len(details)
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")

@@ -224,8 +224,8 @@ class Work:
             raise OutputError(
                 f"cannot keep work in progress in {folder}: {error.strerror or error}"
             ) from error
-        told = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
-        digest = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12)
+        details = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
+        digest = blake2b(details.encode("utf-8", "surrogatepass"), digest_size=12)
         for instance in instances:
             digest.update(instance_key(instance))
         return cls(folder / digest.hexdigest())

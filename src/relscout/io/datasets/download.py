@@ -179,9 +179,9 @@ def _fetch(file: DataFile, address: str, part: Part, settings: ClientSettings, p
                 failed = 1 if part.size > furthest else failed + 1
                 furthest = max(furthest, part.size)
                 if failed >= settings.attempts:
-                    told = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if part.size else ''}"
+                    details = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if part.size else ''}"
                     raise DownloadError(
-                        f"cannot download {address}: {told}{_instead(part.target)}"
+                        f"cannot download {address}: {details}{_instead(part.target)}"
                     ) from error
             except _RefusalError as refusal:
                 raise DownloadError(f"{address} {refusal}; {_instead(part.target)}") from refusal

@@ -98,8 +98,8 @@ def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
         relation = Resource(relation_uri(triple))
         tail = Resource(entity_uri(instance, instance.tail))
         for entity, mention in ((head, instance.head), (tail, instance.tail)):
-            if told := _entity(entity.uri, instance, mention, seen):
-                yield Description(entity, told)
+            if details := _entity(entity.uri, instance, mention, seen):
+                yield Description(entity, details)
         if (relation.uri, "") not in seen:
             seen.add((relation.uri, ""))
             yield Description(relation, _relation(triple))
@@ -111,14 +111,14 @@ def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
 def _entity(
     uri: str, instance: RelationInstance, mention: Mention, seen: set[tuple[str, str]]
 ) -> list[tuple[str, Resource | Literal]]:
-    told: list[tuple[str, Resource | Literal]] = []
+    details: list[tuple[str, Resource | Literal]] = []
     if (uri, "") not in seen:
         seen.add((uri, ""))
-        told.append((RDFS + "label", Literal(entity_name(instance, mention))))
+        details.append((RDFS + "label", Literal(entity_name(instance, mention))))
     if mention.type and (uri, mention.type) not in seen:
         seen.add((uri, mention.type))
-        told.append((VOCABULARY + "entityType", Literal(mention.type)))
-    return told
+        details.append((VOCABULARY + "entityType", Literal(mention.type)))
+    return details
 
 
 def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
@@ -170,13 +170,13 @@ def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
 
 
 def _merged_entity(entity: Entity) -> list[tuple[str, Resource | Literal]]:
-    told: list[tuple[str, Resource | Literal]] = []
+    details: list[tuple[str, Resource | Literal]] = []
     if entity.type is not None:
-        told.append((TYPE, Resource(type_uri(entity.type))))
-    told.append((RDFS + "label", Literal(entity.name)))
-    told += [(SKOS + "altLabel", Literal(alias)) for alias in entity.aliases if alias != entity.name]
-    told.append((VOCABULARY + "mentions", _integer(entity.mentions)))
-    return told
+        details.append((TYPE, Resource(type_uri(entity.type))))
+    details.append((RDFS + "label", Literal(entity.name)))
+    details += [(SKOS + "altLabel", Literal(alias)) for alias in entity.aliases if alias != entity.name]
+    details.append((VOCABULARY + "mentions", _integer(entity.mentions)))
+    return details
 
 
 def _dominating(counts: Counter[str | None]) -> list[str]:
@@ -199,7 +199,7 @@ def _provenance(
     triple: Triple, head: Resource, relation: Resource, tail: Resource
 ) -> list[tuple[str, Resource | Literal]]:
     instance = triple.instance
-    told: list[tuple[str, Resource | Literal]] = [
+    details: list[tuple[str, Resource | Literal]] = [
         (TYPE, Resource(RDF + "Statement")),
         (RDF + "subject", head),
         (RDF + "predicate", relation),
@@ -214,14 +214,14 @@ def _provenance(
         (VOCABULARY + "instanceId", Literal(instance.id)),
     ]
     if triple.related is not None:
-        told.append((VOCABULARY + "related", _double(triple.related)))
+        details.append((VOCABULARY + "related", _double(triple.related)))
     if instance.source:
-        told.append((VOCABULARY + "source", Literal(instance.source)))
+        details.append((VOCABULARY + "source", Literal(instance.source)))
     if instance.document:
-        told.append((VOCABULARY + "document", Literal(instance.document)))
+        details.append((VOCABULARY + "document", Literal(instance.document)))
     if instance.document_start is not None:
-        told.append((VOCABULARY + "documentStart", _integer(instance.document_start)))
-    return told
+        details.append((VOCABULARY + "documentStart", _integer(instance.document_start)))
+    return details
 
 
 def _integer(number: int) -> Literal:

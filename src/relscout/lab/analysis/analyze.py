@@ -479,7 +479,7 @@ class Analysis:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the single instances as JSON values."""
-        told = self.figures
+        details = self.figures
         return {
             "kind": self.kind,
             "encoder": self.encoder,
@@ -490,11 +490,11 @@ class Analysis:
             "blanks": list(self.answers.blanks),
             "named_again": sum(map(names_again, self.answers.instances)),
             "left_out": {"unlabelled": self.data.unlabelled, "unknown": dict(self.data.unknown)},
-            "score": told.score,
-            "none": list(told.none),
-            "formats": {format: one.as_dict() for format, one in told.formats.items()},
-            "nothing": told.nothing.as_dict(),
-            "reliance": told.reliance.as_dict(),
+            "score": details.score,
+            "none": list(details.none),
+            "formats": {format: one.as_dict() for format, one in details.formats.items()},
+            "nothing": details.nothing.as_dict(),
+            "reliance": details.reliance.as_dict(),
             "verdict": list(self.verdict.says),
             "beware": list(self.verdict.beware),
             "notes": list(self.verdict.notes),
@@ -533,7 +533,7 @@ def analyze(
     asked = model.assignments.instances if instances is None and isinstance(model, Discovery) else instances
     data = judged(asked or [], known=None if isinstance(model, Discovery) else model.relations_)
     given = answers(model, data.instances, gold=data.gold, progress=progress, on_loss=on_loss)
-    told = figures(given, clusters=found, seed=seed)
+    details = figures(given, clusters=found, seed=seed)
     right_or_wrong = not found and data.gold is not None
     flipped = flips(given, judged=right_or_wrong)
     encoder = encoder_of(model)
@@ -545,10 +545,10 @@ def analyze(
         n_relations=len(model.relations) if isinstance(model, Discovery) else len(model.relations_),
         data=data,
         answers=given,
-        figures=told,
+        figures=details,
         relations=by_relation(given, judged=right_or_wrong),
         flips=flipped,
-        verdict=verdict(told, given, flipped, noun="run" if found else "model", marking=marking),
+        verdict=verdict(details, given, flipped, noun="run" if found else "model", marking=marking),
     )
 
 

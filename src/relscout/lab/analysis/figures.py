@@ -104,8 +104,8 @@ class Order:
         wanted = " > ".join(self.formats).replace("C+M > C+T", "C+M ≈ C+T")
         paper = f"the order that the paper reports for TACRED ({wanted})"
         if self.reversed:
-            told = "; ".join(map(self._against, self.reversed))
-            start = f"{whose} do not follow {paper}: {told}"
+            details = "; ".join(map(self._against, self.reversed))
+            start = f"{whose} do not follow {paper}: {details}"
         elif all(pair == ("C+M", "C+T") for pair in self.as_found):
             return f"{whose} neither confirm nor contradict {paper}: no two differ significantly."
         elif self.open:
@@ -332,9 +332,9 @@ def figures(answers: Answers, *, clusters: bool, seed: int = 0) -> Figures:
         values = shares(flags | _judged(given, gold, none), seed=seed)
         more = {format: _judgement(values, format, micro=bool(none)) for format in given}
         order = order_of({format: scored(values, format, micro=bool(none)) for format in answers.given})
-    told = {format: _format_figures(values, format, more[format]) for format in given}
-    nothing = told.pop("nothing")
-    return Figures(name, none, told, nothing, _reliance(values), order)
+    details = {format: _format_figures(values, format, more[format]) for format in given}
+    nothing = details.pop("nothing")
+    return Figures(name, none, details, nothing, _reliance(values), order)
 
 
 def none_among(labels: Iterable[str]) -> tuple[str, ...]:
@@ -389,23 +389,23 @@ def _clustering(
     found: Sequence[str], usual: Sequence[str], gold: Sequence[str] | None, seed: int
 ) -> dict[str, Any]:
     alike = score(found, usual)
-    told: dict[str, Any] = {"ari": alike.ari, "nmi": alike.nmi}
+    details: dict[str, Any] = {"ari": alike.ari, "nmi": alike.nmi}
     if gold is not None:
         interval = bootstrap_intervals(found, gold, n_resamples=_CLUSTERING_RESAMPLES, seed=seed)["b3_f1"]
-        told["score"] = Estimate(score(found, gold).b3_f1, *interval)
-    return told
+        details["score"] = Estimate(score(found, gold).b3_f1, *interval)
+    return details
 
 
 def _reliance(values: Mapping[str, Values]) -> Reliance:
     context, names = values["kept OnlyC"], values["kept OnlyM"]
-    told = Reliance(estimate(1 - names), estimate(1 - context), estimate(context - names))
+    details = Reliance(estimate(1 - names), estimate(1 - context), estimate(context - names))
     if "right OnlyC" in values:
-        told = replace(told, misled=estimate(values["right OnlyC"] - values["right C+M"]))
+        details = replace(details, misled=estimate(values["right OnlyC"] - values["right C+M"]))
     if "kept C+T" not in values:
-        return told
+        return details
     typed = values["kept C+T"]
     return replace(
-        told,
+        details,
         types=estimate(typed - context),
         types_back=estimate_if_any(ratio(typed - context, 1 - context)),
         names=estimate(1 - typed),

@@ -182,8 +182,8 @@ class JointTraining:
     def report(self) -> dict[str, Any]:
         """Return what happened, as JSON values."""
         selector = self.selector
-        told = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
-        return {**told, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
+        details = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
+        return {**details, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
 
     def _pretrain(self) -> NDArray[np.float32]:
         """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
@@ -273,8 +273,8 @@ class JointTraining:
         same = same_cluster(labels[torch.from_numpy(rows[0])])
         total = self._terms("pairwise", pairwise_loss(scores, same, margin=settings.margin))
         if settings.cross_entropy:
-            told = self._classes(rows[1])
-            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), told))
+            details = self._classes(rows[1])
+            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), details))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
             novel = sides.n_known + scores.detach().argmax(dim=1)  # ŷ_j of eq. 14, after the pre-defined ones
@@ -359,9 +359,9 @@ class JointTraining:
         return self.sides.batches(self.settings.batch, random, least=least)
 
     def _keep(self) -> None:
-        told, arrays = self.selector.state()
+        details, arrays = self.selector.state()
         state = {
-            "selector": told,
+            "selector": details,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
             "pretrained": len(self.pretrained),
@@ -453,7 +453,7 @@ class EpochSelector:
         earlier = self.epochs[self._first - 1 :]
         highest = max((one["agreement"] for one in earlier), default=-1.0)
         agreement = round(found.agreement, 6)
-        told = {
+        details = {
             "agreement": agreement,
             "changed": changed,
             "entropy": round(found.entropy, 6),
@@ -461,7 +461,7 @@ class EpochSelector:
             "effective_clusters": round(found.effective_clusters, 3),
             "losses": dict(losses),
         }
-        self.epochs.append(told)
+        self.epochs.append(details)
         self.predictions.append(found.predicted)
         if self.settings.select == "last":
             self.kept = len(self.epochs) - 1

@@ -160,7 +160,7 @@ def grouped(
     alike = similarity.among(codes[rows])
     joined = alike >= settings.threshold
     found = communities(joined, len(rows), seed=int(generator(seed, "louvain").integers(2**31)))
-    told = int(found.max()) + 1, float(joined.mean()) if len(joined) else 0.0
+    details = int(found.max()) + 1, float(joined.mean()) if len(joined) else 0.0
     n_looked_at = len(rows)
     kept = large_enough(found, settings.smallest_community, at_least=n_clusters)
     rows, labels = rows[kept], np.unique(found[kept], return_inverse=True)[1]
@@ -169,7 +169,7 @@ def grouped(
         one, other = np.triu_indices(len(rows), 1)
         apart = np.where(labels[one] == labels[other], 0, 2 - similarity.among(codes[rows]))
         labels = cut(apart, len(rows), n_clusters, linkage=settings.linkage)
-    return Grouping(rows, labels, n_looked_at, *told)
+    return Grouping(rows, labels, n_looked_at, *details)
 
 
 def large_enough(labels: NDArray[np.int64], smallest: int, *, at_least: int | None) -> NDArray[np.int64]:

@@ -166,13 +166,13 @@ class Transfer(Method):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the trained weights and the clusters."""
-        told, tensors = self._fitted().state()
+        details, tensors = self._fitted().state()
         arrays = {f"taught.{name}": array for name, array in self._trained.weights.items()}
         arrays |= {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
             arrays |= {f"open.{name}": array for name, array in self._open.arrays().items()}
         names = list(self._open.names) if self._open else []
-        return {"found": told, "names": names, "taught_from": self._trained.fingerprint}, arrays
+        return {"found": details, "names": names, "taught_from": self._trained.fingerprint}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""
@@ -201,21 +201,21 @@ class Transfer(Method):
         tunable = TunableEncoder(
             base, trained_layers=options.supervised_layers, arithmetic=options.supervised_dtype
         )
-        told: dict[str, Any] = {"loss": [], "accuracy": []}
+        details: dict[str, Any] = {"loss": [], "accuracy": []}
         resumed = work.load()
         if resumed is not None:
-            told = {name: resumed[0][name] for name in told}
-            if len(told["loss"]) == resumed[0]["of"]:
-                return {**told, "weights": below("encoder.", resumed[1])}
+            details = {name: resumed[0][name] for name in details}
+            if len(details["loss"]) == resumed[0]["of"]:
+                return {**details, "weights": below("encoder.", resumed[1])}
         prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
         teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=self.seed)
         if resumed is not None:
             teacher.load(resumed[1])
-        for result in teacher.epochs(first=len(told["loss"]), progress=progress):
-            told["loss"].append(round(result.loss, 6))
-            told["accuracy"].append(round(result.accuracy, 6))
-            work.keep({**told, "of": teacher.n_epochs}, teacher.arrays())
-        return {**told, "weights": tunable.weights()}
+        for result in teacher.epochs(first=len(details["loss"]), progress=progress):
+            details["loss"].append(round(result.loss, 6))
+            details["accuracy"].append(round(result.accuracy, 6))
+            work.keep({**details, "of": teacher.n_epochs}, teacher.arrays())
+        return {**details, "weights": tunable.weights()}
 
     def _count(self) -> None:
         self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_

@@ -432,10 +432,10 @@ class OpenWorld:
         while True:
             found = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
             # what is left out makes the others likelier, and rounding may decide between two that are as likely
-            told = outputs[found.probabilities(vectors, novel, None).argmax(axis=1)]
-            if len(np.unique(told)) == len(outputs):
+            details = outputs[found.probabilities(vectors, novel, None).argmax(axis=1)]
+            if len(np.unique(details)) == len(outputs):
                 return found
-            outputs = outputs_by_size(told, n_outputs)
+            outputs = outputs_by_size(details, n_outputs)
 
     @property
     def given_names(self) -> dict[int, str]:

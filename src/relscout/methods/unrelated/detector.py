@@ -270,11 +270,11 @@ class Detector:
             threshold = best_threshold(_scores(judged[0], weight), judged[1])
             return cls(weight, threshold, float((scores > threshold).mean()))
         share = float(share)
-        told = round(share * n_corpus)
-        if not told:
+        details = round(share * n_corpus)
+        if not details:
             return cls(weight, float("inf"), share)
         # between two scores, so that no rounding decides
-        threshold = (scores[-told - 1] + scores[-told]) / 2 if told < n_corpus else scores[0] - 1.0
+        threshold = (scores[-details - 1] + scores[-details]) / 2 if details < n_corpus else scores[0] - 1.0
         return cls(weight, float(threshold), share)
 
     def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

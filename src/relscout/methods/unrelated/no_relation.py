@@ -298,18 +298,18 @@ class NoRelationWrapper(Parameters):
         """
         artifact = load_artifact(folder)
         with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
-            told = dict(artifact.settings)
-            inner = Artifact(str(told["kind"]), told["settings"], below("method.", artifact.tensors))
+            details = dict(artifact.settings)
+            inner = Artifact(str(details["kind"]), details["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
-            share, precision = told["share"], told.get("precision")
+            share, precision = details["share"], details.get("precision")
             method = load(Path(place) / "method")
             loaded = cls(method, None if share == "judged" else share, precision=precision)
             loaded._share = share
-            loaded._judged_by = told.get("judged")
+            loaded._judged_by = details.get("judged")
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
             elif arrays := below("relatedness.", artifact.tensors):
-                loaded._detector = RelatednessDetector.restored(told["relatedness"], arrays)
+                loaded._detector = RelatednessDetector.restored(details["relatedness"], arrays)
         loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
         loaded.report_ = {"warnings": []}
         return loaded

@@ -36,7 +36,7 @@ def test_an_unknown_research_command_names_the_nearest(refused):
 
 
 def test_a_missing_argument_names_the_help_page_of_its_command(refused):
-    assert refused("discover") == "error: missing argument 'INPUT...'; see 'relscout discover --help'\n"
+    assert refused("discover") == "error: missing argument 'INPUT'; see 'relscout discover --help'\n"
 
 
 def test_a_missing_option_is_named(refused):
@@ -68,4 +68,4 @@ def test_an_error_of_the_machine_is_told_in_one_line(refused):
 def test_h_is_short_for_help(relscout, command):
     done = relscout(*command.split(), "-h")
     assert done.code == 0
-    assert done.out.startswith(f"Usage: relscout {command} ")
+    assert done.out.strip().startswith(f"Usage: relscout {command} ")

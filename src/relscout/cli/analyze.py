@@ -39,7 +39,7 @@ def command(
     data: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="DATA...", help="Files, optionally with gold relations (default: those of the run)."
+            metavar="DATA", help="Files, optionally with gold relations (default: those of the run)."
         ),
     ] = None,
     train: Annotated[

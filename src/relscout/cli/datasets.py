@@ -10,12 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
 from relscout.cli.screen import output, print_json, progress_bars, say, say_error, say_note
 from relscout.core.wording import counted
 from relscout.io.datasets import DATASETS, DataSet, available, data_folder, dataset, get
 
-app = typer.Typer(cls=Group, help="List and download public data sets.")
+app = typer.Typer(help="List and download public data sets.")
 
 _Dir = Annotated[
     Path | None,
@@ -28,7 +27,7 @@ _Dir = Annotated[
 ]
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
     """List the data sets with licence and size, and whether they are downloaded."""
     place = data_folder(folder)
@@ -50,7 +49,7 @@ def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
     say(f"data folder: {place}")
 
 
-@app.command("get", cls=Command)
+@app.command("get")
 def get_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name from 'relscout datasets list'.")],
     folder: _Dir = None,

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
 from relscout.cli.options import (
     check_cache,
     check_file,
@@ -99,7 +98,7 @@ _Rows = dict[str, list[list["FewShotScore"]]]
 
 
 def command(
-    inputs: Annotated[list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="TEST", help="Files with gold relations.")],
     train: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Other relations to train on; repeatable."),
@@ -255,11 +254,11 @@ def _cell(scores: Sequence[FewShotScore]) -> str:
     return f"{fmean(found):.3f} ± {spread:.3f}"
 
 
-app = typer.Typer(cls=Group, help="Classify with a few examples per relation.")
-app.command("evaluate", cls=Command)(command)
+app = typer.Typer(help="Classify with a few examples per relation.")
+app.command("evaluate")(command)
 
 
-@app.command("classify", cls=Command)
+@app.command("classify")
 @options.grouped
 def classify(
     inputs: options.Inputs,
@@ -341,7 +340,7 @@ def classify(
     )
 
 
-@app.command("train", cls=Command)
+@app.command("train")
 def train(
     inputs: options.MarkedInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],

@@ -78,7 +78,7 @@ def show(trials: Trials) -> None:
 
 
 def command(
-    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to train on.")],
+    train: Annotated[list[Path], typer.Argument(metavar="TRAIN", help="Labelled files to train on.")],
     test: Annotated[Path, typer.Option(metavar="FILE", help="Labelled instances to score on.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
     dev: Annotated[

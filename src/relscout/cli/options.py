@@ -25,12 +25,12 @@ _INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(metavar="INPUT...", help="Text (files, folders, - for stdin), or marked pairs."),
+    typer.Argument(metavar="INPUT", help="Text (files, folders, - for stdin), or marked pairs."),
 ]
 #: Inputs of commands that read no plain text.
 MarkedInputs = Annotated[
     list[Path],
-    typer.Argument(metavar="INPUT...", help="Files of marked pairs."),
+    typer.Argument(metavar="INPUT", help="Files of marked pairs."),
 ]
 Labeled = Annotated[
     list[Path] | None,

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
 from relscout.cli.options import check_exchange_file, check_folder, checkpoints_folder, encoder_settings
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
@@ -460,11 +459,11 @@ def _graph_as_json(graph: KnowledgeGraph) -> dict[str, Any]:
     }
 
 
-app = typer.Typer(cls=Group, help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
+app = typer.Typer(help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
 COMMANDS: dict[str, Callable[..., None]] = {
     "align": align_command,
     **CONTRASTIVE_COMMANDS,
     "labels": labels_command,
 }
 for name, command in COMMANDS.items():
-    app.command(name, cls=Command)(command)
+    app.command(name)(command)

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
 from relscout.cli.options import check_cache, check_file, open_cache
 from relscout.cli.screen import output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError
@@ -421,10 +420,10 @@ def _names(measured: Measured) -> list[TableLayout]:
     return tables
 
 
-app = typer.Typer(cls=Group, help="Run the experiments of papers and compare with published scores.")
+app = typer.Typer(help="Run the experiments of papers and compare with published scores.")
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     """List the presets, and whether their data is available."""
     from relscout.io.datasets import data_folder
@@ -439,7 +438,7 @@ def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     say(f"data folder: {folder}")
 
 
-@app.command("show", cls=Command)
+@app.command("show")
 def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = False) -> None:
     """Show the settings, published scores and data of a preset."""
     from relscout.io.datasets import data_folder
@@ -454,7 +453,7 @@ def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = 
         console.print(part)
 
 
-@app.command("run", cls=Command)
+@app.command("run")
 def run_command(
     name: PresetName,
     seeds: Annotated[
@@ -529,4 +528,4 @@ def _as_json(preset: str, results: Path, finished: list[Record], skipped: list[R
 
 
 for written in (table, figure):
-    app.command(cls=Command)(written)
+    app.command()(written)

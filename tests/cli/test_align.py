@@ -151,12 +151,3 @@ def test_a_graph_of_another_world_is_told_and_nothing_is_written(refused, good, 
     assert (
         "30 instances read, 0 of 60 mentions linked: none of the names such as 'Ada' is in the graph" in said
     )
-
-
-def test_the_help_page_fits_the_screen(relscout, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    page = relscout("lab", "pretrain", "align", "-h").out
-    assert page.strip().startswith("Usage: relscout lab pretrain align [OPTIONS] {INPUT}...")
-    rows = [row.strip("│ ") for row in page.splitlines() if row.startswith("│")]
-    assert [row for row in rows if not re.match(r"(--\S+|INPUT).* {2,}\S", row)] == []
-    assert max(map(len, page.splitlines())) <= 100

@@ -144,13 +144,3 @@ def test_an_unknown_set_names_the_nearest(refused):
 
 def test_without_a_command_the_help_page_is_named(refused):
     assert refused("datasets") == "error: missing command; see 'relscout datasets --help'\n"
-
-
-@pytest.mark.parametrize("command", ["list", "get"])
-def test_the_help_pages_fit_the_screen(relscout, monkeypatch, command):
-    monkeypatch.setenv("COLUMNS", "100")
-    page = relscout("datasets", command, "-h").out
-    assert page.startswith(f"Usage: relscout datasets {command} ")
-    assert max(map(len, page.splitlines())) <= 100
-    rows = [row.strip("│ ") for row in page.splitlines() if row.startswith("│")]
-    assert all(re.match(r"(--|[A-Z]+)\S*.* {2,}\S", row) for row in rows)

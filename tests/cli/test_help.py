@@ -71,7 +71,9 @@ def test_the_first_page_fits_on_a_screen_of_24_lines(page):
 
 @pytest.mark.parametrize("command", PAGES)
 def test_every_option_takes_one_line_and_one_for_its_default(page, command):
-    continued = [row for row in rows(page(command)) if not re.match(r"(--|\[?[A-Z]+|\[(default: |required))", row)]
+    continued = [
+        row for row in rows(page(command)) if not re.match(r"(--|\[?[A-Z]+|\[(default: |required))", row)
+    ]
     assert continued == []
 
 
@@ -82,7 +84,9 @@ def test_no_line_is_wider_than_the_screen(page, command):
 
 @pytest.mark.parametrize("command", PAGES)
 def test_every_option_is_explained(page, command):
-    unexplained = [row for row in rows(page(command)) if not re.search(r"\S {2,}\S|^\[(default: |required)", row)]
+    unexplained = [
+        row for row in rows(page(command)) if not re.search(r"\S {2,}\S|^\[(default: |required)", row)
+    ]
     assert unexplained == []
 
 

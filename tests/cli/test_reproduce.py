@@ -161,11 +161,3 @@ def test_all_commands_of_the_group_are_listed(relscout):
         if line[:1] == "│"
     ]
     assert [row.split()[0] for row in rows if not row.startswith("-")] == list(COMMANDS)
-
-
-@pytest.mark.parametrize("command", ["list", "show", "run"])
-def test_every_option_takes_one_line_of_a_help_page(relscout, command, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    page = relscout("lab", "reproduce", command, "--help").out.splitlines()
-    rows = [line.strip("│ ") for line in page if line.startswith("│")]
-    assert [row for row in rows if not re.match(r"(--|\[?[A-Z]+).*\S {2,}\S", row)] == []

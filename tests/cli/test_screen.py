@@ -48,7 +48,7 @@ def test_things_are_counted(number, text):
 
 
 def test_nothing_skipped_is_not_worth_a_word(capsys):
-    screen.Skipped().tell()
+    screen.Skipped().report()
     assert capsys.readouterr() == ("", "")
 
 

@@ -81,7 +81,7 @@ def _without_python(command: Any) -> Any:
         if getattr(param, "is_flag", False):
             param.metavar = ""
         elif param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: None
+            param.display_type_rich = lambda **_: None
     if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
         for inner in getattr(command, "commands", {}).values():
             _without_python(inner)
@@ -141,7 +141,10 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     show_version: Annotated[
-        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None: ...
 

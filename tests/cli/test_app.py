@@ -10,7 +10,7 @@ COMMANDS = (
 )
 
 
-def test_the_version_is_told(relscout):
+def test_the_version_is_reported(relscout):
     assert relscout("--version").out == f"relscout {version('relscout')}\n"
 
 
@@ -60,7 +60,7 @@ def test_a_seed_that_is_no_number_from_zero_is_refused(refused, seed):
     assert "invalid value for '--seed'" in refused("discover", "x", "--seed", seed)
 
 
-def test_an_error_of_the_machine_is_told_in_one_line(refused):
+def test_an_error_of_the_machine_is_reported_in_one_line(refused):
     assert "File name too long" in refused("inspect", "x" * 5000)
 
 

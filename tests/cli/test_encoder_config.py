@@ -92,7 +92,7 @@ def test_options_take_precedence_over_the_file(settings):
         ("device: cud", "cuda"),
     ],
 )
-def test_an_unknown_name_is_told_with_its_field_and_the_nearest(complaint, field, nearest):
+def test_an_unknown_name_is_reported_with_its_field_and_the_nearest(complaint, field, nearest):
     said = complaint(field)
     assert said.startswith(f": unknown {field.partition(':')[0]} ")
     assert f"did you mean '{nearest}'?" in said
@@ -117,7 +117,7 @@ def test_all_unknown_fields_are_listed_with_the_nearest_known_ones(complaint):
         ("batch_tokens: 50", ": batch_tokens is 50, less than one input of max_length 128"),
     ],
 )
-def test_a_value_that_cannot_work_is_told_with_its_field(complaint, text, said):
+def test_a_value_that_cannot_work_is_reported_with_its_field(complaint, text, said):
     assert complaint(text).startswith(said)
 
 

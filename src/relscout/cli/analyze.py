@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from relscout.lab.analysis.table_one import TableOne
 
 
-_TABLE = "Table 1"
+_of_table = partial(typer.Option, rich_help_panel="Table 1")
 
 
 @options.grouped
@@ -43,26 +44,11 @@ def command(
         ),
     ] = None,
     train: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--train",
-            metavar="FILE",
-            help="Train one model per format on this; repeatable.",
-            rich_help_panel=_TABLE,
-        ),
+        list[Path] | None, _of_table(metavar="FILE", help="Train one model per format on this; repeatable.")
     ] = None,
-    dev: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Select the epoch on this.", rich_help_panel=_TABLE),
-    ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, help="Train with the seeds 0 to N - 1.", rich_help_panel=_TABLE),
-    ] = 3,
-    cnn: Annotated[
-        bool,
-        typer.Option("--cnn", help="Also train a convolutional network.", rich_help_panel=_TABLE),
-    ] = False,
+    dev: Annotated[Path | None, _of_table(metavar="FILE", help="Select the epoch on this.")] = None,
+    seeds: Annotated[int, _of_table(metavar="N", min=1, help="Train with the seeds 0 to N - 1.")] = 3,
+    cnn: Annotated[bool, _of_table("--cnn", help="Also train a convolutional network.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Output directory for analysis.json and flips.jsonl."),

@@ -7,7 +7,7 @@ import difflib
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_type_hints
@@ -138,29 +138,32 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def _options_of(kind: type[Any], only: Collection[str]) -> Iterator[inspect.Parameter]:
+def _fields(kind: type[Any], only: Collection[str]) -> Iterator[tuple[Field[Any], Any]]:
+    """Yield the fields of a group that are options, or groups themselves, with their types."""
     hints = get_type_hints(kind, include_extras=True)
     for one in fields(kind):
         hint = hints[one.name]
+        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or one.name in only)):
+            yield one, hint
+
+
+def _options_of(kind: type[Any], only: Collection[str] = ()) -> Iterator[inspect.Parameter]:
+    for one, hint in _fields(kind, only):
         if is_dataclass(hint):
-            yield from _options_of(cast(type[Any], hint), ())
-        elif hasattr(hint, "__metadata__") and (not only or one.name in only):
-            yield inspect.Parameter(
-                one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hint
-            )
+            yield from _options_of(cast(type[Any], hint))
+        else:
+            place = inspect.Parameter.KEYWORD_ONLY
+            yield inspect.Parameter(one.name, place, default=one.default, annotation=hint)
 
 
 def _built(kind: type[Any], only: Collection[str], given: dict[str, Any]) -> Any:
-    hints = get_type_hints(kind, include_extras=True)
-    values = {
-        one.name: _built(cast(type[Any], hints[one.name]), (), given)
-        if is_dataclass(hints[one.name])
-        else given.pop(one.name)
-        for one in fields(kind)
-        if is_dataclass(hints[one.name])
-        or (hasattr(hints[one.name], "__metadata__") and (not only or one.name in only))
-    }
-    return kind(**values)
+    """Return a group of options, which are taken out of what a command is given."""
+    return kind(
+        **{
+            one.name: _built(cast(type[Any], hint), (), given) if is_dataclass(hint) else given.pop(one.name)
+            for one, hint in _fields(kind, only)
+        }
+    )
 
 
 def none_given(text: str | None) -> Share | Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -213,66 +214,38 @@ def labels_command(
     say(f"written to {out}; use it with --encoder {out}")
 
 
-_GRAPH, _RULES = "Knowledge graph", "Rules"
+_of_graph = partial(typer.Option, rich_help_panel="Knowledge graph")
+_rule = partial(typer.Option, rich_help_panel="Rules")
 
 
 @options.grouped
 def align_command(
     inputs: options.Inputs,
-    graph: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FILE",
-            help="Triples, as TSV or N-Triples; repeatable.",
-            rich_help_panel=_GRAPH,
-        ),
-    ],
+    graph: Annotated[list[Path], _of_graph(metavar="FILE", help="Triples, as TSV or N-Triples; repeatable.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
     aliases: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Names: entity<TAB>name; repeatable.", rich_help_panel=_GRAPH),
+        list[Path] | None, _of_graph(metavar="FILE", help="Names: entity<TAB>name; repeatable.")
     ] = None,
     iris: Annotated[
         Literal["short", "whole"],
-        typer.Option(
-            metavar="short|whole", help="IRIs of N-Triples: last part, or whole.", rich_help_panel=_GRAPH
-        ),
+        _of_graph(metavar="short|whole", help="IRIs of N-Triples: last part, or whole."),
     ] = "short",
     languages: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Languages of labels to use, e.g. en,de.", rich_help_panel=_GRAPH),
+        str | None, _of_graph(metavar="NAMES", help="Languages of labels to use, e.g. en,de.")
     ] = None,
     exclude: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Leave out the entity pairs of this file; repeatable.",
-            rich_help_panel=_RULES,
-        ),
+        list[Path] | None, _rule(metavar="FILE", help="Leave out the entity pairs of this file; repeatable.")
     ] = None,
     link: Annotated[
         Literal["id-or-name", "id", "name"],
-        typer.Option(
-            metavar="id-or-name|id|name", help="How mentions are linked to entities.", rich_help_panel=_RULES
-        ),
+        _rule(metavar="id-or-name|id|name", help="How mentions are linked to entities."),
     ] = "id-or-name",
     ambiguous: Annotated[
-        Literal["resolve", "drop"],
-        typer.Option(
-            metavar="resolve|drop",
-            help="Ambiguous names: resolve or drop.",
-            rich_help_panel=_RULES,
-        ),
+        Literal["resolve", "drop"], _rule(metavar="resolve|drop", help="Ambiguous names: resolve or drop.")
     ] = "resolve",
-    as_marked: Annotated[
-        bool,
-        typer.Option("--as-marked", help="Never exchange head and tail.", rich_help_panel=_RULES),
-    ] = False,
+    as_marked: Annotated[bool, _rule("--as-marked", help="Never exchange head and tail.")] = False,
     min_sentences: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, help="Minimum number of sentences per relation.", rich_help_panel=_RULES
-        ),
+        int, _rule(metavar="N", min=1, help="Minimum number of sentences per relation.")
     ] = 2,
     as_json: options.AsJson = False,
     *,

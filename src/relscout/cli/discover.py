@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -19,7 +19,10 @@ from relscout.core.instances import Fact
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from relscout.discovery import Discovery, Relation
+    from relscout.methods import Estimator
 
 
 @options.grouped
@@ -43,7 +46,7 @@ def command(
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Method settings, e.g. n_init=20,start=k-means++."),
+        options.set_option(help="Method settings, e.g. n_init=20,start=k-means++."),
     ] = None,
     none: Annotated[
         str | None,
@@ -84,7 +87,6 @@ def command(
     from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
-    from relscout.methods.estimator import check_labels
     from relscout.report import write_report
 
     # options are checked before anything is read
@@ -113,24 +115,7 @@ def command(
         )
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
-    if after:
-        if labeled is not None:
-            raise SettingError("--labeled and --after cannot be combined; save the labelled data as a run")
-        if known != "raise":
-            raise SettingError(
-                f"--known {known} has no effect with --after: relations of earlier runs are always kept"
-            )
-        from relscout.discovery.earlier import settings_after
-
-        settings_after(kind, chosen)
-        if given is not None:
-            raise SettingError(
-                "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
-                "set their share with --set no_relation_fnr=SHARE"
-            )
-    check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
-    if known != "raise" and labeled is None:
-        raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
+    _check_labels(kind, chosen, labeled=labeled, known=known, after=after, none=given)
     described = encoder.settings(default=default_encoder(kind, every_pair=every_pair), seed=seed)
     earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
@@ -181,6 +166,42 @@ def command(
         )
         return
     show(found, out)
+
+
+def _check_labels(
+    kind: type[Estimator],
+    chosen: Mapping[str, Any],
+    *,
+    labeled: Sequence[Path] | None,
+    known: str,
+    after: Sequence[Path] | None,
+    none: object,
+) -> None:
+    """Check that the options about labelled data and earlier runs go together, and with the method.
+
+    Raises:
+        SettingError: They do not.
+    """
+    from relscout.methods.estimator import check_labels
+
+    if after:
+        if labeled is not None:
+            raise SettingError("--labeled and --after cannot be combined; save the labelled data as a run")
+        if known != "raise":
+            raise SettingError(
+                f"--known {known} has no effect with --after: relations of earlier runs are always kept"
+            )
+        from relscout.discovery.earlier import settings_after
+
+        settings_after(kind, chosen)
+        if none is not None:
+            raise SettingError(
+                "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
+                "set their share with --set no_relation_fnr=SHARE"
+            )
+    check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
+    if known != "raise" and labeled is None:
+        raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
 
 
 def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> None:

@@ -31,9 +31,7 @@ Dev = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
 ]
-Settings = Annotated[
-    str | None, typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. similarity=dot,iterations=0.")
-]
+Settings = Annotated[str | None, options.set_option(help="Settings, e.g. similarity=dot,iterations=0.")]
 
 
 def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> FewShot:

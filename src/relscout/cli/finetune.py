@@ -95,7 +95,7 @@ def command(
     seed: options.Seed = 0,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
+        options.set_option(help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _input = partial(typer.Option, rich_help_panel="Input")
 _of_text = partial(typer.Option, rich_help_panel="Plain text")
 _of_encoder = partial(typer.Option, rich_help_panel="Encoder")
+#: ``--set``, whose help names settings of the command.
+set_option = partial(typer.Option, "--set", metavar="SETTINGS")
 
 Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT", help="Text (files, folders, - for stdin), or marked pairs.")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _Preset = Annotated[str, typer.Option(metavar="NAME", help="Settings: minilm, paper or released.")]
 _Set = Annotated[
     str | None,
-    typer.Option("--set", metavar="SETTINGS", help="Single settings, e.g. batch=128,epochs=5."),
+    options.set_option(help="Single settings, e.g. batch=128,epochs=5."),
 ]
 _TITLES = {
     "contrast": "contrast",
@@ -153,7 +153,7 @@ def labels_command(
     overwrite: options.Overwrite = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,supervised_epochs=2."),
+        options.set_option(help="Settings, e.g. rank=8,supervised_epochs=2."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,

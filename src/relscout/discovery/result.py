@@ -26,7 +26,7 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.precomputed import known_share
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
-from relscout.methods.unrelated import RelatednessDetector
+from relscout.methods.unrelated import RelatednessDetector, is_connected
 from relscout.text.entities import MergedEntities, merge_mentions
 from relscout.text.spacy_pipeline import with_syntax
 
@@ -150,7 +150,7 @@ class Discovery:
             given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
             probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
         elif precision is not None:
-            detector = RelatednessDetector.bundled(precision=precision)
+            detector = RelatednessDetector.bundled(precision=precision, connected=is_connected(bare))
             related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)
             detector.set_threshold(related, None)
             ids = np.where(related >= detector.thresholds[0], ids, -1)

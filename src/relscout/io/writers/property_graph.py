@@ -5,7 +5,7 @@ Ids of nodes are the URIs of :mod:`relscout.io.writers.identity`. Characters tha
 **GraphML** is a directed graph in which several edges may join the same two nodes. Several types of an entity are
 sorted and joined by ``;``. The aliases of a merged entity, and the ids of the triples that are the evidence of a fact,
 are lines of one string. What is empty is left out. networkx, which reads the files, would hold the graph to write it
-(1.6 KB an edge), and without lxml its carriage returns are read back as line feeds, which shifts offsets.
+(over 1 KB an edge), and without lxml its carriage returns are read back as line feeds, which shifts offsets.
 
 **Neo4j** is a folder with ``entities.csv`` and ``relations.csv`` for ``neo4j-admin database import``.
 

@@ -19,7 +19,7 @@ from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, OnLoss, VectorCache
 from relscout.encoders.precomputed import underlying
 from relscout.methods.estimator import Estimator
-from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
+from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision, is_connected
 from relscout.methods.unrelated.detector import (
     LEAST,
     Detector,
@@ -279,8 +279,8 @@ class NoRelationWrapper(Parameters):
             "precision": self._precision,
         }
         if isinstance(self._detector, RelatednessDetector):
-            tensors |= {f"relatedness.{name}": array for name, array in self._detector.arrays().items()}
-            settings["relatedness"] = self._detector.described()
+            settings["relatedness"], arrays = self._detector.state()
+            tensors |= {f"relatedness.{name}": array for name, array in arrays.items()}
         elif self._detector is not None:
             tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
         save_artifact(folder, Artifact(KIND, settings, tensors))
@@ -354,7 +354,7 @@ class NoRelationWrapper(Parameters):
         self, unlabeled: Sequence[RelationInstance], progress: Progress
     ) -> NDArray[np.bool_]:
         model = self._relatedness or Relatedness.load()
-        detector = RelatednessDetector(model, precision=self._precision)
+        detector = RelatednessDetector(model, precision=self._precision, connected=is_connected(unlabeled))
         if self._judged:
             bare = [one.without_relation() for one in self._judged]
             vectors = detector.vectors(bare, encoder=self.encoder, progress=progress)

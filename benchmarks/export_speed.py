@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Triple
+from relscout.core.instances import Mention, RelationInstance, Triple
 from relscout.io.writers import write
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
-from relscout.metrics.contingency import CodedLabels, Labels, align, paired
+from relscout.metrics.clustering import CodedLabels, Labels, align, paired
 
 
 @dataclass(frozen=True, slots=True)

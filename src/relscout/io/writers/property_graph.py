@@ -30,7 +30,7 @@ from typing import Final, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
 from relscout.core.files import whole_folder
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers.identity import Entities, merged_entities, merged_entity_uri, relation_slug
 from relscout.io.writers.textfile import text_file, xml
 

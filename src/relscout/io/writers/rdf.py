@@ -42,8 +42,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity, Fact, Triple
+from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
 from relscout.io.writers.identity import (
     CLASS,
     ENTITY,

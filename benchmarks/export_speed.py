@@ -51,7 +51,7 @@ def with_networkx(number: int, path: Path) -> None:
     import networkx as nx
 
     from relscout.io.writers.identity import entity_uri
-    from relscout.io.writers.property_graph import _triple
+    from relscout.io.writers.property_graph import triple_properties
 
     graph = nx.MultiDiGraph()
     for triple in triples(number):
@@ -59,7 +59,9 @@ def with_networkx(number: int, path: Path) -> None:
         ends = [entity_uri(one, mention) for mention in (one.head, one.tail)]
         for uri, mention in zip(ends, (one.head, one.tail), strict=True):
             graph.add_node(uri, label=mention.surface(one.text), type=mention.type)
-        graph.add_edge(*ends, **{name: value for name, value in _triple(triple).items() if value is not None})
+        graph.add_edge(
+            *ends, **{name: value for name, value in triple_properties(triple).items() if value is not None}
+        )
     nx.write_graphml(graph, path)
 
 

@@ -65,7 +65,8 @@ _FACT = {
 }
 
 
-def _triple(triple: Triple) -> _Values:
+def triple_properties(triple: Triple) -> _Values:
+    """Return the properties of an edge by name, apart from its relation's name."""
     instance = triple.instance
     return {
         "relation_id": int(triple.relation_id),
@@ -84,7 +85,8 @@ def _triple(triple: Triple) -> _Values:
     }
 
 
-def _fact(fact: Fact) -> _Values:
+def fact_properties(fact: Fact) -> _Values:
+    """Return the properties of an edge by name, apart from its relation's name."""
     return {
         "relation_id": int(fact.relation_id),
         "support": fact.support,
@@ -132,7 +134,7 @@ class _GraphML:
             for triple in triples:
                 instance = triple.instance
                 ends = entities.add(instance, instance.head), entities.add(instance, instance.tail)
-                edges.write(_edge(ends, triple.relation, _triple(triple)))
+                edges.write(_edge(ends, triple.relation, triple_properties(triple)))
             stream.write(_head(_ENTITY, _TRIPLE))
             stream.writelines(_node(*node) for node in _nodes(entities))
             edges.seek(0)
@@ -151,7 +153,7 @@ class _GraphML:
             stream.writelines(_node(*node) for node in _merged_nodes(given))
             for fact in given:
                 ends = merged_entity_uri(fact.head), merged_entity_uri(fact.tail)
-                stream.write(_edge(ends, fact.relation, _fact(fact)))
+                stream.write(_edge(ends, fact.relation, fact_properties(fact)))
             stream.write(_FOOT)
 
 
@@ -220,7 +222,7 @@ class _Neo4j:
                 [
                     entities.add(triple.instance, triple.instance.head),
                     entities.add(triple.instance, triple.instance.tail),
-                    *_relationship(triple, _triple(triple)),
+                    *_relationship(triple, triple_properties(triple)),
                 ]
                 for triple in triples
             )
@@ -239,7 +241,7 @@ class _Neo4j:
                 [
                     merged_entity_uri(fact.head),
                     merged_entity_uri(fact.tail),
-                    *_relationship(fact, _fact(fact)),
+                    *_relationship(fact, fact_properties(fact)),
                 ]
                 for fact in given
             )

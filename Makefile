@@ -39,6 +39,7 @@ bench: .venv/.installed-dev ## Measure quality, speed and memory; DATA=folder wi
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/demo_time.py
 	$(BIN)/python benchmarks/metrics_speed.py
+	$(BIN)/python benchmarks/export_speed.py
 	$(BIN)/python -m benchmarks million
 	$(BIN)/python -m benchmarks selfore-memory
 	@test -n "$(DATA)" || { echo "for the rest: make bench DATA=folder with fewrel/, wiki80/ and nyt_fb/"; exit 2; }

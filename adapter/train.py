@@ -15,7 +15,8 @@ from relscout.pretraining.adapter import train_adapter
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "src" / "relscout" / "data" / "relation"
-CARD = HERE / "card.md"
+#: The text stays as it is; its figures are written by hand.
+CARD = TARGET / "README.md"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Time and peak memory of scoring many instances, with string and with integer labels.
+"""Time and peak memory of scoring many instances and of a bootstrap, and what scikit-learn takes for its part of it.
 
 Run as ``python benchmarks/metrics_speed.py --instances 1000000 --clusters 1000 --out metrics_speed.json``.
 """
@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from relscout.core.seeding import generator
-from relscout.metrics import score
+from relscout.metrics import bootstrap_intervals, score
 
 REPEATS = 5
+RESAMPLED, N_RESAMPLES = 10_000, 20  # of 80 clusters, the size of Wiki80
 
 
 def noisy_clustering(n_instances: int, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +45,14 @@ def scikit_learn_scores(found: Any, gold: Any) -> None:
     homogeneity_completeness_v_measure(gold, found)
     adjusted_rand_score(gold, found)
     normalized_mutual_info_score(gold, found)
+
+
+def scikit_learn_bootstrap(found: np.ndarray, gold: np.ndarray) -> None:
+    """Compute the same scores for resamples of the instances."""
+    random = generator(0, "bootstrap")
+    for _ in range(N_RESAMPLES):
+        drawn = random.integers(0, len(found), len(found))
+        scikit_learn_scores(found[drawn], gold[drawn])
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -72,15 +81,20 @@ def measure(calls: dict[str, Callable[[], object]]) -> dict[str, dict[str, float
 
 
 def compare(n_instances: int, n_clusters: int) -> dict[str, Any]:
-    """Measure our scores for every kind of label, and scikit-learn's on integer labels beside them."""
+    """Measure our scores for every kind of label, and scikit-learn's on integer labels for comparison."""
     found, gold = noisy_clustering(n_instances, n_clusters)
     # a distinct string object per instance, as a reader would make them
     found_names, gold_names = ([f"relation {index}" for index in side.tolist()] for side in (found, gold))
+    few = noisy_clustering(RESAMPLED, 80)
     calls: dict[str, Callable[[], object]] = {
         "integer arrays": lambda: score(found, gold),
         "lists of strings": lambda: score(found_names, gold_names),
         "singletons": lambda: score(np.arange(n_instances), gold),
         "scikit-learn, integer arrays (no B³, no accuracy)": lambda: scikit_learn_scores(found, gold),
+        f"{N_RESAMPLES} resamples of {RESAMPLED:,}": lambda: bootstrap_intervals(
+            *few, n_resamples=N_RESAMPLES
+        ),
+        f"{N_RESAMPLES} resamples of {RESAMPLED:,}, scikit-learn": lambda: scikit_learn_bootstrap(*few),
     }
     for call in calls.values():
         call()  # the first one pays for imports

@@ -14,11 +14,8 @@ import numpy as np
 
 from relatedness import fitting
 from relscout.core.errors import InputError
-from relscout.core.files import whole_file
 
-HERE = Path(__file__).parent
-TARGET = HERE.parent / "src" / "relscout" / "data" / "relatedness"
-CARD = HERE / "card.md"
+TARGET = Path(__file__).parents[1] / "src" / "relscout" / "data" / "relatedness"
 
 
 def main() -> int:
@@ -30,7 +27,9 @@ def main() -> int:
         required=True,
         help="folder with redocred/, conll04/, wiki80/, nyt_fb/, semeval/ and fewrel/",
     )
-    parser.add_argument("--out", type=Path, default=TARGET, help="where the model is written")
+    parser.add_argument(
+        "--out", type=Path, default=TARGET, help="where model/ is written, next to its README.md"
+    )
     parser.add_argument("--cache", type=Path, help="folder that keeps the vectors for the next run")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -55,8 +54,6 @@ def main() -> int:
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     model.save(arguments.out / "model")
-    with whole_file(arguments.out / "README.md") as partial:
-        partial.write_text(CARD.read_text(encoding="utf-8"), encoding="utf-8")
     print(f"{arguments.out}: {model.card}")
     return 0
 

@@ -22,7 +22,6 @@ class Site:
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    etags: dict[str, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     #: For the next requests, one each: an error status, or after how many bytes the connection ends.
@@ -31,8 +30,8 @@ class Site:
     tells_length: bool = True
     #: Called before a request is answered.
     before: Callable[[], object] = lambda: None
-    #: Of every request the path and the headers Range and If-Range.
-    requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    #: Of every request the path and the header Range.
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
     #: Of every request the header Accept-Encoding.
     encodings: list[str | None] = field(default_factory=list)
 
@@ -49,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         site, name = self.site, self.path.lstrip("/")
-        site.requests.append((name, self.headers["Range"], self.headers["If-Range"]))
+        site.requests.append((name, self.headers["Range"]))
         site.encodings.append(self.headers["Accept-Encoding"])
         site.before()
         kind, number = (site.faults and site.faults.pop(0)) or ("", 0)
@@ -63,16 +62,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send(name, number if kind == "cut" else None)
 
     def send(self, name: str, cut: int | None) -> None:
-        content, etag = self.site.files[name], self.site.etags.get(name)
-        told = {"ETag": etag} if etag else {}
+        content = self.site.files[name]
         wanted = self.headers["Range"] if self.site.knows_ranges else None
-        if wanted and self.headers["If-Range"] in (None, etag):
+        if wanted:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
             if start >= len(content):
                 return self.answer(416, **{"Content-Range": f"bytes */{len(content)}"})
-            told["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            return self.answer(206, content[start:], cut, **told)
-        return self.answer(200, content, cut, **told)
+            span = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            return self.answer(206, content[start:], cut, **{"Content-Range": span})
+        return self.answer(200, content, cut)
 
     def answer(self, status: int, body: bytes = b"", cut: int | None = None, **headers: str) -> None:
         self.send_response(status)

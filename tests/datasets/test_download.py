@@ -51,7 +51,7 @@ def small_disk() -> Iterator[None]:
 
 
 def ranges(site: Site) -> list[str | None]:
-    return [asked for _, asked, _ in site.requests]
+    return [asked for _, asked in site.requests]
 
 
 def names(folder: Path) -> list[str]:
@@ -59,7 +59,6 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_arrives_whole_and_nothing_is_left_beside_it(site, fetch, target, content):
-    site.etags["big.json"] = '"one"'
     fetch()
     assert target.read_bytes() == content
     assert names(target.parent) == ["big.json"]
@@ -142,27 +141,20 @@ def test_a_part_that_the_server_finds_too_long_is_thrown_away(site, fetch, half,
     assert ranges(site) == ["bytes=204804-", None]
 
 
-def test_a_part_of_an_older_state_is_not_glued_to_a_newer_one(site, fetch, target, content):
-    site.etags["big.json"] = '"old"'
-    site.files["big.json"] = bytes(len(content))
-    site.faults = [("cut", 70_000), ("status", 503), ("status", 503)]
-    with pytest.raises(DownloadError):
-        fetch(sha256=None)
-    site.etags["big.json"] = '"new"'
-    site.files["big.json"] = content
-    fetch(sha256=None)
-    assert target.read_bytes() == content
-    assert site.requests[-1] == ("big.json", "bytes=70000-", '"old"')
-
-
-@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_without_checksum_and_etag_nothing_is_resumed(site, fetch, target, content, etag):
-    if etag:
-        site.etags["big.json"] = etag
+def test_without_a_checksum_nothing_is_resumed(site, fetch, target, content):
     site.faults = [("cut", 70_000)]
     fetch(sha256=None)
     assert target.read_bytes() == content
     assert ranges(site) == [None, None]
+
+
+def test_a_part_of_an_older_version_is_removed_with_the_whole(site, fetch, half, target, content):
+    half.write_bytes(bytes(100_000))
+    with pytest.raises(DownloadError, match="is not the published file, so it was removed"):
+        fetch()
+    assert names(target.parent) == []
+    fetch()
+    assert target.read_bytes() == content
 
 
 def test_a_part_that_was_not_asked_for_is_refused(site, fetch):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn import metrics as sklearn_metrics
 
 from relscout.core.errors import InputError
 from relscout.metrics import classification_scores
@@ -54,25 +53,19 @@ def test_without_a_no_relation_class_micro_f1_is_accuracy() -> None:
     assert scores.n_classes == 3
 
 
-def test_scores_equal_those_of_scikit_learn() -> None:
+def test_scores_equal_a_count_by_hand() -> None:
     random = np.random.default_rng(0)
     gold = random.integers(0, 12, 2000)
     predicted = np.where(random.random(2000) < 0.6, gold, random.integers(0, 15, 2000))
-    positive = list(range(1, 15))
 
     scores = classification_scores(predicted, gold, na_label=0)
 
-    expected = {
-        average: sklearn_metrics.precision_recall_fscore_support(
-            gold, predicted, labels=positive, average=average, zero_division=0.0
-        )
-        for average in ("micro", "macro")
-    }
-    assert (scores.micro_precision, scores.micro_recall, scores.micro_f1) == pytest.approx(
-        expected["micro"][:3]
-    )
-    assert scores.macro_f1 == pytest.approx(expected["macro"][2])
-    assert scores.accuracy == sklearn_metrics.accuracy_score(gold, predicted)
+    right = predicted[predicted == gold]
+    f1 = [2 * (right == one).sum() / ((predicted == one).sum() + (gold == one).sum()) for one in range(1, 15)]
+    assert scores.micro_precision == pytest.approx((right > 0).sum() / (predicted > 0).sum())
+    assert scores.micro_recall == pytest.approx((right > 0).sum() / (gold > 0).sum())
+    assert scores.macro_f1 == pytest.approx(sum(f1) / 14)
+    assert scores.accuracy == len(right) / 2000
 
 
 def test_the_order_of_the_instances_changes_no_bit() -> None:

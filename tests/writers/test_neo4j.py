@@ -10,7 +10,7 @@ import pytest
 from relscout.core.errors import OutputError
 from relscout.core.instances import Triple
 from relscout.io.writers import write
-from relscout.io.writers.neo4j import relationship_type
+from relscout.io.writers.property_graph import relationship_type
 
 MakeTriple = Callable[..., Triple]
 EINSTEIN, ULM = "urn:relscout:entity:Albert%20Einstein", "urn:relscout:entity:Ulm"

@@ -155,9 +155,9 @@ class Discovery:
             given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
             probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
         elif precision is not None:
-            from relscout.methods.unrelated import RelatednessDetector
+            from relscout.methods.unrelated import RelatednessDetector, is_connected
 
-            detector = RelatednessDetector.bundled(precision=precision)
+            detector = RelatednessDetector.bundled(precision=precision, connected=is_connected(bare))
             related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)
             detector.set_threshold(related, None)
             ids = np.where(related >= detector.thresholds[0], ids, -1)

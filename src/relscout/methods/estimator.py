@@ -205,70 +205,11 @@ class Estimator(Protocol):
         ...
 
 
-class Method(Parameters, ABC):
-    """Base class of methods: parameters, saving and loading.
+class Predictor(Parameters, ABC):
+    """What methods share with the wrapper that leaves unrelated pairs out: prediction by probabilities."""
 
-    A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`.
-
-    Args:
-        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
-        n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Random seed.
-        **settings: Fields of ``SETTINGS``.
-    """
-
-    NAME: ClassVar[str]
-    CITATION: ClassVar[str] = ""
-    LABELS: ClassVar[Labels] = "none"
-    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
-    KNOWN_SETTING: ClassVar[str | None] = None
-    #: Attribute that ``fit`` and ``restore`` set.
-    _FITTED: ClassVar[str] = "n_relations_"
-
-    n_relations: NRelations
-    seed: int
-    n_relations_: int
     none_: int | None = None
-    names_: Mapping[int, str] = MappingProxyType({})
-    related_: NDArray[np.float32] | None = None
     labels_: NDArray[np.int64]
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
-
-    #: Fingerprint of the encoder, where the method was loaded.
-    _fitted_with: str | None = None
-    _given_encoder: Encoder | None = None
-    _default_encoder: TransformerEncoder | None = None
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self._given_encoder = encoder
-        self.n_relations = n_relations
-        self.seed = seed
-        self._store(settings)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder of the representations."""
-        if self._given_encoder is not None:
-            return self._given_encoder
-        if self._default_encoder is None:
-            self._default_encoder = TransformerEncoder(self.ENCODER)
-        return self._default_encoder
-
-    @encoder.setter
-    def encoder(self, encoder: Encoder | None) -> None:
-        self._given_encoder = encoder
-
-    def _parameter(self, name: str) -> Any:
-        return self._given_encoder if name == "encoder" else getattr(self, name)
 
     @abstractmethod
     def fit(
@@ -307,6 +248,75 @@ class Method(Parameters, ABC):
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
+
+    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the relation of the highest probability (N,), int64; -1 for none."""
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
+
+
+class Method(Predictor):
+    """Base class of methods: parameters, saving and loading.
+
+    A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`.
+
+    Args:
+        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it.
+        seed: Random seed.
+        **settings: Fields of ``SETTINGS``.
+    """
+
+    NAME: ClassVar[str]
+    CITATION: ClassVar[str] = ""
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    KNOWN_SETTING: ClassVar[str | None] = None
+    #: Attribute that ``fit`` and ``restore`` set.
+    _FITTED: ClassVar[str] = "n_relations_"
+
+    n_relations: NRelations
+    seed: int
+    n_relations_: int
+    names_: Mapping[int, str] = MappingProxyType({})
+    related_: NDArray[np.float32] | None = None
+    probabilities_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    report_: dict[str, Any]
+
+    #: Fingerprint of the encoder, where the method was loaded.
+    _fitted_with: str | None = None
+    _given_encoder: Encoder | None = None
+    _default_encoder: TransformerEncoder | None = None
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        self._given_encoder = encoder
+        self.n_relations = n_relations
+        self.seed = seed
+        self._store(settings)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the representations."""
+        if self._given_encoder is not None:
+            return self._given_encoder
+        if self._default_encoder is None:
+            self._default_encoder = TransformerEncoder(self.ENCODER)
+        return self._default_encoder
+
+    @encoder.setter
+    def encoder(self, encoder: Encoder | None) -> None:
+        self._given_encoder = encoder
+
+    def _parameter(self, name: str) -> Any:
+        return self._given_encoder if name == "encoder" else getattr(self, name)
 
     @abstractmethod
     def transform(
@@ -389,11 +399,6 @@ class Method(Parameters, ABC):
         """Return the fingerprint of the encoder that the method was fitted with."""
         return self.encoder.fingerprint
 
-    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the relation of the highest probability (N,), int64; -1 for none."""
-        labels = probabilities.argmax(axis=1).astype(np.int64)
-        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
-
     def _check_fitted(self) -> None:
         if not hasattr(self, self._FITTED):
             raise SettingError(
@@ -441,12 +446,18 @@ class VectorMethod(Method):
         )
         self.report_ = {"warnings": loss_warnings(lost)}
         if n_relations == "auto":
-            from relscout.clustering.choose_k import choose_k
-
-            choice = choose_k(vectors, seed=self.seed, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
+            n_relations = self.estimated_number(vectors, progress=progress)
         return vectors, n_relations
+
+    def estimated_number(
+        self, vectors: NDArray[np.float32], *, largest: int = 128, progress: Progress = silent
+    ) -> int:
+        """Return the number of relations, estimated from vectors (N, D); the curve is added to ``report_``."""
+        from relscout.clustering.choose_k import choose_k
+
+        choice = choose_k(vectors, seed=self.seed, largest=largest, progress=progress)
+        self.report_["k_curve"] = choice.as_dict()
+        return choice.k
 
     def set_fitted(self, vectors: NDArray[np.float32]) -> Self:
         """Set the fitted attributes from :meth:`probabilities_of` on the vectors of :meth:`vectors_and_number`.

@@ -138,11 +138,7 @@ class NearestMean(VectorMethod):
     def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
-        from relscout.clustering.choose_k import choose_k
-
-        choice = choose_k(vectors, seed=self.seed, largest=self._settings.max_relations, progress=progress)
-        self.report_["k_curve"] = choice.as_dict()
-        return choice.k
+        return self.estimated_number(vectors, largest=self._settings.max_relations, progress=progress)
 
     _trained: Trained
 
@@ -217,8 +213,4 @@ class ClusteringMethod(FrozenClusters):
     def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
-        from relscout.clustering.choose_k import choose_k
-
-        choice = choose_k(vectors, seed=self.seed, progress=progress)
-        self.report_["k_curve"] = choice.as_dict()
-        return choice.k
+        return self.estimated_number(vectors, progress=progress)

@@ -9,17 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
-from relscout.metrics.clustering import (
-    CodedLabels,
-    Contingency,
-    Labels,
-    align,
-    harmonic_mean,
-    paired,
-    tabulate,
-)
+from relscout.metrics.clustering import CodedLabels, Labels, align, paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,50 +64,43 @@ def classification_scores(
         InputError: The lengths differ, nothing is given, a label is missing, the two sequences hold labels of
             different kinds, or ``na_label`` occurs in neither.
     """
-    predicted_coded, gold_coded = paired(predicted, gold, roles=("predicted", "gold"))
-    _check_same_kind(predicted_coded, gold_coded)
-    if na_label is not None and na_label not in predicted_coded.names and na_label not in gold_coded.names:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    given, right, names = _coded(predicted, gold, one_kind=True)
+    if na_label is not None and na_label not in names:
         raise InputError(
-            f"na_label {na_label!r} is not among the {len(gold_coded.names)} gold labels nor ever predicted; "
+            f"na_label {na_label!r} is not among the {len(np.unique(right))} gold labels nor ever predicted; "
             "expected the name of the no-relation class, or None where there is none"
         )
-    return _scores(tabulate(predicted_coded, gold_coded), predicted_coded, gold_coded, na_label)
-
-
-def _scores(
-    table: Contingency, predicted: CodedLabels, gold: CodedLabels, na_label: Hashable | None
-) -> ClassificationScores:
-    gold_position = {name: index for index, name in enumerate(gold.names)}
-    same = np.array([gold_position.get(name, -1) for name in predicted.names])  # (predicted classes,)
-    diagonal = np.flatnonzero(same[table.found] == table.gold)
-    right = {
-        gold.names[category]: count
-        for category, count in zip(table.gold[diagonal].tolist(), table.count[diagonal].tolist(), strict=True)
-    }
-    predicted_size = dict(zip(predicted.names, table.found_sizes.tolist(), strict=True))
-    gold_size = dict(zip(gold.names, table.gold_sizes.tolist(), strict=True))
-    # in the order of the sorted labels, so that the sum does not depend on the order of the instances
-    classes = [name for name in dict.fromkeys((*gold.names, *predicted.names)) if name != na_label]
-    hits = sum(right.get(name, 0) for name in classes)
-    precision = _ratio(hits, sum(predicted_size.get(name, 0) for name in classes))
-    recall = _ratio(hits, sum(gold_size.get(name, 0) for name in classes))
-    f1 = [
-        _ratio(2 * right.get(name, 0), predicted_size.get(name, 0) + gold_size.get(name, 0))
-        for name in classes
-    ]
+    positive = [place for place, name in enumerate(names) if name != na_label]
+    micro, macro = (
+        precision_recall_fscore_support(right, given, labels=positive, average=average, zero_division=0.0)[:3]
+        if positive
+        else (0.0, 0.0, 0.0)
+        for average in ("micro", "macro")
+    )
     return ClassificationScores(
-        accuracy=_ratio(sum(right.values()), table.n_instances),
-        micro_precision=precision,
-        micro_recall=recall,
-        micro_f1=harmonic_mean(precision, recall),
-        macro_f1=_ratio(sum(f1), len(f1)),
-        n_instances=table.n_instances,
-        n_classes=len(classes),
+        accuracy=float((given == right).mean()),
+        micro_precision=float(micro[0]),
+        micro_recall=float(micro[1]),
+        micro_f1=float(micro[2]),
+        macro_f1=float(macro[2]),
+        n_instances=len(right),
+        n_classes=len(positive),
     )
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+def _coded(
+    predicted: Labels, gold: Labels, *, one_kind: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Hashable]]:
+    """Return both sequences as indices (N,) into the sorted labels of both, and these labels."""
+    sides = paired(predicted, gold, roles=("predicted", "gold"))
+    if one_kind:
+        _check_same_kind(*sides)
+    names = sorted({*sides[0].names, *sides[1].names}, key=lambda name: (type(name).__name__, str(name)))
+    place = {name: index for index, name in enumerate(names)}
+    given, right = (np.array([place[name] for name in side.names])[side.codes] for side in sides)
+    return given, right, names
 
 
 def _check_same_kind(predicted: CodedLabels, gold: CodedLabels) -> None:
@@ -187,16 +173,14 @@ def relation_scores(predicted: Labels, gold: Labels) -> list[RelationScore]:
     Raises:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
-    given, right = _names(predicted, gold)
-    hits = Counter(one for one, other in zip(given, right, strict=True) if one == other)
-    found, there = Counter(given), Counter(right)
-    scores = []
-    for name in sorted(found.keys() | there.keys(), key=_sorting):
-        precision = hits[name] / found[name] if found[name] else 0.0
-        recall = hits[name] / there[name] if there[name] else 0.0
-        f1 = harmonic_mean(precision, recall)
-        scores.append(RelationScore(name, precision, recall, f1, there[name], found[name]))
-    return scores
+    from sklearn.metrics import precision_recall_fscore_support
+
+    given, right, names = _coded(predicted, gold)
+    scores = precision_recall_fscore_support(
+        right, given, labels=range(len(names)), average=None, zero_division=0.0
+    )
+    columns = (column.tolist() for column in (*scores, np.bincount(given, minlength=len(names))))
+    return [RelationScore(*row) for row in zip(names, *columns, strict=True)]
 
 
 def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
@@ -209,10 +193,14 @@ def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
     Raises:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
-    given, right = _names(predicted, gold)
-    counts = Counter((one, other) for other, one in zip(given, right, strict=True) if one != other)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], *map(_sorting, item[0])))
-    return [Confusion(one, other, count) for (one, other), count in ordered]
+    given, right, names = _coded(predicted, gold)
+    wrong = given != right
+    cells, counts = np.unique(right[wrong] * len(names) + given[wrong], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [
+        Confusion(names[cell // len(names)], names[cell % len(names)], count)
+        for cell, count in zip(cells[order].tolist(), counts[order].tolist(), strict=True)
+    ]
 
 
 def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
@@ -236,7 +224,8 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
     Raises:
         InputError: The lengths differ, nothing is given, a label is missing, or one has no direction.
     """
-    given, right = _names(predicted, gold)
+    paired(predicted, gold, roles=("predicted", "gold"))
+    given, right = list(predicted), list(gold)
     if not has_directions([*given, *right], na_label=na_label):
         raise InputError(
             "the labels are not all directed relations such as 'Cause-Effect(e1,e2)'; expected those of SemEval-2010 "
@@ -249,18 +238,8 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
 
     hits = Counter(undirected(one) for one, other in zip(given, right, strict=True) if one == other)
     found, there = Counter(map(undirected, given)), Counter(map(undirected, right))
-    relations = sorted((found.keys() | there.keys()) - {na_label}, key=_sorting)
+    relations = sorted((found.keys() | there.keys()) - {na_label}, key=str)
     return sum(2 * hits[one] / (found[one] + there[one]) for one in relations) / len(relations)
-
-
-def _names(predicted: Labels, gold: Labels) -> tuple[list[Hashable], list[Hashable]]:
-    sides = paired(predicted, gold, roles=("predicted", "gold"))
-    given, right = ([side.names[place] for place in side.codes.tolist()] for side in sides)
-    return given, right
-
-
-def _sorting(name: Hashable) -> tuple[str, str]:
-    return type(name).__name__, str(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
 from relscout.text import Passage
-from relscout.text.paragraphs import Line, kept, lines_of, paragraphs, pieces
+from relscout.text.paragraphs import Line, joined, kept, lines_of, paragraphs, pieces
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -178,10 +178,8 @@ def web_page_passages(content: bytes, *, document: str, path: object) -> Iterato
     start = 0
     for block, line in _html_blocks(root):
         for piece in pieces(block, start=start, number=line):
-            content_text = piece.text.strip()
-            begin = piece.start + len(piece.text) - len(piece.text.lstrip())
-            if content_text:
-                yield Passage(content_text, document, begin, f"{document}, line {line}")
+            if piece.text.strip():
+                yield joined([piece], document=document, place=f"{document}, line")
         start += len(block) + len(_BETWEEN)
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
+from relscout.core.progress import silent
 from relscout.encoders import TransformerEncoder, VectorCache
 from relscout.methods import load_fitted
 from relscout.methods.kmeans import KMeans
-from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector, checked_precision
+from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector, checked_precision, is_connected
 from relscout.methods.unrelated.detector import redrawn_pairs
 from relscout.text.relatedness import Relatedness
 
@@ -97,6 +98,38 @@ def test_a_precision_that_no_pair_reaches_keeps_none(model: Relatedness) -> None
     detector.set_threshold(given, None)
     assert not (given >= detector.thresholds[0]).any()
     assert (detector.none(given, np.zeros(9, dtype=np.int64)) > 0.5).all()
+
+
+def test_the_kind_of_text_decides_what_a_precision_keeps(model: Relatedness) -> None:
+    given, lines = probabilities(), []
+    for connected in (True, False):
+        detector = RelatednessDetector(model, precision=0.6, connected=connected)
+        detector.set_threshold(given, None)
+        lines.append(detector.thresholds[0])
+    assert lines[0] > lines[1]
+
+
+def test_judging_other_text_does_not_move_a_threshold(
+    model: Relatedness, small_encoder: TransformerEncoder, mixed: Instances
+) -> None:
+    document = [replace(one, document="d", document_start=place) for place, one in enumerate(mixed[:2])]
+    assert (is_connected(mixed), is_connected(document), is_connected([])) == (False, True, False)
+    given, lines = probabilities(), []
+    for judged in (mixed[:2], document):
+        detector = RelatednessDetector(model, precision=0.6, connected=False)
+        detector.probabilities(judged, encoder=small_encoder, progress=silent)
+        detector.set_threshold(given, None)
+        lines.append(detector.thresholds[0])
+    assert lines[0] == lines[1]
+
+
+def test_a_saved_detector_knows_the_kind_of_its_text(model: Relatedness) -> None:
+    detector = RelatednessDetector(model, precision=0.6, connected=False)
+    detector.set_threshold(probabilities(), None)
+    again = RelatednessDetector.restored(*detector.state())
+    assert (again.connected, again.precision, again.share) == (False, 0.6, detector.share)
+    again.set_threshold(probabilities(), None)
+    assert again.thresholds.tolist() == detector.thresholds.tolist()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.25, 0.5, 0.99])

@@ -1,4 +1,4 @@
-"""Downloads of single files: resumed, retried and verified."""
+"""Downloads of single files: resumed, retried and verified. pooch verifies and retries, but never resumes."""
 
 from __future__ import annotations
 
@@ -37,56 +37,6 @@ def difference(path: Path, file: DataFile) -> str | None:
     return None if got == file.sha256 else f"expected the sha256 checksum {file.sha256}, got {got}"
 
 
-class Part:
-    """The part of a file on disk.
-
-    Next to it, ``NAME.part.etag`` holds the strong ETag of that version of the file, so that a later run does not join
-    the halves of two versions.
-
-    Args:
-        target: The final name of the file.
-    """
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self.path = target.with_name(f"{target.name}.part")
-        self._etag = target.with_name(f"{target.name}.part.etag")
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    @property
-    def etag(self) -> str | None:
-        """The server's name of the state that the part belongs to, where it gave one."""
-        return self._etag.read_text("latin-1") if self._etag.is_file() else None
-
-    def can_grow_into(self, file: DataFile) -> bool:
-        """Whether the rest may be asked for: a mix of two states would be noticed, and the part is not too long."""
-        noticed = file.sha256 is not None or self.etag is not None
-        return noticed and self.size > 0 and (file.size is None or self.size <= file.size)
-
-    def begin(self, etag: str | None) -> None:
-        """Start anew, with the first byte of the state that the server calls ``etag``."""
-        self.discard()
-        if etag is not None:
-            self._etag.write_text(etag, encoding="latin-1")
-        self.path.touch()
-
-    def discard(self) -> None:
-        """Remove the part and what is known of it."""
-        self.path.unlink(missing_ok=True)
-        self._etag.unlink(missing_ok=True)
-
-    def finish(self) -> None:
-        """Give the file its final name."""
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
-        self.path.replace(self.target)
-        self._etag.unlink(missing_ok=True)
-
-
 #: Answers that may be another one soon: the server is busy or has a fault.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _REFUSED = {
@@ -119,10 +69,6 @@ class _PassingError(Exception):
     """An attempt failed in a way that another one may not."""
 
 
-class _StaleError(Exception):
-    """The part on disk does not belong to what the server has now."""
-
-
 class _RefusalError(Exception):
     """The server's answer rules out that another attempt helps."""
 
@@ -135,7 +81,7 @@ def download(
     settings: ClientSettings = USUAL,
     progress: Progress = silent,
 ) -> None:
-    """Download a file; if an earlier attempt left a ``NAME.part`` next to the target, the download resumes from it.
+    """Download a file, resuming from the ``NAME.part`` of an earlier attempt if the checksum can verify the whole.
 
     Args:
         file: What was published: name, size and checksum.
@@ -148,81 +94,85 @@ def download(
         DownloadError: It cannot be reached, is not there, or is not what was published.
         OutputError: It cannot be written.
     """
-    part = Part(target)
+    part = target.with_name(f"{target.name}.part")
     try:
         _fetch(file, address, part, settings, progress)
-        if wrong := difference(part.path, file):
-            part.discard()
+        if wrong := difference(part, file):
+            part.unlink()
             raise DownloadError(
-                f"{address} is not the published file, so it was removed: {wrong}; {_instead(target)}"
+                f"{address} is not the published file, so it was removed: {wrong}; {_instead(part)}"
             )
-        part.finish()
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(target)
     except OSError as error:
-        raise OutputError(f"cannot write {part.path}: {error.strerror or error}; {_KEPT}") from error
+        raise OutputError(f"cannot write {part}: {error.strerror or error}; {_KEPT}") from error
 
 
-def _fetch(file: DataFile, address: str, part: Part, settings: ClientSettings, progress: Progress) -> None:
+def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, progress: Progress) -> None:
     """Attempt until the part is whole."""
     import httpx
 
     headers = {"User-Agent": "relscout", "Accept-Encoding": "identity"}
-    failed, furthest = 0, part.size
+    failed, furthest = 0, _size(part)
     with httpx.Client(follow_redirects=True, timeout=settings.timeout, headers=headers) as client:
         while True:
             try:
                 _attempt(client, file, address, part, progress)
                 return
-            except _StaleError:
-                part.discard()
-                continue
             except (_PassingError, httpx.TransportError) as error:
-                failed = 1 if part.size > furthest else failed + 1
-                furthest = max(furthest, part.size)
+                size = _size(part)
+                failed = 1 if size > furthest else failed + 1
+                furthest = max(furthest, size)
                 if failed >= settings.attempts:
-                    details = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if part.size else ''}"
-                    raise DownloadError(
-                        f"cannot download {address}: {details}{_instead(part.target)}"
-                    ) from error
+                    details = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if size else ''}"
+                    raise DownloadError(f"cannot download {address}: {details}{_instead(part)}") from error
             except _RefusalError as refusal:
-                raise DownloadError(f"{address} {refusal}; {_instead(part.target)}") from refusal
+                raise DownloadError(f"{address} {refusal}; {_instead(part)}") from refusal
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise DownloadError(f"cannot download {address}: {error}; {_instead(part.target)}") from error
+                raise DownloadError(f"cannot download {address}: {error}; {_instead(part)}") from error
             time.sleep(settings.wait * 2 ** (failed - 1))
 
 
-def _instead(target: Path) -> str:
-    return f"name another place with --from, or put the file at {target} yourself"
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
 
 
-def _attempt(client: httpx.Client, file: DataFile, address: str, part: Part, progress: Progress) -> None:
+def _instead(part: Path) -> str:
+    return f"name another place with --from, or put the file at {part.with_suffix('')} yourself"
+
+
+def _attempt(client: httpx.Client, file: DataFile, address: str, part: Path, progress: Progress) -> None:
     """Bring the part to its full length, if the connection holds; what cannot be resumed is asked for anew."""
-    done = part.size if part.can_grow_into(file) else 0
-    if done and done == file.size:
-        return
-    asked = {"Range": f"bytes={done}-"} if done else {}
-    if done and part.etag is not None:
-        asked["If-Range"] = part.etag
-    with client.stream("GET", address, headers=asked) as response:
-        done, total = _agreed(response, file, done)
-        if not done:
-            part.begin(_strong(response.headers.get("ETag")))
-        with part.path.open("ab") as stream:
-            # in the pieces that arrive: gathered into larger ones, the last would be lost with the connection
-            for piece in response.iter_raw():
-                done += len(piece)
-                if total is not None and done > total:
-                    raise _RefusalError(f"sends more than the {total:,} bytes of the file")
-                stream.write(piece)
-                progress(file.name, done, total)
-    if total is not None and done < total:
-        raise _PassingError(f"the connection ended after {done:,} of {total:,} bytes")
+    # without a checksum, nobody would notice that the halves of two versions were joined
+    done = _size(part) if file.sha256 is not None else 0
+    if file.size is not None and done >= file.size:
+        if done == file.size:
+            return
+        done = 0
+    with client.stream("GET", address, headers={"Range": f"bytes={done}-"} if done else {}) as response:
+        if agreed := _agreed(response, file, done):
+            done, total = agreed
+            with part.open("ab" if done else "wb") as stream:
+                # in the pieces that arrive: gathered into larger ones, the last would be lost with the connection
+                for piece in response.iter_raw():
+                    done += len(piece)
+                    if total is not None and done > total:
+                        raise _RefusalError(f"sends more than the {total:,} bytes of the file")
+                    stream.write(piece)
+                    progress(file.name, done, total)
+            if total is not None and done < total:
+                raise _PassingError(f"the connection ended after {done:,} of {total:,} bytes")
+            return
+    part.unlink()
+    _attempt(client, file, address, part, progress)
 
 
-def _agreed(response: httpx.Response, file: DataFile, done: int) -> tuple[int, int | None]:
-    """Return from which byte the answer goes on, and the bytes of the whole file, where they are known."""
+def _agreed(response: httpx.Response, file: DataFile, done: int) -> tuple[int, int | None] | None:
+    """Return the first byte of the answer and the size of the file, if known; ``None`` if it does not fit the part."""
     status = response.status_code
     if done and status == 416:
-        raise _StaleError
+        return None
     if status in _PASSING:
         raise _PassingError(f"the server answers {status} {response.reason_phrase}".rstrip())
     if status not in (200, 206):
@@ -233,13 +183,11 @@ def _agreed(response: httpx.Response, file: DataFile, done: int) -> tuple[int, i
     if status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if span is None or int(span[1]) != done or not done:
-            raise _StaleError if done else _RefusalError("is sent in parts, though all of it was asked for")
+            if done:
+                return None
+            raise _RefusalError("is sent in parts, though all of it was asked for")
         start, announced = done, span[2]
     total = int(announced) if announced.isdecimal() else None
     if total is not None and file.size is not None and total != file.size:
         raise _RefusalError(f"has {total:,} bytes, and {file.size:,} were published: it is another file")
     return start, file.size if total is None else total
-
-
-def _strong(etag: str | None) -> str | None:
-    return None if etag is None or etag.startswith("W/") else etag

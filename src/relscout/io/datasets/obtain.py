@@ -161,7 +161,6 @@ def _alone(place: Path, progress: Progress) -> Iterator[None]:
         yield
         return
     import fcntl
-    import os
 
     handle = os.open(place, os.O_RDONLY)
     try:

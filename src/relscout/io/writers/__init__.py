@@ -1,22 +1,22 @@
-"""Triples or facts in, files out: one module per format.
+"""Triples or facts in, files out.
 
-Every module of :data:`WRITERS` has
+A writer, one for each name in :data:`WRITERS`, is an object or a module with
 
-* ``DESCRIPTION``: one line for people, * ``write(triples, path) -> None``: writes all triples, one by one; on failure,
-no partial file is left.
+* ``DESCRIPTION``: one line for people,
+* ``write(triples, path) -> None``: writes all triples; on failure, no partial file is left.
 
-Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
+Writers of :data:`FACT_FORMATS` also have ``write_facts(facts, path) -> None``.
 
-Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
-``relscout.io.writers``. With ``SUFFIXES``, a tuple of ends of file names such as ``(".xml",)``, it is chosen by those.
+Other packages register theirs under its name in the entry-point group ``relscout.writers``. With ``SUFFIXES``, a tuple
+of ends of file names such as ``(".xml",)``, it is chosen by those.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from relscout.core.errors import (
@@ -32,14 +32,14 @@ from relscout.core.instances import Entity, Fact, Triple
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-#: Format name → module.
+#: Format name → where its writer is, ``module`` or ``module:name``; imported when it is asked for.
 WRITERS: dict[str, str] = {
     "jsonl": "relscout.io.writers.jsonl",
     "parquet": "relscout.io.writers.parquet",
-    "ntriples": "relscout.io.writers.ntriples",
-    "turtle": "relscout.io.writers.turtle",
-    "graphml": "relscout.io.writers.graphml",
-    "neo4j": "relscout.io.writers.neo4j",
+    "ntriples": "relscout.io.writers.rdf:NTRIPLES",
+    "turtle": "relscout.io.writers.rdf:TURTLE",
+    "graphml": "relscout.io.writers.property_graph:GRAPHML",
+    "neo4j": "relscout.io.writers.property_graph:NEO4J",
 }
 
 #: Formats that hold facts, too.
@@ -62,7 +62,7 @@ SUFFIXES: dict[str, str] = {
 
 
 class Writer(Protocol):
-    """What a writer module offers."""
+    """What a writer offers."""
 
     DESCRIPTION: str
 
@@ -72,7 +72,7 @@ class Writer(Protocol):
 
 
 class FactWriter(Protocol):
-    """What a writer module offers that writes facts, too."""
+    """What a writer offers that writes facts, too."""
 
     def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
         """Write all facts to ``path``, which appears whole or not at all."""
@@ -80,14 +80,14 @@ class FactWriter(Protocol):
 
 
 def writer(name: str) -> Writer:
-    """Return the writer module of a format.
+    """Return the writer of a format.
 
     Raises:
         UnknownNameError: There is no such format.
         PluginError: Another package registers it, and it cannot be loaded.
     """
     if name in WRITERS:
-        return cast(Writer, import_module(WRITERS[name]))
+        return cast(Writer, resolve_name(WRITERS[name]))
     others = _others()
     if name not in others:
         raise UnknownNameError("output format", name, [*WRITERS, *others])

@@ -1,4 +1,4 @@
-"""Triples and facts as RDF: the terms, their escaping and the vocabulary that N-Triples and Turtle share.
+"""Triples and facts as RDF, in N-Triples and Turtle (W3C Recommendations, both of RDF 1.1, 2014).
 
 Each found triple becomes the plain statement ``head relation tail`` and one ``rdf:Statement`` (a blank node)
 that says where it was read. Entities and relations get their ``rdfs:label`` once, where they appear first.
@@ -28,18 +28,32 @@ type and have an ``skos:altLabel`` for each alias. A relation has an ``rdfs:doma
 half of its facts have a head (or tail) of one type: it says what is typical, not what is allowed.
 
 NUL and lone surrogates, which no ``xsd:string`` may hold, become U+FFFD; all else is kept.
+
+rdflib writes no stream: for 50,000 triples it holds 1 GB instead of 8 MiB, and takes at least four times as long
+(``benchmarks/export_speed.py``).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
 
 from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
-from relscout.io.writers.identity import entity_name, entity_uri, merged_entity_uri, relation_uri, type_uri
-from relscout.io.writers.textfile import literal
+from relscout.io.writers.identity import (
+    CLASS,
+    ENTITY,
+    RELATION,
+    entity_name,
+    entity_uri,
+    merged_entity_uri,
+    relation_uri,
+    type_uri,
+)
+from relscout.io.writers.textfile import literal, text_file
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -51,41 +65,118 @@ TYPE = RDF + "type"
 INTEGER = XSD + "integer"
 DOUBLE = XSD + "double"
 
+_PREFIXES = {
+    "rdf": RDF,
+    "rdfs": RDFS,
+    "skos": SKOS,
+    "xsd": XSD,
+    "wd": "http://www.wikidata.org/entity/",
+    "entity": ENTITY,
+    "relation": RELATION,
+    "type": CLASS,
+    "relscout": VOCABULARY,
+}
+
+# stricter than the grammar's PN_LOCAL, so that no parser stumbles; what does not match keeps its full URI
+_LOCAL_NAME = re.compile("[A-Za-z0-9](?:[A-Za-z0-9_-]|%[0-9A-F]{2})*")
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """Something with a URI."""
-
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A value; ``datatype`` is a URI, ``None`` for a plain string."""
 
     value: str
     datatype: str | None = None
 
 
+Properties: TypeAlias = list[tuple[str, str | Literal]]
+"""URIs of predicates, each with its object, which is a URI or a literal."""
+
+Description: TypeAlias = tuple[str | None, Properties]
+"""The URI of a subject, or ``None`` for a blank node that nothing else refers to, and at least one property."""
+
+
 @dataclass(frozen=True, slots=True)
-class Description:
-    """One subject with its properties.
+class RdfWriter:
+    """A serialisation of RDF, in UTF-8."""
 
-    Args:
-        subject: The resource, or ``None`` for a blank node that nothing else refers to.
-        properties: Predicate URIs and objects, at least one.
-    """
+    DESCRIPTION: str
+    """One line for people."""
 
-    subject: Resource | None
-    properties: list[tuple[str, Resource | Literal]]
+    serialised: Callable[[Iterable[Description]], Iterator[str]]
+    """Returns the pieces of the text."""
+
+    def write(self, triples: Iterable[Triple], path: Path) -> None:
+        """Write triples one by one.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self._write(descriptions(triples), path)
+
+    def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
+        """Write facts and their entities.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self._write(fact_descriptions(facts), path)
+
+    def _write(self, described: Iterable[Description], path: Path) -> None:
+        with text_file(path) as stream:
+            stream.writelines(self.serialised(described))
 
 
-def quoted(text: str) -> str:
+def _n_triples(described: Iterable[Description]) -> Iterator[str]:
+    """Yield one statement per line."""
+
+    def term(of: str | Literal) -> str:
+        if isinstance(of, str):
+            return f"<{of}>"
+        return _quoted(of.value) + (f"^^<{of.datatype}>" if of.datatype else "")
+
+    for number, (uri, properties) in enumerate(described):
+        subject = term(uri) if uri else f"_:b{number}"
+        for predicate, target in properties:
+            yield f"{subject} <{predicate}> {term(target)} .\n"
+
+
+def _turtle(described: Iterable[Description]) -> Iterator[str]:
+    """Yield one sentence per subject."""
+
+    def shortened(uri: str) -> str:
+        for prefix, namespace in _PREFIXES.items():
+            if uri.startswith(namespace) and _LOCAL_NAME.fullmatch(uri, len(namespace)):
+                return f"{prefix}:{uri[len(namespace) :]}"
+        return f"<{uri}>"
+
+    def term(of: str | Literal) -> str:
+        if isinstance(of, str):
+            return shortened(of)
+        if of.datatype is None:
+            return _quoted(of.value)
+        return of.value if of.datatype == INTEGER else f"{_quoted(of.value)}^^{shortened(of.datatype)}"
+
+    for prefix, namespace in _PREFIXES.items():
+        yield f"@prefix {prefix}: <{namespace}> .\n"
+    for uri, properties in described:
+        verbs = ("a" if predicate == TYPE else shortened(predicate) for predicate, _ in properties)
+        said = (f"{verb} {term(target)}" for verb, (_, target) in zip(verbs, properties, strict=True))
+        yield f"\n{shortened(uri) if uri else '[]'} " + " ;\n    ".join(said) + " .\n"
+
+
+NTRIPLES: Final = RdfWriter("N-Triples (RDF), with the sentence of every triple by reification", _n_triples)
+TURTLE: Final = RdfWriter("Turtle (RDF), with the sentence of every triple by reification", _turtle)
+
+
+def _quoted(text: str) -> str:
     """Return ``text`` as a quoted string on one line, escaped as both N-Triples and Turtle want it."""
-    return '"' + _ESCAPED.sub(lambda found: _escape(found[0]), literal(text)) + '"'
+
+    def escaped(found: re.Match[str]) -> str:
+        return _SHORT_ESCAPES.get(found[0]) or f"\\u{ord(found[0]):04X}"
+
+    return '"' + _ESCAPED.sub(escaped, literal(text)) + '"'
 
 
 def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
@@ -93,24 +184,21 @@ def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
     seen: set[tuple[str, str]] = set()
     for triple in triples:
         instance = triple.instance
-        head = Resource(entity_uri(instance, instance.head))
-        relation = Resource(relation_uri(triple))
-        tail = Resource(entity_uri(instance, instance.tail))
-        for entity, mention in ((head, instance.head), (tail, instance.tail)):
-            if details := _entity(entity.uri, instance, mention, seen):
-                yield Description(entity, details)
-        if (relation.uri, "") not in seen:
-            seen.add((relation.uri, ""))
-            yield Description(relation, _relation(triple))
+        head, tail = entity_uri(instance, instance.head), entity_uri(instance, instance.tail)
+        relation = relation_uri(triple)
+        for uri, mention in ((head, instance.head), (tail, instance.tail)):
+            if details := _entity(uri, instance, mention, seen):
+                yield uri, details
+        if (relation, "") not in seen:
+            seen.add((relation, ""))
+            yield relation, _relation(triple)
         if triple.polarity == "asserted":
-            yield Description(head, [(relation.uri, tail)])
-        yield Description(None, _provenance(triple, head, relation, tail))
+            yield head, [(relation, tail)]
+        yield None, _statement(head, relation, tail) + _provenance(triple)
 
 
-def _entity(
-    uri: str, instance: RelationInstance, mention: Mention, seen: set[tuple[str, str]]
-) -> list[tuple[str, Resource | Literal]]:
-    details: list[tuple[str, Resource | Literal]] = []
+def _entity(uri: str, instance: RelationInstance, mention: Mention, seen: set[tuple[str, str]]) -> Properties:
+    details: Properties = []
     if (uri, "") not in seen:
         seen.add((uri, ""))
         details.append((RDFS + "label", Literal(entity_name(instance, mention))))
@@ -131,47 +219,41 @@ def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
             counts[entity.type] += 1
     seen: set[str] = set()
     for fact in given:
-        head, relation, tail = (
-            Resource(uri)
-            for uri in (merged_entity_uri(fact.head), relation_uri(fact), merged_entity_uri(fact.tail))
-        )
-        for resource, entity in ((head, fact.head), (tail, fact.tail)):
+        head, relation, tail = merged_entity_uri(fact.head), relation_uri(fact), merged_entity_uri(fact.tail)
+        for uri, entity in ((head, fact.head), (tail, fact.tail)):
             if entity.type is not None and type_uri(entity.type) not in seen:
                 seen.add(type_uri(entity.type))
-                about: list[tuple[str, Resource | Literal]] = [
-                    (TYPE, Resource(RDFS + "Class")),
-                    (RDFS + "label", Literal(entity.type)),
-                ]
-                yield Description(Resource(type_uri(entity.type)), about)
-            if resource.uri not in seen:
-                seen.add(resource.uri)
-                yield Description(resource, _merged_entity(entity))
-        if relation.uri not in seen:
-            seen.add(relation.uri)
-            typical = zip(("domain", "range"), ends[relation.uri], strict=True)
-            classes: list[tuple[str, Resource | Literal]] = [
-                (RDFS + side, Resource(type_uri(kind)))
-                for side, counts in typical
-                for kind in _dominating(counts)
+                yield (
+                    type_uri(entity.type),
+                    [(TYPE, RDFS + "Class"), (RDFS + "label", Literal(entity.type))],
+                )
+            if uri not in seen:
+                seen.add(uri)
+                yield uri, _merged_entity(entity)
+        if relation not in seen:
+            seen.add(relation)
+            typical = zip(("domain", "range"), ends[relation], strict=True)
+            classes: Properties = [
+                (RDFS + side, type_uri(kind)) for side, counts in typical for kind in _dominating(counts)
             ]
-            yield Description(relation, _relation(fact) + classes)
-        yield Description(head, [(relation.uri, tail)])
-        statement: list[tuple[str, Resource | Literal]] = [
-            (TYPE, Resource(RDF + "Statement")),
-            (RDF + "subject", head),
-            (RDF + "predicate", relation),
-            (RDF + "object", tail),
-            (VOCABULARY + "support", _integer(fact.support)),
-            (VOCABULARY + "documents", _integer(fact.documents)),
-            (VOCABULARY + "confidence", _double(fact.confidence)),
-        ]
-        yield Description(None, statement + [(VOCABULARY + "evidence", Literal(id)) for id in fact.evidence])
+            yield relation, _relation(fact) + classes
+        yield head, [(relation, tail)]
+        yield (
+            None,
+            [
+                *_statement(head, relation, tail),
+                (VOCABULARY + "support", _integer(fact.support)),
+                (VOCABULARY + "documents", _integer(fact.documents)),
+                (VOCABULARY + "confidence", _double(fact.confidence)),
+                *((VOCABULARY + "evidence", Literal(id)) for id in fact.evidence),
+            ],
+        )
 
 
-def _merged_entity(entity: Entity) -> list[tuple[str, Resource | Literal]]:
-    details: list[tuple[str, Resource | Literal]] = []
+def _merged_entity(entity: Entity) -> Properties:
+    details: Properties = []
     if entity.type is not None:
-        details.append((TYPE, Resource(type_uri(entity.type))))
+        details.append((TYPE, type_uri(entity.type)))
     details.append((RDFS + "label", Literal(entity.name)))
     details += [(SKOS + "altLabel", Literal(alias)) for alias in entity.aliases if alias != entity.name]
     details.append((VOCABULARY + "mentions", _integer(entity.mentions)))
@@ -186,41 +268,40 @@ def _dominating(counts: Counter[str | None]) -> list[str]:
     )[:1]
 
 
-def _relation(of: Triple | Fact) -> list[tuple[str, Resource | Literal]]:
+def _relation(of: Triple | Fact) -> Properties:
     return [
-        (TYPE, Resource(RDF + "Property")),
+        (TYPE, RDF + "Property"),
         (RDFS + "label", Literal(of.relation)),
         (VOCABULARY + "relationId", _integer(of.relation_id)),
     ]
 
 
-def _provenance(
-    triple: Triple, head: Resource, relation: Resource, tail: Resource
-) -> list[tuple[str, Resource | Literal]]:
-    instance = triple.instance
-    details: list[tuple[str, Resource | Literal]] = [
-        (TYPE, Resource(RDF + "Statement")),
+def _statement(head: str, relation: str, tail: str) -> Properties:
+    return [
+        (TYPE, RDF + "Statement"),
         (RDF + "subject", head),
         (RDF + "predicate", relation),
         (RDF + "object", tail),
-        (VOCABULARY + "sentence", Literal(instance.text)),
-        (VOCABULARY + "headStart", _integer(instance.head.start)),
-        (VOCABULARY + "headEnd", _integer(instance.head.end)),
-        (VOCABULARY + "tailStart", _integer(instance.tail.start)),
-        (VOCABULARY + "tailEnd", _integer(instance.tail.end)),
-        (VOCABULARY + "confidence", _double(triple.confidence)),
-        (VOCABULARY + "polarity", Literal(triple.polarity)),
-        (VOCABULARY + "instanceId", Literal(instance.id)),
     ]
-    if triple.related is not None:
-        details.append((VOCABULARY + "related", _double(triple.related)))
-    if instance.source:
-        details.append((VOCABULARY + "source", Literal(instance.source)))
-    if instance.document:
-        details.append((VOCABULARY + "document", Literal(instance.document)))
-    if instance.document_start is not None:
-        details.append((VOCABULARY + "documentStart", _integer(instance.document_start)))
-    return details
+
+
+def _provenance(triple: Triple) -> Properties:
+    instance = triple.instance
+    said: list[tuple[str, Literal | None]] = [
+        ("sentence", Literal(instance.text)),
+        ("headStart", _integer(instance.head.start)),
+        ("headEnd", _integer(instance.head.end)),
+        ("tailStart", _integer(instance.tail.start)),
+        ("tailEnd", _integer(instance.tail.end)),
+        ("confidence", _double(triple.confidence)),
+        ("polarity", Literal(triple.polarity)),
+        ("instanceId", Literal(instance.id)),
+        ("related", None if triple.related is None else _double(triple.related)),
+        ("source", Literal(instance.source) if instance.source else None),
+        ("document", Literal(instance.document) if instance.document else None),
+        ("documentStart", None if instance.document_start is None else _integer(instance.document_start)),
+    ]
+    return [(VOCABULARY + name, value) for name, value in said if value is not None]
 
 
 def _integer(number: int) -> Literal:
@@ -229,7 +310,3 @@ def _integer(number: int) -> Literal:
 
 def _double(number: float) -> Literal:
     return Literal(repr(float(number)), DOUBLE)
-
-
-def _escape(char: str) -> str:
-    return _SHORT_ESCAPES.get(char) or f"\\u{ord(char):04X}"

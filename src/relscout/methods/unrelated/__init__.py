@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
+from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision, is_connected
 from relscout.methods.unrelated.detector import Detector, Judged, Share, checked_share
 from relscout.methods.unrelated.no_relation import NoRelationWrapper
 
@@ -14,4 +14,5 @@ __all__ = [
     "Share",
     "checked_precision",
     "checked_share",
+    "is_connected",
 ]

@@ -21,6 +21,7 @@ from relscout.methods.unrelated.detector import Share
 from relscout.methods.vectors import scattered
 from relscout.text.pair_features import in_connected_text
 from relscout.text.relatedness import Relatedness, threshold_for
+from relscout.training.stored import below
 
 #: Relations with fewer pairs above the common threshold keep it: too few pairs for one of their own.
 _LEAST_FOR_OWN = 10
@@ -39,6 +40,11 @@ _SENTENCES_HOLD = (1.0, 0.4)
 _BASE_RATE = 0.13
 
 
+def is_connected(instances: Sequence[RelationInstance]) -> bool:
+    """Return whether at least half of some pairs stand in connected text, rather than in sentences by themselves."""
+    return bool(instances) and float(in_connected_text(instances).mean()) >= _HALF
+
+
 class RelatednessDetector:
     """Judges pairs by a :class:`relscout.text.relatedness.Relatedness` and a threshold.
 
@@ -47,6 +53,8 @@ class RelatednessDetector:
         thresholds: Probability from which a pair is related: (1,) for all relations alike, or (K,), one for each.
         share: Share of the corpus that is not related.
         precision: Expected share of pairs that are related among those that are kept, where the threshold rests on one.
+        connected: Whether the corpus is connected text, see :func:`is_connected`: a precision means other
+            probabilities there than in sentences that stand by themselves.
     """
 
     def __init__(
@@ -56,23 +64,25 @@ class RelatednessDetector:
         thresholds: NDArray[np.float64] | None = None,
         share: float = 0.0,
         precision: float | None = None,
+        connected: bool = True,
     ) -> None:
         self.model = model
         self.thresholds = np.array([0.5]) if thresholds is None else thresholds
         self.share = share
         self.precision = precision
-        self._connected = True
+        self.connected = connected
         self._own_encoder: TransformerEncoder | None = None
 
     @classmethod
-    def bundled(cls, *, precision: float | None = None) -> Self:
-        """Return a detector with the relatedness model that comes with relscout.
+    def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
+        """Return a detector with the relatedness model that comes with relscout; for the arguments, see the class.
 
         Raises:
             ArtifactError: The model is missing or damaged.
             SettingError: The precision is none.
         """
-        return cls(Relatedness.load(), precision=None if precision is None else checked_precision(precision))
+        checked = None if precision is None else checked_precision(precision)
+        return cls(Relatedness.load(), precision=checked, connected=connected)
 
     def probabilities(
         self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
@@ -86,7 +96,6 @@ class RelatednessDetector:
         """
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
-        self._connected = bool(len(ordered)) and float(in_connected_text(ordered).mean()) >= _HALF
         vectors = self.vectors(ordered, encoder=encoder, progress=progress)
         return scattered(self.model.probabilities(ordered, vectors)[:, None], order)[:, 0]
 
@@ -150,7 +159,7 @@ class RelatednessDetector:
     def _line(self, probabilities: NDArray[np.float32], precision: float) -> float:
         """Return the probability from which pairs are kept, so that a share of them is expected to be related."""
         of_documents = (self.model.card or {}).get("holds", _HOLDS)
-        slope, shift = of_documents if self._connected else _SENTENCES_HOLD
+        slope, shift = of_documents if self.connected else _SENTENCES_HOLD
         holds = _logistic(slope * _log_odds(probabilities) + shift).astype(np.float32)
         line = threshold_for(holds, precision)
         if line == 0 or not len(holds):
@@ -198,42 +207,30 @@ class RelatednessDetector:
         self._own_encoder.cache = cache_of(encoder)
         return self._own_encoder
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but the model's settings as arrays, to be saved."""
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return JSON values and arrays, to be saved."""
         with tempfile.TemporaryDirectory() as place:
             self.model.save(Path(place) / "model")
             saved = load_artifact(Path(place) / "model")
-        numbers = np.array([self.share, np.nan if self.precision is None else self.precision])
-        return {
-            "thresholds": self.thresholds,
-            "numbers": numbers,
-            **{f"model.{name}": array for name, array in saved.tensors.items()},
+        values = {
+            "kind": saved.kind,
+            "settings": dict(saved.settings),
+            "share": self.share,
+            "precision": self.precision,
+            "connected": self.connected,
         }
-
-    def described(self) -> dict[str, Any]:
-        """Return the model's settings as JSON values, to be saved with :meth:`arrays`."""
-        with tempfile.TemporaryDirectory() as place:
-            self.model.save(Path(place) / "model")
-            saved = load_artifact(Path(place) / "model")
-        return {"kind": saved.kind, "settings": dict(saved.settings)}
+        tensors = {f"model.{name}": array for name, array in saved.tensors.items()}
+        return values, {"thresholds": self.thresholds, **tensors}
 
     @classmethod
-    def restored(cls, described: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Build a detector from what :meth:`described` and :meth:`arrays` returned."""
-        tensors = {
-            name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")
-        }
+    def restored(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Build a detector from what :meth:`state` returned."""
         with tempfile.TemporaryDirectory() as place:
-            saved = Artifact(str(described["kind"]), described["settings"], tensors)
+            saved = Artifact(str(values["kind"]), values["settings"], below("model.", arrays))
             save_artifact(Path(place) / "model", saved)
             model = Relatedness.load(Path(place) / "model")
-        share, precision = arrays["numbers"].tolist()
-        return cls(
-            model,
-            thresholds=arrays["thresholds"],
-            share=share,
-            precision=None if np.isnan(precision) else precision,
-        )
+        named = {name: values[name] for name in ("share", "precision", "connected")}
+        return cls(model, thresholds=arrays["thresholds"], **named)
 
 
 def checked_precision(precision: float) -> float:

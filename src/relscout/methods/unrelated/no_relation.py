@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
-from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, OnLoss, VectorCache, underlying
-from relscout.methods.estimator import Estimator
-from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
+from relscout.methods.estimator import Estimator, Predictor
+from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision, is_connected
 from relscout.methods.unrelated.detector import (
     LEAST,
     Detector,
@@ -45,7 +44,7 @@ _OF_THE_METHOD = frozenset({"NAME", "CITATION", "LABELS", "ENCODER", "KNOWN_SETT
 KIND = "no-relation-wrapper"
 
 
-class NoRelationWrapper(Parameters):
+class NoRelationWrapper(Predictor):
     """A method with a component that leaves unrelated pairs out: an :class:`Estimator` with ``none_``.
 
     What the component judges to be unrelated, before anything is clustered, is left out of the fit and has relation -1.
@@ -76,8 +75,6 @@ class NoRelationWrapper(Parameters):
     _NOT_SETTINGS = frozenset({"method", "share", "precision", "relatedness"})
 
     related_: NDArray[np.float32] | None
-    none_: int | None
-    labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
     report_: dict[str, Any]
@@ -195,17 +192,6 @@ class NoRelationWrapper(Parameters):
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
 
-    def fit_predict(
-        self,
-        unlabeled: Sequence[RelationInstance],
-        labeled: Sequence[RelationInstance] | None = None,
-        *,
-        progress: Progress = silent,
-        checkpoints: Path | None = None,
-    ) -> NDArray[np.int64]:
-        """Fit, and return the relation of each instance (N,), int64; -1 for none."""
-        return self.fit(unlabeled, labeled, progress=progress, checkpoints=checkpoints).labels_
-
     def relatedness(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32] | None:
@@ -228,12 +214,6 @@ class NoRelationWrapper(Parameters):
             finally:
                 encoder.cache.close()
                 encoder.cache = None
-
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64; -1 for none."""
-        return self._likeliest(self.predict_proba(instances, progress=progress))
 
     def predict_proba(
         self,
@@ -278,8 +258,8 @@ class NoRelationWrapper(Parameters):
             "precision": self._precision,
         }
         if isinstance(self._detector, RelatednessDetector):
-            tensors |= {f"relatedness.{name}": array for name, array in self._detector.arrays().items()}
-            settings["relatedness"] = self._detector.described()
+            settings["relatedness"], arrays = self._detector.state()
+            tensors |= {f"relatedness.{name}": array for name, array in arrays.items()}
         elif self._detector is not None:
             tensors |= {f"detector.{name}": array for name, array in arrays_of(self._detector).items()}
         save_artifact(folder, Artifact(KIND, settings, tensors))
@@ -353,7 +333,7 @@ class NoRelationWrapper(Parameters):
         self, unlabeled: Sequence[RelationInstance], progress: Progress
     ) -> NDArray[np.bool_]:
         model = self._relatedness or Relatedness.load()
-        detector = RelatednessDetector(model, precision=self._precision)
+        detector = RelatednessDetector(model, precision=self._precision, connected=is_connected(unlabeled))
         if self._judged:
             bare = [one.without_relation() for one in self._judged]
             vectors = detector.vectors(bare, encoder=self.encoder, progress=progress)
@@ -399,7 +379,3 @@ class NoRelationWrapper(Parameters):
         order = canonical_order(instances)
         vectors = encode(self.encoder, [instances[place] for place in order], progress=progress)
         return scattered(detector.none(vectors)[:, None], order)[:, 0]
-
-    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-        labels = probabilities.argmax(axis=1).astype(np.int64)
-        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)

@@ -111,6 +111,8 @@ def recognise(source: Source) -> str:
         except PluginError as error:
             # one broken package must not keep others from being asked
             warnings.warn(str(error), PluginWarning, stacklevel=2)
+    if source.has_rows:
+        return "parquet"
     raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(format_names())}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import list_records, outlines
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import (
     NO_RELATION,
     Source,
@@ -36,7 +36,7 @@ _Expressed = dict[int, dict[tuple[int, int], list[str]]]
 def sniff(source: Source) -> bool:
     """Return whether the start is a list of objects with a list of entities or of sentences, as DocRED names them."""
     return any(
-        "[" in (keys.get("vertexSet"), keys.get("sents")) for keys in outlines(source.sample_text, "[")
+        "[" in (keys.get("vertexSet"), keys.get("sents")) for keys in record_outlines(source)
     )
 
 
@@ -51,7 +51,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     A pair with several relations is one instance for each, and these have the same id. The document is the title, and
     its text the sentences with a blank between them.
     """
-    for place, record in list_records(source):
+    for place, record in records(source, ("sents", "vertexSet")):
         if isinstance(record, RecordError):
             yield record
             continue

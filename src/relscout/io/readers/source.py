@@ -18,6 +18,8 @@ from relscout.core.instances import Mention, RelationInstance
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_BYTES = 65_536
+#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
+ROWS_MAGIC = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 
 #: Which pairs of a fully judged format are read: those with a relation, or also those without.
 Pairs = Literal["related", "all"]
@@ -47,10 +49,24 @@ class Source:
         with self.open() as stream:
             return _guarded_read(self.path, stream, _SAMPLE_BYTES)
 
-    @property
+    @cached_property
     def sample_text(self) -> str:
-        """The sample as text, without a byte-order mark; a character cut in two at its end is dropped."""
+        """The sample as text, without a byte-order mark; a character cut in two at its end is dropped.
+
+        Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
+        """
+        if self.has_rows:
+            from relscout.io.readers.rows import first_rows
+
+            return first_rows(self)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
+
+    @cached_property
+    def has_rows(self) -> bool:
+        """Whether it is a Parquet or Arrow file, or a folder of Hugging Face datasets."""
+        if self.path.is_dir():
+            return any((self.path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+        return self.sample.startswith(ROWS_MAGIC)
 
     def open(self) -> IO[bytes]:
         """Open the content as bytes, unpacking gzip.

@@ -42,7 +42,9 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 def is_row(record: Any) -> bool:
     """Return whether a record is the row of a table: its mentions are strings, or offsets in columns of their own."""
-    if not isinstance(record, Mapping) or any(isinstance(record.get(role), Mapping) for role in ("head", "tail")):
+    if not isinstance(record, Mapping) or any(
+        isinstance(record.get(role), Mapping) for role in ("head", "tail")
+    ):
         return False
     return isinstance(record.get("head"), str) or "head_start" in record
 

@@ -21,7 +21,9 @@ def sniff(source: Source) -> bool:
     if not source.has_rows or not is_table_of_ours(column_names(source), source.columns):
         return False
     head = source.columns.get("head", "head")
-    return not any(isinstance(row.get(head), dict) for _, row in rows(source, per_batch=1) if isinstance(row, dict))
+    return not any(
+        isinstance(row.get(head), dict) for _, row in rows(source, per_batch=1) if isinstance(row, dict)
+    )
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
@@ -34,5 +36,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         raise InputError(f"{source.path}: the file is not a Parquet file")
     columns = columns_of(source, column_names(source))
     for place, row in rows(source, list(columns.values())):
-        record = row if isinstance(row, RecordError) else {field: row[column] for field, column in columns.items()}
+        record = (
+            row if isinstance(row, RecordError) else {field: row[column] for field, column in columns.items()}
+        )
         yield attempt(source, place, record, row_instance)

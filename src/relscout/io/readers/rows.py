@@ -76,7 +76,11 @@ def rows(
                 place = f"row {number}"
                 if isinstance(row, Exception):
                     foreign = isinstance(row, UnicodeDecodeError)
-                    reason = "a text in this row is not UTF-8" if foreign else f"a value cannot be read ({_line(row)})"
+                    reason = (
+                        "a text in this row is not UTF-8"
+                        if foreign
+                        else f"a value cannot be read ({_line(row)})"
+                    )
                     yield place, source.error(place, f"{reason}; write the file again")
                 else:
                     yield place, _named(row, features) if features else row
@@ -101,7 +105,9 @@ def _files(source: Source) -> list[Path]:
             )
         return _files(Source(path / splits[0]))
     if not (path / "state.json").is_file():
-        raise InputError(f"{path}: the folder has no state.json; expected a folder that datasets' save_to_disk wrote")
+        raise InputError(
+            f"{path}: the folder has no state.json; expected a folder that datasets' save_to_disk wrote"
+        )
     return [path / name for name in _listed(path / "state.json", "_data_files")]
 
 
@@ -133,21 +139,25 @@ def _opened(
             return table.schema_arrow, table.iter_batches(per_batch, columns=chosen)
         if magic.startswith(_ARROW_FILE):
             file = pa.ipc.open_file(path)
-            return file.schema, _selected((file.get_batch(n) for n in range(file.num_record_batches)), columns)
+            return file.schema, _selected(
+                (file.get_batch(n) for n in range(file.num_record_batches)), columns
+            )
         if magic.startswith(_ARROW_STREAM):
             stream = pa.ipc.open_stream(path)
             return stream.schema, _selected(iter(stream), columns)
     except _failures() as error:
-        raise InputError(f"{source.path}: the {_kind(path)} is damaged or cut off ({_line(error)})") from error
+        raise InputError(
+            f"{source.path}: the {_kind(path)} is damaged or cut off ({_line(error)})"
+        ) from error
     raise InputError(f"{source.path}: {path.name} is neither a Parquet nor an Arrow file")
 
 
-def _selected(
-    batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None
-) -> Iterator[pa.RecordBatch]:
+def _selected(batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         chosen = batch if columns is None else batch.select(sorted(set(columns)))
-        yield from (chosen.slice(start, _ROWS_PER_BATCH) for start in range(0, chosen.num_rows, _ROWS_PER_BATCH))
+        yield from (
+            chosen.slice(start, _ROWS_PER_BATCH) for start in range(0, chosen.num_rows, _ROWS_PER_BATCH)
+        )
 
 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
@@ -191,7 +201,9 @@ def _named(value: Any, feature: Any) -> Any:
     if isinstance(value, list):
         return [_named(item, feature) for item in value]
     if isinstance(value, dict):
-        return {name: _named(item, feature[name]) if name in feature else item for name, item in value.items()}
+        return {
+            name: _named(item, feature[name]) if name in feature else item for name, item in value.items()
+        }
     return value
 
 

@@ -35,7 +35,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per triple: its sentence, offsets counted from the start of the sentence.
 
     The relation is the last part of the predicate's URI (``P31``), the entity ids those of subject and object
-    (``Q937``); a document without sentence boundaries is one sentence. A literal, such as a date, has none. A triple whose subject the sentence does not name, as the
+    (``Q937``); a document without sentence boundaries is one sentence.
+    A literal, such as a date, has none. A triple whose subject the sentence does not name, as the
     NoSubject aligner of T-REx writes them, is an error.
     """
     for place, document in records(source, _OWN_KEYS | _FIRST_KEYS):

@@ -53,7 +53,12 @@ FORMATS: dict[str, str] = {
     "glirel": "relscout.io.readers.glirel",
     "casrel": "relscout.io.readers.casrel",
     "duie": "relscout.io.readers.duie",
+    "bioc": "relscout.io.readers.bioc",
     "semeval": "relscout.io.readers.semeval",
+    "webanno-tsv": "relscout.io.readers.webanno_tsv",
+    "xmi": "relscout.io.readers.xmi",
+    "conllu": "relscout.io.readers.conllu",
+    "conll04": "relscout.io.readers.conll04",
     "csv": "relscout.io.readers.csv",
 }
 

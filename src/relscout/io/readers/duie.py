@@ -28,7 +28,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per subject and object, their strings at the places that :func:`nearest_pair` finds.
 
     An object of several parts, as DuIE 2.0 has them, gives one instance for each part that is not empty; the name of a
-    part other than ``@value`` follows the predicate after a slash. A string that does not occur in the text is an error.
+    part other than ``@value`` follows the predicate after a slash. A string that does not occur in the text is an
+    error.
     """
     for place, record in records(source, ("text", "spo_list"), published="lines"):
         if isinstance(record, RecordError):

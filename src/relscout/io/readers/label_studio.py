@@ -104,7 +104,7 @@ def _text(data: dict[str, Any], results: list[Any]) -> str:
             return require(data, key, str, inside="data")
     if len(strings) != 1:
         raise InputError(
-            f"'data' has {len(strings)} texts ({', '.join(map(repr, strings[:5]))}); expected the annotated one as 'text'"
+            f"'data' has {len(strings)} texts ({', '.join(map(repr, strings[:5]))}); name the annotated one 'text'"
         )
     return require(data, strings[0], str, inside="data")
 

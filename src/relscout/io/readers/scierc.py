@@ -97,14 +97,14 @@ class _Document:
     def _instance(self, relation: Any, provenance: str) -> RelationInstance:
         if not _is_span(relation, 4) or len(relation) < 5 or not isinstance(relation[4], str):
             raise InputError(
-                f"expected a relation [first, last, first, last, label] in tokens of the document, got {str(relation)[:60]}"
+                f"expected a relation [first, last, first, last, label] of token numbers, got {str(relation)[:60]}"
             )
         check_unicode("label", relation[4])
         spans = [(int(relation[0]), int(relation[1])), (int(relation[2]), int(relation[3]))]
         for start, last in spans:
             if not 0 <= start <= last < len(self._tokens):
                 raise InputError(
-                    f"the span [{start}, {last}] does not fit the {len(self._tokens)} tokens of the document; the end is "
+                    f"the span [{start}, {last}] does not fit the document's {len(self._tokens)} tokens; the end is "
                     "inclusive"
                 )
         first = bisect_right(self._starts, min(start for start, _ in spans)) - 1

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import UNKNOWN, UNTYPED, Mention, RelationInstance
 from relscout.io.readers.source import Source, attempt, shorten, unrelated_pairs
 from relscout.io.readers.tokens import check_surface
 
@@ -96,7 +96,7 @@ class Annotated:
             self.text,
             head,
             tail,
-            relation or None,
+            named(relation),
             source=provenance,
             document=self._document,
             document_start=self._document_start,
@@ -141,7 +141,7 @@ class Segments:
         return RelationInstance(
             " ".join(self.texts[first : last + 1]),
             *moved,
-            relation or None,
+            named(relation),
             source=provenance,
             document=self._document,
             document_start=origin,
@@ -183,6 +183,7 @@ def span(
     Raises:
         InputError: The span does not fit the text, or covers another surface.
     """
+    type = None if type == UNTYPED else type
     found = Mention(start, end, type, entity_id)
     if surface is not None and 0 <= start < end and text[start:end] != surface and not text.isascii():
         units = Utf16(text)
@@ -196,6 +197,11 @@ def span(
     if surface is not None:
         check_surface(role, text[start:end], surface)
     return found
+
+
+def named(relation: str | None) -> str | None:
+    """Return a relation, ``None`` where it is empty or what is written for an unknown one."""
+    return None if relation in ("", UNKNOWN) else relation
 
 
 class Utf16:

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import span
+from relscout.io.readers.annotated import named, span
 from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
 
 DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
@@ -167,7 +167,7 @@ def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance
         context.removesuffix("\r") if end >= 0 else context,
         Mention(head.start - start, head.end - start, head.type),
         Mention(tail.start - start, tail.end - start, tail.type),
-        relation=relation,
+        relation=named(relation),
         source=provenance,
     )
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
+from relscout.io.readers.rows import rows
 from relscout.io.readers.source import Source, kind_name, shorten
 
 #: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
@@ -118,9 +119,7 @@ def records(
     text = source.sample_text.lstrip()
     known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
     if source.has_rows:
-        from relscout.io.readers.rows import rows
-
-        yield from rows(source)
+        yield from rows(source.path)
     elif (known and text.startswith("[")) or (not known and published == "list"):
         yield from list_records(source)
     elif _is_concatenated(text):

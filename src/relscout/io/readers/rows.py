@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, RecordError
-from relscout.io.readers.source import ROWS_MAGIC, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PARQUET, _ARROW_FILE, _ARROW_STREAM = ROWS_MAGIC
+#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
+ROWS_MAGIC = _PARQUET, _ARROW_FILE, _ARROW_STREAM = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _ROWS_PER_BATCH = 1024
 _ROWS_TO_JUDGE = 5
 
 
-def first_rows(source: Source) -> str:
+def first_rows(path: Path) -> str:
     """Return the first five rows as JSON Lines; values that JSON does not have, such as dates, as strings.
 
     Raises:
         InputError: The file is damaged, or a folder holds several splits.
     """
     lines = []
-    for _, row in rows(source, per_batch=_ROWS_TO_JUDGE):
+    for _, row in rows(path, per_batch=_ROWS_TO_JUDGE):
         if not isinstance(row, RecordError):
             lines.append(json.dumps(row, default=str))
         if len(lines) == _ROWS_TO_JUDGE:
@@ -33,25 +33,25 @@ def first_rows(source: Source) -> str:
     return "\n".join(lines)
 
 
-def column_names(source: Source) -> list[str]:
+def column_names(path: Path) -> list[str]:
     """Return the names of the columns.
 
     Raises:
         InputError: The file is damaged, or a folder holds several splits.
     """
-    schema, _ = _opened(source, _files(source)[0], None, 1)
+    schema, _ = _opened(path, _files(path)[0], None, 1)
     return list(schema.names)
 
 
 def rows(
-    source: Source, columns: Sequence[str] | None = None, *, per_batch: int = _ROWS_PER_BATCH
+    path: Path, columns: Sequence[str] | None = None, *, per_batch: int = _ROWS_PER_BATCH
 ) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
     """Yield ``("row N", {column: value})``, N from 1; class labels of Hugging Face datasets as their names.
 
     A row that cannot be read comes as its error. A file that breaks off is one last error.
 
     Args:
-        source: The file or folder.
+        path: The file or folder.
         columns: The columns to read; all where left out.
         per_batch: Rows that are held at a time.
 
@@ -59,15 +59,18 @@ def rows(
         InputError: The file is damaged, packed with gzip, or a folder holds several splits.
     """
     number = 0
-    for path in _files(source):
-        schema, batches = _opened(source, path, columns, per_batch)
+    for file in _files(path):
+        schema, batches = _opened(path, file, columns, per_batch)
         features = _features(schema)
         while True:
             try:
                 batch = next(batches, None)
             except _failures() as error:
                 place = f"after row {number}"
-                yield place, source.error(place, f"the {_kind(path)} is damaged or cut off ({_line(error)})")
+                yield (
+                    place,
+                    RecordError(path, place, f"the {_kind(file)} is damaged or cut off ({_line(error)})"),
+                )
                 return
             if batch is None:
                 break
@@ -81,14 +84,13 @@ def rows(
                         if foreign
                         else f"a value cannot be read ({_line(row)})"
                     )
-                    yield place, source.error(place, f"{reason}; write the file again")
+                    yield place, RecordError(path, place, f"{reason}; write the file again")
                 else:
                     yield place, _named(row, features) if features else row
 
 
-def _files(source: Source) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     """Return the files that hold the rows, in order."""
-    path = source.path
     if not path.is_dir():
         with path.open("rb") as raw:
             if not raw.read(8).startswith(ROWS_MAGIC):
@@ -103,7 +105,7 @@ def _files(source: Source) -> list[Path]:
                 f"{path}: the folder holds several splits ({names}); give the folder of the split that you mean, "
                 f"such as {path / example}"
             )
-        return _files(Source(path / splits[0]))
+        return _files(path / splits[0])
     if not (path / "state.json").is_file():
         raise InputError(
             f"{path}: the folder has no state.json; expected a folder that datasets' save_to_disk wrote"
@@ -125,7 +127,7 @@ def _listed(path: Path, field: str) -> list[str]:
 
 
 def _opened(
-    source: Source, path: Path, columns: Sequence[str] | None, per_batch: int
+    given: Path, path: Path, columns: Sequence[str] | None, per_batch: int
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     import pyarrow as pa
     from pyarrow import parquet
@@ -146,10 +148,8 @@ def _opened(
             stream = pa.ipc.open_stream(path)
             return stream.schema, _selected(iter(stream), columns)
     except _failures() as error:
-        raise InputError(
-            f"{source.path}: the {_kind(path)} is damaged or cut off ({_line(error)})"
-        ) from error
-    raise InputError(f"{source.path}: {path.name} is neither a Parquet nor an Arrow file")
+        raise InputError(f"{given}: the {_kind(path)} is damaged or cut off ({_line(error)})") from error
+    raise InputError(f"{given}: {path.name} is neither a Parquet nor an Arrow file")
 
 
 def _selected(batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

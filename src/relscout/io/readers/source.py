@@ -15,11 +15,10 @@ from typing import IO, Any, Literal, TypeVar, cast
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_BYTES = 65_536
-#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
-ROWS_MAGIC = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 
 #: Which pairs of a fully judged format are read: those with a relation, or also those without.
 Pairs = Literal["related", "all"]
@@ -56,9 +55,7 @@ class Source:
         Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
         """
         if self.has_rows:
-            from relscout.io.readers.rows import first_rows
-
-            return first_rows(self)[:_SAMPLE_BYTES]
+            return first_rows(self.path)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
 
     @cached_property

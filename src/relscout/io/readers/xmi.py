@@ -66,7 +66,11 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 
 def _type_system(folder: Path) -> Path | None:
-    return next((folder / name for name in _TYPE_SYSTEMS if (folder / name).is_file()), None)
+    named = (folder / name for name in _TYPE_SYSTEMS)
+    others = (
+        path for path in sorted(folder.glob("*.xml")) if "<typeSystemDescription" in Source(path).sample_text
+    )
+    return next((path for path in named if path.is_file()), None) or next(others, None)
 
 
 def _loaded(source: Source) -> Any:

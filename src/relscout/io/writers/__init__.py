@@ -7,6 +7,8 @@ no partial file is left.
 
 Those of :data:`FACT_FORMATS` have ``write_facts(facts, path) -> None``, too.
 
+The formats of annotation tools (:mod:`relscout.io.writers.tools`) hold triples, or instances with their gold relations.
+
 Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
 ``relscout.io.writers``. With ``SUFFIXES``, a tuple of ends of file names such as ``(".xml",)``, it is chosen by those.
 """
@@ -29,6 +31,7 @@ from relscout.core.errors import (
 )
 from relscout.core.plugins import loaded, registered
 from relscout.core.triples import Entity, Fact, Triple
+from relscout.io.writers.tools import TOOLS
 
 #: Format name → module.
 WRITERS: dict[str, str] = {
@@ -39,6 +42,11 @@ WRITERS: dict[str, str] = {
     "graphml": "relscout.io.writers.graphml",
     "neo4j": "relscout.io.writers.neo4j",
 }
+
+_OURS: Final = {**WRITERS, **dict.fromkeys(TOOLS, "relscout.io.writers.tools")}
+
+#: Formats that are a folder.
+FOLDERS: Final = ("neo4j", *(name for name, tool in TOOLS.items() if tool.is_folder))
 
 #: Formats that hold facts, too.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
@@ -86,15 +94,17 @@ def writer(name: str) -> Writer:
     """
     if name in WRITERS:
         return cast(Writer, import_module(WRITERS[name]))
-    others = registered(_GROUP, WRITERS)
+    if name in TOOLS:
+        return TOOLS[name]
+    others = registered(_GROUP, _OURS)
     if name not in others:
-        raise UnknownNameError("output format", name, [*WRITERS, *others])
+        raise UnknownNameError("output format", name, [*_OURS, *others])
     return cast(Writer, loaded(_GROUP, others[name], needs=("DESCRIPTION", "write")))
 
 
 def writer_names() -> list[str]:
     """Return the names of all output formats: ours, and those that other packages register."""
-    return [*WRITERS, *registered(_GROUP, WRITERS)]
+    return [*_OURS, *registered(_GROUP, _OURS)]
 
 
 def recognise(path: str | Path) -> str:
@@ -107,7 +117,7 @@ def recognise(path: str | Path) -> str:
     for suffix, format_name in SUFFIXES.items():
         if name.endswith(suffix):
             return format_name
-    for other in registered(_GROUP, WRITERS):
+    for other in registered(_GROUP, _OURS):
         try:
             if name.endswith(tuple(getattr(writer(other), "SUFFIXES", ()))):
                 return other
@@ -116,7 +126,7 @@ def recognise(path: str | Path) -> str:
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     raise SettingError(
         f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
-        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
+        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j and brat write a folder)"
     )
 
 
@@ -183,7 +193,7 @@ def check_fact_format(name: str) -> None:
     Raises:
         SettingError: It holds triples only.
     """
-    if name not in FACT_FORMATS and not (name not in WRITERS and hasattr(writer(name), "write_facts")):
+    if name not in FACT_FORMATS and not (name not in _OURS and hasattr(writer(name), "write_facts")):
         raise SettingError(
             f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
         )
@@ -206,7 +216,7 @@ def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mappi
 
 
 def _check_folder(target: Path, format: str) -> None:
-    if format != "neo4j" and target.is_dir():
+    if format not in FOLDERS and target.is_dir():
         raise OutputError(f"cannot write {target}: it is a folder, and {format} is a file; add a file name")
 
 

@@ -29,7 +29,9 @@ from relscout.core.errors import (
 )
 from relscout.core.instances import RelationInstance
 from relscout.core.plugins import loaded, registered
+from relscout.io.readers.json_stream import record_outlines
 from relscout.io.readers.source import Pairs, RelationNames, Source
+from relscout.io.readers.table import FIELDS, missing_fields
 
 #: Format name → module, in the order in which they are asked whether a file is theirs.
 FORMATS: dict[str, str] = {
@@ -143,7 +145,7 @@ def read(
     """Read relation instances from a file or folder, one at a time, in its order.
 
     Args:
-        path: The file (gzip is seen through) or, for brat, the folder.
+        path: The file (gzip is seen through) or folder.
         format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
@@ -207,7 +209,10 @@ def _read(
 
 def _why_unknown(source: Source) -> str:
     if source.path.is_dir():
-        return "the folder holds no pair of .txt and .ann files (brat is the one format that is a folder)"
+        return (
+            "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, and no "
+            "state.json (Hugging Face datasets)"
+        )
     if source.sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "the file is UTF-16; save it as UTF-8"
     if b"\x00" in source.sample:
@@ -216,4 +221,45 @@ def _why_unknown(source: Source) -> str:
         source.sample[: len(source.sample) - 4].decode("utf-8")
     except UnicodeDecodeError as error:
         return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
-    return "the format is not recognised from the content; if you know it, name it with --format"
+    near = _resembled(source)
+    return f"the format is not recognised from the content; {near}if you know it, name it with --format"
+
+
+def _resembled(source: Source) -> str:
+    """Return which two formats the content is most like, and what it lacks for each; empty where it is like none."""
+    text = source.sample_text.lstrip()
+    if text.startswith(("{", "[")):
+        found = _by_fields({field for keys in record_outlines(source) for field in keys})
+    elif text.startswith("<"):
+        found = [
+            ("bioc", [f"<{tag}>" for tag in ("collection", "document", "passage") if f"<{tag}" not in text]),
+            ("xmi", [f"'{part}'" for part in ("xmi:XMI", "http:///uima/cas.ecore") if part not in text]),
+        ]
+    else:
+        found = _by_columns(text.split("\n", 1)[0].rstrip("\r"))
+    parts = [
+        f"{name} (missing: {', '.join(lacks) or 'fields of the right kind'})" for name, lacks in found[:2]
+    ]
+    return f"it resembles {' and '.join(parts)}; " if parts else ""
+
+
+def _by_fields(there: set[str]) -> list[tuple[str, list[str]]]:
+    nearest = []
+    for place, name in enumerate(FORMATS):
+        for fields in getattr(reader(name), "FIELDS", ()):
+            lacks = [field for field in fields if field not in there]
+            if len(lacks) < len(fields):
+                nearest.append((len(lacks) / len(fields), place, name, lacks))
+    # of each format the variant that lacks least
+    best = {name: lacks for _, _, name, lacks in sorted(nearest, reverse=True)}
+    return [(name, best[name]) for name in dict.fromkeys(name for _, _, name, _ in sorted(nearest))]
+
+
+def _by_columns(line: str) -> list[tuple[str, list[str]]]:
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) > 1 and cells[0].partition("-")[0].isdigit():
+        widths = (("conllu", 10), ("conll04", 9))
+        return [(name, [f"{width} columns, there are {len(cells)}"]) for name, width in widths]
+    names = max((line.split(delimiter) for delimiter in "\t,;|"), key=len)
+    present = [name for cell in names if (name := cell.strip().strip('"')) in FIELDS]
+    return [("csv", missing_fields(present))] if present else []

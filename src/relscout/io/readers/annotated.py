@@ -72,7 +72,7 @@ class Annotated:
         Raises:
             InputError: An entity is not there or wrong, or the two are the same or cross.
         """
-        return self._of(self.mention("head", head), self.mention("tail", tail), relation, provenance)
+        return self.of(self.mention("head", head), self.mention("tail", tail), relation, provenance)
 
     def unlabelled(self) -> Iterator[RelationInstance | RecordError]:
         """Yield the pairs of a text in which entities are annotated and relations are not.
@@ -88,10 +88,15 @@ class Annotated:
         for (one, head), (other, tail) in unrelated_pairs(right, lambda *_: False):
             place = f"{self._place}, entities {shorten(one)} and {shorten(other)}"
             yield attempt(
-                self._source, place, (head, tail), lambda pair, provenance: self._of(*pair, None, provenance)
+                self._source, place, (head, tail), lambda pair, provenance: self.of(*pair, None, provenance)
             )
 
-    def _of(self, head: Mention, tail: Mention, relation: str | None, provenance: str) -> RelationInstance:
+    def of(self, head: Mention, tail: Mention, relation: str | None, provenance: str) -> RelationInstance:
+        """Return the instance of two mentions.
+
+        Raises:
+            InputError: They do not fit the text, or are the same or cross.
+        """
         return RelationInstance(
             self.text,
             head,

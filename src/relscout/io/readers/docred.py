@@ -29,6 +29,7 @@ from relscout.io.readers.tokens import TokenText, blanks_before, check_surface
 DESCRIPTION = (
     "DocRED, Re-DocRED: JSON list of documents with sentences, entities, relations and their evidence"
 )
+FIELDS = (("sents", "vertexSet.pos", "vertexSet.sent_id", "labels.h", "labels.t", "labels.r"),)
 
 #: Sentence → (head entity, tail entity) → relations that the sentence expresses, in the order of the file.
 _Expressed = dict[int, dict[tuple[int, int], list[str]]]

@@ -18,6 +18,7 @@ from relscout.io.readers.source import Source, attempt, check_unicode, optional_
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "FewRel: a JSON object {relation: [records]}, or a list of records; token indices are inclusive"
+FIELDS = (("tokens", "h", "t"),)
 
 
 def sniff(source: Source) -> bool:

@@ -16,6 +16,7 @@ from relscout.io.readers.table import row_instance
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "relscout's own: JSON Lines with text (or tokens), head and tail; span ends are exclusive"
+FIELDS = (("text", "head.start", "head.end", "tail.start", "tail.end"), ("text", "head", "tail"))
 
 
 def sniff(source: Source) -> bool:

@@ -56,13 +56,14 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             except InputError as error:
                 yield source.error(where, error)
                 continue
+            # of several people, each may have annotated the same
+            before = frozenset(seen)
             for found in _relations(source, where, annotated, results):
                 if isinstance(found, RelationInstance):
-                    # of several people, everyone may have annotated the same
                     key = (found.id, found.head.type, found.tail.type, found.relation)
-                    if key in seen:
-                        continue
                     seen.add(key)
+                    if key in before:
+                        continue
                 yield found
 
 
@@ -116,7 +117,7 @@ def _relations(
     for number, result in enumerate(results):
         if not isinstance(result, dict):
             yield source.error(f"{where}, result[{number}]", f"expected an object, got {kind_name(result)}")
-        elif result.get("type") == "relation" or ("from_id" in result and "to_id" in result):
+        elif result.get("type") == "relation" or None not in (result.get("from_id"), result.get("to_id")):
             relations.append((number, result))
         elif (
             isinstance(result.get("value"), dict)

@@ -16,6 +16,7 @@ from relscout.io.readers.source import Source, attempt, check_unicode, optional_
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "OpenNRE: JSON Lines with token (or text), h and t; span ends are exclusive"
+FIELDS = (("token", "h.name", "h.pos", "t.name", "t.pos"),)
 
 
 def sniff(source: Source) -> bool:

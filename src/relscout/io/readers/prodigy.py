@@ -51,7 +51,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             yield source.error(place, error)
             continue
         for number, given in enumerate(tokens):
-            annotated.add(("token", number), partial(_span, annotated.text, given))
+            annotated.add(f"token {number}", partial(_span, annotated.text, given))
         if record.get("relations") is None:
             annotated = Annotated(source, place, annotated.text)
             for number, given in enumerate(spans):
@@ -68,20 +68,16 @@ def _span(text: str, given: Any) -> Mention:
 
 
 def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance: str) -> RelationInstance:
+    ends = []
     for end in ("head", "child"):
         if isinstance(relation, dict) and relation.get(f"{end}_span") is not None:
             given = require(relation, f"{end}_span", dict)
         else:
             token = require(relation, end, int)
-            held = (one for one in spans if isinstance(one, dict) and _holds(one, token))
-            given = next(held, None)
-        parse = partial(_span, annotated.text, given)
-        if given is None:
-            parse = partial(annotated.mention, end, ("token", token))
-        annotated.add((provenance, end), parse)
-    return annotated.instance(
-        (provenance, "head"), (provenance, "child"), optional_text(relation, "label"), provenance
-    )
+            given = next((one for one in spans if isinstance(one, dict) and _holds(one, token)), None)
+        found = annotated.mention(end, f"token {token}") if given is None else _span(annotated.text, given)
+        ends.append(found)
+    return annotated.of(ends[0], ends[1], optional_text(relation, "label"), provenance)
 
 
 def _holds(given: dict[str, Any], token: int) -> bool:

@@ -39,7 +39,10 @@ def column_names(path: Path) -> list[str]:
     Raises:
         InputError: The file is damaged, or a folder holds several splits.
     """
-    schema, _ = _opened(path, _files(path)[0], None, 1)
+    files = _files(path)
+    if not files:
+        raise InputError(f"{path}: the folder holds no rows")
+    schema, _ = _opened(path, files[0], None, 1)
     return list(schema.names)
 
 

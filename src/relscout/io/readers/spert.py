@@ -13,6 +13,7 @@ from relscout.io.readers.source import NO_RELATION, Source, attempt, require, un
 from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "SpERT (CoNLL04, SciERC, ADE): JSON list of tokens, entities and relations"
+FIELDS = (("tokens", "entities.start", "entities.end", "relations.head", "relations.tail"),)
 
 
 def sniff(source: Source) -> bool:

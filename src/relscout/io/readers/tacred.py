@@ -15,6 +15,7 @@ from relscout.io.readers.source import Source, attempt, check_unicode, optional_
 from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "TACRED: JSON list with token, subj_start … obj_end; span ends are inclusive"
+FIELDS = (("token", "subj_start", "subj_end", "obj_start", "obj_end"),)
 
 _SPAN_KEYS = {"subj_start", "subj_end", "obj_start", "obj_end"}
 

@@ -17,6 +17,7 @@ from relscout.io.readers.source import Source, attempt, kind_name, require
 from relscout.io.readers.tokens import check_surface
 
 DESCRIPTION = "T-REx and REBEL: JSON documents with sentence boundaries, entities and Wikidata triples"
+FIELDS = (("text", "triples.subject.boundaries", "triples.predicate.uri", "triples.object.boundaries"),)
 
 _OWN_KEYS = frozenset(
     ("sentences_boundaries", "words_boundaries", "triples.predicate.uri", "triples.subject.surfaceform")

@@ -112,7 +112,7 @@ def _instances(source: Source, cas: Any) -> Iterator[RelationInstance | RecordEr
     except InputError as error:
         yield source.error("start of the file", error)
         return
-    found = [one for one in cas.select_all() if not one.type.name.startswith(_OF_WORDS)]
+    found = [one for one in cas.select_all_fs() if not one.type.name.startswith(_OF_WORDS)]
     document = _Document(source, text, _sentences(cas, text))
     pairs = [(one, ends) for one in found if (ends := _ends(one)) is not None]
     related = {id(one) for one, _ in pairs}

@@ -88,7 +88,10 @@ class Annotated:
         for (one, head), (other, tail) in unrelated_pairs(right, lambda *_: False):
             place = f"{self._place}, entities {shorten(one)} and {shorten(other)}"
             yield attempt(
-                self._source, place, (head, tail), lambda pair, provenance: self.of(*pair, None, provenance)
+                self._source,
+                place,
+                (head, tail),
+                lambda two, provenance: self.of(two[0], two[1], None, provenance),
             )
 
     def of(self, head: Mention, tail: Mention, relation: str | None, provenance: str) -> RelationInstance:
@@ -135,22 +138,19 @@ class Segments:
         """
         first, last = sorted((head[0], tail[0]))
         origin = self.starts[first]
-        moved = [
-            replace(
-                found,
-                start=found.start + self.starts[part] - origin,
-                end=found.end + self.starts[part] - origin,
-            )
-            for part, found in (head, tail)
-        ]
         return RelationInstance(
             " ".join(self.texts[first : last + 1]),
-            *moved,
+            self._moved(*head, origin),
+            self._moved(*tail, origin),
             named(relation),
             source=provenance,
             document=self._document,
             document_start=origin,
         )
+
+    def _moved(self, part: int, mention: Mention, origin: int) -> Mention:
+        by = self.starts[part] - origin
+        return replace(mention, start=mention.start + by, end=mention.end + by)
 
     def unlabelled(
         self, place: str, mentions: Iterable[tuple[str, int, Mention]]
@@ -166,7 +166,7 @@ class Segments:
                     self._source,
                     where,
                     ((part, head), (part, tail)),
-                    lambda pair, provenance: self.instance(*pair, None, provenance),
+                    lambda two, provenance: self.instance(two[0], two[1], None, provenance),
                 )
 
 

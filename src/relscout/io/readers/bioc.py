@@ -81,7 +81,7 @@ def _json(source: Source) -> Iterator[tuple[str, Any]]:
         name = next(
             (one for one in ("documents", "PubTator3") if isinstance(record, dict) and one in record), None
         )
-        if name is None:
+        if name is None or isinstance(record, RecordError):
             yield place, record
         elif isinstance(record[name], list):
             yield from ((f"{place}, {name}[{number}]", one) for number, one in enumerate(record[name]))

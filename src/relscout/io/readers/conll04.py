@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.source import Source, attempt, shorten
 from relscout.io.readers.tokens import TokenText
 
@@ -140,12 +140,16 @@ def _tagged(tags: list[str]) -> dict[int, tuple[int, int, str]]:
 def _instance(
     tokens: TokenText, spans: dict[int, tuple[int, int, str]], relation: list[str], provenance: str
 ) -> RelationInstance:
-    mentions = []
-    for role, cell in zip(("head", "tail"), relation, strict=False):
-        if not _is_number(cell) or int(cell) not in spans:
-            raise InputError(f"the {role} is {shorten(cell)}, expected the row of an entity, counted from 0")
-        start, end, kind = spans[int(cell)]
-        mentions.append(tokens.mention(role, start, end, type=kind or None))
+    head, tail = (
+        _mention(role, tokens, spans, cell) for role, cell in zip(("head", "tail"), relation, strict=False)
+    )
     if not relation[2]:
         raise InputError("the relation has no type")
-    return RelationInstance(tokens.text, *mentions, relation[2], source=provenance)
+    return RelationInstance(tokens.text, head, tail, relation[2], source=provenance)
+
+
+def _mention(role: str, tokens: TokenText, spans: dict[int, tuple[int, int, str]], cell: str) -> Mention:
+    if not _is_number(cell) or int(cell) not in spans:
+        raise InputError(f"the {role} is {shorten(cell)}, expected the row of an entity, counted from 0")
+    start, end, kind = spans[int(cell)]
+    return tokens.mention(role, start, end, type=kind or None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
@@ -172,7 +173,7 @@ class _Sentence:
         place = f"line {self.start}"
         annotated = Annotated(source, place, self.text, document=document)
         for number, (name, mention) in enumerate(self.entities):
-            annotated.add((name, number), lambda mention=mention: mention)
+            annotated.add((name, number), partial(_itself, mention))
         if not self.relations:
             yield from annotated.unlabelled()
         for relation in self.relations:
@@ -198,6 +199,10 @@ class _Sentence:
             raise InputError(f"the {role} is {shorten(name)}, which is no entity and no word of an entity")
         _, number, identifier = min(holding)
         return identifier, number
+
+
+def _itself(mention: Mention) -> Mention:
+    return mention
 
 
 def _brackets(value: str) -> Iterator[str]:

@@ -79,8 +79,10 @@ def _relation(tokens: TokenText, relation: Any, provenance: str) -> RelationInst
             raise InputError(
                 f"'{role}.position' has {len(position)} items; expected [first token, last token]"
             )
-        ends.append(_located(role, tokens, *position, end))
-    return RelationInstance(tokens.text, *ends, optional_text(relation, "relation_text"), source=provenance)
+        ends.append(_located(role, tokens, position[0], position[1], end))
+    return RelationInstance(
+        tokens.text, ends[0], ends[1], optional_text(relation, "relation_text"), source=provenance
+    )
 
 
 def _located(role: str, tokens: TokenText, start: Any, last: Any, described: dict[str, Any]) -> Mention:

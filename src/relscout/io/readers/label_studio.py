@@ -130,13 +130,18 @@ def _relations(
         try:
             ends = require(relation, "from_id", str), require(relation, "to_id", str)
             pairs = _directed(ends, optional_text(relation, "direction"))
-            labels = _labels(relation, "labels")
+            labels: list[str | None] = [*_labels(relation, "labels")] or [None]
         except InputError as error:
             yield source.error(place, error)
             continue
-        for label in labels or [None]:
+        for label in labels:
             for pair in pairs:
-                yield attempt(source, place, (*pair, label), lambda given, at: annotated.instance(*given, at))
+                yield attempt(
+                    source,
+                    place,
+                    (*pair, label),
+                    lambda given, at: annotated.instance(given[0], given[1], given[2], at),
+                )
 
 
 def _directed(ends: tuple[str, str], direction: str | None) -> list[tuple[str, str]]:

@@ -76,7 +76,7 @@ def _occurrences(role: str, surface: str, text: str) -> tuple[list[tuple[int, in
 
 
 def _spans(surface: str, text: str) -> list[tuple[int, int]]:
-    found = []
+    found: list[tuple[int, int]] = []
     start = text.find(surface)
     while start >= 0 and len(found) < _MOST:
         found.append((start, start + len(surface)))

@@ -70,6 +70,7 @@ def _span(text: str, given: Any) -> Mention:
 def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance: str) -> RelationInstance:
     ends = []
     for end in ("head", "child"):
+        given: dict[str, Any] | None
         if isinstance(relation, dict) and relation.get(f"{end}_span") is not None:
             given = require(relation, f"{end}_span", dict)
         else:

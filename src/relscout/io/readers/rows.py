@@ -166,7 +166,7 @@ def _selected(batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None) 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
     """Yield the rows of a batch; one that Python cannot hold as the error that it gives."""
     # a date beyond Python's calendar, a time in nanoseconds, a text that is not UTF-8
-    unreadable = (*_failures(), OverflowError, ImportError, TypeError, KeyError)
+    unreadable: tuple[type[Exception], ...] = (*_failures(), OverflowError, ImportError, TypeError, KeyError)
     try:
         found = batch.to_pylist()
     except unreadable:

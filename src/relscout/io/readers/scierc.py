@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -158,9 +159,7 @@ class _Document:
                     document_start=self._offsets[first],
                 )
             span = (start, last)
-            texts[first].add(
-                where, lambda text=text, origin=origin, span=span: self._mention("entity", text, origin, span)
-            )
+            texts[first].add(where, partial(self._mention, "entity", text, origin, span))
         for _, annotated in sorted(texts.items()):
             yield from annotated.unlabelled()
 

@@ -59,7 +59,7 @@ def _records(related: Iterable[_Related]) -> Iterator[_Record]:
         yield record
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tool:
     """A writer for an annotation tool.
 
@@ -148,7 +148,7 @@ def _label_studio(record: _Record) -> Mapping[str, Any]:
         }
         for head, tail, name in record.relations
     ]
-    prediction = {"model_version": "relscout", "result": [*regions, *relations]}
+    prediction: dict[str, Any] = {"model_version": "relscout", "result": [*regions, *relations]}
     if record.certainty is not None:
         prediction["score"] = record.certainty
     data = {"text": record.text, **({"document": record.document} if record.document else {})}
@@ -218,7 +218,7 @@ def _prodigy(record: _Record) -> Mapping[str, Any]:
 def _tokens(record: _Record) -> list[tuple[int, int]]:
     """Return the words and signs of the text, cut where an entity begins or ends."""
     edges = sorted({edge for mention in record.mentions for edge in (mention.start, mention.end)})
-    tokens = []
+    tokens: list[tuple[int, int]] = []
     for word in _WORD.finditer(record.text):
         start, end = word.span()
         cuts = [edge for edge in edges if start < edge < end]

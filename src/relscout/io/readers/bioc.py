@@ -131,6 +131,8 @@ class _Document:
     def __init__(self, source: Source, place: str, document: Any) -> None:
         self._source, self._place = source, place
         identifier = document.get("id") if isinstance(document, dict) else None
+        if isinstance(identifier, str):
+            check_unicode("id", identifier)
         self._relations: list[tuple[str, Any]] = []
         annotations: list[tuple[str, Any]] = []
         texts: list[str] = []
@@ -223,17 +225,15 @@ class _Document:
             yield attempt(self._source, f"{self._place}, {where}", relation, self._instance)
 
     def _instance(self, relation: Any, provenance: str) -> RelationInstance:
-        infons = (
-            require(relation, "infons", dict) if isinstance(relation, dict) and "infons" in relation else {}
-        )
+        infons = require(relation, "infons", dict)
         kind = next((infons[name] for name in _TYPES if isinstance(infons.get(name), str)), None)
         check_unicode("type", kind or "")
         nodes = require(relation, "nodes", list) if relation.get("nodes") is not None else []
         if len(nodes) == 2:
-            ends = self._in_order(
+            head, tail = self._in_order(
                 [(str(node.get("refid")), node.get("role")) for node in nodes if isinstance(node, dict)]
             )
-            return self._segments.instance(*ends, kind, provenance)
+            return self._segments.instance(head, tail, kind, provenance)
         if nodes:
             raise InputError(f"the relation has {len(nodes)} nodes; expected two")
         named = [value for name, value in infons.items() if isinstance(value, str) and name not in _TYPES]

@@ -13,7 +13,7 @@ from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import has_fields, records
 from relscout.io.readers.occurrences import nearest_pair
-from relscout.io.readers.source import Source, attempt, optional_text, require
+from relscout.io.readers.source import Source, attempt, check_unicode, kind_name, optional_text, require
 
 DESCRIPTION = "DuIE: JSON Lines with text and spo_list (subject, predicate, object as strings)"
 FIELDS = (("text", "spo_list.subject", "spo_list.predicate", "spo_list.object"),)
@@ -62,6 +62,7 @@ def _parts(triple: Any) -> list[tuple[str, str, str | None]]:
     for name, value in triple["object"].items():
         if value not in (None, ""):
             kind = types.get(name) if isinstance(types, dict) else types
+            check_unicode("object", name)
             relation = predicate if name == "@value" else f"{predicate}/{name}"
             parts.append((relation, require(triple["object"], name, str, inside="object"), kind or None))
     return parts
@@ -72,7 +73,8 @@ def _instance(
 ) -> RelationInstance:
     relation, target, kind = part
     if kind is not None and not isinstance(kind, str):
-        raise InputError("the field 'object_type' is no string")
+        raise InputError(f"the field 'object_type' is {kind_name(kind)}; expected a string")
+    check_unicode("object_type", kind or "")
     first, second = nearest_pair(text, require(triple, "subject", str), target)
     return RelationInstance(
         text,

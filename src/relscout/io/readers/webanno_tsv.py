@@ -167,7 +167,7 @@ class _Document:
         self._segments = Segments(source, "", [sentence.text for sentence in sentences])
         self._relations = [one for one in layers if one.is_relation and not one.is_of_words]
         self._spans = [one for one in layers if not one.is_relation and not one.is_of_words]
-        #: (token, number that tells stacked spans apart, or 0) and layer → sentence and mention
+        #: (token, number that identifies a stacked span, or 0) and layer → sentence and mention
         self._by_token: dict[tuple[str, str, str], tuple[int, Mention]] = {}
         self._all: list[tuple[str, int, Mention]] = []
         for number, sentence in enumerate(sentences):
@@ -257,7 +257,7 @@ class _Document:
 
 
 def _marked(value: str) -> tuple[str, str]:
-    """Return a value without the number in brackets that tells it apart, and that number."""
+    """Return a value without the number in brackets that identifies it, and that number."""
     if not value.endswith("]") or "[" not in value:
         return value, ""
     start = value.rindex("[")

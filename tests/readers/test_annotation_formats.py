@@ -129,6 +129,18 @@ def test_a_damaged_folder_of_a_dataset_is_an_error(tmp_path: Path, state: str) -
         list(read(tmp_path / "set"))
 
 
+@pytest.mark.parametrize("name", ["doccano", "pubannotation", "casrel", "label-studio"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_record_with_the_text_of_a_book_is_recognised(
+    tmp_path: Path, name: str, indent: int | None
+) -> None:
+    record = changed(name)
+    (record["data"] if name == "label-studio" else record)["text"] += " So it goes." * 10_000
+    path = saved(tmp_path, json.dumps([record], indent=indent))
+    assert recognise(Source(path)) == name
+    assert facts(path) == IN
+
+
 #: Format → a change that makes its record wrong, the place of the error, and a part of its text.
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("label-studio", {"data": {"text": "Ina"}}, "line 2, annotations[0], result[2]", "does not fit the text"),

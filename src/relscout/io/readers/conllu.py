@@ -78,15 +78,18 @@ def _lines(source: Source) -> Iterator[tuple[int, str | RecordError]]:
 @dataclass
 class _Sentence:
     start: int = 0
-    text: str = ""
     words: dict[str, tuple[int, int]] = field(default_factory=dict)
     entities: list[tuple[str, Mention]] = field(default_factory=list)
     relations: list[tuple[str, str, str]] = field(default_factory=list)
     #: Entities that are open: identifier, type, offset of their start.
     _open: list[tuple[str, str, int]] = field(default_factory=list)
+    #: The tokens so far and the blanks between them; the last token's span.
+    _parts: list[str] = field(default_factory=list)
+    _token: tuple[int, int] = (0, 0)
     _blank: bool = False
     _covered: int = 0
-    _end_of_token: int = 0
+    #: The entity of BIO tags that continues: type, start, end.
+    _tagged: tuple[str, int, int] | None = None
 
     def add(self, cells: list[str], types: int) -> None:
         """Add a row.
@@ -106,11 +109,13 @@ class _Sentence:
         if not first.isdigit() or len(first) > 9 or (last and (not last.isdigit() or len(last) > 9)):
             raise InputError(f"the first column is {shorten(number)}; expected the number of a word")
         if int(first) > self._covered:
-            start = len(self.text) + (self._blank and bool(self.text))
-            self.text = f"{self.text}{' ' * (start - len(self.text))}{form}"
+            if self._blank:
+                self._parts.append(" ")
+            self._parts.append(form)
+            start = self._token[1] + self._blank
+            self._token = (start, start + len(form))
             self._blank = named.get("SpaceAfter") != "No"
             self._covered = int(last or first)
-            self._token = (start, len(self.text))
         span = self._token
         if not last:
             self.words[first] = span
@@ -121,10 +126,6 @@ class _Sentence:
                 self._relate(value, first)
         if not any(key.casefold() in _ENTITY_KEYS for key in named) and not last:
             self._close_tags()
-
-    _token: tuple[int, int] = (0, 0)
-    #: The entity of BIO tags that goes on: type, start, end.
-    _tagged: tuple[str, int, int] | None = None
 
     def _mark(self, value: str, span: tuple[int, int], types: int) -> None:
         if value[1:2] == "-" and value[0] in _BIO:
@@ -171,7 +172,7 @@ class _Sentence:
         if not self.entities:
             return
         place = f"line {self.start}"
-        annotated = Annotated(source, place, self.text, document=document)
+        annotated = Annotated(source, place, "".join(self._parts), document=document)
         for number, (name, mention) in enumerate(self.entities):
             annotated.add((name, number), partial(_itself, mention))
         if not self.relations:

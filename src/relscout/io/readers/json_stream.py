@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
@@ -39,11 +40,6 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
     """
     if text.lstrip()[:1] != f"{within}{{"[0]:
         return []
-    return [dict(keys) for keys in _outlines(text, within)]
-
-
-@lru_cache(maxsize=8)  # every reader asks for the same
-def _outlines(text: str, within: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     opened: list[str] = []
     # of each open object the key that was read last
@@ -75,13 +71,21 @@ def _outlines(text: str, within: str) -> list[dict[str, str]]:
 
 def record_outlines(source: Source) -> list[dict[str, str]]:
     """Return the keys of the first five records of :func:`records`, see :func:`outlines`."""
-    text = source.sample_text.lstrip()
+    found = _record_outlines(source.sample_text)
+    if len(found) == 1 and source.long_sample_text is not source.sample_text:
+        found = _record_outlines(source.long_sample_text)
+    return [dict(keys) for keys in found]
+
+
+@lru_cache(maxsize=8)  # every reader asks for the same
+def _record_outlines(sample: str) -> list[dict[str, str]]:
+    text = sample.lstrip()
     if not text.startswith("{"):
         return outlines(text, "[")
     if _is_concatenated(text):
         return outlines(text)
-    lines = [line for line in text.split("\n") if line.strip()]
-    return [outline for line in lines[:_MOST_OBJECTS] for outline in outlines(line)[:1]]
+    lines = (line for line in text.split("\n") if line.strip())
+    return [outline for line in islice(lines, _MOST_OBJECTS) for outline in outlines(line)[:1]]
 
 
 def has_fields(source: Source, *shapes: Mapping[str, str]) -> bool:

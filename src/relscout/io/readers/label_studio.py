@@ -21,7 +21,11 @@ _VERSIONS = ("annotations", "completions", "predictions")
 def sniff(source: Source) -> bool:
     """Return whether one of the first records is a task with results, or has lists of labelled regions."""
     return any(
-        (keys.get("data") == "{" and any(keys.get(version) == "[" for version in _VERSIONS))
+        any(
+            # of a task with long results, what follows them may lie beyond the sample
+            f"{version}.result" in keys or (keys.get("data") == "{" and keys.get(version) == "[")
+            for version in _VERSIONS
+        )
         or any(keys.get(f"{key}.labels") == "[" and f"{key}.start" in keys for key in keys)
         for keys in record_outlines(source)
     )

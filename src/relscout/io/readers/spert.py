@@ -9,7 +9,7 @@ from typing import Any
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import has_fields, records
-from relscout.io.readers.source import NO_RELATION, Source, attempt, require, unrelated_pairs
+from relscout.io.readers.source import NO_RELATION, Source, attempt, check_unicode, require, unrelated_pairs
 from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "SpERT (CoNLL04, SciERC, ADE): JSON list of tokens, entities and relations"
@@ -34,6 +34,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             continue
         try:
             tokens = TokenText(require(record, "tokens", list))
+            check_unicode("tokens", tokens.text)
             entities = require(record, "entities", list)
             relations = require(record, "relations", list)
         except InputError as error:

@@ -85,14 +85,13 @@ def _split(value: str, separator: str) -> list[str]:
     """Split at a separator that no backslash escapes."""
     if "\\" not in value:
         return value.split(separator)
-    parts, escaped = [""], False
-    for character in value:
+    parts, start, escaped = [], 0, False
+    for place, character in enumerate(value):
         if character == separator and not escaped:
-            parts.append("")
-        else:
-            parts[-1] += character
+            parts.append(value[start:place])
+            start = place + 1
         escaped = character == "\\" and not escaped
-    return parts
+    return [*parts, value[start:]]
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,9 @@ from relscout.core.wording import counted
 @options.grouped
 def command(
     inputs: options.Inputs,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz; as the tool has it with --to."),
-    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
     to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOOL",
-            help="Write pre-annotations for label-studio, doccano, prodigy, pubannotation or brat (a directory).",
-        ),
+        str | None, typer.Option(metavar="TOOL", help="Write pre-annotations for an annotation tool.")
     ] = None,
     format: options.Format = None,
     on_error: options.OnError = "raise",
@@ -42,7 +35,7 @@ def command(
     """Convert any input to relscout's own format, or to that of an annotation tool.
 
     INPUT is in any format that 'relscout inspect' recognises, or plain text, whose entities are recognised and
-    paired. Gold relations are kept.
+    paired. Gold relations are kept. TOOL is label-studio, doccano, prodigy, pubannotation or brat (a directory).
     """
     from relscout.io.writers.jsonl import write_instances
     from relscout.io.writers.tools import TOOLS

@@ -17,6 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 #: Distributions whose package has another name.
 IMPORTED_AS = {
+    "dkpro-cassis": "cassis",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "umap-learn": "umap",

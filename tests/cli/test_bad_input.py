@@ -116,7 +116,9 @@ def test_a_file_that_is_not_there(refused, good, tmp_path):
 
 
 def test_a_folder_without_text_or_annotations(refused, tmp_path):
-    assert "brat is the one format that is a folder" in refused("discover", tmp_path)
+    assert "the folder holds no pair of .txt and .ann files (brat), no .xmi files" in refused(
+        "discover", tmp_path
+    )
 
 
 def test_more_relations_than_instances(refused, good, fast):

@@ -71,3 +71,16 @@ def test_entities_get_their_types_from_a_spacy_pipeline(noted, tmp_path):
     )
     record = json.loads((tmp_path / "a.jsonl").read_text())
     assert (record["head"]["type"], record["tail"]["type"]) == ("PERSON", "CITY")
+
+
+@pytest.mark.parametrize("tool", ["label-studio", "doccano", "prodigy", "pubannotation", "brat"])
+def test_pre_annotations_of_a_tool_convert_back(noted, good, tmp_path, tool):
+    noted("convert", good, "--to", tool, "--out", tmp_path / "tool")
+    noted("convert", tmp_path / "tool", "--out", tmp_path / "b.jsonl")
+    relations = [json.loads(line)["relation"] for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert relations == ["birthplace"] * 18 + ["employer"] * 12
+
+
+def test_an_unknown_tool_names_the_nearest(refused, good, tmp_path):
+    said = refused("convert", good, "--to", "docano", "--out", tmp_path / "a")
+    assert "did you mean 'doccano'" in said

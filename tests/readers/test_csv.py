@@ -111,7 +111,7 @@ def test_an_unclear_surface_is_answered_with_the_columns_to_give(tmp_path: Path)
     assert "head_start and head_end" in found
 
 
-@pytest.mark.parametrize("number", ["", "x", "-1", "1.0", "٣", "1e1", "+1"])
+@pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "٣", "1e1", "+1"])
 def test_an_offset_that_is_no_whole_number_is_an_error(tmp_path: Path, number: str) -> None:
     found = reason(tmp_path, f"text,head_start,head_end,tail\nAnn of Rome,{number},3,Rome\n")
     assert "the column 'head_start' has" in found
@@ -178,3 +178,42 @@ def test_a_cell_may_be_longer_than_python_expects(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text(f"text,head,tail\nAnn met Bo {'x' * 200_000},Ann,Bo\n", encoding="utf-8")
     assert [one.head_text for one in read(path, format="csv")] == ["Ann"]
+
+
+def test_a_start_and_the_surface_are_enough(tmp_path: Path) -> None:
+    found = instance(
+        tmp_path, "text,head,head_start,tail,tail_start\nRome and Rome Town,Rome Town,9,Rome,0.0\n"
+    )
+    assert (found.head.start, found.head.end, found.tail.start, found.tail.end) == (9, 18, 0, 4)
+
+
+def test_the_columns_of_deepke_need_no_mapping(tmp_path: Path) -> None:
+    table = "sentence,relation,head,head_offset,tail,tail_offset\nRome and Rome Town,in,Rome Town,9,Rome,0\n"
+    found = instance(tmp_path, table)
+    assert (found.head_text, found.relation, found.tail.start) == ("Rome Town", "in", 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [
+        ('"Hi," said Ann in Rome.\tAnn\tRome\n', ['"Hi," said Ann in Rome.']),
+        (
+            '5" from Ann to Rome\tAnn\tRome\n"Ann in Rome\tAnn\tRome\n',
+            ['5" from Ann to Rome', '"Ann in Rome'],
+        ),
+        ('"Ann in\tRome"\tAnn\tRome\n', ["Ann in\tRome"]),
+        ('"Ann ""the"" of Rome"\tAnn\tRome\n', ['Ann "the" of Rome']),
+    ],
+)
+def test_quotation_marks_in_a_table_with_tabs_are_text_unless_they_hold_cells(
+    tmp_path: Path, rows: str, texts: list[str]
+) -> None:
+    found = results(tmp_path, f"text\thead\ttail\n{rows}")
+    assert [one.text for one in found if isinstance(one, RelationInstance)] == texts
+
+
+def test_quotation_marks_are_text_where_offsets_count_them(tmp_path: Path) -> None:
+    found = instance(
+        tmp_path, 'text\thead_start\thead_end\ttail_start\ttail_end\n"Ann of Rome"\t1\t4\t8\t12\n'
+    )
+    assert (found.head_text, found.tail_text) == ("Ann", "Rome")

@@ -30,6 +30,11 @@ def test_every_format_stands_in_the_table(name: str) -> None:
         ("csv", [("Edvard", "Oslo")]),
         ("spert", [("Lina Roth", "Graz")]),
         ("docred", [("Lina Roth", "Graz")]),
+        *(
+            (name, [("Lina Roth", "Graz")])
+            for name in ("label-studio", "doccano", "prodigy", "pubannotation")
+        ),
+        *((name, [("Lina Roth", "Graz")]) for name in ("scierc", "glirel", "casrel", "duie")),
     ],
 )
 def test_the_example_of_a_format_is_recognised_and_read(

@@ -134,7 +134,7 @@ def test_wrong_tokens_are_an_error(tmp_path: Path, tokens: Any) -> None:
     assert "tokens" in reason(tmp_path, {"tokens": tokens, **spans})
 
 
-@pytest.mark.parametrize("each", [[], [record()], "text", 5, None, True])
+@pytest.mark.parametrize("each", [[], [[record()]], "text", 5, None, True])
 def test_a_line_that_is_no_object_is_an_error(tmp_path: Path, each: Any) -> None:
     assert "expected an object" in reason(tmp_path, each)
 

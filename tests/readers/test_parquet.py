@@ -75,6 +75,13 @@ def test_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
     assert found[-1].source == "table.parquet, row 3000"  # type: ignore[union-attr]
 
 
+def test_offsets_may_be_floats_that_are_whole(tmp_path: Path) -> None:
+    found = instance(
+        tmp_path, {"text": ["Ann of Rome"], **{name: [float(*at)] for name, at in OFFSETS.items()}}
+    )
+    assert (found.head_text, found.tail_text) == ("Ann", "Rome")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -84,9 +91,9 @@ def test_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
         ({"text": [{"value": "Ann of Rome"}]}, "'text' is an object"),
         ({"head": [b"Ann"]}, "'head' is a bytes; expected a string"),
         ({"head": ["Bob"]}, "does not occur in the text"),
-        ({"head_start": [0.0], "head_end": [3.0]}, "'head_start' is a number; expected a whole number"),
+        ({"head_start": [0.5], "head_end": [3.0]}, "'head_start' is a number; expected a whole number"),
         ({"head_start": [True], "head_end": [3]}, "'head_start' is true or false"),
-        ({"head_start": [0], "head_end": pa.array([None], pa.int64())}, "'head_end' is empty"),
+        ({"head_start": [4], "head_end": pa.array([None], pa.int64())}, "head span covers"),
         ({"relation": [3]}, "'relation' is a whole number"),
         ({"id": [0.5]}, "'id' has a number"),
     ],

@@ -152,7 +152,6 @@ def test_one_giant_line_is_recognised_by_its_beginning(tmp_path: Path, content: 
         "{}",
         "text\nAnn of Rome\n",
         "1\tAnn\tNNP\n2\tmoved\tVBD\n",
-        '[{"text": "Ann", "head": {"start": 0}, "tail": {}}]',
     ],
 )
 def test_what_is_no_known_format_is_refused_with_the_known_ones(tmp_path: Path, content: str) -> None:

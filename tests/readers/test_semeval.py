@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
 
-from relscout.core.errors import RecordError
+from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import semeval
+from relscout.io.readers import recognise, semeval
 from relscout.io.readers.source import Source
 
 TRAIN = (
@@ -140,3 +142,14 @@ def test_a_second_relation_is_an_error_of_its_own_line(tmp_path: Path) -> None:
     assert isinstance(first, RelationInstance)
     assert isinstance(second, RecordError)
     assert second.place == "line 3"
+
+
+@pytest.mark.parametrize("filler", [" ", "\t", "1", "a", "<", '"', "<e1>", "\u00a0"])
+def test_a_line_of_a_megabyte_takes_no_time(tmp_path: Path, filler: str) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(f"1{filler * (1_000_000 // len(filler))}\n1 {filler * 1000}\n", encoding="utf-8")
+    started = time.process_time()
+    with contextlib.suppress(InputError):
+        recognise(Source(path))
+    list(semeval.read(Source(path)))
+    assert time.process_time() - started < 2

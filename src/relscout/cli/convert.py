@@ -1,4 +1,4 @@
-"""``relscout convert``: any format (or plain text) into the exchange format."""
+"""``relscout convert``: any format (or plain text) into the exchange format, or that of an annotation tool."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from relscout.cli import options
 from relscout.cli.options import check_exchange_file
 from relscout.cli.reading import TextReading
 from relscout.cli.screen import Skipped, say
+from relscout.core.errors import UnknownNameError
 from relscout.core.wording import counted
 
 
@@ -18,18 +19,26 @@ from relscout.core.wording import counted
 def command(
     inputs: options.Inputs,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="TOOL", help="Write pre-annotations for an annotation tool.")
+    ] = None,
     *,
     reading: TextReading,
 ) -> None:
-    """Convert any input to relscout's own format.
+    """Convert any input to relscout's own format, or to that of an annotation tool.
 
     INPUT is in any format that 'relscout inspect' recognises, or plain text, whose entities are recognised and
-    paired. Gold relations are kept.
+    paired. Gold relations are kept. TOOL is label-studio, doccano, prodigy, pubannotation or brat (a directory).
     """
     from relscout.io.writers.jsonl import write_instances
+    from relscout.io.writers.tools import TOOLS
 
-    check_exchange_file(out)
+    if to is not None and to not in TOOLS:
+        raise UnknownNameError("annotation tool", to, TOOLS)
+    if to is None:
+        check_exchange_file(out)
     skipped = Skipped()
-    count = write_instances(reading.instances(inputs, skipped), out)
+    write = write_instances if to is None else TOOLS[to].write_instances
+    count = write(reading.instances(inputs, skipped), out)
     skipped.report()
     say(f"{counted(count, 'instance')} written to {out}")

@@ -31,12 +31,12 @@ def command(
     A fact is a head entity, a relation and a tail entity, with the number of sentences and documents that support it.
     """
     from relscout.discovery import Discovery
-    from relscout.io.writers import check_fact_format, recognise, write, write_facts
+    from relscout.io.writers import FOLDERS, check_fact_format, recognise, write, write_facts
 
     chosen = to or recognise(out)
     if not triples:
         check_fact_format(chosen)
-    if chosen != "neo4j":
+    if chosen not in FOLDERS:
         check_file(out)
     found = Discovery.load(run)
     if triples:

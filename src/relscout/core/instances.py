@@ -80,6 +80,9 @@ def normalized(name: str) -> str:
     return " ".join(folded.split())
 
 
+#: What is written to tools that need a name where the type of an entity, or the relation of a pair, is not known.
+UNTYPED, UNKNOWN = "relscout-untyped", "relscout-unknown"
+
 #: What data sets call a pair that no relation relates, in small letters.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 

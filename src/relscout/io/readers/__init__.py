@@ -47,7 +47,20 @@ FORMATS: dict[str, str] = {
     "trex": "relscout.io.readers.trex",
     "docred": "relscout.io.readers.docred",
     "spert": "relscout.io.readers.spert",
+    "label-studio": "relscout.io.readers.label_studio",
+    "doccano": "relscout.io.readers.doccano",
+    "prodigy": "relscout.io.readers.prodigy",
+    "pubannotation": "relscout.io.readers.pubannotation",
+    "scierc": "relscout.io.readers.scierc",
+    "glirel": "relscout.io.readers.glirel",
+    "casrel": "relscout.io.readers.casrel",
+    "duie": "relscout.io.readers.duie",
+    "bioc": "relscout.io.readers.bioc",
     "semeval": "relscout.io.readers.semeval",
+    "webanno-tsv": "relscout.io.readers.webanno_tsv",
+    "xmi": "relscout.io.readers.xmi",
+    "conllu": "relscout.io.readers.conllu",
+    "conll04": "relscout.io.readers.conll04",
     "csv": "relscout.io.readers.csv",
 }
 
@@ -126,6 +139,8 @@ def recognise(source: Source) -> str:
         except PluginError as error:
             # one broken package must not keep others from being asked
             warnings.warn(str(error), PluginWarning, stacklevel=2)
+    if source.has_rows:
+        return "parquet"
     raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(format_names())}")
 
 
@@ -143,7 +158,7 @@ def read(
     """Read relation instances from a file or folder, one at a time, in its order.
 
     Args:
-        path: The file (gzip is seen through) or, for brat, the folder.
+        path: The file (gzip is seen through) or folder.
         format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
@@ -207,7 +222,10 @@ def _read(
 
 def _why_unknown(source: Source) -> str:
     if source.path.is_dir():
-        return "the folder holds no pair of .txt and .ann files (brat is the one format that is a folder)"
+        return (
+            "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, and no "
+            "state.json (Hugging Face datasets)"
+        )
     if source.sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "the file is UTF-16; save it as UTF-8"
     if b"\x00" in source.sample:
@@ -216,4 +234,49 @@ def _why_unknown(source: Source) -> str:
         source.sample[: len(source.sample) - 4].decode("utf-8")
     except UnicodeDecodeError as error:
         return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
-    return "the format is not recognised from the content; if you know it, name it with --format"
+    near = _resembled(source)
+    return f"the format is not recognised from the content; {near}if you know it, name it with --format"
+
+
+def _resembled(source: Source) -> str:
+    """Return which two formats the content is most like, and what it lacks for each; empty where it is like none."""
+    from relscout.io.readers.json_stream import record_outlines
+
+    text = source.sample_text.lstrip()
+    if text.startswith(("{", "[")):
+        found = _by_fields({field for keys in record_outlines(source) for field in keys})
+    elif text.startswith("<"):
+        found = [
+            ("bioc", [f"<{tag}>" for tag in ("collection", "document", "passage") if f"<{tag}" not in text]),
+            ("xmi", [f"'{part}'" for part in ("xmi:XMI", "http:///uima/cas.ecore") if part not in text]),
+        ]
+    else:
+        found = _by_columns(text.split("\n", 1)[0].rstrip("\r"))
+    parts = [
+        f"{name} (missing: {', '.join(lacks) or 'fields of the right kind'})" for name, lacks in found[:2]
+    ]
+    return f"it resembles {' and '.join(parts)}; " if parts else ""
+
+
+def _by_fields(there: set[str]) -> list[tuple[str, list[str]]]:
+    nearest = []
+    for place, name in enumerate(FORMATS):
+        for fields in getattr(reader(name), "FIELDS", ()):
+            lacks = [field for field in fields if field not in there]
+            if len(lacks) < len(fields):
+                nearest.append((len(lacks) / len(fields), place, name, lacks))
+    # of each format the variant that lacks least
+    best = {name: lacks for _, _, name, lacks in sorted(nearest, reverse=True)}
+    return [(name, best[name]) for name in dict.fromkeys(name for _, _, name, _ in sorted(nearest))]
+
+
+def _by_columns(line: str) -> list[tuple[str, list[str]]]:
+    from relscout.io.readers.table import FIELDS, missing_fields
+
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) > 1 and cells[0].partition("-")[0].isdigit():
+        widths = (("conllu", 10), ("conll04", 9))
+        return [(name, [f"{width} columns, there are {len(cells)}"]) for name, width in widths]
+    names = max((line.split(delimiter) for delimiter in "\t,;|"), key=len)
+    present = [name for cell in names if (name := cell.strip().strip('"')) in FIELDS]
+    return [("csv", missing_fields(present))] if present else []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import combinations
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.annotated import named, span
 from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
-from relscout.io.readers.tokens import check_surface
 
 DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
 
@@ -70,12 +70,44 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             yield from _read_pair(Source(path), text, source.pairs)
 
 
+def _as_counted(text: str, entities: Collection[re.Match[str]]) -> str:
+    """Return the text with the line ends that the offsets count: as they are in the file, or CRLF as one character.
+
+    brat's server reads CRLF as one. Such a file is recognised by its surfaces.
+    """
+    if "\r\n" not in text:
+        return text
+    counted = text.replace("\r\n", "\n")
+    fits = [
+        sum(one[int(entity[3]) : int(entity[4])] == entity[6] for entity in entities if not entity[5])
+        for one in (text, counted)
+    ]
+    return counted if fits[1] > fits[0] else text
+
+
 def _read_pair(annotations: Source, text: str, pairs: Pairs) -> Iterator[RelationInstance | RecordError]:
     lines = list(annotations.decoded_lines())
     matches = (_ENTITY.fullmatch(line) for _, line in lines if isinstance(line, str))
     entities = {found[1]: found for found in matches if found}
+    counted = _as_counted(text, entities.values())
+    if counted is not text:
+        yield from _read_lines(
+            annotations, lines, entities, counted, pairs, " (CRLF counted as one character)"
+        )
+    else:
+        yield from _read_lines(annotations, lines, entities, text, pairs, "")
+
+
+def _read_lines(
+    annotations: Source,
+    lines: list[tuple[int, str | RecordError]],
+    entities: dict[str, re.Match[str]],
+    text: str,
+    pairs: Pairs,
+    counting: str,
+) -> Iterator[RelationInstance | RecordError]:
     for number, line in lines:
-        place = f"line {number}"
+        place = f"line {number}{counting}"
         if isinstance(line, RecordError) or line.startswith("R"):
             yield attempt(annotations, place, line, partial(_related, entities, text))
         elif not line.startswith(_OTHER_KINDS) and not _ENTITY.fullmatch(line):
@@ -135,7 +167,7 @@ def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance
         context.removesuffix("\r") if end >= 0 else context,
         Mention(head.start - start, head.end - start, head.type),
         Mention(tail.start - start, tail.end - start, tail.type),
-        relation=relation,
+        relation=named(relation),
         source=provenance,
     )
 
@@ -153,5 +185,4 @@ def _mention(role: str, name: str, entities: dict[str, re.Match[str]], text: str
         raise InputError(
             f"the {role} {name} at [{start}, {end}) does not fit the text of {len(text)} characters"
         )
-    check_surface(role, text[int(start) : int(end)], surface)
-    return Mention(int(start), int(end), entity_type)
+    return span(role, text, int(start), int(end), type=entity_type, surface=surface)

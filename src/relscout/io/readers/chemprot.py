@@ -8,6 +8,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.json_stream import records
 from relscout.io.readers.source import Source, attempt, optional_text, require
 from relscout.io.readers.tokens import Markup
 
@@ -22,16 +23,16 @@ _TEXT_FIELD = re.compile(r'(?<!\\)"text"\s*:\s*"((?:[^"\\]|\\.)*+)')
 def sniff(source: Source) -> bool:
     """Return whether a JSON object at the start has a ``text`` with both pairs of markers."""
     sample = source.sample_text
-    if not sample.lstrip().startswith("{"):
+    if not sample.lstrip().startswith(("{", "[")):
         return False
     texts = (found[1] for found in _TEXT_FIELD.finditer(sample))
     return any(all(marker in text for marker in (*_HEAD_MARKERS, *_TAIL_MARKERS)) for text in texts)
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per line; ``label`` is the relation, where missing or null it is not known."""
-    for number, record in source.json_lines():
-        yield attempt(source, f"line {number}", record, _instance)
+    """Yield one instance per record; ``label`` is the relation, where missing or null it is not known."""
+    for place, record in records(source, ("text",), published="lines"):
+        yield attempt(source, place, record, _instance)
 
 
 def _instance(record: Any, provenance: str) -> RelationInstance:

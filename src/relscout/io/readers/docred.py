@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import accumulate, product
+from itertools import product
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import list_records, outlines
+from relscout.io.readers.annotated import Segments
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import (
     NO_RELATION,
     Source,
@@ -28,6 +29,7 @@ from relscout.io.readers.tokens import TokenText, blanks_before, check_surface
 DESCRIPTION = (
     "DocRED, Re-DocRED: JSON list of documents with sentences, entities, relations and their evidence"
 )
+FIELDS = (("sents", "vertexSet.pos", "vertexSet.sent_id", "labels.h", "labels.t", "labels.r"),)
 
 #: Sentence → (head entity, tail entity) → relations that the sentence expresses, in the order of the file.
 _Expressed = dict[int, dict[tuple[int, int], list[str]]]
@@ -35,30 +37,32 @@ _Expressed = dict[int, dict[tuple[int, int], list[str]]]
 
 def sniff(source: Source) -> bool:
     """Return whether the start is a list of objects with a list of entities or of sentences, as DocRED names them."""
-    return any(
-        "[" in (keys.get("vertexSet"), keys.get("sents")) for keys in outlines(source.sample_text, "[")
-    )
+    return any("[" in (keys.get("vertexSet"), keys.get("sents")) for keys in record_outlines(source))
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield the pairs of mentions that share a sentence, the text being that sentence.
+    """Yield the pairs of mentions that a label relates, the text being their sentence.
 
     A pair has a relation where a label relates its two entities and names the sentence as evidence. A label without
-    evidence, of which Re-DocRED has many, makes no instance, nor does one whose entities do not share a sentence that
-    is evidence. With ``source.pairs == "all"`` every other pair of mentions of two entities follows as
+    evidence, of which Re-DocRED has many, says of no shared sentence that it expresses the relation.
+
+    A label whose evidence names the two in different sentences only, or whose entities share no sentence at all, makes
+    one instance across sentences: the two nearest mentions, in the text from the first one's sentence to the last's.
+
+    With ``source.pairs == "all"`` every other pair of mentions of two entities follows as
     ``no_relation``: one that is related in the document, but not by this sentence, too.
 
     A pair with several relations is one instance for each, and these have the same id. The document is the title, and
     its text the sentences with a blank between them.
     """
-    for place, record in list_records(source):
+    for place, record in records(source, ("sents", "vertexSet")):
         if isinstance(record, RecordError):
             yield record
             continue
         try:
             sentences = _sentences(require(record, "sents", list))
             entities = require(record, "vertexSet", list)
-            labels = require(record, "labels", list)
+            labels = _rows(record, "labels")
             title = optional_text(record, "title") or ""
         except InputError as error:
             yield source.error(place, error)
@@ -75,18 +79,52 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 _add_label(label, len(entities), len(sentences), expressed)
             except InputError as error:
                 yield source.error(f"{place}, labels[{number}]", error)
-        starts = [0, *accumulate(len(sentence.text) + 1 for sentence in sentences)]
-        for number, sentence in enumerate(sentences):
+        document = Segments(source, title, [sentence.text for sentence in sentences])
+        for number in range(len(sentences)):
             for head, tail, relation in _pairs(mentions[number], expressed[number], source):
-                yield RelationInstance(
-                    sentence.text,
-                    head,
-                    tail,
-                    relation,
-                    source=source.at(f"{place}, sents[{number}]"),
-                    document=title,
-                    document_start=starts[number],
-                )
+                provenance = source.at(f"{place}, sents[{number}]")
+                yield document.instance((number, head), (number, tail), relation, provenance)
+        if source.pairs == "related":
+            yield from _across(source, place, labels, mentions, document)
+
+
+def _across(
+    source: Source,
+    place: str,
+    labels: list[Any],
+    mentions: dict[int, list[tuple[int, Mention]]],
+    document: Segments,
+) -> Iterator[RelationInstance | RecordError]:
+    """Yield the pairs of mentions of different sentences, one for each label that no sentence expresses by itself."""
+    where: dict[int, list[tuple[int, Mention]]] = defaultdict(list)
+    for sentence, there in sorted(mentions.items()):
+        for entity, mention in there:
+            where[entity].append((sentence, mention))
+    seen = set()
+    for number, label in enumerate(labels):
+        try:
+            relation, pair, evidence = _label(label, None, len(document.texts))
+        except InputError:
+            continue  # an error of its own already
+        ends = [where[entity] for entity in pair]
+        named = [[one for one in end if one[0] in evidence] for end in ends]
+        # evidence that names both counts; without it, the label stands where the two share no sentence at all
+        chosen = named if all(named) else ends
+        first, second = ({sentence for sentence, _ in end} for end in chosen)
+        if not first or not second or first & second or (pair, relation) in seen:
+            continue
+        seen.add((pair, relation))
+        head, tail = min(
+            product(*chosen),
+            key=lambda two: (
+                abs(two[0][0] - two[1][0]),
+                min(two[0][0], two[1][0]),
+                two[0][1].start,
+                two[1][1].start,
+            ),
+        )
+        provenance = source.at(f"{place}, labels[{number}]")
+        yield document.instance(head, tail, relation, provenance)
 
 
 def _pairs(
@@ -104,6 +142,20 @@ def _pairs(
             mentions, lambda a, b: a == b or (a, b) in expressed or (b, a) in expressed
         ):
             yield head, tail, NO_RELATION
+
+
+def _rows(record: Any, field: str) -> list[Any]:
+    """Return a list of labels; Hugging Face datasets keep it as an object of lists, under other names."""
+    if not isinstance(record, dict) or not isinstance(record.get(field), dict):
+        return require(record, field, list)
+    columns = record[field]
+    names = {"h": "head", "t": "tail", "r": "relation_id", "evidence": "evidence"}
+    lists = {ours: require(columns, theirs, list, inside=field) for ours, theirs in names.items()}
+    if len({len(values) for values in lists.values()}) != 1:
+        raise InputError(
+            f"the lists in {field!r} have different lengths; expected one item per label in each"
+        )
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
 def _sentences(sents: list[Any]) -> list[TokenText]:
@@ -157,13 +209,14 @@ def _mention(mention: Any, sentences: list[TokenText]) -> tuple[int, Mention]:
     return number, found
 
 
-def _add_label(label: Any, n_entities: int, n_sentences: int, expressed: _Expressed) -> None:
+def _label(label: Any, n_entities: int | None, n_sentences: int) -> tuple[str, tuple[int, int], list[int]]:
+    """Return relation, (head entity, tail entity) and evidence of a label."""
     relation = require(label, "r", str)
     if not relation.strip():
         raise InputError("the relation 'r' is empty")
     pair = require(label, "h", int), require(label, "t", int)
     for name, entity in zip("ht", pair, strict=True):
-        if not 0 <= entity < n_entities:
+        if n_entities is not None and not 0 <= entity < n_entities:
             raise InputError(
                 f"{name!r} is {entity}, but the document has {n_entities} entities, counted from 0"
             )
@@ -176,6 +229,11 @@ def _add_label(label: Any, n_entities: int, n_sentences: int, expressed: _Expres
                 f"'evidence' names the sentence {number!r:.40}, but the document has {n_sentences} sentences, "
                 "counted from 0"
             )
+    return relation, pair, evidence
+
+
+def _add_label(label: Any, n_entities: int, n_sentences: int, expressed: _Expressed) -> None:
+    relation, pair, evidence = _label(label, n_entities, n_sentences)
     for number in evidence:
         relations = expressed[number].setdefault(pair, [])
         if relation not in relations:

@@ -13,28 +13,28 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import grouped_records, list_records, outlines
+from relscout.io.readers.json_stream import grouped_records, has_fields, outlines, record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_text, require
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "FewRel: a JSON object {relation: [records]}, or a list of records; token indices are inclusive"
+FIELDS = (("tokens", "h", "t"),)
 
 
 def sniff(source: Source) -> bool:
     """Return whether one of the first records has tokens and a list ``h`` or ``t``."""
-    text = source.sample_text
-    records = [*outlines(text, within="{["), *outlines(text, within="[")]
-    return any("tokens" in keys and "[" in (keys.get("h"), keys.get("t")) for keys in records)
+    found = [*outlines(source.sample_text, within="{["), *record_outlines(source)]
+    return any("tokens" in keys and "[" in (keys.get("h"), keys.get("t")) for keys in found)
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per record; in a plain list of records the relations are not known."""
-    if source.sample_text.lstrip().startswith("["):
-        for place, record in list_records(source):
-            yield attempt(source, place, record, partial(_instance, relation=None))
-    else:
+    if not source.sample_text.lstrip().startswith("[") and not has_fields(source, {"tokens": "["}):
         for place, relation, record in grouped_records(source):
             yield attempt(source, place, record, partial(_instance, relation=relation))
+    else:
+        for place, record in records(source, ("tokens",)):
+            yield attempt(source, place, record, partial(_instance, relation=None))
 
 
 def _instance(record: Any, provenance: str, *, relation: str | None) -> RelationInstance:

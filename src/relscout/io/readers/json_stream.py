@@ -9,10 +9,13 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
+from relscout.io.readers.rows import rows
 from relscout.io.readers.source import Source, kind_name, shorten
 
 #: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
@@ -21,25 +24,32 @@ _TOKEN = re.compile(
 )
 _MOST_OBJECTS = 5
 _DEEPEST = 20
+_INNER = 40
 
 
 def outlines(text: str, within: str = "") -> list[dict[str, str]]:
     """Return the keys of the first five objects, each with the first character of its value.
 
+    Keys of objects further inside have the keys above them in front (``"spans.label"``), whatever lists lie between.
+    The first character inside a list has the list's key with brackets (``"spans[]"``).
+
     Args:
         text: The beginning of a JSON text.
         within: The brackets that are open around the objects that are meant: ``"["`` for the items of a list,
-            ``"{["`` for the items of lists in an object, ``""`` for the text's one object.
+            ``"{["`` for the items of lists in an object, ``""`` for objects that follow one another.
     """
     if text.lstrip()[:1] != f"{within}{{"[0]:
         return []
     found: list[dict[str, str]] = []
     opened: list[str] = []
+    # of each open object the key that was read last
+    keys: list[str] = []
     here = [*within, "{"]
     for match in _TOKEN.finditer(text):
         token = match[0]
         if token in ("{", "["):
             opened.append(token)
+            keys.append("")
             if opened == here:
                 if len(found) == _MOST_OBJECTS:
                     break
@@ -48,18 +58,94 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
                 break
         elif token in ("}", "]"):
             del opened[-1:]
-        elif match["is_key"] is not None and opened == here:
-            found[-1][match["string"]] = match["value"]
+            del keys[-1:]
+        elif match["is_key"] is not None and found and opened[: len(here)] == here and opened[-1] == "{":
+            keys[-1] = match["string"]
+            path = ".".join(key for key in keys[len(here) - 1 :] if key)
+            found[-1].setdefault(path, match["value"])
+            if match["value"] == "[":
+                inner = text[match.end() + 1 : match.end() + _INNER].lstrip()[:1]
+                found[-1].setdefault(f"{path}[]", inner)
     return found
 
 
-def line_outlines(source: Source) -> list[dict[str, str]]:
-    """Return the keys of the objects on the first five lines of a JSON Lines file, see :func:`outlines`."""
-    text = source.sample_text.lstrip()
+def record_outlines(source: Source) -> list[dict[str, str]]:
+    """Return the keys of the first five records of :func:`records`, see :func:`outlines`."""
+    found = _record_outlines(source.sample_text)
+    if len(found) == 1 and source.long_sample_text is not source.sample_text:
+        found = _record_outlines(source.long_sample_text)
+    return [dict(keys) for keys in found]
+
+
+@lru_cache(maxsize=8)  # every reader asks for the same
+def _record_outlines(sample: str) -> list[dict[str, str]]:
+    text = sample.lstrip()
     if not text.startswith("{"):
-        return []
-    lines = [line for line in text.split("\n") if line.strip()]
-    return [outline for line in lines[:_MOST_OBJECTS] for outline in outlines(line)[:1]]
+        return outlines(text, "[")
+    if _is_concatenated(text):
+        return outlines(text)
+    lines = (line for line in text.split("\n") if line.strip())
+    return [outline for line in islice(lines, _MOST_OBJECTS) for outline in outlines(line)[:1]]
+
+
+def has_fields(source: Source, *shapes: Mapping[str, str]) -> bool:
+    """Return whether one of the first records has all fields of one of the shapes.
+
+    Args:
+        source: The file.
+        shapes: Field, written as in :func:`outlines`, → the characters with which its value may begin.
+    """
+    return any(
+        all(field in keys and keys[field] in begins for field, begins in shape.items())
+        for keys in record_outlines(source)
+        for shape in shapes
+    )
+
+
+def records(
+    source: Source, marks: Collection[str], *, published: Literal["list", "lines"] = "list"
+) -> Iterator[tuple[str, Any | RecordError]]:
+    """Yield the records of a file with their places, in whichever way it holds them.
+
+    These are the items of a JSON list (``"record 1"``), the lines of JSON Lines (``"line 1"``), JSON objects that
+    follow one another over several lines (``"line 1"``, where they begin), and the rows of Parquet and Arrow
+    (``"row 1"``). A wrong record comes as its error.
+
+    Args:
+        source: The file.
+        marks: Fields of which one of the first records must have one for the file to be taken as what the format is not
+            published as.
+        published: What it is published as: a JSON list, or JSON Lines.
+
+    Raises:
+        InputError: The file cannot be read, or is not JSON although the format is published as a JSON list.
+    """
+    text = source.sample_text.lstrip()
+    known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
+    if source.has_rows:
+        yield from rows(source.path)
+    elif (known and text.startswith("[")) or (not known and published == "list"):
+        yield from list_records(source)
+    elif _is_concatenated(text):
+        window = JsonWindow(source)
+        yield from ((place, value) for place, _, value in _to_the_end(window, _values(window)))
+    else:
+        yield from ((f"line {number}", value) for number, value in source.json_lines())
+
+
+def _is_concatenated(text: str) -> bool:
+    """Return whether a text begins with a JSON object that ends on another line."""
+    if not text.startswith("{") or "\n" not in text:
+        return False
+    try:
+        return "\n" in text[: _DECODER.raw_decode(text)[1]]
+    except json.JSONDecodeError as error:
+        # broken off by the end of the sample; a string that a line break cuts is a broken line
+        first_line = text.index("\n")
+        unclosed = error.msg.startswith("Unterminated string") and error.pos > first_line
+        return unclosed or (error.pos > first_line and error.pos >= len(text.rstrip()) - _LONGEST_CUT)
+    except (ValueError, RecursionError):
+        return False
 
 
 _DECODER = json.JSONDecoder()
@@ -95,6 +181,14 @@ class JsonWindow:
         self._text = ""
         self._position = 0
         self._ended = False
+        self._line = 1
+        self._counted = 0
+
+    def line(self) -> int:
+        """Return the number of the line that is being read, from 1."""
+        self._line += self._text.count("\n", self._counted, self._position)
+        self._counted = self._position
+        return self._line
 
     def peek(self) -> str:
         """Return the next character that is not white space, ``""`` at the end of the file."""
@@ -175,6 +269,8 @@ class JsonWindow:
         self._grow(len(self._text) - self._position)
 
     def _grow(self, characters: int) -> None:
+        self.line()
+        self._counted = 0
         parts = [self._text[self._position :]]
         self._position = 0
         while characters > 0 and not self._ended:
@@ -236,6 +332,12 @@ def _items(window: JsonWindow, key: str, place: str, *, first: int) -> Iterator[
         if window.take(",]") == "]":
             return
         number += 1
+
+
+def _values(window: JsonWindow) -> Iterator[_Record]:
+    while window.peek():
+        window.place = f"line {window.line()}"
+        yield window.place, "", window.value()
 
 
 def _groups(window: JsonWindow) -> Iterator[_Record]:

@@ -5,34 +5,49 @@ Spans count the characters of ``text`` (or the tokens of ``tokens``); the end is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import line_outlines
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_offset, optional_text, require
+from relscout.io.readers.table import row_instance
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "relscout's own: JSON Lines with text (or tokens), head and tail; span ends are exclusive"
+FIELDS = (("text", "head.start", "head.end", "tail.start", "tail.end"), ("text", "head", "tail"))
 
 
 def sniff(source: Source) -> bool:
-    """Return whether one of the first lines has a text or tokens, and the fields ``head`` and ``tail``.
+    """Return whether one of the first records has a text or tokens, and the fields ``head`` and ``tail``.
 
     One of the two is enough where it is an object.
     """
     return any(
         ("text" in keys or "tokens" in keys)
-        and (("head" in keys and "tail" in keys) or "{" in (keys.get("head"), keys.get("tail")))
-        for keys in line_outlines(source)
+        and (
+            ("head" in keys and "tail" in keys)
+            or ("head_start" in keys and "tail_start" in keys)
+            or "{" in (keys.get("head"), keys.get("tail"))
+        )
+        for keys in record_outlines(source)
     )
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per line; fields that the format does not know are ignored."""
-    for number, record in source.json_lines():
-        yield attempt(source, f"line {number}", record, instance_of)
+    """Yield one instance per record; fields that the format does not know are ignored."""
+    for place, record in records(source, ("text", "tokens"), published="lines"):
+        yield attempt(source, place, record, row_instance if is_row(record) else instance_of)
+
+
+def is_row(record: Any) -> bool:
+    """Return whether a record is the row of a table: its mentions are strings, or offsets in columns of their own."""
+    if not isinstance(record, Mapping) or any(
+        isinstance(record.get(role), Mapping) for role in ("head", "tail")
+    ):
+        return False
+    return isinstance(record.get("head"), str) or "head_start" in record
 
 
 def instance_of(record: Any, provenance: str) -> RelationInstance:

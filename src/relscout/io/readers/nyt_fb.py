@@ -74,6 +74,7 @@ def _relation(label: Any) -> str | None:
         return None
     if isinstance(label, bool) or not isinstance(label, int | str) or not str(label).strip():
         raise InputError(f"the label is {kind_name(label)}; expected the number of a relation")
+    check_unicode("label", str(label))
     return str(label)
 
 

@@ -11,25 +11,26 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import line_outlines
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_text, require
 from relscout.io.readers.tokens import TokenText, check_surface
 
 DESCRIPTION = "OpenNRE: JSON Lines with token (or text), h and t; span ends are exclusive"
+FIELDS = (("token", "h.name", "h.pos", "t.name", "t.pos"),)
 
 
 def sniff(source: Source) -> bool:
-    """Return whether one of the first lines has a text or tokens and an object ``h`` or ``t``."""
+    """Return whether one of the first records has a text or tokens and an object ``h`` or ``t``."""
     return any(
         ("token" in keys or "text" in keys) and "{" in (keys.get("h"), keys.get("t"))
-        for keys in line_outlines(source)
+        for keys in record_outlines(source)
     )
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per line; the surface of every span is checked against the entity's name."""
-    for number, record in source.json_lines():
-        yield attempt(source, f"line {number}", record, _instance)
+    """Yield one instance per record; the surface of every span is checked against the entity's name."""
+    for place, record in records(source, ("h", "t"), published="lines"):
+        yield attempt(source, place, record, _instance)
 
 
 def _instance(record: Any, provenance: str) -> RelationInstance:

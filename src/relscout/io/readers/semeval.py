@@ -16,7 +16,6 @@ from relscout.io.readers.source import Source, attempt, shorten
 
 DESCRIPTION = "SemEval-2010 Task 8: numbered sentences with <e1> and <e2>, the relation on the line below"
 
-_SENTENCE = re.compile(r"\s*(\d+)\s+(.*\S)\s*", re.DOTALL)
 _MARKER = re.compile(r"(</?e[12]>)")
 _RELATION = re.compile(r"[\w-]+\((e1,e2|e2,e1)\)|[\w-]+")
 _LINES_TO_JUDGE = 20
@@ -51,8 +50,9 @@ def _begun(source: Source, place: str, line: str | RecordError) -> _Record | Non
     """Return the record that a line begins, even if it is a wrong one: the lines below belong to it."""
     if isinstance(line, RecordError):
         return _Record(place, line)
-    if sentence := _SENTENCE.fullmatch(line):
-        return _Record(place, sentence)
+    parts = line.split(None, 1)
+    if len(parts) == 2 and parts[0].isdecimal():
+        return _Record(place, (parts[0], parts[1].rstrip()))
     if _MARKER.search(line) and not line.startswith("Comment"):
         reason = f"expected a number, a tab and a sentence in quotation marks, got {shorten(line)}"
         return _Record(place, source.error(place, reason))
@@ -64,7 +64,7 @@ class _Record:
     """A sentence (or why it cannot be read), and what of the lines below it was read so far."""
 
     place: str
-    sentence: re.Match[str] | RecordError
+    sentence: tuple[str, str] | RecordError
     relation: str | None = None
     commented: bool = False
 
@@ -84,7 +84,7 @@ class _Record:
         """Return the instance, or the error of this record."""
         if isinstance(self.sentence, RecordError):
             return self.sentence
-        number, marked = self.sentence.groups()
+        number, marked = self.sentence
         return attempt(source, self.place, (number, marked, self), _instance)
 
 

@@ -15,9 +15,11 @@ from typing import IO, Any, Literal, TypeVar, cast
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_BYTES = 65_536
+_LONG_SAMPLE_BYTES = 1 << 21
 
 #: Which pairs of a fully judged format are read: those with a relation, or also those without.
 Pairs = Literal["related", "all"]
@@ -47,10 +49,34 @@ class Source:
         with self.open() as stream:
             return _guarded_read(self.path, stream, _SAMPLE_BYTES)
 
-    @property
+    @cached_property
     def sample_text(self) -> str:
-        """The sample as text, without a byte-order mark; a character cut in two at its end is dropped."""
+        """The sample as text, without a byte-order mark; a character cut in two at its end is dropped.
+
+        Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
+        """
+        if self.has_rows:
+            return first_rows(self.path)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
+
+    @cached_property
+    def long_sample_text(self) -> str:
+        """As :attr:`sample_text`, of up to 2 MiB: enough for the first record where that is a whole book."""
+        if self.has_rows or len(self.sample) < _SAMPLE_BYTES:
+            return self.sample_text
+        with self.open() as stream:
+            return (
+                _guarded_read(self.path, stream, _LONG_SAMPLE_BYTES)
+                .decode("utf-8", "ignore")
+                .removeprefix("\ufeff")
+            )
+
+    @cached_property
+    def has_rows(self) -> bool:
+        """Whether it is a Parquet or Arrow file, or a folder of Hugging Face datasets."""
+        if self.path.is_dir():
+            return any((self.path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+        return self.sample.startswith(ROWS_MAGIC)
 
     def open(self) -> IO[bytes]:
         """Open the content as bytes, unpacking gzip.
@@ -328,6 +354,12 @@ class RelationNames:
             name = entry[0] if isinstance(entry, list) and entry else entry
             if not isinstance(name, str):
                 raise InputError(f"{path}: {identifier!r} maps to {entry!r}; {shape}")
+            try:
+                check_unicode(identifier, name)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from error
+            if not name.strip():
+                raise InputError(f"{path}: the name of {identifier!r} is empty; give it one, or leave it out")
             names[identifier] = name
         return cls(names)
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import list_records
-from relscout.io.readers.source import NO_RELATION, Source, attempt, require, unrelated_pairs
+from relscout.io.readers.json_stream import has_fields, records
+from relscout.io.readers.source import NO_RELATION, Source, attempt, check_unicode, require, unrelated_pairs
 from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "SpERT (CoNLL04, SciERC, ADE): JSON list of tokens, entities and relations"
-
-_START = re.compile(r"\s*\[\s*\{")
-_KEYS = tuple(re.compile(rf'"{key}"\s*:\s*\[') for key in ("tokens", "entities", "relations"))
+FIELDS = (("tokens", "entities.start", "entities.end", "relations.head", "relations.tail"),)
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the start is a list of objects with lists of tokens, entities and relations."""
-    sample = source.sample_text
-    return _START.match(sample) is not None and all(key.search(sample) for key in _KEYS)
+    """Return whether one of the first records has lists of tokens, entities and relations."""
+    return has_fields(source, dict.fromkeys(("tokens", "entities", "relations"), "["))
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
@@ -32,12 +28,13 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     Without, a sentence without relations has no instance. A pair with several relations is one instance for each,
     and these have the same id.
     """
-    for place, record in list_records(source):
+    for place, record in records(source, ("tokens",)):
         if isinstance(record, RecordError):
             yield record
             continue
         try:
             tokens = TokenText(require(record, "tokens", list))
+            check_unicode("tokens", tokens.text)
             entities = require(record, "entities", list)
             relations = require(record, "relations", list)
         except InputError as error:

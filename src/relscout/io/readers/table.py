@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,9 @@ FIELDS = (
     "id",
 )
 
+#: Our field → DeepKE's column. Its tables give the start of a mention and its surface, and so its end.
+DEEPKE = {"text": "sentence", "head_start": "head_offset", "tail_start": "tail_offset"}
+
 
 def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
     """Return which column holds which field: ``{field: column}``.
@@ -35,7 +37,8 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
     for field in source.columns:
         if field not in FIELDS:
             raise UnknownNameError("column field", field, FIELDS)
-    found = {field: source.columns.get(field, field) for field in FIELDS}
+    names = {**_names(present), **source.columns}
+    found = {field: names.get(field, field) for field in FIELDS}
     found = {field: column for field, column in found.items() if column in present or field in source.columns}
     there = ", ".join(map(repr, present)) or "none"
     for field, column in found.items():
@@ -55,14 +58,21 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
     """Return whether the columns hold all that is required, under our names or the user's."""
-    return not missing_fields({field for field in FIELDS if mapping.get(field, field) in present})
+    names = {**_names(present), **mapping}
+    return not missing_fields({field for field in FIELDS if names.get(field, field) in present})
+
+
+def _names(present: Collection[str]) -> Mapping[str, str]:
+    """Return the names that DeepKE gives to some columns, where a table has them all and not ours."""
+    theirs = set(DEEPKE.values()) <= set(present) and not DEEPKE.keys() & set(present)
+    return DEEPKE if theirs else {}
 
 
 def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
     """Return the instance of a row, given as ``{field: value}``.
 
-    A mention lies at its offsets where the table has them, else where its surface string stands in the text,
-    which must be one place only.
+    A mention lies at its offsets where the row has them; a start and the surface string are enough. Else it lies where
+    its surface string stands in the text, which must be one place only.
 
     Raises:
         InputError: A value is missing, of a wrong kind, or the mentions do not fit the text.
@@ -93,7 +103,12 @@ def missing_fields(found: Collection[str]) -> list[str]:
 
 def _mention(role: str, row: Mapping[str, Any], text: str) -> Mention:
     surface = optional_text(row, role)
-    if f"{role}_start" in row and f"{role}_end" in row:
+    if f"{role}_start" in row and row.get(f"{role}_end") not in (None, ""):
+        start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
+    elif row.get(f"{role}_start") not in (None, "") and surface is not None:
+        start = _offset(row, f"{role}_start")
+        end = start + len(surface)
+    elif surface is None and f"{role}_start" in row and f"{role}_end" in row:
         start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
     elif surface is None:
         raise InputError(f"the column {role!r} is empty; expected the {role} entity as it stands in the text")
@@ -117,10 +132,14 @@ def _only_place(role: str, surface: str, text: str) -> int:
 def _offset(row: Mapping[str, Any], field: str) -> int:
     value = row[field]
     if isinstance(value, str):
-        if not re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+        # a column of floats writes 4.0
+        number = value.strip().removesuffix(".0")
+        if not (number.isascii() and number.isdigit() and len(number) <= 15):
             raise InputError(
                 f"the column {field!r} has {shorten(value)}; expected a whole number of characters"
             )
+        return int(number)
+    if isinstance(value, float) and value.is_integer() and 0 <= value < 2**53:
         return int(value)
     if value is None:
         raise InputError(f"the column {field!r} is empty; expected a whole number of characters")

@@ -10,24 +10,24 @@ from typing import Any
 
 from relscout.core.errors import RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import list_records, outlines
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_text, require
 from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "TACRED: JSON list with token, subj_start … obj_end; span ends are inclusive"
+FIELDS = (("token", "subj_start", "subj_end", "obj_start", "obj_end"),)
 
 _SPAN_KEYS = {"subj_start", "subj_end", "obj_start", "obj_end"}
 
 
 def sniff(source: Source) -> bool:
     """Return whether one of the first records has tokens and at least two of TACRED's four span fields."""
-    records = outlines(source.sample_text, within="[")
-    return any("token" in keys and len(_SPAN_KEYS & keys.keys()) >= 2 for keys in records)
+    return any("token" in keys and len(_SPAN_KEYS & keys.keys()) >= 2 for keys in record_outlines(source))
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per record: the subject is the head, the object the tail."""
-    for place, record in list_records(source):
+    for place, record in records(source, _SPAN_KEYS):
         yield attempt(source, place, record, _instance)
 
 

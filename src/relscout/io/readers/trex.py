@@ -1,4 +1,4 @@
-"""T-REx: Wikipedia abstracts aligned with Wikidata triples, as a JSON list of documents.
+"""T-REx: Wikipedia abstracts aligned with Wikidata triples, as JSON documents, which REBEL has too.
 
 ElSahar et al., *T-REx: A Large Scale Alignment of Natural Language with Knowledge Base Triples*, LREC 2018.
 """
@@ -12,33 +12,35 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.json_stream import list_records
+from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, kind_name, require
 from relscout.io.readers.tokens import check_surface
 
-DESCRIPTION = "T-REx: JSON list of documents with sentence boundaries, entities and Wikidata triples"
+DESCRIPTION = "T-REx and REBEL: JSON documents with sentence boundaries, entities and Wikidata triples"
+FIELDS = (("text", "triples.subject.boundaries", "triples.predicate.uri", "triples.object.boundaries"),)
 
-_START = re.compile(r"\s*\[\s*\{")
-_OWN_KEY = re.compile(r'"(?:sentences_boundaries|words_boundaries|surfaceform)"\s*:')
-_FIRST_KEYS = tuple(re.compile(rf'"{key}"\s*:') for key in ("docid", "title", "uri", "text"))
+_OWN_KEYS = frozenset(
+    ("sentences_boundaries", "words_boundaries", "triples.predicate.uri", "triples.subject.surfaceform")
+)
+_FIRST_KEYS = frozenset(("docid", "title", "uri", "text"))
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the start is a list of objects with keys that only T-REx has."""
-    sample = source.sample_text
-    if not _START.match(sample):
-        return False
-    return _OWN_KEY.search(sample) is not None or all(key.search(sample) for key in _FIRST_KEYS)
+    """Return whether one of the first records has keys that only T-REx has."""
+    return any(
+        not _OWN_KEYS.isdisjoint(keys) or keys.keys() >= _FIRST_KEYS for keys in record_outlines(source)
+    )
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per triple: its sentence, offsets counted from the start of the sentence.
 
     The relation is the last part of the predicate's URI (``P31``), the entity ids those of subject and object
-    (``Q937``); a literal, such as a date, has none. A triple whose subject the sentence does not name, as the
+    (``Q937``); a document without sentence boundaries is one sentence.
+    A literal, such as a date, has none. A triple whose subject the sentence does not name, as the
     NoSubject aligner of T-REx writes them, is an error.
     """
-    for place, document in list_records(source):
+    for place, document in records(source, _OWN_KEYS | _FIRST_KEYS):
         if isinstance(document, RecordError):
             yield document
             continue
@@ -53,11 +55,14 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 def _instance(document: dict[str, Any], triple: Any, provenance: str) -> RelationInstance:
     text = require(document, "text", str)
-    sentences = require(document, "sentences_boundaries", list)
-    index = require(triple, "sentence_id", int)
-    if not 0 <= index < len(sentences):
-        raise InputError(f"'sentence_id' is {index}, but the document has {len(sentences)} sentences")
-    sentence = _span("the sentence", sentences[index], (0, len(text)))
+    sentence = (0, len(text))
+    # the lines of REBEL know no sentences: their texts are short
+    if document.get("sentences_boundaries") is not None:
+        sentences = require(document, "sentences_boundaries", list)
+        index = require(triple, "sentence_id", int)
+        if not 0 <= index < len(sentences):
+            raise InputError(f"'sentence_id' is {index}, but the document has {len(sentences)} sentences")
+        sentence = _span("the sentence", sentences[index], sentence)
     predicate = require(triple, "predicate", dict)
     relation = _last_part(require(predicate, "uri", str, inside="predicate"))
     if not relation:

@@ -7,6 +7,8 @@ A writer, one for each name in :data:`WRITERS`, is an object or a module with
 
 Writers of :data:`FACT_FORMATS` also have ``write_facts(facts, path) -> None``.
 
+The formats of annotation tools (:mod:`relscout.io.writers.tools`) hold triples, or instances with their gold relations.
+
 Other packages register theirs under its name in the entry-point group ``relscout.writers``. With ``SUFFIXES``, a tuple
 of ends of file names such as ``(".xml",)``, it is chosen by those.
 """
@@ -28,6 +30,7 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import Entity, Fact, Triple
+from relscout.io.writers.tools import TOOLS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -41,6 +44,11 @@ WRITERS: dict[str, str] = {
     "graphml": "relscout.io.writers.property_graph:GRAPHML",
     "neo4j": "relscout.io.writers.property_graph:NEO4J",
 }
+
+_OURS: Final = {**WRITERS, **dict.fromkeys(TOOLS, "relscout.io.writers.tools")}
+
+#: Formats that are a folder.
+FOLDERS: Final = ("neo4j", *(name for name, tool in TOOLS.items() if tool.is_folder))
 
 #: Formats that hold facts, too.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
@@ -88,9 +96,11 @@ def writer(name: str) -> Writer:
     """
     if name in WRITERS:
         return cast(Writer, resolve_name(WRITERS[name]))
+    if name in TOOLS:
+        return TOOLS[name]
     others = _others()
     if name not in others:
-        raise UnknownNameError("output format", name, [*WRITERS, *others])
+        raise UnknownNameError("output format", name, [*_OURS, *others])
     from relscout.core.plugins import loaded
 
     return cast(Writer, loaded(_GROUP, others[name], needs=("DESCRIPTION", "write")))
@@ -100,12 +110,12 @@ def _others() -> dict[str, EntryPoint]:
     """Return what other packages register, by name."""
     from relscout.core.plugins import registered
 
-    return registered(_GROUP, WRITERS)
+    return registered(_GROUP, _OURS)
 
 
 def writer_names() -> list[str]:
     """Return the names of all output formats: ours, and those that other packages register."""
-    return [*WRITERS, *_others()]
+    return [*_OURS, *_others()]
 
 
 def recognise(path: str | Path) -> str:
@@ -127,7 +137,7 @@ def recognise(path: str | Path) -> str:
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     raise SettingError(
         f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
-        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j writes a folder)"
+        f"otherwise set the format, one of {', '.join(writer_names())} (neo4j and brat write a folder)"
     )
 
 
@@ -194,7 +204,7 @@ def check_fact_format(name: str) -> None:
     Raises:
         SettingError: It holds triples only.
     """
-    if name not in FACT_FORMATS and not (name not in WRITERS and hasattr(writer(name), "write_facts")):
+    if name not in FACT_FORMATS and not (name not in _OURS and hasattr(writer(name), "write_facts")):
         raise SettingError(
             f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
         )
@@ -217,7 +227,7 @@ def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mappi
 
 
 def _check_folder(target: Path, format: str) -> None:
-    if format != "neo4j" and target.is_dir():
+    if format not in FOLDERS and target.is_dir():
         raise OutputError(f"cannot write {target}: it is a folder, and {format} is a file; add a file name")
 
 

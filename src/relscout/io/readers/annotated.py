@@ -1,0 +1,223 @@
+"""Texts with annotated entities and relations between them, as annotation tools export them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import UNKNOWN, UNTYPED, Mention, RelationInstance
+from relscout.io.readers.source import Source, attempt, shorten, unrelated_pairs
+from relscout.io.readers.tokens import check_surface
+
+
+class Annotated:
+    """A text and its entities, each under the key by which relations name it.
+
+    Args:
+        source: The file.
+        place: Place of the text in the file.
+        text: The text.
+        document: Name of the document that the text is a part of.
+        document_start: Offset of the text in that document.
+    """
+
+    def __init__(
+        self, source: Source, place: str, text: str, *, document: str = "", document_start: int | None = None
+    ) -> None:
+        self.text = text
+        self._source = source
+        self._place = place
+        self._document = document
+        self._document_start = document_start
+        self._entities: dict[Hashable, Mention | InputError] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._entities
+
+    def add(self, key: Hashable, parse: Callable[[], Mention]) -> None:
+        """Add an entity; if it is wrong, every relation that names it will be an error.
+
+        The first of several with one key counts.
+        """
+        if key in self._entities:
+            return
+        try:
+            self._entities[key] = parse()
+        except InputError as error:
+            self._entities[key] = error
+
+    def mention(self, role: str, key: Hashable) -> Mention:
+        """Return an entity.
+
+        Raises:
+            InputError: There is none of that key, or it is wrong.
+        """
+        found = self._entities.get(key)
+        if found is None:
+            raise InputError(f"the {role} is {shorten(key)}, which is no entity of this text")
+        if isinstance(found, InputError):
+            raise InputError(f"the {role} {shorten(key)}: {found}")
+        return found
+
+    def instance(
+        self, head: Hashable, tail: Hashable, relation: str | None, provenance: str
+    ) -> RelationInstance:
+        """Return the instance of a relation between two entities.
+
+        Raises:
+            InputError: An entity is not there or wrong, or the two are the same or cross.
+        """
+        return self.of(self.mention("head", head), self.mention("tail", tail), relation, provenance)
+
+    def unlabelled(self) -> Iterator[RelationInstance | RecordError]:
+        """Yield the pairs of a text in which entities are annotated and relations are not.
+
+        Each unordered pair comes once, the earlier entity as the head; its relation is unknown.
+        """
+        right = []
+        for key, found in self._entities.items():
+            if isinstance(found, InputError):
+                yield self._source.error(f"{self._place}, entity {shorten(key)}", found)
+            else:
+                right.append((key, found))
+        for (one, head), (other, tail) in unrelated_pairs(right, lambda *_: False):
+            place = f"{self._place}, entities {shorten(one)} and {shorten(other)}"
+            yield attempt(
+                self._source,
+                place,
+                (head, tail),
+                lambda two, provenance: self.of(two[0], two[1], None, provenance),
+            )
+
+    def of(self, head: Mention, tail: Mention, relation: str | None, provenance: str) -> RelationInstance:
+        """Return the instance of two mentions.
+
+        Raises:
+            InputError: They do not fit the text, or are the same or cross.
+        """
+        return RelationInstance(
+            self.text,
+            head,
+            tail,
+            named(relation),
+            source=provenance,
+            document=self._document,
+            document_start=self._document_start,
+        )
+
+
+class Segments:
+    """A document in parts that follow one another: sentences, or passages. Its text is theirs with blanks between.
+
+    Args:
+        source: The file.
+        document: Name of the document.
+        texts: The parts.
+    """
+
+    def __init__(self, source: Source, document: str, texts: list[str]) -> None:
+        self.texts = texts
+        self.starts = [0, *accumulate(len(text) + 1 for text in texts)]
+        self._source = source
+        self._document = document
+
+    def instance(
+        self, head: tuple[int, Mention], tail: tuple[int, Mention], relation: str | None, provenance: str
+    ) -> RelationInstance:
+        """Return the instance of two mentions, each with the number of its part and its offsets in it.
+
+        Its text is the part, or all parts from the first of the two to the last.
+
+        Raises:
+            InputError: The two are the same or cross.
+        """
+        first, last = sorted((head[0], tail[0]))
+        origin = self.starts[first]
+        return RelationInstance(
+            " ".join(self.texts[first : last + 1]),
+            self._moved(*head, origin),
+            self._moved(*tail, origin),
+            named(relation),
+            source=provenance,
+            document=self._document,
+            document_start=origin,
+        )
+
+    def _moved(self, part: int, mention: Mention, origin: int) -> Mention:
+        by = self.starts[part] - origin
+        return replace(mention, start=mention.start + by, end=mention.end + by)
+
+    def unlabelled(
+        self, place: str, mentions: Iterable[tuple[str, int, Mention]]
+    ) -> Iterator[RelationInstance | RecordError]:
+        """Yield the pairs of mentions of the same part, ``(name, part, mention)``, with an unknown relation."""
+        by_part: dict[int, list[tuple[str, Mention]]] = defaultdict(list)
+        for name, part, found in mentions:
+            by_part[part].append((name, found))
+        for part, there in sorted(by_part.items()):
+            for (one, head), (other, tail) in unrelated_pairs(there, lambda *_: False):
+                where = f"{place}, {one} and {other}"
+                yield attempt(
+                    self._source,
+                    where,
+                    ((part, head), (part, tail)),
+                    lambda two, provenance: self.instance(two[0], two[1], None, provenance),
+                )
+
+
+def span(
+    role: str,
+    text: str,
+    start: int,
+    end: int,
+    *,
+    type: str | None = None,
+    entity_id: str | None = None,
+    surface: Any = None,
+) -> Mention:
+    """Return the mention at ``[start, end)`` of a text.
+
+    Offsets count characters. Where the surface is given and only fits if they count UTF-16 units, as JavaScript and
+    Java do, they are read so.
+
+    Raises:
+        InputError: The span does not fit the text, or covers another surface.
+    """
+    type = None if type == UNTYPED else type
+    found = Mention(start, end, type, entity_id)
+    if surface is not None and 0 <= start < end and text[start:end] != surface and not text.isascii():
+        units = Utf16(text)
+        if text[units.offset(start) : units.offset(end)] == surface:
+            return Mention(units.offset(start), units.offset(end), type, entity_id)
+    if not 0 <= start < end <= len(text):
+        raise InputError(
+            f"the span [{start}, {end}) of the {role} does not fit the text of {len(text)} characters; "
+            "expected 0 <= start < end <= length, with the end exclusive"
+        )
+    if surface is not None:
+        check_surface(role, text[start:end], surface)
+    return found
+
+
+def named(relation: str | None) -> str | None:
+    """Return a relation, ``None`` where it is empty or what is written for an unknown one."""
+    return None if relation in ("", UNKNOWN) else relation
+
+
+class Utf16:
+    """Offsets of a text in UTF-16 units, of which a character beyond U+FFFF has two."""
+
+    def __init__(self, text: str) -> None:
+        # the positions of these characters, in units
+        self._wide = [
+            place + count for count, place in enumerate(n for n, c in enumerate(text) if c > "\uffff")
+        ]
+
+    def offset(self, units: int) -> int:
+        """Return an offset in characters, given in UTF-16 units; one inside a character is that of the character."""
+        return units - bisect_left(self._wide, units)

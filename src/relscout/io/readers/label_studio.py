@@ -1,0 +1,199 @@
+"""Label Studio's JSON: tasks with annotations or predictions, or its short form JSON-MIN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from relscout.core.errors import InputError, RecordError
+from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.annotated import Annotated, span
+from relscout.io.readers.json_stream import record_outlines, records
+from relscout.io.readers.source import Source, attempt, check_unicode, kind_name, optional_text, require
+
+DESCRIPTION = "Label Studio: JSON or JSON-MIN export with regions of a text and relations between them"
+FIELDS = (("data", "annotations"), ("text", "label.start", "label.end", "label.labels"))
+
+_VERSIONS = ("annotations", "completions", "predictions")
+
+
+def sniff(source: Source) -> bool:
+    """Return whether one of the first records is a task with results, or has lists of labelled regions."""
+    return any(
+        any(
+            # of a task with long results, what follows them may lie beyond the sample
+            f"{version}.result" in keys or (keys.get("data") == "{" and keys.get(version) == "[")
+            for version in _VERSIONS
+        )
+        or any(keys.get(f"{key}.labels") == "[" and f"{key}.start" in keys for key in keys)
+        for keys in record_outlines(source)
+    )
+
+
+def read(source: Source) -> Iterator[RelationInstance | RecordError]:
+    """Yield one instance per relation and label; the text is that of the task.
+
+    The direction ``right`` (also where none is given) goes from ``from_id`` to ``to_id``, ``left`` the other way round,
+    and ``bi`` gives both. A relation without a label is unknown. Of a task that several people annotated, equal
+    instances count once; predictions count where nobody annotated. JSON-MIN exports no relations, so each pair of its
+    regions is an instance whose relation is unknown.
+    """
+    for place, record in records(source, ("data", *_VERSIONS, "text")):
+        if isinstance(record, RecordError):
+            yield record
+            continue
+        try:
+            versions = _versions(record)
+        except InputError as error:
+            yield source.error(place, error)
+            continue
+        if versions is None:
+            yield from _minimal(source, place, record)
+            continue
+        seen: set[tuple[Any, ...]] = set()
+        for name, number, version in versions:
+            where = f"{place}, {name}[{number}]"
+            try:
+                results = require(version, "result", list)
+                annotated = Annotated(source, where, _text(require(record, "data", dict), results))
+            except InputError as error:
+                yield source.error(where, error)
+                continue
+            # of several people, each may have annotated the same
+            before = frozenset(seen)
+            for found in _relations(source, where, annotated, results):
+                if isinstance(found, RelationInstance):
+                    key = (found.id, found.head.type, found.tail.type, found.relation)
+                    seen.add(key)
+                    if key in before:
+                        continue
+                yield found
+
+
+def _versions(record: Any) -> list[tuple[str, int, Any]] | None:
+    """Return ``(field, number, annotation)`` of a task; ``None`` for a record of JSON-MIN."""
+    if not isinstance(record, dict):
+        raise InputError(f"expected an object with a field 'data', got {kind_name(record)}")
+    given = [name for name in _VERSIONS if record.get(name) is not None]
+    if not given:
+        if isinstance(record.get("data"), dict):
+            raise InputError("the field 'annotations' is missing; expected a list")
+        return None
+    for name in given:
+        kept = [
+            version
+            for version in require(record, name, list)
+            if not (isinstance(version, dict) and version.get("was_cancelled") is True)
+        ]
+        if kept:
+            return [(name, number, version) for number, version in enumerate(kept)]
+    return []
+
+
+def _text(data: dict[str, Any], results: list[Any]) -> str:
+    """Return the text that the regions belong to: the one that they name, or the only one."""
+    named = [
+        result["source"]
+        for result in results
+        if isinstance(result, dict) and isinstance(result.get("source"), str)
+    ]
+    targets = [
+        result["to_name"]
+        for result in results
+        if isinstance(result, dict) and isinstance(result.get("to_name"), str)
+    ]
+    strings = [key for key, value in data.items() if isinstance(value, str)]
+    for key in (*(name.removeprefix("$") for name in named[:1]), "text", *targets[:1]):
+        if key in strings:
+            return require(data, key, str, inside="data")
+    if len(strings) != 1:
+        raise InputError(
+            f"'data' has {len(strings)} texts ({', '.join(map(repr, strings[:5]))}); name the annotated one 'text'"
+        )
+    return require(data, strings[0], str, inside="data")
+
+
+def _relations(
+    source: Source, where: str, annotated: Annotated, results: list[Any]
+) -> Iterator[RelationInstance | RecordError]:
+    relations = []
+    for number, result in enumerate(results):
+        if not isinstance(result, dict):
+            yield source.error(f"{where}, result[{number}]", f"expected an object, got {kind_name(result)}")
+        elif result.get("type") == "relation" or None not in (result.get("from_id"), result.get("to_id")):
+            relations.append((number, result))
+        elif (
+            isinstance(result.get("value"), dict)
+            and _is_region(result["value"])
+            and isinstance(result.get("id"), str)
+        ):
+            annotated.add(result["id"], partial(_region, annotated.text, result["value"], result.get("type")))
+    for number, relation in relations:
+        place = f"{where}, result[{number}]"
+        try:
+            ends = require(relation, "from_id", str), require(relation, "to_id", str)
+            pairs = _directed(ends, optional_text(relation, "direction"))
+            labels: list[str | None] = [*_labels(relation, "labels")] or [None]
+        except InputError as error:
+            yield source.error(place, error)
+            continue
+        for label in labels:
+            for pair in pairs:
+                yield attempt(
+                    source,
+                    place,
+                    (*pair, label),
+                    lambda given, at: annotated.instance(given[0], given[1], given[2], at),
+                )
+
+
+def _directed(ends: tuple[str, str], direction: str | None) -> list[tuple[str, str]]:
+    if direction == "bi":
+        return [ends, ends[::-1]]
+    if direction == "left":
+        return [ends[::-1]]
+    if direction in (None, "right", "none"):
+        return [ends]
+    raise InputError(f"the direction is {direction!r:.40}; expected 'right', 'left' or 'bi'")
+
+
+def _is_region(value: dict[str, Any]) -> bool:
+    offsets = value.get("globalOffsets", value)
+    return isinstance(offsets, dict) and type(offsets.get("start")) is int and type(offsets.get("end")) is int
+
+
+def _labels(value: Any, field: str) -> list[str]:
+    labels = [] if value.get(field) is None else require(value, field, list)
+    for label in labels:
+        if not isinstance(label, str):
+            raise InputError(f"{field!r} has {kind_name(label)}; expected strings")
+        check_unicode(field, label)
+    return [label for label in labels if label]
+
+
+def _region(text: str, value: dict[str, Any], kind: Any) -> Mention:
+    offsets = value.get("globalOffsets", value)
+    start, end = (require(offsets, edge, int, inside="value") for edge in ("start", "end"))
+    labels = _labels(value, "labels") or (
+        _labels(value, kind) if isinstance(kind, str) and kind in value else []
+    )
+    return span("region", text, start, end, type=labels[0] if labels else None, surface=value.get("text"))
+
+
+def _minimal(source: Source, place: str, record: dict[str, Any]) -> Iterator[RelationInstance | RecordError]:
+    regions = [
+        (f"{name}[{number}]", value)
+        for name, values in record.items()
+        if isinstance(values, list)
+        for number, value in enumerate(values)
+        if isinstance(value, dict) and _is_region(value) and "labels" in value
+    ]
+    try:
+        annotated = Annotated(source, place, _text(record, []))
+    except InputError as error:
+        yield source.error(place, error)
+        return
+    for name, value in regions:
+        annotated.add(name, partial(_region, annotated.text, value, None))
+    yield from annotated.unlabelled()

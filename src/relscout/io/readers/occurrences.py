@@ -1,0 +1,89 @@
+"""Where two strings stand in a text, for formats that give triples without offsets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import islice
+
+from relscout.core.errors import InputError
+from relscout.io.readers.source import shorten
+
+#: Occurrences of a string that are looked at.
+_MOST = 1_000
+
+
+def nearest_pair(text: str, head: str, tail: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the spans of two strings in a text.
+
+    An occurrence that is not part of a longer word counts before those that are. Of several, the two occurrences that
+    are nearest to each other without sharing characters are taken, of equally near ones those that come first. Where
+    the strings only stand inside one another, as *Paris* in *University of Paris*, the first such place is taken. Case
+    counts, unless a string does not stand in the text otherwise.
+
+    Raises:
+        InputError: A string is empty or does not occur, or both are the same and occur once.
+    """
+    heads, tails = _occurrences("head", head, text), _occurrences("tail", tail, text)
+    # of a word that is also part of others, the word by itself; both inside others only where there is nothing else
+    for ones, others in ((heads[0], tails[0]), (heads[1], tails[1])):
+        if (apart := _apart(ones, others)) is not None:
+            return apart
+    for one in heads[1]:
+        for other in tails[1][max(bisect_left(tails[1], (one[0] - len(tail), 0)), 0) :]:
+            if other[0] >= one[1]:
+                break
+            nested = (one[0] <= other[0] and other[1] <= one[1]) or (
+                other[0] <= one[0] and one[1] <= other[1]
+            )
+            if nested and one != other:
+                return one, other
+    if head == tail:
+        raise InputError(
+            f"head and tail are both {shorten(head)}, which occurs once in the text {shorten(text)}"
+        )
+    raise InputError(f"the head {shorten(head)} and the tail {shorten(tail)} overlap wherever they occur")
+
+
+def _apart(
+    heads: list[tuple[int, int]], tails: list[tuple[int, int]]
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    best = None
+    for one in heads:
+        place = bisect_left(tails, one)
+        # the last tails that begin before the head, and the first that begin after its start
+        near = [*reversed(tails[max(place - 2, 0) : place]), *islice(tails, place, place + 2)]
+        after = bisect_left(tails, (one[1], 0))
+        for other in (*near, *tails[after : after + 1]):
+            gap = max(other[0] - one[1], one[0] - other[1])
+            if gap >= 0 and (best is None or gap < best[0]):
+                best = gap, one, other
+    return None if best is None else best[1:]
+
+
+def _occurrences(role: str, surface: str, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the occurrences to prefer, and all."""
+    if not surface.strip():
+        raise InputError(f"the {role} is empty; expected the entity as it stands in the text")
+    found = _spans(surface, text)
+    if not found:
+        folded = text.casefold()
+        if len(folded) == len(text):
+            found = _spans(surface.casefold(), folded)
+    if not found:
+        raise InputError(f"the {role} {shorten(surface)} does not occur in the text {shorten(text)}")
+    whole = [place for place in found if not _in_word(text, *place)]
+    return whole or found, found
+
+
+def _spans(surface: str, text: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    start = text.find(surface)
+    while start >= 0 and len(found) < _MOST:
+        found.append((start, start + len(surface)))
+        start = text.find(surface, start + 1)
+    return found
+
+
+def _in_word(text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return (before.isalnum() and text[start].isalnum()) or (after.isalnum() and text[end - 1].isalnum())

@@ -1,0 +1,224 @@
+"""Rows of Parquet files, Arrow files and folders that Hugging Face ``datasets`` save, read in batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relscout.core.errors import InputError, RecordError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
+ROWS_MAGIC = _PARQUET, _ARROW_FILE, _ARROW_STREAM = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_ROWS_PER_BATCH = 1024
+_ROWS_TO_JUDGE = 5
+
+
+def first_rows(path: Path) -> str:
+    """Return the first five rows as JSON Lines; values that JSON does not have, such as dates, as strings.
+
+    Raises:
+        InputError: The file is damaged, or a folder holds several splits.
+    """
+    lines = []
+    for _, row in rows(path, per_batch=_ROWS_TO_JUDGE):
+        if not isinstance(row, RecordError):
+            lines.append(json.dumps(row, default=str))
+        if len(lines) == _ROWS_TO_JUDGE:
+            break
+    return "\n".join(lines)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns.
+
+    Raises:
+        InputError: The file is damaged, or a folder holds several splits.
+    """
+    files = _files(path)
+    if not files:
+        raise InputError(f"{path}: the folder holds no rows")
+    schema, _ = _opened(path, files[0], None, 1)
+    return list(schema.names)
+
+
+def rows(
+    path: Path, columns: Sequence[str] | None = None, *, per_batch: int = _ROWS_PER_BATCH
+) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
+    """Yield ``("row N", {column: value})``, N from 1; class labels of Hugging Face datasets as their names.
+
+    A row that cannot be read comes as its error. A file that breaks off is one last error.
+
+    Args:
+        path: The file or folder.
+        columns: The columns to read; all where left out.
+        per_batch: Rows that are held at a time.
+
+    Raises:
+        InputError: The file is damaged, packed with gzip, or a folder holds several splits.
+    """
+    number = 0
+    for file in _files(path):
+        schema, batches = _opened(path, file, columns, per_batch)
+        features = _features(schema)
+        while True:
+            try:
+                batch = next(batches, None)
+            except _failures() as error:
+                place = f"after row {number}"
+                yield (
+                    place,
+                    RecordError(path, place, f"the {_kind(file)} is damaged or cut off ({_line(error)})"),
+                )
+                return
+            if batch is None:
+                break
+            for row in _batch_rows(batch):
+                number += 1
+                place = f"row {number}"
+                if isinstance(row, Exception):
+                    foreign = isinstance(row, UnicodeDecodeError)
+                    reason = (
+                        "a text in this row is not UTF-8"
+                        if foreign
+                        else f"a value cannot be read ({_line(row)})"
+                    )
+                    yield place, RecordError(path, place, f"{reason}; write the file again")
+                else:
+                    yield place, _named(row, features) if features else row
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files that hold the rows, in order."""
+    if not path.is_dir():
+        with path.open("rb") as raw:
+            if not raw.read(8).startswith(ROWS_MAGIC):
+                raise InputError(f"{path}: the {_kind(path)} is packed with gzip; unpack it first")
+        return [path]
+    if (path / "dataset_dict.json").is_file():
+        splits = _listed(path / "dataset_dict.json", "splits")
+        if len(splits) != 1:
+            names = ", ".join(splits) or "none"
+            example = splits[0] if splits else "train"
+            raise InputError(
+                f"{path}: the folder holds several splits ({names}); give the folder of the split that you mean, "
+                f"such as {path / example}"
+            )
+        return _files(path / splits[0])
+    if not (path / "state.json").is_file():
+        raise InputError(
+            f"{path}: the folder has no state.json; expected a folder that datasets' save_to_disk wrote"
+        )
+    return [path / name for name in _listed(path / "state.json", "_data_files")]
+
+
+def _listed(path: Path, field: str) -> list[str]:
+    """Return the names in a field of a JSON file, strings or objects with a ``filename``."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))[field]
+        names = [entry["filename"] if isinstance(entry, dict) else entry for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: expected a list {field!r}, as datasets' save_to_disk writes it") from error
+    for name in names:
+        if not isinstance(name, str) or not name or Path(name).name != name:
+            raise InputError(f"{path}: {field!r} has {name!r:.60}; expected names of files next to it")
+    return names
+
+
+def _opened(
+    given: Path, path: Path, columns: Sequence[str] | None, per_batch: int
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with path.open("rb") as raw:
+            magic = raw.read(8)
+        if magic.startswith(_PARQUET):
+            table = parquet.ParquetFile(path)
+            chosen = None if columns is None else sorted(set(columns))
+            return table.schema_arrow, table.iter_batches(per_batch, columns=chosen)
+        if magic.startswith(_ARROW_FILE):
+            file = pa.ipc.open_file(path)
+            return file.schema, _selected(
+                (file.get_batch(n) for n in range(file.num_record_batches)), columns
+            )
+        if magic.startswith(_ARROW_STREAM):
+            stream = pa.ipc.open_stream(path)
+            return stream.schema, _selected(iter(stream), columns)
+    except _failures() as error:
+        raise InputError(f"{given}: the {_kind(path)} is damaged or cut off ({_line(error)})") from error
+    raise InputError(f"{given}: {path.name} is neither a Parquet nor an Arrow file")
+
+
+def _selected(batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        chosen = batch if columns is None else batch.select(sorted(set(columns)))
+        yield from (
+            chosen.slice(start, _ROWS_PER_BATCH) for start in range(0, chosen.num_rows, _ROWS_PER_BATCH)
+        )
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
+    """Yield the rows of a batch; one that Python cannot hold as the error that it gives."""
+    # a date beyond Python's calendar, a time in nanoseconds, a text that is not UTF-8
+    unreadable: tuple[type[Exception], ...] = (*_failures(), OverflowError, ImportError, TypeError, KeyError)
+    try:
+        found = batch.to_pylist()
+    except unreadable:
+        for index in range(batch.num_rows):
+            try:
+                yield batch.slice(index, 1).to_pylist()[0]
+            except unreadable as error:
+                yield error
+    else:
+        yield from found
+
+
+def _features(schema: pa.Schema) -> dict[str, Any]:
+    """Return the columns in which Hugging Face datasets have class labels, with what describes them."""
+    try:
+        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    except (TypeError, KeyError, ValueError, RecursionError):
+        return {}
+    if not isinstance(features, dict):
+        return {}
+    return {name: feature for name, feature in features.items() if '"ClassLabel"' in json.dumps(feature)}
+
+
+def _named(value: Any, feature: Any) -> Any:
+    """Return a value with the names of its class labels."""
+    if isinstance(feature, list):
+        feature = feature[0] if feature else None
+    elif isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
+        feature = feature.get("feature")
+    if not isinstance(feature, dict):
+        return value
+    if feature.get("_type") == "ClassLabel" and isinstance(value, int):
+        names = feature.get("names")
+        return names[value] if isinstance(names, list) and 0 <= value < len(names) else value
+    if isinstance(value, list):
+        return [_named(item, feature) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: _named(item, feature[name]) if name in feature else item for name, item in value.items()
+        }
+    return value
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    import pyarrow as pa
+
+    return pa.ArrowException, OSError, ValueError
+
+
+def _kind(path: Path) -> str:
+    return "Arrow file" if path.suffix == ".arrow" else "Parquet file"
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]

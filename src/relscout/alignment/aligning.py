@@ -284,8 +284,8 @@ class Exclusions:
         heads, tails = (
             candidates(instance, mention, self._graph) for mention in (instance.head, instance.tail)
         )
-        for one, other in (*self._graph.related(heads, tails), *self._graph.related(tails, heads)):
-            self._entities.add((min(one, other), max(one, other)))
+        for pair in (*self._graph.related(heads, tails), *self._graph.related(tails, heads)):
+            self._entities.add((min(pair), max(pair)))
 
     def cover(self, instance: RelationInstance, linked: Linked) -> bool:
         """Return whether an instance that is linked to these entities is to be left out."""
@@ -295,12 +295,12 @@ class Exclusions:
 
 def _spellings(instance: RelationInstance) -> list[tuple[str, str]]:
     names = sorted(normalized(name) for name in (instance.head_text, instance.tail_text))
-    found = [(names[0], names[1])]
+    spellings = [(names[0], names[1])]
     if instance.head.entity_id is not None and instance.tail.entity_id is not None:
         ids = sorted((instance.head.entity_id, instance.tail.entity_id))
         # a line feed, which no normalised name has, keeps identifiers and names apart
-        found.append((f"{ids[0]}\n", f"{ids[1]}\n"))
-    return found
+        spellings.append((f"{ids[0]}\n", f"{ids[1]}\n"))
+    return spellings
 
 
 _LARGEST_OFFSET = 2**20 - 1
@@ -354,8 +354,10 @@ class Selection:
         kept &= ~is_rare
         statistics.exchanged = int(np.frombuffer(self._exchanged, np.uint8)[kept].sum()) if len(kept) else 0
         counts = np.bincount(kinds[kept], minlength=len(relations))
-        order = sorted(np.flatnonzero(counts).tolist(), key=lambda one: (-counts[one], relations[one]))
-        statistics.kept = {relations[one]: int(counts[one]) for one in order}
+        order = sorted(
+            np.flatnonzero(counts).tolist(), key=lambda number: (-counts[number], relations[number])
+        )
+        statistics.kept = {relations[number]: int(counts[number]) for number in order}
         return kept
 
     def _chosen(self) -> NDArray[np.bool_]:
@@ -521,7 +523,9 @@ def _related(
     forward = graph.relations_of(linked.head, linked.tail)
     backward: list[int] = []
     if settings.both_ways:  # a symmetric relation is read as it is marked
-        backward = [one for one in graph.relations_of(linked.tail, linked.head) if one not in forward]
+        backward = [
+            relation for relation in graph.relations_of(linked.tail, linked.head) if relation not in forward
+        ]
     head = replace(instance.head, entity_id=graph.entities[linked.head])
     tail = replace(instance.tail, entity_id=graph.entities[linked.tail])
     if forward:

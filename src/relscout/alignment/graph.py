@@ -53,8 +53,8 @@ class Names:
 
     def of(self, name: str) -> tuple[int, ...]:
         """Return the entities of a normalised name, in the order in which they were added."""
-        found = self._entities.get(name, ())
-        return (found,) if isinstance(found, int) else found
+        entities = self._entities.get(name, ())
+        return (entities,) if isinstance(entities, int) else entities
 
 
 _SEVERAL = 2**32 - 1
@@ -109,10 +109,10 @@ class Register:
 
     def find(self, identifier: str) -> int | None:
         """Return the number of an identifier or an IRI; ``None`` where there is none."""
-        found = self._numbers.get(identifier)
-        if found is None and "://" in identifier and not self.whole_iris:
+        number = self._numbers.get(identifier)
+        if number is None and "://" in identifier and not self.whole_iris:
             return self._numbers.get(split(identifier)[1])
-        return found
+        return number
 
 
 def split(iri: str) -> tuple[str, str]:
@@ -220,15 +220,15 @@ def parse(line: str) -> Statement | None:
     Raises:
         InputError: The line is not N-Triples.
     """
-    found = _STATEMENT.fullmatch(line)
-    if found is None:
+    match = _STATEMENT.fullmatch(line)
+    if match is None:
         if line.lstrip().startswith("#"):
             return None
         raise InputError(f"not N-Triples: {line.strip()[:80]!r}; expected <subject> <predicate> <object> .")
-    subject, predicate, target, literal, language = found.groups()
+    subject, predicate, target, literal, language = match.groups()
     if "\\" in line:
         subject, predicate, target, literal = (
-            None if part is None else _ESCAPE.sub(_character, part) for part in found.groups()[:4]
+            None if part is None else _ESCAPE.sub(_character, part) for part in match.groups()[:4]
         )
     return Statement(subject, predicate, target, literal, (language or "").lower())
 
@@ -482,7 +482,7 @@ class KnowledgeGraph:
     def alike(self) -> tuple[int, tuple[str, str] | None]:
         """How many identifiers stand for several IRIs that end alike, and two such IRIs."""
         registers = (self._register, self._relation_register)
-        return sum(one.n_alike for one in registers), registers[0].alike or registers[1].alike
+        return sum(register.n_alike for register in registers), registers[0].alike or registers[1].alike
 
     def entity(self, identifier: str) -> int | None:
         """Return the number of an entity by its identifier or IRI; ``None`` where no triple has it."""
@@ -506,17 +506,17 @@ class KnowledgeGraph:
         if not self._names_in_identifiers:
             # not before it is asked: where all mentions have identifiers, it would take memory for nothing
             self._names_in_identifiers = True
-            self._names.add_all((name_in(one), number) for number, one in enumerate(self.entities))
+            self._names.add_all((name_in(entity), number) for number, entity in enumerate(self.entities))
         return self._names.of(normalized(name))
 
     def relations_of(self, head: int, tail: int) -> list[int]:
         """Return the numbers of the relations from one entity to another, ascending, (R,)."""
         pair = head << TAIL_BITS | tail
-        place, found = int(self._pairs.searchsorted(pair)), []
+        place, kinds = int(self._pairs.searchsorted(pair)), []
         while place < len(self._pairs) and self._pairs[place] == pair:
-            found.append(int(self._kinds[place]))
+            kinds.append(int(self._kinds[place]))
             place += 1
-        return found
+        return kinds
 
     def related(self, heads: Sequence[int], tails: Sequence[int]) -> list[tuple[int, int]]:
         """Return those pairs of a head and another entity as tail that some relation relates in this direction."""
@@ -527,6 +527,6 @@ class KnowledgeGraph:
             return []
         pairs = (np.array(heads, np.int64)[:, None] << TAIL_BITS | np.array(tails, np.int64)).ravel()
         places = np.minimum(self._pairs.searchsorted(pairs), self.n_triples - 1)
-        found = pairs[self._pairs[places] == pairs].tolist()
-        both = ((pair >> TAIL_BITS, pair & (1 << TAIL_BITS) - 1) for pair in found)
+        related = pairs[self._pairs[places] == pairs].tolist()
+        both = ((pair >> TAIL_BITS, pair & (1 << TAIL_BITS) - 1) for pair in related)
         return [(head, tail) for head, tail in both if head != tail]

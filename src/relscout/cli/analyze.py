@@ -91,7 +91,7 @@ def command(
     from relscout.encoders.precomputed import use_cache
     from relscout.lab.analysis import analyze, encoder_of
     from relscout.lab.analysis.analyze import check_target, save
-    from relscout.lab.analysis.formats import opened
+    from relscout.lab.analysis.formats import load_model
 
     reading = Reading(
         format=format,
@@ -104,7 +104,7 @@ def command(
     check_cache(cache, no_cache=no_cache)
     if out is not None:
         check_target(out, overwrite=overwrite)
-    fitted = opened(model)
+    fitted = load_model(model)
     _check_table(fitted, train, dev, cnn=cnn)
     instances = _instances(data or [], reading, fitted)
     lost: Counter[str] = Counter()
@@ -309,8 +309,8 @@ def _formats(analysis: Analysis, bar: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for format, one in figures.formats.items():
         table.add_row(*_row(format, FORMATS[format], one, figures.score, bar), *_extras(one, extra))
-    nothing = _row("–", "nothing (majority)", figures.nothing, figures.score, bar)
-    table.add_row(*nothing, *_extras(figures.nothing, extra), style="dim")
+    nothing = _row("–", "nothing (majority)", figures.majority, figures.score, bar)
+    table.add_row(*nothing, *_extras(figures.majority, extra), style="dim")
     return table
 
 
@@ -324,7 +324,7 @@ def _row(format: str, what: str, one: FormatFigures, score: str | None, bar: int
 def _extra_columns(analysis: Analysis) -> list[str]:
     if analysis.kind == "run":
         return ["ARI", "NMI"]
-    return ["still\nright", "same\nerror"] if analysis.judged else []
+    return ["still\nright", "same\nerror"] if analysis.against_gold else []
 
 
 def _extras(one: FormatFigures, titles: list[str]) -> list[str]:
@@ -370,11 +370,11 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
 
 
 def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
-    said = analysis.verdict
+    said = analysis.findings
     # textwrap keeps what a no-break space joins together, which rich does not
-    for number, sentence in enumerate(said.says):
+    for number, sentence in enumerate(said.statements):
         yield Text(_filled(sentence, width), style="bold" if number == 0 else "")
-    for sentence in said.beware:
+    for sentence in said.cautions:
         yield _marked("beware: ", sentence, "bold yellow", width)
     for sentence in said.notes:
         text = _marked("note: ", sentence, "bold", width)
@@ -407,7 +407,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     widths = [6, *(len(format) for format in formats), 4]
     table.add_column(
-        "relation" if analysis.judged else "relation in C+M",
+        "relation" if analysis.against_gold else "relation in C+M",
         overflow="ellipsis",
         no_wrap=True,
         max_width=width - sum(widths) - len(widths),
@@ -420,7 +420,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
             continue
         cells = [f"{one.shares[format]:.0%}" for format in formats]
         table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
-    what = "right" if analysis.judged else "kept"
+    what = "right" if analysis.against_gold else "kept"
     details = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
     if len(listed) < len(analysis.relations):
         details += f"; relations with fewer than {_ENOUGH} instances are left out"
@@ -440,7 +440,7 @@ def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, wi
 
 
 def _told(analysis: Analysis, flip: Flip, width: int) -> Text:
-    given = analysis.answers.given
+    given = analysis.answers.labels
     usual, bare = (visible(given[format][flip.row]) for format in ("C+M", "OnlyC"))
     line = Text.assemble(
         "    ", (usual, "red" if flip.kind == "gained" else "green"), (" → without names ", "dim")
@@ -463,7 +463,7 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
     yield _dim(
         f"({counted(table.n_train, 'instance')} to train on, {len(table.gold):,} to test on; "
         f"{several if len(table.seeds) > 1 else 'one seed'}; always predicting the most frequent relation scores "
-        f"{table.nothing:.3f})",
+        f"{table.majority:.3f})",
         width,
     )
     for row in table.predicted:

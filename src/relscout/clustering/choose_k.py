@@ -93,7 +93,7 @@ def choose_k(
     """
     # far from the seeds of other users' runs, so that their results stay independent
     seeds = [seed + _APART * repeat for repeat in range(_REPEATS)]
-    samples = [_drawn(vectors, sample_size, seed=one) for one in seeds]
+    samples = [_drawn(vectors, sample_size, seed=sample_seed) for sample_seed in seeds]
     check_finite(samples[0])
     n_sample, n_different = len(samples[0]), _count_different(samples[0] @ samples[0].T)
     candidates = _candidates(smallest, min(largest, n_sample // 4, n_different))
@@ -106,7 +106,7 @@ def choose_k(
         curves.append(_curve(sample, candidates, seed=seeds[repeat]))
     progress("choose K", _REPEATS, _REPEATS)
     shortest = min(map(len, curves))
-    curve = np.mean([one[:shortest] for one in curves], axis=0).tolist()
+    curve = np.mean([full[:shortest] for full in curves], axis=0).tolist()
     smoothed = [float(np.mean(curve[max(place - 1, 0) : place + 2])) for place in range(len(curve))]
     threshold = _SHARE * max(smoothed)
     place = int(np.argmax(smoothed))
@@ -137,12 +137,12 @@ def _curve(sample: NDArray[np.float32], candidates: Sequence[int], *, seed: int)
 
 def _candidates(smallest: int, largest: int) -> tuple[int, ...]:
     """Return numbers from smallest to largest, each about 13 % above the one before."""
-    found = []
+    candidates = []
     k = smallest
     while k <= largest:
-        found.append(k)
+        candidates.append(k)
         k = max(k + 1, round(k * _STEP))
-    return tuple(found)
+    return tuple(candidates)
 
 
 def _count_different(similarity: NDArray[np.float32]) -> int:

@@ -115,11 +115,13 @@ def cut(
     size = n_points + n_merges
     tree = coo_matrix((np.ones(len(made), dtype=np.int8), (made, merged.ravel())), shape=(size, size))
     components = connected_components(tree, directed=False)[1][:n_points]
-    _, first, found, sizes = np.unique(components, return_index=True, return_inverse=True, return_counts=True)
+    _, first, cluster_of, sizes = np.unique(
+        components, return_index=True, return_inverse=True, return_counts=True
+    )
     large = sizes >= min(smallest, int(sizes.max()))
     numbers = np.full(len(sizes), -1, dtype=np.int64)
     numbers[large] = np.argsort(np.argsort(first[large]))
-    return numbers[found]
+    return numbers[cluster_of]
 
 
 def _merges_to(merges: NDArray[np.float64], n_clusters: int, smallest: int) -> int:

@@ -230,12 +230,12 @@ def kmeans(
     sample_size = max(sample_size, n_clusters)
     if len(vectors) > sample_size:
         sample = np.asarray(vectors[np.sort(random.choice(len(vectors), sample_size, replace=False))])
-    found = []
+    solutions = []
     for start in range(n_init):
         progress("cluster", start, n_init)
-        found.append(refined(sample, _seeds(sample, n_clusters, random)))
+        solutions.append(refined(sample, _seeds(sample, n_clusters, random)))
     progress("cluster", n_init, n_init)
-    best = min(found, key=lambda clusters: clusters.inertia)
+    best = min(solutions, key=lambda clusters: clusters.inertia)
     if len(sample) < len(vectors):
         return refined(vectors, best.centroids)
     return best

@@ -24,14 +24,14 @@ def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.i
         count: Neighbours of each, from 1 to N - 1.
     """
     n = len(vectors)
-    found = np.empty((n, count), dtype=np.int64)
+    neighbours = np.empty((n, count), dtype=np.int64)
     chunk = max(1, _PRODUCTS // n)
     for start in range(0, n, chunk):
         products = vectors[start : start + chunk] @ vectors.T
         rows = np.arange(len(products))
         products[rows, start + rows] = -np.inf
-        found[start : start + chunk] = _highest(products, count)
-    return found
+        neighbours[start : start + chunk] = _highest(products, count)
+    return neighbours
 
 
 def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -46,13 +46,13 @@ def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], cou
         among: (R, D), float32, of unit length.
         count: Neighbours of each, from 1 to R.
     """
-    found = np.empty((len(vectors), count), dtype=np.int64)
+    neighbours = np.empty((len(vectors), count), dtype=np.int64)
     chunk = max(1, _PRODUCTS // len(among))
     for start in range(0, len(vectors), chunk):
         products = vectors[start : start + chunk] @ among.T
         products[products > _SAME] = -np.inf
-        found[start : start + chunk] = _highest(products, count)
-    return found
+        neighbours[start : start + chunk] = _highest(products, count)
+    return neighbours
 
 
 def _highest(products: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -94,8 +94,8 @@ def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.flo
     exact = vectors.astype(np.float64)
     count = min(count, *exact.shape)
     if exact.shape[1] <= exact.shape[0]:
-        _, found = np.linalg.eigh(exact.T @ exact)  # ascending
-        return np.ascontiguousarray(found[:, ::-1][:, :count].T)
+        _, axes = np.linalg.eigh(exact.T @ exact)  # ascending
+        return np.ascontiguousarray(axes[:, ::-1][:, :count].T)
     return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])
 
 
@@ -116,8 +116,8 @@ def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArr
     graph = nx.Graph()
     graph.add_nodes_from(range(n_points))
     graph.add_edges_from(zip(left[joined].tolist(), right[joined].tolist(), strict=True))
-    found = nx.community.louvain_communities(graph, seed=seed)
+    groups = nx.community.louvain_communities(graph, seed=seed)
     labels = np.empty(n_points, dtype=np.int64)
-    for number, members in enumerate(sorted(found, key=min)):
+    for number, members in enumerate(sorted(groups, key=min)):
         labels[list(members)] = number
     return labels

@@ -49,7 +49,10 @@ CURVES = {
 def has_curves(summary: Summary) -> bool:
     """Return whether a report of the row holds a curve."""
     return any(
-        _values(loop, curve) for one in summary.records for loop in _loops(one["report"]) for curve in CURVES
+        _values(loop, curve)
+        for record in summary.records
+        for loop in _loops(record["report"])
+        for curve in CURVES
     )
 
 
@@ -68,12 +71,12 @@ def draw_losses(summaries: Sequence[Summary]) -> Figure:
         for curve in CURVES
         if any(
             _values(loop, curve)
-            for one in summaries
-            for record in one.records
+            for summary in summaries
+            for record in summary.records
             for loop in _loops(record["report"])
         )
     ]
-    n_loops = max(len(_loops(record["report"])) for one in summaries for record in one.records)
+    n_loops = max(len(_loops(record["report"])) for summary in summaries for record in summary.records)
     figure = new_figure(_LOSSES_WIDTH * len(curves), _LOSSES_HEIGHT)
     handles: dict[str, Any] = {}
     for place, curve in enumerate(curves, 1):
@@ -124,8 +127,8 @@ def _loops(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _values(loop: Mapping[str, Any], curve: str) -> list[float]:
     """Return the numbers of a curve: a list of them, or a single one."""
     value = loop.get(curve)
-    found = value if isinstance(value, list) else [value]
-    return [float(one) for one in found if isinstance(one, int | float)]
+    numbers = value if isinstance(value, list) else [value]
+    return [float(number) for number in numbers if isinstance(number, int | float)]
 
 
 _SWEEP_WIDTH, _SWEEP_HEIGHT = 5.2, 3.1
@@ -152,14 +155,16 @@ def draw_sweep(
     rows = list(dict.fromkeys(summary.row for summary in swept))
     handles: dict[str, Any] = {}
     for number, row in enumerate(rows):
-        mine = [one for one in swept if one.row == row and one.score(score, scoring) is not None]
+        mine = [
+            summary for summary in swept if summary.row == row and summary.score(score, scoring) is not None
+        ]
         if not mine:
             continue  # a row that was not run stands in no legend
         at = [places[values.index(summary.variation[setting])] for summary in mine]
         handles[row] = _line(axes, mine, at, score, scoring, number)
     best = max(
-        (one for one in published if one.scoring == scoring and score in one.scores),
-        key=lambda one: one.scores[score],
+        (row for row in published if row.scoring == scoring and score in row.scores),
+        key=lambda row: row.scores[score],
         default=None,
     )
     if best is not None:
@@ -285,7 +290,7 @@ def draw_tsne(panels: Sequence[Points]) -> Figure:
     Raises:
         InputError: A row has fewer than four points.
     """
-    relations = sorted({str(one) for points in panels for one in points.gold})
+    relations = sorted({str(relation) for points in panels for relation in points.gold})
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
     titles = [wrapped(points.row, 30) for points in panels]
@@ -367,19 +372,19 @@ def draw_figures(
     """
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind of figure", kind, KINDS)
-    asked = [one for one in measured.preset.figures if kind in (None, one.kind)]
+    asked = [spec for spec in measured.preset.figures if kind in (None, spec.kind)]
     if kind is not None and not asked:
         asked = [Asked(kind)]
-    for place, one in enumerate(asked):
-        same = [other.kind for other in asked[:place]].count(one.kind)
+    for place, spec in enumerate(asked):
+        same = [other.kind for other in asked[:place]].count(spec.kind)
         number = f"-{same + 1}" if same else ""
         with figure_style():
             lacking: list[str] = []
             files: list[Path] = []
-            for name, figure in KINDS[one.kind](measured, one, points, lacking):
+            for name, figure in KINDS[spec.kind](measured, spec, points, lacking):
                 _make(folder)
                 files += save(figure, folder / f"{measured.preset.name}-{name}{number}")
-        yield Drawn(one.kind, files, "; ".join(lacking))
+        yield Drawn(spec.kind, files, "; ".join(lacking))
 
 
 def _make(folder: Path) -> None:
@@ -392,7 +397,9 @@ def _make(folder: Path) -> None:
 def _tsne(measured: Measured, asked: Asked, points: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
     panels = []
     for name in asked.rows or [row.name for row in measured.preset.rows]:
-        kept = [one["points"] for one in measured.row(measured.preset.row(name)).records if one["points"]]
+        kept = [
+            record["points"] for record in measured.row(measured.preset.row(name)).records if record["points"]
+        ]
         if kept:
             panels.extend(read_points(points / str(kept[0]), name))
         else:
@@ -406,19 +413,21 @@ def _sweep(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Ite
     if sweep is None:
         raise InputError(f"preset {measured.preset.name!r} has no sweep that could be drawn")
     lacking += [
-        f"no record of {one.row!r} with {sweep.setting} {one.variation[sweep.setting]}"
-        for one in swept
-        if not one.records
+        f"no record of {summary.row!r} with {sweep.setting} {summary.variation[sweep.setting]}"
+        for summary in swept
+        if not summary.records
     ]
     for scoring in SCORINGS:
-        if any(one.score(asked.score, scoring) for one in swept):
+        if any(summary.score(asked.score, scoring) for summary in swept):
             name = f"sweep-{asked.score.replace('_', '-')}-{scoring}"
             yield name, draw_sweep(swept, sweep.setting, asked.score, scoring, measured.preset.published)
 
 
 def _losses(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
     wanted = asked.rows or [row.name for row in measured.preset.rows]
-    summaries = [one for one in map(measured.row, map(measured.preset.row, wanted)) if has_curves(one)]
+    summaries = [
+        summary for summary in map(measured.row, map(measured.preset.row, wanted)) if has_curves(summary)
+    ]
     if summaries:
         yield "losses", draw_losses(summaries)
     else:

@@ -136,7 +136,7 @@ def learner(name: str, kind: str) -> Learner:
     Raises:
         UnknownNameError: There is none of that name.
     """
-    known = {one: found for one, found in LEARNERS.items() if found.kind == kind}
+    known = {key: candidate for key, candidate in LEARNERS.items() if candidate.kind == kind}
     if name not in known:
         raise UnknownNameError(f"{kind} method", name, known)
     return known[name]
@@ -162,7 +162,7 @@ TRIVIAL = {"supervised": ("most frequent relation",), "few-shot": ("chance",)}
 
 def scores_of(predicted: list[str], task: SupervisedTask) -> dict[str, dict[str, Any]]:
     """Return the scores of predicted relations, as records hold them."""
-    gold = [str(one.relation) for one in task.scored]
+    gold = [str(instance.relation) for instance in task.scored]
     # data without an instance of none has nothing to leave out
     none = task.no_relation if task.no_relation in {*gold, *predicted} else None
     return {TEST: classification_scores(predicted, gold, na_label=none).as_dict()}
@@ -170,8 +170,10 @@ def scores_of(predicted: list[str], task: SupervisedTask) -> dict[str, dict[str,
 
 def most_frequent(task: SupervisedTask) -> dict[str, dict[str, Any]]:
     """Return the scores of giving every instance the relation that most training instances have."""
-    counts = Counter(str(one.relation) for one in task.train if one.relation != task.no_relation)
-    relation = min(counts, key=lambda one: (-counts[one], one))
+    counts = Counter(
+        str(instance.relation) for instance in task.train if instance.relation != task.no_relation
+    )
+    relation = min(counts, key=lambda relation: (-counts[relation], relation))
     return scores_of([relation] * len(task.scored), task)
 
 

@@ -136,7 +136,7 @@ def hash_of(value: Any) -> str:
 
 def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_gold: int) -> Run:
     asked = preset.n_relations_of(row)
-    figures = [one for one in preset.figures if one.kind == "tsne" and row.name in one.rows]
+    figures = [figure for figure in preset.figures if figure.kind == "tsne" and row.name in figure.rows]
     return Run(
         row=row,
         variation=variation,
@@ -157,8 +157,11 @@ def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
 def hash_of_instances(instances: Iterable[RelationInstance]) -> str:
     """Return a hash of instances with their gold relations; their order does not matter."""
     details = sorted(
-        blake2b(repr((one.id, one.text, one.head, one.tail, one.relation)).encode(), digest_size=16).digest()
-        for one in instances
+        blake2b(
+            repr((instance.id, instance.text, instance.head, instance.tail, instance.relation)).encode(),
+            digest_size=16,
+        ).digest()
+        for instance in instances
     )
     return blake2b(b"".join(details), digest_size=16).hexdigest()
 
@@ -183,7 +186,7 @@ def draw(gold: Sequence[str], figure: Figure) -> list[int]:
         chosen = frequent[: figure.relations]
     places = []
     for relation in sorted(chosen):
-        members = [place for place, one in enumerate(gold) if one == relation]
+        members = [place for place, name in enumerate(gold) if name == relation]
         kept = random.permutation(len(members))[: figure.instances]
         places += [members[place] for place in sorted(kept)]
     return places
@@ -312,11 +315,13 @@ def _found(discovery: Discovery, scored: Sequence[RelationInstance], progress: P
     """Return the relation of each scored instance (N,): as assigned where it was fitted, else predicted."""
     assignments = discovery.assignments
     assigned = dict(zip(map(_content, assignments.instances), assignments.relation_ids.tolist(), strict=True))
-    unseen = list({_content(one): one for one in scored if _content(one) not in assigned}.values())
+    unseen = list(
+        {_content(instance): instance for instance in scored if _content(instance) not in assigned}.values()
+    )
     if unseen:
         predicted = discovery.predict(unseen, progress=progress).relation_ids.tolist()
         assigned.update(zip(map(_content, unseen), predicted, strict=True))
-    return np.array([assigned[_content(one)] for one in scored], dtype=np.int64)
+    return np.array([assigned[_content(instance)] for instance in scored], dtype=np.int64)
 
 
 def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
@@ -334,13 +339,13 @@ def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
         epochs is None
         or model.names_
         or epochs.max() >= model.n_relations_
-        or any(_content(one) not in column for one in task.scored)
+        or any(_content(instance) not in column for instance in task.scored)
     ):
         return {}
-    columns = [column[_content(one)] for one in task.scored]
-    gold = [str(one.relation) for one in task.scored]
+    columns = [column[_content(instance)] for instance in task.scored]
+    gold = [str(instance.relation) for instance in task.scored]
     scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
-    return {"gold_selected": max(scores, key=lambda one: one.b3_f1).as_dict()}
+    return {"gold_selected": max(scores, key=lambda epoch: epoch.b3_f1).as_dict()}
 
 
 def _content(instance: RelationInstance) -> tuple[object, ...]:
@@ -351,12 +356,12 @@ def _names(discovery: Discovery, found: NDArray[np.int64], gold: Sequence[str]) 
     """Return the relations with their majority gold relation; of equally frequent ones the larger, then by name."""
     sizes = Counter(gold)
     of_relation: dict[int, Counter[str]] = {}
-    for label, one in zip(found.tolist(), gold, strict=True):
-        of_relation.setdefault(label, Counter())[one] += 1
+    for label, name in zip(found.tolist(), gold, strict=True):
+        of_relation.setdefault(label, Counter())[name] += 1
     rows: list[RelationRow] = []
     for relation in discovery.relations:
         counts = of_relation.get(relation.id, Counter())
-        majority = min(counts, key=lambda one: (-counts[one], -sizes[one], one), default=None)
+        majority = min(counts, key=lambda name: (-counts[name], -sizes[name], name), default=None)
         share = 0.0 if majority is None else counts[majority] / counts.total()
         rows.append(
             {"name": relation.name, "size": relation.size, "gold": majority, "share": round(share, 4)}
@@ -418,7 +423,7 @@ def measure_supervised_task(
         warnings.append(RESUMED)
     if learner.kind == "supervised" and encoder is not None:
         # for episodes, this is reported where they are scored
-        gold = {str(one.relation) for one in task.scored}
+        gold = {str(instance.relation) for instance in task.scored}
         warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
     given = () if encoder is None else (encoder,)
     model = learner.estimator(*given, seed=run.seed, **run.settings)
@@ -436,7 +441,7 @@ def measure_supervised_task(
     return {
         "settings": {key: value for key, value in model.settings().items() if key not in _RECORDED_ELSEWHERE},
         "scores": scores,
-        "n_relations": len({one.relation for one in (task.scored if frozen else task.train)}),
+        "n_relations": len({instance.relation for instance in (task.scored if frozen else task.train)}),
         "sizes": [],
         "names": [],
         "warnings": [*warnings, *report.get("warnings", ())],
@@ -452,13 +457,15 @@ def measure_supervised_task(
 
 
 def _classified(model: Classifying, task: SupervisedTask, progress: Progress) -> dict[str, dict[str, Any]]:
-    return scores_of(model.predict([one.without_relation() for one in task.scored], progress=progress), task)
+    return scores_of(
+        model.predict([instance.without_relation() for instance in task.scored], progress=progress), task
+    )
 
 
 def _in_episodes(
     model: Episodic, task: SupervisedTask, progress: Progress, warnings: list[str]
 ) -> dict[str, dict[str, Any]]:
-    found = model.evaluate_grid(
+    scores = model.evaluate_grid(
         task.scored,
         ways=WAYS,
         shots=SHOTS,
@@ -466,10 +473,10 @@ def _in_episodes(
         seed=EPISODES_SEED,
         progress=progress,
     )
-    warnings += dict.fromkeys(text for one in found for text in one.warnings)
+    warnings += dict.fromkeys(warning for score in scores for warning in score.warnings)
     return {
-        name: {"accuracy": one.accuracy, "standard_error": one.standard_error, "episodes": N_EPISODES}
-        for name, one in zip(EPISODES, found, strict=True)
+        name: {"accuracy": score.accuracy, "standard_error": score.standard_error, "episodes": N_EPISODES}
+        for name, score in zip(EPISODES, scores, strict=True)
     }
 
 

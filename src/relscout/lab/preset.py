@@ -190,11 +190,11 @@ def _kind(preset: Preset, section: Section) -> Kind:
     """Return the kind of task, which is the same under all protocols."""
     kinds: list[Kind] = []
     with section.located("protocols" if preset.protocols else "protocol"):
-        for one in preset.each():
-            kinds.append(protocol(one.protocol).kind)
+        for variant in preset.each():
+            kinds.append(protocol(variant.protocol).kind)
             if kinds[-1] != kinds[0]:
                 raise SettingError(
-                    f"{preset.protocol!r} is {kinds[0]} and {one.protocol!r} is {kinds[-1]}; expected one kind"
+                    f"{preset.protocol!r} is {kinds[0]} and {variant.protocol!r} is {kinds[-1]}; expected one kind"
                 )
         if preset.protocols and kinds[0] == "discovery":
             raise SettingError("a preset for discovery has one protocol; name it by the key 'protocol'")
@@ -268,7 +268,7 @@ def _check_known(rows: Iterable[str], known: Iterable[str]) -> None:
 
 
 #: The figures among the fields of the scores.
-SCORES = tuple(one.name for one in dataclasses.fields(ClusteringScores) if one.type in ("float", float))
+SCORES = tuple(field.name for field in dataclasses.fields(ClusteringScores) if field.type in ("float", float))
 
 
 def parse(section: Section, name: str) -> Preset:
@@ -277,7 +277,7 @@ def parse(section: Section, name: str) -> Preset:
     Raises:
         SettingError: A key is not known or missing, or a value is not of the right type.
     """
-    section.check_keys([one.name for one in dataclasses.fields(Preset) if one.name != "name"])
+    section.check_keys([field.name for field in dataclasses.fields(Preset) if field.name != "name"])
     names = _protocols(section)
     # a wrong name is reported where the names are checked
     kind = PROTOCOLS[names[0]].kind if names[0] in PROTOCOLS else "discovery"
@@ -299,13 +299,13 @@ def parse(section: Section, name: str) -> Preset:
         sweep=None if swept is None else _sweep(swept),
         seeds=seeds,
         figures=tuple(map(_figure, section.sections("figures", ()))),
-        published=tuple(_published(one, kind) for one in section.sections("published", ())),
+        published=tuple(_published(entry, kind) for entry in section.sections("published", ())),
         notes=section.take("notes", str, ""),
     )
 
 
 def _row(section: Section) -> Row:
-    section.check_keys([one.name for one in dataclasses.fields(Row)])
+    section.check_keys([field.name for field in dataclasses.fields(Row)])
     return Row(
         name=section.take("name", str),
         method=section.take("method", str),
@@ -317,7 +317,7 @@ def _row(section: Section) -> Row:
 
 
 def _sweep(section: Section) -> Sweep:
-    section.check_keys([one.name for one in dataclasses.fields(Sweep)])
+    section.check_keys([field.name for field in dataclasses.fields(Sweep)])
     values = section.take("values", list)
     if any(value in values[:place] for place, value in enumerate(values)):
         raise SettingError(f"{section.place}, values holds a value twice: {values}")
@@ -325,7 +325,7 @@ def _sweep(section: Section) -> Sweep:
 
 
 def _figure(section: Section) -> Figure:
-    section.check_keys([one.name for one in dataclasses.fields(Figure)])
+    section.check_keys([field.name for field in dataclasses.fields(Figure)])
     kind = _choice(section, "kind", FIGURES)
     figure = Figure(
         kind,

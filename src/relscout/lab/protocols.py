@@ -48,11 +48,11 @@ def bundled(data: Path) -> Task:  # noqa: ARG001 - every protocol is called alik
 
 def wiki80(data: Path) -> list[RelationInstance]:
     """Return the instances of Wiki80 that can be had, each once, in the order of their ids."""
-    found: dict[str, RelationInstance] = {}
+    by_id: dict[str, RelationInstance] = {}
     for part in ("dev", "train_0.1", "train_0.1_untyped"):
         for instance in read(data / "wiki80" / f"{part}.txt"):
-            found.setdefault(instance.id, instance)
-    return [found[key] for key in sorted(found)]
+            by_id.setdefault(instance.id, instance)
+    return [by_id[key] for key in sorted(by_id)]
 
 
 def nytfb_unsupervised(data: Path) -> Task:
@@ -82,19 +82,21 @@ def everything(instances: Sequence[RelationInstance], notes: Sequence[str] = ())
 def _trex(folder: Path) -> Task:
     notes: list[str] = []
     files = sorted(folder.glob("*.json*"))
-    return everything([one for file in files for one in _lenient(file, notes, format="trex")], notes)
+    return everything(
+        [instance for file in files for instance in _lenient(file, notes, format="trex")], notes
+    )
 
 
 def _lenient(path: Path, notes: list[str], *, format: str = "nyt-fb") -> list[RelationInstance]:
     """Read a published file that is known to hold wrong records, and note how many were left out."""
     wrong: list[RecordError] = []
-    found = list(read(path, format=format, on_error="skip", on_skip=wrong.append))
+    instances = list(read(path, format=format, on_error="skip", on_skip=wrong.append))
     if wrong:
         notes.append(
-            f"{path.parent.name}/{path.name}: {len(wrong)} of {len(found) + len(wrong)} records left out; "
+            f"{path.parent.name}/{path.name}: {len(wrong)} of {len(instances) + len(wrong)} records left out; "
             f"the first, {wrong[0].place}: {wrong[0].reason}"
         )
-    return found
+    return instances
 
 
 #: SemEval's instances of no relation of its list.
@@ -104,25 +106,27 @@ _OTHER = "Other"
 def wikipedia_to_news(data: Path) -> Task:
     """Return Wiki80 labelled, but for the relations that are clustered: FewRel's 25 on New York Times text."""
     folder = data / "fewrel"
-    found = list(read(folder / "val_nyt.json", relation_names=folder / "pid2name.json"))
-    novel = {one.relation for one in found}
-    return Task(found, found, [one for one in wiki80(data) if one.relation not in novel])
+    clustered = list(read(folder / "val_nyt.json", relation_names=folder / "pid2name.json"))
+    novel = {instance.relation for instance in clustered}
+    return Task(
+        clustered, clustered, [instance for instance in wiki80(data) if instance.relation not in novel]
+    )
 
 
 def wikipedia_to_web(data: Path) -> Task:
     """Return Wiki80 labelled, and SemEval's test instances clustered and scored, those of ``Other`` left out."""
-    found = _semeval(data, "test")
-    return Task(found, found, wiki80(data))
+    clustered = _semeval(data, "test")
+    return Task(clustered, clustered, wiki80(data))
 
 
 def web_to_wikipedia(data: Path) -> Task:
     """Return SemEval's training instances labelled, those of ``Other`` left out, and Wiki80's ``dev`` clustered."""
-    found = list(read(data / "wiki80" / "dev.txt"))
-    return Task(found, found, _semeval(data, "train"))
+    clustered = list(read(data / "wiki80" / "dev.txt"))
+    return Task(clustered, clustered, _semeval(data, "train"))
 
 
 def _semeval(data: Path, part: str) -> list[RelationInstance]:
-    return [one for one in read(data / "semeval" / f"{part}.txt") if one.relation != _OTHER]
+    return [instance for instance in read(data / "semeval" / f"{part}.txt") if instance.relation != _OTHER]
 
 
 #: Three fixed draws of 16 of the pre-defined relations, on which every choice is made.
@@ -145,13 +149,13 @@ def nyt_unsupervised(data: Path) -> Task:
 
 def transfer(data: Path) -> Task:
     """Return RoCORE's setting: the pre-defined relations labelled, the novel ones clustered, unseen ones scored."""
-    found = novel(data)
-    if len(found) <= _TEST_SIZE:
+    clustered = novel(data)
+    if len(clustered) <= _TEST_SIZE:
         raise InputError(
-            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(found)} instances; {_TEST_SIZE} of them are "
+            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(clustered)} instances; {_TEST_SIZE} of them are "
             "scored unseen, so expected more: 11,200"
         )
-    ordered = [found[place] for place in canonical_order(found)]
+    ordered = [clustered[place] for place in canonical_order(clustered)]
     shuffled = [ordered[place] for place in generator(0, "fewrel-transfer split").permutation(len(ordered))]
     return Task(shuffled[_TEST_SIZE:], shuffled[:_TEST_SIZE], predefined(data))
 
@@ -180,8 +184,8 @@ def predefined(data: Path) -> list[RelationInstance]:
     """Return Wiki80's instances of the 64 pre-defined relations: none of FewRel's 16 novel ones, no duplicates."""
     folder = data / "fewrel"
     named = read(folder / "val_wiki.json", relation_names=folder / "pid2name.json")
-    left_out = {one.relation for one in named}
-    return [one for one in wiki80(data) if one.relation not in left_out]
+    left_out = {instance.relation for instance in named}
+    return [instance for instance in wiki80(data) if instance.relation not in left_out]
 
 
 def novel(data: Path) -> list[RelationInstance]:
@@ -238,14 +242,14 @@ def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -
         return labeled
     kept = [labeled[place] for place in canonical_order(labeled)]
     if (wanted := variation.get(RELATIONS)) is not None:
-        names = sorted({str(one.relation) for one in kept})
+        names = sorted({str(instance.relation) for instance in kept})
         if wanted > len(names):
             raise InputError(
                 f"{RELATIONS} is {wanted}, but only {len(names)} relations are labelled; ask for fewer"
             )
         drawn = generator(0, "labelled relations").permutation(len(names))
         chosen = {names[place] for place in drawn[:wanted]}
-        kept = [one for one in kept if str(one.relation) in chosen]
+        kept = [instance for instance in kept if str(instance.relation) in chosen]
     return drawn_share(kept, variation.get(SHARE, 1), seed=0)
 
 

@@ -94,19 +94,19 @@ def read_records(path: Path) -> list[Record]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     lines = content.split(b"\n")
-    found = []
+    records = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            found.append(_record(line))
+            records.append(_record(line))
         except ValueError as error:
             if number == len(lines):
                 break
             raise InputError(
                 f"{path}, line {number}: is no whole record ({error}); remove the line, and its run is done again"
             ) from error
-    return found
+    return records
 
 
 def current_records(records: list[Record], preset: str | None = None) -> list[Record]:
@@ -286,13 +286,13 @@ def date() -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python and of installed packages; ``unknown`` for one that is not installed."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            installed[package] = "unknown"
+    return installed
 
 
 def commit() -> str:

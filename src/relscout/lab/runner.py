@@ -232,7 +232,7 @@ class SupervisedJobs:
         return {
             "settings": {},
             "scores": learners.most_frequent(self._task) if supervised else learners.chance(),
-            "n_relations": len({one.relation for one in self._task.scored}),
+            "n_relations": len({instance.relation for instance in self._task.scored}),
             "sizes": [],
             "names": [],
             "warnings": list(self._task.notes),
@@ -301,14 +301,14 @@ def run_preset(
     preset = _with_encoder(preset, encoder, rows)
     options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
     jobs = [
-        Jobs(one, load(one.protocol, data), **options)
-        if protocol(one.protocol).kind == "discovery"
-        else SupervisedJobs(one, load_supervised_task(one.protocol, data), **options)
-        for one in preset.each()
+        Jobs(variant, load(variant.protocol, data), **options)
+        if protocol(variant.protocol).kind == "discovery"
+        else SupervisedJobs(variant, load_supervised_task(variant.protocol, data), **options)
+        for variant in preset.each()
     ]
     file = ResultsFile(results)
     origin = {"commit": records.commit(), "machine": records.machine()}
-    planned = [make for one in jobs for make in one.planned(seeds, rows)]
+    planned = [make for maker in jobs for make in maker.planned(seeds, rows)]
     for done, make in enumerate(planned):
         progress("runs", done, len(planned))
         job = make()

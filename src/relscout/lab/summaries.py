@@ -103,12 +103,14 @@ class Measured:
     def strangers(self) -> list[str]:
         """Return the rows of records that the preset no longer has."""
         known = {row.name for row in self.preset.rows}
-        found = (record["row"] for record in self.records if record["kind"] != "trivial")
-        return [row for row in dict.fromkeys(found) if row not in known]
+        rows = (record["row"] for record in self.records if record["kind"] != "trivial")
+        return [row for row in dict.fromkeys(rows) if row not in known]
 
     def _of(self, row: str, variation: Mapping[str, Any]) -> list[Record]:
-        found = [one for one in self.records if (one["row"], one["variation"]) == (row, variation)]
-        return sorted(found, key=lambda one: -1 if one["seed"] is None else one["seed"])
+        records = [
+            record for record in self.records if (record["row"], record["variation"]) == (row, variation)
+        ]
+        return sorted(records, key=lambda record: -1 if record["seed"] is None else record["seed"])
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:

@@ -272,4 +272,6 @@ def _protected(line: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(one if one.isprintable() or one in _KEPT else " " for one in text).strip()
+    return "".join(
+        character if character.isprintable() or character in _KEPT else " " for character in text
+    ).strip()

@@ -120,8 +120,8 @@ def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -
     """Return the best mean of every score, rounded as it is printed, among the rows that compete in it."""
     best = {}
     for score in scores:
-        rivals = [one for one in summaries if competes(one, score, scoring)]
-        values = [value.mean for one in rivals if (value := one.score(score, scoring))]
+        rivals = [summary for summary in summaries if competes(summary, score, scoring)]
+        values = [value.mean for summary in rivals if (value := summary.score(score, scoring))]
         if values:
             best[score] = rounded(max(values))
     return best
@@ -220,10 +220,12 @@ class _ScoresTable:
         self.summaries = measured.table()
         if scoring == "gold-selected":
             # few methods keep the outputs of each epoch: the others have nothing to show here
-            self.summaries = [one for one in self.summaries if one.score("b3_f1", scoring) is not None]
+            self.summaries = [
+                summary for summary in self.summaries if summary.score("b3_f1", scoring) is not None
+            ]
         self.strangers = measured.strangers()
         self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
-        self.published = [one for one in self.preset.published if one.scoring == scoring]
+        self.published = [row for row in self.preset.published if row.scoring == scoring]
         self.paired = _paired(self.summaries, self.published, scores)
         self.best = best_of(self.summaries, scoring, scores)
 
@@ -233,7 +235,7 @@ class _ScoresTable:
             [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
             for kind in ("trivial", "frozen", "method")
         ]
-        published = [self._published_row(one) for one in self.published]
+        published = [self._published_row(row) for row in self.published]
         notes = self.footnotes.notes()
         if published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
@@ -258,7 +260,7 @@ class _ScoresTable:
 
     def _measured_row(self, summary: Summary) -> list[Cell]:
         cells = [Cell(summary.row, mark=self.footnotes.of_row(summary))]
-        published = [one.scores for one in self.published if one.row == summary.row]
+        published = [row.scores for row in self.published if row.row == summary.row]
         for score in self.scores:
             value = summary.score(score, self.scoring)
             cells.append(score_cell(summary, score, self.scoring, self.best))
@@ -280,7 +282,7 @@ class _ScoresTable:
 def _paired(summaries: Sequence[Summary], published: Sequence[Published], scores: Sequence[str]) -> set[str]:
     """Return the scores for which a measured row has a published figure."""
     rows = {summary.row for summary in summaries}
-    return {score for one in published if one.row in rows for score in scores if score in one.scores}
+    return {score for row in published if row.row in rows for score in scores if score in row.scores}
 
 
 def _beside(ours: MeanStd | None, published: float | None) -> str:
@@ -309,7 +311,9 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
             Cell(summary.row, mark=footnotes.of_row(summary)),
             Cell(str(summary.variation[sweep.setting])),
             *(score_cell(summary, score, scoring, best) for score in BALANCED),
-            Cell(between([one["n_relations"] for one in summary.records]) if summary.records else NOTHING),
+            Cell(
+                between([record["n_relations"] for record in summary.records]) if summary.records else NOTHING
+            ),
             Cell(seeds_text(summary)),
             Cell(duration(sum(seconds) / len(seconds)) if seconds else NOTHING),
         ]
@@ -338,12 +342,12 @@ def names_tables(measured: Measured) -> list[Table]:
             continue
         rows = [
             [
-                Cell(one["name"]),
-                Cell(f"{one['size']:,}"),
-                Cell(NOTHING if one["gold"] is None else one["gold"]),
-                Cell(NOTHING if one["gold"] is None else f"{one['share']:.0%}"),
+                Cell(relation["name"]),
+                Cell(f"{relation['size']:,}"),
+                Cell(NOTHING if relation["gold"] is None else relation["gold"]),
+                Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
             ]
-            for one in sorted(named["names"], key=lambda one: -one["size"])
+            for relation in sorted(named["names"], key=lambda relation: -relation["size"])
         ]
         columns = ["extracted name", "size", "majority gold relation", "its share"]
         tables.append(
@@ -416,36 +420,42 @@ class _SupervisedTable:
             else [_Score(name, name.replace("-way-", "-way "), name, "accuracy") for name in EPISODES]
         )
         waiting = self.preset.waiting()
-        self.summaries = [one for one in measured.table() if one.records or one.row not in waiting]
-        self.swept = [one for one in measured.swept() if one.records]
+        self.summaries = [
+            summary for summary in measured.table() if summary.records or summary.row not in waiting
+        ]
+        self.swept = [summary for summary in measured.swept() if summary.records]
         self.published = [
-            one
-            for one in self.preset.published
-            if any(score.published in one.scores for score in self.scores)
+            row
+            for row in self.preset.published
+            if any(score.published in row.scores for score in self.scores)
         ]
         self.footnotes = Footnotes(
-            [record for one in (*self.summaries, *self.swept) for record in one.records]
+            [record for summary in (*self.summaries, *self.swept) for record in summary.records]
         )
-        rows = {one.row for one in self.summaries}
+        rows = {summary.row for summary in self.summaries}
         self.paired = {
             score.published
             for score in self.scores
-            if any(score.published in one.scores and one.row in rows for one in self.published)
+            if any(score.published in row.scores and row.row in rows for row in self.published)
         }
-        rivals = [one for one in (*self.summaries, *self.swept) if one.kind != "trivial" and one.records]
+        rivals = [
+            summary
+            for summary in (*self.summaries, *self.swept)
+            if summary.kind != "trivial" and summary.records
+        ]
         self.best = {
-            score: max((rounded(self._value(one, score).mean) for one in rivals), default=None)
+            score: max((rounded(self._value(summary, score).mean) for summary in rivals), default=None)
             for score in self.scores
         }
 
     def build(self) -> Table:
         blocks = [
-            [self._measured_row(one) for one in self.summaries if one.kind == kind]
+            [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
             for kind in ("trivial", "frozen", "method")
         ]
         blocks += [
-            [self._measured_row(one) for one in self.swept],
-            [self._published_row(one) for one in self.published],
+            [self._measured_row(summary) for summary in self.swept],
+            [self._published_row(row) for row in self.published],
         ]
         described = protocol(self.preset.protocol).description
         notes = self.footnotes.notes()
@@ -495,8 +505,12 @@ class _SupervisedTable:
         if self.supervised:
             cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
         if score.published in self.paired:
-            found = [one.scores for one in self.published if one.row == summary.row and not summary.variation]
-            printed = next((scores[score.published] for scores in found if score.published in scores), None)
+            published = [
+                row.scores for row in self.published if row.row == summary.row and not summary.variation
+            ]
+            printed = next(
+                (scores[score.published] for scores in published if score.published in scores), None
+            )
             cells.append(Cell("" if printed is None else _score_beside(ours, printed)))
         return cells
 
@@ -506,7 +520,7 @@ class _SupervisedTable:
         if self.supervised:
             return MeanStd(median(values), None, len(values))
         errors = score.values(summary, "standard_error")
-        error = sqrt(sum(one**2 for one in errors)) / len(errors)
+        error = sqrt(sum(error**2 for error in errors)) / len(errors)
         return MeanStd(sum(values) / len(values), None if summary.kind == "trivial" else error, len(values))
 
     def _published_row(self, published: Published) -> list[Cell]:

@@ -181,14 +181,14 @@ def relation_scores(predicted: Labels, gold: Labels) -> list[RelationScore]:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
     given, right = _names(predicted, gold)
-    hits = Counter(one for one, other in zip(given, right, strict=True) if one == other)
-    found, there = Counter(given), Counter(right)
+    hits = Counter(label for label, truth in zip(given, right, strict=True) if label == truth)
+    n_predicted, n_gold = Counter(given), Counter(right)
     scores = []
-    for name in sorted(found.keys() | there.keys(), key=_sorting):
-        precision = hits[name] / found[name] if found[name] else 0.0
-        recall = hits[name] / there[name] if there[name] else 0.0
+    for name in sorted(n_predicted.keys() | n_gold.keys(), key=_sorting):
+        precision = hits[name] / n_predicted[name] if n_predicted[name] else 0.0
+        recall = hits[name] / n_gold[name] if n_gold[name] else 0.0
         f1 = harmonic_mean(precision, recall)
-        scores.append(RelationScore(name, precision, recall, f1, there[name], found[name]))
+        scores.append(RelationScore(name, precision, recall, f1, n_gold[name], n_predicted[name]))
     return scores
 
 
@@ -203,9 +203,9 @@ def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
     given, right = _names(predicted, gold)
-    counts = Counter((one, other) for other, one in zip(given, right, strict=True) if one != other)
+    counts = Counter((truth, label) for label, truth in zip(given, right, strict=True) if label != truth)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], *map(_sorting, item[0])))
-    return [Confusion(one, other, count) for (one, other), count in ordered]
+    return [Confusion(truth, label, count) for (truth, label), count in ordered]
 
 
 def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
@@ -237,13 +237,13 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
         )
 
     def undirected(name: Hashable) -> Hashable:
-        found = _DIRECTED.fullmatch(str(name))
-        return name if found is None or name == na_label else found["relation"]
+        match = _DIRECTED.fullmatch(str(name))
+        return name if match is None or name == na_label else match["relation"]
 
-    hits = Counter(undirected(one) for one, other in zip(given, right, strict=True) if one == other)
-    found, there = Counter(map(undirected, given)), Counter(map(undirected, right))
-    relations = sorted((found.keys() | there.keys()) - {na_label}, key=_sorting)
-    return sum(2 * hits[one] / (found[one] + there[one]) for one in relations) / len(relations)
+    hits = Counter(undirected(label) for label, truth in zip(given, right, strict=True) if label == truth)
+    sizes = Counter(map(undirected, (*given, *right)))
+    relations = sorted(sizes.keys() - {na_label}, key=_sorting)
+    return sum(2 * hits[name] / sizes[name] for name in relations) / len(relations)
 
 
 def _names(predicted: Labels, gold: Labels) -> tuple[list[Hashable], list[Hashable]]:
@@ -300,13 +300,13 @@ def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]
         raise InputError(
             f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
         )
-    details, truth, names = list(found), list(gold), frozenset(predefined)
-    known = [one == two for one, two in zip(details, truth, strict=True) if two in names]
-    novel = [(one, two) for one, two in zip(details, truth, strict=True) if two not in names]
-    clustered = [(one, two) for one, two in novel if one not in names]
+    labels, truth, names = list(found), list(gold), frozenset(predefined)
+    known = [label == right for label, right in zip(labels, truth, strict=True) if right in names]
+    novel = [(label, right) for label, right in zip(labels, truth, strict=True) if right not in names]
+    clustered = [(label, right) for label, right in novel if label not in names]
     right_novel = 0
     if clustered:
-        matched = align([one for one, _ in clustered], [two for _, two in clustered])
+        matched = align(*zip(*clustered, strict=True))
         right_novel = round(matched.accuracy * len(clustered))
     return OpenWorldScores(
         predefined=sum(known) / len(known) if known else None,

@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from benchmarks.records import write_result
 from relscout import EncoderSettings, RelationInstance, TransformerEncoder
-from relscout.encoders.model_files import BUNDLED, locate
+from relscout.encoders.settings import BUNDLED, locate
 from relscout.lab.protocols import load
 
 _PADDED_TO, _BATCH = 128, 32

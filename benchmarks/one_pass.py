@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.records import write_result
 from relscout import Mention, RelationInstance, TransformerEncoder
-from relscout.encoders.batching import batches, collate
+from relscout.encoders.inputs import batches, collate
 from relscout.encoders.pooling import pool_part
 from relscout.text.corpus import bundled_corpus
 

@@ -29,10 +29,9 @@ from relscout import discover
 from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery
 from relscout.metrics import score
-from relscout.text import mark
-from relscout.text.pairs import head_first
+from relscout.text import Passage
+from relscout.text.pairs import head_first, mark
 from relscout.text.relatedness import Relatedness
-from relscout.text.sentences import Passage
 from relscout.text.spacy_pipeline import SpacyPipeline, with_syntax
 
 

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, AutoTokenizer
 
 from relscout import RelationInstance
-from relscout.encoders.model_files import BUNDLED, locate
+from relscout.encoders.settings import BUNDLED, locate
 from relscout.methods.rocore import RoCORESettings
 from relscout.methods.rocore.training import (
     center_loss,

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.records import write_result
 from relscout import EncoderSettings, Mention, RelationInstance, TransformerEncoder
-from relscout.encoders.model_files import BUNDLED
+from relscout.encoders.settings import BUNDLED
 from relscout.encoders.transformer import load_tokenizer
 
 _RELATIONS = 16

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, dropout
 from transformers import AutoModel, AutoTokenizer, get_linear_schedule_with_warmup
 
 from relscout import RelationInstance
-from relscout.encoders.model_files import BUNDLED, locate
+from relscout.encoders.settings import BUNDLED, locate
 from relscout.training.classification import ClassificationSettings
 
 _PADDED_TO = 128

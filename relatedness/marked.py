@@ -14,7 +14,7 @@ from pathlib import Path
 
 from relatedness.data import JudgedPair
 from relscout.core.instances import Mention, RelationInstance
-from relscout.text.sentences import NUMBER_TYPES
+from relscout.text import NUMBER_TYPES
 from relscout.text.spacy_pipeline import SpacyPipeline, parse_of
 
 #: Weight of a pair that nobody has judged.

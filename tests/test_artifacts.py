@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.core.artifacts import CONTENTS, Artifact, load_artifact, save_artifact
 from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.files import CONTENTS, Artifact, load_artifact, save_artifact
 
 ARTIFACT = Artifact(
     kind="model",

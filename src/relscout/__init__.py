@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relscout.core.errors import RelscoutError
-    from relscout.core.instances import Mention, RelationInstance
-    from relscout.core.triples import Entity, Fact, Triple
+    from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
     from relscout.discovery import Discovery, Relation, discover, load
     from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
     from relscout.io.readers import read
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Discovery": "discovery",
     "EncoderSettings": "encoders",
-    "Entity": "core.triples",
-    "Fact": "core.triples",
+    "Entity": "core.instances",
+    "Fact": "core.instances",
     "Mention": "core.instances",
     "Relation": "discovery",
     "RelationInstance": "core.instances",
     "RelscoutError": "core.errors",
     "TransformerEncoder": "encoders",
-    "Triple": "core.triples",
+    "Triple": "core.instances",
     "VectorCache": "encoders",
     "bundled_corpus": "text.corpus",
     "discover": "discovery",

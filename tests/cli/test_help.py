@@ -5,7 +5,7 @@ import re
 import pytest
 
 from relscout.encoders import EncoderSettings
-from relscout.encoders.model_files import RELATION
+from relscout.encoders.settings import RELATION
 from relscout.io.readers import FORMATS
 
 #: The commands of a user, in the order of the help page.

@@ -10,7 +10,7 @@ import pytest
 from relscout import Discovery, discover
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
-from relscout.discovery.pipeline import first_free, labelled_by, numbered_after
+from relscout.discovery.earlier import first_free, labelled_by, numbered_after
 from relscout.encoders import TransformerEncoder, VectorCache
 
 FIRST = ("composer", "official language", "capital of")

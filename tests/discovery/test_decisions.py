@@ -9,8 +9,8 @@ import pytest
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
-from relscout.discovery import Decisions, Discovery
-from relscout.discovery.decisions import fingerprint
+from relscout.discovery import Discovery
+from relscout.discovery.decisions import Decisions, fingerprint
 
 
 def test_decisions_are_carried_out_in_their_order(found: Discovery) -> None:

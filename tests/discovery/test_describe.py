@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import Mention, RelationInstance
-from relscout.discovery import Relation
-from relscout.discovery.describe import describe
+from relscout.discovery import Relation, describe
 from relscout.methods import Estimator
 
 

@@ -13,7 +13,7 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.text import mark_texts
+from relscout.text.pairs import mark_texts
 from relscout.text.spacy_pipeline import SpacyPipeline
 
 PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller")
@@ -36,8 +36,8 @@ def pairs() -> list[RelationInstance]:
 @pytest.fixture(scope="module")
 def encoder() -> TransformerEncoder:
     """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
-    from relscout.discovery.pipeline import default_encoder
-    from relscout.encoders.model_files import RELATION, settings_for
+    from relscout.discovery import default_encoder
+    from relscout.encoders.settings import RELATION, settings_for
     from relscout.methods.hac import HAC
 
     settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import Fact, Mention, Polarity, RelationInstance, Triple
 from relscout.core.seeding import generator
-from relscout.core.triples import Fact, Polarity, Triple
-from relscout.discovery.facts import MOST_CONFIDENT, find_facts, forward_name
+from relscout.discovery.relation import MOST_CONFIDENT, find_facts, forward_name
 
 
 def triple(

@@ -16,8 +16,8 @@ from relscout.discovery.refinement import (
     without_narrow_names,
 )
 from relscout.discovery.relation import Assignments, Relation
-from relscout.text import mark
-from relscout.text.sentences import Passage
+from relscout.text import Passage
+from relscout.text.pairs import mark
 from relscout.text.spacy_pipeline import SpacyPipeline, with_syntax
 
 BORN = ("Ida Kron was born in Paris.", "Omar Dia was born in Berlin.", "Ruth Bell was born in Madrid.")

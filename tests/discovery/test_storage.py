@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import ArtifactError, OutputError
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Polarity
+from relscout.core.instances import Mention, Polarity, RelationInstance
 from relscout.discovery import Assignments, Discovery, discover
 from relscout.discovery.storage import check_target
 from relscout.encoders import TransformerEncoder

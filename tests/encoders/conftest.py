@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.inputs import Vocabulary
 from relscout.encoders.transformer import load_config, load_tokenizer
-from relscout.encoders.vocabulary import Vocabulary
 
 TAGS = ("<h>", "</h>", "<t>", "</t>")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.instances import Mention, RelationInstance
-from relscout.encoders.batching import batches, by_sentence, rows_by_content, shards
+from relscout.encoders.inputs import batches, by_sentence, rows_by_content, shards
 
 lengths = st.lists(st.integers(3, 128), max_size=200)
 budgets = st.integers(128, 512)

@@ -9,7 +9,7 @@ import numpy as np
 
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import about, base_of, description, locate, settings_for, weights_hash
+from relscout.encoders.settings import about, base_of, description, locate, settings_for, weights_hash
 from relscout.encoders.transformer import load_weights
 
 MEBIBYTE = 2**20

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from relscout.encoders.model_files import learnt_note, learnt_relations
+from relscout.encoders.settings import learnt_note, learnt_relations
 
 
 def saved(folder: Path, *, base: str | None = None, **made: Any) -> str:

@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
-from relscout.encoders.precomputed import MOST_UNKNOWN, known_share, unknown_token_warning
+from relscout.encoders import (
+    MOST_UNKNOWN,
+    EncoderSettings,
+    TransformerEncoder,
+    known_share,
+    loss_warnings,
+    unknown_token_warning,
+)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import torch
 from relscout.core.errors import MissingExtraError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_adapter
+from relscout.encoders.settings import settings_for
 from relscout.encoders.tunable import TunableEncoder
 
 Few = list[RelationInstance]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relscout.core.errors import ArtifactError
-from relscout.encoders.model_files import absolute, check_weights, locate, unknown_encoder
+from relscout.encoders.settings import absolute, check_weights, locate, unknown_encoder
 
 
 def test_known_weights_pass(tmp_path: Path) -> None:

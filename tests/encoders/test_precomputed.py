@@ -7,8 +7,7 @@ import pytest
 
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
-from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
-from relscout.encoders.precomputed import Precomputed, underlying
+from relscout.encoders import EncoderSettings, Precomputed, TransformerEncoder, VectorCache, underlying
 from relscout.methods.hac import HAC
 from relscout.methods.kmeans import KMeans
 from relscout.training.stored import trainable

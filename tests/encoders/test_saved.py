@@ -16,8 +16,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokeni
 from relscout.core.errors import ArtifactError, OutputError, SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import about, base_of, settings_for
 from relscout.encoders.saved import save_adapter, save_encoder
+from relscout.encoders.settings import about, base_of, settings_for
 from relscout.encoders.transformer import load_config, load_language_model, load_tokenizer, load_weights
 
 READ = {"marking": "C+M", "pooling": "start", "max_length": 64}

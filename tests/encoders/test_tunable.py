@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.batching import batches
+from relscout.encoders.inputs import batches
 from relscout.encoders.layers import LowestLayers, set_dropout
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import pool, pool_part

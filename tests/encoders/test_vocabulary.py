@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerFast
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.inputs import Vocabulary
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.transformer import load_tokenizer
-from relscout.encoders.vocabulary import Vocabulary
 
 Parse = Callable[..., RelationInstance]
 

@@ -300,7 +300,7 @@ def test_settings_of_matplotlib_do_not_matter_and_stay_as_they_are(tmp_path):
 def test_matplotlib_is_loaded_for_the_first_figure_and_what_is_global_in_it_never():
     code = (
         "import sys, relscout.lab.tables, relscout.lab.figures\n"
-        "from relscout.report.drawing import figure_style, new_figure\n"
+        "from relscout.report.figures import figure_style, new_figure\n"
         "print('matplotlib' in sys.modules)\n"
         "with figure_style(): new_figure(1, 1)\n"
         "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"

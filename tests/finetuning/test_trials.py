@@ -11,8 +11,8 @@ import pytest
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
+from relscout.encoders.settings import settings_for
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.finetuning.trials import Trials, run_trials

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from relscout.core.errors import InputError
 from relscout.metrics import align
-from relscout.metrics.contingency import matched_cells, matched_share, paired, tabulate
+from relscout.metrics.clustering import matched_cells, matched_share, paired, tabulate
 
 
 def test_clusters_are_mapped_to_the_classes_they_share_most_with() -> None:

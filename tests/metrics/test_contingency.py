@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.metrics.contingency import Contingency, paired, tabulate
+from relscout.metrics.clustering import Contingency, paired, tabulate
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import InputError
-from relscout.metrics.contingency import code, paired
+from relscout.metrics.clustering import code, paired
 
 ROLES = ("found", "gold")
 

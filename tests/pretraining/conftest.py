@@ -9,7 +9,7 @@ import pytest
 
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.vocabulary import Vocabulary
+from relscout.encoders.inputs import Vocabulary
 from relscout.pretraining import READ_BY
 from relscout.pretraining.corpus import Corpus, read_corpus
 

@@ -12,7 +12,7 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import about, settings_for
+from relscout.encoders.settings import about, settings_for
 from relscout.pretraining.adapter import AdapterSettings, TrainedAdapter, train_adapter
 
 Few = list[RelationInstance]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from relscout.encoders import TransformerEncoder
+from relscout.encoders.inputs import Vocabulary
 from relscout.encoders.marking import MARKINGS, Sentence, blanked
 from relscout.encoders.transformer import load_tokenizer
-from relscout.encoders.vocabulary import Vocabulary
 from relscout.pretraining import PretrainingSettings
 from relscout.pretraining.batch import Preparation, corrupted, word_ids
 from relscout.pretraining.corpus import Corpus, read_corpus

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForMaskedLM, BertModel
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import settings_for
+from relscout.encoders.settings import settings_for
 from relscout.pretraining import PRESETS, READ_BY, PretrainingSettings, pretrain, settings_of
 
 QUICK = {"epochs": 2, "batch": 6, "learning_rate": 1e-3, "checkpoint_steps": 1}

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from relscout.discovery import Decisions, Discovery
-from relscout.report import write_comparison, write_report
+from relscout.discovery import Discovery
+from relscout.discovery.decisions import Decisions
+from relscout.report import write_report
+from relscout.report.comparison import write_comparison
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

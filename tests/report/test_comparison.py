@@ -7,8 +7,7 @@ import pytest
 
 from relscout.core.errors import InputError
 from relscout.discovery import Assignments, Discovery
-from relscout.report import write_comparison
-from relscout.report.comparison import compare
+from relscout.report.comparison import compare, write_comparison
 
 
 def test_a_run_beside_itself_is_the_same(found: Discovery, tmp_path: Path) -> None:

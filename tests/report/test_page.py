@@ -16,15 +16,13 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, OutputError
-from relscout.core.instances import Mention, RelationInstance, canonical_order
-from relscout.core.triples import Polarity
+from relscout.core.instances import Mention, Polarity, RelationInstance, canonical_order
 from relscout.discovery import Assignments, Discovery, discover
 from relscout.encoders import TransformerEncoder
 from relscout.report import content as content_module
 from relscout.report import content as facts_module
-from relscout.report import write_report
+from relscout.report import write_page, write_report
 from relscout.report.content import drawn, entity_graph, gather, projected
-from relscout.report.page import write_page
 
 EVIL = '<script>alert("1")</script>\x00\u202e\u200f"\'`&{{ 7 * 7 }}</script><img src=x onerror=alert(1)>'
 

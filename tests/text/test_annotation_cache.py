@@ -10,8 +10,8 @@ import pytest
 
 from relscout.core.errors import ArtifactError, OutputError
 from relscout.core.instances import Mention, Parse
+from relscout.text import MarkedSentence, Passage, marked_sentence, sentence_spans
 from relscout.text.annotation_cache import Cached
-from relscout.text.sentences import MarkedSentence, Passage, marked_sentence, sentence_spans
 
 
 class Counting:

@@ -18,9 +18,9 @@ import pytest
 from pyarrow import parquet
 
 from relscout.core.errors import InputError, MissingExtraError, RecordError, UnknownNameError
+from relscout.text import Passage
 from relscout.text.documents import is_plain_text, read_passages
 from relscout.text.paragraphs import LONGEST_PASSAGE
-from relscout.text.sentences import Passage
 
 TEXT = "Ida Kron runs Acme.\n\nIt rains in Oslo.\n"
 

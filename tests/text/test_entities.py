@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from relscout.core.errors import InputError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import Entity, Mention, RelationInstance
 from relscout.core.seeding import generator
-from relscout.core.triples import Entity
 from relscout.text.entities import MergedEntities, merge_mentions
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention
+from relscout.text import MarkedSentence, Passage
 from relscout.text.gazetteer import Gazetteer, WithGazetteer
-from relscout.text.sentences import MarkedSentence, Passage
 
 
 def gazetteer(*names: str, case_sensitive: bool = True) -> Gazetteer:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relscout.text import Passage
 from relscout.text.markup import markdown_paragraphs
 from relscout.text.paragraphs import lines_of
-from relscout.text.sentences import Passage
 
 
 def found(text: str) -> list[Passage]:

@@ -11,9 +11,8 @@ import spacy
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
-from relscout.text import mark_files, mark_texts
 from relscout.text.gazetteer import Gazetteer
-from relscout.text.pairs import Pairing
+from relscout.text.pairs import Pairing, mark_files, mark_texts
 from relscout.text.spacy_pipeline import SpacyPipeline
 
 FORWARD = Pairing(directions="forward")

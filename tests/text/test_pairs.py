@@ -8,8 +8,8 @@ import pytest
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Mention
+from relscout.text import MarkedSentence, Passage
 from relscout.text.pairs import Pairing, head_first, pairs
-from relscout.text.sentences import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import SpacyPipeline
 
 SENTENCE = "Ruth Bell of Acme met Omar Dia"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relscout.text import Passage
 from relscout.text.paragraphs import LONGEST_PASSAGE, kept, lines_of, paragraphs
-from relscout.text.sentences import Passage
 
 WRAPPED = """\
 Marie Curie was born in Warsaw, a city which then was a part of the Rus-

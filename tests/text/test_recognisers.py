@@ -13,8 +13,8 @@ import pytest
 
 from relscout.core.errors import MissingExtraError, SettingError
 from relscout.core.instances import Mention
+from relscout.text import MarkedSentence, Passage
 from relscout.text.recognisers import Gliner, Recognised, TokenClassifier, entities
-from relscout.text.sentences import MarkedSentence, Passage
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 

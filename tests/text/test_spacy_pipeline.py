@@ -10,7 +10,7 @@ import pytest
 import spacy
 
 from relscout.core.errors import ArtifactError, InputError, SettingError
-from relscout.text.sentences import MarkedSentence, Passage
+from relscout.text import MarkedSentence, Passage
 from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, _check_bundled
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.text.sentences import sentence_spans
+from relscout.text import sentence_spans
 
 
 def sentences(text: str, *kept_whole: tuple[int, int]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.text.sentences import COARSE_TYPES, NUMBER_TYPES, coarse_type
+from relscout.text import COARSE_TYPES, NUMBER_TYPES, coarse_type
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
+from relscout.encoders.settings import settings_for
 from relscout.training.stored import Trained, portable
 
 LOWER, UPPER = "encoder.layer.0.output.dense.weight", "encoder.layer.2.output.dense.weight"

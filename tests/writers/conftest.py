@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity, Fact, Polarity, Triple
+from relscout.core.instances import Entity, Fact, Mention, Polarity, RelationInstance, Triple
 
 NASTY = {
     "quotes": "\"double\" 'single' \\back\\slash\\",

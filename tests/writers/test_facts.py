@@ -15,7 +15,7 @@ from rdflib.compare import isomorphic
 from rdflib.namespace import RDF, RDFS, SKOS, XSD
 
 from relscout.core.errors import InputError, OutputError, SettingError, UnknownNameError
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers import FACT_FORMATS, WRITERS, write, write_facts
 
 MakeFact = Callable[..., Fact]

@@ -7,7 +7,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers.identity import entity_uri, relation_uri
 
 MakeTriple = Callable[..., Triple]

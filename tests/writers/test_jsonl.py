@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relscout.core.errors import OutputError
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import write
 from relscout.io.writers.neo4j import relationship_type
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import write
 from relscout.io.writers.parquet import ROWS_PER_GROUP
 

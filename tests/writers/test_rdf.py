@@ -8,7 +8,7 @@ from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.compare import isomorphic
 from rdflib.namespace import RDF, RDFS, XSD
 
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, OutputError, SettingError, UnknownNameError
-from relscout.core.triples import Triple
+from relscout.core.instances import Triple
 from relscout.io.writers import SUFFIXES, WRITERS, recognise, write, writer
 
 NAMES = ["facts.jsonl", "facts.jsonl.gz", "facts.parquet", "facts.nt", "facts.ttl", "facts.graphml", "facts"]

@@ -87,8 +87,7 @@ def command(
     its answers are compared: how many stay the same, how many are right, and which relations and sentences change.
     With --train, classifiers are trained and tested in each of these formats, as in Table 1 of the paper.
     """
-    from relscout.encoders import loss_warnings
-    from relscout.encoders.precomputed import use_cache
+    from relscout.encoders import loss_warnings, use_cache
     from relscout.lab.analysis import analyze, encoder_of
     from relscout.lab.analysis.analyze import check_target, save
     from relscout.lab.analysis.formats import load_model

@@ -22,7 +22,8 @@ def command(
     Relations are renamed, merged and dropped; entities are merged and split. The new run keeps the numbers of the
     relations, lists the decisions in run.json, and can be used like any other run.
     """
-    from relscout.discovery import Decisions, Discovery
+    from relscout.discovery import Discovery
+    from relscout.discovery.decisions import Decisions
     from relscout.discovery.storage import check_target
 
     wanted = Decisions.read(decisions)

@@ -28,12 +28,11 @@ def command(
     Prints them with examples, writes them to a folder, and compares them with the gold relations of the same
     sentences.
     """
-    from relscout.discovery import discover
-    from relscout.discovery.pipeline import TEXT_PRECISION
+    from relscout.discovery import TEXT_PRECISION, discover
     from relscout.discovery.storage import REPORT, check_target
     from relscout.report import write_report
-    from relscout.text import mark
     from relscout.text.corpus import bundled_corpus, bundled_text
+    from relscout.text.pairs import mark
     from relscout.text.spacy_pipeline import SpacyPipeline
 
     check_target(out, overwrite=True)

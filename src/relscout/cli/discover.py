@@ -21,7 +21,7 @@ from relscout.cli.options import (
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
-from relscout.core.triples import Fact
+from relscout.core.instances import Fact
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
@@ -89,25 +89,26 @@ def command(
     from earlier runs. An interrupted run resumes when you start the same command again.
     """
     from relscout.core.settings import from_mapping
-    from relscout.discovery import Discovery, discover
-    from relscout.discovery.pipeline import (
+    from relscout.discovery import (
         TEXT_METHOD,
         TEXT_PRECISION,
         TEXT_SETTINGS,
+        Discovery,
         default_encoder,
-        settings_after,
+        discover,
     )
     from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
     from relscout.methods.estimator import check_labels
-    from relscout.methods.unrelated import checked_precision
     from relscout.report import write_report
 
     # options are checked before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
     given = options.none_given(none)
     if precision is not None:
+        from relscout.methods.unrelated import checked_precision
+
         checked_precision(precision)
     reading = Reading(
         format=format,
@@ -146,6 +147,8 @@ def command(
             raise SettingError(
                 f"--known {known} has no effect with --after: relations of earlier runs are always kept"
             )
+        from relscout.discovery.earlier import settings_after
+
         settings_after(kind, chosen)
         if given is not None:
             raise SettingError(

@@ -18,8 +18,7 @@ from relscout.core.errors import SettingError
 from relscout.core.wording import counted
 
 if TYPE_CHECKING:
-    from relscout.core.instances import RelationInstance
-    from relscout.core.triples import Triple
+    from relscout.core.instances import RelationInstance, Triple
     from relscout.encoders import VectorCache
 
 #: Returns the triples of instances; given a cache of vectors, ``precision``, ``progress`` and ``on_loss``.
@@ -68,8 +67,8 @@ def command(
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
     """
-    from relscout.discovery.facts import find_facts
-    from relscout.discovery.pipeline import TEXT_PRECISION
+    from relscout.discovery import TEXT_PRECISION
+    from relscout.discovery.relation import find_facts
     from relscout.encoders import loss_warnings
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
@@ -128,7 +127,7 @@ def command(
 def _loaded(folder: Path) -> _Predict:
     """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
     from relscout.discovery import Discovery
-    from relscout.encoders.precomputed import use_cache
+    from relscout.encoders import use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
 
     if holds_classifier(folder):

@@ -292,7 +292,7 @@ def classify(
     similar on average, with a confidence. The encoder is that of --model, trained by 'relscout lab fewshot train', or
     an untrained one.
     """
-    from relscout.core.triples import Triple
+    from relscout.core.instances import Triple
     from relscout.encoders import loss_warnings
     from relscout.io.writers import recognise, write
 
@@ -367,7 +367,7 @@ def train(
     INPUT has many gold relations, with a few dozen sentences each. The best weights are selected on the relations
     of --dev, which must be different ones. An interrupted run resumes when you start it again.
     """
-    from relscout.core.artifacts import CONTENTS
+    from relscout.core.files import CONTENTS
 
     described = encoder_settings(
         encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device

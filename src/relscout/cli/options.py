@@ -266,12 +266,12 @@ def none_given(text: str | None) -> Share | Path | None:
     Raises:
         SettingError: It is nothing of these.
     """
-    from relscout.methods.unrelated import checked_share
-
     if text is None:
         return None
     if text == "auto":
         return "auto"
+    from relscout.methods.unrelated import checked_share
+
     try:
         return checked_share(float(text))
     except (ValueError, SettingError):
@@ -391,12 +391,12 @@ class EncoderFile:
             InputError: It cannot be read, or is malformed.
             SettingError: It is no mapping, has an unknown field, or a value is of another type.
         """
+        if path is None:
+            return cls()
         from relscout.core.config_files import read_config
         from relscout.core.settings import converted
         from relscout.encoders import EncoderSettings
 
-        if path is None:
-            return cls()
         values = read_config(path)
         known = [one.name for one in fields(EncoderSettings)]
         if not isinstance(values, dict):
@@ -439,7 +439,7 @@ def encoder_settings(
         ArtifactError: What the encoder's folder says is damaged.
     """
     from relscout.encoders import EncoderSettings
-    from relscout.encoders.model_files import settings_for
+    from relscout.encoders.settings import settings_for
 
     given = {"seed": seed, **file.fields}
     if device is not None:

@@ -16,7 +16,7 @@ from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted
 
 if TYPE_CHECKING:
-    from relscout.text.sentences import Annotator, MarkedSentence, Passage
+    from relscout.text import Annotator, MarkedSentence, Passage
 
 #: Passages from which it pays off to annotate in two processes.
 _MANY = 2_000
@@ -85,7 +85,6 @@ class Reading:
         """
         from relscout.io.readers import recognise
         from relscout.io.readers.source import Source
-        from relscout.text.documents import is_plain_text
 
         if self.format is not None:
             return False
@@ -99,6 +98,8 @@ class Reading:
                 recognise(Source(path, columns=columns))
                 kinds.setdefault(False, path)
             except InputError:
+                from relscout.text.documents import is_plain_text
+
                 of_text = {name: value for name, value in columns.items() if name in _TEXT_FIELDS}
                 if self.text is None or not is_plain_text(path, columns=of_text):
                     raise
@@ -214,9 +215,8 @@ class Reading:
     def _of_text(
         self, paths: Sequence[Path], skipped: Skipped, progress: Progress
     ) -> Iterator[RelationInstance]:
-        from relscout.text import mark
         from relscout.text.documents import read_passages
-        from relscout.text.pairs import Pairing
+        from relscout.text.pairs import Pairing, mark
         from relscout.text.spacy_pipeline import looks_english
 
         plain = self._plain

@@ -53,8 +53,9 @@ def command(
     """
     from relscout.discovery import Discovery
     from relscout.discovery.storage import REPORT, run_folder
-    from relscout.encoders.precomputed import use_cache
-    from relscout.report import write_comparison, write_report
+    from relscout.encoders import use_cache
+    from relscout.report import write_report
+    from relscout.report.comparison import write_comparison
 
     if len(runs) > 2:
         raise SettingError(f"got {len(runs)} runs, expected one, or two to compare")

@@ -22,7 +22,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.neighbours import strongest_directions
 from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -282,6 +281,8 @@ def neighbour_seeds(
         return None
     if len(np.unique(sample, axis=0)) < len(sample) // 2:
         return None
+    from relscout.clustering.neighbours import strongest_directions
+
     directions = strongest_directions(sample, _COMPONENTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

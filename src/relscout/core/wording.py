@@ -29,6 +29,14 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most some characters, cut in the middle: names differ at their ends."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[: length - 1 - half]}…{text[-half:]}"
+
+
 def pieces_of(instance: RelationInstance, room: int) -> list[tuple[int, int]]:
     """Return one or two stretches ``[start, end)``, in total ``room`` characters, that show both entities."""
     text = instance.text

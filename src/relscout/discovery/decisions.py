@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +22,7 @@ from relscout.core.errors import InputError
 from relscout.core.files import whole_file
 
 if TYPE_CHECKING:
-    from relscout.discovery.relation import Relation
+    pass
 
 #: What a file of decisions says that it is.
 FORMAT, VERSION = "relscout-decisions", 1
@@ -100,12 +99,6 @@ class Decisions:
         }
         with whole_file(path) as partial:
             partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def fingerprint(relations: Sequence[Relation]) -> str:
-    """Return a short hash of what decisions are about: the ids, names and sizes of the relations."""
-    details = json.dumps([[one.id, one.name, one.size] for one in relations])
-    return blake2b(details.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def is_about_entities(step: Mapping[str, Any]) -> bool:

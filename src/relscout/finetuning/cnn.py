@@ -27,7 +27,7 @@ from relscout.core.settings import (
     whole_numbers,
 )
 from relscout.encoders import OnLoss
-from relscout.encoders.batching import batches, rows_by_content
+from relscout.encoders.inputs import batches, rows_by_content
 from relscout.encoders.marking import TYPES_INSTEAD, align, excerpt, fit, keeps_context, reveal
 from relscout.finetuning.classifier import SentenceClassifier, linear_head
 from relscout.training.classification import Classifier, Learner

@@ -11,16 +11,15 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, save_artifact
 from relscout.core.errors import SettingError
-from relscout.core.files import make_above
+from relscout.core.files import Artifact, make_above, save_artifact
 from relscout.core.instances import RelationInstance
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.model_files import learnt_note
+from relscout.encoders.settings import learnt_note
 from relscout.finetuning.episodes import (
     Episode,
     FewShotScore,

@@ -14,13 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from relscout.core.artifacts import CONTENTS as MODEL_CONTENTS
-from relscout.core.artifacts import load_artifact
 from relscout.core.errors import ArtifactError, OutputError
-from relscout.core.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
-from relscout.core.instances import NAMES_OF_NONE, RelationInstance
+from relscout.core.files import CONTENTS as MODEL_CONTENTS
+from relscout.core.files import (
+    check_makeable,
+    check_replaceable,
+    load_artifact,
+    make_above,
+    whole_file,
+    whole_folder,
+)
+from relscout.core.instances import NAMES_OF_NONE, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
-from relscout.core.triples import Triple
 from relscout.encoders import OnLoss
 from relscout.finetuning.classifier import SentenceClassifier
 from relscout.finetuning.cnn import CNNClassifier

@@ -13,7 +13,7 @@ import numpy as np
 from relscout.core.errors import InputError
 from relscout.core.instances import NAMES_OF_NONE, RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.encoders.model_files import learnt_note
+from relscout.encoders.settings import learnt_note
 from relscout.finetuning.classifier import SentenceClassifier, lacking
 from relscout.metrics import (
     ClassificationScores,

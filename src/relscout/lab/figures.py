@@ -18,8 +18,8 @@ from relscout.lab.schema import Figure as FigureSpec
 from relscout.lab.summaries import Measured, Summary
 from relscout.lab.table_formats import as_printed
 from relscout.lab.tables import TITLES
-from relscout.report.drawing import (
-    COLOURS,
+from relscout.report.content import COLOURS
+from relscout.report.figures import (
     INK,
     MARKERS,
     figure_style,

@@ -22,7 +22,7 @@ from relscout.core.seeding import generator
 from relscout.core.settings import from_mapping, to_mapping
 from relscout.discovery import Discovery, discover
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import learnt_note, settings_for
+from relscout.encoders.settings import learnt_note, settings_for
 from relscout.lab import records
 from relscout.lab.learners import (
     EPISODES,

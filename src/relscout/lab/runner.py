@@ -22,8 +22,7 @@ from relscout.lab.protocols import SupervisedTask, Task, load, load_supervised_t
 from relscout.lab.records import Record, ResultsFile
 from relscout.lab.schema import Preset
 from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
-from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS
-from relscout.metrics.contingency import Labels
+from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS, Labels
 
 #: Increased whenever a code change alters results, so that older results are not reused.
 _SCHEME = 1

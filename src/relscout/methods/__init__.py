@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from relscout.core.errors import ArtifactError, PluginError, SettingError, UnknownNameError
-from relscout.core.plugins import described, loaded, registered
 from relscout.encoders import Encoder
 from relscout.methods.estimator import Estimator, Method, VectorMethod
 from relscout.methods.nearest_mean import ClusteringMethod
@@ -51,6 +50,8 @@ _CONTRACT = (
 
 def method_names() -> list[str]:
     """Return the names of all methods, including those that other packages register."""
+    from relscout.core.plugins import registered
+
     return [*METHODS, *registered(_GROUP, METHODS)]
 
 
@@ -64,6 +65,8 @@ def method(name: str) -> type[Estimator]:
     if name in METHODS:
         module, _, attribute = METHODS[name].partition(":")
         return cast(type[Estimator], getattr(import_module(module), attribute))
+    from relscout.core.plugins import described, loaded, registered
+
     others = registered(_GROUP, METHODS)
     if name not in others:
         raise UnknownNameError("method", name, [*METHODS, *others])
@@ -112,7 +115,7 @@ def load_fitted(
         UnknownNameError: This version of relscout does not have the method.
         PluginError: Another package registers it, and it cannot be loaded.
     """
-    from relscout.core.artifacts import load_artifact
+    from relscout.core.files import load_artifact
     from relscout.methods.unrelated.no_relation import KIND, NoRelationWrapper
 
     name = load_artifact(folder).kind

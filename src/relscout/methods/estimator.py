@@ -12,16 +12,14 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import check_count
-from relscout.core.artifacts import Artifact, save_artifact
 from relscout.core.errors import ArtifactError, InputError, SettingError
+from relscout.core.files import Artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.precomputed import described
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, described, loss_warnings
 from relscout.methods.vectors import encode, scattered, transformed
 from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
 
@@ -443,6 +441,8 @@ class VectorMethod(Method):
         )
         self.report_ = {"warnings": loss_warnings(lost)}
         if n_relations == "auto":
+            from relscout.clustering.choose_k import choose_k
+
             choice = choose_k(vectors, seed=self.seed, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import Clusters, check_count, means, nearest, soft_assignment, spread
 from relscout.core.errors import ArtifactError, InputError
 from relscout.core.instances import RelationInstance, canonical_order
@@ -139,6 +138,8 @@ class NearestMean(VectorMethod):
     def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
+        from relscout.clustering.choose_k import choose_k
+
         choice = choose_k(vectors, seed=self.seed, largest=self._settings.max_relations, progress=progress)
         self.report_["k_curve"] = choice.as_dict()
         return choice.k
@@ -216,6 +217,8 @@ class ClusteringMethod(FrozenClusters):
     def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
+        from relscout.clustering.choose_k import choose_k
+
         choice = choose_k(vectors, seed=self.seed, progress=progress)
         self.report_["k_curve"] = choice.as_dict()
         return choice.k

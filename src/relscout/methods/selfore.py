@@ -24,7 +24,6 @@ from relscout.clustering.adaptive import (
     pretrain,
 )
 from relscout.clustering.adaptive import Mapping as VectorMapping
-from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import Clusters, kmeans, nearest, neighbour_seeds, soft_assignment, spread
 from relscout.core.errors import DivergedError, InputError, UnknownNameError
 from relscout.core.instances import RelationInstance, canonical_order
@@ -490,6 +489,8 @@ class SelfORE(VectorMethod):
         else:
             vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         if n_relations == "auto":
+            from relscout.clustering.choose_k import choose_k
+
             choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k

@@ -11,8 +11,7 @@ from relscout.clustering.kmeans import Clusters, check_finite, means, neighbour_
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
-from relscout.encoders import Encoder, OnLoss
-from relscout.encoders.own import encoded
+from relscout.encoders import Encoder, OnLoss, encoded
 
 _CHUNK = 4096
 

@@ -12,8 +12,14 @@ from relscout.metrics.classification import (
     open_world_accuracy,
     relation_scores,
 )
-from relscout.metrics.clustering import ClusteringScores, majority_mapped, score, trivial_baselines
-from relscout.metrics.contingency import Alignment, align
+from relscout.metrics.clustering import (
+    Alignment,
+    ClusteringScores,
+    align,
+    majority_mapped,
+    score,
+    trivial_baselines,
+)
 from relscout.metrics.uncertainty import (
     Interval,
     MeanStd,

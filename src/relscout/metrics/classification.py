@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 
 from relscout.core.errors import InputError
-from relscout.metrics.clustering import harmonic_mean
-from relscout.metrics.contingency import CodedLabels, Contingency, Labels, align, paired, tabulate
+from relscout.metrics.clustering import (
+    CodedLabels,
+    Contingency,
+    Labels,
+    align,
+    harmonic_mean,
+    paired,
+    tabulate,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.seeding import generator
-from relscout.metrics.clustering import score_table
-from relscout.metrics.contingency import Contingency, Labels, paired, tabulate
+from relscout.metrics.clustering import Contingency, Labels, paired, score_table, tabulate
 
 
 class Interval(NamedTuple):

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
-from relscout.naming.parsed import NamesOfParsed
 from relscout.naming.phrases import UNKNOWN, Candidate, Candidates, Corpus, Phrase, choose, context
 
 #: Instances that are looked at: per cluster at most, in all clusters together about, per cluster at least.
@@ -117,8 +116,12 @@ def name_relations(
     order = sorted(samples, key=lambda label: (min(map(_key, samples[label])), len(members[label]), label))
     types = {label: _types(members[label]) for label in order}
     signatures = {label: _signature(types[label][0]) for label in order}
-    parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
-    everywhere = all(parsed.has_parse(place) for place in range(len(order)))
+    parsed = None
+    if any(one.parse is not None for cluster in samples.values() for one in cluster):
+        from relscout.naming.parsed import NamesOfParsed
+
+        parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
+    everywhere = parsed is not None and all(parsed.has_parse(place) for place in range(len(order)))
     # where words only stand in for the syntax, a few instances of each cluster do
     shown = [_sample(samples[label], _AT_LEAST) if everywhere else samples[label] for label in order]
     by_words = _ByWords(shown, max_words=max_words, min_share=min_share)
@@ -126,7 +129,7 @@ def name_relations(
     for place, label in enumerate(order):
         found: Sequence[Candidate]
         bare: Sequence[Candidate]
-        if parsed.has_parse(place):
+        if parsed is not None and parsed.has_parse(place):
             found, bare = parsed.candidates(place, max_words=max_words), ()
             # a bare preposition that most instances have is truer than a phrase that few have
             plain = parsed.bare_candidates(place)
@@ -149,8 +152,8 @@ def name_relations(
             ngrams=_ngrams(one.phrases or one.bare),
             types=types[one.label][0],
             type_share=types[one.label][1],
-            mixed=parsed.is_mixed(place, candidate),
-            share=parsed.share(candidate),
+            mixed=parsed is not None and parsed.is_mixed(place, candidate),
+            share=None if parsed is None else parsed.share(candidate),
         )
     return dict(sorted(names.items()))
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.encoders.batching import batches, collate
+from relscout.encoders.inputs import Input, Look, batches, collate
 from relscout.encoders.marking import together
 from relscout.encoders.pooling import Places
-from relscout.encoders.vocabulary import Input, Look
 from relscout.pretraining.corpus import Corpus
 from relscout.pretraining.settings import PretrainingSettings
 

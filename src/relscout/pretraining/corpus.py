@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError, OutputError
 from relscout.core.instances import Mention, RelationInstance, normalized
 from relscout.core.progress import Progress, silent
+from relscout.encoders.inputs import Fitted, Vocabulary
 from relscout.encoders.marking import Sentence
-from relscout.encoders.vocabulary import Fitted, Vocabulary
 
 
 def entity_code(mention: Mention, text: str) -> int:
@@ -80,7 +80,7 @@ class Corpus:
         ends: Where those of each sentence end (N,), int64.
         lengths: How many there are of each (N,), int32.
         spans: Tokens of head and tail (N, 2, 2), uint16.
-        looks: Place of each one's :class:`relscout.encoders.vocabulary.Look` (N,), int32.
+        looks: Place of each one's :class:`relscout.encoders.inputs.Look` (N,), int32.
         relation: Relation (N,), int32, a place in ``relations``; -1 where it is not known, or not asked for.
         entities: Head and tail (N, 2), int32, numbered from 0.
         content: Equal where text and places of the mentions are (N,), int32, whatever their types.

@@ -16,9 +16,8 @@ from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted
 from relscout.discovery import Discovery
 from relscout.metrics import bootstrap_intervals, score
+from relscout.report import SCORES, score_cells, shown_name, write_page
 from relscout.report.content import pieces
-from relscout.report.data import shown_name
-from relscout.report.page import SCORES, score_cells, write_page
 
 _RESAMPLES = 200
 #: A relation counts as the same where at least this share of both runs' instances of it is common.

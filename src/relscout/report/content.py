@@ -6,23 +6,26 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
-from relscout.core.instances import Mention, RelationInstance, canonical_order
+from relscout.core.instances import Entity as MergedEntity
+from relscout.core.instances import Fact, Mention, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.triples import Entity as MergedEntity
-from relscout.core.triples import Fact
 from relscout.core.wording import pieces_of, stretches, visible
 from relscout.discovery import Discovery, ParentRelation, Relation
-from relscout.discovery.facts import forward_name
-from relscout.discovery.relation import hierarchy_of
-from relscout.metrics import ClusteringScores, Interval, bootstrap_intervals, score, trivial_baselines
+from relscout.discovery.relation import forward_name, hierarchy_of
 
+if TYPE_CHECKING:
+    from relscout.metrics import ClusteringScores, Interval
+
+#: Okabe and Ito 2008, "Color Universal Design": distinguishable with any colour vision. Their yellow is too pale for
+#: white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Characters of a sentence that are shown; what is longer is cut around the entities.
 LONGEST = 600
 
@@ -414,6 +417,8 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
         totals[row_of[name]] += count
         if id in column_of:
             table[row_of[name], column_of[id]] += count
+    from relscout.metrics import bootstrap_intervals, score, trivial_baselines
+
     return Gold(
         scores=score(found, truth),
         intervals=bootstrap_intervals(found, truth, n_resamples=_RESAMPLES),

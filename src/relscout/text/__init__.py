@@ -1,74 +1,208 @@
-"""Plain text in, relation instances out: sentences, entities, syntax, pairs, and whether a pair is related at all.
+"""Plain text: passages and sentences with their entities, entity types, and sentence splitting by rules.
 
 :mod:`~relscout.text.documents` reads files as passages. Annotators find the sentences and the entities in them:
 :class:`~relscout.text.spacy_pipeline.SpacyPipeline`, :class:`~relscout.text.spacy_pipeline.NounChunks`,
 :class:`~relscout.text.gazetteer.Gazetteer` (a list of names), :class:`~relscout.text.recognisers.Recognised` (token
 classifiers, GLiNER); :class:`~relscout.text.gazetteer.WithGazetteer` adds a list of names to any of them, and
-:class:`~relscout.text.annotation_cache.Cached` keeps what they find. :func:`mark` makes pairs of it.
+:class:`~relscout.text.annotation_cache.Cached` keeps what they find. :func:`relscout.text.pairs.mark` makes
+pairs of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
 
-from relscout.core.instances import RelationInstance
-from relscout.text.documents import read_passages
-from relscout.text.pairs import ALL_PAIRS, OnCrowded, Pairing, pairs
-from relscout.text.sentences import Annotator, Passage
+from relscout.core.instances import Mention, Parse
 
+CoarseType = Literal["PER", "ORG", "WORK", "EVENT", "MISC", "GROUP", "LOC", "DATE", "NUM"]
 
-def mark_files(
-    paths: Sequence[Path],
-    *,
-    annotator: Annotator,
-    pairing: Pairing = ALL_PAIRS,
-    columns: Mapping[str, str] | None = None,
-) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in files and folders of text, read by :func:`relscout.text.documents.read_passages`.
+#: The coarse types in the order in which they are preferred as the head of a pair: people do, places and dates are
+#: where and when it is done.
+COARSE_TYPES: tuple[CoarseType, ...] = get_args(CoarseType)
 
-    Args:
-        paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
-        columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
+_TAGS: dict[CoarseType, str] = {
+    "PER": "per pers person people peop human character scientist artist writer politician athlete",
+    "ORG": "org organization organisation corporation company government institution university team party band club "
+    "newspaper agency school",
+    "WORK": "work work_of_art product law book film movie song album artwork software game creative_work",
+    "EVENT": "event war battle election disaster competition award",
+    "MISC": "misc other entity thing",
+    "GROUP": "norp nationality religion ideology group language ethnicity political_affiliation",
+    "LOC": "loc location gpe fac facility city country state state_or_province province place river lake mountain "
+    "water island region building planet moon star geo",
+    "DATE": "date time duration year day month century period",
+    "NUM": "num number cardinal ordinal percent percentage quantity money value measure currency",
+}
+_COARSE = {tag: coarse for coarse, tags in _TAGS.items() for tag in tags.split()}
 
-    Raises:
-        InputError: A file cannot be read, or (:class:`~relscout.core.errors.RecordError`) a line or record is wrong.
-        MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
-    """
-    return mark(read_passages(paths, columns=columns), annotator=annotator, pairing=pairing)
-
-
-def mark_texts(
-    texts: Iterable[str], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
-) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in texts, such as paragraphs; a pair never reaches over two texts.
-
-    Args:
-        texts: The texts, read as they are needed.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
-    """
-    passages = (Passage(text, source=f"text {number}") for number, text in enumerate(texts, 1))
-    return mark(passages, annotator=annotator, pairing=pairing)
+#: spaCy's types that are mere numbers: they make no pairs unless asked for.
+NUMBER_TYPES = frozenset({"CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "MONEY", "TIME"})
 
 
-def mark(
-    passages: Iterable[Passage],
-    *,
-    annotator: Annotator,
-    pairing: Pairing = ALL_PAIRS,
-    on_crowded: OnCrowded | None = None,
-) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in passages of documents, in order.
+def coarse_type(tag: str | None) -> CoarseType:
+    """Return the coarse type of an entity tag of spaCy (OntoNotes), DocRED, CoNLL, CoNLL04, TACRED or the like.
+
+    Upper and lower case and prefixes such as ``B-`` make no difference. What is not known is ``"MISC"``.
 
     Args:
-        passages: The passages, read as they are needed.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
-        on_crowded: Called with each sentence that has more entities than ``pairing.most_mentions``, and the number of
-            its pairs that are left out.
+        tag: The tag; ``None`` where an entity has none.
     """
-    for sentence in annotator.annotate(passages):
-        yield from pairs(sentence, pairing, on_crowded=on_crowded)
+    if tag is None:
+        return "MISC"
+    name = tag.strip().lower().replace("-", "_").replace(" ", "_")
+    if name[:2] in ("b_", "i_"):
+        name = name[2:]
+    return _COARSE.get(name) or _COARSE.get(name.rsplit("/", 1)[-1].rsplit(".", 1)[0]) or "MISC"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of running text in a document, such as a paragraph: no sentence reaches beyond it.
+
+    Characters of the document that ``text`` leaves out (hyphens at line ends, indentation, mark-up) are listed in
+    ``removed``, so that :meth:`position` returns the true place of each character.
+
+    Args:
+        text: The text, on one line: line breaks of the file are blanks here.
+        document: Name of the document; empty where the text is none.
+        start: Offset of ``text`` in the document, in characters.
+        source: Where it comes from, for people: file and line. Where ``line_starts`` is given it ends in the number of
+            the line on which ``text`` starts.
+        removed: ``(offset in text, number of characters of the document left out just before it)``, offsets ascending.
+        line_starts: Offsets in ``text`` at which further lines of the file start, ascending.
+    """
+
+    text: str
+    document: str = ""
+    start: int = 0
+    source: str = ""
+    removed: tuple[tuple[int, int], ...] = ()
+    line_starts: tuple[int, ...] = ()
+
+    def position(self, offset: int) -> int:
+        """Return the offset in the document of the character at ``offset`` in ``text``."""
+        return self.start + offset + sum(count for place, count in self.removed if place <= offset)
+
+    def source_at(self, offset: int) -> str:
+        """Return ``source``, with the number of the line on which the character at ``offset`` stands."""
+        further = bisect_right(self.line_starts, offset)
+        if not further:
+            return self.source
+        before, _, line = self.source.rpartition(" ")
+        return f"{before} {int(line) + further}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedSentence:
+    """A sentence and the entities in it.
+
+    Args:
+        text: The sentence.
+        mentions: The entities, with offsets into ``text``.
+        source: Where the sentence comes from, for people: file and line.
+        document: Name of the document; empty where the text is none.
+        document_start: Offset of ``text`` in the document, in characters; ``None`` where it is not known.
+        parse: Syntax of ``text``, where the annotator has a parser.
+    """
+
+    text: str
+    mentions: Sequence[Mention]
+    source: str = ""
+    document: str = ""
+    document_start: int | None = None
+    parse: Parse | None = None
+
+
+def marked_sentence(
+    passage: Passage, start: int, end: int, mentions: Sequence[Mention], parse: Parse | None = None
+) -> MarkedSentence:
+    """Return the sentence ``[start, end)`` of a passage, with its place in the document.
+
+    Args:
+        passage: The passage.
+        start: Offset of the sentence's first character in the passage.
+        end: Offset after its last character.
+        mentions: The entities, with offsets into the sentence.
+        parse: Syntax of the sentence.
+    """
+    return MarkedSentence(
+        passage.text[start:end],
+        mentions,
+        passage.source_at(start),
+        passage.document,
+        passage.position(start),
+        parse,
+    )
+
+
+class Annotator(Protocol):
+    """Splits texts into sentences and marks the entities in them."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies what decides the annotations: two annotators with the same one return the same sentences."""
+        ...
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order, reading the passages as they are needed."""
+        ...
+
+
+_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
+_WITH_FULL_STOP = (
+    "Capt|Co|Col|Corp|Dr|Figs?|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|Maj|Messrs|Mr|Mrs|Ms|Mt|Nos?|Prof|Rep|Rev|Sen|Sgt|Sr|St"
+    "|approx|al|ca|cf|etc|vs"
+)
+_ABBREVIATION = re.compile(rf"(?<![^\s(\[\"'“‘])(?:[^\W\d_]|(?:[^\W\d_]\.)+[^\W\d_]|{_WITH_FULL_STOP})\.$")
+_LONGEST_ABBREVIATION = 16
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+
+
+class SentenceRules:
+    """Splits passages into sentences by :func:`sentence_spans`; marks no entities."""
+
+    #: Changes with the rules.
+    fingerprint = "rules-1"
+
+    def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
+        """Yield the sentences of passages in order."""
+        for passage in texts:
+            for start, end in sentence_spans(passage.text):
+                yield marked_sentence(passage, start, end, ())
+
+
+def sentence_spans(text: str, kept_whole: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)`` of the sentences, without the white space around them.
+
+    A sentence ends at ``. ! ? …`` (and quotes or brackets that close there) before white space, or at ``。！？``. It
+    continues when the next letter is a small one, and after abbreviations and initials (``Dr.``, ``J.``, ``U.S.``): in
+    doubt it stays whole, because a sentence cut in two loses its pairs.
+
+    Args:
+        text: The text.
+        kept_whole: Spans, in order and apart, in which no sentence may end, such as names with full stops.
+    """
+    starts = [span[0] for span in kept_whole]
+    start = 0
+    for end in (*(mark.end() for mark in _END.finditer(text) if _ends(text, mark)), len(text)):
+        before = bisect_left(starts, end) - 1
+        if before >= 0 and end < kept_whole[before][1]:
+            continue
+        piece = text[start:end]
+        if piece.strip():
+            yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+        start = end
+
+
+def _ends(text: str, mark: re.Match[str]) -> bool:
+    if mark[0][0] in "。！？":
+        return True
+    following = _LETTER_OR_DIGIT.search(text, mark.end())
+    if following is not None and following[0].islower():
+        return False
+    window = text[max(0, mark.end() - _LONGEST_ABBREVIATION) : mark.end()]
+    return mark[0] != "." or _ABBREVIATION.search(window) is None

@@ -14,7 +14,7 @@ from typing import Any
 
 from relscout.core.errors import ArtifactError, OutputError
 from relscout.core.instances import Mention, Parse
-from relscout.text.sentences import Annotator, MarkedSentence, Passage, marked_sentence
+from relscout.text import Annotator, MarkedSentence, Passage, marked_sentence
 
 #: Passages that are looked up together; what of them is missing is annotated in one go, so that several processes of an
 #: annotator have work for a while.

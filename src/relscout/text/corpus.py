@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 
 from relscout.core.instances import RelationInstance
 from relscout.io.readers import read
-from relscout.text.sentences import Passage
+from relscout.text import Passage
 
 
 def bundled_corpus() -> Iterator[RelationInstance]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.text import Passage
 from relscout.text.paragraphs import (
     FOREIGN,
     PACKED_ENDINGS,
@@ -26,7 +27,6 @@ from relscout.text.paragraphs import (
     problem_of,
     stream_lines,
 )
-from relscout.text.sentences import Passage
 
 #: Names under which the column of text is looked for, the first one that is there; the case makes no difference.
 TEXT_COLUMNS = (

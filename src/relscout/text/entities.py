@@ -25,9 +25,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from relscout.core.errors import InputError
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity
-from relscout.text.sentences import COARSE_TYPES, CoarseType, coarse_type
+from relscout.core.instances import Entity, Mention, RelationInstance
+from relscout.text import COARSE_TYPES, CoarseType, coarse_type
 
 _TITLE_WORDS = (
     "mr mrs ms miss mx dr prof professor sir dame lord lady president senator sen governor gov general gen colonel col "

@@ -13,7 +13,7 @@ from pathlib import Path
 from relscout.core.errors import InputError, RecordError
 from relscout.core.files import lines
 from relscout.core.instances import Mention
-from relscout.text.sentences import Annotator, MarkedSentence, Passage, marked_sentence, sentence_spans
+from relscout.text import Annotator, MarkedSentence, Passage, marked_sentence, sentence_spans
 
 #: Scripts that write no blanks between words: Thai, Lao, Burmese, Khmer, Kana, Han.
 _UNSPACED = (
@@ -30,7 +30,7 @@ class Gazetteer:
     White space inside a name matches any white space. Words are runs of letters and digits; names in scripts that write
     no blanks between words (Han, Kana, Thai, Lao, Burmese, Khmer) are found wherever they stand. Names and texts are
     compared in Unicode's form NFC, so it makes no difference how accents are encoded. Sentences end by the rules of
-    :func:`relscout.text.sentences.sentence_spans`, never inside a name; :class:`WithGazetteer` adds the names to those
+    :func:`relscout.text.sentence_spans`, never inside a name; :class:`WithGazetteer` adds the names to those
     of another annotator instead.
 
     Args:

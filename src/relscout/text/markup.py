@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
+from relscout.text import Passage
 from relscout.text.paragraphs import Line, kept, lines_of, paragraphs, pieces
-from relscout.text.sentences import Passage
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

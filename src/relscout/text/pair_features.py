@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.instances import Mention, Parse, RelationInstance
-from relscout.text.sentences import COARSE_TYPES, coarse_type
+from relscout.text import COARSE_TYPES, coarse_type
 
 #: Dependency labels (spaCy, ClearNLP style) that are counted on each side of the path; others count as "other".
 _LABELS = (

@@ -1,16 +1,18 @@
-"""Which entities of a sentence are looked at together, and which of the two is the head."""
+"""Pairs of entities: which of a sentence's are looked at together, which is the head, and the pairs of files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import Literal
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, Parse, RelationInstance
-from relscout.text.sentences import COARSE_TYPES, NUMBER_TYPES, MarkedSentence, coarse_type
+from relscout.text import COARSE_TYPES, NUMBER_TYPES, Annotator, MarkedSentence, Passage, coarse_type
+from relscout.text.documents import read_passages
 
 #: Mentions of a sentence that are all paired; of more, the pairs of those that stand closest are kept.
 MOST_MENTIONS = 60
@@ -44,7 +46,7 @@ class Pairing:
     """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"`` in either order."""
 
     numbers: bool = False
-    """Whether mere numbers (:data:`relscout.text.sentences.NUMBER_TYPES`) are paired."""
+    """Whether mere numbers (:data:`relscout.text.NUMBER_TYPES`) are paired."""
 
     most_mentions: int = MOST_MENTIONS
     """Of a sentence with more entities than this, only pairs of near ones are kept: about as many pairs as this number
@@ -127,7 +129,7 @@ def _reach(mentions: int, most: int) -> int:
 def head_first(first: Mention, second: Mention, parse: Parse | None = None, *, between: str = "") -> bool:
     """Return whether the entity that is mentioned first is the head of the pair.
 
-    Entities of different coarse types are ordered by type (:data:`relscout.text.sentences.COARSE_TYPES`), so that all
+    Entities of different coarse types are ordered by type (:data:`relscout.text.COARSE_TYPES`), so that all
     pairs of a person and a place read from the person to the place. Of two of a kind, the syntax decides where there
     is a parse: the one that governs the other, or the logical subject of the verb that joins them, is the head. Else
     it is the first.
@@ -191,3 +193,59 @@ def _instance(sentence: MarkedSentence, head: Mention, tail: Mention, key: bytes
 
 def _too_far(text: str, first: Mention, second: Mention, max_distance: int | None) -> bool:
     return max_distance is not None and len(text[first.end : second.start].split()) > max_distance
+
+
+def mark_files(
+    paths: Sequence[Path],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    columns: Mapping[str, str] | None = None,
+) -> Iterator[RelationInstance]:
+    """Yield the pairs of entities in files and folders of text, read by :func:`relscout.text.documents.read_passages`.
+
+    Args:
+        paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
+        annotator: Finds the sentences and their entities.
+        pairing: Which of the entities of a sentence make a pair.
+        columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
+
+    Raises:
+        InputError: A file cannot be read, or (:class:`~relscout.core.errors.RecordError`) a line or record is wrong.
+        MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
+    """
+    return mark(read_passages(paths, columns=columns), annotator=annotator, pairing=pairing)
+
+
+def mark_texts(
+    texts: Iterable[str], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
+) -> Iterator[RelationInstance]:
+    """Yield the pairs of entities in texts, such as paragraphs; a pair never reaches over two texts.
+
+    Args:
+        texts: The texts, read as they are needed.
+        annotator: Finds the sentences and their entities.
+        pairing: Which of the entities of a sentence make a pair.
+    """
+    passages = (Passage(text, source=f"text {number}") for number, text in enumerate(texts, 1))
+    return mark(passages, annotator=annotator, pairing=pairing)
+
+
+def mark(
+    passages: Iterable[Passage],
+    *,
+    annotator: Annotator,
+    pairing: Pairing = ALL_PAIRS,
+    on_crowded: OnCrowded | None = None,
+) -> Iterator[RelationInstance]:
+    """Yield the pairs of entities in passages of documents, in order.
+
+    Args:
+        passages: The passages, read as they are needed.
+        annotator: Finds the sentences and their entities.
+        pairing: Which of the entities of a sentence make a pair.
+        on_crowded: Called with each sentence that has more entities than ``pairing.most_mentions``, and the number of
+            its pairs that are left out.
+    """
+    for sentence in annotator.annotate(passages):
+        yield from pairs(sentence, pairing, on_crowded=on_crowded)

@@ -20,7 +20,7 @@ from statistics import median
 from typing import IO, cast
 
 from relscout.core.errors import InputError, RecordError
-from relscout.text.sentences import Passage
+from relscout.text import Passage
 
 #: A passage is not much longer than this, in characters: pipelines need memory for each of them.
 LONGEST_PASSAGE = 10_000

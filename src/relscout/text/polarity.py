@@ -21,8 +21,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from relscout.core.instances import Parse, RelationInstance
-from relscout.core.triples import Polarity
+from relscout.core.instances import Parse, Polarity, RelationInstance
 
 
 def _words(*lines: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from relscout.core.errors import MissingExtraError, SettingError
 from relscout.core.instances import Mention
-from relscout.text.sentences import Annotator, MarkedSentence, Passage, SentenceRules
+from relscout.text import Annotator, MarkedSentence, Passage, SentenceRules
 
 _TAG = re.compile(r"([BIESLU])[-_](.+)")
 _OUTSIDE = frozenset({"O", "OTHER", "NONE"})

@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, load_artifact, save_artifact
 from relscout.core.errors import ArtifactError, InputError
+from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, in_text_order, pair_features, sentence_groups
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.instances import Mention, Parse, RelationInstance
-from relscout.text.sentences import MarkedSentence, Passage, marked_sentence
+from relscout.text import MarkedSentence, Passage, marked_sentence
 
 if TYPE_CHECKING:
     from spacy.language import Language

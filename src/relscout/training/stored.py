@@ -14,15 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, load_artifact, save_artifact
 from relscout.core.errors import ArtifactError, OutputError, SettingError
+from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance
 from relscout.core.settings import from_mapping, to_mapping
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
+from relscout.encoders import (
+    Encoder,
+    EncoderSettings,
+    Precomputed,
+    TransformerEncoder,
+    check_encoder_like,
+    described,
+    name_of,
+    underlying,
+)
 from relscout.encoders.cache import instance_key
-from relscout.encoders.model_files import absolute
-from relscout.encoders.own import check_encoder_like
-from relscout.encoders.precomputed import Precomputed, described, name_of, underlying
+from relscout.encoders.settings import absolute
 
 #: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
 _OWN = "own."

@@ -11,8 +11,8 @@ import pytest
 from relscout.core.errors import ArtifactError, InputError, OutputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.model_files import settings_for
 from relscout.encoders.saved import save_encoder
+from relscout.encoders.settings import settings_for
 from relscout.finetuning.fewshot import FewShot
 from relscout.finetuning.fewshot_training import OBJECTIVES, FewShotSettings
 

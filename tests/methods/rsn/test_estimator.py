@@ -292,7 +292,7 @@ def test_progress_tells_every_stage(rsn: Build, few: Few, known: Few) -> None:
 
 
 def test_a_model_without_its_prototypes_is_refused(plain: RSN, tmp_path: Path) -> None:
-    from relscout.core.artifacts import Artifact, load_artifact, save_artifact
+    from relscout.core.files import Artifact, load_artifact, save_artifact
 
     plain.save(tmp_path / "model")
     kept = load_artifact(tmp_path / "model")

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from relscout.core.errors import (
     InputError,
@@ -28,8 +28,10 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import RelationInstance
-from relscout.core.plugins import loaded, registered
 from relscout.io.readers.source import Pairs, RelationNames, Source
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: Format name → module, in the order in which they are asked whether a file is theirs.
 FORMATS: dict[str, str] = {
@@ -53,6 +55,9 @@ FORMATS: dict[str, str] = {
 ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
 
 _GROUP: Final = "relscout.readers"
+
+#: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
+_NO_JSON = ("parquet", "docbin", "brat")
 
 OnError = Literal["raise", "skip"]
 
@@ -80,15 +85,24 @@ def reader(name: str) -> Reader:
     """
     if name in FORMATS:
         return cast(Reader, import_module(FORMATS[name]))
-    others = registered(_GROUP, FORMATS)
+    others = _others()
     if name not in others:
         raise UnknownNameError("format", name, [*FORMATS, *others])
+    from relscout.core.plugins import loaded
+
     return cast(Reader, loaded(_GROUP, others[name], needs=("DESCRIPTION", "sniff", "read")))
+
+
+def _others() -> dict[str, EntryPoint]:
+    """Return what other packages register, by name."""
+    from relscout.core.plugins import registered
+
+    return registered(_GROUP, FORMATS)
 
 
 def format_names() -> list[str]:
     """Return the names of all formats: ours, and those that other packages register."""
-    return [*FORMATS, *registered(_GROUP, FORMATS)]
+    return [*FORMATS, *_others()]
 
 
 def recognise(source: Source) -> str:
@@ -101,10 +115,11 @@ def recognise(source: Source) -> str:
         raise InputError(f"{source.path}: no such file or folder")
     if not source.path.is_dir() and not source.sample.strip():
         raise InputError(f"{source.path}: the file is empty")
+    is_json = source.path.suffix not in (".ann", ".txt") and source.sample.startswith(b"{")
     for name in FORMATS:
-        if reader(name).sniff(source):
+        if not (is_json and name in _NO_JSON) and reader(name).sniff(source):
             return name
-    for name in registered(_GROUP, FORMATS):
+    for name in _others():
         try:
             if reader(name).sniff(source):
                 return name

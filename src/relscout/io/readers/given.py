@@ -18,13 +18,11 @@ from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers.jsonl import instance_of
 from relscout.io.readers.source import kind_name, shorten
-from relscout.io.readers.table import FIELDS, missing_fields, row_instance
 
 #: Instances or their dictionaries, or a pandas, polars or pyarrow frame with the columns of our tables.
 Given: TypeAlias = Iterable[RelationInstance | Mapping[str, Any]]
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
-_OFFSETS = frozenset(field for field in FIELDS if field.endswith(("_start", "_end")))
 
 
 def as_instances(given: Given | Any, *, what: str = "instances") -> list[RelationInstance]:
@@ -65,6 +63,8 @@ def _library(given: object) -> str | None:
 
 def _rows(frame: Any, what: str) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a data frame, the columns that we know only."""
+    from relscout.io.readers.table import FIELDS, missing_fields
+
     if hasattr(frame, "collect"):  # a lazy frame of polars
         frame = frame.collect()
     arrow = hasattr(frame, "column_names")
@@ -92,6 +92,8 @@ def _row(row: Any, place: int, what: str) -> RelationInstance:
         record = {name: _plain(name, value) for name, value in row.items()}
         if isinstance(record.get("head"), Mapping) or not ({"head", "head_start"} & record.keys()):
             return instance_of(record, f"row {place}")
+        from relscout.io.readers.table import row_instance
+
         return row_instance(record, f"row {place}")
     except InputError as error:
         raise RecordError(what, f"row {place}", str(error)) from error
@@ -109,6 +111,6 @@ def _plain(name: Any, value: Any) -> Any:
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     # a column of whole numbers in which one is missing is a column of floats
-    if name in _OFFSETS and isinstance(value, float) and value.is_integer():
+    if str(name).endswith(("_start", "_end")) and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

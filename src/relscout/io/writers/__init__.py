@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from relscout.core.errors import (
     InputError,
@@ -27,8 +27,10 @@ from relscout.core.errors import (
     SettingError,
     UnknownNameError,
 )
-from relscout.core.plugins import loaded, registered
-from relscout.core.triples import Entity, Fact, Triple
+from relscout.core.instances import Entity, Fact, Triple
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: Format name → module.
 WRITERS: dict[str, str] = {
@@ -86,15 +88,24 @@ def writer(name: str) -> Writer:
     """
     if name in WRITERS:
         return cast(Writer, import_module(WRITERS[name]))
-    others = registered(_GROUP, WRITERS)
+    others = _others()
     if name not in others:
         raise UnknownNameError("output format", name, [*WRITERS, *others])
+    from relscout.core.plugins import loaded
+
     return cast(Writer, loaded(_GROUP, others[name], needs=("DESCRIPTION", "write")))
+
+
+def _others() -> dict[str, EntryPoint]:
+    """Return what other packages register, by name."""
+    from relscout.core.plugins import registered
+
+    return registered(_GROUP, WRITERS)
 
 
 def writer_names() -> list[str]:
     """Return the names of all output formats: ours, and those that other packages register."""
-    return [*WRITERS, *registered(_GROUP, WRITERS)]
+    return [*WRITERS, *_others()]
 
 
 def recognise(path: str | Path) -> str:
@@ -107,7 +118,7 @@ def recognise(path: str | Path) -> str:
     for suffix, format_name in SUFFIXES.items():
         if name.endswith(suffix):
             return format_name
-    for other in registered(_GROUP, WRITERS):
+    for other in _others():
         try:
             if name.endswith(tuple(getattr(writer(other), "SUFFIXES", ()))):
                 return other

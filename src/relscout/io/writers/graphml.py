@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers.identity import Entities, merged_entities, merged_entity_uri
 from relscout.io.writers.textfile import text_file, xml
 

@@ -22,9 +22,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity as MergedEntity
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Entity as MergedEntity
+from relscout.core.instances import Fact, Mention, RelationInstance, Triple
 from relscout.io.writers.textfile import encodable
 
 ENTITY = "urn:relscout:entity:"

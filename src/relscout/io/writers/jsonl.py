@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity, Fact, Triple
+from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
 from relscout.io.writers.textfile import write_json_lines
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from relscout.core.files import whole_folder
-from relscout.core.triples import Entity as MergedEntity
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Entity as MergedEntity
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers.identity import Entities, Entity, merged_entities, merged_entity_uri, relation_slug
 from relscout.io.writers.textfile import text_file, xml
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers.rdf import Description, Literal, Resource, descriptions, fact_descriptions, quoted
 from relscout.io.writers.textfile import text_file
 

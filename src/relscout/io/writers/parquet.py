@@ -31,8 +31,7 @@ from typing import Any
 
 from relscout.core.errors import MissingExtraError
 from relscout.core.files import whole_file
-from relscout.core.instances import Mention
-from relscout.core.triples import Triple
+from relscout.core.instances import Mention, Triple
 from relscout.io.writers.textfile import encodable
 
 DESCRIPTION = "Parquet, one flat row per triple with its sentence"

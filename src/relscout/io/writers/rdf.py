@@ -37,8 +37,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from relscout.core.instances import Mention, RelationInstance
-from relscout.core.triples import Entity, Fact, Triple
+from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
 from relscout.io.writers.identity import entity_name, entity_uri, merged_entity_uri, relation_uri, type_uri
 from relscout.io.writers.textfile import literal
 

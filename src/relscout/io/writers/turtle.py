@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from relscout.core.triples import Fact, Triple
+from relscout.core.instances import Fact, Triple
 from relscout.io.writers.identity import CLASS, ENTITY, RELATION
 from relscout.io.writers.rdf import (
     INTEGER,

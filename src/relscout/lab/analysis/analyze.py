@@ -39,8 +39,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted
 from relscout.discovery import Discovery
-from relscout.encoders import Encoder, OnLoss
-from relscout.encoders.precomputed import name_of, underlying
+from relscout.encoders import Encoder, OnLoss, name_of, underlying
 from relscout.io.writers.jsonl import mention_record
 from relscout.io.writers.textfile import write_json_lines
 from relscout.lab.analysis.figures import Estimate, Figures, compute_figures, in_words, percent

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import DESCRIPTION as ARTIFACT
 from relscout.core.errors import ArtifactError, InputError, UnknownNameError
+from relscout.core.files import DESCRIPTION as ARTIFACT
 from relscout.core.instances import Mention, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.discovery import Discovery

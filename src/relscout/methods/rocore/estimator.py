@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.choose_k import choose_k
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -236,6 +235,8 @@ class RoCORE(VectorMethod):
         self.report_ = {"warnings": []}
         if n_relations == "auto":
             vectors = unit_length(tunable.encode(prepared, progress=progress))
+            from relscout.clustering.choose_k import choose_k
+
             choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k

@@ -19,7 +19,7 @@ from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
-from relscout.encoders.batching import rows_by_content
+from relscout.encoders.inputs import rows_by_content
 from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer

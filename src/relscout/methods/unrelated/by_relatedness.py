@@ -10,14 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, load_artifact, save_artifact
 from relscout.core.errors import SettingError
+from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress
 from relscout.core.settings import from_mapping
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, cache_of, underlying
 from relscout.encoders.pooling import parse_pooling
-from relscout.encoders.precomputed import cache_of, underlying
 from relscout.methods.unrelated.detector import Share
 from relscout.methods.vectors import scattered
 from relscout.text.pair_features import in_connected_text

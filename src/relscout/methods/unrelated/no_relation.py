@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.artifacts import Artifact, load_artifact, save_artifact
 from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
-from relscout.encoders import Encoder, OnLoss, VectorCache
-from relscout.encoders.precomputed import underlying
+from relscout.encoders import Encoder, OnLoss, VectorCache, underlying
 from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision
 from relscout.methods.unrelated.detector import (

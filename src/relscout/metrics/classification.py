@@ -24,26 +24,20 @@ from relscout.metrics.clustering import (
 
 @dataclass(frozen=True, slots=True)
 class ClassificationScores:
-    """Agreement of predicted with gold labels; all figures 0 to 1, and 0 where one would be 0 / 0."""
+    """Agreement of predicted with gold labels; scores are in [0, 1], and 0 for 0 / 0."""
 
     accuracy: float
     """Share of instances with the right label; "no relation" counts like any other label."""
-
     micro_precision: float
     """Right positive predictions over all positive predictions."""
-
     micro_recall: float
     """Right positive predictions over all instances with a positive gold label."""
-
     micro_f1: float
     """Harmonic mean of micro precision and micro recall."""
-
     macro_f1: float
     """Unweighted mean of F1 over the positive classes that occur among gold or predicted labels."""
-
     n_instances: int
     """Number of instances scored."""
-
     n_classes: int
     """Number of positive classes that occur among gold or predicted labels."""
 
@@ -57,15 +51,15 @@ def classification_scores(
 ) -> ClassificationScores:
     """Score predicted against gold labels.
 
-    With ``na_label`` the micro figures are those of Peng et al. 2020 ("Learning from Context or Names?"), as
-    is usual for TACRED: "no relation" is never a positive, so finding it earns nothing and missing it costs
-    precision. This is not the official scorer of SemEval-2010 Task 8, a macro-F1 over undirected classes.
-    Without ``na_label`` every class is positive, and micro-F1 equals accuracy.
+    With ``na_label``, the micro scores are those of Peng et al. 2020 ("Learning from Context or Names?"), as usual for
+    TACRED: "no relation" is never a positive, so predicting it earns nothing. This is not the official macro-F1 of
+    SemEval-2010 Task 8 over undirected classes. Without ``na_label``, every class is positive and micro-F1 equals
+    accuracy.
 
     Args:
         predicted: (N,) predicted labels.
         gold: (N,) gold labels of the same instances, in the same order and of the same kind.
-        na_label: The label that means "no relation"; ``None`` where the data has no such class.
+        na_label: Label of "no relation"; ``None`` if the data has no such class.
 
     Raises:
         InputError: The lengths differ, nothing is given, a label is missing, the two sequences hold labels of
@@ -75,8 +69,8 @@ def classification_scores(
     _check_same_kind(predicted_coded, gold_coded)
     if na_label is not None and na_label not in predicted_coded.names and na_label not in gold_coded.names:
         raise InputError(
-            f"na_label {na_label!r} is not among the {len(gold_coded.names)} gold labels nor ever predicted; "
-            "expected the name of the no-relation class, or None where there is none"
+            f"na_label {na_label!r} is neither a gold label ({len(gold_coded.names)} are) nor predicted; "
+            "expected the name of the no-relation class, or None if there is none"
         )
     return _scores(tabulate(predicted_coded, gold_coded), predicted_coded, gold_coded, na_label)
 
@@ -93,7 +87,7 @@ def _scores(
     }
     predicted_size = dict(zip(predicted.names, table.found_sizes.tolist(), strict=True))
     gold_size = dict(zip(gold.names, table.gold_sizes.tolist(), strict=True))
-    # in the order of the sorted labels, so that the sum does not depend on the order of the instances
+    # sorted, so that the sum does not depend on the order of the instances
     classes = [name for name in dict.fromkeys((*gold.names, *predicted.names)) if name != na_label]
     hits = sum(right.get(name, 0) for name in classes)
     precision = _ratio(hits, sum(predicted_size.get(name, 0) for name in classes))
@@ -118,7 +112,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _check_same_kind(predicted: CodedLabels, gold: CodedLabels) -> None:
-    """Integers against strings would score 0 without a word; refuse them instead."""
+    """Refuse integers against strings, which would silently score 0."""
     kinds = {type(name) for name in predicted.names}, {type(name) for name in gold.names}
     if kinds[0].isdisjoint(kinds[1]) and set(predicted.names).isdisjoint(gold.names):
         got = [" and ".join(sorted(kind.__name__ for kind in side)) for side in kinds]
@@ -134,25 +128,18 @@ _DIRECTED = re.compile(r"(?P<relation>.+)\((?:e1,e2|e2,e1)\)")
 
 @dataclass(frozen=True, slots=True)
 class RelationScore:
-    """Scores of one relation, in [0, 1]; 0 where a score would be 0 / 0."""
+    """Scores of one relation, in [0, 1], and 0 for 0 / 0."""
 
     relation: Hashable
-    """Its label."""
-
     precision: float
-    """Share of what was predicted as it that is right."""
-
+    """Share of right predictions of the relation."""
     recall: float
-    """Share of its instances that were found."""
-
+    """Share of its instances that are predicted as the relation."""
     f1: float
-    """Harmonic mean of both."""
-
     n_gold: int
-    """Number of its instances."""
-
+    """Number of its gold instances."""
     n_predicted: int
-    """How often it was predicted."""
+    """Number of its predictions."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields by name."""
@@ -161,16 +148,11 @@ class RelationScore:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often one relation was classified as another."""
+    """Number of instances of a relation that are predicted as another."""
 
     gold: Hashable
-    """The label that was right."""
-
     predicted: Hashable
-    """The label that was given."""
-
     count: int
-    """Number of instances."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields by name."""
@@ -187,9 +169,9 @@ def relation_scores(predicted: Labels, gold: Labels) -> list[RelationScore]:
     Raises:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
-    given, right = _names(predicted, gold)
-    hits = Counter(label for label, truth in zip(given, right, strict=True) if label == truth)
-    n_predicted, n_gold = Counter(given), Counter(right)
+    labels, truths = _names(predicted, gold)
+    hits = Counter(label for label, truth in zip(labels, truths, strict=True) if label == truth)
+    n_predicted, n_gold = Counter(labels), Counter(truths)
     scores = []
     for name in sorted(n_predicted.keys() | n_gold.keys(), key=_sorting):
         precision = hits[name] / n_predicted[name] if n_predicted[name] else 0.0
@@ -209,8 +191,8 @@ def confusions(predicted: Labels, gold: Labels) -> list[Confusion]:
     Raises:
         InputError: The lengths differ, nothing is given, or a label is missing.
     """
-    given, right = _names(predicted, gold)
-    counts = Counter((truth, label) for label, truth in zip(given, right, strict=True) if label != truth)
+    labels, truths = _names(predicted, gold)
+    counts = Counter((truth, label) for label, truth in zip(labels, truths, strict=True) if label != truth)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], *map(_sorting, item[0])))
     return [Confusion(truth, label, count) for (truth, label), count in ordered]
 
@@ -224,20 +206,19 @@ def has_directions(labels: Labels, *, na_label: Hashable | None = None) -> bool:
 def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | None = None) -> float:
     """Return the official score of SemEval-2010 Task 8: macro-F1 over undirected relations, directionality counted.
 
-    An instance is right where relation and direction are; predictions and gold labels of a relation are counted over
-    both of its directions, and F1 is averaged over the relations but ``na_label`` (Hendrickx et al. 2010, the
-    "(9+1)-way evaluation with directionality taken into account").
+    An instance is right if relation and direction are. F1 is averaged over all relations except ``na_label``, each with
+    both of its directions (Hendrickx et al. 2010, "(9+1)-way evaluation with directionality taken into account").
 
     Args:
         predicted: (N,) predicted labels such as ``Cause-Effect(e1,e2)``.
         gold: (N,) gold labels of the same instances, in the same order.
-        na_label: The label that means "no relation", ``Other`` there.
+        na_label: Label of "no relation", ``Other`` in SemEval.
 
     Raises:
         InputError: The lengths differ, nothing is given, a label is missing, or one has no direction.
     """
-    given, right = _names(predicted, gold)
-    if not has_directions([*given, *right], na_label=na_label):
+    labels, truths = _names(predicted, gold)
+    if not has_directions([*labels, *truths], na_label=na_label):
         raise InputError(
             "the labels are not all directed relations such as 'Cause-Effect(e1,e2)'; expected those of SemEval-2010 "
             "Task 8"
@@ -247,16 +228,16 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
         match = _DIRECTED.fullmatch(str(name))
         return name if match is None or name == na_label else match["relation"]
 
-    hits = Counter(undirected(label) for label, truth in zip(given, right, strict=True) if label == truth)
-    sizes = Counter(map(undirected, (*given, *right)))
+    hits = Counter(undirected(label) for label, truth in zip(labels, truths, strict=True) if label == truth)
+    sizes = Counter(map(undirected, (*labels, *truths)))
     relations = sorted(sizes.keys() - {na_label}, key=_sorting)
     return sum(2 * hits[name] / sizes[name] for name in relations) / len(relations)
 
 
 def _names(predicted: Labels, gold: Labels) -> tuple[list[Hashable], list[Hashable]]:
     sides = paired(predicted, gold, roles=("predicted", "gold"))
-    given, right = ([side.names[place] for place in side.codes.tolist()] for side in sides)
-    return given, right
+    names = [[side.names[place] for place in side.codes.tolist()] for side in sides]
+    return names[0], names[1]
 
 
 def _sorting(name: Hashable) -> tuple[str, str]:
@@ -265,22 +246,16 @@ def _sorting(name: Hashable) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class OpenWorldScores:
-    """Accuracies, each from 0 to 1; ``None`` if there is no such instance."""
+    """Accuracies in [0, 1]; ``None`` without such instances."""
 
     predefined: float | None
-    """Share of the instances of pre-defined relations that have the name of their relation."""
-
+    """Share of right instances of pre-defined relations."""
     novel: float | None
-    """Of the instances of novel relations, those in the cluster that the best one-to-one match gives their relation."""
-
+    """Share of the instances of novel relations in the cluster matched with their relation."""
     all: float
-    """Of all instances, those that are right on their side."""
-
+    """Share of right instances of all relations."""
     n_predefined: int
-    """Instances of pre-defined relations."""
-
     n_novel: int
-    """Instances of novel relations."""
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return all fields by name, ready for JSON."""
@@ -290,12 +265,12 @@ class OpenWorldScores:
 def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]) -> OpenWorldScores:
     """Score predictions for instances of pre-defined and novel relations (RoCORE, section 5.5).
 
-    A pre-defined relation is right by its name only. A novel one has none, so clusters and novel gold relations are
-    matched one to one (the Hungarian method) on the instances of novel relations; what stands there under a pre-defined
-    name is wrong. -1 is a cluster like any other, as it is to :func:`~relscout.metrics.score`.
+    An instance of a pre-defined relation is right if it has the name of the relation. Clusters and novel gold relations
+    are matched one to one by the Hungarian method on the instances of novel relations; a pre-defined name is wrong
+    there. -1 is a cluster like any other, as for :func:`~relscout.metrics.score`.
 
     Args:
-        found: (N,) predicted label of each instance: the name of a pre-defined relation, or any other label.
+        found: (N,) predicted labels: names of pre-defined relations, or any other labels for clusters.
         gold: (N,) gold relations of the same instances.
         predefined: Names of the pre-defined relations.
 

@@ -1,4 +1,4 @@
-"""Running text of Markdown, HTML and PDF files."""
+"""Extracts the text of Markdown, HTML and PDF files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
 from relscout.text import Passage
-from relscout.text.paragraphs import Line, kept, lines_of, paragraphs, pieces
+from relscout.text.paragraphs import Line, lines_of, paragraphs, pieces, selected
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -26,7 +26,7 @@ _TABLE_ROW = re.compile(r"\s*\|.*\|\s*$")
 _INDENTED_CODE = re.compile(r"(?: {4}|\t)")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
 
-#: What stands between text and is no text. The groups named ``keep`` and ``keep2`` are text inside it.
+#: Inline mark-up. The groups ``keep`` and ``keep2`` are text inside it.
 _INLINE = re.compile(
     r"""
     \\(?P<keep>[!-/:-@\[-`{-~])                                 # an escaped sign
@@ -49,13 +49,13 @@ _INLINE = re.compile(
 def markdown_paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[Passage]:
     """Yield the paragraphs of a Markdown file, without mark-up.
 
-    Headings, list items and rows of a table are passages of their own. Code blocks, front matter, definitions of links,
-    images and HTML tags are left out; of a link, its text is kept.
+    Headings, list items and table rows are passages of their own. Code blocks, front matter, link definitions, images
+    and HTML tags are removed; the text of links is kept.
 
     Args:
-        lines: The lines in order, blank ones included.
+        lines: The lines in order, including blank ones.
         document: Name of the document.
-        place: Source of the passages, to which the number of the line is added.
+        place: Source of the passages, to which the line number is added.
     """
     for raw in paragraphs(_blocks(lines), document=document, place=place):
         spans = [span for span in _text_spans(raw.text) if span[0] < span[1]]
@@ -63,11 +63,11 @@ def markdown_paragraphs(lines: Iterable[Line], *, document: str, place: str) -> 
             spans[0] = (spans[0][0] + 1, spans[0][1])
             spans = spans if spans[0][0] < spans[0][1] else spans[1:]
         if spans and any(raw.text[start:end].strip() for start, end in spans):
-            yield kept(raw, spans)
+            yield selected(raw, spans)
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines with marks of blocks removed, and blank ones in the place of what is no running text."""
+    """Yield the lines without block marks, and blank lines in place of code, front matter and link definitions."""
     fence = ""
     front_matter = in_list = False
     blank_before = True
@@ -111,7 +111,7 @@ def _unmarked(line: Line) -> Line:
     if quote := _QUOTE.match(text):
         return replace(line, text=text[quote.end() :], start=line.start + quote.end())
     if task := _TASK.match(text):
-        # the bullet stays, so that the line is known as a list item
+        # keep the bullet, which marks the line as a list item
         mark = "- "
         return replace(line, text=mark + text[task.end() :], start=line.start + task.end() - len(mark))
     return line
@@ -132,13 +132,13 @@ _NO_TEXT = (
     "script style noscript template head nav footer form button select textarea svg math iframe object "
     "video audio canvas map code kbd samp"
 )
-#: Elements whose content is no running text of the page.
+#: Elements whose content is skipped.
 _SKIPPED = frozenset(_NO_TEXT.split())
 _WITHIN = (
     "a abbr acronym b bdi bdo big cite data del dfn em font i ins label mark q rp rt ruby s small span "
     "strike strong sub sup time tt u var wbr"
 )
-#: Elements that stand inside a paragraph; any other one begins a new passage.
+#: Elements inside a paragraph; any other element starts a new passage.
 _INLINE_TAGS = frozenset(_WITHIN.split())
 _FOOTNOTE = re.compile(r"\s*\[\s*[\w ]{1,12}\s*\]\s*$")
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
@@ -148,11 +148,11 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 
 def web_page_passages(content: bytes, *, document: str, path: object) -> Iterator[Passage]:
-    """Yield the text of the blocks of an HTML page: paragraphs, headings, list items, cells of tables.
+    """Yield the text of the blocks of an HTML page: paragraphs, headings, list items, table cells.
 
-    Offsets count the characters of the page's text: its passages in order, with two line breaks between them. Scripts,
-    forms, navigation, code, what is hidden, and references to footnotes are left out. The encoding is that of the
-    byte-order mark or of the page's ``<meta charset>``; else UTF-8.
+    Offsets count the characters of the extracted text: its passages in order, separated by two line breaks. Scripts,
+    forms, navigation, code, hidden elements and references to footnotes are skipped. The encoding is that of the
+    byte-order mark or ``<meta charset>``, by default UTF-8.
 
     Args:
         content: The page.
@@ -161,14 +161,14 @@ def web_page_passages(content: bytes, *, document: str, path: object) -> Iterato
 
     Raises:
         MissingExtraError: lxml is not installed.
-        InputError: The page is not in the encoding that it states.
+        InputError: The page cannot be decoded.
     """
     try:
         from lxml import html
     except ImportError as error:
         raise MissingExtraError("reading HTML pages", "html") from error
     text = _decoded(content, path)
-    # an encoding stated inside the text would contradict that it is text already
+    # lxml refuses decoded text with an encoding declaration
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).replace("\x00", "\ufffd")
     if not text.strip():
         return
@@ -186,7 +186,7 @@ def web_page_passages(content: bytes, *, document: str, path: object) -> Iterato
 
 
 def _html_blocks(root: HtmlElement) -> Iterator[tuple[str, int]]:
-    """Yield the text of each block, with the line of the element that it is in."""
+    """Yield the text of each block and the line of its element."""
     from lxml import etree
 
     text: list[str] = []
@@ -194,12 +194,12 @@ def _html_blocks(root: HtmlElement) -> Iterator[tuple[str, int]]:
     skipped = 0
 
     def block() -> Iterator[tuple[str, int]]:
-        found = _SPACE.sub(" ", "".join(text)).strip()
+        content = _SPACE.sub(" ", "".join(text)).strip()
         text.clear()
-        if found:
-            yield found, line
+        if content:
+            yield content, line
 
-    # iterwalk does not recurse, so a page nested a million deep does no harm
+    # iterwalk does not recurse, so deep nesting is harmless
     for event, element in etree.iterwalk(root, events=("start", "end")):
         name: Any = element.tag
         if event == "start":
@@ -236,7 +236,7 @@ def _decoded(content: bytes, path: object) -> str:
     encoding = marked or (stated[1].decode("ascii") if stated else "utf-8")
     try:
         codec = codecs.lookup(encoding).name
-        # browsers read Latin-1 as Windows-1252, since that is what pages mean
+        # like browsers, read Latin-1 as Windows-1252
         return content.decode("cp1252" if codec in ("iso8859-1", "ascii") else codec, "strict")
     except LookupError as error:
         raise InputError(
@@ -249,9 +249,9 @@ def _decoded(content: bytes, path: object) -> str:
         ) from error
 
 
-#: Lines at the top and at the bottom of a page that may be running heads.
+#: Number of lines at the top and bottom of a page that may be running heads.
 _MARGIN = 2
-#: What stands there on at least this share of the pages, and on three of them, is one.
+#: Running heads are on at least this share of the pages, and on at least this number.
 _REPEATED = 0.3
 _FEWEST = 3
 _PAGE_NUMBER = re.compile(
@@ -260,35 +260,31 @@ _PAGE_NUMBER = re.compile(
 
 
 def pdf_passages(stream: IO[bytes], *, document: str, path: object) -> Iterator[Passage]:
-    """Yield the paragraphs of a PDF file; one may go over the end of a page.
+    """Yield the paragraphs of a PDF file; a paragraph may continue on the next page.
 
-    Offsets count the characters of the file's text: its pages as pypdf reads them, with one line break between them.
-    The source of a passage is its page.
+    Offsets count the characters of the text that pypdf extracts, with a line break between pages. The source of a
+    passage is its page.
 
     Args:
-        stream: The file, opened for reading at any place.
+        stream: The file, opened for random access.
         document: Name of the document.
         path: The file, for errors.
 
     Raises:
         MissingExtraError: pypdf is not installed.
-        InputError: The file is damaged, locked by a password, or holds no text, as scanned pages do.
+        InputError: The file is damaged, encrypted, or has no text (scanned pages).
     """
     pages = _pages(stream, path)
     if not any(page.strip() for page in pages):
         raise InputError(
-            f"{path}: no text in its {len(pages)} pages; where they are scanned, recognise the text first, for example "
+            f"{path}: no text in its {len(pages)} pages; if they are scanned, recognise the text first, for example "
             "with ocrmypdf"
         )
     yield from paragraphs(page_lines(pages), document=document, place=f"{document}, page")
 
 
 def page_lines(pages: Sequence[str]) -> Iterator[Line]:
-    """Yield the lines of pages, numbered by page, without running heads and page numbers.
-
-    Args:
-        pages: The text of each page.
-    """
+    """Yield the lines of pages, numbered by page, without running heads and page numbers."""
     lines: list[list[Line]] = []
     start = 0
     for number, page in enumerate(pages, 1):
@@ -322,18 +318,18 @@ def _pages(stream: IO[bytes], path: object) -> list[str]:
 
     log = logging.getLogger("pypdf")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # it reports each oddity of a file that it can read all the same
+    log.setLevel(logging.CRITICAL)  # it reports irregularities of readable files
     try:
         reader: Any = pypdf.PdfReader(stream)
         if reader.is_encrypted and not reader.decrypt(""):
             raise InputError(f"{path}: the PDF file is locked by a password; save it without one")
-        # half a surrogate pair, which broken fonts give, is no text
+        # broken fonts give half surrogates
         return [
             (page.extract_text() or "").encode("utf-8", "replace").decode("utf-8") for page in reader.pages
         ]
     except InputError:
         raise
-    except Exception as error:  # pypdf raises what its parser runs into, of any class
+    except Exception as error:  # pypdf raises any class of exception
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise InputError(f"{path}: the PDF file is damaged or cannot be read ({reason})") from error
     finally:

@@ -10,7 +10,8 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
-from relscout.discovery.decisions import Decisions, fingerprint
+from relscout.discovery.decisions import Decisions
+from relscout.discovery.relation import fingerprint
 
 
 def test_decisions_are_carried_out_in_their_order(found: Discovery) -> None:

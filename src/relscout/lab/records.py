@@ -69,13 +69,15 @@ class Record(TypedDict):
     points: str | None
     """Name of the .npz file next to the results with the points of a figure."""
     commit: str
+    recorded_in: NotRequired[str]
+    """Commit that added the record to the repository, if ``commit`` is ``unknown``."""
     machine: dict[str, Any]
     versions: dict[str, str]
     date: str
 
 
 #: Optional entries of a record.
-_OPTIONAL = ("setup", "method", "settings")
+_OPTIONAL = ("setup", "method", "settings", "recorded_in")
 
 
 def read_records(path: Path) -> list[Record]:

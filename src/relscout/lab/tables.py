@@ -44,7 +44,7 @@ class Footnotes:
         self._machines: dict[str, str] = {}
         # of the records of one day, the last one is the newest
         newest = max(enumerate(records), key=lambda entry: (entry[1]["date"], entry[0]), default=None)
-        self.commit = None if newest is None else newest[1]["commit"]
+        self.commit = None if newest is None else commit_of(newest[1])
 
     def mark(self, *texts: str) -> str:
         """Return the letters of notes, joined by commas; equal notes share a letter."""
@@ -56,7 +56,7 @@ class Footnotes:
         """Return the letters of the notes on a row."""
         texts = [
             f"measured at commit {commit}"
-            for commit in distinct(record["commit"] for record in summary.records)
+            for commit in distinct(map(commit_of, summary.records))
             if commit != self.commit
         ]
         if summary.outdated:
@@ -81,6 +81,12 @@ class Footnotes:
             commit = [Note(f"Measured at commit {self.commit}.")]
         machines = [Note(f"Machine {letter}: {name}.") for name, letter in self._machines.items()]
         return [*commit, *machines, *(Note(text, mark) for text, mark in self._letters.items())]
+
+
+def commit_of(record: Record) -> str:
+    """Return the commit of a record; if it is unknown, also the commit that added the record."""
+    added = record.get("recorded_in")
+    return f"{record['commit']} (record added in {added})" if added else record["commit"]
 
 
 def machine_name(machine: Any) -> str:

@@ -336,8 +336,8 @@ class Contingency:
     ) -> Contingency:
         """Build the table from distinct cells, dropping empty ones; ``shape`` is (K, C)."""
         if not count.all():
-            kept = count > 0
-            found, gold, count = found[kept], gold[kept], count[kept]
+            filled = count > 0
+            return cls.from_cells(found[filled], gold[filled], count[filled], shape=shape)
         # bincount adds its weights as float64: exact, as no sum reaches 2**53 instances
         found_sizes = np.bincount(found, count, minlength=shape[0]).astype(np.int64)
         gold_sizes = np.bincount(gold, count, minlength=shape[1]).astype(np.int64)

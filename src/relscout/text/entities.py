@@ -393,9 +393,9 @@ def _groups(counts: Mapping[_Read, int], brackets: Mapping[Document, Mapping[_Na
     types: defaultdict[tuple[Document, _Name], Counter[CoarseType]] = defaultdict(Counter)
     acronyms: set[tuple[Document, _Name]] = set()
     for document, reads in documents.items():
-        found = _within(reads, brackets.get(document, {}))
+        full_names = _within(reads, brackets.get(document, {}))
         for read, count in reads:
-            name = found[read.name]
+            name = full_names[read.name]
             canonical[document, read.name] = name
             types[document, name][coarse_type(read.type)] += count
             if acronym_of(read.alias):

@@ -104,8 +104,8 @@ class Order:
         wanted = " > ".join(self.formats).replace("C+M > C+T", "C+M ≈ C+T")
         paper = f"the order that the paper reports for TACRED ({wanted})"
         if self.reversed:
-            details = "; ".join(map(self._against, self.reversed))
-            start = f"{whose} do not follow {paper}: {details}"
+            exceptions = "; ".join(map(self._against, self.reversed))
+            start = f"{whose} do not follow {paper}: {exceptions}"
         elif all(pair == ("C+M", "C+T") for pair in self.confirmed):
             return f"{whose} neither confirm nor contradict {paper}: no two differ significantly."
         elif self.open:

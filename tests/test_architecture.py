@@ -197,6 +197,19 @@ def test_light_packages_load_no_heavy_library(modules: dict[str, Module]) -> Non
     )
 
 
+def test_a_run_on_marked_pairs_loads_nothing_that_only_other_runs_need() -> None:
+    run = ["cli.discover", "discovery", "io.readers.jsonl", "io.writers.jsonl", "methods.kmeans", "report"]
+    others = {
+        *("core.config_files", "core.plugins", "clustering.adaptive", "clustering.choose_k"),
+        *("discovery.decisions", "discovery.earlier", "discovery.evaluation", "discovery.refinement"),
+        *("io.readers.parquet", "io.writers.rdf", "methods.unrelated", "metrics", "naming.parsed"),
+        *("report.comparison", "report.figures", "text.documents", "text.pairs", "text.spacy_pipeline"),
+    }
+    assert not loaded_with(
+        [f"relscout.{name}" for name in run], among={f"relscout.{name}" for name in others}
+    )
+
+
 def loaded_with(names: list[str], *, among: set[str]) -> list[str]:
     """Import modules in a fresh interpreter and return which libraries came along."""
     code = f"import sys, {', '.join(names)}; print(*sorted({among!r} & set(sys.modules)))"

@@ -82,7 +82,7 @@ def test_flips_can_be_read_like_any_file(relscout, classifier, typed, tmp_path):
     assert relscout("lab", "analyze", classifier, typed, "--out", tmp_path / "found", "--overwrite").code == 0
 
 
-def test_instances_that_cannot_be_judged_are_told(noted, classifier, with_one_more):
+def test_instances_that_cannot_be_judged_are_reported(noted, classifier, with_one_more):
     said = noted("lab", "analyze", classifier, with_one_more(relation="knows"), "--no-cache")
     assert "note: 1 instance left out, of 1 relation that the model does not know: 'knows' (1)\n" in said
     said = noted("lab", "analyze", classifier, with_one_more(), "--no-cache")

@@ -10,7 +10,7 @@ COMMANDS = (
 )
 
 
-def test_the_version_is_told(relscout):
+def test_the_version_is_reported(relscout):
     assert relscout("--version").out == f"relscout {version('relscout')}\n"
 
 
@@ -36,7 +36,7 @@ def test_an_unknown_research_command_names_the_nearest(refused):
 
 
 def test_a_missing_argument_names_the_help_page_of_its_command(refused):
-    assert refused("discover") == "error: missing argument 'INPUT...'; see 'relscout discover --help'\n"
+    assert refused("discover") == "error: missing argument 'INPUT'; see 'relscout discover --help'\n"
 
 
 def test_a_missing_option_is_named(refused):
@@ -60,7 +60,7 @@ def test_a_seed_that_is_no_number_from_zero_is_refused(refused, seed):
     assert "invalid value for '--seed'" in refused("discover", "x", "--seed", seed)
 
 
-def test_an_error_of_the_machine_is_told_in_one_line(refused):
+def test_an_error_of_the_machine_is_reported_in_one_line(refused):
     assert "File name too long" in refused("inspect", "x" * 5000)
 
 
@@ -68,4 +68,4 @@ def test_an_error_of_the_machine_is_told_in_one_line(refused):
 def test_h_is_short_for_help(relscout, command):
     done = relscout(*command.split(), "-h")
     assert done.code == 0
-    assert done.out.startswith(f"Usage: relscout {command} ")
+    assert done.out.strip().startswith(f"Usage: relscout {command} ")

@@ -25,7 +25,7 @@ def test_a_number_of_relations_that_is_none(complaint, number):
         ("--set", "start=kmeans", "k-means++"),
     ],
 )
-def test_an_unknown_name_is_told_with_the_nearest(complaint, option, value, nearest):
+def test_an_unknown_name_is_reported_with_the_nearest(complaint, option, value, nearest):
     assert f"did you mean '{nearest}'?" in complaint(option, value)
 
 
@@ -182,7 +182,7 @@ def test_options_are_checked_before_the_input_is_read_whole(refused, with_one_mo
 @pytest.mark.parametrize(
     "options", [("--relations", "0"), ("--none", "2"), ("--types", "A-B"), ("--set", "a")]
 )
-def test_options_that_are_malformed_are_told_before_the_input_is_looked_at(refused, tmp_path, options):
+def test_options_that_are_malformed_are_reported_before_the_input_is_looked_at(refused, tmp_path, options):
     assert f"error: {options[0]} " in refused("discover", tmp_path / "nowhere.json", *options)
 
 

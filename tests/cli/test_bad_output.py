@@ -85,7 +85,7 @@ def test_a_folder_where_a_file_belongs(refused, finished, good, tmp_path):
     )
 
 
-def test_a_file_name_that_tells_no_format(refused, finished, good, tmp_path):
+def test_a_file_name_that_says_no_format(refused, finished, good, tmp_path):
     assert "unknown file extension" in refused("extract", finished, good, "--out", tmp_path / "x.foo")
 
 

@@ -46,7 +46,7 @@ def test_assignments_come_in_input_order_without_gold_relations(finished, good, 
     assert all(one["relation_id"] in (0, 1) and 0 <= one["confidence"] <= 1 for one in assigned)
 
 
-def test_run_json_tells_what_was_done(finished):
+def test_run_json_says_what_was_done(finished):
     run = json.loads((finished / "run.json").read_text())
     assert (run["method"], run["seed"], run["n_relations"], run["data"]["instances"]) == ("kmeans", 0, 2, 30)
     assert {"settings", "versions", "seconds"} <= run.keys()

@@ -47,7 +47,7 @@ def training(tiny_bert: Path, encoder_config: Callable[..., Path]) -> Sequence[o
     return (*encoder, "--relations", 2, "--method", "rocore", "--set", QUICK)
 
 
-def test_labels_reach_the_method_and_the_run_tells_so(relscout, good, known, training, tmp_path):
+def test_labels_reach_the_method_and_the_run_says_so(relscout, good, known, training, tmp_path):
     done = relscout("discover", good, "--labeled", known, *training, "--json", "--out", tmp_path / "run")
     assert done.code == 0, done.err
     told = json.loads(done.out)
@@ -146,7 +146,7 @@ def test_the_encoder_of_the_method_is_the_default_unless_a_pooling_is_given(
     assert "pooling 'span-mean@3+span-mean@5+sentence@4+between@4' reads layer 5" in said.err
 
 
-def test_a_number_that_louvain_tells_is_shown_as_estimated(relscout, good, known, tiny_bert, encoder_config):
+def test_a_number_that_louvain_finds_is_shown_as_estimated(relscout, good, known, tiny_bert, encoder_config):
     quick = ("--method", "rsn", "--set", "layers=4,epochs=1,pairs=20", "--encoder", tiny_bert)
     quick = (*quick, "--encoder-config", encoder_config(pooling="span-mean"))
     done = relscout("discover", good, "--labeled", known, *quick)
@@ -176,7 +176,7 @@ def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(
     told = json.loads(done.out)
     assert told["predefined"] == 2
     ids = [relation["relation_id"] for relation in told["relations"]]
-    assert 2 in ids, "what is novel comes behind"
+    assert 2 in ids, "what is novel comes last"
     names = {
         record["relation_id"]: record["name"]
         for record in map(
@@ -201,7 +201,7 @@ def test_a_later_batch_keeps_the_numbers_of_an_earlier_run(
         (("--method", "transfer"), "is not a run of relscout"),
     ],
 )
-def test_what_cannot_be_a_later_batch_is_told(relscout, good, known, tmp_path, options, message):
+def test_what_cannot_be_a_later_batch_is_reported(relscout, good, known, tmp_path, options, message):
     given = [known if one == "KNOWN" else one for one in options]
     done = relscout("discover", good, "--after", tmp_path / "nothing", *given)
     assert done.code == 2
@@ -209,7 +209,7 @@ def test_what_cannot_be_a_later_batch_is_told(relscout, good, known, tmp_path, o
     assert "Traceback" not in done.err
 
 
-def test_one_classifier_tells_new_text_of_either_side_and_is_scored(
+def test_one_classifier_classifies_new_text_of_either_side_and_is_scored(
     relscout, good, known, training, tmp_path
 ):
     options = (*training[:-1], training[-1].replace("epochs=2", "epochs=24"))

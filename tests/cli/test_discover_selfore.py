@@ -53,7 +53,7 @@ def test_a_saved_run_extracts_with_the_encoder_that_was_trained(relscout, good, 
     assert [one["relation_id"] for one in extracted] == [one["relation_id"] for one in assigned]
 
 
-def test_work_in_progress_is_kept_beside_the_vectors_and_leaves_nothing(relscout, good, training, tmp_path):
+def test_work_in_progress_is_kept_next_to_the_vectors_and_leaves_nothing(relscout, good, training, tmp_path):
     assert relscout("discover", good, *training).code == 0
     assert list((tmp_path / ".cache" / "relscout" / "checkpoints").iterdir()) == []
     assert relscout("discover", good, *training, "--cache", tmp_path / "here" / "vectors.db").code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.cli.options import EncoderFile, encoder_settings
+from relscout.cli.options import UntrainedEncoder
 from relscout.core.errors import RelscoutError
 from relscout.encoders import EncoderSettings
 
@@ -27,8 +27,10 @@ def config(tmp_path):
 def settings(config):
     """Return the settings that a file in YAML and options describe."""
 
-    def described(text: str, name: str | None = None, **options: object) -> EncoderSettings:
-        return encoder_settings(name, EncoderFile.read(config(text)), usual="minilm", **options)
+    def described(
+        text: str, name: str | None = None, device: str | None = None, **options: object
+    ) -> EncoderSettings:
+        return UntrainedEncoder(name, config(text), device).settings(**options)
 
     return described
 
@@ -57,11 +59,12 @@ def test_json_says_the_same(config):
     fields = {"marking": "OnlyC", "pooling": "start", "batch_tokens": 512}
     in_json = config("{\n\t" + json.dumps(fields)[1:], "encoder.json")
     in_yaml = config("marking: OnlyC\npooling: start\nbatch_tokens: 512\n")
-    assert EncoderFile.read(in_json).fields == EncoderFile.read(in_yaml).fields == fields
+    assert UntrainedEncoder(encoder_config=in_json).file_fields == fields
+    assert UntrainedEncoder(encoder_config=in_yaml).file_fields == fields
 
 
 def test_without_a_file_all_is_as_usual():
-    assert encoder_settings(None, EncoderFile.read(None), usual="minilm") == EncoderSettings()
+    assert UntrainedEncoder().settings() == EncoderSettings()
 
 
 def test_what_the_file_leaves_out_is_as_usual_for_the_command(settings):
@@ -89,7 +92,7 @@ def test_options_take_precedence_over_the_file(settings):
         ("device: cud", "cuda"),
     ],
 )
-def test_an_unknown_name_is_told_with_its_field_and_the_nearest(complaint, field, nearest):
+def test_an_unknown_name_is_reported_with_its_field_and_the_nearest(complaint, field, nearest):
     said = complaint(field)
     assert said.startswith(f": unknown {field.partition(':')[0]} ")
     assert f"did you mean '{nearest}'?" in said
@@ -114,7 +117,7 @@ def test_all_unknown_fields_are_listed_with_the_nearest_known_ones(complaint):
         ("batch_tokens: 50", ": batch_tokens is 50, less than one input of max_length 128"),
     ],
 )
-def test_a_value_that_cannot_work_is_told_with_its_field(complaint, text, said):
+def test_a_value_that_cannot_work_is_reported_with_its_field(complaint, text, said):
     assert complaint(text).startswith(said)
 
 
@@ -140,13 +143,13 @@ def test_a_file_that_is_no_mapping(complaint, text, said):
 )
 def test_json_that_is_malformed(config, text, said):
     with pytest.raises(RelscoutError, match=said):
-        EncoderFile.read(config(text, "encoder.json"))
+        _ = UntrainedEncoder(encoder_config=config(text, "encoder.json")).file_fields
 
 
 def test_a_device_that_the_option_names_is_no_fault_of_the_file(config):
-    file = EncoderFile.read(config("marking: none\n"))
+    encoder = UntrainedEncoder(encoder_config=config("marking: none\n"), device="cud")
     with pytest.raises(RelscoutError, match=r"^unknown device 'cud'"):
-        encoder_settings(None, file, usual="minilm", device="cud")
+        encoder.settings()
 
 
 def test_a_file_that_is_wrong_is_refused_before_anything_is_read(refused, config):

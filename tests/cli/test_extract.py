@@ -36,7 +36,7 @@ def test_the_screen_gets_what_a_file_gets(relscout, finished, good, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.parquet", "x.nt", "x.ttl", "x.graphml"])
-def test_the_name_of_a_file_tells_its_format(noted, finished, good, tmp_path, name):
+def test_the_name_of_a_file_says_its_format(noted, finished, good, tmp_path, name):
     said = noted("extract", finished, good, "--out", tmp_path / name)
     assert said == f"30 triples of 30 instances written to {tmp_path / name}\n"
     assert (tmp_path / name).stat().st_size > 0

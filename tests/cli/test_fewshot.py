@@ -75,7 +75,7 @@ def test_with_seeds_the_numbers_are_of_each(relscout, files, tiny):
     assert f"{mean:.3f} ± " in shown
 
 
-def test_what_was_trained_tells_new_sentences(relscout, files, tiny, tmp_path):
+def test_what_was_trained_says_new_sentences(relscout, files, tiny, tmp_path):
     model = tmp_path / "model"
     done = relscout("lab", "fewshot", "train", files["train"], "--out", model, *tiny, *QUICK)
     assert done.code == 0, done.err

@@ -46,9 +46,7 @@ def test_scores_of_every_seed_are_shown_and_written_and_the_model_is_applied(
     assert said == f"30 triples of 30 instances written to {tmp_path / 'found.nt'}\n"
 
 
-def test_a_transformer_is_tuned_and_tells_json(
-    relscout, good, of_others, tiny_bert, encoder_config, tmp_path
-):
+def test_a_transformer_is_tuned_and_says_json(relscout, good, of_others, tiny_bert, encoder_config, tmp_path):
     done = relscout(
         "lab",
         "finetune",
@@ -105,7 +103,7 @@ def test_an_older_fine_tuning_is_replaced_only_when_asked(
         (("--dev", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
 )
-def test_options_that_cannot_work_are_told_before_anything_is_done(
+def test_options_that_cannot_work_are_reported_before_anything_is_done(
     refused, good, of_others, options, complaint
 ):
     assert complaint in refused("lab", "finetune", good, "--test", of_others, "--out", "out", *options)
@@ -118,7 +116,7 @@ def test_a_training_instance_without_a_relation_is_named(refused, with_one_more,
     assert "more.jsonl, line 31" in said
 
 
-def test_a_relation_that_was_never_learnt_is_told(relscout, with_one_more, of_others, tmp_path):
+def test_a_relation_that_was_never_learnt_is_reported(relscout, with_one_more, of_others, tmp_path):
     test = with_one_more(relation="teaches")
     done = relscout(
         "lab",

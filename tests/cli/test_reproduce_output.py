@@ -186,7 +186,7 @@ def test_a_figure_that_the_preset_does_not_declare_is_drawn_when_asked_for(noted
     assert (tmp_path / "small-losses.png").is_file()
 
 
-def test_what_is_lacking_for_a_figure_is_told(noted, preset, results):
+def test_what_is_lacking_for_a_figure_is_reported(noted, preset, results):
     kept = [line for line in results.read_text().splitlines() if '"n_init": 2' not in line]
     results.write_text("\n".join(kept) + "\n", encoding="utf-8")
     assert "note: sweep: no record of 'better' with n_init 2" in noted("lab", "reproduce", "figure", preset)

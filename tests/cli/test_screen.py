@@ -26,7 +26,7 @@ def test_letters_that_need_a_joiner_keep_it(capsys):
     assert said(capsys, "می\u200cشود") == "error: می\u200cشود\n"
 
 
-def test_what_looks_like_markup_is_told_as_it_is(capsys):
+def test_what_looks_like_markup_is_reported_as_it_is(capsys):
     assert said(capsys, "[bold]x[/bold] :smile:") == "error: [bold]x[/bold] :smile:\n"
 
 
@@ -48,7 +48,7 @@ def test_things_are_counted(number, text):
 
 
 def test_nothing_skipped_is_not_worth_a_word(capsys):
-    screen.Skipped().tell()
+    screen.Skipped().report()
     assert capsys.readouterr() == ("", "")
 
 
@@ -69,7 +69,7 @@ def test_bars_are_drawn_on_no_pipe(capsys):
 
 
 @pytest.mark.parametrize(("resumable", "words"), [(True, ("finished steps are kept",)), (False, ())])
-def test_an_interruption_tells_whether_work_is_kept(resumable, words):
+def test_an_interruption_says_whether_work_is_kept(resumable, words):
     with pytest.raises(KeyboardInterrupt) as stop, screen.progress_bars(resumable=resumable):
         raise KeyboardInterrupt
     assert len(stop.value.args) == len(words)

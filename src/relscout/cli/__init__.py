@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with 0 (done), 1 (interrupted, or a fault of ours) or 2 (the user's error)."""
-    # what libraries would tell a programmer must not stand between our lines
+    # warnings of libraries are for programmers
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

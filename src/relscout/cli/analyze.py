@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.options import check_cache, checkpoints_folder, open_cache
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
+from relscout.cli.screen import Skipped, excerpt, output, plain_table, print_json, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress
 from relscout.core.wording import counted, visible
@@ -31,55 +31,36 @@ if TYPE_CHECKING:
     from relscout.lab.analysis.table_one import TableOne
 
 
-_TABLE = "Table 1"
+_of_table = partial(typer.Option, rich_help_panel="Table 1")
 
 
+@options.grouped
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Output of 'discover' or 'lab finetune'.")],
     data: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="DATA...", help="Files, optionally with gold relations (default: those of the run)."
+            metavar="DATA", help="Files, optionally with gold relations (default: those of the run)."
         ),
     ] = None,
     train: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--train",
-            metavar="FILE",
-            help="Train one model per format on this; repeatable.",
-            rich_help_panel=_TABLE,
-        ),
+        list[Path] | None, _of_table(metavar="FILE", help="Train one model per format on this; repeatable.")
     ] = None,
-    dev: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Select the epoch on this.", rich_help_panel=_TABLE),
-    ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, help="Train with the seeds 0 to N - 1.", rich_help_panel=_TABLE),
-    ] = 3,
-    cnn: Annotated[
-        bool,
-        typer.Option("--cnn", help="Also train a convolutional network.", rich_help_panel=_TABLE),
-    ] = False,
+    dev: Annotated[Path | None, _of_table(metavar="FILE", help="Select the epoch on this.")] = None,
+    seeds: Annotated[int, _of_table(metavar="N", min=1, help="Train with the seeds 0 to N - 1.")] = 3,
+    cnn: Annotated[bool, _of_table("--cnn", help="Also train a convolutional network.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Output directory for analysis.json and flips.jsonl."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Overwrite an existing analysis in DIR.")
-    ] = False,
+    overwrite: options.Overwrite = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    entity_types: options.EntityTypes = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    *,
+    reading: Annotated[
+        Reading, ("format", "on_error", "labels", "columns", "relation_names", "entity_types")
+    ],
+    caching: options.Caching,
 ) -> None:
     """Analyse whether a model reads the context, the names, or the types.
 
@@ -92,22 +73,13 @@ def command(
     from relscout.lab.analysis.analyze import check_target, save
     from relscout.lab.analysis.formats import load_model
 
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        labels=labels,
-        columns=columns,
-        relation_names=relation_names,
-        entity_types=entity_types,
-    )
-    check_cache(cache, no_cache=no_cache)
     if out is not None:
         check_target(out, overwrite=overwrite)
     fitted = load_model(model)
     _check_table(fitted, train, dev, cnn=cnn)
     instances = _instances(data or [], reading, fitted)
     lost: Counter[str] = Counter()
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    with caching.opened() as (vectors, progress):
         if (encoder := encoder_of(fitted)) is not None:
             use_cache(encoder, vectors)
         analysis = analyze(
@@ -115,10 +87,11 @@ def command(
         )
         table = None
         if train:
-            work = checkpoints_folder(cache, no_cache=no_cache)
             sides = [_read(paths, reading) for paths in (train, [dev] if dev else [])]
-            table = _table(fitted, analysis, *sides, seeds=seeds, cnn=cnn, progress=progress, work=work)
-    _tell_left_out(analysis)
+            table = _table(
+                fitted, analysis, *sides, seeds=seeds, cnn=cnn, progress=progress, work=caching.checkpoints
+            )
+    _note_left_out(analysis)
     for warning in loss_warnings(lost):
         say_note(warning)
     record = {
@@ -158,7 +131,7 @@ def _instances(paths: list[Path], reading: Reading, model: Classifier | Discover
 def _read(paths: list[Path], reading: Reading) -> list[RelationInstance]:
     skipped = Skipped()
     instances = list(reading.instances(paths, skipped))
-    skipped.tell()
+    skipped.report()
     return instances
 
 
@@ -211,7 +184,7 @@ def _table(
     return made
 
 
-def _tell_left_out(analysis: Analysis) -> None:
+def _note_left_out(analysis: Analysis) -> None:
     data = analysis.data
     if data.unlabelled:
         say_note(f"{counted(data.unlabelled, 'instance')} without a gold relation left out")
@@ -261,7 +234,7 @@ _ENOUGH = 10
 _SENTENCES = 4
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
 #: Width of the table of formats without its bar.
-_BESIDE_BAR = 74
+_WITHOUT_BAR = 74
 _TITLES: dict[Kind, str] = {
     "lost": "right with names, wrong without",
     "gained": "right without names, wrong with them",
@@ -276,7 +249,7 @@ def parts(analysis: Analysis, *, width: int) -> Iterator[RenderableType]:
         analysis: The analysis.
         width: Width of the screen in characters.
     """
-    bar = max(min(width - _BESIDE_BAR, _WIDEST_BAR), _NARROWEST_BAR)
+    bar = max(min(width - _WITHOUT_BAR, _WIDEST_BAR), _NARROWEST_BAR)
     yield _formats(analysis, bar)
     yield Text()
     yield _reliance(analysis, bar)
@@ -295,7 +268,7 @@ def _formats(analysis: Analysis, bar: int) -> Table:
     from relscout.lab.analysis import FORMATS
 
     figures = analysis.figures
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     table.add_column("shown", no_wrap=True, style="bold")
     table.add_column("", no_wrap=True)
     if figures.score is not None:
@@ -355,7 +328,7 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
         ("  types", details.types, "regained in C+T"),
         ("  names themselves", details.names, "C+T"),
     ]
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     table.add_column("answers that change without", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("95%", style="dim", no_wrap=True)
@@ -403,7 +376,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     listed = enough if len(enough) > 1 else list(analysis.relations)
     cut = len(listed) > _MOST + _LEAST
     shown: list[RelationReliance | None] = [*listed[:_MOST], None, *listed[-_LEAST:]] if cut else [*listed]
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table(gap=1)
     widths = [6, *(len(format) for format in formats), 4]
     table.add_column(
         "relation" if analysis.against_gold else "relation in C+M",
@@ -434,11 +407,11 @@ def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, wi
     for flip in examples(found, kind, _SENTENCES):
         sentence = Text("  ").append_text(excerpt(analysis.answers.instances[flip.row], width - 2))
         sentence.truncate(width, overflow="ellipsis")
-        lines += [sentence, _told(analysis, flip, width)]
+        lines += [sentence, _answers(analysis, flip, width)]
     return Group(*lines)
 
 
-def _told(analysis: Analysis, flip: Flip, width: int) -> Text:
+def _answers(analysis: Analysis, flip: Flip, width: int) -> Text:
     given = analysis.answers.labels
     usual, bare = (visible(given[format][flip.row]) for format in ("C+M", "OnlyC"))
     line = Text.assemble(
@@ -476,7 +449,7 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
 
 
 def _grid(table: TableOne, cell: Callable[[str, str], str], *, spread: bool = False) -> Table:
-    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    grid = plain_table()
     grid.add_column("model", min_width=12, overflow="ellipsis", no_wrap=True)
     for format in table.formats:
         grid.add_column(format, justify="right", no_wrap=True, min_width=7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import sys
@@ -16,8 +17,8 @@ from typing import Annotated, Any, cast
 
 import typer
 import typer.main
+from typer.core import TyperGroup
 
-from relscout.cli.help import Command, Group
 from relscout.cli.screen import say_error, say_note
 from relscout.core.errors import PluginWarning, RelscoutError, SettingError
 
@@ -60,10 +61,10 @@ class _Commands(Mapping[str, Any]):
             command = typer.main.get_group(module.app)
         else:
             alone = typer.Typer(add_completion=False)
-            alone.command(name, cls=Command, epilog=getattr(module, "EPILOG", None))(module.command)
+            alone.command(name, epilog=getattr(module, "EPILOG", None))(module.command)
             command = typer.main.get_command(alone)
         command.name = name
-        return command
+        return _without_python(command)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -72,7 +73,22 @@ class _Commands(Mapping[str, Any]):
         return len(self._names)
 
 
-class Program(Group):
+def _without_python(command: Any) -> Any:
+    """Return a command whose help page wraps paragraphs at the width of the screen and shows no Python types."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    for param in command.params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif param.param_type_name == "argument":
+            param.display_type_rich = lambda **_: None
+    if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
+        for inner in getattr(command, "commands", {}).values():
+            _without_python(inner)
+    return command
+
+
+class Program(TyperGroup):
     """All commands. Running one of them does not load the others."""
 
     def __init__(self, **settings: Any) -> None:
@@ -90,7 +106,7 @@ class Program(Group):
         return super().resolve_command(ctx, args)
 
 
-class Lab(Group):
+class Lab(TyperGroup):
     """The commands of ``relscout lab``, which are loaded in the same way."""
 
     def __init__(self, **settings: Any) -> None:
@@ -108,7 +124,7 @@ app = typer.Typer(
 _lab = typer.Typer(
     cls=Lab,
     add_completion=False,
-    help="Research: reproduce published results, pretrain encoders, analyse, few-shot and fine-tuning experiments.",
+    help="Research: reproduce papers, pretrain, analyse, few-shot and fine-tuning experiments.",
 )
 
 
@@ -125,7 +141,10 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None: ...
 

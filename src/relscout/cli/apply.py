@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from relscout.cli import options
 from relscout.cli.screen import say
 from relscout.core.wording import counted
 
@@ -15,7 +16,7 @@ def command(
     decisions: Annotated[Path, typer.Argument(metavar="DECISIONS", help="File exported from the report.")],
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they are about.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run in DIR.")] = False,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Apply the decisions that were exported from the report of a run.
 

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
-from relscout.cli.screen import output, print_json, progress_bars, say, say_error, say_note
+from relscout.cli.screen import output, plain_table, print_json, progress_bars, say, say_error, say_note
 from relscout.core.wording import counted
 from relscout.io.datasets import DATASETS, DataSet, available, data_folder, dataset, get
 
-app = typer.Typer(cls=Group, help="List and download public data sets.")
+app = typer.Typer(help="List and download public data sets.")
 
 _Dir = Annotated[
     Path | None,
@@ -28,15 +26,14 @@ _Dir = Annotated[
 ]
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
     """List the data sets with licence and size, and whether they are downloaded."""
     place = data_folder(folder)
     if as_json:
         print_json([_as_json(known, place) for known in DATASETS.values()])
         return
-    table = Table("name", "what", "licence", box=None, pad_edge=False, header_style="bold")
-    table.add_column("size", justify="right", no_wrap=True)
+    table = plain_table("name", "what", "licence", numbers=["size"])
     table.add_column("here", no_wrap=True)
     for known in DATASETS.values():
         table.add_row(
@@ -50,7 +47,7 @@ def list_command(folder: _Dir = None, as_json: options.AsJson = False) -> None:
     say(f"data folder: {place}")
 
 
-@app.command("get", cls=Command)
+@app.command("get")
 def get_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name from 'relscout datasets list'.")],
     folder: _Dir = None,
@@ -66,7 +63,7 @@ def get_command(
     """
     chosen, place = dataset(name), data_folder(folder)
     if source is None and not chosen.downloadable and not available(name, place):
-        _tell_how(chosen, place / name)
+        _say_how(chosen, place / name)
         raise typer.Exit(2)
     try:
         with progress_bars(resumable=False) as bars:
@@ -87,7 +84,7 @@ def get_command(
         say_note(f"no published checksum for {', '.join(file.name for file in unsure)}; {checked}")
 
 
-def _tell_how(chosen: DataSet, place: Path) -> None:
+def _say_how(chosen: DataSet, place: Path) -> None:
     say_error(f"{chosen.name} cannot be downloaded; licence: {chosen.licence}. How to obtain it:")
     for number, step in enumerate((*chosen.steps, *chosen.parts), 1):
         say(f"  {number}. {step.format(folder=place)}")

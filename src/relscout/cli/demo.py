@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from relscout.cli import options
 from relscout.cli.discover import show
 from relscout.cli.screen import output, progress_bars
 from relscout.core.instances import RelationInstance
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Relations that the screen shows; the page shows all.
 _SHOWN = 10

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -11,21 +12,17 @@ from rich.text import Text
 from rich.tree import Tree
 
 from relscout.cli import options
-from relscout.cli.options import (
-    annotations_file,
-    check_cache,
-    checkpoints_folder,
-    encoder_settings,
-    open_cache,
-)
-from relscout.cli.reading import Reading
+from relscout.cli.reading import TextReading
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Fact
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from relscout.discovery import Discovery, Relation
+    from relscout.methods import Estimator
 
 
 @options.grouped
@@ -45,11 +42,11 @@ def command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output directory (default: print only).")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run in DIR.")] = False,
+    overwrite: options.Overwrite = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Method settings, e.g. n_init=20,start=k-means++."),
+        options.set_option(help="Method settings, e.g. n_init=20,start=k-means++."),
     ] = None,
     none: Annotated[
         str | None,
@@ -63,21 +60,11 @@ def command(
     labeled: options.Labeled = None,
     known: options.Known = "raise",
     after: options.After = None,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    entity_types: options.EntityTypes = None,
-    pairs: options.Pairs = "related",
     precision: options.Precision = None,
     *,
-    text: options.PlainText,
-    encoder: options.EncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    reading: TextReading,
+    encoder: options.RelationEncoder,
+    caching: options.Caching,
 ) -> None:
     """Find the relations of a corpus, name them, and collect the facts.
 
@@ -100,7 +87,6 @@ def command(
     from relscout.discovery.storage import REPORT, check_target
     from relscout.encoders import TransformerEncoder
     from relscout.methods import method as method_class
-    from relscout.methods.estimator import check_labels
     from relscout.report import write_report
 
     # options are checked before anything is read
@@ -110,23 +96,12 @@ def command(
         from relscout.methods.unrelated import checked_precision
 
         checked_precision(precision)
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        labels=labels,
-        columns=columns,
-        relation_names=relation_names,
-        entity_types=entity_types,
-        pairs=pairs,
-        text=text,
-        annotations=annotations_file(cache, no_cache=no_cache),
-    )
-    check_cache(cache, no_cache=no_cache)
-    encoder_file = options.EncoderFile.read(encoder_config)
+    reading = replace(reading, annotations=caching.annotations)
+    _ = encoder.file_fields
     if out is not None:
         check_target(out, overwrite=overwrite)
     plain = reading.is_plain_text(inputs)
-    every_pair = plain or pairs == "all" or precision is not None
+    every_pair = plain or reading.pairs == "all" or precision is not None
     if precision is None and every_pair and not isinstance(given, float | str) and not after:
         precision = TEXT_PRECISION
     if method is None:
@@ -140,44 +115,18 @@ def command(
         )
     kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
-    if after:
-        if labeled is not None:
-            raise SettingError("--labeled and --after cannot be combined; save the labelled data as a run")
-        if known != "raise":
-            raise SettingError(
-                f"--known {known} has no effect with --after: relations of earlier runs are always kept"
-            )
-        from relscout.discovery.earlier import settings_after
-
-        settings_after(kind, chosen)
-        if given is not None:
-            raise SettingError(
-                "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
-                "set their share with --set no_relation_fnr=SHARE"
-            )
-    check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
-    if known != "raise" and labeled is None:
-        raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
-    described = encoder_settings(
-        encoder,
-        encoder_file,
-        usual=options.RELATION,
-        default=default_encoder(kind, every_pair=every_pair),
-        device=device,
-        seed=seed,
-    )
+    _check_labels(kind, chosen, labeled=labeled, known=known, after=after, none=given)
+    described = encoder.settings(default=default_encoder(kind, every_pair=every_pair), seed=seed)
     earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
-    with progress_bars(resumable=not no_cache) as progress:
+    with progress_bars(resumable=not caching.no_cache) as progress:
         instances = list(reading.instances(inputs, skipped, progress=progress))
-    # these files have formats of their own, so that options about INPUT do not apply to them
-    beside = Reading(on_error=on_error, relation_names=relation_names, entity_types=entity_types)
-    learnt_from = list(beside.instances(labeled, skipped)) if labeled else None
-    unrelated = list(beside.instances([given], skipped)) if isinstance(given, Path) else given
-    skipped.tell()
+    learnt_from = list(reading.others().instances(labeled, skipped)) if labeled else None
+    unrelated = list(reading.others().instances([given], skipped)) if isinstance(given, Path) else given
+    skipped.report()
     if not instances:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    with caching.opened() as (vectors, progress):
         found = discover(
             instances,
             method=method,
@@ -192,7 +141,7 @@ def command(
             hierarchy=hierarchy,
             settings=chosen,
             progress=progress,
-            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+            checkpoints=caching.checkpoints,
         )
         if out is not None:
             found.save(out)
@@ -217,6 +166,42 @@ def command(
         )
         return
     show(found, out)
+
+
+def _check_labels(
+    kind: type[Estimator],
+    chosen: Mapping[str, Any],
+    *,
+    labeled: Sequence[Path] | None,
+    known: str,
+    after: Sequence[Path] | None,
+    none: object,
+) -> None:
+    """Check that the options about labelled data and earlier runs go together, and with the method.
+
+    Raises:
+        SettingError: They do not.
+    """
+    from relscout.methods.estimator import check_labels
+
+    if after:
+        if labeled is not None:
+            raise SettingError("--labeled and --after cannot be combined; save the labelled data as a run")
+        if known != "raise":
+            raise SettingError(
+                f"--known {known} has no effect with --after: relations of earlier runs are always kept"
+            )
+        from relscout.discovery.earlier import settings_after
+
+        settings_after(kind, chosen)
+        if none is not None:
+            raise SettingError(
+                "--none and --after cannot be combined: with --after, unrelated pairs are recognised from the labels; "
+                "set their share with --set no_relation_fnr=SHARE"
+            )
+    check_labels(kind.NAME, kind.LABELS, given=labeled is not None or bool(after))
+    if known != "raise" and labeled is None:
+        raise SettingError(f"--known {known} has no effect without labelled instances; add --labeled FILE")
 
 
 def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> None:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.labels import found_labels, gold_labels, matched
-from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, output, print_json, say_note
+from relscout.cli.reading import LabelledReading, Reading
+from relscout.cli.screen import Skipped, output, plain_table, print_json, say_note
 from relscout.core.errors import InputError
 from relscout.core.wording import counted, visible
 
@@ -34,6 +34,7 @@ _COLUMNS = {
 }
 
 
+@options.grouped
 def command(
     found: Annotated[
         Path,
@@ -49,14 +50,11 @@ def command(
     ] = False,
     labeled: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Labelled files, whose relations are pre-defined; repeatable."),
+        typer.Option(metavar="FILE", help="Files with the pre-defined relations; repeatable."),
     ] = None,
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
+    *,
+    reading: LabelledReading,
 ) -> None:
     """Score discovered relations against gold relations.
 
@@ -70,12 +68,9 @@ def command(
     from relscout.metrics import majority_mapped as score_majority_mapped
     from relscout.metrics import score, trivial_baselines
 
-    reading = Reading(
-        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-    )
     skipped = Skipped()
     clusters, truth = found_labels(found), gold_labels(gold, reading, skipped)
-    skipped.tell()
+    skipped.report()
     if truth.n_unlabelled:
         say_note(f"{counted(truth.n_unlabelled, 'instance')} in {gold} without a gold relation left out")
     rows = matched(clusters, truth)
@@ -87,16 +82,13 @@ def command(
     left = [clusters.labels[one] for one, _ in rows]
     right = [truth.labels[other] for _, other in rows]
     scores = (score_majority_mapped if majority_mapped else score)(left, right)
-    details = [clusters.names[one] for one, _ in rows]
-    opened = None if not labeled else _open_world(details, left, right, _predefined(labeled, reading))
+    names = [clusters.names[one] for one, _ in rows]
+    open_world = None if not labeled else _open_world(names, left, right, _predefined(labeled, reading))
     if as_json:
-        print_json(scores.as_dict() | ({} if opened is None else {"open_world": opened.as_dict()}))
+        print_json(scores.as_dict() | ({} if open_world is None else {"open_world": open_world.as_dict()}))
         return
     pairs = [truth.type_pairs[other] for _, other in rows] if truth.type_pairs else None
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column()
-    for title in ("clusters", *_COLUMNS.values()):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = plain_table("", numbers=["clusters", *_COLUMNS.values()])
     _add_row(table, f"{found}" + (" (majority-mapped)" if majority_mapped else ""), scores)
     for name, baseline in trivial_baselines(right, type_pairs=pairs).items():
         _add_row(table, name, baseline, style="dim")
@@ -108,16 +100,16 @@ def command(
         )
     )
     console.print(table)
-    if opened is not None:
+    if open_world is not None:
         shares = (
-            ("pre-defined", opened.predefined, opened.n_predefined),
-            ("novel", opened.novel, opened.n_novel),
-            ("all", opened.all, opened.n_predefined + opened.n_novel),
+            ("pre-defined", open_world.predefined, open_world.n_predefined),
+            ("novel", open_world.novel, open_world.n_novel),
+            ("all", open_world.all, open_world.n_predefined + open_world.n_novel),
         )
-        told_of = [
+        accuracies = [
             f"{name} {'-' if share is None else f'{share:.3f}'} of {size:,}" for name, share, size in shares
         ]
-        console.print(Text(f"accuracy: {', '.join(told_of)}"))
+        console.print(Text(f"accuracy: {', '.join(accuracies)}"))
 
 
 def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
@@ -126,21 +118,21 @@ def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
     names = frozenset(
         str(one.relation) for one in reading.instances([*files], skipped) if one.relation is not None
     )
-    skipped.tell()
+    skipped.report()
     if not names:
         raise InputError(f"{', '.join(map(str, files))}: no instance has a gold relation")
     return names
 
 
 def _open_world(
-    details: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
+    names: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
 ) -> OpenWorldScores:
     from relscout.metrics import open_world_accuracy
 
     # clusters are distinguished by their numbers, which no name of a relation is mixed up with
     found = [
         name if name in predefined else ("cluster", label)
-        for name, label in zip(details, clusters, strict=True)
+        for name, label in zip(names, clusters, strict=True)
     ]
     return open_world_accuracy(found, gold, predefined)
 

@@ -16,9 +16,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="FILE", help="Output file: .jsonl, .nt, .ttl or .graphml; .parquet with --triples."
-        ),
+        typer.Option(metavar="FILE", help="Output: .jsonl, .nt, .ttl, .graphml; with --triples .parquet."),
     ],
     to: Annotated[
         str | None,

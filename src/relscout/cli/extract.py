@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relscout.cli import options
-from relscout.cli.options import annotations_file, check_cache, check_file, open_cache
-from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, progress_bars, say, say_note
+from relscout.cli.options import check_file
+from relscout.cli.reading import TextReading
+from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
 
@@ -48,18 +49,10 @@ def command(
     drop_negated: Annotated[
         bool, typer.Option("--drop-negated", help="Drop negated and hypothetical triples.")
     ] = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    pairs: options.Pairs = "related",
     precision: options.Precision = None,
-    relation_names: options.RelationNames = None,
-    entity_types: options.EntityTypes = None,
     *,
-    text: options.PlainText,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    reading: TextReading,
+    caching: options.Caching,
 ) -> None:
     """Apply the relations of a run to new text.
 
@@ -74,25 +67,14 @@ def command(
     from relscout.io.writers.jsonl import fact_record, record
     from relscout.methods.unrelated import checked_precision
 
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        labels=labels,
-        columns=columns,
-        relation_names=relation_names,
-        entity_types=entity_types,
-        pairs=pairs,
-        text=text,
-        annotations=annotations_file(cache, no_cache=no_cache),
-    )
-    check_cache(cache, no_cache=no_cache)
+    reading = replace(reading, annotations=caching.annotations)
     _check_output(out, to)
     if precision is not None:
         checked_precision(precision)
-    every_pair = reading.is_plain_text(inputs) or pairs == "all"
+    every_pair = reading.is_plain_text(inputs) or reading.pairs == "all"
     predict = _loaded(model)
     skipped = Skipped()
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
         lost: Counter[str] = Counter()
         found = predict(
@@ -102,7 +84,7 @@ def command(
             progress=progress,
             on_loss=lambda _, what: lost.update([what]),
         )
-    skipped.tell()
+    skipped.report()
     for warning in loss_warnings(lost):
         say_note(warning)
     triples = (

@@ -10,21 +10,12 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
-from relscout.cli.options import (
-    check_cache,
-    check_file,
-    check_folder,
-    checkpoints_folder,
-    encoder_settings,
-    open_cache,
-)
-from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.cli.options import check_file, check_folder
+from relscout.cli.reading import LabelledReading, TextReading
+from relscout.cli.screen import Skipped, output, plain_table, print_json, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.wording import counted
 
@@ -40,9 +31,7 @@ Dev = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
 ]
-Settings = Annotated[
-    str | None, typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. similarity=dot,iterations=0.")
-]
+Settings = Annotated[str | None, options.set_option(help="Settings, e.g. similarity=dot,iterations=0.")]
 
 
 def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> FewShot:
@@ -98,8 +87,9 @@ def numbers(text: str, option: str) -> list[int]:
 _Rows = dict[str, list[list["FewShotScore"]]]
 
 
+@options.grouped
 def command(
-    inputs: Annotated[list[Path], typer.Argument(metavar="TEST...", help="Files with gold relations.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="TEST", help="Files with gold relations.")],
     train: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Other relations to train on; repeatable."),
@@ -114,16 +104,10 @@ def command(
     known: options.Known = "raise",
     settings: Settings = None,
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    encoder: options.UntrainedEncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    *,
+    reading: LabelledReading,
+    encoder: options.UntrainedEncoder,
+    caching: options.Caching,
 ) -> None:
     """Measure the accuracy of few-shot classification over many episodes.
 
@@ -144,22 +128,15 @@ def command(
         raise SettingError(
             "--dev has no effect without --train: weights are selected on it during training; add --train FILE"
         )
-    described = encoder_settings(
-        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
-    )
-    reading = Reading(
-        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-    )
-    check_cache(cache, no_cache=no_cache)
+    described = encoder.settings()
     chosen = from_mapping(FewShotSettings, options.assignments_of(settings, "--set"))
-    own = {"--set": settings, "--encoder": encoder, "--encoder-config": encoder_config}
-    loaded = learnt(model, own, device=device) if model else None
+    own = {"--set": settings, "--encoder": encoder.encoder, "--encoder-config": encoder.encoder_config}
+    loaded = learnt(model, own, device=encoder.device) if model else None
     skipped = Skipped()
-    beside = Reading(on_error=on_error, relation_names=relation_names)
     asked = list(reading.instances(inputs, skipped))
-    learnt_from = list(beside.instances(train, skipped)) if train else None
-    held = list(beside.instances(dev, skipped)) if dev else None
-    skipped.tell()
+    learnt_from = list(reading.others().instances(train, skipped)) if train else None
+    held = list(reading.others().instances(dev, skipped)) if dev else None
+    skipped.report()
     if not asked:
         raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
     if learnt_from is not None:
@@ -176,7 +153,7 @@ def command(
     }
     rows: _Rows = {}
     warnings: list[str] = []
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    with caching.opened() as (vectors, progress):
         for seed in range(seeds):
             for name, one in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
                 one.encoder.cache = vectors
@@ -185,7 +162,7 @@ def command(
                         learnt_from,
                         held,
                         progress=progress,
-                        checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+                        checkpoints=caching.checkpoints,
                     )
                     warnings += one.report_["warnings"]
                 scores = one.evaluate_grid(asked, **grid, seed=seed, progress=progress)
@@ -237,10 +214,7 @@ def _show(rows: _Rows) -> None:
     spread = f"standard deviation over {n_seeds} seeds" if n_seeds > 1 else "standard error"
     drawn_from = counted(max(one.relations for one in first), "relation")
     console.print(Text(f"accuracy in {counted(first[0].episodes, 'episode')} of {drawn_from}, ± {spread}"))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column()
-    for name in (*rows, "chance"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table("", numbers=[*rows, "chance"])
     for place, score in enumerate(first):
         cells = [_cell([scores[place] for scores in of_seeds]) for of_seeds in rows.values()]
         table.add_row(
@@ -255,11 +229,11 @@ def _cell(scores: Sequence[FewShotScore]) -> str:
     return f"{fmean(found):.3f} ± {spread:.3f}"
 
 
-app = typer.Typer(cls=Group, help="Classify with a few examples per relation.")
-app.command("evaluate", cls=Command)(command)
+app = typer.Typer(help="Classify with a few examples per relation.")
+app.command("evaluate")(command)
 
 
-@app.command("classify", cls=Command)
+@app.command("classify")
 @options.grouped
 def classify(
     inputs: options.Inputs,
@@ -274,17 +248,10 @@ def classify(
         typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Drop triples below this confidence, 0 to 1."),
     ] = 0.0,
     settings: Settings = None,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    columns: options.Columns = None,
-    entity_types: options.EntityTypes = None,
     *,
-    text: options.PlainText,
-    encoder: options.UntrainedEncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    reading: Annotated[TextReading, ("format", "on_error", "columns", "entity_types")],
+    encoder: options.UntrainedEncoder,
+    caching: options.Caching,
 ) -> None:
     """Classify new sentences with a few examples per relation.
 
@@ -296,30 +263,19 @@ def classify(
     from relscout.encoders import loss_warnings
     from relscout.io.writers import recognise, write
 
-    described = encoder_settings(
-        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
-    )
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        columns=columns,
-        entity_types=entity_types,
-        text=text,
-    )
-    check_cache(cache, no_cache=no_cache)
+    described = encoder.settings()
     recognise(out)
     check_file(out)
-    own = {"--set": settings, "--encoder": encoder, "--encoder-config": encoder_config}
-    fewshot = learnt(model, own, device=device) if model else new(described, settings)
+    own = {"--set": settings, "--encoder": encoder.encoder, "--encoder-config": encoder.encoder_config}
+    fewshot = learnt(model, own, device=encoder.device) if model else new(described, settings)
     skipped = Skipped()
-    beside = Reading(on_error=on_error, entity_types=entity_types)
-    examples = list(beside.instances(support, skipped))
+    examples = list(reading.others().instances(support, skipped))
     asked = list(reading.instances(inputs, skipped))
-    skipped.tell()
+    skipped.report()
     if not asked:
         raise InputError(f"{', '.join(map(str, inputs))}: no relation instances")
     lost: Counter[str] = Counter()
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    with caching.opened() as (vectors, progress):
         fewshot.encoder.cache = vectors
         names, probabilities = fewshot.classify_proba(
             examples, asked, progress=progress, on_loss=lambda _, what: lost.update([what])
@@ -341,26 +297,19 @@ def classify(
     )
 
 
-@app.command("train", cls=Command)
+@app.command("train")
+@options.grouped
 def train(
     inputs: options.MarkedInputs,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
+    out: options.OutputFolder,
     dev: Dev = None,
     settings: Settings = None,
     seed: options.Seed = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Overwrite an existing model in DIR.")
-    ] = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    encoder: options.UntrainedEncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    overwrite: options.Overwrite = False,
+    *,
+    reading: LabelledReading,
+    encoder: options.UntrainedEncoder,
+    caching: options.Caching,
 ) -> None:
     """Train an encoder on labelled relations for few-shot classification.
 
@@ -369,27 +318,20 @@ def train(
     """
     from relscout.core.files import CONTENTS
 
-    described = encoder_settings(
-        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device
-    )
-    reading = Reading(
-        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-    )
-    check_cache(cache, no_cache=no_cache)
+    described = encoder.settings()
     fewshot = new(described, settings, seed=seed)
     check_folder(out, contents=CONTENTS, overwrite=overwrite)
     skipped = Skipped()
     known = list(reading.instances(inputs, skipped))
-    beside = Reading(on_error=on_error, relation_names=relation_names)
-    held = list(beside.instances(dev, skipped)) if dev else None
-    skipped.tell()
-    with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=not no_cache) as progress:
+    held = list(reading.others().instances(dev, skipped)) if dev else None
+    skipped.report()
+    with caching.opened() as (vectors, progress):
         fewshot.encoder.cache = vectors
         fewshot.fit(
             known,
             held,
             progress=progress,
-            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+            checkpoints=caching.checkpoints,
             out=out,
         )
     for warning in fewshot.report_["warnings"]:

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.options import checkpoints_folder, encoder_settings
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
@@ -77,10 +76,11 @@ def show(trials: Trials) -> None:
         )
 
 
+@options.grouped
 def command(
-    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to train on.")],
+    train: Annotated[list[Path], typer.Argument(metavar="TRAIN", help="Labelled files to train on.")],
     test: Annotated[Path, typer.Option(metavar="FILE", help="Labelled instances to score on.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
+    out: options.OutputFolder,
     dev: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Labelled instances to select the epoch on.")
     ] = None,
@@ -95,20 +95,13 @@ def command(
     seed: options.Seed = 0,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
+        options.set_option(help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Overwrite an existing fine-tuning in DIR.")
-    ] = False,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    entity_types: options.EntityTypes = None,
-    encoder: options.UntrainedEncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
+    *,
+    reading: Annotated[Reading, ("format", "on_error", "columns", "relation_names", "entity_types")],
+    encoder: options.UntrainedEncoder,
 ) -> None:
     """Train a classifier for given relations and score it on other instances.
 
@@ -122,9 +115,9 @@ def command(
     chosen: dict[str, Any] = dict(options.assignments_of(settings, "--set"))
     if model == "cnn":
         for option, value in {
-            "--encoder": encoder,
-            "--encoder-config": encoder_config,
-            "--device": device,
+            "--encoder": encoder.encoder,
+            "--encoder-config": encoder.encoder_config,
+            "--device": encoder.device,
         }.items():
             if value is not None:
                 raise SettingError(
@@ -134,27 +127,16 @@ def command(
     else:
         from relscout.finetuning.supervised import ENCODER
 
-        file = options.EncoderFile.read(encoder_config)
-        described = encoder_settings(
-            encoder, file, usual=options.MINILM, default=ENCODER, device=device, seed=seed
-        )
-        build = _transformer(chosen, described)
+        build = _transformer(chosen, encoder.settings(default=ENCODER, seed=seed))
     if not 0 < share <= 1:
         raise SettingError(f"--share is {share}, expected a number above 0 and up to 1, such as 0.1")
     build(seed)  # invalid settings are reported before anything is read
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        columns=columns,
-        relation_names=relation_names,
-        entity_types=entity_types,
-    )
     check_target(out, overwrite=overwrite)
     skipped = Skipped()
     known = list(reading.instances(train, skipped))
     held = None if dev is None else list(reading.instances([dev], skipped))
     scored = list(reading.instances([test], skipped))
-    skipped.tell()
+    skipped.report()
     for paths, instances in ((train, known), ([test], scored)):
         if not instances:
             raise InputError(f"{', '.join(map(str, paths))}: no relation instances")
@@ -167,7 +149,7 @@ def command(
             seeds=range(seed, seed + seeds),
             share=share,
             progress=progress,
-            checkpoints=checkpoints_folder(None, no_cache=False),
+            checkpoints=options.Caching().checkpoints,
         )
     files = {"train": [str(path) for path in train], "dev": str(dev) if dev else None, "test": str(test)}
     details = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, excerpt, output, print_json
+from relscout.cli.screen import Skipped, counts_table, excerpt, output, print_json
 from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
 from relscout.io.readers import FORMATS
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. Every one is recognised from its content and may be gzip'ed."
 
-_SHOWN = 12
 
-
+@options.grouped
 def command(
     path: Annotated[Path, typer.Argument(metavar="INPUT", help="File (or directory) of marked pairs.")],
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
+    *,
+    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names")],
 ) -> None:
     """Show the content of a file of marked pairs, and its invalid records.
 
@@ -37,10 +34,8 @@ def command(
     from relscout.io.readers import recognise
     from relscout.io.readers.source import Source
 
-    reading = Reading(
-        format=format, on_error="skip", labels=labels, columns=columns, relation_names=relation_names
-    )
-    name = format or recognise(Source(path, columns=reading.column_map))
+    reading = replace(reading, on_error="skip")
+    name = reading.format or recognise(Source(path, columns=reading.column_map))
     skipped = Skipped()
     summary = _Summary()
     for instance in reading.instances([path], skipped):
@@ -56,14 +51,14 @@ def command(
     for line in summary.lines():
         console.print(Text(line))
     if summary.relations:
-        console.print(_counts("gold relation", summary.relations))
+        console.print(counts_table("gold relation", dict(summary.relations.most_common())))
     if summary.type_pairs:
-        console.print(_counts("entity types", summary.type_pairs))
+        console.print(counts_table("entity types", dict(summary.type_pairs.most_common())))
     for example in summary.examples:
         console.print(
             Text("  ").append_text(excerpt(example, console.width - 2)), no_wrap=True, overflow="ellipsis"
         )
-    skipped.tell()
+    skipped.report()
 
 
 class _Summary:
@@ -131,14 +126,3 @@ class _Summary:
             if seen >= share * self.count:
                 return length
         return 0
-
-
-def _counts(title: str, counts: Counter[str]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(title)
-    table.add_column("instances", justify="right")
-    for name, count in counts.most_common(_SHOWN):
-        table.add_row(Text(visible(name)), f"{count:,}")
-    if len(counts) > _SHOWN:
-        table.add_row(Text(f"… and {len(counts) - _SHOWN} more", style="dim"), "")
-    return table

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.screen import output, print_json, say_note
+from relscout.cli.screen import output, plain_table, print_json, say_note
 from relscout.core.errors import PluginError
 
 
@@ -33,7 +32,7 @@ def command(
         if as_json:
             print_json(found)
             return
-        table = Table("method", "paper", box=None, pad_edge=False, header_style="bold")
+        table = plain_table("method", "paper")
         for one, citation in found.items():
             table.add_row(Text(one, style="bold cyan"), Text(citation))
         output().print(table)
@@ -52,7 +51,7 @@ def command(
             }
         )
         return
-    table = Table("setting", "default", "", box=None, pad_edge=False, header_style="bold")
+    table = plain_table("setting", "default", "")
     for key, (_, default, text) in documented.items():
         table.add_row(Text(key, style="bold cyan"), Text(str(default)), Text(text.replace("``", "")))
     console = output()

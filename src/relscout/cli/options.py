@@ -6,205 +6,132 @@ import contextlib
 import difflib
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_type_hints
 
 import typer
 
+from relscout.cli.screen import progress_bars
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.files import check_makeable, check_replaceable
 
 if TYPE_CHECKING:
+    from relscout.core.progress import Progress
     from relscout.encoders import EncoderSettings, VectorCache
     from relscout.methods.unrelated import Share
 
 
-_INPUT, _RAW, _ENCODER = "Input", "Plain text", "Encoder"
+_input = partial(typer.Option, rich_help_panel="Input")
+_of_text = partial(typer.Option, rich_help_panel="Plain text")
+_of_encoder = partial(typer.Option, rich_help_panel="Encoder")
+#: ``--set``, whose help names settings of the command.
+set_option = partial(typer.Option, "--set", metavar="SETTINGS")
 
 Inputs = Annotated[
-    list[Path],
-    typer.Argument(metavar="INPUT...", help="Text (files, folders, - for stdin), or marked pairs."),
+    list[Path], typer.Argument(metavar="INPUT", help="Text (files, folders, - for stdin), or marked pairs.")
 ]
 #: Inputs of commands that read no plain text.
-MarkedInputs = Annotated[
-    list[Path],
-    typer.Argument(metavar="INPUT...", help="Files of marked pairs."),
-]
+MarkedInputs = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files of marked pairs.")]
 Labeled = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--labeled",
-        metavar="FILE",
-        help="Labelled data for other relations; repeatable.",
-        rich_help_panel=_INPUT,
-    ),
+    list[Path] | None, _input(metavar="FILE", help="Labelled data for other relations; repeatable.")
 ]
 After = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--after",
-        metavar="RUN",
-        help="Run of an earlier batch, oldest first; repeatable.",
-        rich_help_panel=_INPUT,
-    ),
+    list[Path] | None, _input(metavar="RUN", help="Run of an earlier batch, oldest first; repeatable.")
+]
+Exclude = Annotated[
+    list[Path] | None, _input(metavar="FILE", help="Leave out the entity pairs of this file; repeatable.")
 ]
 Known = Annotated[
     Literal["raise", "drop", "keep"],
-    typer.Option(
-        metavar="raise|drop|keep",
-        help="Labelled relations that are also in INPUT.",
-        rich_help_panel=_INPUT,
-    ),
+    _input(metavar="raise|drop|keep", help="Labelled relations that are also in INPUT."),
 ]
-Format = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Input format (default: recognised).", rich_help_panel=_INPUT),
-]
+Format = Annotated[str | None, _input(metavar="NAME", help="Input format (default: recognised).")]
 OnError = Annotated[
-    Literal["raise", "skip"],
-    typer.Option(
-        "--on-error",
-        metavar="raise|skip",
-        help="Stop at invalid records, or skip them.",
-        rich_help_panel=_INPUT,
-    ),
+    Literal["raise", "skip"], _input(metavar="raise|skip", help="Stop at invalid records, or skip them.")
 ]
-Labels = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Label file, if the format has a separate one.",
-        rich_help_panel=_INPUT,
-    ),
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(metavar="MAP", help="Table columns, e.g. text=sentence,head=subj.", rich_help_panel=_INPUT),
-]
+Labels = Annotated[Path | None, _input(metavar="FILE", help="Label file, if the format has a separate one.")]
+Columns = Annotated[str | None, _input(metavar="MAP", help="Table columns, e.g. text=sentence,head=subj.")]
 RelationNames = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="JSON {id: name} to rename gold relations.", rich_help_panel=_INPUT),
+    Path | None, _input(metavar="FILE", help="JSON {id: name} to rename gold relations.")
 ]
 EntityTypes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="spaCy pipeline that adds missing entity types.",
-        rich_help_panel=_INPUT,
-    ),
+    str | None, _input(metavar="NAME", help="spaCy pipeline that adds missing entity types.")
 ]
 Pairs = Annotated[
-    Literal["related", "all"],
-    typer.Option(
-        metavar="related|all",
-        help="Judged files: also read unrelated pairs.",
-        rich_help_panel=_INPUT,
-    ),
+    Literal["related", "all"], _input(metavar="related|all", help="Judged files: also read unrelated pairs.")
 ]
 Precision = Annotated[
     float | None,
-    typer.Option(
-        metavar="SHARE",
-        help="Expected precision of the kept pairs.",
-        show_default="0.8 for text",
-        rich_help_panel=_RAW,
-    ),
+    _of_text(metavar="SHARE", help="Expected precision of the kept pairs.", show_default="0.8 for text"),
 ]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
+OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output in DIR.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @dataclass(frozen=True)
 class PlainText:
     """The options of every command that recognises and pairs the entities of plain text.
 
-    A command has them as one argument; see :func:`grouped`.
+    A command has them as one argument, as all groups of options; see :func:`grouped`.
     """
 
     spacy: Annotated[
         str | None,
-        typer.Option(
-            "--spacy",
-            metavar="NAME",
-            help="spaCy pipeline for entities.",
-            show_default="en_core_web_sm",
-            rich_help_panel=_RAW,
-        ),
+        _of_text(metavar="NAME", help="spaCy pipeline for entities.", show_default="en_core_web_sm"),
     ] = None
     token_classifier: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Hugging Face token classifier for entities.",
-            rich_help_panel=_RAW,
-        ),
+        str | None, _of_text(metavar="NAME", help="Hugging Face token classifier for entities.")
     ] = None
     gliner: Annotated[
-        str | None,
-        typer.Option(metavar="NAME:TYPES", help="GLiNER model, e.g. NAME:person,city.", rich_help_panel=_RAW),
+        str | None, _of_text(metavar="NAME:TYPES", help="GLiNER model, e.g. NAME:person,city.")
     ] = None
     gazetteer: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Also mark the names in this list: name<TAB>type.", rich_help_panel=_RAW
-        ),
+        Path | None, _of_text(metavar="FILE", help="Also mark the names in this list: name<TAB>type.")
     ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],
-        typer.Option(
-            metavar="entities|noun-chunks",
-            help="Pair named entities or noun phrases.",
-            rich_help_panel=_RAW,
-        ),
+        _of_text(metavar="entities|noun-chunks", help="Pair named entities or noun phrases."),
     ] = "entities"
-    numbers: Annotated[
-        bool,
-        typer.Option("--numbers", help="Also pair numbers (amounts, percentages).", rich_help_panel=_RAW),
-    ] = False
+    numbers: Annotated[bool, _of_text("--numbers", help="Also pair numbers (amounts, percentages).")] = False
     max_distance: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=0, help="Pair entities with at most N words between them.", rich_help_panel=_RAW
-        ),
+        _of_text(metavar="N", min=0, help="Pair entities with at most N words between them."),
     ] = None
     directions: Annotated[
         Literal["once", "both", "forward"],
-        typer.Option(
-            metavar="once|both|forward",
-            help="Each pair once, both ways, or in text order.",
-            rich_help_panel=_RAW,
-        ),
+        _of_text(metavar="once|both|forward", help="Each pair once, both ways, or in text order."),
     ] = "once"
     types: Annotated[
-        str | None,
-        typer.Option(
-            "--types",
-            metavar="PAIRS",
-            help="Pair only these types, e.g. PERSON:CITY.",
-            rich_help_panel=_RAW,
-        ),
+        str | None, _of_text(metavar="PAIRS", help="Pair only these types, e.g. PERSON:CITY.")
     ] = None
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has the options of :class:`PlainText` in place of an argument of that type."""
-    hints = get_type_hints(command, include_extras=True)
+    """Return a command that has, in place of an argument whose type is a dataclass, an option for each of its fields.
+
+    The options are the fields of an ``Annotated`` type; those of a field that is a dataclass itself are expanded, and
+    other fields keep their defaults. ``Annotated[Kind, ("name", ...)]`` is for some of the fields only.
+    """
     parameters: list[inspect.Parameter] = []
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, tuple[type[Any], Collection[str]]] = {}
+    hints = get_type_hints(command, include_extras=True)
     for parameter in inspect.signature(command).parameters.values():
-        if hints[parameter.name] is not PlainText:
-            parameters.append(parameter.replace(annotation=hints[parameter.name]))
-            continue
-        of_group = get_type_hints(PlainText, include_extras=True)
-        groups[parameter.name] = list(of_group)
-        parameters += [
-            parameter.replace(name=one.name, default=one.default, annotation=of_group[one.name])
-            for one in fields(PlainText)
-        ]
+        hint = hints[parameter.name]
+        kind, only = (hint.__origin__, hint.__metadata__[0]) if hasattr(hint, "__metadata__") else (hint, ())
+        if is_dataclass(kind):
+            groups[parameter.name] = cast(type[Any], kind), only
+            parameters += _options_of(*groups[parameter.name])
+        else:
+            parameters.append(parameter.replace(annotation=hint))
 
     def with_options(**given: Any) -> None:
-        for name, of_group in groups.items():
-            given[name] = PlainText(**{option: given.pop(option) for option in of_group})
+        for name, (kind, only) in groups.items():
+            given[name] = _built(kind, only, given)
         command(**given)
 
     with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
@@ -213,51 +140,32 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def _encoder_name(usual: str) -> Any:
-    return typer.Option(
-        "--encoder",
-        metavar="NAME",
-        help="relation, minilm, directory or hub name.",
-        show_default=usual,
-        rich_help_panel=_ENCODER,
+def _fields(kind: type[Any], only: Collection[str]) -> Iterator[tuple[Field[Any], Any]]:
+    """Yield the fields of a group that are options, or groups themselves, with their types."""
+    hints = get_type_hints(kind, include_extras=True)
+    for one in fields(kind):
+        hint = hints[one.name]
+        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or one.name in only)):
+            yield one, hint
+
+
+def _options_of(kind: type[Any], only: Collection[str] = ()) -> Iterator[inspect.Parameter]:
+    for one, hint in _fields(kind, only):
+        if is_dataclass(hint):
+            yield from _options_of(cast(type[Any], hint))
+        else:
+            place = inspect.Parameter.KEYWORD_ONLY
+            yield inspect.Parameter(one.name, place, default=one.default, annotation=hint)
+
+
+def _built(kind: type[Any], only: Collection[str], given: dict[str, Any]) -> Any:
+    """Return a group of options, which are taken out of what a command is given."""
+    return kind(
+        **{
+            one.name: _built(cast(type[Any], hint), (), given) if is_dataclass(hint) else given.pop(one.name)
+            for one, hint in _fields(kind, only)
+        }
     )
-
-
-#: Encoders that are used when neither ``--encoder`` nor the configuration file names one.
-RELATION, MINILM = "relation", "minilm"
-EncoderName = Annotated[str | None, _encoder_name(RELATION)]
-#: ``--encoder`` of commands whose usual encoder has learnt no relations.
-UntrainedEncoderName = Annotated[str | None, _encoder_name(MINILM)]
-EncoderConfig = Annotated[
-    Path | None,
-    typer.Option(
-        "--encoder-config",
-        metavar="FILE",
-        help="YAML or JSON file: marking, pooling, max_length, …",
-        rich_help_panel=_ENCODER,
-    ),
-]
-Device = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="auto, cpu, cuda, cuda:N or mps.",
-        show_default="auto",
-        rich_help_panel=_ENCODER,
-    ),
-]
-Cache = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Vector cache.",
-        show_default="~/.cache/relscout/vectors.sqlite",
-        rich_help_panel=_ENCODER,
-    ),
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use a cache.", rich_help_panel=_ENCODER)]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def none_given(text: str | None) -> Share | Path | None:
@@ -373,26 +281,36 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
         raise OutputError(f"{path} exists; choose another directory, or add --overwrite")
 
 
+_NAMES = "relation, minilm, directory or hub name."
+
+
 @dataclass(frozen=True)
-class EncoderFile:
-    """The file of ``--encoder-config``."""
+class UntrainedEncoder:
+    """The options that describe the encoder of commands whose usual encoder has learnt no relations."""
 
-    path: Path | None = None
-    """The file; ``None`` if the option is not given."""
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    """Its fields of :class:`~relscout.encoders.EncoderSettings`, each of its type. Whether they go together depends on
-    the encoder, and is checked by :func:`encoder_settings`."""
+    encoder: Annotated[str | None, _of_encoder(metavar="NAME", help=_NAMES, show_default="minilm")] = None
+    encoder_config: Annotated[
+        Path | None, _of_encoder(metavar="FILE", help="YAML or JSON file: marking, pooling, max_length, …")
+    ] = None
+    device: Annotated[
+        str | None, _of_encoder(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", show_default="auto")
+    ] = None
 
-    @classmethod
-    def read(cls, path: Path | None) -> EncoderFile:
-        """Read the file.
+    #: The encoder that is used when neither ``--encoder`` nor the configuration file names one.
+    USUAL: ClassVar[str] = "minilm"
+
+    @cached_property
+    def file_fields(self) -> dict[str, Any]:
+        """The fields of the configuration file, each of its type.
+
+        Whether they go together depends on the encoder, and is checked by :meth:`settings`.
 
         Raises:
-            InputError: It cannot be read, or is malformed.
+            InputError: The file cannot be read, or is malformed.
             SettingError: It is no mapping, has an unknown field, or a value is of another type.
         """
-        if path is None:
-            return cls()
+        if (path := self.encoder_config) is None:
+            return {}
         from relscout.core.config_files import read_config
         from relscout.core.settings import converted
         from relscout.encoders import EncoderSettings
@@ -409,44 +327,40 @@ class EncoderFile:
             plural = "s" if len(unknown) > 1 else ""
             raise SettingError(f"{path}: unknown field{plural} {listed}; known are {', '.join(known)}")
         with _naming(path):
-            return cls(path, converted(EncoderSettings, values))
+            return converted(EncoderSettings, values)
+
+    def settings(self, *, default: EncoderSettings | None = None, seed: int = 0) -> EncoderSettings:
+        """Return the settings that the options describe.
+
+        An option takes precedence over the file. What neither gives is what a saved encoder's folder says, and else
+        stays as in ``default``.
+
+        Args:
+            default: Settings that are usual for the command.
+            seed: ``--seed``, of which the file can have its own.
+
+        Raises:
+            SettingError: A setting has a value that cannot work; one of the file is named with the file.
+            ArtifactError: What the encoder's folder says is damaged.
+        """
+        from relscout.encoders import EncoderSettings
+        from relscout.encoders.settings import settings_for
+
+        given = {"seed": seed, **self.file_fields}
+        if self.device is not None:
+            given["device"] = EncoderSettings(device=self.device).device
+        model = given.pop("model", self.USUAL)
+        with _naming(self.encoder_config):
+            return settings_for(self.encoder or model, default=default, **given)
 
 
-def encoder_settings(
-    name: str | None,
-    file: EncoderFile,
-    *,
-    usual: str,
-    default: EncoderSettings | None = None,
-    device: str | None = None,
-    seed: int = 0,
-) -> EncoderSettings:
-    """Return the settings that the options describe.
+@dataclass(frozen=True)
+class RelationEncoder(UntrainedEncoder):
+    """The options that describe the encoder of commands whose usual encoder has learnt relations."""
 
-    An option takes precedence over the file. What neither gives is what a saved encoder's folder says, and else stays
-    as in ``default``.
+    encoder: Annotated[str | None, _of_encoder(metavar="NAME", help=_NAMES, show_default="relation")] = None
 
-    Args:
-        name: ``--encoder``.
-        file: ``--encoder-config``.
-        usual: The encoder where neither of these names one.
-        default: Settings that are usual for the command.
-        device: ``--device``.
-        seed: ``--seed``, of which the file can have its own.
-
-    Raises:
-        SettingError: A setting has a value that cannot work; one of the file is named with the file.
-        ArtifactError: What the encoder's folder says is damaged.
-    """
-    from relscout.encoders import EncoderSettings
-    from relscout.encoders.settings import settings_for
-
-    given = {"seed": seed, **file.fields}
-    if device is not None:
-        given["device"] = EncoderSettings(device=device).device
-    model = given.pop("model", usual)
-    with _naming(file.path):
-        return settings_for(name or model, default=default, **given)
+    USUAL: ClassVar[str] = "relation"
 
 
 def _with_nearest(word: str, known: Sequence[str]) -> str:
@@ -466,45 +380,55 @@ def _naming(path: Path | None) -> Iterator[None]:
         raise SettingError(f"{path}: {error}") from error
 
 
-@contextlib.contextmanager
-def open_cache(path: Path | None, *, no_cache: bool) -> Iterator[VectorCache | None]:
-    """Open the vector cache at ``path``, or at its usual place, and close it again; ``None`` where none is wanted.
+@dataclass(frozen=True)
+class Caching:
+    """The options about what is kept from one call to the next: vectors, annotations of text, work in progress.
 
     Raises:
-        OutputError: The file cannot be opened.
+        SettingError: The options contradict each other.
     """
-    from relscout.encoders import VectorCache
 
-    if no_cache:
-        yield None
-        return
-    with contextlib.closing(VectorCache(path or _home() / "vectors.sqlite")) as cache:
-        yield cache
+    cache: Annotated[
+        Path | None,
+        _of_encoder(metavar="FILE", help="Vector cache.", show_default="~/.cache/relscout/vectors.sqlite"),
+    ] = None
+    no_cache: Annotated[bool, _of_encoder("--no-cache", help="Do not use a cache.")] = False
 
+    def __post_init__(self) -> None:
+        if self.no_cache and self.cache is not None:
+            raise SettingError("--cache and --no-cache contradict each other; use one of them")
 
-def checkpoints_folder(path: Path | None, *, no_cache: bool) -> Path | None:
-    """Return the folder for checkpoints, next to the vector cache; ``None`` without a cache."""
-    if no_cache:
-        return None
-    return (_home() if path is None else path.parent) / "checkpoints"
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[tuple[VectorCache | None, Progress]]:
+        """Open the vector cache, and draw progress bars; the cache is ``None`` where none is wanted.
 
+        Raises:
+            OutputError: The file cannot be opened.
+        """
+        from relscout.encoders import VectorCache
 
-def annotations_file(path: Path | None, *, no_cache: bool) -> Path | None:
-    """Return the file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
-    if no_cache:
-        return None
-    return (_home() if path is None else path.parent) / "annotations.sqlite"
+        with contextlib.ExitStack() as stack:
+            vectors = None
+            if not self.no_cache:
+                place = self.cache or _home() / "vectors.sqlite"
+                vectors = stack.enter_context(contextlib.closing(VectorCache(place)))
+            yield vectors, stack.enter_context(progress_bars(resumable=not self.no_cache))
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """The folder for checkpoints, next to the vector cache; ``None`` without a cache."""
+        return self._next_to_it("checkpoints")
+
+    @property
+    def annotations(self) -> Path | None:
+        """The file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
+        return self._next_to_it("annotations.sqlite")
+
+    def _next_to_it(self, name: str) -> Path | None:
+        if self.no_cache:
+            return None
+        return (_home() if self.cache is None else self.cache.parent) / name
 
 
 def _home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout"
-
-
-def check_cache(path: Path | None, *, no_cache: bool) -> None:
-    """Refuse a place for a cache that is not wanted.
-
-    Raises:
-        SettingError: Both options are given.
-    """
-    if no_cache and path is not None:
-        raise SettingError("--cache and --no-cache contradict each other; use one of them")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,31 +13,30 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
-from relscout.cli.options import check_exchange_file, check_folder, checkpoints_folder, encoder_settings
-from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, output, print_json, progress_bars, say, say_note
+from relscout.cli.options import check_exchange_file, check_folder
+from relscout.cli.reading import LabelledReading, Reading, TextReading
+from relscout.cli.screen import (
+    Skipped,
+    counts_table,
+    output,
+    plain_table,
+    print_json,
+    progress_bars,
+    say,
+    say_note,
+)
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.progress import silent
-from relscout.core.wording import counted, visible
+from relscout.core.wording import counted
 
 if TYPE_CHECKING:
     from relscout.alignment import AlignmentStatistics, KnowledgeGraph
 
 
-_Out = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
 _Preset = Annotated[str, typer.Option(metavar="NAME", help="Settings: minilm, paper or released.")]
 _Set = Annotated[
     str | None,
-    typer.Option("--set", metavar="SETTINGS", help="Single settings, e.g. batch=128,epochs=5."),
-]
-_Exclude = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE",
-        help="Leave out the entity pairs of this file; repeatable.",
-        rich_help_panel="Input",
-    ),
+    options.set_option(help="Single settings, e.g. batch=128,epochs=5."),
 ]
 _TITLES = {
     "contrast": "contrast",
@@ -50,23 +50,16 @@ _TITLES = {
 def _command(objective: str, details: str) -> Callable[..., None]:
     def command(
         inputs: options.MarkedInputs,
-        out: _Out,
-        overwrite: Annotated[
-            bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
-        ] = False,
+        out: options.OutputFolder,
+        overwrite: options.Overwrite = False,
         preset: _Preset = "minilm",
         settings: _Set = None,
         seed: options.Seed = 0,
         as_json: options.AsJson = False,
-        exclude: _Exclude = None,
-        format: options.Format = None,
-        on_error: options.OnError = "raise",
-        labels: options.Labels = None,
-        columns: options.Columns = None,
-        relation_names: options.RelationNames = None,
-        encoder: options.UntrainedEncoderName = None,
-        encoder_config: options.EncoderConfig = None,
-        device: options.Device = None,
+        exclude: options.Exclude = None,
+        *,
+        reading: LabelledReading,
+        encoder: options.UntrainedEncoder,
     ) -> None:
         from relscout.encoders import TransformerEncoder
         from relscout.encoders.saved import check_adapter, contents_of
@@ -74,17 +67,11 @@ def _command(objective: str, details: str) -> Callable[..., None]:
         from relscout.pretraining.trainer import is_first
 
         chosen = settings_of(objective, options.assignments_of(settings, "--set"), preset=preset)
-        file = options.EncoderFile.read(encoder_config)
-        if "dtype" in file.fields:
+        if dtype := encoder.file_fields.get("dtype"):
             raise SettingError(
-                f"{file.path}: dtype has no effect on pre-training; use --set dtype={file.fields['dtype']} instead"
+                f"{encoder.encoder_config}: dtype has no effect on pre-training; use --set dtype={dtype} instead"
             )
-        described = encoder_settings(
-            encoder, file, usual=options.MINILM, default=READ_BY, device=device, seed=seed
-        )
-        reading = Reading(
-            format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-        )
+        described = encoder.settings(default=READ_BY, seed=seed)
         check_folder(out, contents=contents_of(out), overwrite=overwrite)
         base = TransformerEncoder(described)
         if chosen.adapter_rank:
@@ -100,7 +87,7 @@ def _command(objective: str, details: str) -> Callable[..., None]:
                 settings=chosen,
                 seed=seed,
                 out=out,
-                exclude=reading.beside(exclude or (), skipped),
+                exclude=reading.additional(exclude or (), skipped),
                 checkpoints=work,
                 progress=progress,
             )
@@ -108,7 +95,7 @@ def _command(objective: str, details: str) -> Callable[..., None]:
             return
         with contextlib.suppress(OSError):
             work.rmdir()
-        skipped.tell()
+        skipped.report()
         for warning in done.report["warnings"]:
             say_note(warning)
         if as_json:
@@ -117,7 +104,7 @@ def _command(objective: str, details: str) -> Callable[..., None]:
         _show(done.report, out)
 
     command.__doc__ = details
-    return command
+    return options.grouped(command)
 
 
 def _show(report: dict[str, Any], out: Path) -> None:
@@ -131,9 +118,7 @@ def _show(report: dict[str, Any], out: Path) -> None:
             f"{counted(report['steps'], 'step')} in {report['seconds']:.0f} s",
         )
     )
-    table = Table("epoch", box=None, pad_edge=False, header_style="bold")
-    for title in _TITLES.values():
-        table.add_column(title, justify="right")
+    table = plain_table("epoch", numbers=_TITLES.values())
     for number, epoch in enumerate(report["epochs"], 1):
         figures = (epoch[name] for name in _TITLES)
         table.add_row(str(number), *("" if value is None else f"{value:,.3f}" for value in figures))
@@ -161,36 +146,22 @@ CONTRASTIVE_COMMANDS = {
 }
 
 
+@options.grouped
 def labels_command(
     inputs: options.MarkedInputs,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Overwrite an existing encoder in DIR.")
-    ] = False,
+    out: options.OutputFolder,
+    overwrite: options.Overwrite = False,
     settings: Annotated[
         str | None,
-        typer.Option("--set", metavar="SETTINGS", help="Settings, e.g. rank=8,supervised_epochs=2."),
+        options.set_option(help="Settings, e.g. rank=8,supervised_epochs=2."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
-    exclude: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Leave out the entity pairs of this file; repeatable.",
-            rich_help_panel="Input",
-        ),
-    ] = None,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    encoder: options.UntrainedEncoderName = None,
-    encoder_config: options.EncoderConfig = None,
-    device: options.Device = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    exclude: options.Exclude = None,
+    *,
+    reading: LabelledReading,
+    encoder: options.UntrainedEncoder,
+    caching: options.Caching,
 ) -> None:
     """Train an encoder on labelled relations, and save the result as a small adapter.
 
@@ -204,19 +175,14 @@ def labels_command(
     from relscout.pretraining.adapter import AdapterSettings, train_adapter
 
     chosen = from_mapping(AdapterSettings, options.assignments_of(settings, "--set"))
-    described = encoder_settings(
-        encoder, options.EncoderFile.read(encoder_config), usual=options.MINILM, device=device, seed=seed
-    )
-    reading = Reading(
-        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-    )
+    described = encoder.settings(seed=seed)
     check_folder(out, contents=contents_of(out), overwrite=overwrite)
     base = TransformerEncoder(described)
     check_adapter(out, base)
     skipped = Skipped()
     labeled = list(reading.instances(inputs, skipped))
-    excluded = list(reading.beside(exclude or (), skipped))
-    skipped.tell()
+    excluded = list(reading.additional(exclude or (), skipped))
+    skipped.report()
     # only complete passes are kept, and usually there is one, so an interruption promises nothing
     with progress_bars(resumable=False) as progress:
         found = train_adapter(
@@ -226,7 +192,7 @@ def labels_command(
             seed=seed,
             out=out,
             exclude=excluded,
-            checkpoints=checkpoints_folder(cache, no_cache=no_cache),
+            checkpoints=caching.checkpoints,
             progress=progress,
         )
     for warning in found.report["warnings"]:
@@ -248,76 +214,42 @@ def labels_command(
     say(f"written to {out}; use it with --encoder {out}")
 
 
-_GRAPH, _RULES = "Knowledge graph", "Rules"
-_SHOWN = 12
+_of_graph = partial(typer.Option, rich_help_panel="Knowledge graph")
+_rule = partial(typer.Option, rich_help_panel="Rules")
 
 
 @options.grouped
 def align_command(
     inputs: options.Inputs,
-    graph: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FILE",
-            help="Triples, as TSV or N-Triples; repeatable.",
-            rich_help_panel=_GRAPH,
-        ),
-    ],
+    graph: Annotated[list[Path], _of_graph(metavar="FILE", help="Triples, as TSV or N-Triples; repeatable.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
     aliases: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Names: entity<TAB>name; repeatable.", rich_help_panel=_GRAPH),
+        list[Path] | None, _of_graph(metavar="FILE", help="Names: entity<TAB>name; repeatable.")
     ] = None,
     iris: Annotated[
         Literal["short", "whole"],
-        typer.Option(
-            metavar="short|whole", help="IRIs of N-Triples: last part, or whole.", rich_help_panel=_GRAPH
-        ),
+        _of_graph(metavar="short|whole", help="IRIs of N-Triples: last part, or whole."),
     ] = "short",
     languages: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Languages of labels to use, e.g. en,de.", rich_help_panel=_GRAPH),
+        str | None, _of_graph(metavar="NAMES", help="Languages of labels to use, e.g. en,de.")
     ] = None,
     exclude: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Leave out the entity pairs of this file; repeatable.",
-            rich_help_panel=_RULES,
-        ),
+        list[Path] | None, _rule(metavar="FILE", help="Leave out the entity pairs of this file; repeatable.")
     ] = None,
     link: Annotated[
         Literal["id-or-name", "id", "name"],
-        typer.Option(
-            metavar="id-or-name|id|name", help="How mentions are linked to entities.", rich_help_panel=_RULES
-        ),
+        _rule(metavar="id-or-name|id|name", help="How mentions are linked to entities."),
     ] = "id-or-name",
     ambiguous: Annotated[
-        Literal["resolve", "drop"],
-        typer.Option(
-            metavar="resolve|drop",
-            help="Ambiguous names: resolve or drop.",
-            rich_help_panel=_RULES,
-        ),
+        Literal["resolve", "drop"], _rule(metavar="resolve|drop", help="Ambiguous names: resolve or drop.")
     ] = "resolve",
-    as_marked: Annotated[
-        bool,
-        typer.Option("--as-marked", help="Never exchange head and tail.", rich_help_panel=_RULES),
-    ] = False,
+    as_marked: Annotated[bool, _rule("--as-marked", help="Never exchange head and tail.")] = False,
     min_sentences: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, help="Minimum number of sentences per relation.", rich_help_panel=_RULES
-        ),
+        int, _rule(metavar="N", min=1, help="Minimum number of sentences per relation.")
     ] = 2,
     as_json: options.AsJson = False,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    entity_types: options.EntityTypes = None,
     *,
-    text: options.PlainText,
+    reading: Annotated[TextReading, ("format", "on_error", "labels", "columns", "entity_types")],
 ) -> None:
     """Assign the relations of a knowledge graph to the sentences of a corpus.
 
@@ -328,20 +260,19 @@ def align_command(
     from relscout.alignment import AlignmentSettings, AlignmentStatistics, Exclusions, KnowledgeGraph, align
     from relscout.io.writers.jsonl import write_instances
 
-    reading = Reading(
-        format=format,
-        on_error=on_error,
-        labels=labels,
-        columns=columns,
-        entity_types=entity_types,
-        text=text,
-    )
     settings = AlignmentSettings(
         link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
     )
     check_exchange_file(out)
     _check_is_no_input(
-        out, [*inputs, *graph, *(aliases or ()), *(exclude or ()), *filter(None, (labels, text.gazetteer))]
+        out,
+        [
+            *inputs,
+            *graph,
+            *(aliases or ()),
+            *(exclude or ()),
+            *filter(None, (reading.labels, reading.text.gazetteer)),
+        ],
     )
     skipped, account = Skipped(), AlignmentStatistics()
     with progress_bars(resumable=False) as progress:
@@ -350,17 +281,18 @@ def align_command(
             aliases=aliases or (),
             iris=iris,
             languages=_languages(languages),
-            on_error=on_error,
+            on_error=reading.on_error,
             on_skip=skipped,
             progress=progress,
         )
         excluded = Exclusions(
-            known, Reading(on_error=on_error, columns=columns).beside(exclude or (), skipped)
+            known,
+            Reading(on_error=reading.on_error, columns=reading.columns).additional(exclude or (), skipped),
         )
         instances = reading.instances(inputs, skipped)
         aligned = align(instances, known, settings, exclude=excluded, statistics=account, progress=progress)
         count = write_instances(aligned, out)
-    skipped.tell()
+    skipped.report()
     n_alike, alike = known.alike
     if alike is not None:
         say_note(
@@ -379,7 +311,7 @@ def align_command(
         )
     else:
         output().print(_table(_rows(account, min_sentences)))
-        output().print("", _relations(account), sep="\n")
+        output().print("", counts_table("relation", account.kept), sep="\n")
     say(
         f"{counted(count, 'instance')} of {counted(len(account.kept), 'relation')} written to {out}; the graph has "
         f"{counted(known.n_triples, 'triple')}, {known.n_names:,} names"
@@ -426,22 +358,9 @@ def _rows(account: AlignmentStatistics, min_sentences: int) -> Iterator[tuple[st
 
 
 def _table(rows: Iterator[tuple[str, int]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("step")
-    table.add_column("number", justify="right")
+    table = plain_table("step", numbers=["number"])
     for step, number in rows:
         table.add_row(Text(step, "" if number else "dim"), Text(f"{number:,}", "" if number else "dim"))
-    return table
-
-
-def _relations(account: AlignmentStatistics) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("relation")
-    table.add_column("instances", justify="right")
-    for name, count in list(account.kept.items())[:_SHOWN]:
-        table.add_row(Text(visible(name)), f"{count:,}")
-    if len(account.kept) > _SHOWN:
-        table.add_row(Text(f"… and {len(account.kept) - _SHOWN:,} more", style="dim"), "")
     return table
 
 
@@ -460,11 +379,11 @@ def _graph_as_json(graph: KnowledgeGraph) -> dict[str, Any]:
     }
 
 
-app = typer.Typer(cls=Group, help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
+app = typer.Typer(help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
 COMMANDS: dict[str, Callable[..., None]] = {
     "align": align_command,
     **CONTRASTIVE_COMMANDS,
     "labels": labels_command,
 }
 for name, command in COMMANDS.items():
-    app.command(name, cls=Command)(command)
+    app.command(name)(command)

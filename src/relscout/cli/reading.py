@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
+from relscout.cli import options
 from relscout.cli.options import PlainText, assignments_of, type_pairs
 from relscout.cli.screen import Skipped, say_note
 from relscout.core.errors import InputError, SettingError
@@ -26,20 +27,22 @@ _TEXT_FIELDS = frozenset({"text", "document"})
 
 @dataclass(frozen=True)
 class Reading:
-    """The options about the input; see :mod:`relscout.cli.options` for each.
+    """The options about the input.
+
+    A command has them, or some of them, as one argument; see :func:`relscout.cli.options.grouped`.
 
     Raises:
         SettingError: An option is malformed, or two of them contradict each other.
         UnknownNameError: There is no format of that name.
     """
 
-    format: str | None = None
-    on_error: Literal["raise", "skip"] = "raise"
-    labels: Path | None = None
-    columns: str | None = None
-    relation_names: Path | None = None
-    entity_types: str | None = None
-    pairs: Literal["related", "all"] = "related"
+    format: options.Format = None
+    on_error: options.OnError = "raise"
+    labels: options.Labels = None
+    columns: options.Columns = None
+    relation_names: options.RelationNames = None
+    entity_types: options.EntityTypes = None
+    pairs: options.Pairs = "related"
     text: PlainText | None = None
     """Options about plain text; ``None`` for a command that reads marked pairs only."""
     annotations: Path | None = None
@@ -136,7 +139,7 @@ class Reading:
 
         return with_types(read, SpacyPipeline.load(self.entity_types).nlp)
 
-    def beside(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
+    def additional(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
         """Yield the instances of additional files, such as a test set.
 
         Their format is recognised, whatever that of the input is; tables have the column names of the input.
@@ -152,6 +155,12 @@ class Reading:
             if columns and recognise(Source(path, None, columns)) not in ONLY_FOR["columns"]:
                 columns = {}
             yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
+
+    def others(self) -> Reading:
+        """Return how files with formats of their own are read, such as labelled data next to the input."""
+        return Reading(
+            on_error=self.on_error, relation_names=self.relation_names, entity_types=self.entity_types
+        )
 
     def annotator(self, *, passages: int | None = None, english: bool = True) -> Annotator:
         """Return what finds the entities of plain text.
@@ -293,6 +302,18 @@ class Reading:
         for option, given in options.items():
             if given:
                 raise SettingError(f"{option} has no effect here: {why}; leave it out")
+
+
+@dataclass(frozen=True)
+class TextReading(Reading):
+    """The options of commands that read plain text, too."""
+
+    text: PlainText = field(default_factory=PlainText)
+
+
+#: Some of the options: those of marked pairs whose relations matter.
+_LABELLED = ("format", "on_error", "labels", "columns", "relation_names")
+LabelledReading = Annotated[Reading, _LABELLED]
 
 
 def _counted(passages: Sequence[Passage], progress: Progress) -> Iterator[Passage]:

@@ -9,15 +9,16 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.labels import gold_labels
-from relscout.cli.options import check_cache, check_file, open_cache
-from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, progress_bars, say
+from relscout.cli.options import check_file
+from relscout.cli.reading import LabelledReading, Reading
+from relscout.cli.screen import Skipped, say
 from relscout.core.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery
 
 
+@options.grouped
 def command(
     runs: Annotated[
         list[Path],
@@ -36,13 +37,9 @@ def command(
         typer.Option(metavar="DIR", help="Directory for figures, as PNG and SVG (extra 'figures')."),
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the report.")] = None,
-    format: options.Format = None,
-    on_error: options.OnError = "raise",
-    labels: options.Labels = None,
-    columns: options.Columns = None,
-    relation_names: options.RelationNames = None,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    *,
+    reading: LabelledReading,
+    caching: options.Caching,
 ) -> None:
     """Build the report of a run, or compare two runs.
 
@@ -59,12 +56,8 @@ def command(
 
     if len(runs) > 2:
         raise SettingError(f"got {len(runs)} runs, expected one, or two to compare")
-    reading = Reading(
-        format=format, on_error=on_error, labels=labels, columns=columns, relation_names=relation_names
-    )
     if len(runs) == 2 and (figures or title):
         raise SettingError("--figures and --title apply to the report of one run; leave them out")
-    check_cache(cache, no_cache=no_cache)
     found = [Discovery.load(run) for run in runs]
     home = run_folder(runs[0])
     target = out or (home / REPORT if len(runs) == 1 else Path("comparison.html"))
@@ -74,10 +67,7 @@ def command(
         names = _names(runs)
         write_comparison(found[0], found[1], target, names=names, gold=truth)
     else:
-        with (
-            open_cache(cache, no_cache=no_cache) as vectors,
-            progress_bars(resumable=not no_cache) as progress,
-        ):
+        with caching.opened() as (vectors, progress):
             use_cache(found[0].model.encoder, vectors)
             write_report(
                 found[0],
@@ -94,7 +84,7 @@ def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
     """Return the gold relation of each id."""
     skipped = Skipped()
     truth = gold_labels(path, reading, skipped)
-    skipped.tell()
+    skipped.report()
     if truth.ids:
         return dict(zip(truth.ids, truth.labels, strict=True))
     instances = found.assignments.instances

@@ -13,9 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
-from relscout.cli.help import Command, Group
-from relscout.cli.options import check_cache, check_file, open_cache
-from relscout.cli.screen import output, print_json, progress_bars, say, say_note
+from relscout.cli.options import check_file
+from relscout.cli.screen import output, plain_table, print_json, say, say_note
 from relscout.core.errors import InputError
 from relscout.core.wording import counted, visible
 
@@ -84,9 +83,7 @@ def scores_of_rows(records: Sequence[Record]) -> list[Table]:
 def _table(records: Sequence[Record]) -> Table:
     from relscout.lab.records import line_of
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("\nrow")
-    table.add_column("\nseeds", justify="right")
+    table = plain_table("\nrow", numbers=["\nseeds"])
     shown = _shown(records[0])
     for scoring, title, _ in shown:
         table.add_column(
@@ -129,8 +126,7 @@ def overview(preset: Preset, data: Path) -> dict[str, Any]:
 
 def presets_table(presets: Sequence[Preset], data: Path) -> Table:
     """Return the presets, each in one row."""
-    table = Table("preset", "paper", "protocol", "encoder", box=None, pad_edge=False, header_style="bold")
-    table.add_column("rows", justify="right")
+    table = plain_table("preset", "paper", "protocol", "encoder", numbers=["rows"])
     table.add_column("data")
     for one in presets:
         table.add_row(
@@ -158,7 +154,7 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
         "seeds": ", ".join(map(str, preset.seeds)),
         "varied": _sweep(preset),
         "figures": "; ".join(f"{one.kind} {', '.join(one.rows)}".strip() for one in preset.figures),
-        "data": _data_told(preset, data),
+        "data": _data_line(preset, data),
         "notes": preset.notes,
     }
     yield Text(visible(preset.title), style="bold")
@@ -177,9 +173,7 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
 
 
 def _rows_table(preset: Preset) -> Table:
-    table = Table(
-        "row", "method", "kind", "relations", "settings", box=None, pad_edge=False, header_style="bold"
-    )
+    table = plain_table("row", "method", "kind", "relations", "settings")
     for row in preset.rows:
         table.add_row(
             Text(visible(row.name), style="bold cyan"),
@@ -195,14 +189,7 @@ def _published_table(published: Sequence[Published], scoring: str) -> Table:
     from relscout.lab.table_formats import as_printed
 
     names = list(dict.fromkeys(key for one in published for key in one.scores))
-    table = Table(
-        f"published, {scoring} clusters" if scoring else "published",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
-    for name in names:
-        table.add_column(name, justify="right")
+    table = plain_table(f"published, {scoring} clusters" if scoring else "published", numbers=names)
     table.add_column("source")
     for one in published:
         figures = (as_printed(one.scores[name]) if name in one.scores else "" for name in names)
@@ -250,7 +237,7 @@ def _missing(preset: Preset, data: Path) -> list[str]:
     return list(dict.fromkeys(files))
 
 
-def _data_told(preset: Preset, data: Path) -> str:
+def _data_line(preset: Preset, data: Path) -> str:
     from relscout.lab.protocols import dataset_of, protocol
 
     chosen = [protocol(one.protocol) for one in preset.each()]
@@ -421,10 +408,10 @@ def _names(measured: Measured) -> list[TableLayout]:
     return tables
 
 
-app = typer.Typer(cls=Group, help="Run the experiments of papers and compare with published scores.")
+app = typer.Typer(help="Run the experiments of papers and compare with published scores.")
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     """List the presets, and whether their data is available."""
     from relscout.io.datasets import data_folder
@@ -439,7 +426,7 @@ def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     say(f"data folder: {folder}")
 
 
-@app.command("show", cls=Command)
+@app.command("show")
 def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = False) -> None:
     """Show the settings, published scores and data of a preset."""
     from relscout.io.datasets import data_folder
@@ -454,7 +441,8 @@ def show_command(name: PresetName, data: Data = None, as_json: options.AsJson = 
         console.print(part)
 
 
-@app.command("run", cls=Command)
+@app.command("run")
+@options.grouped
 def run_command(
     name: PresetName,
     seeds: Annotated[
@@ -476,8 +464,8 @@ def run_command(
     data: Data = None,
     results: Results = RESULTS,
     as_json: options.AsJson = False,
-    cache: options.Cache = None,
-    no_cache: options.NoCache = False,
+    *,
+    caching: options.Caching,
 ) -> None:
     """Run a preset.
 
@@ -489,13 +477,12 @@ def run_command(
     from relscout.lab.runner import run_preset
 
     chosen = preset(name)
-    check_cache(cache, no_cache=no_cache)
     check_file(results)
     finished: list[Record] = []
     skipped: list[Record] = []
     warnings: list[str] = []
     try:
-        with open_cache(cache, no_cache=no_cache) as vectors, progress_bars(resumable=False) as progress:
+        with caching.opened() as (vectors, progress):
             for record in run_preset(
                 chosen,
                 data=data_folder(data),
@@ -529,4 +516,4 @@ def _as_json(preset: str, results: Path, finished: list[Record], skipped: list[R
 
 
 for written in (table, figure):
-    app.command(cls=Command)(written)
+    app.command()(written)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -20,7 +20,8 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.progress import Progress as Bars
+from rich.progress import Progress as RichProgress
+from rich.table import Table
 from rich.text import Text
 
 from relscout.core.errors import RecordError
@@ -72,6 +73,7 @@ def _style(place: int, instance: RelationInstance) -> str:
 
 _PIPE_WIDTH = 120
 _LISTED = 10
+_COUNTS = 12
 #: An error of more characters has its long quotations cut, then its middle; both ends say what is wrong and what to do.
 _LONGEST_ERROR = 600
 _LONG_QUOTATION = re.compile(r"(['\"])(?:(?!\1).){100,}\1")
@@ -104,6 +106,30 @@ def say_error(message: str) -> None:
     _notes().print(Text.assemble(("error: ", "bold red"), _shortened(visible(message))))
 
 
+def plain_table(*columns: str, numbers: Iterable[str] = (), gap: int = 2) -> Table:
+    """Return an empty table without lines.
+
+    Args:
+        columns: Titles of columns of text.
+        numbers: Titles of columns of numbers, which follow and are never wrapped.
+        gap: Characters between two columns.
+    """
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, gap, 0, 0))
+    for title in numbers:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
+
+
+def counts_table(title: str, counts: Mapping[str, int]) -> Table:
+    """Return a table of the largest counts, and how many more there are."""
+    table = plain_table(title, numbers=["instances"])
+    for name, count in list(counts.items())[:_COUNTS]:
+        table.add_row(Text(visible(name)), f"{count:,}")
+    if len(counts) > _COUNTS:
+        table.add_row(Text(f"… and {len(counts) - _COUNTS:,} more", style="dim"), "")
+    return table
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output, one document, nothing else."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -127,7 +153,7 @@ def progress_bars(*, resumable: bool) -> Iterator[Progress]:
         resumable: Whether a message may say, after an interruption, that finished steps are kept.
     """
     console = Console(stderr=True)
-    with Bars(
+    with RichProgress(
         TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -164,7 +190,7 @@ class Skipped:
         if len(self.errors) < _LISTED:
             self.errors.append(error)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Print how many records were skipped, and the first of them."""
         if self.count:
             say_note(f"{counted(self.count, 'invalid record')} skipped:")

@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import ArtifactError, InputError, OutputError, RecordError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -244,6 +244,7 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
     Raises:
         OutputError: The folder holds other files or cannot be written.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     with whole_folder(folder, contents=CONTENTS) as fresh:

@@ -222,17 +222,9 @@ def _reproduced(prefix: str) -> str:
             tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
     tables = "\n\n".join(table.strip() for table in found)
-    for recorded, said in _UNKNOWN_COMMITS.items():
-        tables = tables.replace(recorded, said)
+    tables = tables.replace("Measured at commit unknown", "Commit not recorded")
+    tables = tables.replace("measured at commit unknown", "commit not recorded")
     return f"{tables}\n\nRecords: `benchmarks/results/reproduced.jsonl`."
-
-
-#: How tables name a commit that the record lacks → what is said instead.
-_UNKNOWN_COMMITS = {
-    "Measured at commit unknown.": "The commit was not recorded.",
-    "Measured at commit unknown, except where marked.": "The commit was not recorded, except where marked.",
-    "measured at commit unknown": "the commit was not recorded",
-}
 
 
 def _incremental(record: Row) -> str:
@@ -432,7 +424,9 @@ def _record(name: str) -> dict[str, Any]:
 
 def _source(record: Row) -> str:
     machine = record["machine"]
-    commit = "not recorded" if record["commit"] == "unknown" else record["commit"]
+    commit = record["commit"]
+    if commit == "unknown":
+        commit = f"not recorded (record added in {record['recorded_in']})"
     where = f"`benchmarks/results/{record['benchmark']}.json`"
     when = f"commit {commit}, {machine['date']}, {machine['processor']}, {machine['cores']} cores"
     return f"Record: {where}, {when}. Command: `{record['command']}`."

@@ -220,7 +220,7 @@ def test_ids_that_the_graph_has_not_exclude_too(graph: KnowledgeGraph) -> None:
             [one("Ada left Paris.", "Ada", "Paris")],
             AlignmentSettings(),
             [],
-            ["2 of 2 relations with fewer than 2 sentences", "take a larger corpus"],
+            ["2 of 2 relations with fewer than 2 sentences", "use a larger corpus"],
         ),
         (
             [one("Bob left Paris.", "Bob", "Paris")],

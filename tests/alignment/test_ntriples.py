@@ -56,5 +56,5 @@ def test_a_comment_states_nothing() -> None:
     ],
 )
 def test_anything_else_is_an_error(line: str) -> None:
-    with pytest.raises(InputError, match=r"not N-Triples|is no Unicode character"):
+    with pytest.raises(InputError, match=r"not N-Triples|is not a Unicode character"):
         parse(line)

@@ -20,7 +20,7 @@ def analysis(ten, rules):
 
 
 def test_the_answers_are_those_of_what_is_shown(analysis):
-    assert analysis.answers.given == {
+    assert analysis.answers.labels == {
         "C+M": ["born", "born", "born", "born", "works", "works", "works", "works", "born", "Other"],
         "C+T": ["born", "born", "born", "born", "works", "works", "Other", "Other", "born", "Other"],
         "OnlyC": ["born", "born", "Other", "Other", "works", "works", "Other", "Other", "Other", "Other"],
@@ -33,7 +33,7 @@ def test_kept_and_reliance_are_those_of_hand(analysis):
     figures = analysis.figures
     kept = {format: one.kept.value for format, one in figures.formats.items()}
     assert kept == pytest.approx({"C+M": 1, "C+T": 0.8, "OnlyC": 0.5, "OnlyM": 0.9, "OnlyT": 0.6})
-    assert figures.nothing.kept.value == 0.5  # "born", five times
+    assert figures.majority.kept.value == 0.5  # "born", five times
     told = figures.reliance
     assert told.context.value == pytest.approx(0.1)
     assert told.mentions.value == pytest.approx(0.5)
@@ -47,10 +47,10 @@ def test_kept_and_reliance_are_those_of_hand(analysis):
 def test_scores_are_micro_f1_without_the_class_of_none(analysis, ten):
     assert (analysis.figures.score, analysis.figures.none) == ("micro-F1", ("Other",))
     gold = [one.relation for one in ten]
-    for format, labels in analysis.answers.given.items():
+    for format, labels in analysis.answers.labels.items():
         expected = classification_scores(labels, gold, na_label="Other").micro_f1
         assert analysis.figures.formats[format].score.value == pytest.approx(expected)
-    assert analysis.figures.nothing.score.value == pytest.approx(2 * 4 / (10 + 8))
+    assert analysis.figures.majority.score.value == pytest.approx(2 * 4 / (10 + 8))
 
 
 def test_shared_answers_are_those_of_section_2_4(analysis):
@@ -71,7 +71,7 @@ def test_flips_are_lost_or_gained_and_relations_are_ranked_by_what_they_lose(ana
 
 
 def test_the_verdict_says_it_in_words(analysis):
-    says = " ".join(analysis.verdict.says).replace("\xa0", " ")
+    says = " ".join(analysis.findings.statements).replace("\xa0", " ")
     assert (
         "too few instances to see what it reads most. With the context alone it keeps 50 % (95 %: 20–80)"
         in says
@@ -84,7 +84,7 @@ def test_the_verdict_says_it_in_words(analysis):
     assert "do not contradict the order that the paper reports" in says
     assert "C+T and OnlyT, OnlyC and OnlyM" in says  # 0.667 and 0.824 of ten are not worth an order
     assert "the paper trained one model per format" in says
-    beware = " ".join(analysis.verdict.beware).replace("\xa0", " ")
+    beware = " ".join(analysis.findings.cautions).replace("\xa0", " ")
     assert "Names alone score 0.824 where reading nothing scores 0.444" in beware
     assert "mislead" not in beware  # one is right without names only, but four are with names only
     assert "only 10 instances" in beware
@@ -94,21 +94,21 @@ def test_a_model_that_reads_the_context_is_told_so(said, rules):
     many = [said(f"N{i}", "was born in", "Rome", "born") for i in range(60)]
     many += [said(f"M{i}", "works for", "Acme", "works") for i in range(60)]
     found = analyze(rules({"born": "born", "works": "works"}), many)
-    first, types, order = found.verdict.says
+    first, types, order = found.findings.statements
     assert first.startswith("This model reads mostly the context.")
     assert types == "Neither names nor types matter much to it."
     assert "no significant difference: C+M and OnlyC, C+T and OnlyC, OnlyM and OnlyT." in order
-    assert found.verdict.beware == ()
+    assert found.findings.cautions == ()
 
 
 def test_a_model_that_reads_the_names_of_many_is_told_so(ten, rules):
     many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
-    assert analyze(rules(READS), many).verdict.says[0].startswith("This model reads mostly the names.")
+    assert analyze(rules(READS), many).findings.statements[0].startswith("This model reads mostly the names.")
 
 
 def test_a_model_that_always_says_the_same_reads_neither(ten, rules):
     many = [replace(one, id=f"{one.id}{i}") for i in range(20) for one in ten]
-    says = analyze(rules({}), many).verdict.says
+    says = analyze(rules({}), many).findings.statements
     assert says[0].startswith(
         "This model reads neither context nor names by itself, as far as its answers show: it nearly always returns"
     )
@@ -118,7 +118,7 @@ def test_names_that_mislead_on_the_whole_are_told(said, rules):
     many = [said(f"N{i}", "was born in", "Rome", "born") for i in range(100)]
     many += [said("Acme", "was born in", f"M{i}", "born") for i in range(20)]
     found = analyze(rules({"Acme": "works", "born": "born"}), many)
-    (told,) = [one.replace("\xa0", " ") for one in found.verdict.beware if "mislead" in one]
+    (told,) = [one.replace("\xa0", " ") for one in found.findings.cautions if "mislead" in one]
     assert told == (
         "20 instances (17 %) are right without names only, and 0 (0 %) with names only: on the whole, names mislead it."
     )
@@ -132,7 +132,7 @@ def test_every_second_instance_chooses_the_words_and_the_best_of_all_has_no_say(
     assert found.answers.tried == {("X", "Y"): 8, ("one", "another"): 4, ("entity", "entity"): 0}
     assert found.answers.blanks == ("one", "another")
     assert found.figures.formats["OnlyC"].kept.value == pytest.approx(4 / 12)
-    note = found.verdict.notes[0].replace("\xa0", " ")
+    note = found.findings.notes[0].replace("\xa0", " ")
     assert (
         "of every second instance (with “X” and “Y” it keeps 67 %; with “entity” and “entity” it keeps 0 %)"
         in note
@@ -170,10 +170,10 @@ def test_without_types_their_formats_are_left_out_and_partly_typed_is_told(said,
     found = analyze(rules(READS), bare)
     assert list(found.figures.formats) == ["C+M", "OnlyC", "OnlyM"]
     assert (found.figures.reliance.types, found.figures.reliance.names) == (None, None)
-    assert any("has no entity types" in one for one in found.verdict.notes)
+    assert any("has no entity types" in one for one in found.findings.notes)
     found = analyze(rules(READS), [*bare, said("Dan", "was born in", "Rome", "born")])
     assert list(found.figures.formats) == list(FORMATS)
-    assert any("1 of 4 instances have both entity types" in one for one in found.verdict.notes)
+    assert any("1 of 4 instances have both entity types" in one for one in found.findings.notes)
 
 
 def test_what_cannot_be_judged_is_left_out(ten, rules):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relscout.core.errors import UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.lab.analysis.formats import BLANKS, FORMATS, names_again, shown
+from relscout.lab.analysis.formats import BLANKS, FORMATS, repeats_a_name, rewritten
 
 HEAD, TAIL = Mention(0, 11, "PERSON", "Q7186"), Mention(24, 30, "birth_city", "Q270")
 CURIE = RelationInstance(
@@ -29,7 +29,7 @@ CURIE = RelationInstance(
     ],
 )
 def test_a_format_shows_what_it_says(format, text, head, tail, types):
-    found = shown(CURIE, format)
+    found = rewritten(CURIE, format)
     assert (found.text, found.head_text, found.tail_text, found.type_pair) == (text, head, tail, types)
     assert (found.relation, found.id, found.source) == ("born in", "1", "here")
     if format != "C+M":
@@ -37,40 +37,40 @@ def test_a_format_shows_what_it_says(format, text, head, tail, types):
 
 
 def test_without_context_the_head_comes_first():
-    assert shown(replace(CURIE, head=TAIL, tail=HEAD), "OnlyM").text == "Warsaw Marie Curie"
+    assert rewritten(replace(CURIE, head=TAIL, tail=HEAD), "OnlyM").text == "Warsaw Marie Curie"
 
 
 def test_of_nested_mentions_one_follows_the_other():
     nested = RelationInstance(
         "At the University of Paris today", Mention(7, 26, "ORG"), Mention(21, 26, "CITY")
     )
-    assert shown(nested, "C+T").text == "At the org city today"
-    found = shown(replace(nested, head=nested.tail, tail=nested.head), "OnlyC")
+    assert rewritten(nested, "C+T").text == "At the org city today"
+    found = rewritten(replace(nested, head=nested.tail, tail=nested.head), "OnlyC")
     assert (found.text, found.head_text, found.tail_text) == ("At the Y X today", "X", "Y")
-    assert shown(nested, "OnlyM").text == "University of Paris Paris"
+    assert rewritten(nested, "OnlyM").text == "University of Paris Paris"
 
 
 def test_a_mention_inside_a_word_leaves_words_of_their_own():
     parts = RelationInstance("anti-ParisBerlinian mood", Mention(5, 10), Mention(10, 16))
-    assert shown(parts, "OnlyC").text == "anti-X Y ian mood"
+    assert rewritten(parts, "OnlyC").text == "anti-X Y ian mood"
 
 
 def test_a_type_that_is_unknown_or_no_word_is_an_entity():
     bare = replace(CURIE, head=Mention(0, 11), tail=Mention(24, 30, "__"))
-    assert shown(bare, "C+T").text == "entity was born in entity."
+    assert rewritten(bare, "C+T").text == "entity was born in entity."
 
 
 def test_names_that_are_repeated_elsewhere_stay_and_are_told():
     text = "Warsaw: Marie Curie was born in Warsaw, not in Warsawa."
     again = RelationInstance(text, Mention(8, 19), Mention(32, 38))
-    assert shown(again, "OnlyC").text == "Warsaw: X was born in Y, not in Warsawa."
-    assert names_again(again)
-    assert not names_again(replace(again, text=text.replace("Warsaw:", "Poland:")))
+    assert rewritten(again, "OnlyC").text == "Warsaw: X was born in Y, not in Warsawa."
+    assert repeats_a_name(again)
+    assert not repeats_a_name(replace(again, text=text.replace("Warsaw:", "Poland:")))
 
 
 def test_an_unknown_format_names_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'OnlyC'"):
-        shown(CURIE, "onlyC")
+        rewritten(CURIE, "onlyC")
 
 
 #: No deadline, which a busy machine would miss.
@@ -110,10 +110,10 @@ def filled(place, first: str, second: str, kinds) -> RelationInstance:
 def test_only_context_is_the_same_whatever_the_entities_are_called(place, a, b, c, d, t, u, v, w):
     one, other = filled(place, a, b, (t, u)), filled(place, c, d, (v, w))
     for blanks in BLANKS:
-        assert shown(one, "OnlyC", blanks=blanks) == shown(other, "OnlyC", blanks=blanks)
+        assert rewritten(one, "OnlyC", blanks=blanks) == rewritten(other, "OnlyC", blanks=blanks)
         assert (
-            shown(one, "OnlyC", blanks=blanks).head_text,
-            shown(one, "OnlyC", blanks=blanks).tail_text,
+            rewritten(one, "OnlyC", blanks=blanks).head_text,
+            rewritten(one, "OnlyC", blanks=blanks).tail_text,
         ) == blanks
 
 
@@ -121,8 +121,8 @@ def test_only_context_is_the_same_whatever_the_entities_are_called(place, a, b, 
 @given(placed(), names, names, names, names, types, types)
 def test_types_instead_of_names_tell_no_names(place, a, b, c, d, t, u):
     one, other = filled(place, a, b, (t, u)), filled(place, c, d, (t, u))
-    assert shown(one, "C+T") == shown(other, "C+T")
-    assert shown(one, "OnlyT") == shown(other, "OnlyT")
+    assert rewritten(one, "C+T") == rewritten(other, "C+T")
+    assert rewritten(one, "OnlyT") == rewritten(other, "OnlyT")
 
 
 @calm
@@ -130,19 +130,19 @@ def test_types_instead_of_names_tell_no_names(place, a, b, c, d, t, u):
 def test_without_context_two_sentences_are_the_same(place, elsewhere, a, b, t, u):
     elsewhere = (*elsewhere[:3], place[3])
     one, other = filled(place, a, b, (t, u)), filled(elsewhere, a, b, (t, u))
-    assert shown(one, "OnlyM") == shown(other, "OnlyM")
-    assert shown(one, "OnlyT") == shown(other, "OnlyT")
+    assert rewritten(one, "OnlyM") == rewritten(other, "OnlyM")
+    assert rewritten(one, "OnlyT") == rewritten(other, "OnlyT")
 
 
 @calm
 @given(placed(), names, names, types, types)
 def test_what_is_shown_can_be_shown_again(place, a, b, t, u):
     for format in FORMATS:
-        found = shown(filled(place, a, b, (t, u)), format)
+        found = rewritten(filled(place, a, b, (t, u)), format)
         assert found.head_text.strip()
         assert found.tail_text.strip()
-        assert shown(found, format) == found
+        assert rewritten(found, format) == found
         for other in FORMATS:
-            again = shown(found, other)
+            again = rewritten(found, other)
             assert again.head_text.strip()
             assert again.tail_text.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relscout.lab.analysis.analyze import reads, type_findings
+from relscout.lab.analysis.analyze import describe_reliance, type_findings
 from relscout.lab.analysis.figures import Estimate, Figures, FormatFigures, Reliance
 
 
@@ -12,18 +12,18 @@ def around(value: float, by: float) -> Estimate:
     return Estimate(value, value - by, value + by)
 
 
-def made(context: float, names: float, nothing: float, by: float, **more: Estimate | None) -> Figures:
+def made(context: float, names: float, majority: float, by: float, **more: Estimate | None) -> Figures:
     """Figures whose intervals reach as far on both sides."""
     formats = {
-        format: FormatFigures(around(kept, by), around(kept - nothing, by))
+        format: FormatFigures(around(kept, by), around(kept - majority, by))
         for format, kept in (("OnlyC", context), ("OnlyM", names))
     }
     reliance = Reliance(around(1 - names, by), around(1 - context, by), around(context - names, by), **more)
-    return Figures(None, (), formats, FormatFigures(around(nothing, by), around(0, 0)), reliance)
+    return Figures(None, (), formats, FormatFigures(around(majority, by), around(0, 0)), reliance)
 
 
 @pytest.mark.parametrize(
-    ("context", "names", "nothing", "by", "says"),
+    ("context", "names", "majority", "by", "says"),
     [
         (0.4, 0.3, 0.1, 0.05, "needs context and names together"),
         (0.48, 0.3, 0.1, 0.05, "was analysed on too few"),  # may be half
@@ -59,8 +59,8 @@ def made(context: float, names: float, nothing: float, by: float, **more: Estima
         (0.77, 0.7, 0.7, 0.02, "reads something of the context, and nothing measurable of the names"),
     ],
 )
-def test_what_it_reads(context, names, nothing, by, says):
-    assert reads(made(context, names, nothing, by), "model").startswith(f"This model {says}")
+def test_what_it_reads(context, names, majority, by, says):
+    assert describe_reliance(made(context, names, majority, by), "model").startswith(f"This model {says}")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_scores_and_shares_are_those_of_hand(ten, train):
     assert table.wrong_same("rule", "C+T") == pytest.approx(
         3 / 5
     )  # both visits with seed 0, "leads" with seed 1
-    assert table.nothing == pytest.approx(2 * 4 / (10 + 8))
+    assert table.majority == pytest.approx(2 * 4 / (10 + 8))
     assert table.as_dict()["rows"]["rule"]["C+M"]["seeds"] == pytest.approx([first, second], abs=1e-6)
 
 

@@ -90,10 +90,10 @@ def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "names-semeval", "--rows", "own encoder, C+M"), "waits for an encoder; give one (--encoder"),
+        (("run", "names-semeval", "--rows", "own encoder, C+M"), "needs an encoder; give it (--encoder"),
         (
             ("run", "kmeans-bundled", "--encoder", "x"),
-            "no row of preset 'kmeans-bundled' waits for an encoder",
+            "no row of preset 'kmeans-bundled' needs an encoder",
         ),
         (("run", "names-tacred-paper"), "get it with 'relscout datasets get tacred'"),
     ],

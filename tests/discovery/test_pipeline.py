@@ -182,7 +182,9 @@ def test_an_unknown_setting_names_the_nearest(instances: Instances, encoder: Tra
 
 @pytest.mark.parametrize("name", ["seed", "n_relations", "encoder"])
 def test_what_discover_takes_itself_is_no_setting(instances: Instances, name: str) -> None:
-    with pytest.raises(SettingError, match=f"'{name}' is no setting of a method; give it to discover itself"):
+    with pytest.raises(
+        SettingError, match=f"'{name}' is not a setting of a method; pass it to discover directly"
+    ):
         discover(instances, settings={name: 3})
 
 

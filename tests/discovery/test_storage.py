@@ -337,7 +337,7 @@ def test_a_method_that_this_version_lacks_is_named(saved: Path, tmp_path: Path) 
     description = run / "model" / "artifact.json"
     described = json.loads(description.read_text(encoding="utf-8"))
     description.write_text(json.dumps({**described, "kind": "selforeX"}), encoding="utf-8")
-    with pytest.raises(ArtifactError, match="a method that this relscout lacks: unknown method 'selforeX'"):
+    with pytest.raises(ArtifactError, match="a method that is not installed: unknown method 'selforeX'"):
         Discovery.load(run)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, MissingExtraError, OutputError, UnknownNameError
-from relscout.lab.figures import Drawn, draw_figures, read_points
+from relscout.lab.figures import DrawnFigure, draw_figures, read_points
 from relscout.lab.measuring import write_points
 from relscout.lab.schema import Figure, Preset, Published, Row, Sweep
 from relscout.lab.summaries import Measured
@@ -57,11 +57,11 @@ def swept(*, seeds: int = 2) -> list[Any]:
     ]
 
 
-def draw(chosen: Preset, records: list[Any], folder: Path, kind: str | None = None) -> list[Drawn]:
+def draw(chosen: Preset, records: list[Any], folder: Path, kind: str | None = None) -> list[DrawnFigure]:
     return list(draw_figures(Measured(chosen, records), folder, points=folder, kind=kind))
 
 
-def written(drawn: list[Drawn]) -> list[str]:
+def written(drawn: list[DrawnFigure]) -> list[str]:
     return [file.name for one in drawn for file in one.files]
 
 
@@ -105,7 +105,7 @@ def test_all_figures_of_a_preset_are_drawn_as_png_and_svg(tmp_path, keep_points)
         "small-sweep-b3-f1-majority-mapped.png",
         "small-sweep-b3-f1-majority-mapped.svg",
     ]
-    assert all(one.lacking == "" for one in drawn)
+    assert all(one.missing == "" for one in drawn)
     for file in (file for one in drawn for file in one.files):
         start = {".png": b"\x89PNG\r\n", ".svg": b"<?xml "}[file.suffix]
         assert file.read_bytes().startswith(start)
@@ -147,7 +147,7 @@ def test_an_earlier_moment_has_a_panel_before_the_last(tmp_path):
 
 def test_a_row_without_points_is_told_and_the_others_are_drawn(tmp_path, keep_points):
     (drawn,) = draw(preset(TSNE), [record(points=keep_points("a.npz"))], tmp_path)
-    assert drawn.lacking == "no points of 'frozen'"
+    assert drawn.missing == "no points of 'frozen'"
     assert "frozen" not in texts(drawn.files[1])
 
 
@@ -215,7 +215,7 @@ def test_values_that_would_run_into_each_other_are_not_all_named(tmp_path):
 
 def test_values_that_were_not_run_are_told(tmp_path):
     (drawn,) = draw(preset(Figure("sweep"), sweep=SWEEP), swept(seeds=1)[:2], tmp_path)
-    assert drawn.lacking == "no record of 'SelfORE' with n_clusters 1250"
+    assert drawn.missing == "no record of 'SelfORE' with n_clusters 1250"
     assert len(drawn.files) == 4
 
 
@@ -255,7 +255,7 @@ def test_only_curves_that_are_there_have_a_panel(tmp_path, loop, title):
 @pytest.mark.parametrize("report", [{}, {"loops": []}, {"loops": None}, {"loops": [{"kl": 1}]}])
 def test_reports_without_curves_are_told(tmp_path, report):
     (drawn,) = draw(preset(), [record(report=report)], tmp_path / "new", "losses")
-    assert (list(drawn.files), drawn.lacking) == ([], "no report holds curves")
+    assert (list(drawn.files), drawn.missing) == ([], "no report holds curves")
     assert not (tmp_path / "new").exists()
 
 

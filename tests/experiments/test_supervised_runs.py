@@ -187,7 +187,7 @@ def test_an_interrupted_run_goes_on_and_says_so(run, supervised, supervised_data
     assert len(list(tmp_path.glob("results-*.partial"))) == 1, "what is done leaves nothing behind"
 
 
-def test_a_row_that_waits_runs_with_the_encoder_that_is_given(
+def test_a_row_without_an_encoder_runs_with_the_encoder_that_is_given(
     run, supervised, supervised_data, tiny_bert, tmp_path
 ):
     fresh, _ = run(supervised, supervised_data, rows=["own"], seeds=[0], encoder=str(tiny_bert))
@@ -211,11 +211,11 @@ def test_a_score_on_relations_whose_labels_the_encoder_has_seen_says_so(
     assert not any("has learnt" in text for text in clean[0]["warnings"])
 
 
-def test_a_row_that_waits_is_not_run_without_an_encoder(run, supervised, few_shot, supervised_data):
-    with pytest.raises(SettingError, match=r"row 'own' waits for an encoder; give one \(--encoder"):
+def test_a_row_without_an_encoder_is_not_run_without_an_encoder(run, supervised, few_shot, supervised_data):
+    with pytest.raises(SettingError, match=r"row 'own' needs an encoder; give it \(--encoder"):
         run(supervised, supervised_data, rows=["own"])
     with pytest.raises(
-        SettingError, match="no row of preset 'small' waits for an encoder, so 'minilm' would not"
+        SettingError, match="no row of preset 'small' needs an encoder, so 'minilm' would not"
     ):
         run(few_shot, supervised_data, encoder="minilm")
 
@@ -261,11 +261,11 @@ def test_missing_data_of_any_protocol_is_told_before_anything_is_written(
         ({"settings": {"kmeans": {}}}, "settings, kmeans: unknown supervised method 'kmeans'"),
         ({"settings": {"cnn": {"rat": 1}}}, "unknown setting 'rat': did you mean 'rate'"),
         ({"rows": [{"name": "x", "method": "fewshot"}]}, "unknown supervised method 'fewshot'"),
-        ({"rows": [{"name": "x", "method": "cnn", "kind": "frozen"}]}, "a row that is frozen learns nothing"),
-        ({"rows": [{"name": "most frequent relation", "method": "cnn"}]}, "two are called 'most frequent relation'"),
+        ({"rows": [{"name": "x", "method": "cnn", "kind": "frozen"}]}, "a frozen row is not trained"),
+        ({"rows": [{"name": "most frequent relation", "method": "cnn"}]}, "two rows have the name"),
         ({"published": [{"row": "CNN", "source": "x", "b3_f1": 1}]}, "unknown key 'b3_f1'"),
         ({"published": [{"row": "CNN", "source": "x", "scoring": "raw", "semeval-1": 1}]}, "unknown key 'scoring'"),
-        ({"sweep": {"setting": "labeled.share", "values": [0.5], "rows": ["CNN"]}}, "of which this row gets none"),
+        ({"sweep": {"setting": "labeled.share", "values": [0.5], "rows": ["CNN"]}}, "and this row gets none"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(written, supervised, changes, said):
@@ -273,7 +273,7 @@ def test_what_is_wrong_is_told_with_its_place(written, supervised, changes, said
         preset(written({**supervised, **changes}))
 
 
-def test_nothing_waits_for_an_encoder_to_find_relations(written, description):
+def test_discovery_needs_a_named_encoder(written, description):
     description["encoder"]["model"] = "given"
-    with pytest.raises(SettingError, match="row 'plain' waits for an encoder"):
+    with pytest.raises(SettingError, match="row 'plain' has no encoder"):
         preset(written(description))

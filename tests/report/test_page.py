@@ -331,11 +331,11 @@ def test_a_page_that_cannot_be_written_is_told(found: Discovery, tmp_path: Path)
 
 
 def _comparison_fields() -> dict[str, Any]:
-    found = type("Found", (), {"matches": [], "new": [], "moves": []})
+    comparison = type("Comparison", (), {"matches": [], "new": [], "moves": []})
     empty: dict[str, Any] = {"title": "x", "lead": [], "score_rows": [], "score_caption": ""}
     return {
         **empty,
-        "found": found,
+        "comparison": comparison,
         "first": {},
         "second": {},
         "names": ["a", "b"],

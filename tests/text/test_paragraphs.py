@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.text import Passage
-from relscout.text.paragraphs import LONGEST_PASSAGE, kept, lines_of, paragraphs
+from relscout.text.paragraphs import LONGEST_PASSAGE, lines_of, paragraphs, selected
 
 WRAPPED = """\
 Marie Curie was born in Warsaw, a city which then was a part of the Rus-
@@ -165,7 +165,7 @@ def test_parts_of_a_passage_keep_their_places_and_lines(data: st.DataObject) -> 
     (whole,) = found(WRAPPED.split("\n\n")[0])
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole.text)), min_size=2, max_size=8)))
     spans = list(zip(cuts[::2], cuts[1::2], strict=False))
-    part = kept(whole, spans)
+    part = selected(whole, spans)
     offsets = [offset for start, end in spans for offset in range(start, end)]
     assert part.text == "".join(whole.text[offset] for offset in offsets)
     for new, old in enumerate(offsets):

@@ -95,7 +95,7 @@ def test_what_stands_on_few_pages_is_no_running_head() -> None:
 
 @pytest.mark.parametrize("pages", [[[]], [[], []]])
 def test_scanned_pages_are_an_error_that_says_what_to_do(tmp_path: Path, pages: list[list[str]]) -> None:
-    with pytest.raises(InputError, match=rf"no text in its {len(pages)} pages; where they are scanned"):
+    with pytest.raises(InputError, match=rf"no text in its {len(pages)} pages; if they are scanned"):
         list(read_passages([write_pdf(tmp_path / "a.pdf", pages)]))
 
 

@@ -157,7 +157,7 @@ def test_a_model_with_a_setting_missing_is_refused(model: Relatedness, tmp_path:
     content = json.loads(described.read_text())
     del content["settings"]["calibration"]
     described.write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match="no whole relatedness model"):
+    with pytest.raises(ArtifactError, match="not a complete relatedness model"):
         Relatedness.load(tmp_path / "model")
 
 

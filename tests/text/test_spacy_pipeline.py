@@ -89,7 +89,7 @@ def test_texts_are_read_only_as_they_are_needed(saved: Path) -> None:
 def test_a_text_that_is_too_long_is_an_error_with_its_place(saved: Path) -> None:
     pipeline = SpacyPipeline.load(str(saved))
     pipeline.nlp.max_length = 8
-    with pytest.raises(InputError, match="line 3: 9 characters, but the pipeline takes 8 at most"):
+    with pytest.raises(InputError, match="line 3: 9 characters, but the pipeline accepts at most 8"):
         list(pipeline.annotate([Passage("Acme glue", source="line 3")]))
 
 

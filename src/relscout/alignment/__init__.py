@@ -1,4 +1,4 @@
-"""Distant alignment: a corpus and a knowledge graph in, instances with the graph's relations out."""
+"""Distant alignment: label the instances of a corpus with the relations of a knowledge graph."""
 
 from __future__ import annotations
 

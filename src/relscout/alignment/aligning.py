@@ -1,4 +1,4 @@
-"""Distant alignment: instances whose pair of entities is related in a knowledge graph, labelled with that relation.
+"""Distant alignment: instances are labelled with the relation of their pair of entities in a knowledge graph.
 
 Peng et al., "Learning from Context or Names? An Empirical Study on Neural Relation Extraction", EMNLP 2020, section 3.1
 and appendix A, after Mintz et al., "Distant supervision for relation extraction without labeled data", ACL 2009.
@@ -29,64 +29,64 @@ from relscout.core.wording import counted
 
 @dataclass(frozen=True)
 class AlignmentSettings:
-    """How instances are linked to a graph, and which of them are kept.
+    """How instances are linked to a graph, and which are kept.
 
     Raises:
-        UnknownNameError: A setting is another word than those it may be.
+        UnknownNameError: A setting is not one of its choices.
         SettingError: ``min_sentences`` is below 1.
     """
 
     link: Literal["id-or-name", "id", "name"] = "id-or-name"
-    """How a mention is linked to an entity: by its identifier, or by its name if it has none (``id-or-name``); or by
-    one of them only. A mention whose identifier is not in the graph is linked by name with ``name`` only."""
+    """Link a mention by its identifier, or by its name if it has none (``id-or-name``); or always by the same. Only
+    ``name`` links a mention whose identifier is not in the graph."""
     ambiguous: Literal["resolve", "drop"] = "resolve"
-    """An ambiguous name: linked to the entity that the graph relates to the other mention, if there is exactly one
-    (``resolve``); or always left out (``drop``)."""
+    """Link an ambiguous name to the entity that the graph relates to the other mention, if there is exactly one
+    (``resolve``), or leave it out (``drop``)."""
     both_ways: bool = True
-    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged; otherwise
-    it is left out."""
+    """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged, rather
+    than none."""
     min_sentences: int = 2
-    """Relations with fewer different sentences are left out; at least 1. One sentence alone cannot form a pair."""
+    """Minimum number of different sentences of a relation, at least 1. Two sentences are needed to form a pair."""
 
     def __post_init__(self) -> None:
         check_choices(self, {"link": ("id-or-name", "id", "name"), "ambiguous": ("resolve", "drop")})
         check_least(self, {"min_sentences": 1})
 
 
-#: The steps at which an instance is lost.
+#: Reasons to leave out an instance.
 Step = Literal["unlinked", "ambiguous", "unrelated", "excluded"]
 
 
 @dataclass
 class AlignmentStatistics:
-    """Counts of one alignment, complete once all its instances have been read."""
+    """Counts of an alignment, complete before its first instance is yielded."""
 
     instances: int = 0
     """Instances read."""
     mentions_by_id: int = 0
     """Mentions linked by their identifier."""
     mentions_by_name: int = 0
-    """Mentions linked by their name, which stands for one entity."""
+    """Mentions linked by an unambiguous name."""
     mentions_by_several: int = 0
-    """Mentions whose name stands for several entities of the graph."""
+    """Mentions with the name of several entities."""
     mentions_of_unknown_id: int = 0
-    """Mentions not linked: the graph has not their identifier."""
+    """Mentions whose identifier is not in the graph."""
     mentions_of_unknown_name: int = 0
-    """Mentions not linked: the graph has no entity of their name."""
+    """Mentions whose name is not in the graph."""
     mentions_without_id: int = 0
-    """Mentions not linked: they have no identifier, and names were not to be looked up."""
+    """Mentions without an identifier, if names are not used."""
     unlinked: int = 0
-    """Instances lost because a mention was not linked."""
+    """Instances left out because a mention was not linked."""
     ambiguous: int = 0
-    """Instances lost because names stand for several entities, and it is not clear which are meant."""
+    """Instances left out because an ambiguous name was not resolved."""
     unrelated: int = 0
-    """Instances lost because the graph does not relate their pair."""
+    """Instances left out because the graph does not relate their pair."""
     excluded: int = 0
     """Instances left out because their pair is excluded."""
     aligned: int = 0
-    """Aligned instances: one for each relation of each pair that the graph relates."""
+    """Aligned instances: one for each relation of each related pair."""
     repeated: int = 0
-    """Aligned instances left out because the sentence has the same pair and relation once more."""
+    """Aligned instances left out because their sentence repeats the pair and relation."""
     rare: int = 0
     """Aligned instances left out because their relation has too few sentences."""
     rare_relations: int = 0
@@ -94,13 +94,13 @@ class AlignmentStatistics:
     exchanged: int = 0
     """Kept instances in which head and tail are exchanged."""
     kept: dict[str, int] = field(default_factory=dict)
-    """Kept relations, the most frequent first, and their numbers of instances."""
+    """Kept relation → number of instances, the most frequent first."""
     example_id: str | None = None
-    """An identifier that the graph has not."""
+    """An identifier that is not in the graph."""
     example_name: str | None = None
-    """A name that the graph has not."""
+    """A name that is not in the graph."""
     example_pair: tuple[str, str] | None = None
-    """Two entities of an instance that the graph does not relate."""
+    """A pair that the graph does not relate."""
 
     @property
     def n_kept(self) -> int:
@@ -109,21 +109,21 @@ class AlignmentStatistics:
 
     @property
     def mentions_linked(self) -> int:
-        """Number of mentions that stand for one or several entities of the graph."""
+        """Number of mentions linked to at least one entity of the graph."""
         return self.mentions_by_id + self.mentions_by_name + self.mentions_by_several
 
     def unknown_id(self, identifier: str) -> None:
-        """Count a mention whose identifier the graph has not."""
+        """Count a mention whose identifier is not in the graph."""
         self.mentions_of_unknown_id += 1
         self.example_id = self.example_id or identifier
 
     def unknown_name(self, name: str) -> None:
-        """Count a mention whose name the graph has not."""
+        """Count a mention whose name is not in the graph."""
         self.mentions_of_unknown_name += 1
         self.example_name = self.example_name or name
 
     def count_lost(self, step: Step) -> None:
-        """Count an instance that was lost at a step."""
+        """Count an instance that is left out."""
         setattr(self, step, getattr(self, step) + 1)
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,16 +131,16 @@ class AlignmentStatistics:
         return {**dataclasses.asdict(self), "kept": dict(self.kept)}
 
     def empty_message(self, min_sentences: int) -> str:
-        """Return, in one line, that nothing was kept, what was lost at which step, and what can be done."""
+        """Return an error message: no instance is left, with the counts of each step and advice."""
         if not self.instances:
             return "nothing to align: the corpus holds no instance"
-        details = [
+        parts = [
             f"no instance is left: {counted(self.instances, 'instance')} read, {self.mentions_linked:,} of "
             f"{2 * self.instances:,} mentions linked{self._not_in_graph()}",
             *self._losses(min_sentences),
             self._advice(),
         ]
-        return "; ".join(details)
+        return "; ".join(parts)
 
     def _not_in_graph(self) -> str:
         by_name = self.mentions_by_name + self.mentions_by_several
@@ -152,8 +152,8 @@ class AlignmentStatistics:
         some = [
             f"{what} such as {example} are not in the graph" for what, example, linked in missing if linked
         ]
-        details = ([f"{' and '.join(none)} is in the graph"] if none else []) + some
-        return f": {', and '.join(details)}" if details else ""
+        parts = ([f"{' and '.join(none)} is in the graph"] if none else []) + some
+        return f": {', and '.join(parts)}" if parts else ""
 
     def _losses(self, min_sentences: int) -> Iterator[str]:
         if self.mentions_without_id:
@@ -173,9 +173,9 @@ class AlignmentStatistics:
 
     def _advice(self) -> str:
         if self.rare:
-            return "take a larger corpus, or a lower least number of sentences"
+            return "use a larger corpus, or a lower minimum number of sentences"
         if self.excluded:
-            return "exclude only what is tested on"
+            return "exclude only the test set"
         if self.unrelated:
             return "is the graph of the same domain as the corpus, and are both directions allowed?"
         if self.ambiguous:
@@ -187,7 +187,7 @@ class AlignmentStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The entities of head and tail, by number, which the graph relates in one direction at least."""
+    """The numbers of the entities of head and tail, related in at least one direction."""
 
     head: int
     tail: int
@@ -199,10 +199,9 @@ def link(
     settings: AlignmentSettings,
     statistics: AlignmentStatistics,
 ) -> Linked | Step:
-    """Return the one pair of entities that the mentions stand for and the graph relates, or why there is none.
+    """Return the only related pair of entities of the mentions, or the reason why there is none.
 
-    A name may stand for several entities. Of all pairs of a head's and a tail's entity, the related ones are looked at,
-    in the directions that the settings allow: if there is just one, it is taken.
+    Ambiguous names are resolved if exactly one pair of their entities is related in the directions of the settings.
     """
     heads = _entities(instance, instance.head, graph, settings, statistics)
     tails = _entities(instance, instance.tail, graph, settings, statistics)
@@ -221,7 +220,7 @@ def link(
 
 
 def candidates(instance: RelationInstance, mention: Mention, graph: KnowledgeGraph) -> tuple[int, ...]:
-    """Return all entities that a mention may stand for, by its identifier or by its name: more rather than fewer."""
+    """Return all entities that a mention may refer to, by its identifier or by its name."""
     by_id = None if mention.entity_id is None else graph.entity(mention.entity_id)
     by_name = graph.named(mention.surface(instance.text))
     return by_name if by_id is None or by_id in by_name else (by_id, *by_name)
@@ -254,18 +253,18 @@ def _entities(
 
 
 class Exclusions:
-    """The pairs of entities of some instances, in either direction; their gold relations are not looked at.
+    """Pairs of entities that are excluded in either direction, such as those of a test set.
 
-    "Learning from Context or Names" (section 4.2) leaves out all entity pairs of the test sets. A pair is known again
+    "Learning from Context or Names" (section 4.2) excludes all entity pairs of the test sets. A pair is recognised
 
-    * by the identifiers of both mentions, whether the graph has them or not,
+    * by the identifiers of both mentions, whether or not they are in the graph,
     * by both names, normalised,
-    * and by the graph: where names and identifiers of the instance may stand for a pair of entities that it relates,
-      that pair is left out under whatever other names it appears.
+    * and by the graph: if names and identifiers of the instance may refer to a related pair of entities, that pair is
+      excluded under all of its names.
 
     Args:
-        graph: The graph that is aligned with.
-        instances: Instances whose pairs are left out, such as those of a test set.
+        graph: The graph of the alignment.
+        instances: Instances whose pairs are excluded; their gold relations are ignored.
     """
 
     def __init__(self, graph: KnowledgeGraph, instances: Iterable[RelationInstance] = ()) -> None:
@@ -273,45 +272,44 @@ class Exclusions:
         self._entities: set[tuple[int, int]] = set()
         self._spelled: set[tuple[str, str]] = set()
         self.n_instances = 0
-        """Number of instances whose pairs are left out."""
+        """Number of instances whose pairs are excluded."""
         for instance in instances:
             self.add(instance)
 
     def add(self, instance: RelationInstance) -> None:
-        """Leave out the pair of one more instance."""
+        """Exclude the pair of another instance."""
         self.n_instances += 1
         self._spelled.update(_spellings(instance))
         heads, tails = (
             candidates(instance, mention, self._graph) for mention in (instance.head, instance.tail)
         )
-        for one, other in (*self._graph.related(heads, tails), *self._graph.related(tails, heads)):
-            self._entities.add((min(one, other), max(one, other)))
+        for pair in (*self._graph.related(heads, tails), *self._graph.related(tails, heads)):
+            self._entities.add((min(pair), max(pair)))
 
     def cover(self, instance: RelationInstance, linked: Linked) -> bool:
-        """Return whether an instance that is linked to these entities is to be left out."""
+        """Return whether a linked instance is excluded."""
         entities = (min(linked.head, linked.tail), max(linked.head, linked.tail))
         return entities in self._entities or not self._spelled.isdisjoint(_spellings(instance))
 
 
 def _spellings(instance: RelationInstance) -> list[tuple[str, str]]:
     names = sorted(normalized(name) for name in (instance.head_text, instance.tail_text))
-    found = [(names[0], names[1])]
+    spellings = [(names[0], names[1])]
     if instance.head.entity_id is not None and instance.tail.entity_id is not None:
         ids = sorted((instance.head.entity_id, instance.tail.entity_id))
-        # a line feed, which no normalised name has, keeps identifiers and names apart
-        found.append((f"{ids[0]}\n", f"{ids[1]}\n"))
-    return found
+        # a line feed, which no normalised name has, distinguishes identifiers from names
+        spellings.append((f"{ids[0]}\n", f"{ids[1]}\n"))
+    return spellings
 
 
 _LARGEST_OFFSET = 2**20 - 1
 
 
 class Selection:
-    """Takes note of aligned instances, 36 bytes each, and chooses among them when all are known.
+    """Stores aligned instances in 36 bytes each, and selects from them once all are known.
 
-    Of the instances of one sentence, pair (whichever is the head) and relation, the one that is kept is not exchanged,
-    if there is such a one; then, its mentions are nearest; then, its head stands first; then, a hash decides. So the
-    choice does not depend on the order of the input.
+    Of the instances with the same sentence, pair (in either direction) and relation, the first is kept in this order:
+    not exchanged, nearest mentions, leftmost head, hash. The selection does not depend on the order of the input.
     """
 
     def __init__(self) -> None:
@@ -321,7 +319,7 @@ class Selection:
         self._exchanged = bytearray()
 
     def add(self, instance: RelationInstance, linked: Linked, relation: int, *, exchanged: bool) -> None:
-        """Take note of an instance that expresses a relation, by number, between two entities."""
+        """Add an instance with its relation, by number."""
         low, high = sorted((linked.head, linked.tail))
         sentence = _hash(instance.text)
         self._sentences.append(sentence)
@@ -334,12 +332,12 @@ class Selection:
     def kept(
         self, relations: tuple[str, ...], *, min_sentences: int, statistics: AlignmentStatistics
     ) -> NDArray[np.bool_]:
-        """Return which instances are kept (N,), in the order in which they were added, and complete the statistics.
+        """Return which instances are kept (N,), in the order of addition, and complete the statistics.
 
         Args:
             relations: Names of the relations, by number.
-            min_sentences: Least number of different sentences of a relation.
-            statistics: Filled with the counts of what was left out and of the kept relations.
+            min_sentences: Minimum number of different sentences of a relation.
+            statistics: Receives the counts.
         """
         kinds = np.asarray(self._relations, np.uint32)
         kept = self._chosen()
@@ -354,12 +352,13 @@ class Selection:
         kept &= ~is_rare
         statistics.exchanged = int(np.frombuffer(self._exchanged, np.uint8)[kept].sum()) if len(kept) else 0
         counts = np.bincount(kinds[kept], minlength=len(relations))
-        order = sorted(np.flatnonzero(counts).tolist(), key=lambda one: (-counts[one], relations[one]))
-        statistics.kept = {relations[one]: int(counts[one]) for one in order}
+        order = sorted(
+            np.flatnonzero(counts).tolist(), key=lambda number: (-counts[number], relations[number])
+        )
+        statistics.kept = {relations[number]: int(counts[number]) for number in order}
         return kept
 
     def _chosen(self) -> NDArray[np.bool_]:
-        """Return which instance of each group comes first."""
         groups = np.asarray(self._groups, np.int64)
         order = np.lexsort((np.asarray(self._hashes, np.int64), np.asarray(self._ranks, np.int64), groups))
         chosen = np.zeros(len(groups), dtype=bool)
@@ -377,7 +376,7 @@ class Selection:
 
 
 def _first_of_each(ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Return where in an array (N,) a value differs from the one before it (N,)."""
+    """Return where a value differs from the previous one (N,)."""
     first = np.ones(len(ordered), dtype=bool)
     first[1:] = ordered[1:] != ordered[:-1]
     return first
@@ -398,10 +397,10 @@ def _hash(text: str) -> int:
 
 
 class Spool:
-    """A temporary file of instances, which is gone when the block ends; ``TMPDIR`` says where it is.
+    """A temporary file of instances in ``TMPDIR``, deleted when the block ends.
 
     Raises:
-        OutputError: The file cannot be made or is full.
+        OutputError: The file cannot be created or is full.
     """
 
     def __init__(self) -> None:
@@ -420,7 +419,7 @@ class Spool:
 
     def add(self, instance: RelationInstance) -> None:
         """Write one instance."""
-        # JSON escapes all that ASCII has not, lone surrogates among it
+        # JSON escapes everything but ASCII, even lone surrogates
         head, tail = (
             (mention.start, mention.end, mention.type, mention.entity_id)
             for mention in (instance.head, instance.tail)
@@ -432,10 +431,10 @@ class Spool:
             raise _no_room(error) from error
 
     def __iter__(self) -> Iterator[RelationInstance]:
-        """Yield all instances that were written, from the first."""
+        """Yield all written instances."""
         try:
             self._file.seek(0)
-        except OSError as error:  # what was buffered is written only now
+        except OSError as error:  # flushing the buffer may fail
             raise _no_room(error) from error
         for line in self._file:
             text, head, tail, *rest = json.loads(line)
@@ -461,30 +460,29 @@ def align(
     statistics: AlignmentStatistics | None = None,
     progress: Progress = silent,
 ) -> Iterator[RelationInstance]:
-    """Yield the instances whose entities the graph relates, with its relations and entities, in the order of the input.
+    """Yield the instances whose entities the graph relates, labelled with its relations, in the order of the input.
 
-    A pair with several relations gives an instance for each: a sentence X is linked to r where (h, r, t) is in the
-    graph (section 3.1), so it stands in the bag of every such r. In one sentence, a pair gives one instance for a
-    relation, however often it is mentioned and whether it is marked in one direction or both. Where the graph has
-    (t, r, h) and not (h, r, t), head and tail are exchanged, so that a kept instance always reads as the graph does.
+    As in section 3.1, a pair with several relations gives an instance for each. Within one sentence, a pair gives one
+    instance of a relation, however often and in whichever direction it is marked. If the graph has (t, r, h) and not
+    (h, r, t), head and tail are exchanged, so that an instance always has the direction of the graph.
 
-    A relation that an instance already has is ignored. The mentions carry the graph's identifiers. An instance keeps
-    its id where its pair has one relation in its direction; of several, each id ends in its relation; an exchanged
+    Existing relations of the instances are ignored. The mentions get the graph's identifiers. An instance keeps its id
+    if its pair has one relation in its direction; with several, the relation is appended to each id; an exchanged
     instance has a new id, made from text and offsets.
 
-    The input is read once, one instance at a time. What the graph relates waits in a temporary file until it is known
-    which relations have enough sentences; nothing is yielded before.
+    The input is read once, instance by instance. Aligned instances are stored in a temporary file until the number of
+    sentences of each relation is known.
 
     Args:
-        instances: What to align; may be a generator.
+        instances: Instances to align; may be a generator.
         graph: The knowledge graph.
-        settings: The rules; the defaults where left out.
-        exclude: Pairs that are left out.
-        statistics: Filled with counts of the instances; complete before the first instance is yielded.
+        settings: The rules; defaults if ``None``.
+        exclude: Excluded pairs.
+        statistics: Receives the counts before the first instance is yielded.
         progress: Called with the number of instances read.
 
     Raises:
-        InputError: No instance is left; says at which steps they were lost.
+        InputError: No instance is left; the message counts the losses of each step.
         OutputError: The temporary file cannot be written.
     """
     settings = AlignmentSettings() if settings is None else settings
@@ -506,22 +504,26 @@ def align(
                 for aligned, relation, exchanged in _related(instance, linked, graph, settings):
                     spool.add(aligned)
                     selection.add(aligned, linked, relation, exchanged=exchanged)
-        kept = selection.kept(graph.relations, min_sentences=settings.min_sentences, statistics=statistics)
-        if not kept.any():
+        selected = selection.kept(
+            graph.relations, min_sentences=settings.min_sentences, statistics=statistics
+        )
+        if not selected.any():
             raise InputError(statistics.empty_message(settings.min_sentences))
         for place, aligned in enumerate(spool):
-            if kept[place]:
+            if selected[place]:
                 yield aligned
 
 
 def _related(
     instance: RelationInstance, linked: Linked, graph: KnowledgeGraph, settings: AlignmentSettings
 ) -> Iterator[tuple[RelationInstance, int, bool]]:
-    """Yield an instance for each relation of its pair, with the relation's number, and whether it was exchanged."""
+    """Yield an instance for each relation of its pair, the number of the relation, and whether it is exchanged."""
     forward = graph.relations_of(linked.head, linked.tail)
     backward: list[int] = []
-    if settings.both_ways:  # a symmetric relation is read as it is marked
-        backward = [one for one in graph.relations_of(linked.tail, linked.head) if one not in forward]
+    if settings.both_ways:  # a symmetric relation keeps the marked direction
+        backward = [
+            relation for relation in graph.relations_of(linked.tail, linked.head) if relation not in forward
+        ]
     head = replace(instance.head, entity_id=graph.entities[linked.head])
     tail = replace(instance.tail, entity_id=graph.entities[linked.tail])
     if forward:

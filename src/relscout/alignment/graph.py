@@ -1,4 +1,4 @@
-"""The knowledge graph of distant alignment: triples and names of entities, read from TSV and N-Triples."""
+"""Knowledge graphs for distant alignment: triples and entity names, read from TSV and N-Triples."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from relscout.core.files import lines_or_errors
 from relscout.core.instances import normalized
 from relscout.core.progress import Progress, silent
 
-#: Identifiers that say nothing to a reader: Wikidata's, and whole IRIs.
+#: Identifiers that contain no name: Wikidata's, and whole IRIs.
 _OPAQUE = re.compile(r"[QPL][1-9][0-9]*|[A-Za-z][\w+.-]*://.*")
 
 
 def name_in(identifier: str) -> str | None:
-    """Return the normalised name that an identifier spells, as ``Marie_Curie`` does; ``None`` where it is opaque."""
+    """Return the normalised name in an identifier such as ``Marie_Curie``; ``None`` if it is opaque."""
     if _OPAQUE.fullmatch(identifier):
         return None
     return normalized(unquote(identifier).replace("_", " ")) or None
 
 
 class Names:
-    """From normalised names to the numbers of the entities that they may stand for."""
+    """Normalised names and the numbers of their entities."""
 
     def __init__(self) -> None:
-        # nearly all names stand for one entity, and a bare number takes less memory than a tuple
+        # most names have one entity, and a number takes less memory than a tuple
         self._entities: dict[str, int | tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -45,26 +45,20 @@ class Names:
         if entity not in known:
             self._entities[name] = (*known, entity) if known else entity
 
-    def add_all(self, named: Iterable[tuple[str | None, int]]) -> None:
-        """Add an entity for every name that there is."""
-        for name, entity in named:
-            if name is not None:
-                self.add(name, entity)
-
     def of(self, name: str) -> tuple[int, ...]:
-        """Return the entities of a normalised name, in the order in which they were added."""
-        found = self._entities.get(name, ())
-        return (found,) if isinstance(found, int) else found
+        """Return the entities of a normalised name, in the order of addition."""
+        entities = self._entities.get(name, ())
+        return (entities,) if isinstance(entities, int) else entities
 
 
 _SEVERAL = 2**32 - 1
 
 
 class Register:
-    """Numbers identifiers from 0, in the order in which they are first seen.
+    """Numbers identifiers from 0 in order of appearance.
 
     Args:
-        whole_iris: Whether an IRI is an identifier as it is; otherwise its last part is, after the last ``/`` or ``#``.
+        whole_iris: Whether to use whole IRIs as identifiers, rather than the part after the last ``/`` or ``#``.
     """
 
     def __init__(self, *, whole_iris: bool) -> None:
@@ -73,7 +67,7 @@ class Register:
         self._namespaces: dict[str, int] = {"": 0}
         self._namespace_of = array("I")
         self.n_alike = 0
-        """How many last parts end IRIs that differ before it, and so make one of them."""
+        """Number of last parts shared by several IRIs, which become one identifier."""
         self.alike: tuple[str, str] | None = None
         """Two such IRIs."""
 
@@ -84,14 +78,14 @@ class Register:
         return iter(self._numbers)
 
     def number(self, identifier: str) -> int:
-        """Return the number of an identifier, a new one where it is new."""
+        """Return the number of an identifier, added if new."""
         number = self._numbers.setdefault(identifier, len(self._numbers))
         if number == len(self._namespace_of):
             self._namespace_of.append(0)
         return number
 
     def number_of_iri(self, iri: str) -> int:
-        """Return the number of an IRI, a new one where it is new."""
+        """Return the number of an IRI, added if new."""
         if self.whole_iris:
             return self.number(iri)
         space, last = split(iri)
@@ -108,42 +102,42 @@ class Register:
         return number
 
     def find(self, identifier: str) -> int | None:
-        """Return the number of an identifier or an IRI; ``None`` where there is none."""
-        found = self._numbers.get(identifier)
-        if found is None and "://" in identifier and not self.whole_iris:
+        """Return the number of an identifier or an IRI, or ``None``."""
+        number = self._numbers.get(identifier)
+        if number is None and "://" in identifier and not self.whole_iris:
             return self._numbers.get(split(identifier)[1])
-        return found
+        return number
 
 
 def split(iri: str) -> tuple[str, str]:
-    """Return the namespace of an IRI and its last part, which is never empty."""
+    """Return the namespace and the last part, never empty, of an IRI."""
     cut = max(iri.rfind("/", 0, -1), iri.rfind("#", 0, -1)) + 1
     return iri[:cut], iri[cut:]
 
 
-#: A pair of entities is one number: the head's, and the tail's in the lower bits.
+#: A pair of entities is stored as one number, with the tail in the lower bits.
 TAIL_BITS = 32
 
 
 @dataclass
 class Reading:
-    """What was met while the files of a graph were read."""
+    """Counts of what was left out while reading a graph."""
 
     literals: int = 0
-    """Statements of N-Triples left out because their object is a literal, and no name of the subject."""
+    """N-Triples with a literal that is not a name of the subject."""
     blank_nodes: int = 0
-    """Statements left out because their subject or object has no IRI."""
+    """N-Triples with a blank node."""
     names_left_out: int = 0
-    """Names left out because their entity is in no triple, or because they are of another language."""
+    """Names of entities without triples, or in other languages."""
     wrong_lines: int = 0
-    """Wrong lines that were skipped."""
+    """Skipped invalid lines."""
 
 
 class GraphBuilder:
     """Collects triples by number, 12 bytes each.
 
     Args:
-        whole_iris: Whether IRIs are kept whole; else the last part stands for them.
+        whole_iris: Whether to keep IRIs whole, rather than their last part.
     """
 
     def __init__(self, *, whole_iris: bool) -> None:
@@ -170,7 +164,7 @@ class GraphBuilder:
         self._kinds.append(relation)
 
     def sorted(self) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-        """Return pairs of entities (T,) and relations (T,), ordered and each triple once; the builder is emptied."""
+        """Return pairs of entities (T,) and relations (T,), sorted and distinct; the builder is emptied."""
         pairs = np.asarray(self._pairs, np.int64)
         kinds = np.asarray(self._kinds, np.uint32)
         self._pairs, self._kinds = array("q"), array("I")
@@ -200,35 +194,33 @@ LABELS = frozenset(
 
 
 class Statement(NamedTuple):
-    """Subject, predicate and object of a line; what is not there is ``None``."""
+    """A parsed line of N-Triples."""
 
     subject: str | None
-    """IRI of the subject; ``None`` for a blank node."""
+    """IRI; ``None`` for a blank node."""
     predicate: str
-    """IRI of the predicate."""
     target: str | None
     """IRI of the object; ``None`` for a blank node or a literal."""
     literal: str | None
-    """The object's text where it is a literal."""
     language: str
-    """The language tag of the literal, in small letters; empty where it has none."""
+    """Language tag of the literal in lower case, or empty."""
 
 
 def parse(line: str) -> Statement | None:
-    """Return what a line states; ``None`` for a comment.
+    """Parse a line; ``None`` for a comment.
 
     Raises:
         InputError: The line is not N-Triples.
     """
-    found = _STATEMENT.fullmatch(line)
-    if found is None:
+    match = _STATEMENT.fullmatch(line)
+    if match is None:
         if line.lstrip().startswith("#"):
             return None
         raise InputError(f"not N-Triples: {line.strip()[:80]!r}; expected <subject> <predicate> <object> .")
-    subject, predicate, target, literal, language = found.groups()
+    subject, predicate, target, literal, language = match.groups()
     if "\\" in line:
         subject, predicate, target, literal = (
-            None if part is None else _ESCAPE.sub(_character, part) for part in found.groups()[:4]
+            None if part is None else _ESCAPE.sub(_character, part) for part in match.groups()[:4]
         )
     return Statement(subject, predicate, target, literal, (language or "").lower())
 
@@ -244,18 +236,18 @@ def _character(escape: re.Match[str]) -> str:
         return _SHORT.get(short, short)
     code = int(four or eight, 16)
     if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-        raise InputError(f"the escape {escape[0]!r} is no Unicode character")
+        raise InputError(f"the escape {escape[0]!r} is not a Unicode character")
     return chr(code)
 
 
 _REPORT_EVERY = 10_000
 
-#: Called with the error of a wrong line; raises it, or notes that it was left out.
+#: Called with the error of an invalid line; raises or counts it.
 OnWrong = Callable[[RecordError], None]
 
 
 def read_triples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Progress) -> bool:
-    """Add all triples of a file to a builder; return whether the file is N-Triples, and so may hold labels.
+    """Add the triples of a file to a builder; return whether it is N-Triples, which may hold labels.
 
     Raises:
         InputError: The file cannot be read or holds no triple.
@@ -272,8 +264,8 @@ def read_triples(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Pr
 def read_labels(
     path: Path, languages: Sequence[str] | None, reading: Reading, progress: Progress
 ) -> Iterator[tuple[str, str]]:
-    """Yield the entities of N-Triples with their labels, in the languages that are asked for."""
-    # wrong lines were reported when the triples were read
+    """Yield entities and labels of N-Triples in the requested languages."""
+    # invalid lines were reported when the triples were read
     for _, line in _lines(path, "names", lambda _: None, progress):
         if not any(label in line for label in LABELS):
             continue
@@ -291,7 +283,7 @@ def read_labels(
 
 
 def read_aliases(path: Path, wrong: OnWrong, progress: Progress) -> Iterator[tuple[str, str]]:
-    """Yield the entities of a table of names with their names."""
+    """Yield entities and names of a table."""
     for number, line in _lines(path, "names", wrong, progress):
         entity, *names = (field.strip() for field in line.split("\t"))
         if not entity or not any(names):
@@ -309,7 +301,7 @@ def _is_ntriples(path: Path) -> bool:
 
 
 def _is_comment(line: str | RecordError) -> bool:
-    # with tabs, it is a triple of an entity whose name begins so
+    # with tabs, it is a triple whose head starts with "#"
     return isinstance(line, str) and line.startswith("#") and "\t" not in line
 
 
@@ -320,7 +312,7 @@ def _read_table(path: Path, builder: GraphBuilder, wrong: OnWrong, progress: Pro
             builder.add(*builder.numbers(*fields))
         elif not _is_comment(line):
             got = f"{len(fields)} fields" if len(fields) != 3 else "an empty field"
-            expected = "expected head<tab>relation<tab>tail, with tabs between"
+            expected = "expected head<tab>relation<tab>tail, separated by tabs"
             wrong(RecordError(path, f"line {number}", f"got {got} in {line[:60]!r}; {expected}"))
 
 
@@ -360,14 +352,13 @@ def _lines(path: Path, stage: str, wrong: OnWrong, progress: Progress) -> Iterat
 
 
 class KnowledgeGraph:
-    """Triples of head entity, relation and tail entity, and the names of the entities.
+    """Triples and entity names; :meth:`read` loads them from files.
 
-    A triple takes 12 bytes, an entity about 150 and a name about 130, in memory. Files are read by
-    :meth:`read`.
+    In memory, a triple takes 12 bytes, an entity about 150 and a name about 130.
 
     Args:
-        triples: ``(head, relation, tail)``, by their identifiers. Repeated ones count once.
-        aliases: ``(entity, name)``. Those of entities that are in no triple are left out.
+        triples: ``(head, relation, tail)`` identifiers; repetitions are ignored.
+        aliases: ``(entity, name)``; names of entities without triples are left out.
     """
 
     def __init__(
@@ -392,30 +383,30 @@ class KnowledgeGraph:
         on_skip: Callable[[RecordError], None] | None = None,
         progress: Progress = silent,
     ) -> Self:
-        """Read a knowledge graph from files, line by line; gzip is seen through.
+        """Read a knowledge graph from plain or gzipped files, line by line.
 
-        A file of triples is N-Triples where its name ends in ``.nt`` or ``.nt.gz`` or its first line is. Else its lines
-        are ``head<TAB>relation<TAB>tail``, and those that begin with ``#`` and have no tab are comments. In N-Triples,
-        the literals of ``rdfs:label``, ``skos:prefLabel`` and ``skos:altLabel`` are names; statements with another
-        literal or a blank node are left out and counted (:attr:`reading`). N-Triples are read twice, so that only names
-        of entities that are in a triple are held.
+        A file is N-Triples if its name ends in ``.nt`` or ``.nt.gz`` or its first line is N-Triples. Otherwise its
+        lines are ``head<TAB>relation<TAB>tail``, or comments that begin with ``#`` and have no tab. In N-Triples, the
+        literals of ``rdfs:label``, ``skos:prefLabel`` and ``skos:altLabel`` are names; statements with another literal
+        or a blank node are counted and left out (:attr:`reading`). N-Triples are read twice, so that only names of
+        entities with triples are stored.
 
         Args:
-            paths: Files of triples; together they are one graph.
-            aliases: Files of names, with lines of ``entity<TAB>name``, and further names after more tabs.
-            iris: ``"short"``: an IRI is represented by its last part, after the last ``/`` or ``#``
-                (``http://www.wikidata.org/entity/Q42`` is ``Q42``), and IRIs that end alike become one, which is
-                counted (:attr:`alike`); ``"whole"``: as it is.
-            languages: Languages of the labels that are taken, as ``["en"]``, which takes ``en-gb`` as well; all where
-                left out. Labels without a language are always taken.
-            on_error: ``"raise"`` stops at the first wrong line; ``"skip"`` leaves wrong lines out.
-            on_skip: With ``on_error="skip"``: called with the error of every line that is left out.
-            progress: Called with the lines read so far.
+            paths: Files of triples, combined to one graph.
+            aliases: Files of names, with lines of ``entity<TAB>name``, and more names after more tabs.
+            iris: ``"short"`` uses the part of an IRI after the last ``/`` or ``#``
+                (``http://www.wikidata.org/entity/Q42`` is ``Q42``) and counts IRIs that become the same identifier
+                (:attr:`alike`); ``"whole"`` uses whole IRIs.
+            languages: Languages of the labels, such as ``["en"]``, which includes ``en-gb``; all by default. Labels
+                without a language are always used.
+            on_error: ``"raise"`` stops at the first invalid line; ``"skip"`` leaves invalid lines out.
+            on_skip: With ``on_error="skip"``: called with the error of each line that is left out.
+            progress: Called with the number of lines read.
 
         Raises:
-            RecordError: A line is neither, with file and line.
-            InputError: A file cannot be read, holds no triple, or none of its names is of an entity of the graph.
-            UnknownNameError: ``iris`` or ``on_error`` is none of these words.
+            RecordError: A line is invalid, with file and line.
+            InputError: A file cannot be read, holds no triple, or no name of an entity of the graph.
+            UnknownNameError: ``iris`` or ``on_error`` has another value.
         """
         for name, word, known in (
             ("iris", iris, ("short", "whole")),
@@ -464,7 +455,7 @@ class KnowledgeGraph:
         self.relations: tuple[str, ...] = tuple(self._relation_register)
         """Identifiers of the relations, by number."""
         self.reading: Reading = builder.reading
-        """What was met in the files besides triples."""
+        """Counts of what was left out."""
         self._names = Names()
         self._names_in_identifiers = False
 
@@ -475,21 +466,21 @@ class KnowledgeGraph:
 
     @property
     def n_names(self) -> int:
-        """Number of different names, after normalisation, that were given."""
+        """Number of different normalised names."""
         return len(self._names)
 
     @property
     def alike(self) -> tuple[int, tuple[str, str] | None]:
-        """How many identifiers stand for several IRIs that end alike, and two such IRIs."""
+        """Number of identifiers shared by several IRIs, and two such IRIs."""
         registers = (self._register, self._relation_register)
-        return sum(one.n_alike for one in registers), registers[0].alike or registers[1].alike
+        return sum(register.n_alike for register in registers), registers[0].alike or registers[1].alike
 
     def entity(self, identifier: str) -> int | None:
-        """Return the number of an entity by its identifier or IRI; ``None`` where no triple has it."""
+        """Return the number of an entity by its identifier or IRI, or ``None``."""
         return self._register.find(identifier)
 
     def add_name(self, entity: str, name: str) -> bool:
-        """Add a name of an entity; return whether some triple has the entity: without one, the name is left out."""
+        """Add a name of an entity; return whether the entity is in a triple. Otherwise the name is left out."""
         number, spelled = self.entity(entity), normalized(name)
         if number is None or not spelled:
             self.reading.names_left_out += 1
@@ -498,35 +489,36 @@ class KnowledgeGraph:
         return True
 
     def named(self, name: str) -> tuple[int, ...]:
-        """Return the numbers of all entities of a name: one that was given, or that the identifier spells.
+        """Return the numbers of all entities of a name.
 
-        An identifier such as ``Marie Curie`` or ``Marie_Curie`` is a name as well; that of Wikidata (``Q7186``) and an
-        IRI are not.
+        Identifiers such as ``Marie Curie`` or ``Marie_Curie`` are names, unlike ``Q7186`` and IRIs.
         """
         if not self._names_in_identifiers:
-            # not before it is asked: where all mentions have identifiers, it would take memory for nothing
+            # lazily, because it takes memory that mentions with identifiers do not need
             self._names_in_identifiers = True
-            self._names.add_all((name_in(one), number) for number, one in enumerate(self.entities))
+            for number, identifier in enumerate(self.entities):
+                if (spelled := name_in(identifier)) is not None:
+                    self._names.add(spelled, number)
         return self._names.of(normalized(name))
 
     def relations_of(self, head: int, tail: int) -> list[int]:
-        """Return the numbers of the relations from one entity to another, ascending, (R,)."""
+        """Return the numbers of the relations between two entities in ascending order (R,)."""
         pair = head << TAIL_BITS | tail
-        place, found = int(self._pairs.searchsorted(pair)), []
+        place, kinds = int(self._pairs.searchsorted(pair)), []
         while place < len(self._pairs) and self._pairs[place] == pair:
-            found.append(int(self._kinds[place]))
+            kinds.append(int(self._kinds[place]))
             place += 1
-        return found
+        return kinds
 
     def related(self, heads: Sequence[int], tails: Sequence[int]) -> list[tuple[int, int]]:
-        """Return those pairs of a head and another entity as tail that some relation relates in this direction."""
-        if len(heads) == len(tails) == 1:  # nearly always, and quicker than by arrays
+        """Return the related pairs of different entities, one from each side, in this direction."""
+        if len(heads) == len(tails) == 1:  # the usual case, faster without arrays
             head, tail = heads[0], tails[0]
             return [(head, tail)] if head != tail and self.relations_of(head, tail) else []
         if not self.n_triples:
             return []
         pairs = (np.array(heads, np.int64)[:, None] << TAIL_BITS | np.array(tails, np.int64)).ravel()
         places = np.minimum(self._pairs.searchsorted(pairs), self.n_triples - 1)
-        found = pairs[self._pairs[places] == pairs].tolist()
-        both = ((pair >> TAIL_BITS, pair & (1 << TAIL_BITS) - 1) for pair in found)
+        related = pairs[self._pairs[places] == pairs].tolist()
+        both = ((pair >> TAIL_BITS, pair & (1 << TAIL_BITS) - 1) for pair in related)
         return [(head, tail) for head, tail in both if head != tail]

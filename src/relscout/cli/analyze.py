@@ -71,11 +71,11 @@ def command(
     from relscout.encoders import loss_warnings, use_cache
     from relscout.lab.analysis import analyze, encoder_of
     from relscout.lab.analysis.analyze import check_target, save
-    from relscout.lab.analysis.formats import opened
+    from relscout.lab.analysis.formats import load_model
 
     if out is not None:
         check_target(out, overwrite=overwrite)
-    fitted = opened(model)
+    fitted = load_model(model)
     _check_table(fitted, train, dev, cnn=cnn)
     instances = _instances(data or [], reading, fitted)
     lost: Counter[str] = Counter()
@@ -281,8 +281,8 @@ def _formats(analysis: Analysis, bar: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for format, one in figures.formats.items():
         table.add_row(*_row(format, FORMATS[format], one, figures.score, bar), *_extras(one, extra))
-    nothing = _row("–", "nothing (majority)", figures.nothing, figures.score, bar)
-    table.add_row(*nothing, *_extras(figures.nothing, extra), style="dim")
+    nothing = _row("–", "nothing (majority)", figures.majority, figures.score, bar)
+    table.add_row(*nothing, *_extras(figures.majority, extra), style="dim")
     return table
 
 
@@ -296,7 +296,7 @@ def _row(format: str, what: str, one: FormatFigures, score: str | None, bar: int
 def _extra_columns(analysis: Analysis) -> list[str]:
     if analysis.kind == "run":
         return ["ARI", "NMI"]
-    return ["still\nright", "same\nerror"] if analysis.judged else []
+    return ["still\nright", "same\nerror"] if analysis.against_gold else []
 
 
 def _extras(one: FormatFigures, titles: list[str]) -> list[str]:
@@ -342,11 +342,11 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
 
 
 def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
-    said = analysis.verdict
+    said = analysis.findings
     # textwrap keeps what a no-break space joins together, which rich does not
-    for number, sentence in enumerate(said.says):
+    for number, sentence in enumerate(said.statements):
         yield Text(_filled(sentence, width), style="bold" if number == 0 else "")
-    for sentence in said.beware:
+    for sentence in said.cautions:
         yield _marked("beware: ", sentence, "bold yellow", width)
     for sentence in said.notes:
         text = _marked("note: ", sentence, "bold", width)
@@ -379,7 +379,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     table = plain_table(gap=1)
     widths = [6, *(len(format) for format in formats), 4]
     table.add_column(
-        "relation" if analysis.judged else "relation in C+M",
+        "relation" if analysis.against_gold else "relation in C+M",
         overflow="ellipsis",
         no_wrap=True,
         max_width=width - sum(widths) - len(widths),
@@ -392,7 +392,7 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
             continue
         cells = [f"{one.shares[format]:.0%}" for format in formats]
         table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
-    what = "right" if analysis.judged else "kept"
+    what = "right" if analysis.against_gold else "kept"
     details = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
     if len(listed) < len(analysis.relations):
         details += f"; relations with fewer than {_ENOUGH} instances are left out"
@@ -412,7 +412,7 @@ def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, wi
 
 
 def _answers(analysis: Analysis, flip: Flip, width: int) -> Text:
-    given = analysis.answers.given
+    given = analysis.answers.labels
     usual, bare = (visible(given[format][flip.row]) for format in ("C+M", "OnlyC"))
     line = Text.assemble(
         "    ", (usual, "red" if flip.kind == "gained" else "green"), (" → without names ", "dim")
@@ -435,7 +435,7 @@ def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
     yield _dim(
         f"({counted(table.n_train, 'instance')} to train on, {len(table.gold):,} to test on; "
         f"{several if len(table.seeds) > 1 else 'one seed'}; always predicting the most frequent relation scores "
-        f"{table.nothing:.3f})",
+        f"{table.majority:.3f})",
         width,
     )
     for row in table.predicted:

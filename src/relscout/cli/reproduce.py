@@ -336,8 +336,8 @@ def figure(
         written += len(drawn.files)
         if drawn.files:
             say(f"written to {', '.join(map(str, drawn.files))}")
-        if drawn.lacking:
-            lacking.append(f"{drawn.kind}: {drawn.lacking}")
+        if drawn.missing:
+            lacking.append(f"{drawn.kind}: {drawn.missing}")
     if not written:
         raise InputError(f"there is nothing to draw ({'; '.join(lacking)}); {_what_to_do(name, results)}")
     for line in lacking:

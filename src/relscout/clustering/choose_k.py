@@ -1,11 +1,11 @@
-"""How many relations are there? The finest partition that still follows the neighbour graph.
+"""Estimates the number of relations: the finest partition that follows the neighbour graph.
 
-For every candidate K the sample is clustered, and the partition is scored by its modularity (Newman and Girvan 2004) on
-the graph of nearest neighbours: how many more edges run inside clusters than if edges were drawn at random. Modularity
-falls slowly while clusters that hold several relations are taken apart, and fast once single relations are cut; chosen
-is therefore not its maximum (which puts similar relations together) but the last K before the smoothed curve has fallen
-to a set share of it. Share, neighbours and smoothing were chosen on draws of 5 to 40 labelled relations, never on the
-relations that are reported.
+A sample is clustered with every candidate K, and the partition is scored by its modularity (Newman and Girvan 2004) on
+the graph of nearest neighbours: the share of edges inside clusters minus the expected share of a random graph.
+Modularity falls slowly while clusters of several relations are split, and fast once single relations are split. The
+chosen K is therefore not its maximum, which merges similar relations, but the last K whose smoothed modularity is a set
+share of the maximum. Share, neighbours and smoothing were chosen on draws of 5 to 40 labelled relations that are not in
+any reported result.
 """
 
 from __future__ import annotations
@@ -22,32 +22,31 @@ from relscout.clustering.neighbours import strongest_directions
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
-#: About the number of instances for which the share below was chosen: the more instances a relation has, the finer the
-#: parts of it that the graph can distinguish.
+#: Number of instances for which the share below was chosen: with more instances, the graph distinguishes finer parts.
 _SAMPLE = 2500
 _NEIGHBOURS = 20
 _SHARE = 0.95
 _STEP = 1.13
-#: Samples (or, of a small corpus, starts of k-means) over which the curve is averaged.
+#: Samples (with a small corpus, starts of k-means) over which the curve is averaged.
 _REPEATS = 3
 _APART = 1_000_003
-#: A curve ends when it has fallen to this share of its best, but not before this many candidates.
+#: A curve ends at this share of its maximum, after at least this many candidates.
 _FALLEN, _AT_LEAST = 0.75, 8
 _COMPONENTS = 128
-#: Vectors whose cosine is nearer to 1 than this count as equal: k-means in float32 cannot part them surely.
+#: Distance of the cosine from 1 below which vectors count as equal: k-means in float32 may not separate them.
 _ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
 class KChoice:
-    """The chosen number of clusters and the curve it was chosen from.
+    """The chosen number of clusters and the curve that determines it.
 
     Args:
         k: The chosen number.
-        candidates: Every K that was tried, ascending, up to where the curve has clearly fallen.
+        candidates: Every K that was tried, ascending.
         modularity: Modularity of the partition into each, in [-0.5, 1].
-        smoothed: The curve that decides: the mean of each value and its two neighbours.
-        threshold: What the smoothed curve must reach.
+        smoothed: Mean of each value and its two neighbours.
+        threshold: Minimum of the smoothed curve.
     """
 
     k: int
@@ -57,7 +56,7 @@ class KChoice:
     threshold: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
+        """Return the fields as JSON values."""
         return {
             "criterion": "last K whose smoothed modularity on the neighbour graph reaches the threshold",
             "k": self.k,
@@ -82,18 +81,17 @@ def choose_k(
     Args:
         vectors: (N, D) float32, of unit length.
         seed: Draws the sample and the starts of k-means.
-        smallest: Smallest K that is considered.
-        largest: Largest K that is considered; never more than a quarter of the sample, nor than there are different
-            vectors.
-        sample_size: No more vectors than this are looked at.
-        progress: Called with the samples done, stage ``"choose K"``.
+        smallest: Smallest candidate.
+        largest: Largest candidate, limited to a quarter of the sample and the number of different vectors.
+        sample_size: Maximum number of vectors in a sample.
+        progress: Called with the number of finished samples, stage ``"choose K"``.
 
     Raises:
         InputError: Some vectors are not finite.
     """
-    # far from the seeds of other users' runs, so that their results stay independent
+    # far apart, so that runs with consecutive seeds stay independent
     seeds = [seed + _APART * repeat for repeat in range(_REPEATS)]
-    samples = [_drawn(vectors, sample_size, seed=one) for one in seeds]
+    samples = [_drawn(vectors, sample_size, seed=sample_seed) for sample_seed in seeds]
     check_finite(samples[0])
     n_sample, n_different = len(samples[0]), _count_different(samples[0] @ samples[0].T)
     candidates = _candidates(smallest, min(largest, n_sample // 4, n_different))
@@ -106,7 +104,7 @@ def choose_k(
         curves.append(_curve(sample, candidates, seed=seeds[repeat]))
     progress("choose K", _REPEATS, _REPEATS)
     shortest = min(map(len, curves))
-    curve = np.mean([one[:shortest] for one in curves], axis=0).tolist()
+    curve = np.mean([full[:shortest] for full in curves], axis=0).tolist()
     smoothed = [float(np.mean(curve[max(place - 1, 0) : place + 2])) for place in range(len(curve))]
     threshold = _SHARE * max(smoothed)
     place = int(np.argmax(smoothed))
@@ -123,7 +121,7 @@ def _drawn(vectors: NDArray[np.float32], size: int, *, seed: int) -> NDArray[np.
 
 
 def _curve(sample: NDArray[np.float32], candidates: Sequence[int], *, seed: int) -> list[float]:
-    """Return the modularity of the partition into each K, up to where it has fallen far below the best."""
+    """Return the modularity for each K, until it is far below the maximum."""
     graph = _neighbour_graph(sample @ sample.T, min(_NEIGHBOURS, len(sample) - 1))
     reduced = strongest_directions(sample, _COMPONENTS)
     curve: list[float] = []
@@ -136,17 +134,17 @@ def _curve(sample: NDArray[np.float32], candidates: Sequence[int], *, seed: int)
 
 
 def _candidates(smallest: int, largest: int) -> tuple[int, ...]:
-    """Return numbers from smallest to largest, each about 13 % above the one before."""
-    found = []
+    """Return numbers from smallest to largest in steps of about 13 %."""
+    candidates = []
     k = smallest
     while k <= largest:
-        found.append(k)
+        candidates.append(k)
         k = max(k + 1, round(k * _STEP))
-    return tuple(found)
+    return tuple(candidates)
 
 
 def _count_different(similarity: NDArray[np.float32]) -> int:
-    """Count the vectors whose cosines (N, N) differ from those of all others by more than float32 rounding."""
+    """Count the different vectors, up to float32 rounding, by their cosines (N, N)."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -154,7 +152,7 @@ def _count_different(similarity: NDArray[np.float32]) -> int:
 
 
 def _neighbour_graph(similarity: NDArray[np.float32], n_neighbours: int) -> Any:
-    """Return the symmetric graph (N, N) that joins each vector to its nearest by cosine, as a sparse matrix."""
+    """Return the symmetric graph of nearest neighbours by cosine (N, N), as a sparse matrix."""
     from scipy.sparse import csr_matrix
 
     count = len(similarity)

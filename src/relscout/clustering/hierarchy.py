@@ -1,4 +1,4 @@
-"""Hierarchical agglomerative clustering: the two nearest clusters become one, until K are left."""
+"""Hierarchical agglomerative clustering: merge the two nearest clusters until K are left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from relscout.clustering.neighbours import strongest_directions
 from relscout.core.errors import UnknownNameError
 from relscout.core.seeding import generator
 
-#: How far two clusters are apart: by what merging adds to the inertia (Ward 1963), or by the mean or the greatest
-#: distance of their members.
+#: Distance of two clusters: the inertia added by merging (Ward 1963), or the mean or maximum distance of members.
 LINKAGES = ("ward", "average", "complete")
 DISTANCES = ("euclidean", "cosine")
 
@@ -28,22 +27,22 @@ def agglomerate(
     max_vectors: int = 10_000,
     seed: int,
 ) -> Clusters:
-    """Cluster vectors hierarchically, then give each to the cluster with the nearest mean.
+    """Cluster vectors hierarchically, then assign each to the cluster with the nearest mean.
 
-    The last step makes new vectors and those that were clustered follow one rule. A cluster that it leaves empty gets
-    the vector that is farthest from its own mean, so that none of the result is.
+    With the last step, new vectors follow the same rule as clustered ones. A cluster that it empties gets the vector
+    that is farthest from its own mean.
 
     Args:
-        vectors: (N, D) float32, for the distance ``cosine`` of unit length.
+        vectors: (N, D) float32, of unit length for the distance ``cosine``.
         n_clusters: K, from 1 to N; ``None`` stops at the distance ``apart``.
         linkage: One of :data:`LINKAGES`; ``ward`` with distance ``euclidean`` only.
         distance: One of :data:`DISTANCES`.
-        apart: Distance from which clusters are not merged; read only where K is ``None``.
-        smallest: Clusters of fewer vectors do not count as one of K, and are dissolved: their vectors go to the nearest
-            mean of the others. Where no cluster is as large, all stay.
-        directions: Distances are taken in this many directions, the strongest ones; 0 takes vectors as they are.
-        max_vectors: Of more vectors than this (or K, where that is more), a sample is clustered. Memory grows with the
-            square: 16 bytes for each two of them.
+        apart: Distance from which clusters are not merged, if K is ``None``.
+        smallest: Minimum size of a cluster. Smaller ones do not count as one of K and are dissolved: their vectors go
+            to the nearest other mean. If all clusters are smaller, all stay.
+        directions: Number of strongest directions in which distances are computed; 0 for the vectors themselves.
+        max_vectors: Number of vectors (or K, if larger) from which a sample is clustered. Memory grows with the square:
+            16 bytes per pair.
         seed: Draws the sample.
 
     Raises:
@@ -62,11 +61,11 @@ def agglomerate(
         chosen = generator(seed, "hierarchy").choice(len(vectors), max_vectors, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
     near = strongest_directions(sample, directions) if directions else sample
-    # 1 − cos = ‖x − y‖² / 2 at unit length; that of a zero vector is a number, too
+    # 1 − cos = ‖x − y‖² / 2 at unit length; also defined for a zero vector
     distances = pdist(near) if distance == "euclidean" else pdist(near, "sqeuclidean") / 2
     labels = cut(distances, len(sample), n_clusters, linkage=linkage, apart=apart, smallest=smallest)
-    kept = labels >= 0
-    centroids = means(sample[kept], labels[kept], int(labels.max()) + 1)
+    clustered = labels >= 0
+    centroids = means(sample[clustered], labels[clustered], int(labels.max()) + 1)
     return refine(vectors, centroids, max_iterations=0, tolerance=0, chunk_size=CHUNK)
 
 
@@ -81,15 +80,15 @@ def cut(
 ) -> NDArray[np.int64]:
     """Merge the two nearest clusters until K are left, and return the cluster of each point (N,), int64; -1 for none.
 
-    Clusters are numbered by their first points, so that equal distances give the same numbers everywhere.
+    Clusters are numbered by their first points, so that ties give the same numbers on every machine.
 
     Args:
-        distances: Distance of each two points (N (N - 1) / 2,), float64, in the order of SciPy's ``pdist``.
+        distances: Pairwise distances (N (N - 1) / 2,), float64, in the order of SciPy's ``pdist``.
         n_points: N.
         n_clusters: K, from 1 to N; ``None`` stops at the distance ``apart``.
-        linkage: One of :data:`LINKAGES`; ``ward`` takes Euclidean distances.
+        linkage: One of :data:`LINKAGES`; ``ward`` requires Euclidean distances.
         apart: Distance from which clusters are not merged.
-        smallest: Clusters of fewer points are none, and do not count as one of K.
+        smallest: Minimum size of a cluster; smaller ones do not count as one of K.
 
     Raises:
         UnknownNameError: There is no such linkage.
@@ -109,23 +108,26 @@ def cut(
         n_merges = _merges_to(merges, n_clusters, smallest)
     else:
         n_merges = n_points - n_clusters
-    # the first merges only: SciPy's own cut goes by height, and leaves fewer clusters where heights are equal
+    # SciPy's own cut goes by height, and leaves fewer clusters if heights are equal
     merged = merges[:n_merges, :2].astype(np.int64)
     made = np.repeat(np.arange(n_points, n_points + n_merges), 2)
     size = n_points + n_merges
     tree = coo_matrix((np.ones(len(made), dtype=np.int8), (made, merged.ravel())), shape=(size, size))
     components = connected_components(tree, directed=False)[1][:n_points]
-    _, first, found, sizes = np.unique(components, return_index=True, return_inverse=True, return_counts=True)
+    _, first, cluster_of, sizes = np.unique(
+        components, return_index=True, return_inverse=True, return_counts=True
+    )
     large = sizes >= min(smallest, int(sizes.max()))
     numbers = np.full(len(sizes), -1, dtype=np.int64)
     numbers[large] = np.argsort(np.argsort(first[large]))
-    return numbers[found]
+    return numbers[cluster_of]
 
 
 def _merges_to(merges: NDArray[np.float64], n_clusters: int, smallest: int) -> int:
-    """Return the most merges (rows of SciPy's linkage matrix) that leave K clusters of a size; else, that leave most.
+    """Return the largest number of merges (rows of SciPy's linkage matrix) that leaves K large clusters.
 
-    The number of such clusters grows while small ones join, and falls by one where two of them do.
+    If K is out of reach, it leaves as many as possible. The number of large clusters grows when small ones merge and
+    falls when two large ones do.
     """
     n_points = len(merges) + 1
     sizes = np.concatenate([np.ones(n_points), merges[:, 3]])

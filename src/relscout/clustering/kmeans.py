@@ -1,12 +1,12 @@
-"""K-means that streams: exact Lloyd iterations over vectors that may be on disk, repeatable to the bit.
+"""Streaming k-means: exact Lloyd iterations over vectors that may be on disk, reproducible to the bit.
 
-scikit-learn's ``KMeans`` copies its input and adds up its threads' partial sums in the order in which they finish; this
-one holds a chunk at a time and adds in a fixed order. The seeding is scikit-learn's k-means++.
+scikit-learn's ``KMeans`` copies its input and adds the partial sums of its threads in the order in which they finish;
+this implementation holds a chunk at a time and adds in a fixed order. The seeding is scikit-learn's k-means++.
 
-K-means++ looks for vectors far from each other, and in a space where relations lie close together it often starts twice
-in a large relation and never in two similar ones. UMAP (McInnes et al. 2018) lays the graph of nearest neighbours out
-in few dimensions, where its parts stand apart; k-means there gives a partition, and the means of its parts in the
-original space are the starts.
+K-means++ selects distant vectors. If relations lie close together, it often starts twice in a large relation and never
+in two similar ones. UMAP (McInnes et al. 2018) embeds the graph of nearest neighbours in few dimensions, where its
+parts are separated; k-means in this layout gives a partition, and the means of its parts in the original space are the
+initial centroids.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
-#: Vectors that are held at a time.
+#: Number of vectors in memory at a time.
 CHUNK = 16_384
-#: Squared distances below this share of the squared lengths drown in the rounding of float32.
+#: Squared distances below this share of the squared lengths are within float32 rounding.
 _RESOLUTION = 1e-6
 
 
@@ -59,10 +59,10 @@ def refine(
 
     Args:
         vectors: (N, D) float32, finite.
-        centroids: Where to start (K, D), float32.
-        max_iterations: Most iterations, not counting those that fill empty clusters.
+        centroids: Initial centroids (K, D), float32.
+        max_iterations: Maximum number of iterations, except those that fill empty clusters.
         tolerance: Stop when an iteration lowers the inertia by less than this share.
-        chunk_size: Number of vectors that are held at a time.
+        chunk_size: Number of vectors in memory at a time.
 
     Raises:
         InputError: Fewer than K of the vectors differ.
@@ -82,18 +82,14 @@ def refine(
         settled = before - inertia <= tolerance * before
         empty = _empty(labels, len(centroids))
         iteration += 1
-        # filling an empty cluster lowers the inertia, unless the vectors are too alike to be distinguished
+        # filling an empty cluster lowers the inertia, unless the vectors are equal up to rounding
         if len(empty) and iteration > max_iterations and inertia >= before:
             raise too_alike(len(vectors), len(centroids))
     return Clusters(centroids, labels, inertia)
 
 
 def check_count(n_vectors: int, n_clusters: int) -> None:
-    """Refuse to make more clusters than there are vectors.
-
-    Raises:
-        InputError: There are fewer vectors.
-    """
+    """Raise an InputError if there are fewer vectors than clusters."""
     if n_clusters > n_vectors:
         raise InputError(
             f"cannot make {n_clusters} clusters of {n_vectors} instances; ask for at most {n_vectors} relations"
@@ -101,7 +97,7 @@ def check_count(n_vectors: int, n_clusters: int) -> None:
 
 
 def too_alike(n_vectors: int, n_clusters: int) -> InputError:
-    """Return the error that fewer vectors differ than there are to be clusters."""
+    """Return the error for fewer different vectors than clusters."""
     return InputError(
         f"cannot make {n_clusters} clusters of {n_vectors} vectors of which fewer than {n_clusters} differ; "
         "the instances repeat each other, so ask for fewer relations"
@@ -109,11 +105,7 @@ def too_alike(n_vectors: int, n_clusters: int) -> InputError:
 
 
 def check_finite(vectors: NDArray[np.float32], *, chunk_size: int = CHUNK) -> None:
-    """Refuse vectors (N, D) with values that are not numbers, which would cluster to anything.
-
-    Raises:
-        InputError: A value is NaN or infinite.
-    """
+    """Raise an InputError if a value of the vectors (N, D) is NaN or infinite."""
     if not all(np.isfinite(chunk).all() for chunk in _chunks(vectors, chunk_size)):
         raise InputError("the vectors hold NaN or infinite values; check the encoder (float16 may overflow)")
 
@@ -193,24 +185,23 @@ def kmeans(
 ) -> Clusters:
     """Cluster vectors by k-means (Lloyd 1982) with k-means++ seeding (Arthur and Vassilvitskii 2007).
 
-    No cluster of the result is empty: a centroid that loses all its vectors moves to the vector that is farthest
-    from its own.
+    No cluster is empty: a centroid without vectors moves to the vector that is farthest from its own centroid.
 
     Args:
-        vectors: (N, D) float32; may be memory-mapped, only a chunk is held at a time.
+        vectors: (N, D) float32; may be memory-mapped.
         n_clusters: K, from 1 to N.
-        seed: Draws the starts; the same seed on the same machine gives the same result.
-        starts: Centroids (K, D) to start from, float32; drawn by k-means++ when left out.
-        n_init: Number of starts that are drawn, of which the one with the lowest inertia is kept.
-        max_iterations: Most iterations of each start.
+        seed: Random seed.
+        starts: Initial centroids (K, D), float32; k-means++ by default.
+        n_init: Number of starts; the result has the lowest inertia.
+        max_iterations: Maximum number of iterations of each start.
         tolerance: Stop when an iteration lowers the inertia by less than this share.
-        sample_size: Seeding and restarts look at no more vectors than this (or K, where that is more); the chosen
-            solution is then refined on all.
-        chunk_size: Number of vectors that are held at a time; changes memory, not results (beyond rounding).
-        progress: Called with the starts done, stage ``"cluster"``.
+        sample_size: Maximum number of vectors (or K, if larger) for the starts; the best solution is then refined on
+            all vectors.
+        chunk_size: Number of vectors in memory at a time; changes results by rounding only.
+        progress: Called with the number of finished starts, stage ``"cluster"``.
 
     Raises:
-        SettingError: K or ``n_init`` is below 1, or the starts are not K vectors like those that are clustered.
+        SettingError: K or ``n_init`` is below 1, or the shape of the starts is wrong.
         InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.
     """
     if n_clusters < 1 or n_init < 1:
@@ -229,12 +220,12 @@ def kmeans(
     sample_size = max(sample_size, n_clusters)
     if len(vectors) > sample_size:
         sample = np.asarray(vectors[np.sort(random.choice(len(vectors), sample_size, replace=False))])
-    found = []
+    solutions = []
     for start in range(n_init):
         progress("cluster", start, n_init)
-        found.append(refined(sample, _seeds(sample, n_clusters, random)))
+        solutions.append(refined(sample, _seeds(sample, n_clusters, random)))
     progress("cluster", n_init, n_init)
-    best = min(found, key=lambda clusters: clusters.inertia)
+    best = min(solutions, key=lambda clusters: clusters.inertia)
     if len(sample) < len(vectors):
         return refined(vectors, best.centroids)
     return best
@@ -263,20 +254,20 @@ def neighbour_seeds(
     n_init: int = 10,
     sample_size: int = _SEEDING_SAMPLE,
 ) -> NDArray[np.float32] | None:
-    """Return starts for k-means (K, D), float32, or ``None`` where there are too few vectors for a neighbour graph.
+    """Return starts for k-means (K, D), float32, or ``None`` if there are too few vectors for a neighbour graph.
 
     Args:
         vectors: (N, D) float32.
-        n_clusters: K; when it exceeds half the number of vectors, the graph carries no information.
+        n_clusters: K; above half the number of vectors, the graph carries no information.
         seed: Draws the sample and the layout, which runs on one thread and is repeatable.
-        n_init: Starts of k-means in the layout, of which the one with the lowest inertia is kept.
-        sample_size: No more vectors than this are looked at.
+        n_init: Number of starts of k-means in the layout.
+        sample_size: Maximum number of vectors.
     """
     sample = np.asarray(vectors)
     if len(vectors) > sample_size:
         chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
-    # UMAP needs more vectors than neighbours, and its spectral start more than dimensions
+    # UMAP needs more vectors than neighbours, and its spectral initialisation more than dimensions
     if len(sample) < 4 * _NEIGHBOURS or not 2 <= n_clusters <= len(sample) // 2:
         return None
     if len(np.unique(sample, axis=0)) < len(sample) // 2:
@@ -292,12 +283,10 @@ def neighbour_seeds(
 
 
 def in_own_thread(function: Callable[[], _Result]) -> _Result:
-    """Return what a function returns, called in a thread of its own, whose OpenMP settings end with it.
+    """Call a function in a thread of its own, so that its OpenMP settings do not affect the caller.
 
-    When numba first runs a parallel function, its OpenMP layer sets the number of threads of the calling thread, of
-    whichever OpenMP library is loaded. PyTorch uses the same library, and would from then on compute with that many
-    threads, whatever ``OMP_NUM_THREADS`` says. OpenMP holds this number for each thread, so that another thread keeps
-    the caller's as it is, be PyTorch loaded before or later.
+    When numba first runs a parallel function, it sets the number of OpenMP threads of the calling thread. PyTorch may
+    use the same OpenMP library, and would then ignore ``OMP_NUM_THREADS``. OpenMP stores this number per thread.
     """
     result: Future[_Result] = Future()
 
@@ -305,15 +294,15 @@ def in_own_thread(function: Callable[[], _Result]) -> _Result:
         try:
             result.set_result(function())
         except BaseException as error:
-            result.set_exception(error)  # raised again in the caller's thread
+            result.set_exception(error)  # raised in the caller's thread
 
-    # a daemon, so that an interrupted caller need not wait for it
+    # a daemon does not block an interrupted caller
     threading.Thread(target=run, name="relscout-umap", daemon=True).start()
     return result.result()
 
 
 def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Lay vectors (N, D) out in few dimensions (N, d)."""
+    """Embed vectors (N, D) in few dimensions (N, d)."""
     from umap import UMAP
 
     layout = UMAP(
@@ -321,14 +310,14 @@ def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         n_neighbors=_NEIGHBOURS,
         min_dist=0.0,
         metric="cosine",
-        random_state=seed % 2**32,  # NumPy's older generators take no more
+        random_state=seed % 2**32,  # the limit of NumPy's older generators
         n_epochs=_EPOCHS,
         n_jobs=1,
     ).fit_transform(vectors)
     return np.ascontiguousarray(layout, dtype=np.float32)
 
 
-#: ``neighbours``: at the parts of the neighbour graph; ``k-means++``: at vectors far from each other.
+#: Starts at the parts of the neighbour graph, or at distant vectors.
 STARTS = ("neighbours", "k-means++")
 
 
@@ -345,42 +334,35 @@ def started_kmeans(
     """Cluster vectors (N, D), float32, by k-means.
 
     Args:
-        vectors: What is clustered.
+        vectors: The vectors.
         n_clusters: K, from 1 to N.
         start: One of ``STARTS``.
-        seed: Draws the starts.
-        n_init: Starts drawn, of which the one with the lowest inertia is kept.
-        max_iterations: Most iterations of each start.
-        progress: Called with the starts done, stage ``"cluster"``.
+        seed: Random seed.
+        n_init: Number of starts; the result has the lowest inertia.
+        max_iterations: Maximum number of iterations of each start.
+        progress: Called with the number of finished starts, stage ``"cluster"``.
 
     Raises:
         InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.
     """
     starts = neighbour_seeds(vectors, n_clusters, seed=seed, n_init=n_init) if start == "neighbours" else None
-    return kmeans(
-        vectors,
-        n_clusters,
-        seed=seed,
-        starts=starts,
-        n_init=n_init,
-        max_iterations=max_iterations,
-        progress=progress,
-    )
+    options = {"n_init": n_init, "max_iterations": max_iterations}
+    return kmeans(vectors, n_clusters, seed=seed, starts=starts, progress=progress, **options)
 
 
-#: Relations are neither round nor equally wide: with this factor the mean confidence equals the share of instances
-#: that are in the majority of their cluster, on draws of labelled relations that are reported nowhere else.
+#: Calibrated so that the mean confidence equals the share of instances in the majority of their cluster, on draws of
+#: labelled relations that are not in any reported result.
 _WIDENING = 4.5
 
 
 def spread(vectors: NDArray[np.float32], inertia: float) -> float:
-    """Return the variance σ² that :func:`soft_assignment` needs for confidences that mean what they say.
+    """Return the variance σ² for which the confidences of :func:`soft_assignment` are calibrated.
 
-    Vectors of a transformer fill few of their dimensions. The variance within clusters is therefore shared among the
-    *effective* dimensions: the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues λ.
+    Transformer vectors vary in few of their dimensions. The variance within clusters is therefore divided by the number
+    of *effective* dimensions: the participation ratio (Σλ)² / Σλ² of the covariance's eigenvalues λ.
 
     Args:
-        vectors: (N, D) float32; more than a few thousand do not change the result and are not needed.
+        vectors: (N, D) float32; a few thousand are sufficient.
         inertia: Mean squared distance of a vector to its centroid.
     """
     centred = vectors - vectors.mean(axis=0)
@@ -403,7 +385,7 @@ def soft_assignment(
         variance: σ², > 0; see :func:`spread`.
     """
     norms = np.einsum("kd,kd->k", centroids, centroids)
-    # in place from here on: (N, K) may be the largest array there is
+    # in place: (N, K) may be the largest array
     shares: NDArray[np.float32] = vectors @ centroids.T
     shares -= norms / 2  # ‖x‖² is the same for every k
     shares /= np.float32(variance)

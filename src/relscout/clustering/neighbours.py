@@ -1,4 +1,4 @@
-"""Nearest neighbours of vectors, projections that preserve them, and communities of a graph."""
+"""Nearest neighbours, projections that preserve them, and communities of a graph."""
 
 from __future__ import annotations
 
@@ -7,59 +7,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Products that are held at a time.
+#: Number of products in memory at a time.
 _PRODUCTS = 1 << 24
-#: Cosine from which on two vectors are the same one.
+#: Cosine from which two vectors count as equal.
 _SAME = 1 - 1e-6
 
 
 def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return the rows with the highest inner product with each row, itself left out (N, count), int64.
 
-    Exact; of equal products, those of the lower rows; in ascending order of the rows. Of vectors of unit length these
-    are the nearest by cosine.
+    Exact, in ascending order of the rows; ties go to lower rows. With unit length, these are the nearest by cosine.
 
     Args:
         vectors: (N, D) float32.
-        count: Neighbours of each, from 1 to N - 1.
+        count: Number of neighbours, from 1 to N - 1.
     """
     n = len(vectors)
-    found = np.empty((n, count), dtype=np.int64)
+    neighbours = np.empty((n, count), dtype=np.int64)
     chunk = max(1, _PRODUCTS // n)
     for start in range(0, n, chunk):
         products = vectors[start : start + chunk] @ vectors.T
         rows = np.arange(len(products))
         products[rows, start + rows] = -np.inf
-        found[start : start + chunk] = _highest(products, count)
-    return found
+        neighbours[start : start + chunk] = _highest(products, count)
+    return neighbours
 
 
 def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return the rows of other vectors that are nearest to each vector by cosine (N, count), int64.
 
-    A vector that is the very same one is no neighbour, so that it does not matter whether a vector is itself among the
-    others; only where too few others are left is it taken. Exact; of equal cosines, those of the lower rows; in
-    ascending order of the rows.
+    Equal vectors are no neighbours, so that it does not matter whether ``among`` contains the vector itself, unless too
+    few others are left. Exact, in ascending order of the rows; ties go to lower rows.
 
     Args:
         vectors: (N, D), float32, of unit length.
         among: (R, D), float32, of unit length.
-        count: Neighbours of each, from 1 to R.
+        count: Number of neighbours, from 1 to R.
     """
-    found = np.empty((len(vectors), count), dtype=np.int64)
+    neighbours = np.empty((len(vectors), count), dtype=np.int64)
     chunk = max(1, _PRODUCTS // len(among))
     for start in range(0, len(vectors), chunk):
         products = vectors[start : start + chunk] @ among.T
         products[products > _SAME] = -np.inf
-        found[start : start + chunk] = _highest(products, count)
-    return found
+        neighbours[start : start + chunk] = _highest(products, count)
+    return neighbours
 
 
 def _highest(products: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return the columns of the highest products of each row (N, count), int64, in ascending order."""
     n = products.shape[1]
     least = np.partition(products, n - count, axis=1)[:, n - count, None]
-    # all that are above the least, and of those that equal it the first ones
+    # all above the least, and the first of those that equal it
     above, level = products > least, products == least
     wanted = count - above.sum(axis=1, keepdims=True)
     chosen = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= wanted))
@@ -69,8 +67,8 @@ def _highest(products: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 def strongest_directions(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Return the vectors in the ``count`` directions in which they are longest (N, min(count, N, D)), float32.
 
-    The truncated singular value decomposition: it keeps inner products (and with them cosines and distances) as well as
-    that many dimensions can. Vectors are not centred, which would change their cosines.
+    The truncated singular value decomposition preserves inner products, and with them cosines and distances. Vectors
+    are not centred, which would change their cosines.
 
     Args:
         vectors: (N, D) float32.
@@ -94,21 +92,21 @@ def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.flo
     exact = vectors.astype(np.float64)
     count = min(count, *exact.shape)
     if exact.shape[1] <= exact.shape[0]:
-        _, found = np.linalg.eigh(exact.T @ exact)  # ascending
-        return np.ascontiguousarray(found[:, ::-1][:, :count].T)
+        _, axes = np.linalg.eigh(exact.T @ exact)  # ascending
+        return np.ascontiguousarray(axes[:, ::-1][:, :count].T)
     return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])
 
 
 def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArray[np.int64]:
     """Return the community of each point (N,), int64, by the Louvain method (Blondel et al. 2008).
 
-    Communities are numbered by their first points; a point that is joined to no other is one of its own.
+    Communities are numbered by their first points; an isolated point is a community of its own.
 
     Args:
-        joined: Whether each two points are joined (N (N − 1) / 2,), in the order of SciPy's ``pdist``. Memory: some
-            600 bytes for each two that are.
+        joined: Whether two points are joined (N (N − 1) / 2,), in the order of SciPy's ``pdist``. Memory: about
+            600 bytes per joined pair.
         n_points: N.
-        seed: Draws the order in which points are moved.
+        seed: Draws the order of the points.
     """
     import networkx as nx
 
@@ -116,8 +114,8 @@ def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArr
     graph = nx.Graph()
     graph.add_nodes_from(range(n_points))
     graph.add_edges_from(zip(left[joined].tolist(), right[joined].tolist(), strict=True))
-    found = nx.community.louvain_communities(graph, seed=seed)
+    groups = nx.community.louvain_communities(graph, seed=seed)
     labels = np.empty(n_points, dtype=np.int64)
-    for number, members in enumerate(sorted(found, key=min)):
+    for number, members in enumerate(sorted(groups, key=min)):
         labels[list(members)] = number
     return labels

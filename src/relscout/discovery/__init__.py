@@ -1,4 +1,4 @@
-"""From instances to named relations: the main function, ``discover``."""
+"""The main function, ``discover``: from instances to named relations."""
 
 from __future__ import annotations
 
@@ -61,18 +61,14 @@ __all__ = [
     "load",
 ]
 
-#: What becomes of relations that are labelled and stand among the unlabelled instances, too.
+#: Treatment of relations that are both labelled and among the gold relations of the corpus.
 Known = Literal["raise", "drop", "keep"]
 _CHOICES = ("raise", "drop", "keep")
 _NAMED = 3
 
 
 def check_known(known: str) -> None:
-    """Check the choice itself.
-
-    Raises:
-        UnknownNameError: There is no such choice.
-    """
+    """Raise an UnknownNameError if there is no such choice."""
     if known not in _CHOICES:
         raise UnknownNameError("choice for known relations", known, _CHOICES)
 
@@ -80,53 +76,51 @@ def check_known(known: str) -> None:
 def apart(
     unlabeled: Sequence[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return the labelled instances that a method may learn from, and messages about those left out.
+    """Return the labelled instances that a method may use, and warnings about the others.
 
-    Gold relations of the unlabelled instances are read here and nowhere else, and only to check whether a label gives
-    away the answer.
+    Gold relations of the corpus are read only here, to check that the labels do not reveal them.
 
     Args:
-        unlabeled: The corpus, with gold relations where they are known.
+        unlabeled: The corpus, with gold relations if known.
         labeled: Instances with gold relations.
-        known: Of relations on both sides, ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
+        known: For relations on both sides: ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
 
     Raises:
-        InputError: A labelled instance has no relation, relations stand on both sides, or fewer than two are left.
+        InputError: A labelled instance has no relation, relations are on both sides, or fewer than two are left.
     """
     from relscout.training.labels import check_labelled, check_left, content
 
     check_labelled(labeled)
     warnings: list[str] = []
-    kept = list(labeled)
-    both = sorted(
-        {str(one.relation) for one in labeled} & {one.relation for one in unlabeled if one.relation}
-    )
+    usable = list(labeled)
+    gold = {str(instance.relation) for instance in unlabeled if instance.relation}
+    both = sorted(gold & {str(instance.relation) for instance in labeled})
     if both and known == "raise":
         raise InputError(
             f"{_relations(both)} labelled and among the gold relations of the instances to be clustered; leave the "
             "labelled ones out with --known drop (known='drop' in Python), which is how novel relations are evaluated, "
-            "or allow it with --known keep where the corpus is meant to hold known relations"
+            "or allow it with --known keep if the corpus should contain known relations"
         )
     if both and known == "drop":
-        kept = [one for one in kept if one.relation not in both]
+        usable = [instance for instance in usable if instance.relation not in both]
         warnings.append(
-            f"{len(labeled) - len(kept)} labelled instances were left out: {_relations(both)} among the gold relations "
-            "of the instances to be clustered"
+            f"{len(labeled) - len(usable)} labelled instances were left out: {_relations(both)} among the gold "
+            "relations of the instances to be clustered"
         )
-    unseen = {content(one) for one in unlabeled}
-    n_before = len(kept)
-    kept = [one for one in kept if content(one) not in unseen]
-    if n_before > len(kept):
+    unseen = {content(instance) for instance in unlabeled}
+    n_before = len(usable)
+    usable = [instance for instance in usable if content(instance) not in unseen]
+    if n_before > len(usable):
         warnings.append(
-            f"{n_before - len(kept)} labelled instances were left out: the same sentences with the same mentions are "
+            f"{n_before - len(usable)} labelled instances were left out: the same sentences with the same mentions are "
             "to be clustered"
         )
-    check_left(kept, warnings)
-    return kept, warnings
+    check_left(usable, warnings)
+    return usable, warnings
 
 
 def _relations(names: Sequence[str]) -> str:
-    """Return how many relations there are and the first few names, with the verb."""
+    """Return number, first few names, and the verb."""
     named = ", ".join(map(repr, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
     return f"1 relation ({named}) is" if len(names) == 1 else f"{len(names)} relations ({named}) are"
 
@@ -142,11 +136,11 @@ _PACKAGES = (
     "umap-learn",
 )
 
-#: How relations are found where every pair of entities of a text is an instance. A corpus has few large relations and
-#: many small ones, which average linkage finds and k-means, whose clusters are much of a size, does not. The distance
-#: was chosen on Re-DocRED's ``dev`` documents, where higher values give larger and less pure relations.
+#: The default method for text in which every pair of entities is an instance. Such a corpus has few large and many
+#: small relations, which suits average linkage better than k-means with its clusters of similar size. The distance was
+#: chosen on the ``dev`` documents of Re-DocRED, where higher values give larger and less pure relations.
 TEXT_METHOD = "hac"
-#: Expected share of related pairs among those that are kept, where nothing else is asked for.
+#: Default expected share of related pairs among the largest ones.
 TEXT_PRECISION = 0.8
 TEXT_SETTINGS: Mapping[str, Any] = {
     "linkage": "average",
@@ -155,16 +149,16 @@ TEXT_SETTINGS: Mapping[str, Any] = {
     "smallest": 0,
     "directions": 0,
 }
-#: What a representation reads there: the types of the two are known from the recogniser, and say much.
+#: Its pooling adds the entity types of the recogniser.
 _TEXT_POOLING = f"{EncoderSettings().pooling}+coarse-types*1.5"
 
 
 def default_encoder(kind: type[Estimator], *, every_pair: bool) -> EncoderSettings:
-    """Return how a method reads an encoder by default.
+    """Return the default encoder settings of a method.
 
     Args:
         kind: The method.
-        every_pair: Whether every pair of entities of a text is an instance, with the types that a recogniser gave.
+        every_pair: Whether every pair of entities of a text is an instance, with the types of a recogniser.
     """
     usual = kind.ENCODER
     if every_pair and usual.pooling == EncoderSettings().pooling:
@@ -191,48 +185,42 @@ def discover(
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> Discovery:
-    """Find the relations that a corpus expresses, name them, and assign each instance to one.
+    """Discover the relations of a corpus, name them, and assign each instance to one.
 
-    The order of the instances does not change the result, and their gold relations are removed before any method
-    sees them.
+    The order of the instances does not change the result. Gold relations are removed first.
 
     Args:
         instances: The corpus: instances, dictionaries as in our JSON Lines, or a pandas, polars or pyarrow frame with
             the columns of our tables (see :func:`relscout.io.readers.given.as_instances`).
-        method: A name (see :func:`relscout.methods.method_names`), a class, or an estimator that is not fitted, which
-            brings its parameters and stays as it is. When left out, ``kmeans``, or with a ``precision`` that of
-            :data:`TEXT_METHOD` with :data:`TEXT_SETTINGS`.
+        method: A name (see :func:`relscout.methods.method_names`), a class, or an unfitted estimator, which brings its
+            parameters and is not changed. By default ``kmeans``, or with a ``precision`` :data:`TEXT_METHOD` with
+            :data:`TEXT_SETTINGS`.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
-        encoder: Gives the relation representations; ``relation``, the bundled encoder with what it learnt of relations,
-            read as the method reads it, when left out. Any object with ``encode(instances)`` and ``fingerprint`` is an
-            encoder (:class:`relscout.encoders.Encoder`).
-        vectors: Representations of the instances that you have already (N, D), finite numbers, one row for each
-            instance in the order in which they are given. Methods that train an encoder cannot use them: ``kmeans``,
-            ``hac`` and others on frozen vectors can. Without ``encoder``, the run cannot be saved, and only the same
-            instances can be predicted; with it, that encodes everything else.
-        seed: Draws everything random; the same seed on the same machine gives the same result.
-        labeled: Instances with gold relations that are not to be found, for methods that learn from some, in any form
-            that ``instances`` may have.
-        known: What becomes of relations that are labelled and stand among the gold relations of ``instances``, too:
-            ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
-        after: Earlier runs, the oldest first, of which this corpus is a later batch: what they have found is labelled,
-            and keeps its names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
-        none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or instances
-            that somebody has judged (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives
-            every instance a relation.
-        precision: For text in which every pair of entities is an instance: pairs are left out that the relatedness
-            model does not hold to be related, so many that this share of the others is expected to be, in (0, 1].
-            With judged instances as ``none``, these calibrate the model first.
-        relatedness: The relatedness model, in place of the one that comes with relscout.
-        hierarchy: Whether the relations are arranged in a tree, for :attr:`Discovery.parents`.
+        encoder: The encoder of the instances: any object with ``encode(instances)`` and ``fingerprint``
+            (:class:`relscout.encoders.Encoder`). By default the bundled encoder ``relation``, trained on relations.
+        vectors: Precomputed representations (N, D), finite, one row per instance in the given order, for methods that
+            do not train an encoder, such as ``kmeans`` and ``hac``. Without ``encoder``, the run cannot be saved, and
+            only the same instances can be predicted; with it, the encoder encodes everything else.
+        seed: Random seed; the same seed on the same machine gives the same result.
+        labeled: Labelled data for other relations, in any form of ``instances``, for methods that use labels.
+        known: For relations that are labelled and among the gold relations of ``instances``: ``raise`` an error,
+            ``drop`` the labelled instances, or ``keep`` them.
+        after: Earlier runs, the oldest first, for a later batch of the corpus. Their relations are labelled data and
+            keep their names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
+        none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or labelled examples
+            (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives every instance a relation.
+        precision: For text in which every pair of entities is an instance: expected share of related pairs among those
+            that get a relation, in (0, 1], by the relatedness model. Labelled examples as ``none`` calibrate it first.
+        relatedness: The relatedness model; by default the bundled one.
+        hierarchy: Whether to arrange the relations in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
         progress: Progress callback.
-        checkpoints: Folder for work in progress: a method that trains resumes from it after an interruption.
+        checkpoints: Folder for checkpoints, from which an interrupted training resumes.
 
     Raises:
-        InputError: There are no instances, fewer (different) ones than relations, two different ones with one id, or
-            the labelled instances cannot be learnt from.
-        SettingError: A setting cannot work.
+        InputError: There are no instances, fewer (different) ones than relations, two different ones with the same id,
+            or the labelled instances cannot be used.
+        SettingError: A setting is invalid.
         UnknownNameError: There is no such method or setting.
     """
     started = time.perf_counter()
@@ -266,7 +254,7 @@ def discover(
                 "labelled instances and earlier runs cannot be combined; save the former as a run"
             )
         if known != "raise":
-            raise SettingError(f"known is {known!r}, but relations of earlier runs are kept; leave it out")
+            raise SettingError(f"known is {known!r}, but relations of earlier runs are largest; leave it out")
         if none is not None or precision is not None:
             raise SettingError(
                 "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "
@@ -278,8 +266,8 @@ def discover(
         labeled, numbers = labelled_by(after)
         known = "keep"
     if reserved := sorted({"encoder", "n_relations", "seed"} & options.keys()):
-        raise SettingError(f"{reserved[0]!r} is no setting of a method; give it to discover itself")
-    # a command line gives texts; what cannot work is reported before anything is read
+        raise SettingError(f"{reserved[0]!r} is not a setting of a method; pass it to discover directly")
+    # the command line passes strings; errors are reported before any data is read
     checked = from_mapping(kind.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
     check_known(known)
@@ -299,7 +287,7 @@ def discover(
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
-    readable = known_share(encoder, [one.text for one in bare])
+    readable = known_share(encoder, [instance.text for instance in bare])
     if warning := unknown_token_warning(1 - readable, name_of(encoder)):
         warnings.append(warning)
     if precision is not None:
@@ -313,7 +301,7 @@ def discover(
         estimator = cast(
             Estimator, NoRelationWrapper(estimator, none, precision=precision, relatedness=relatedness)
         )
-    # methods get an order that the instances decide, so that the order of the input cannot matter
+    # canonical order, so that the order of the input does not matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]
     try:
@@ -324,12 +312,12 @@ def discover(
         raise InputError(f"{warning}; so it failed: {error}") from error
     fitted = time.perf_counter()
     progress("describe", 0, None)
-    # no relation is -1, and its column the last one
+    # no relation is -1, the last column
     confidences = estimator.probabilities_[np.arange(len(ordered)), estimator.labels_]
     related = estimator.related_
     if related is not None:
         confidences = among_relations(estimator.probabilities_, estimator.labels_)
-    # of texts that the encoder cannot read, nothing is sure
+    # texts with unknown tokens lower the confidence
     confidences = (confidences * readable).astype(np.float32)
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
@@ -351,21 +339,21 @@ def discover(
         None if related is None else related[back],
         polarities_of(bare, estimator.labels_[back]),
     )
-    found = Discovery(relations, assignments, estimator, run)
+    discovery = Discovery(relations, assignments, estimator, run)
     if after:
         from relscout.discovery.earlier import first_free, numbered_after
 
-        found = numbered_after(found, numbers, free=first_free(after))
+        discovery = numbered_after(discovery, numbers, free=first_free(after))
     if precision is not None:
         from relscout.discovery.refinement import without_narrow_names
 
-        found = replace(found, relations=without_narrow_names(found.relations))
-        found = with_refinement(merged_by_name(found))
+        discovery = replace(discovery, relations=without_narrow_names(discovery.relations))
+        discovery = with_refinement(merged_by_name(discovery))
     if hierarchy:
-        ids = found.assignments.relation_ids[order]
-        tree = [one.as_dict() for one in hierarchy_of(found.relations, ids, estimator.vectors_)]
-        found = replace(found, run={**found.run, "hierarchy": tree})
-    return found
+        ids = discovery.assignments.relation_ids[order]
+        tree = [parent.as_dict() for parent in hierarchy_of(discovery.relations, ids, estimator.vectors_)]
+        discovery = replace(discovery, run={**discovery.run, "hierarchy": tree})
+    return discovery
 
 
 def _checked_kind(kind: object) -> type[Estimator]:
@@ -375,49 +363,55 @@ def _checked_kind(kind: object) -> type[Estimator]:
         raise SettingError(f"method is neither a name, nor a method's class or estimator: {error}") from error
 
 
-def merged_by_name(found: Discovery) -> Discovery:
-    """Return a discovery in which relations of one name between entities of the same coarse types are one.
+def merged_by_name(discovery: Discovery) -> Discovery:
+    """Return a discovery in which relations with the same name and the same coarse types are merged.
 
-    Where each pair of a text is an instance, clusters are many, and naming adds entity types or numbers to those of one
-    name. Clusters with the same name between entities of the same kind express the same relation.
+    With every pair of a text as an instance, there are many clusters, and naming distinguishes equal names by types or
+    numbers although they express the same relation.
     """
     groups: dict[tuple[str, tuple[str, str]], list[int]] = {}
-    for relation in found.relations:
+    for relation in discovery.relations:
         if relation.types is not None:
             head, tail = (coarse_type(kind) for kind in relation.types)
             groups.setdefault((bare_name(relation.name), (head, tail)), []).append(relation.id)
     for (name, _), ids in groups.items():
         if len(ids) < 2:
             continue
-        found = found.merge(ids)
-        kept = next(one for one in found.relations if one.id in ids)
-        others = {other for id, other in found.names.items() if id != kept.id}
-        typed = f"{name} ({' – '.join(kind or '?' for kind in kept.types or ())})"
-        if (better := next((wish for wish in (name, typed) if wish not in others), kept.name)) != kept.name:
-            renamed = replace(found.rename(kept.id, better).relation(kept.id), pattern=kept.pattern)
-            parts = tuple(renamed if one.id == kept.id else one for one in found.relations)
-            found = replace(found, relations=parts)
-    return found
+        discovery = discovery.merge(ids)
+        largest = next(relation for relation in discovery.relations if relation.id in ids)
+        others = {other for id, other in discovery.names.items() if id != largest.id}
+        typed = f"{name} ({' – '.join(kind or '?' for kind in largest.types or ())})"
+        if (
+            better := next((wish for wish in (name, typed) if wish not in others), largest.name)
+        ) != largest.name:
+            renamed = replace(
+                discovery.rename(largest.id, better).relation(largest.id), pattern=largest.pattern
+            )
+            parts = tuple(
+                renamed if relation.id == largest.id else relation for relation in discovery.relations
+            )
+            discovery = replace(discovery, relations=parts)
+    return discovery
 
 
-def with_refinement(found: Discovery) -> Discovery:
+def with_refinement(discovery: Discovery) -> Discovery:
     """Return a discovery in which explicit wording overrides the clusters."""
     from relscout.discovery.earlier import first_free
     from relscout.discovery.refinement import refine
 
-    free = first_free([found])
-    relations, assignments, refinement = refine(found.relations, found.assignments, free=free)
-    left = {one.id for one in relations}
-    labels = {label: found.merged.get(label, label) for label in range(found.model.n_relations_)}
-    # what has no pair left is no relation, and new text that is nearest to it has none
+    free = first_free([discovery])
+    relations, assignments, refinement = refine(discovery.relations, discovery.assignments, free=free)
+    left = {relation.id for relation in relations}
+    labels = {label: discovery.merged.get(label, label) for label in range(discovery.model.n_relations_)}
+    # a relation without pairs is dropped, also for new text
     merged = {label: id if id in left else -1 for label, id in labels.items()}
     return replace(
-        found,
+        discovery,
         relations=relations,
         assignments=assignments,
         merged={label: id for label, id in merged.items() if label != id},
         run={
-            **found.run,
+            **discovery.run,
             "refinement": refinement.as_json(),
             "next_number": max([free, *(id + 1 for id in left)]),
         },
@@ -443,15 +437,17 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
 
 
 def _checked(labeled: Given) -> list[RelationInstance]:
-    found = as_instances(labeled, what="labeled")
-    for instance in found:
+    instances = as_instances(labeled, what="labeled")
+    for instance in instances:
         _check_unicode(instance)
-    return found
+    return instances
 
 
 def _check_unicode(instance: RelationInstance) -> None:
     mentions = (instance.head, instance.tail)
-    texts = [value for one in mentions for value in (one.type, one.entity_id) if value is not None]
+    texts = [
+        value for mention in mentions for value in (mention.type, mention.entity_id) if value is not None
+    ]
     try:
         "".join([instance.id, instance.text, instance.source, *texts]).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -477,22 +473,22 @@ def _counts(instances: Sequence[RelationInstance]) -> dict[str, Any]:
 
 
 def _labelled_counts(labeled: Sequence[RelationInstance]) -> dict[str, int]:
-    return {"labelled": len(labeled), "labelled_relations": len({one.relation for one in labeled})}
+    return {"labelled": len(labeled), "labelled_relations": len({instance.relation for instance in labeled})}
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            installed[package] = "unknown"
+    return installed
 
 
-#: Examples kept for each relation, and how many of the most central instances they are picked from.
+#: Number of examples of a relation, and of the central instances from which they are selected.
 _EXAMPLES, _POOL = 12, 60
-#: A relation is another's inverse where at least this share of its examples, read backwards, falls into the other.
+#: Minimum share of a relation's examples that, with head and tail exchanged, belong to its inverse.
 _INVERSE_SHARE = 0.6
 
 
@@ -502,21 +498,21 @@ def describe(
     confidences: NDArray[np.float32],
     model: Estimator,
 ) -> tuple[Relation, ...]:
-    """Describe every relation of a fitted method, in the order of their numbers.
+    """Describe the relations of a fitted method, in the order of their numbers.
 
     Args:
-        instances: The fitted instances, in the order in which they were fitted.
+        instances: The fitted instances in fitted order.
         labels: Relation of each (N,), int64; -1 for none.
         confidences: Confidence of each assignment (N,), float32.
         model: The fitted method.
     """
     names = name_relations(instances, labels)
-    # pre-defined relations that a method has recognised keep the names of the labels
-    given = model.names_
-    called = dict(given)
+    # pre-defined relations keep the names of the labels
+    known = model.names_
+    name_of = dict(known)
     for label, name in names.items():
-        if label not in given:
-            called[label] = unlike(set(called.values()), _read_from_head(name))
+        if label not in known:
+            name_of[label] = unlike(set(name_of.values()), _read_from_head(name))
     examples = {
         label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
         for label in names
@@ -524,15 +520,15 @@ def describe(
     inverses: dict[int, int] = {}
     every_pair = (model.report_.get("relatedness") or {}).get("precision") is not None
     if not every_pair and can_encode(model.encoder):
-        # where every pair of a text comes once, its head is chosen, and none is read the other way round
+        # with every pair once, the direction is chosen, so there are no inverses
         inverses = _inverses(
             {label: [instances[row] for row in rows] for label, rows in examples.items()}, model
         )
     return tuple(
         Relation(
             id=label,
-            name=called[label],
-            pattern=f"HEAD {given[label]} TAIL" if label in given else name.pattern,
+            name=name_of[label],
+            pattern=f"HEAD {known[label]} TAIL" if label in known else name.pattern,
             size=int((labels == label).sum()),
             confidence=round(float(confidences[labels == label].mean()), 4),
             types=name.types,
@@ -541,16 +537,16 @@ def describe(
             ngrams=tuple((words, round(weight, 4)) for words, weight in name.ngrams),
             inverse=inverses.get(label),
             examples=tuple(instances[row].id for row in examples[label]),
-            mixed=name.mixed and label not in given,
-            share=None if name.share is None or label in given else round(name.share, 4),
+            mixed=name.mixed and label not in known,
+            share=None if name.share is None or label in known else round(name.share, 4),
         )
         for label, name in names.items()
     )
 
 
 def _read_from_head(name: RelationName) -> str:
-    """Return the name so that "head, name, tail" is true: marked where the sentences say it from tail to head."""
-    # "TAIL's mother HEAD" has no word "TAIL", so the pattern is read as it was made (see relscout.naming)
+    """Return the name, marked as inverse if it reads from tail to head."""
+    # patterns are those of relscout.naming; "TAIL's mother HEAD" has no word "TAIL"
     backwards = name.pattern.endswith("… TAIL … HEAD") or (
         name.pattern.startswith("TAIL") and not name.pattern.endswith("… HEAD … TAIL")
     )
@@ -563,15 +559,15 @@ def _examples(
     vectors: NDArray[np.float32],
     confidences: NDArray[np.float32],
 ) -> list[int]:
-    """Pick central instances that differ in wording: by turns the one least like those already picked.
+    """Select central instances with different wording, greedily by their distance from the selected ones.
 
-    The first is the instance nearest the centroid; sentences and entity pairs do not repeat while others are left.
+    The first is the nearest to the centroid. Sentences and entity pairs repeat only if no others are left.
     """
     members = vectors[rows]
     centrality = members @ members.mean(axis=0) * confidences[rows]
     by_centrality = [int(place) for place in np.lexsort((rows, -centrality))]
     ids: set[str] = set()
-    seen: set[tuple[str, ...]] = set()
+    used: set[tuple[str, ...]] = set()
     pool: list[int] = []
     repeated: list[int] = []
     for place in by_centrality:
@@ -580,36 +576,36 @@ def _examples(
         if instance.id in ids:
             continue
         ids.add(instance.id)
-        (repeated if keys & seen else pool).append(place)
-        seen |= keys
+        (repeated if keys & used else pool).append(place)
+        used |= keys
         if len(pool) == _POOL:
             break
     if not pool:
         return []
-    picked = [pool.pop(0)]
-    likeness = members @ members[picked[0]]
-    while pool and len(picked) < _EXAMPLES:
+    selected = [pool.pop(0)]
+    likeness = members @ members[selected[0]]
+    while pool and len(selected) < _EXAMPLES:
         best = max(pool, key=lambda place: centrality[place] - 0.5 * likeness[place])
         pool.remove(best)
-        picked.append(best)
+        selected.append(best)
         likeness = np.maximum(likeness, members @ members[best])
-    picked += repeated[: max(min(_EXAMPLES, 3) - len(picked), 0)]
-    return [int(rows[place]) for place in picked]
+    selected += repeated[: max(min(_EXAMPLES, 3) - len(selected), 0)]
+    return [int(rows[place]) for place in selected]
 
 
 def _inverses(examples: dict[int, list[RelationInstance]], model: Estimator) -> dict[int, int]:
-    """Find relations that say the same the other way round, by reading their examples backwards."""
-    asked = [(label, instance.swapped()) for label, chosen in examples.items() for instance in chosen]
-    if not asked:
+    """Return inverse relations, by predicting their examples with head and tail exchanged."""
+    swapped = [(label, instance.swapped()) for label, chosen in examples.items() for instance in chosen]
+    if not swapped:
         return {}
-    found = model.predict([instance for _, instance in asked])
+    predicted = model.predict([instance for _, instance in swapped])
     share: dict[int, dict[int, float]] = {label: {} for label in examples}
-    for (label, _), other in zip(asked, found.tolist(), strict=True):
+    for (label, _), other in zip(swapped, predicted.tolist(), strict=True):
         share[label][other] = share[label].get(other, 0.0) + 1 / len(examples[label])
     inverses = {}
     for label, others in share.items():
         other = max(others, key=lambda candidate: (others[candidate], -candidate))
-        # where a relation's own examples, read backwards, stay in it, it may be symmetric, or direction is not seen
+        # a relation whose exchanged examples stay in it is symmetric, or the encoder ignores the direction
         if (
             other != label
             and others[other] >= _INVERSE_SHARE

@@ -1,13 +1,13 @@
-"""What a person decided about a run, as a small JSON file.
+"""Decisions about a run, as a small JSON file: relations renamed, merged or dropped, entities merged or split.
 
-Relations are renamed, merged and dropped, entities merged and split. The file::
+Example::
 
     {"format": "relscout-decisions", "version": 1, "run": "…", "decisions": [
         {"merge": [1, 4]}, {"drop": 7}, {"rename": 1, "to": "made by"},
         {"merge_entities": ["Q937", "per-a-einstein-2f6c01aa"]},
         {"split_entity": "loc-georgia-90ab12cd", "names": ["Republic of Georgia"]}]}
 
-``run`` is the fingerprint of the run that they are about; they are applied in their order.
+``run`` is the fingerprint of the run. The decisions are applied in order.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from relscout.core.errors import InputError
 from relscout.core.files import whole_file
 
-if TYPE_CHECKING:
-    pass
-
-#: What a file of decisions says that it is.
+#: Header of a file of decisions.
 FORMAT, VERSION = "relscout-decisions", 1
 _FORMS = (
     '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, {"merge_entities": [ID, ID, …]} or '
@@ -42,7 +39,7 @@ class Decisions:
             ``{"merge_entities": [id, id, …]}`` or ``{"split_entity": id, "names": [alias, …]}`` for entities.
 
     Raises:
-        InputError: A step has another form.
+        InputError: A step is invalid.
     """
 
     run: str
@@ -51,23 +48,23 @@ class Decisions:
     def __post_init__(self) -> None:
         for number, step in enumerate(self.steps, 1):
             if not _is_step(step):
-                details = json.dumps(step, ensure_ascii=False, default=str)
-                raise InputError(f"decision {number} is {details}, expected {_FORMS}")
+                shown = json.dumps(step, ensure_ascii=False, default=str)
+                raise InputError(f"decision {number} is {shown}, expected {_FORMS}")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file that the report page has exported, or that was written by hand.
+        """Read a file that was exported by the report page or written by hand.
 
         Raises:
-            InputError: The file cannot be read, or is none of decisions.
+            InputError: The file cannot be read or does not hold decisions.
         """
         try:
-            # some editors write a mark before the first character
+            # some editors write a byte-order mark
             record = json.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: not JSON ({error}); expected what the report page exports") from error
+            raise InputError(f"{path}: not JSON ({error}); expected an export of the report page") from error
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise InputError(
                 f'{path}: expected a JSON object with "format": "{FORMAT}", as the report page exports'
@@ -95,7 +92,7 @@ class Decisions:
             "format": FORMAT,
             "version": VERSION,
             "run": self.run,
-            "decisions": [dict(one) for one in self.steps],
+            "decisions": [dict(step) for step in self.steps],
         }
         with whole_file(path) as partial:
             partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -121,7 +118,7 @@ def _is_step(step: Any) -> bool:
 
 
 def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, str) for one in values)
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _is_id(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Later batches: what earlier runs have found becomes labelled instances, and keeps its names and numbers."""
+"""Later batches: results of earlier runs become labelled instances and keep their names and numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[s
     """Return the settings of a run after others.
 
     Raises:
-        SettingError: The method cannot recognise what earlier runs have found, or is set not to.
+        SettingError: The method cannot recognise relations of earlier runs, or its settings disable it.
     """
     setting = kind.KNOWN_SETTING
     if setting is None:
@@ -40,90 +40,95 @@ def settings_after(kind: type[Estimator], settings: Mapping[str, Any]) -> dict[s
 def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], dict[str, int]]:
     """Return the results of earlier runs as labelled instances, and the number of each relation by name.
 
-    The latest run counts: an instance in several runs gets its relation in the last of them, if any, and a relation its
-    name in the last run that has it.
+    The latest run takes precedence for the relation of an instance and for the name of a relation.
 
     Args:
-        earlier: The runs, of which each came after those before it.
+        earlier: The runs, each made after the previous ones.
 
     Raises:
-        InputError: A run did not come after those before it, or two relations have one name.
+        InputError: A run was not made after the previous ones, or two relations have the same name.
     """
     names: dict[int, str] = {}
-    details: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
+    latest: dict[tuple[object, ...], tuple[RelationInstance, int]] = {}
     for place, run in enumerate(earlier, start=1):
-        behind = {int(number) for number in run.run.get("after", {})}
-        if missing := names.keys() - behind:
+        previous = {int(number) for number in run.run.get("after", {})}
+        if missing := names.keys() - previous:
             raise InputError(
                 f"earlier run {place} does not know relation {min(missing)}, {names[min(missing)]!r}, of those before "
                 "it; give runs, oldest first, each made --after all before it"
             )
         names |= {relation.id: relation.name for relation in run.relations}
-        given = run.assignments
-        for one, id in zip(given.instances, given.relation_ids.tolist(), strict=True):
-            key = (one.text, one.head.start, one.head.end, one.tail.start, one.tail.end)
-            details.pop(key, None)
+        assignments = run.assignments
+        for instance, id in zip(assignments.instances, assignments.relation_ids.tolist(), strict=True):
+            key = (
+                instance.text,
+                instance.head.start,
+                instance.head.end,
+                instance.tail.start,
+                instance.tail.end,
+            )
+            latest.pop(key, None)
             if id >= 0:
-                details[key] = one, id
+                latest[key] = instance, id
     numbers: dict[str, int] = {}
     for number, name in names.items():
         if (other := numbers.setdefault(name, number)) != number:
             raise InputError(
                 f"relations {other} and {number} of the earlier runs are both called {name!r}; rename one of them"
             )
-    return [dataclasses.replace(one, relation=names[id]) for one, id in details.values()], numbers
+    return [dataclasses.replace(instance, relation=names[id]) for instance, id in latest.values()], numbers
 
 
 def first_free(earlier: Sequence[Discovery]) -> int:
-    """Return the lowest number that no relation of earlier runs has, or had before it was merged or dropped."""
+    """Return the lowest number that no relation of earlier runs has, or had before a merge or drop."""
     return max(
         max(
             run.model.n_relations_,
             int(run.run.get("next_number", 0)),
-            *(one.id + 1 for one in run.relations),
+            *(relation.id + 1 for relation in run.relations),
         )
         for run in earlier
     )
 
 
-def numbered_after(found: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
-    """Return the discovery with the numbers of earlier runs; novel relations get the numbers after these.
+def numbered_after(discovery: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:
+    """Return the discovery with the numbers of earlier runs; novel relations get higher numbers.
 
     Args:
-        found: The discovery of the later batch.
+        discovery: The discovery of the later batch.
         numbers: Numbers of the relations of earlier runs, by name.
-        free: The first number that a novel relation may get, see :func:`first_free`.
+        free: The first number of a novel relation, see :func:`first_free`.
     """
-    given = found.model.names_
-    taken, following = set(numbers), free
+    known = discovery.model.names_
+    used, following = set(numbers), free
     ids: dict[int, int] = {}
     names: dict[int, str] = {}
-    for relation in found.relations:
-        if relation.id in given:
+    for relation in discovery.relations:
+        if relation.id in known:
             ids[relation.id], names[relation.id] = numbers[relation.name], relation.name
         else:
-            # it is none of theirs, whatever it is called
-            ids[relation.id], names[relation.id] = following, unlike(taken, relation.name)
+            # a novel relation, even with the same name
+            ids[relation.id], names[relation.id] = following, unlike(used, relation.name)
             following += 1
-        taken.add(names[relation.id])
+        used.add(names[relation.id])
     relations = tuple(
         dataclasses.replace(
-            one,
-            id=ids[one.id],
-            name=names[one.id],
-            inverse=None if one.inverse is None else ids[one.inverse],
+            relation,
+            id=ids[relation.id],
+            name=names[relation.id],
+            inverse=None if relation.inverse is None else ids[relation.inverse],
         )
-        for one in found.relations
+        for relation in discovery.relations
     )
-    table = np.array([*(ids.get(label, label) for label in range(found.model.n_relations_)), -1])
-    ids_now = table[found.assignments.relation_ids]
+    table = np.array([*(ids.get(label, label) for label in range(discovery.model.n_relations_)), -1])
+    ids_now = table[discovery.assignments.relation_ids]
     return dataclasses.replace(
-        found,
+        discovery,
         relations=relations,
-        assignments=dataclasses.replace(found.assignments, relation_ids=ids_now),
+        assignments=dataclasses.replace(discovery.assignments, relation_ids=ids_now),
         merged={label: id for label, id in ids.items() if label != id},
         run={
-            **found.run,
+            **discovery.run,
             "after": {str(number): name for name, number in sorted(numbers.items())},
             "next_number": following,
         },

@@ -1,4 +1,4 @@
-"""A discovery against gold relations: scores, and what was left out of them."""
+"""Scores of a discovery against gold relations."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from relscout.metrics import ClusteringScores, score
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of found relations, and what they leave out.
+    """Scores of a discovery, and the numbers of instances left out.
 
-    An instance that was given no relation is not left out: all of them count as one cluster, as in ``relscout
-    evaluate``. Compare figures only where as many instances are left out.
+    Instances without a relation are not left out: they count as one cluster, as in ``relscout evaluate``. Compare
+    scores only with equal numbers of instances left out.
 
     Args:
-        scores: B³, V-measure, ARI and others of the instances that are on both sides.
-        n_without_gold: Instances of the corpus that are left out because their gold relation is not known.
-        n_not_in_corpus: Gold instances that are left out because the corpus does not have them.
-        n_without_relation: Scored instances that were given no relation.
+        scores: B³, V-measure, ARI and others of the common instances.
+        n_without_gold: Instances of the corpus left out because they have no gold relation.
+        n_not_in_corpus: Gold instances left out because they are not in the corpus.
+        n_without_relation: Scored instances without a relation.
     """
 
     scores: ClusteringScores
@@ -49,7 +49,7 @@ class Evaluation:
         return self.scores.ari
 
     def as_dict(self) -> dict[str, float | int | str]:
-        """Return all figures by name, ready for JSON."""
+        """Return all fields by name, ready for JSON."""
         left_out = {
             "n_without_gold": self.n_without_gold,
             "n_not_in_corpus": self.n_not_in_corpus,
@@ -68,13 +68,12 @@ def evaluate(assignments: Assignments, gold: Any) -> Evaluation:
     """Score assignments against gold relations.
 
     Args:
-        assignments: What every instance of the corpus was given.
-        gold: Instances with gold relations, in any form that :func:`relscout.discover` takes, which are matched by
-            their ids (the n-th of an id with its n-th); or the gold relation of each instance of the corpus in its
-            order, ``None`` where it is not known.
+        assignments: The assignments of the corpus.
+        gold: Instances with gold relations in any form that :func:`relscout.discover` accepts, matched by their ids
+            (repeated ids in order); or the gold relation of each instance of the corpus in order, ``None`` if unknown.
 
     Raises:
-        InputError: Nothing can be scored, or there are more or fewer labels than instances.
+        InputError: Nothing can be scored, or the number of labels differs from that of the instances.
     """
     ids = assignments.relation_ids.tolist()
     labels, n_elsewhere = _labels(assignments.instances, gold)
@@ -84,37 +83,37 @@ def evaluate(assignments: Assignments, gold: Any) -> Evaluation:
             f"none of the {len(ids)} instances of the corpus has a gold relation in what was given; are these the gold "
             "relations of this corpus?"
         )
-    found = [ids[row] for row in rows]
+    predicted = [ids[row] for row in rows]
     return Evaluation(
-        scores=score(found, [labels[row] for row in rows]),
+        scores=score(predicted, [labels[row] for row in rows]),
         n_without_gold=len(ids) - len(rows),
         n_not_in_corpus=n_elsewhere,
-        n_without_relation=sum(id < 0 for id in found),
+        n_without_relation=sum(id < 0 for id in predicted),
     )
 
 
 def _labels(instances: Sequence[RelationInstance], gold: Any) -> tuple[list[str | None], int]:
-    """Return the gold relation of each instance (N,), and how many labelled ones the corpus does not have."""
+    """Return the gold relation of each instance (N,), and the number of gold instances outside the corpus."""
     values = gold.tolist() if hasattr(gold, "tolist") else gold
     if isinstance(values, Sequence) and not isinstance(values, str):
-        bare = [one for one in values if not isinstance(one, RelationInstance | Mapping)]
+        bare = [value for value in values if not isinstance(value, RelationInstance | Mapping)]
         if bare and len(bare) == len(values):
             if len(values) != len(instances):
                 raise InputError(
                     f"{len(values)} gold labels were given for {len(instances)} instances; expected one for each, in "
                     "their order, or instances with gold relations"
                 )
-            # only NaN, which stands for a missing value in a frame, differs from itself
-            return [None if one is None or one != one else str(one) for one in values], 0
+            # only NaN, a missing value in a frame, differs from itself
+            return [None if value is None or value != value else str(value) for value in values], 0
     known: defaultdict[str, list[str]] = defaultdict(list)
-    for one in as_instances(gold, what="gold"):
-        if one.relation is not None:
-            known[one.id].append(one.relation)
-    taken: Counter[str] = Counter()
+    for instance in as_instances(gold, what="gold"):
+        if instance.relation is not None:
+            known[instance.id].append(instance.relation)
+    matched_so_far: Counter[str] = Counter()
     labels: list[str | None] = []
     for instance in instances:
-        place = taken[instance.id]
+        place = matched_so_far[instance.id]
         labels.append(known[instance.id][place] if place < len(known.get(instance.id, ())) else None)
-        taken[instance.id] += 1
+        matched_so_far[instance.id] += 1
     matched = sum(label is not None for label in labels)
     return labels, sum(map(len, known.values())) - matched

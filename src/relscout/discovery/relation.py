@@ -1,4 +1,4 @@
-"""What a discovery consists of: relations, the instances assigned to them, which are alike, and facts."""
+"""The parts of a discovery: relations, assignments, the hierarchy of relations, and facts."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ from relscout.text.polarity import polarity
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation that was found, as a person needs it.
+    """A discovered relation.
 
     Args:
         id: Its number, stable through renaming and merging.
-        name: Surface form, such as ``"was born in"``; unique in a discovery. It reads from head to tail: where the
-            sentences say it the other way round, ``(inverse)`` is added, as in ``"invented (inverse)"``.
-        pattern: The name between HEAD and TAIL in the order of the sentences. Where TAIL comes first, the name
-            reads from tail to head. Of a name that a person or a label gave, it is "HEAD name TAIL".
+        name: A phrase such as ``"was born in"``, unique in a discovery. It reads from head to tail; names that the
+            sentences express from tail to head are marked, as in ``"invented (inverse)"``.
+        pattern: The name between HEAD and TAIL in the order of the sentences: if TAIL is first, the name reads from
+        tail
+            to head. For names given by a person or a label, it is "HEAD name TAIL".
         size: Number of instances.
         confidence: Mean confidence of its assignments, in [0, 1].
-        types: Most frequent entity types of head and tail; ``None`` where no types are known.
+        types: Most frequent entity types of head and tail; ``None`` if no types are known.
         type_share: Share of the instances with these types, in [0, 1].
         head_first: Share of the instances in which the head precedes the tail, in [0, 1].
-        ngrams: The phrases that set it apart, with their weights, best first.
-        inverse: The relation that says the same the other way round; ``None`` where there is none.
+        ngrams: The phrases that distinguish it, with their weights, best first.
+        inverse: The inverse relation, if any.
         examples: Ids of representative, diverse instances.
-        mixed: Whether its instances say unlike things; the name then lists two, as in ``"mixed: born in / lived in"``.
-        share: Share of the instances whose own connection in the syntax agrees with the name, among those that have
-            one, in [0, 1]; ``None`` where the name does not come from the syntax.
+        mixed: Whether its instances express different relations; the name then lists two, as in ``"mixed: born in /
+            lived in"``.
+        share: Share of the instances whose syntactic connection agrees with the name, among those with a connection, in
+            [0, 1]; ``None`` if the name does not come from the syntax.
     """
 
     id: int
@@ -84,18 +86,17 @@ class Relation:
 
 @dataclass(frozen=True, eq=False)
 class Assignments:
-    """Instances and the relation that each was given.
+    """Instances and their relations.
 
     Args:
-        instances: N instances, in the order in which the user gave them.
+        instances: N instances in input order.
         relation_ids: Relation of each (N,), int64; -1 means no relation.
-        confidences: How sure each is (N,), float32, in [0, 1].
-        related: Estimated probability that the sentence relates the two at all (N,), float32, in [0, 1], NaN where it
-            was not estimated; ``None`` where it was estimated for none.
-        polarities: Whether each sentence asserts the relation, denies it, or only supposes it (N); ``None`` where all
-            assert it.
-        phrases: What each sentence says between the two, such as ``"taught by"``, read from its syntax (N); empty
-            where the syntax says nothing plainly, ``None`` where it says nothing anywhere.
+        confidences: Confidence of each (N,), float32, in [0, 1].
+        related: Estimated probability that the sentence relates the pair at all (N,), float32, in [0, 1], NaN if not
+            estimated; ``None`` if not estimated for any.
+        polarities: Whether each sentence asserts, negates or supposes the relation (N); ``None`` if all assert it.
+        phrases: Phrase of each sentence between the entities from its syntax, such as ``"taught by"``, or empty (N);
+            ``None`` if all are empty.
     """
 
     instances: Sequence[RelationInstance]
@@ -106,7 +107,7 @@ class Assignments:
     phrases: Sequence[str] | None = None
 
     def related_values(self) -> list[float | None]:
-        """Return ``related`` as a list (N), with ``None`` where it was not estimated."""
+        """Return ``related`` as a list (N), with ``None`` if not estimated."""
         if self.related is None:
             return [None] * len(self.instances)
         return [None if isnan(value) else value for value in self.related.tolist()]
@@ -116,51 +117,47 @@ class Assignments:
         return ["asserted"] * len(self.instances) if self.polarities is None else self.polarities
 
     def phrase_values(self) -> Sequence[str]:
-        """Return the phrase of each instance (N), empty where there is none."""
+        """Return the phrase of each instance (N), or an empty string."""
         return [""] * len(self.instances) if self.phrases is None else self.phrases
 
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return how sure each assignment is (N,), float32, given that the pair is related at all.
+    """Return the confidence of each assignment (N,), float32, given that the pair is related.
 
     Args:
-        probabilities: Of each relation and, last, of none (N, K + 1).
-        labels: What each instance was given (N,); -1 for none.
+        probabilities: Probabilities of the relations and, in the last column, of no relation (N, K + 1).
+        labels: Assigned relations (N,); -1 for none.
     """
     of_relations = probabilities[:, :-1]
     rows = np.arange(len(labels))
-    given = of_relations[rows, np.maximum(labels, 0)] / np.maximum(of_relations.sum(axis=1), 1e-12)
-    return np.where(labels >= 0, np.minimum(given, 1), probabilities[:, -1]).astype(np.float32)
+    shares = of_relations[rows, np.maximum(labels, 0)] / np.maximum(of_relations.sum(axis=1), 1e-12)
+    return np.where(labels >= 0, np.minimum(shares, 1), probabilities[:, -1]).astype(np.float32)
 
 
 def polarities_of(
     instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
 ) -> list[Polarity] | None:
-    """Return the polarity of each instance; those without a relation have nothing to deny and count as asserted.
-
-    Returns:
-        One for each (N), or ``None`` where all are asserted.
-    """
-    found: list[Polarity] = [
+    """Return the polarity of each instance (N), or ``None`` if all are asserted, as are those without a relation."""
+    polarities: list[Polarity] = [
         polarity(instance) if id >= 0 else "asserted"
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
-    return None if all(one == "asserted" for one in found) else found
+    return None if all(relation == "asserted" for relation in polarities) else polarities
 
 
-#: Names of relations in that of their parent.
+#: Number of relations in the name of their parent.
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class ParentRelation:
-    """Relations that are alike, as one that is more general.
+    """A more general relation in the hierarchy.
 
     Args:
         id: Its number, after those of the relations.
-        children: Numbers of the two that it joins, relations or parents, the larger first.
+        children: Numbers of its two children, relations or parents, the larger first.
         relations: Numbers of all relations below it, the largest first.
-        distance: How far its children are apart, 1 minus the mean cosine of their relations' means, in [0, 2].
+        distance: Distance of its children in [0, 2]: 1 minus the mean cosine of their relations' means.
         size: Instances of the relations below it.
         name: Names of the largest of these.
     """
@@ -190,7 +187,7 @@ class ParentRelation:
         return cls(
             int(record["id"]),
             (int(first), int(second)),
-            tuple(int(one) for one in record["relations"]),
+            tuple(int(relation) for relation in record["relations"]),
             float(record["distance"]),
             int(record["size"]),
             str(record["name"]),
@@ -200,56 +197,56 @@ class ParentRelation:
 def hierarchy_of(
     relations: Sequence[Relation], ids: NDArray[np.int64], vectors: NDArray[np.float32]
 ) -> tuple[ParentRelation, ...]:
-    """Join the two nearest relations, or parents, until one is left.
+    """Merge the two nearest relations, or parents, until one is left.
 
     Average linkage (Sokal and Michener 1958) of the cosines of the relations' mean vectors.
 
     Args:
-        relations: The relations; R.
+        relations: R relations.
         ids: Relation of each instance (N,), int64; -1 for none.
         vectors: Their representations (N, D), float32.
 
     Returns:
-        R - 1 parents, the nearest children first; none where there are fewer than two relations that have instances.
+        R - 1 parents, the nearest children first; none with fewer than two relations that have instances.
 
     Raises:
-        InputError: The mean of a relation has no direction.
+        InputError: The mean of a relation is 0.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
-    found = [one for one in relations if bool((ids == one.id).any())]
-    if len(found) < 2:
+    filled = [relation for relation in relations if bool((ids == relation.id).any())]
+    if len(filled) < 2:
         return ()
-    place_of = {one.id: place for place, one in enumerate(found)}
-    details = np.flatnonzero(np.isin(ids, list(place_of)))
-    places = np.array([place_of[id] for id in ids[details].tolist()], dtype=np.int64)
-    kept = vectors if len(details) == len(vectors) else np.asarray(vectors[details])
-    centres = means(kept, places, len(found)).astype(np.float64)
+    place_of = {relation.id: place for place, relation in enumerate(filled)}
+    rows = np.flatnonzero(np.isin(ids, list(place_of)))
+    places = np.array([place_of[id] for id in ids[rows].tolist()], dtype=np.int64)
+    selected = vectors if len(rows) == len(vectors) else np.asarray(vectors[rows])
+    centres = means(selected, places, len(filled)).astype(np.float64)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     if not lengths.all():
-        raise InputError("a relation's representations have the mean 0, so that it is near to none")
+        raise InputError("a relation's representations have the mean 0, so it has no direction")
     distances = np.maximum(1 - (centres / lengths) @ (centres / lengths).T, 0)
     np.fill_diagonal(distances, 0)
     tree = linkage(squareform(distances, checks=False), method="average")
-    sizes = np.bincount(places, minlength=len(found)).tolist()
+    sizes = np.bincount(places, minlength=len(filled)).tolist()
     first_id = max(place_of) + 1
-    numbers = [one.id for one in found]
-    below = [[place] for place in range(len(found))]
+    numbers = [relation.id for relation in filled]
+    below = [[place] for place in range(len(filled))]
     parents: list[ParentRelation] = []
     for left, right, distance, _ in tree.tolist():
-        one, other = int(left), int(right)
-        total = [sum(sizes[place] for place in below[node]) for node in (one, other)]
+        first, second = int(left), int(right)
+        total = [sum(sizes[place] for place in below[node]) for node in (first, second)]
         if total[1] > total[0]:
-            one, other = other, one
-        members = sorted(below[one] + below[other], key=lambda place: (-sizes[place], numbers[place]))
-        names = [found[place].name for place in members[:_NAMED]]
+            first, second = second, first
+        members = sorted(below[first] + below[second], key=lambda place: (-sizes[place], numbers[place]))
+        names = [filled[place].name for place in members[:_NAMED]]
         more = len(members) - len(names)
         parents.append(
             ParentRelation(
                 first_id + len(parents),
-                (numbers[one], numbers[other]),
-                tuple(found[place].id for place in members),
+                (numbers[first], numbers[second]),
+                tuple(filled[place].id for place in members),
                 distance,
                 sum(total),
                 " / ".join(names) + (f" / {more} more" if more else ""),
@@ -260,15 +257,15 @@ def hierarchy_of(
     return tuple(parents)
 
 
-#: No fact is surer: sentences are not independent of each other.
+#: Maximum confidence of a fact, since sentences are not independent.
 MOST_CONFIDENT = 0.999
-#: How a relation is marked whose name reads from tail to head, before what sets apart novel relations of one name.
+#: Mark of a name that reads from tail to head, before the suffix of novel relations.
 _INVERSE = re.compile(r" \(inverse\)(?=$| \(novel(?: \d+)?\)$)")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a corpus, and the entities that they are about.
+    """The facts of a corpus, and its entities.
 
     Args:
         facts: The facts, the most supported first.
@@ -285,62 +282,54 @@ class Facts:
 
 
 def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) -> Facts:
-    """Gather triples into facts. The order of the triples does not change the result.
+    """Aggregate triples to facts, whatever the order of the triples.
 
-    Only triples that are asserted count, and none that relates an entity to itself. A relation that is marked as read
-    the other way round, ``invented (inverse)``, is turned: head and tail are exchanged and the mark goes.
+    Only asserted triples between different entities count. A relation marked as inverse, such as ``invented
+    (inverse)``, is turned: head and tail are exchanged and the mark is removed.
 
-    Each sentence s counts with confidence(s) × related(s), or confidence(s) where ``related`` was not estimated. The
-    confidence of a fact is 1 - ∏ (1 - that), over its different sentences, and .999 at most.
+    A sentence s has weight confidence(s) × related(s), or confidence(s) if ``related`` is not estimated. The confidence
+    of a fact is 1 - ∏ (1 - weight) over its different sentences, at most .999.
 
     Args:
         triples: The triples.
-        merged: Their entities, with one head and tail for each triple; the triples' own mentions merged when left out.
+        merged: The entities with head and tail of each triple; by default merged from the mentions.
     """
-    given = list(triples)
+    listed = list(triples)
     if merged is None:
-        merged = merge_mentions([triple.instance for triple in given])
-    entities = {one.id: one for one in merged.entities}
-    ids = {triple.relation: triple.relation_id for triple in given}
+        merged = merge_mentions([triple.instance for triple in listed])
+    entities = {entity.id: entity for entity in merged.entities}
+    ids = {triple.relation: triple.relation_id for triple in listed}
     groups: defaultdict[tuple[str, int, str, str], list[Triple]] = defaultdict(list)
-    for triple, head, tail in zip(given, merged.heads, merged.tails, strict=True):
+    for triple, head, tail in zip(listed, merged.heads, merged.tails, strict=True):
         if triple.polarity != "asserted" or head == tail:
             continue
         name = forward_name(triple.relation)
         if name != triple.relation:
             head, tail = tail, head
-        # where both directions were found, they are one relation: that of the unmarked name
+        # both directions belong to the relation with the unmarked name
         groups[head, ids.get(name, triple.relation_id), name, tail].append(triple)
     facts = [
         _fact(entities[head], relation_id, name, entities[tail], group)
         for (head, relation_id, name, tail), group in groups.items()
     ]
-    facts.sort(
-        key=lambda one: (
-            -one.support,
-            -one.confidence,
-            one.relation_id,
-            one.head.id,
-            one.tail.id,
-            one.relation,
-        )
-    )
+    facts.sort(key=lambda fact: (fact.relation_id, fact.head.id, fact.tail.id, fact.relation))
+    facts.sort(key=lambda fact: (-fact.support, -fact.confidence))
     return Facts(tuple(facts), merged.entities)
 
 
 def forward_name(relation: str) -> str:
-    """Return the name of a relation without the mark of one that reads from tail to head."""
+    """Return the name of a relation without the mark of an inverse."""
     return _INVERSE.sub("", relation)
 
 
 def strength(triple: Triple) -> float:
-    """Return what one triple adds to the confidence of its fact, in [0, 1]."""
+    """Return the weight of a triple in the confidence of its fact, in [0, 1]."""
     return triple.confidence * (1.0 if triple.related is None else triple.related)
 
 
 def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequence[Triple]) -> Fact:
-    ranked = sorted(triples, key=lambda one: (-strength(one), one.instance.id))
-    # a sentence counts once, however many mentions of the two it has and however many documents repeat it
+    ranked = sorted(triples, key=lambda triple: (-strength(triple), triple.instance.id))
+    # a sentence counts once, even with several mentions or in several documents
     sentences: dict[str, float] = {}
     for triple in ranked:
         sentences.setdefault(triple.instance.text, strength(triple))
@@ -348,7 +337,8 @@ def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequ
     for value in sentences.values():
         doubt *= 1.0 - value
     documents = {
-        (one.instance.document, "") if one.instance.document else ("", one.instance.text) for one in triples
+        (triple.instance.document, "") if triple.instance.document else ("", triple.instance.text)
+        for triple in triples
     }
     return Fact(
         head=head,
@@ -358,13 +348,13 @@ def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequ
         support=len(sentences),
         documents=len(documents),
         confidence=round(min(1.0 - doubt, MOST_CONFIDENT), 4),
-        evidence=tuple(dict.fromkeys(one.instance.id for one in ranked)),
+        evidence=tuple(dict.fromkeys(triple.instance.id for triple in ranked)),
         phrase=_phrase(ranked, name),
     )
 
 
 def _phrase(ranked: Sequence[Triple], name: str) -> str:
-    """Return the phrase that the surest sentences agree on; none of a relation that is turned."""
+    """Return the phrase with the largest weight; none for a turned relation."""
     weights: defaultdict[str, float] = defaultdict(float)
     for triple in ranked:
         if triple.phrase and triple.relation == name:
@@ -372,17 +362,17 @@ def _phrase(ranked: Sequence[Triple], name: str) -> str:
     return min(weights, key=lambda phrase: (-weights[phrase], phrase), default="")
 
 
-def unlike(taken: Collection[str], name: str) -> str:
-    """Return the name of a novel relation, marked where another one is called the same."""
-    if name not in taken:
+def unlike(used: Collection[str], name: str) -> str:
+    """Return the name of a novel relation, marked if another relation has it."""
+    if name not in used:
         return name
     marked, number = f"{name} (novel)", 2
-    while marked in taken:
+    while marked in used:
         marked, number = f"{name} (novel {number})", number + 1
     return marked
 
 
 def fingerprint(relations: Sequence[Relation]) -> str:
-    """Return a short hash of what decisions are about: the ids, names and sizes of the relations."""
-    details = json.dumps([[one.id, one.name, one.size] for one in relations])
-    return blake2b(details.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    """Return a short hash of the ids, names and sizes of the relations."""
+    content = json.dumps([[relation.id, relation.name, relation.size] for relation in relations])
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

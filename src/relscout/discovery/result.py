@@ -48,8 +48,9 @@ class Discovery:
         assignments: The relation assigned to each instance of the corpus.
         model: The fitted method, which classifies unseen text.
         run: Settings, seed, versions, timings, counts and warnings, as JSON values.
-        merged: Maps the model's number of a relation to its id where they differ: the relation was merged into another,
-            has the number of an earlier run, or was dropped (-1).
+        merged: Number of a relation in the model → id, if they differ: after a merge, with the number of an earlier
+        run,
+            or -1 after a drop.
     """
 
     relations: tuple[Relation, ...]
@@ -59,10 +60,10 @@ class Discovery:
     merged: Mapping[int, int] = field(default_factory=dict)
 
     def relation(self, id: int) -> Relation:
-        """Return the relation of an id.
+        """Return a relation by its id.
 
         Raises:
-            InputError: There is none.
+            InputError: There is no such relation.
         """
         for relation in self.relations:
             if relation.id == id:
@@ -73,7 +74,7 @@ class Discovery:
                 "in new text"
             )
         raise InputError(
-            f"there is no relation {id}; the ids are {', '.join(str(one.id) for one in self.relations)}"
+            f"there is no relation {id}; the ids are {', '.join(str(relation.id) for relation in self.relations)}"
         )
 
     @property
@@ -83,23 +84,23 @@ class Discovery:
         These are the relations found in the corpus, followed by pre-defined ones that the model knows and the corpus
         lacks.
         """
-        found = {one.id: one.name for one in self.relations}
+        names = {relation.id: relation.name for relation in self.relations}
         ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
-        return found | {id: name for id, name in ids.items() if id >= 0 and id not in found}
+        return names | {id: name for id, name in ids.items() if id >= 0 and id not in names}
 
     @property
     def parents(self) -> tuple[ParentRelation, ...]:
-        """More general relations above those that were found, as they were found; none where none were asked for."""
-        return tuple(ParentRelation.from_dict(one) for one in self.run.get("hierarchy", ()))
+        """The hierarchy of the relations as discovered, empty unless it was requested."""
+        return tuple(ParentRelation.from_dict(record) for record in self.run.get("hierarchy", ()))
 
     def triples(self) -> Iterator[Triple]:
-        """Yield what was found as triples with provenance, in input order; instances without a relation have none."""
+        """Yield the triples with provenance in input order; instances without a relation have none."""
         return self.triples_of(self.assignments)
 
     def facts(self) -> tuple[Fact, ...]:
         """Return the facts of the corpus, one per head, relation and tail, most supported first.
 
-        See :func:`relscout.discovery.relation.find_facts` for what counts, and how sure a fact is.
+        See :func:`relscout.discovery.relation.find_facts` for the rules and the confidence.
         """
         return self.found_facts.facts
 
@@ -108,12 +109,12 @@ class Discovery:
         return self._merged_entities.entities
 
     def examples(self, id: int, limit: int = 5) -> list[RelationInstance]:
-        """Return representative instances of a relation, the most central first, worded differently from each other.
+        """Return representative instances of a relation with different wording, the most central first.
 
         Raises:
-            InputError: There is no relation of that id.
+            InputError: There is no such relation.
         """
-        return [self._by_id[one] for one in self.relation(id).examples[:limit]]
+        return [self._by_id[example] for example in self.relation(id).examples[:limit]]
 
     def predict(
         self,
@@ -123,13 +124,13 @@ class Discovery:
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
-        """Assign unseen instances to the relations; gold relations are not looked at.
+        """Assign unseen instances to the relations, ignoring gold relations.
 
         Args:
-            instances: What to assign, in any form that :func:`relscout.discover` takes.
+            instances: Instances in any form that :func:`relscout.discover` accepts.
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
-                those that get a relation, in (0, 1]. A run that was fitted on such text has thresholds of its own, and
-                leaves this aside.
+                those that get a relation, in (0, 1]. Ignored by a run that was fitted on such text, which has its own
+                thresholds.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
         """
@@ -137,14 +138,14 @@ class Discovery:
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         related, by_model = None, self.run.get("relatedness") is not None
-        # a model that judged the corpus without syntax must judge new pairs without it, too
+        # without syntax in the corpus, new pairs must not have it, either
         of_text = by_model and self.run["relatedness"].get("precision") is not None
         if of_text or (precision is not None and not by_model):
             from relscout.text.spacy_pipeline import with_syntax
 
             bare = with_syntax(bare)
         probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
-        # a merge relabels; it does not pull in what was nearer to a third relation, so corpus and new text agree
+        # a merge only relabels, so that corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
             table[self.model.none_] = -1
@@ -152,8 +153,8 @@ class Discovery:
         if by_model:
             related = self.model.relatedness(bare, progress=progress)
             of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
-            given = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
-            probabilities = np.where(ids[:, None] >= 0, np.pad(given, ((0, 0), (0, 1))), probabilities)
+            among = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
+            probabilities = np.where(ids[:, None] >= 0, np.pad(among, ((0, 0), (0, 1))), probabilities)
         elif precision is not None:
             from relscout.methods.unrelated import RelatednessDetector, is_connected
 
@@ -162,27 +163,27 @@ class Discovery:
             detector.set_threshold(related, None)
             ids = np.where(related >= detector.thresholds[0], ids, -1)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
-        confidences *= known_share(self.model.encoder, [one.text for one in bare])
+        confidences *= known_share(self.model.encoder, [instance.text for instance in bare])
         from relscout.discovery.refinement import Refinement, connections_of, phrases_of
 
-        said = connections_of(bare, ids)
+        links = connections_of(bare, ids)
         if table_of := self.run.get("refinement"):
-            ids = Refinement.from_json(table_of).applied(bare, ids, said)
+            ids = Refinement.from_json(table_of).applied(bare, ids, links)
         return Assignments(
             bare,
             ids,
             np.minimum(confidences, 1).astype(np.float32),
             related,
             polarities_of(bare, ids),
-            phrases_of(said, ids),
+            phrases_of(links, ids),
         )
 
     def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
-        """Yield the triples that unseen instances express."""
+        """Yield the triples of unseen instances."""
         return self.triples_of(self.predict(instances, progress=progress))
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
-        """Yield what instances were given as triples; those without a relation have none."""
+        """Yield the triples of assignments; instances without a relation have none."""
         names = self.names
         rows = zip(
             assignments.instances,
@@ -198,22 +199,22 @@ class Discovery:
                 yield Triple(instance, id, names[id], confidence, related, polarity, phrase)
 
     def evaluate(self, gold: Given | Sequence[str | None]) -> Evaluation:
-        """Score what was found against gold relations: B³, V-measure, ARI and others.
+        """Score the discovery against gold relations: B³, V-measure, ARI and others.
 
         Args:
-            gold: Instances with gold relations, which are matched by their ids, or the gold relation of each instance
-                of the corpus in its order. What has no gold relation is left out and counted; instances that were given
-                no relation count as one cluster.
+            gold: Instances with gold relations, matched by their ids, or the gold relation of each instance of the
+                corpus in order. Instances without a gold relation are left out and counted; instances without a
+                discovered relation count as one cluster.
 
         Raises:
-            InputError: Nothing can be scored, or there are more or fewer labels than instances.
+            InputError: Nothing can be scored, or the number of labels differs from that of the instances.
         """
         from relscout.discovery.evaluation import evaluate
 
         return evaluate(self.assignments, gold)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return what was found as a pandas frame, one row per triple, in input order; see :meth:`triples`.
+        """Return the triples as a pandas frame in input order; see :meth:`triples`.
 
         The columns are those of the Parquet files that :func:`relscout.write` writes.
 
@@ -233,61 +234,63 @@ class Discovery:
         old = self.relation(id)
         if not name.strip():
             raise InputError(f"the new name of relation {id} is blank")
-        if any(other == name and one != id for one, other in self.names.items()):
+        if any(called == name and number != id for number, called in self.names.items()):
             raise InputError(
                 f"another relation is already called {name!r}; merge them, or choose another name"
             )
         pattern = f"HEAD {name} TAIL"
         renamed = dataclasses.replace(old, name=name, pattern=pattern)
         return dataclasses.replace(
-            self, relations=tuple(renamed if one.id == id else one for one in self.relations)
+            self, relations=tuple(renamed if relation.id == id else relation for relation in self.relations)
         )
 
     def merge(self, ids: Sequence[int]) -> Discovery:
-        """Return the discovery with several relations as one, which keeps the id and the name of the largest.
+        """Return the discovery with several relations merged under the id and name of the largest.
 
         Raises:
-            InputError: Fewer than two different ids are given, or there is no relation of one of them.
+            InputError: There are fewer than two different ids, or an id is unknown.
         """
         parts = [self.relation(id) for id in dict.fromkeys(ids)]
         if len(parts) < 2:
             raise InputError(f"merging needs at least two different relations, got {list(ids)}")
-        parts.sort(key=lambda one: (-one.size, one.id))
-        kept, gone = parts[0], {one.id for one in parts[1:]}
-        size = sum(one.size for one in parts)
-        whole = gone | {kept.id}
-        inverses = [one.inverse for one in parts if one.inverse is not None and one.inverse not in whole]
+        parts.sort(key=lambda part: (-part.size, part.id))
+        largest, others = parts[0], {part.id for part in parts[1:]}
+        size = sum(part.size for part in parts)
+        whole = others | {largest.id}
+        inverses = [part.inverse for part in parts if part.inverse is not None and part.inverse not in whole]
         joined = dataclasses.replace(
-            kept,
+            largest,
             size=size,
-            confidence=round(sum(one.confidence * one.size for one in parts) / size, 4),
-            head_first=round(sum(one.head_first * one.size for one in parts) / size, 4),
+            confidence=round(sum(part.confidence * part.size for part in parts) / size, 4),
+            head_first=round(sum(part.head_first * part.size for part in parts) / size, 4),
             type_share=round(
-                sum(one.type_share * one.size for one in parts if one.types == kept.types) / size, 4
+                sum(part.type_share * part.size for part in parts if part.types == largest.types) / size, 4
             ),
             inverse=inverses[0] if inverses else None,
-            examples=tuple(dict.fromkeys(example for one in parts for example in one.examples))[:12],
+            examples=tuple(dict.fromkeys(example for part in parts for example in part.examples))[:12],
         )
         relations = tuple(
             joined
-            if one.id == kept.id
-            else dataclasses.replace(one, inverse=kept.id if one.inverse in gone else one.inverse)
-            for one in self.relations
-            if one.id not in gone
+            if relation.id == largest.id
+            else dataclasses.replace(
+                relation, inverse=largest.id if relation.inverse in others else relation.inverse
+            )
+            for relation in self.relations
+            if relation.id not in others
         )
         ids_now = np.where(
-            np.isin(self.assignments.relation_ids, list(gone)), kept.id, self.assignments.relation_ids
+            np.isin(self.assignments.relation_ids, list(others)), largest.id, self.assignments.relation_ids
         )
         return dataclasses.replace(
             self,
             relations=relations,
-            merged=self._moved(dict.fromkeys(gone, kept.id)),
-            run=self._run_moved(dict.fromkeys(gone, kept.id)),
+            merged=self._moved(dict.fromkeys(others, largest.id)),
+            run=self._run_moved(dict.fromkeys(others, largest.id)),
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
     def drop(self, id: int) -> Discovery:
-        """Return the discovery without one relation: its instances have none, nor has new text that it is nearest to.
+        """Return the discovery without a relation: its instances, and new text nearest to it, have none.
 
         Raises:
             InputError: There is no such relation, or it is the only one.
@@ -298,9 +301,9 @@ class Discovery:
         left = self.assignments.relation_ids == gone.id
         ids_now = np.where(left, -1, self.assignments.relation_ids)
         relations = tuple(
-            dataclasses.replace(one, inverse=None if one.inverse == gone.id else one.inverse)
-            for one in self.relations
-            if one.id != gone.id
+            dataclasses.replace(relation, inverse=None if relation.inverse == gone.id else relation.inverse)
+            for relation in self.relations
+            if relation.id != gone.id
         )
         return dataclasses.replace(
             self,
@@ -311,38 +314,38 @@ class Discovery:
         )
 
     def merge_entities(self, ids: Sequence[str]) -> Discovery:
-        """Return the discovery with several entities as one, which keeps the id of the most mentioned.
+        """Return the discovery with several entities merged under the id of the most frequent.
 
         Raises:
-            InputError: Fewer than two different ids are given, or there is no entity of one of them.
+            InputError: There are fewer than two different ids, or an id is unknown.
         """
         return self._with_entities({"merge_entities": list(ids)})
 
     def split_entity(self, id: str, names: Sequence[str]) -> Discovery:
-        """Return the discovery with some aliases of an entity as an entity of their own, with an id of its own.
+        """Return the discovery with some aliases of an entity as a new entity.
 
         Args:
             id: The entity.
             names: Some of its aliases.
 
         Raises:
-            InputError: There is no such entity, it has no such alias, or none or all of its aliases are named.
+            InputError: There is no such entity or alias, or none or all of the aliases are named.
         """
         return self._with_entities({"split_entity": id, "names": list(names)})
 
     def _with_entities(self, decision: Mapping[str, Any]) -> Discovery:
         changed = self.with_run({"entity_decisions": [*self.run.get("entity_decisions", ()), dict(decision)]})
-        changed.entities()  # raises where it cannot be carried out
+        changed.entities()  # raises an error if the decision is invalid
         return changed
 
     def apply(self, decisions: Decisions) -> Discovery:
-        """Return the discovery with what a person decided about relations and entities.
+        """Return the discovery after decisions about relations and entities.
 
-        Ids stay, and ``run["decisions"]`` records what was done.
+        Ids stay the same, and ``run["decisions"]`` records the decisions.
 
         Raises:
             SettingError: The decisions are about another run.
-            InputError: One cannot be carried out.
+            InputError: A decision is invalid.
         """
         from relscout.discovery.decisions import is_about_entities
 
@@ -352,24 +355,24 @@ class Discovery:
                 f"these decisions are about the run {decisions.run}, and this is the run {here}: its relations are "
                 "others, or decisions were applied to it already; export them from the report of this run"
             )
-        found = self
+        changed = self
         for number, step in enumerate(decisions.steps, 1):
             try:
                 if "rename" in step:
-                    found = found.rename(step["rename"], step["to"])
+                    changed = changed.rename(step["rename"], step["to"])
                 elif "merge" in step:
-                    found = found.merge(step["merge"])
+                    changed = changed.merge(step["merge"])
                 elif is_about_entities(step):
-                    found = found._with_entities(step)
+                    changed = changed._with_entities(step)
                 else:
-                    found = found.drop(step["drop"])
+                    changed = changed.drop(step["drop"])
             except InputError as error:
-                details = json.dumps(dict(step), ensure_ascii=False)
-                raise InputError(f"decision {number} ({details}): {error}") from error
+                shown = json.dumps(dict(step), ensure_ascii=False)
+                raise InputError(f"decision {number} ({shown}): {error}") from error
         if not decisions.steps:
             return self
-        done = {"run": here, "decisions": [dict(one) for one in decisions.steps]}
-        return found.with_run({"decisions": [*self.run.get("decisions", ()), done]})
+        done = {"run": here, "decisions": [dict(step) for step in decisions.steps]}
+        return changed.with_run({"decisions": [*self.run.get("decisions", ()), done]})
 
     def with_run(self, what: Mapping[str, Any]) -> Discovery:
         """Return the discovery with JSON values added to, or replaced in, its ``run``."""
@@ -400,7 +403,7 @@ class Discovery:
 
         Args:
             folder: The folder.
-            encoder: The encoder that it was made with; required if you wrote the encoder.
+            encoder: Its encoder; required if you wrote the encoder.
             method: The class of its method; required if no installed package registers the method.
 
         Raises:

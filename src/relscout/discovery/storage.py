@@ -1,17 +1,17 @@
-"""A discovery as a folder, and back.
+"""Saves a discovery to a folder, and loads it.
 
-The files are what users script against; their names and fields are stable::
+The names and fields of the files are stable::
 
     assignments.jsonl   one line per instance in input order: id, relation_id (-1: none), relation, confidence, related,
                         polarity
     relations.jsonl     one line per relation
-    triples.jsonl       what was found, with provenance; itself in the exchange format
+    triples.jsonl       one line per triple with provenance, in the exchange format
     facts.jsonl         one line per head entity, relation and tail entity that the corpus asserts
     entities.jsonl      one line per entity
     instances.jsonl.gz  the instances, without gold relations
     run.json            settings, seed, versions, timings, counts, warnings
     model/              the fitted method
-    report.html         the page to look at, where one was written
+    report.html         the report page, if one was written
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from relscout.methods import Estimator, load_fitted
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
 FACTS, ENTITIES = "facts.jsonl", "entities.jsonl"
 INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
-#: Written into the folder of a saved run, and removed when the run is saved again.
+#: Added to the folder of a saved run; saving the run again removes it.
 REPORT = "report.html"
-#: Every name that a run's folder may hold.
+#: Every file name in the folder of a run.
 CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT})
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a discovery consists of; see :class:`relscout.discovery.Discovery`."""
+    """The parts of a :class:`relscout.discovery.Discovery`."""
 
     relations: tuple[Relation, ...]
     assignments: Assignments
@@ -59,7 +59,7 @@ class Parts:
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that could not be written at the end, before long work begins.
+    """Check before long work that the folder can be written.
 
     Raises:
         OutputError: The folder holds a run (and ``overwrite`` is not set) or something else, or cannot be written.
@@ -77,7 +77,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 
 
 def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) -> None:
-    """Write a discovery; the folder appears whole or not at all, below folders that are made where they are missing.
+    """Write a discovery; the folder appears whole or not at all, and missing parent folders are created.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
@@ -86,7 +86,7 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) ->
     _check_contents(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:
         write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
-        write_json_lines((one.as_dict() for one in parts.relations), fresh / RELATIONS)
+        write_json_lines((relation.as_dict() for relation in parts.relations), fresh / RELATIONS)
         write(triples, fresh / TRIPLES)
         write_facts(facts.facts, fresh / FACTS)
         write_entities(facts.entities, fresh / ENTITIES, facts=facts.per_entity)
@@ -99,23 +99,23 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) ->
 
 
 def _check_contents(folder: Path) -> None:
-    """Refuse a folder in which anything but a run would be lost: files of the same names may be somebody else's."""
+    """Refuse a folder in which other files than those of a run would be lost."""
     check_replaceable(folder, contents=CONTENTS if (folder / RUN).is_file() else ())
     check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
 
 
 def run_folder(folder: Path) -> Path:
-    """Return the folder of a run, for which that of its model may stand."""
+    """Return the folder of a run, given it or the folder of its model."""
     return folder.parent if folder.name == MODEL and (folder.parent / RUN).exists() else folder
 
 
 def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None) -> Parts:
-    """Read what :func:`save` wrote.
+    """Load a folder of :func:`save`.
 
     Args:
         folder: The folder.
-        encoder: The encoder that the run was made with, where relscout did not build it.
-        kind: Class of the method, where it is neither ours nor registered.
+        encoder: The encoder of the run, if relscout did not create it.
+        kind: Class of the method, if it is not registered.
 
     Raises:
         ArtifactError: The folder is not a complete run, its files contradict each other, or the encoder is missing or
@@ -139,8 +139,8 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
             raise ArtifactError(
-                f"{folder / MODEL} was fitted by a method that this relscout lacks: {error}; install the package that "
-                "has it, or give its class: load(folder, method=…)"
+                f"{folder / MODEL} was fitted by a method that is not installed: {error}; install its package, "
+                "or give its class: load(folder, method=…)"
             ) from error
         raise ArtifactError(
             f"{folder} is damaged or incomplete ({error}); run the discovery again"
@@ -149,10 +149,10 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
         raise ArtifactError(
             f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again"
         )
-    named = {one.id for one in relations}
-    # a relation that a label gave needs no description: it may be found in new text first
-    given = estimator.names_
-    needed = {merged.get(label, label) for label in range(estimator.n_relations_) if label not in given}
+    named = {relation.id for relation in relations}
+    # a pre-defined relation needs no description: it may first occur in new text
+    known = estimator.names_
+    needed = {merged.get(label, label) for label in range(estimator.n_relations_) if label not in known}
     if missing := (needed | set(relation_ids.tolist())) - named - {-1}:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"
@@ -179,21 +179,21 @@ def _polarities_of(rows: Sequence[Mapping[str, Any]]) -> list[Polarity] | None:
 
 def _read_instances(path: Path) -> Iterator[RelationInstance]:
     for number, instance in enumerate(read(path, format="jsonl"), start=1):
-        # an instance of unknown source must not come back as one from this file
+        # an unknown source must not become this file
         unknown = instance.source == f"{path.name}, line {number}"
         yield replace(instance, source="") if unknown else instance
 
 
 def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
-    names = {one.id: one.name for one in parts.relations}
-    given = parts.assignments
+    names = {relation.id: relation.name for relation in parts.relations}
+    assignments = parts.assignments
     for instance, id, confidence, related, polarity, phrase in zip(
-        given.instances,
-        given.relation_ids.tolist(),
-        given.confidences.tolist(),
-        given.related_values(),
-        given.polarity_values(),
-        given.phrase_values(),
+        assignments.instances,
+        assignments.relation_ids.tolist(),
+        assignments.confidences.tolist(),
+        assignments.related_values(),
+        assignments.polarity_values(),
+        assignments.phrase_values(),
         strict=True,
     ):
         yield {

@@ -1,4 +1,4 @@
-"""Figures of an experiment: losses, sweeps, and representations in the plane."""
+"""Figures of an experiment: losses, sweeps, and t-SNE projections of representations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, OutputError, UnknownNameError
 from relscout.lab.schema import SCORINGS, Published
-from relscout.lab.schema import Figure as Asked
+from relscout.lab.schema import Figure as FigureSpec
 from relscout.lab.summaries import Measured, Summary
 from relscout.lab.table_formats import as_printed
 from relscout.lab.tables import TITLES
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 
 _LOSSES_WIDTH, _LOSSES_HEIGHT = 3.1, 2.6
-#: Share of the distance between two loops that the epochs of one take.
+#: Width of the epochs of a loop, as a share of the distance between two loops.
 _SPREAD = 0.8
-#: What a loop's report may hold → the title of its panel.
+#: Entry of a loop's report → title of its panel.
 CURVES = {
     "changed": "changed pseudo labels (%)",
     "adaptive_loss": "loss of the adaptive clustering",
@@ -47,19 +47,22 @@ CURVES = {
 
 
 def has_curves(summary: Summary) -> bool:
-    """Return whether a report of the row holds a curve."""
+    """Return whether a report of the row has a curve."""
     return any(
-        _values(loop, curve) for one in summary.records for loop in _loops(one["report"]) for curve in CURVES
+        _values(loop, curve)
+        for record in summary.records
+        for loop in _loops(record["report"])
+        for curve in CURVES
     )
 
 
 def draw_losses(summaries: Sequence[Summary]) -> Figure:
-    """Draw what the reports hold: a panel for each kind of curve, a colour for each row, a line for each seed.
+    """Draw the curves of the reports: a panel for each kind, a colour for each row, a line for each seed.
 
     The epochs of a loop are spread around its number.
 
     Args:
-        summaries: Rows of which :func:`has_curves` is true, at least one.
+        summaries: At least one row; :func:`has_curves` is true for each.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -68,12 +71,12 @@ def draw_losses(summaries: Sequence[Summary]) -> Figure:
         for curve in CURVES
         if any(
             _values(loop, curve)
-            for one in summaries
-            for record in one.records
+            for summary in summaries
+            for record in summary.records
             for loop in _loops(record["report"])
         )
     ]
-    n_loops = max(len(_loops(record["report"])) for one in summaries for record in one.records)
+    n_loops = max(len(_loops(record["report"])) for summary in summaries for record in summary.records)
     figure = new_figure(_LOSSES_WIDTH * len(curves), _LOSSES_HEIGHT)
     handles: dict[str, Any] = {}
     for place, curve in enumerate(curves, 1):
@@ -94,8 +97,7 @@ def draw_losses(summaries: Sequence[Summary]) -> Figure:
 
 
 def _draw(axes: Axes, curve: str, loops: Sequence[Mapping[str, Any]], number: int) -> Any:
-    """Draw one curve of one run and return its line; ``None`` where it holds nothing."""
-    look: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "alpha": 0.8, "linewidth": 1.4}
+    style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "alpha": 0.8, "linewidth": 1.4}
     marker = MARKERS[number % len(MARKERS)]
     if curve == "changed":
         points = [(float(at), 100 * loop[curve]) for at, loop in enumerate(loops, 1) if _values(loop, curve)]
@@ -104,10 +106,10 @@ def _draw(axes: Axes, curve: str, loops: Sequence[Mapping[str, Any]], number: in
         segments = [_spread(_values(loop, curve), at) for at, loop in enumerate(loops, 1)]
     line = None
     for segment in filter(None, segments):
-        # a loop starts afresh, so its curve is a line of its own
+        # training restarts in each loop, so the lines are not joined
         few = curve == "changed" or len(segment) == 1
         at, values = zip(*segment, strict=True)
-        (line,) = axes.plot(at, values, marker=marker if few else "", markersize=4, **look)
+        (line,) = axes.plot(at, values, marker=marker if few else "", markersize=4, **style)
     return line
 
 
@@ -122,28 +124,27 @@ def _loops(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _values(loop: Mapping[str, Any], curve: str) -> list[float]:
-    """Return the numbers of a curve: a list of them, or a single one."""
     value = loop.get(curve)
-    found = value if isinstance(value, list) else [value]
-    return [float(one) for one in found if isinstance(one, int | float)]
+    numbers = value if isinstance(value, list) else [value]
+    return [float(number) for number in numbers if isinstance(number, int | float)]
 
 
 _SWEEP_WIDTH, _SWEEP_HEIGHT = 5.2, 3.1
-#: Share of the axis that the label of a value takes, for each of its characters.
+#: Width of a character of a label, as a share of the axis.
 _CHARACTER = 0.018
 
 
 def draw_sweep(
     swept: Sequence[Summary], setting: str, score: str, scoring: str, published: Sequence[Published]
 ) -> Figure:
-    """Draw the mean of a score and its standard deviation over the seeds at every value of a setting.
+    """Draw the mean and standard deviation of a score over the seeds for each value of a setting.
 
     Args:
         swept: The rows of the sweep at each of its values.
-        setting: Name of the setting; numbers stand at their values, anything else at equal distances.
-        score: A figure of the scores, such as ``"b3_f1"``.
+        setting: Name of the setting; numbers are drawn to scale, other values at equal distances.
+        score: Name of a score, such as ``"b3_f1"``.
         scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
-        published: Published figures; the best one of the score under this scoring is drawn as a line.
+        published: Published scores; the best one under this scoring is drawn as a line.
     """
     figure = new_figure(_SWEEP_WIDTH, _SWEEP_HEIGHT)
     axes = figure.add_subplot()
@@ -152,14 +153,16 @@ def draw_sweep(
     rows = list(dict.fromkeys(summary.row for summary in swept))
     handles: dict[str, Any] = {}
     for number, row in enumerate(rows):
-        mine = [one for one in swept if one.row == row and one.score(score, scoring) is not None]
+        mine = [
+            summary for summary in swept if summary.row == row and summary.score(score, scoring) is not None
+        ]
         if not mine:
-            continue  # a row that was not run stands in no legend
+            continue
         at = [places[values.index(summary.variation[setting])] for summary in mine]
         handles[row] = _line(axes, mine, at, score, scoring, number)
     best = max(
-        (one for one in published if one.scoring == scoring and score in one.scores),
-        key=lambda one: one.scores[score],
+        (row for row in published if row.scoring == scoring and score in row.scores),
+        key=lambda row: row.scores[score],
         default=None,
     )
     if best is not None:
@@ -177,7 +180,6 @@ def draw_sweep(
 def _line(
     axes: Axes, swept: Sequence[Summary], places: Sequence[float], score: str, scoring: str, number: int
 ) -> Any:
-    """Draw one row and return its line."""
     points = sorted(
         (place, value)
         for place, summary in zip(places, swept, strict=True)
@@ -185,7 +187,7 @@ def _line(
     )
     at = [place for place, _ in points]
     mean = [100 * value.mean for _, value in points]
-    # a single seed has no spread that is known, so the band has a gap there
+    # the standard deviation of a single seed is unknown: a gap in the band
     spread = [nan if value.std is None else 100 * value.std for _, value in points]
     colour = COLOURS[number % len(COLOURS)]
     low, high = ([m + sign * s for m, s in zip(mean, spread, strict=True)] for sign in (-1, 1))
@@ -211,7 +213,7 @@ def _places(values: Sequence[Any]) -> list[float]:
 
 
 def _name_values(axes: Axes, values: Sequence[Any], places: Sequence[float]) -> None:
-    """Put a tick at every value, and its name where it does not run into that of the one before."""
+    """Draw a tick at every value, and its label unless it overlaps the previous one."""
     ticks = sorted(zip(places, map(str, values), strict=True))
     span = (ticks[-1][0] - ticks[0][0]) or 1.0
     labels, end = [], float("-inf")
@@ -225,7 +227,7 @@ def _name_values(axes: Axes, values: Sequence[Any], places: Sequence[float]) -> 
 
 
 def _leave_room(axes: Axes) -> None:
-    """Show at least ten points of the score, so that noise does not look like an effect."""
+    """Show a range of at least ten points, so that noise does not look like an effect."""
     low, high = axes.get_ylim()
     middle, half = (low + high) / 2, max((high - low) / 2 * 1.1, 5.0)
     axes.set_ylim(max(middle - half, 0.0) if low >= 0 else middle - half, middle + half)
@@ -239,18 +241,15 @@ _SIDE = 2.75
 
 @dataclass(frozen=True)
 class Points:
-    """The representations of some instances, as a row of the table has them."""
+    """Representations of instances by one row."""
 
     row: str
-    """Name of the row."""
-    vectors: NDArray[np.float32]
-    """(n, D) relation representations."""
-    gold: NDArray[np.str_]
-    """(n,) gold relations."""
+    vectors: NDArray[np.float32]  # (n, D)
+    gold: NDArray[np.str_]  # (n,)
 
 
 def read_points(path: Path, row: str) -> list[Points]:
-    """Read the points that a run has kept: those of an earlier moment before them, where there are some.
+    """Read the stored points of a run, preceded by those after pre-training if there are some.
 
     Raises:
         InputError: The file is missing or holds something else.
@@ -276,16 +275,16 @@ def read_points(path: Path, row: str) -> list[Points]:
 def draw_tsne(panels: Sequence[Points]) -> Figure:
     """Draw the points of each row in a panel, coloured and shaped by gold relation.
 
-    t-SNE (van der Maaten and Hinton 2008) on each row's own vectors, started from their principal components with
-    a fixed seed. Distances between groups, and the sizes of panels, mean nothing.
+    t-SNE (van der Maaten and Hinton 2008) of each row's vectors, initialised with their principal components and a
+    fixed seed. Distances between groups, and sizes of panels, carry no information.
 
     Args:
-        panels: The points of each row, at least one row.
+        panels: The points of at least one row.
 
     Raises:
         InputError: A row has fewer than four points.
     """
-    relations = sorted({str(one) for points in panels for one in points.gold})
+    relations = sorted({str(relation) for points in panels for relation in points.gold})
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
     titles = [wrapped(points.row, 30) for points in panels]
@@ -318,7 +317,7 @@ def draw_tsne(panels: Sequence[Points]) -> Figure:
 
 
 def _embed(points: Points) -> NDArray[np.float32]:
-    """Return the points in the plane, (n, 2) float32."""
+    """Return the projection (n, 2), float32."""
     from sklearn.manifold import TSNE
 
     n = len(points.vectors)
@@ -326,9 +325,8 @@ def _embed(points: Points) -> NDArray[np.float32]:
         raise InputError(f"{points.row!r} has {n} points; expected at least 4")
     if (
         np.ptp(points.vectors, axis=0).max(initial=0.0) == 0.0
-    ):  # a method that has collapsed gives one vector to all
+    ):  # the representations collapsed to a single point
         return np.zeros((n, 2), dtype=np.float32)
-    # the exact gradient costs no more for a few hundred points
     fitted = TSNE(
         perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", method="exact", random_state=_SEED
     ).fit_transform(points.vectors)
@@ -337,27 +335,26 @@ def _embed(points: Points) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure that was asked for: the files that it became, or why there is none."""
+class DrawnFigure:
+    """A requested figure."""
 
     kind: str
-    """Its kind."""
     files: Sequence[Path] = ()
-    """A PNG and an SVG of it each."""
-    lacking: str = ""
-    """What it, or a part of it, could not be drawn for."""
+    """A PNG and an SVG file of each image."""
+    missing: str = ""
+    """Why it was not drawn, or not completely."""
 
 
 def draw_figures(
     measured: Measured, folder: Path, *, points: Path, kind: str | None = None
-) -> Iterator[Drawn]:
-    """Draw the figures of a preset and write them as PNG and SVG, yielding each when it is done.
+) -> Iterator[DrawnFigure]:
+    """Draw the figures of a preset as PNG and SVG files, and yield each when it is done.
 
     Args:
         measured: The preset and its records.
-        folder: Where the files go; made where it is missing. They are called after preset and figure.
-        points: Folder of the results file, where runs keep their points.
-        kind: Only figures of that kind; one that the preset does not declare is drawn as it is by default.
+        folder: Output directory, created if missing; files are named after preset and figure.
+        points: Folder of the results file, with the stored points of runs.
+        kind: Draw only this kind, with default settings if the preset does not declare it.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -367,64 +364,68 @@ def draw_figures(
     """
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind of figure", kind, KINDS)
-    asked = [one for one in measured.preset.figures if kind in (None, one.kind)]
-    if kind is not None and not asked:
-        asked = [Asked(kind)]
-    for place, one in enumerate(asked):
-        same = [other.kind for other in asked[:place]].count(one.kind)
+    specs = [spec for spec in measured.preset.figures if kind in (None, spec.kind)]
+    if kind is not None and not specs:
+        specs = [FigureSpec(kind)]
+    for place, spec in enumerate(specs):
+        same = [other.kind for other in specs[:place]].count(spec.kind)
         number = f"-{same + 1}" if same else ""
         with figure_style():
-            lacking: list[str] = []
+            missing: list[str] = []
             files: list[Path] = []
-            for name, figure in KINDS[one.kind](measured, one, points, lacking):
-                _make(folder)
+            for name, figure in KINDS[spec.kind](measured, spec, points, missing):
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
                 files += save(figure, folder / f"{measured.preset.name}-{name}{number}")
-        yield Drawn(one.kind, files, "; ".join(lacking))
+        yield DrawnFigure(spec.kind, files, "; ".join(missing))
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-
-
-def _tsne(measured: Measured, asked: Asked, points: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
+def _tsne(
+    measured: Measured, spec: FigureSpec, points: Path, missing: list[str]
+) -> Iterator[tuple[str, Figure]]:
     panels = []
-    for name in asked.rows or [row.name for row in measured.preset.rows]:
-        kept = [one["points"] for one in measured.row(measured.preset.row(name)).records if one["points"]]
-        if kept:
-            panels.extend(read_points(points / str(kept[0]), name))
+    for name in spec.rows or [row.name for row in measured.preset.rows]:
+        stored = [
+            record["points"] for record in measured.row(measured.preset.row(name)).records if record["points"]
+        ]
+        if stored:
+            panels.extend(read_points(points / str(stored[0]), name))
         else:
-            lacking.append(f"no points of {name!r}")
+            missing.append(f"no points of {name!r}")
     if panels:
         yield "tsne", draw_tsne(panels)
 
 
-def _sweep(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
+def _sweep(measured: Measured, spec: FigureSpec, _: Path, missing: list[str]) -> Iterator[tuple[str, Figure]]:
     sweep, swept = measured.preset.sweep, measured.swept()
     if sweep is None:
-        raise InputError(f"preset {measured.preset.name!r} has no sweep that could be drawn")
-    lacking += [
-        f"no record of {one.row!r} with {sweep.setting} {one.variation[sweep.setting]}"
-        for one in swept
-        if not one.records
+        raise InputError(f"preset {measured.preset.name!r} has no sweep to draw")
+    missing += [
+        f"no record of {summary.row!r} with {sweep.setting} {summary.variation[sweep.setting]}"
+        for summary in swept
+        if not summary.records
     ]
     for scoring in SCORINGS:
-        if any(one.score(asked.score, scoring) for one in swept):
-            name = f"sweep-{asked.score.replace('_', '-')}-{scoring}"
-            yield name, draw_sweep(swept, sweep.setting, asked.score, scoring, measured.preset.published)
+        if any(summary.score(spec.score, scoring) for summary in swept):
+            name = f"sweep-{spec.score.replace('_', '-')}-{scoring}"
+            yield name, draw_sweep(swept, sweep.setting, spec.score, scoring, measured.preset.published)
 
 
-def _losses(measured: Measured, asked: Asked, _: Path, lacking: list[str]) -> Iterator[tuple[str, Figure]]:
-    wanted = asked.rows or [row.name for row in measured.preset.rows]
-    summaries = [one for one in map(measured.row, map(measured.preset.row, wanted)) if has_curves(one)]
+def _losses(
+    measured: Measured, spec: FigureSpec, _: Path, missing: list[str]
+) -> Iterator[tuple[str, Figure]]:
+    wanted = spec.rows or [row.name for row in measured.preset.rows]
+    summaries = [
+        summary for summary in map(measured.row, map(measured.preset.row, wanted)) if has_curves(summary)
+    ]
     if summaries:
         yield "losses", draw_losses(summaries)
     else:
-        lacking.append("no report holds curves")
+        missing.append("no report holds curves")
 
 
-_Drawing = Callable[[Measured, Asked, Path, list[str]], Iterator[tuple[str, "Figure"]]]
-#: Kind of figure → what draws it.
+_Drawing = Callable[[Measured, FigureSpec, Path, list[str]], Iterator[tuple[str, "Figure"]]]
+#: Kind of figure → its drawing function.
 KINDS: dict[str, _Drawing] = {"tsne": _tsne, "sweep": _sweep, "losses": _losses}

@@ -1,4 +1,4 @@
-"""Methods that learn given relations, supervised or few-shot, and how they are scored."""
+"""Methods for given relations, supervised or few-shot, and their scores."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from relscout.metrics import classification_scores
 
 
 class Learning(Protocol):
-    """What all of them do."""
+    """A supervised or few-shot method."""
 
     @property
     def report_(self) -> dict[str, Any]:
-        """How training went, as JSON values."""
+        """Report of the training, as JSON values."""
         ...
 
     def fit(
@@ -32,7 +32,7 @@ class Learning(Protocol):
         progress: Progress = ...,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Learn from instances with gold relations."""
+        """Train on instances with gold relations."""
         ...
 
     def settings(self) -> Mapping[str, Any]:
@@ -41,7 +41,7 @@ class Learning(Protocol):
 
 
 class Classifying(Learning, Protocol):
-    """Classifies the relations that it was trained on."""
+    """Predicts the relations that it was trained on."""
 
     def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = ...) -> list[str]:
         """Return the relation of each instance."""
@@ -49,21 +49,21 @@ class Classifying(Learning, Protocol):
 
 
 class EpisodeScore(Protocol):
-    """How many queries of episodes were answered correctly."""
+    """Accuracy on the queries of episodes."""
 
     @property
     def accuracy(self) -> float:
-        """Share of the queries, 0 to 1."""
+        """Share of right queries, 0 to 1."""
         ...
 
     @property
     def standard_error(self) -> float:
-        """Of the accuracy, over the episodes."""
+        """Standard error of the accuracy over the episodes."""
         ...
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was left out, in words."""
+        """What was left out."""
         ...
 
 
@@ -80,36 +80,36 @@ class Episodic(Learning, Protocol):
         seed: int | None = None,
         progress: Progress = ...,
     ) -> Sequence[EpisodeScore]:
-        """Score episodes that are drawn from instances with gold relations, every number of ways with each of shots."""
+        """Score episodes for every combination of ways and shots."""
         ...
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A method and what it is for."""
+    """A method for given relations."""
 
     kind: Literal["supervised", "few-shot"]
-    """Kind of the protocols that it is for."""
-    place: str
-    """``module:Class``; one of :class:`Classifying` or :class:`Episodic`."""
-    settings_place: str
-    """The dataclass of its settings in the same way."""
+    """Kind of its protocols."""
+    location: str
+    """``module:Class`` of a :class:`Classifying` or :class:`Episodic` method."""
+    settings_location: str
+    """``module:Class`` of its settings."""
     reads: Literal["encoder", "words"] = "encoder"
-    """Whether it learns on an encoder, or has vectors of words of its own."""
+    """Its input: vectors of an encoder, or word vectors of its own."""
 
     @property
     def estimator(self) -> type[Any]:
         """The class of the method."""
-        return _found(self.place)
+        return _load_class(self.location)
 
     @property
     def settings(self) -> type[Any]:
         """The class of its settings."""
-        return _found(self.settings_place)
+        return _load_class(self.settings_location)
 
 
 _FINETUNING = "relscout.finetuning"
-#: Name → what learns given relations.
+#: Name → method.
 LEARNERS: dict[str, Learner] = {
     "classifier": Learner(
         "supervised",
@@ -126,7 +126,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 def reads_encoder(name: str) -> bool:
-    """Return whether a method of a preset, of any kind, works on an encoder."""
+    """Return whether a method, of any kind, needs an encoder."""
     return name not in LEARNERS or LEARNERS[name].reads == "encoder"
 
 
@@ -136,47 +136,48 @@ def learner(name: str, kind: str) -> Learner:
     Raises:
         UnknownNameError: There is none of that name.
     """
-    known = {one: found for one, found in LEARNERS.items() if found.kind == kind}
+    known = {key: candidate for key, candidate in LEARNERS.items() if candidate.kind == kind}
     if name not in known:
         raise UnknownNameError(f"{kind} method", name, known)
     return known[name]
 
 
-def _found(place: str) -> type[Any]:
-    module, _, name = place.partition(":")
+def _load_class(location: str) -> type[Any]:
+    module, _, name = location.partition(":")
     return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-#: Name of the scores of a supervised task in its records: the fields of ``ClassificationScores``.
+#: Key of the scores of a supervised task in its records; they are the fields of ``ClassificationScores``.
 TEST = "test"
-#: Relations in an episode, and instances of each that are shown (Peng et al. 2020, table 6).
+#: Relations in an episode, and support instances of each (Peng et al. 2020, table 6).
 WAYS, SHOTS = (5, 10), (1, 5)
-#: Kinds of episodes → relations in each.
+#: Kind of episode → number of relations.
 EPISODES = {f"{ways}-way-{shots}-shot": ways for ways in WAYS for shots in SHOTS}
 #: Episodes of each kind; the same ones for every row and seed. The paper draws 10,000.
 N_EPISODES = 10_000
 EPISODES_SEED = 0
-#: Rows that look at no text, by the kind of the protocol.
+#: Kind of the protocol → names of its trivial rows, which ignore the text.
 TRIVIAL = {"supervised": ("most frequent relation",), "few-shot": ("chance",)}
 
 
 def scores_of(predicted: list[str], task: SupervisedTask) -> dict[str, dict[str, Any]]:
     """Return the scores of predicted relations, as records hold them."""
-    gold = [str(one.relation) for one in task.scored]
-    # data without an instance of none has nothing to leave out
+    gold = [str(instance.relation) for instance in task.scored]
     none = task.no_relation if task.no_relation in {*gold, *predicted} else None
     return {TEST: classification_scores(predicted, gold, na_label=none).as_dict()}
 
 
 def most_frequent(task: SupervisedTask) -> dict[str, dict[str, Any]]:
-    """Return the scores of giving every instance the relation that most training instances have."""
-    counts = Counter(str(one.relation) for one in task.train if one.relation != task.no_relation)
-    relation = min(counts, key=lambda one: (-counts[one], one))
+    """Return the scores of always predicting the most frequent relation of the training instances."""
+    counts = Counter(
+        str(instance.relation) for instance in task.train if instance.relation != task.no_relation
+    )
+    relation = min(counts, key=lambda relation: (-counts[relation], relation))
     return scores_of([relation] * len(task.scored), task)
 
 
 def chance() -> dict[str, dict[str, Any]]:
-    """Return the scores of guessing in episodes, known without any."""
+    """Return the expected scores of guessing in episodes."""
     return {
         name: {"accuracy": 1 / ways, "standard_error": 0.0, "episodes": 0} for name, ways in EPISODES.items()
     }

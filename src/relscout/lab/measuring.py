@@ -1,4 +1,4 @@
-"""One run: fit, score, and record everything that a table or figure needs."""
+"""One run: fit, score, and record what tables and figures need."""
 
 from __future__ import annotations
 
@@ -42,27 +42,26 @@ from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, score
 
-#: Increased whenever a change of relscout changes what a run gives, so that older results are not reused.
+#: Increased whenever a code change alters results, so that older results are not reused.
 _SCHEME = 1
-#: Settings of the encoder that its fingerprint covers, or that change a result by rounding only.
+#: Settings of the encoder that its fingerprint covers, or that only affect rounding.
 _NOT_IN_KEYS = ("model", "device", "batch_tokens", "seed")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A row of a preset, or a variation of it, under one seed."""
+    """A row of a preset, or a variation of it, with one seed."""
 
     row: Row
     variation: Mapping[str, Any]
-    """What the sweep sets: empty, or one setting."""
+    """The setting that the sweep changes, or nothing."""
     seed: int
     settings: Mapping[str, Any]
-    """Settings of the method."""
     encoder: EncoderSettings
     n_relations: int | str | None
-    """Number of relations, or ``auto``; ``None`` where relations are given."""
+    """Number of relations, or ``auto``; ``None`` for given relations."""
     figure: Figure | None
-    """The figure for which points are kept; ``None`` where none asks for them."""
+    """The figure that needs the points of the run, if any."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ class Keys:
     scored: str
     """With the gold relations."""
     labeled: str
-    """With the gold relations; of nothing where there are none."""
+    """With the gold relations."""
 
     @classmethod
     def of(cls, task: Task) -> Keys:
-        """Hash the instances; their order does not matter."""
+        """Hash the instances, whatever their order."""
         return cls(
             hash_of_instances(instance.without_relation() for instance in task.fitted),
             hash_of_instances(task.scored),
@@ -92,13 +91,13 @@ class Keys:
 def runs_of(
     preset: Preset, n_gold: int, seeds: Sequence[int] | None = None, rows: Collection[str] | None = None
 ) -> Iterator[Run]:
-    """Yield what there is to run: all rows under the first seed, then under the next; after that what is varied.
+    """Yield the runs: all rows with the first seed, then with the next; after that the variations.
 
     Args:
         preset: The experiment.
-        n_gold: Number of gold relations, for rows that take as many.
+        n_gold: Number of gold relations, for rows with ``n_relations: gold``.
         seeds: Seeds in place of the preset's.
-        rows: Names of the rows; all when left out.
+        rows: Names of the rows; all by default.
     """
     chosen = [row for row in preset.rows if rows is None or row.name in rows]
     for varied in (False, True):
@@ -110,7 +109,7 @@ def runs_of(
 
 
 def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
-    """Return the hash of what runs share that differ in their seed only."""
+    """Return the hash of a run without its seed."""
     encoder = encoder_in_keys(run.encoder)
     # all settings, so that a changed default is another setup
     settings = to_mapping(from_mapping(method(run.row.method).SETTINGS, run.settings))
@@ -119,59 +118,61 @@ def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
 
 
 def encoder_in_keys(settings: EncoderSettings) -> dict[str, Any]:
-    """Return what of the settings of an encoder a setup depends on."""
+    """Return the encoder settings that are part of a setup."""
     return {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
 
 
 def trivial_key(row: str, protocol: str, keys: Keys) -> str:
-    """Return the hash of everything that decides a trivial row."""
+    """Return the hash of a trivial row."""
     return hash_of([_SCHEME, protocol, keys.scored, row])
 
 
 def hash_of(value: Any) -> str:
     """Return a hash of plain values."""
-    details = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return blake2b(details.encode("ascii"), digest_size=16).hexdigest()
+    return blake2b(json.dumps(value, sort_keys=True).encode("ascii"), digest_size=16).hexdigest()
 
 
 def _run(preset: Preset, row: Row, variation: Mapping[str, Any], seed: int, n_gold: int) -> Run:
-    asked = preset.n_relations_of(row)
-    figures = [one for one in preset.figures if one.kind == "tsne" and row.name in one.rows]
+    n_relations = preset.n_relations_of(row)
+    figures = [figure for figure in preset.figures if figure.kind == "tsne" and row.name in figure.rows]
     return Run(
         row=row,
         variation=variation,
         seed=seed,
         settings=preset.settings_of(row, variation),
         encoder=_encoder({"seed": seed, **preset.encoder_of(row)}),
-        n_relations=n_gold if asked == "gold" else asked,
+        n_relations=n_gold if n_relations == "gold" else n_relations,
         figure=figures[0] if figures and not variation else None,
     )
 
 
 def _encoder(stated: Mapping[str, Any]) -> EncoderSettings:
-    """Return the settings of an encoder: what the preset states, else what the encoder's folder says."""
+    """Return the settings of an encoder: those of the preset, else those in the encoder's folder."""
     checked = from_mapping(EncoderSettings, stated)
     return settings_for(checked.model, **{name: getattr(checked, name) for name in stated if name != "model"})
 
 
 def hash_of_instances(instances: Iterable[RelationInstance]) -> str:
-    """Return a hash of instances with their gold relations; their order does not matter."""
-    details = sorted(
-        blake2b(repr((one.id, one.text, one.head, one.tail, one.relation)).encode(), digest_size=16).digest()
-        for one in instances
+    """Return a hash of instances with their gold relations, whatever their order."""
+    digests = sorted(
+        blake2b(
+            repr((instance.id, instance.text, instance.head, instance.tail, instance.relation)).encode(),
+            digest_size=16,
+        ).digest()
+        for instance in instances
     )
-    return blake2b(b"".join(details), digest_size=16).hexdigest()
+    return blake2b(b"".join(digests), digest_size=16).hexdigest()
 
 
 def draw(gold: Sequence[str], figure: Figure) -> list[int]:
-    """Return the places of the instances that a figure shows: the same ones for every row and seed.
+    """Return the positions of the instances in a figure, the same for every row and seed.
 
-    SelfORE's figure 2 shows four relations drawn at random, with 50 instances of each. Drawn from are the relations
-    that have that many instances; the most frequent ones are taken where these are too few.
+    SelfORE's figure 2 draws four relations at random, with 50 instances of each. Here only relations with that many
+    instances are drawn; if there are too few, the most frequent relations are selected.
 
     Args:
-        gold: Gold relation of each scored instance (N,), in an order that the instances decide.
-        figure: How many relations and instances it shows.
+        gold: Gold relations of the scored instances (N,) in canonical order.
+        figure: Number of relations and instances.
     """
     random = generator(0, "figure")
     counts = Counter(gold)
@@ -183,14 +184,14 @@ def draw(gold: Sequence[str], figure: Figure) -> list[int]:
         chosen = frequent[: figure.relations]
     places = []
     for relation in sorted(chosen):
-        members = [place for place, one in enumerate(gold) if one == relation]
-        kept = random.permutation(len(members))[: figure.instances]
-        places += [members[place] for place in sorted(kept)]
+        members = [place for place, name in enumerate(gold) if name == relation]
+        drawn = random.permutation(len(members))[: figure.instances]
+        places += [members[place] for place in sorted(drawn)]
     return places
 
 
 def points_file(results: Path, key: str, figure: Figure) -> Path:
-    """Return the file next to the results that holds the points of a run."""
+    """Return the file for the points of a run, next to the results."""
     return results.with_name(f"{results.stem}-{key[:16]}-{figure.relations}x{figure.instances}.npz")
 
 
@@ -207,33 +208,33 @@ def write_points(
     Args:
         path: The file.
         vectors: (n, D).
-        earlier: Vectors of an earlier moment (n, Z), written as ``earlier``, where there are some.
+        earlier: Vectors after pre-training (n, Z), written as ``earlier``, if any.
         gold: Gold relations.
-        found: What was found.
+        found: Assigned relations.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    of_before: dict[str, Any] = {} if earlier is None else {"earlier": _halved(earlier)}
+    arrays: dict[str, Any] = {} if earlier is None else {"earlier": _halved(earlier)}
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
             vectors=_halved(vectors),
-            **of_before,
+            **arrays,
             gold=np.array(gold, dtype=np.str_),
             found=found.astype(np.int64),
         )
 
 
 def _halved(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
-    # half precision ends at 65,504; a figure shows distances relative to each other, so the scale is free
+    # float16 ends at 65,504; only relative distances matter in a figure
     scale = max(float(np.abs(vectors).max(initial=0.0)) / 60_000, 1.0)
     return (vectors / scale).astype(np.float16)
 
 
-#: Entries of ``Estimator.settings`` that are no settings of the method; records keep them elsewhere.
+#: Entries of ``settings()`` that have keys of their own in a record.
 _ELSEWHERE = ("encoder", "seed", "n_relations")
-#: A warning of runs of which the beginning was done before.
+#: Warning in the record of a resumed run.
 RESUMED = "went on after an interruption: seconds and memory are those of the rest"
 
 
@@ -247,15 +248,15 @@ def measure(
     checkpoints: Path,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Do a run and return what its record says of it.
+    """Run a discovery and return the entries of its record.
 
     Args:
-        run: What to do.
+        run: The run.
         task: The instances.
-        encoder: The encoder that the run describes.
-        labeled: Labelled instances, where the run gets some.
-        points_file: Where the points of a figure go; ``None`` where none are asked for.
-        checkpoints: Folder for work in progress, with which an interrupted run goes on.
+        encoder: Its encoder.
+        labeled: Labelled instances, if the row uses them.
+        points_file: File for the points of a figure, if any.
+        checkpoints: Folder for checkpoints; an interrupted run resumes from it.
         progress: Progress callback.
     """
     resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
@@ -271,22 +272,22 @@ def measure(
             progress=progress,
             checkpoints=checkpoints,
         )
-        found = _found(discovery, task.scored, progress)
+        assigned = _assigned(discovery, task.scored, progress)
     gold = [str(instance.relation) for instance in task.scored]
     if points_file is not None and run.figure is not None:
-        _keep_points(points_file, run, task, discovery, found)
+        _keep_points(points_file, run.figure, task, discovery, assigned)
     report = discovery.model.report_
     settings = discovery.model.settings()
     return {
         "settings": {key: value for key, value in settings.items() if key not in _ELSEWHERE},
         "scores": {
-            "raw": score(found, gold).as_dict(),
-            "majority_mapped": majority_mapped(found, gold).as_dict(),
+            "raw": score(assigned, gold).as_dict(),
+            "majority_mapped": majority_mapped(assigned, gold).as_dict(),
             **_gold_selected(discovery.model, task),
         },
         "n_relations": discovery.model.n_relations_,
         "sizes": [relation.size for relation in discovery.relations],
-        "names": _names(discovery, found, gold),
+        "names": _names(discovery, assigned, gold),
         "warnings": [
             *task.notes,
             *resumed,
@@ -296,11 +297,7 @@ def measure(
         "report": {key: value for key, value in report.items() if key != "warnings"},
         "instances": len(task.fitted),
         "labeled": len(labeled or ()),
-        "encoder": {
-            **to_mapping(encoder.settings),
-            "device": str(encoder.device),
-            "parameters": sum(tensor.numel() for tensor in encoder.model.parameters()),
-        },
+        "encoder": _encoder_record(encoder),
         "seconds": {"total": round(cost.seconds, 3), **discovery.run["seconds"]},
         "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
         "points": None if points_file is None else points_file.name,
@@ -308,55 +305,58 @@ def measure(
     }
 
 
-def _found(discovery: Discovery, scored: Sequence[RelationInstance], progress: Progress) -> NDArray[np.int64]:
-    """Return the relation of each scored instance (N,): as assigned where it was fitted, else predicted."""
+def _assigned(
+    discovery: Discovery, scored: Sequence[RelationInstance], progress: Progress
+) -> NDArray[np.int64]:
+    """Return the relation of each scored instance (N,), predicted if it was not fitted."""
     assignments = discovery.assignments
     assigned = dict(zip(map(_content, assignments.instances), assignments.relation_ids.tolist(), strict=True))
-    unseen = list({_content(one): one for one in scored if _content(one) not in assigned}.values())
+    unseen = list(
+        {_content(instance): instance for instance in scored if _content(instance) not in assigned}.values()
+    )
     if unseen:
         predicted = discovery.predict(unseen, progress=progress).relation_ids.tolist()
         assigned.update(zip(map(_content, unseen), predicted, strict=True))
-    return np.array([assigned[_content(one)] for one in scored], dtype=np.int64)
+    return np.array([assigned[_content(instance)] for instance in scored], dtype=np.int64)
 
 
 def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
-    """Return the scores of the best epoch by gold relations, if the method reports the labels of each.
+    """Return the scores of the epoch with the best gold B³, if the method reports the labels of each epoch.
 
-    It stands in a table of its own (see :data:`relscout.lab.tables.MEANINGS`) and decides nothing.
+    They have a table of their own (see :data:`relscout.lab.tables.MEANINGS`) and select nothing.
     """
     epochs: NDArray[np.signedinteger[Any]] | None = getattr(model, "epochs_labels_", None)
-    # in the order in which ``discover`` hands instances to a method
+    # ``discover`` passes instances to a method in canonical order
     ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
     column = {_content(instance): place for place, instance in enumerate(ordered)}
-    # where there are more outputs than relations, or one classifier for all of them, the outputs of an epoch are not
-    # what it would have predicted
+    # with more outputs than relations, or one classifier for all, the outputs of an epoch are no predictions
     if (
         epochs is None
         or model.names_
         or epochs.max() >= model.n_relations_
-        or any(_content(one) not in column for one in task.scored)
+        or any(_content(instance) not in column for instance in task.scored)
     ):
         return {}
-    columns = [column[_content(one)] for one in task.scored]
-    gold = [str(one.relation) for one in task.scored]
+    columns = [column[_content(instance)] for instance in task.scored]
+    gold = [str(instance.relation) for instance in task.scored]
     scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
-    return {"gold_selected": max(scores, key=lambda one: one.b3_f1).as_dict()}
+    return {"gold_selected": max(scores, key=lambda epoch: epoch.b3_f1).as_dict()}
 
 
 def _content(instance: RelationInstance) -> tuple[object, ...]:
     return instance.id, instance.text, instance.head, instance.tail
 
 
-def _names(discovery: Discovery, found: NDArray[np.int64], gold: Sequence[str]) -> list[RelationRow]:
-    """Return the relations with their majority gold relation; of equally frequent ones the larger, then by name."""
+def _names(discovery: Discovery, assigned: NDArray[np.int64], gold: Sequence[str]) -> list[RelationRow]:
+    """Return the relations with their majority gold relation; ties go to the larger relation, then by name."""
     sizes = Counter(gold)
     of_relation: dict[int, Counter[str]] = {}
-    for label, one in zip(found.tolist(), gold, strict=True):
-        of_relation.setdefault(label, Counter())[one] += 1
+    for label, name in zip(assigned.tolist(), gold, strict=True):
+        of_relation.setdefault(label, Counter())[name] += 1
     rows: list[RelationRow] = []
     for relation in discovery.relations:
         counts = of_relation.get(relation.id, Counter())
-        majority = min(counts, key=lambda one: (-counts[one], -sizes[one], one), default=None)
+        majority = min(counts, key=lambda name: (-counts[name], -sizes[name], name), default=None)
         share = 0.0 if majority is None else counts[majority] / counts.total()
         rows.append(
             {"name": relation.name, "size": relation.size, "gold": majority, "share": round(share, 4)}
@@ -364,33 +364,30 @@ def _names(discovery: Discovery, found: NDArray[np.int64], gold: Sequence[str]) 
     return rows
 
 
-def _keep_points(path: Path, run: Run, task: Task, discovery: Discovery, found: NDArray[np.int64]) -> None:
-    if run.figure is None:
-        return
+def _keep_points(
+    path: Path, figure: Figure, task: Task, discovery: Discovery, assigned: NDArray[np.int64]
+) -> None:
     order = canonical_order(task.scored)
     gold = [str(task.scored[place].relation) for place in order]
-    places = [order[place] for place in draw(gold, run.figure)]
+    places = [order[place] for place in draw(gold, figure)]
     bare = [task.scored[place].without_relation() for place in places]
     write_points(
         path,
         vectors=discovery.model.transform(bare),
         earlier=_earlier(discovery.model, bare),
         gold=[str(task.scored[place].relation) for place in places],
-        found=found[places],
+        found=assigned[places],
     )
 
 
 def _earlier(model: Estimator, instances: Sequence[RelationInstance]) -> NDArray[np.float32] | None:
-    """Return vectors (n, Z) of an earlier moment, if the method reports the vectors after its pre-training."""
+    """Return the vectors after pre-training (n, Z), if the method reports them."""
     codes: Callable[[Sequence[RelationInstance]], NDArray[np.float32]] | None
     codes = getattr(model, "pretrained_codes", None)
     try:
         return None if codes is None else codes(instances)
-    except SettingError:  # its settings leave the pre-training out
+    except SettingError:  # no pre-training
         return None
-
-
-_RECORDED_ELSEWHERE = ("encoder", "seed")
 
 
 def measure_supervised_task(
@@ -402,41 +399,41 @@ def measure_supervised_task(
     checkpoints: Path,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Do a run and return what its record says of it.
+    """Run a supervised or few-shot method and return the entries of its record.
 
     Args:
-        run: What to do.
-        learner: What learns.
-        task: The instances. The gold relations of those that are classified are removed before; those of episodes
-            decide which instances are shown together.
-        encoder: The encoder that the run describes; ``None`` where it needs none.
-        checkpoints: Folder for work in progress, with which an interrupted run goes on.
+        run: The run.
+        learner: The method.
+        task: The instances; gold relations are removed before prediction.
+        encoder: Its encoder, if it needs one.
+        checkpoints: Folder for checkpoints; an interrupted run resumes from it.
         progress: Progress callback.
     """
     warnings = [*task.notes]
     if checkpoints.is_dir() and any(checkpoints.iterdir()):
         warnings.append(RESUMED)
     if learner.kind == "supervised" and encoder is not None:
-        # for episodes, this is reported where they are scored
-        gold = {str(one.relation) for one in task.scored}
+        # the scores of episodes have this warning already
+        gold = {str(instance.relation) for instance in task.scored}
         warnings += filter(None, [learnt_note(encoder.settings.model, gold)])
-    given = () if encoder is None else (encoder,)
-    model = learner.estimator(*given, seed=run.seed, **run.settings)
+    model = learner.estimator(*() if encoder is None else (encoder,), seed=run.seed, **run.settings)
     frozen = run.row.kind == "frozen"
     with records.measured() as whole:
         if not frozen:
             model.fit(task.train, task.dev, progress=progress, checkpoints=checkpoints)
         fitted = perf_counter()
         if learner.kind == "supervised":
-            scores = _classified(model, task, progress)
+            classifier: Classifying = model
+            bare = [instance.without_relation() for instance in task.scored]
+            scores = scores_of(classifier.predict(bare, progress=progress), task)
         else:
             scores = _in_episodes(model, task, progress, warnings)
         scoring = perf_counter() - fitted
     report = model.report_
     return {
-        "settings": {key: value for key, value in model.settings().items() if key not in _RECORDED_ELSEWHERE},
+        "settings": {key: value for key, value in model.settings().items() if key not in _ELSEWHERE},
         "scores": scores,
-        "n_relations": len({one.relation for one in (task.scored if frozen else task.train)}),
+        "n_relations": len({instance.relation for instance in (task.scored if frozen else task.train)}),
         "sizes": [],
         "names": [],
         "warnings": [*warnings, *report.get("warnings", ())],
@@ -451,14 +448,10 @@ def measure_supervised_task(
     }
 
 
-def _classified(model: Classifying, task: SupervisedTask, progress: Progress) -> dict[str, dict[str, Any]]:
-    return scores_of(model.predict([one.without_relation() for one in task.scored], progress=progress), task)
-
-
 def _in_episodes(
     model: Episodic, task: SupervisedTask, progress: Progress, warnings: list[str]
 ) -> dict[str, dict[str, Any]]:
-    found = model.evaluate_grid(
+    scores = model.evaluate_grid(
         task.scored,
         ways=WAYS,
         shots=SHOTS,
@@ -466,10 +459,10 @@ def _in_episodes(
         seed=EPISODES_SEED,
         progress=progress,
     )
-    warnings += dict.fromkeys(text for one in found for text in one.warnings)
+    warnings += dict.fromkeys(warning for score in scores for warning in score.warnings)
     return {
-        name: {"accuracy": one.accuracy, "standard_error": one.standard_error, "episodes": N_EPISODES}
-        for name, one in zip(EPISODES, found, strict=True)
+        name: {"accuracy": score.accuracy, "standard_error": score.standard_error, "episodes": N_EPISODES}
+        for name, score in zip(EPISODES, scores, strict=True)
     }
 
 

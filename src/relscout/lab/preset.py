@@ -1,4 +1,4 @@
-"""Presets: one YAML file is one experiment, parsed and checked against the code."""
+"""Presets: experiments as YAML files, parsed and checked against the code."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", list: "a list
 
 
 def load(path: Path) -> Section:
-    """Read a YAML file that is one mapping.
+    """Read a YAML file that holds a mapping.
 
     Raises:
-        InputError: The file cannot be read, or is no YAML.
-        SettingError: It holds something else than a mapping.
+        InputError: The file cannot be read or is not YAML.
+        SettingError: It does not hold a mapping.
     """
     return Section(str(path), read_config(path))
 
 
 @dataclass(frozen=True)
 class Section:
-    """A mapping of a file.
+    """A mapping in a file.
 
     Args:
-        place: The file and the way to the mapping in it, for error messages.
-        values: What stands there; checked to be a mapping with texts as keys.
+        place: The file and the path to the mapping, for error messages.
+        values: The mapping; its keys must be strings.
 
     Raises:
-        SettingError: It is something else.
+        SettingError: It is not such a mapping.
     """
 
     place: str
@@ -62,17 +62,17 @@ class Section:
 
     @contextlib.contextmanager
     def located(self, key: str = "") -> Iterator[None]:
-        """Put the place before the message of an error about what stands here."""
+        """Prefix errors about this section, or a key of it, with its place."""
         try:
             yield
         except RelscoutError as error:
             raise SettingError(f"{self._place(key)}: {error}") from error
 
     def check_keys(self, known: Collection[str]) -> None:
-        """Refuse keys that are not known.
+        """Refuse unknown keys.
 
         Raises:
-            SettingError: There is one; the message names the nearest known key.
+            SettingError: A key is unknown; the message names the nearest known key.
         """
         with self.located():
             for key in self.values:
@@ -98,7 +98,7 @@ class Section:
         return value  # type: ignore[no-any-return]
 
     def texts(self, key: str, default: tuple[str, ...] = _REQUIRED) -> tuple[str, ...]:
-        """Return a list of texts."""
+        """Return a list of strings."""
         return self._items(key, str, default)
 
     def integers(self, key: str, default: tuple[int, ...] = _REQUIRED) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ class Section:
         return self._items(key, int, default)
 
     def section(self, key: str) -> Section | None:
-        """Return the mapping of a key; ``None`` where the key is not given."""
+        """Return the mapping of a key, or ``None``."""
         return Section(self._place(key), self.values[key]) if key in self.values else None
 
     def sections(self, key: str, default: tuple[Section, ...] = _REQUIRED) -> tuple[Section, ...]:
@@ -135,19 +135,19 @@ def _check_kind(place: str, value: Any, kind: type[Any]) -> None:
         raise SettingError(f"{place} is {value!r}, expected {_NAMES[kind]}")
 
 
-#: Rows that every table has, whether a preset names them or not.
+#: Rows of every table for discovery.
 TRIVIAL = (ONE_CLUSTER, SINGLETONS, ENTITY_TYPE_PAIR)
 
 
 def check(preset: Preset, section: Section) -> None:
-    """Check a preset against the code; nothing is loaded but the methods' modules.
+    """Check a preset against the code; only the methods' modules are loaded.
 
     Args:
-        preset: What the file describes.
-        section: The file itself, which says where something wrong stands.
+        preset: The parsed file.
+        section: The file, for the place of an error.
 
     Raises:
-        SettingError: A name is not known, or a setting cannot work.
+        SettingError: A name is unknown or a setting is invalid.
     """
     kind = _kind(preset, section)
     _check_kind_of_task(preset, kind, section)
@@ -160,7 +160,7 @@ def check(preset: Preset, section: Section) -> None:
                 from_mapping(settings, preset.settings_of(row, variation))
                 check_varied(variation)
                 if set(variation) & set(VARIED) and (kind != "discovery" or _learns_from_no_labels(row)):
-                    raise SettingError("the sweep is over labelled instances, of which this row gets none")
+                    raise SettingError("the sweep varies labelled instances, and this row gets none")
     for name in preset.settings:
         with section.located(f"settings, {name}"):
             method(name) if kind == "discovery" else learner(name, kind)
@@ -169,32 +169,31 @@ def check(preset: Preset, section: Section) -> None:
 
 
 def trivial_rows(preset: Preset) -> tuple[str, ...]:
-    """Return the rows that every table of that kind has, whether a preset names them or not."""
+    """Return the rows that every table of this kind has."""
     return TRIVIAL if (kind := protocol(preset.protocol).kind) == "discovery" else learners.TRIVIAL[kind]
 
 
 def check_rows(preset: Preset, rows: Collection[str] | None) -> None:
-    """Refuse names of rows that a preset does not have, nor every table; ``None`` stands for all rows.
+    """Refuse names of rows that neither the preset nor every table has; ``None`` means all rows.
 
     Raises:
-        SettingError: There is such a name, or no name at all.
+        SettingError: A row is unknown, or there is no name at all.
     """
     if rows is None:
         return
     if not rows:
-        raise SettingError("no row is asked for; name at least one, or leave them out for all")
+        raise SettingError("no row is given; name at least one, or leave rows out for all")
     _check_known(rows, [*(row.name for row in preset.rows), *trivial_rows(preset)])
 
 
 def _kind(preset: Preset, section: Section) -> Kind:
-    """Return the kind of task, which is the same under all protocols."""
     kinds: list[Kind] = []
     with section.located("protocols" if preset.protocols else "protocol"):
-        for one in preset.each():
-            kinds.append(protocol(one.protocol).kind)
+        for variant in preset.each():
+            kinds.append(protocol(variant.protocol).kind)
             if kinds[-1] != kinds[0]:
                 raise SettingError(
-                    f"{preset.protocol!r} is {kinds[0]} and {one.protocol!r} is {kinds[-1]}; expected one kind"
+                    f"{preset.protocol!r} is {kinds[0]} and {variant.protocol!r} is {kinds[-1]}; expected one kind"
                 )
         if preset.protocols and kinds[0] == "discovery":
             raise SettingError("a preset for discovery has one protocol; name it by the key 'protocol'")
@@ -202,13 +201,13 @@ def _kind(preset: Preset, section: Section) -> Kind:
 
 
 def _check_kind_of_task(preset: Preset, kind: Kind, section: Section) -> None:
-    """Check the keys that some kinds of task need and others have no use for."""
+    """Check the keys that only some kinds of task use."""
     if kind == "discovery":
         if preset.n_relations is None:
             raise SettingError(f"{section.place}: the key 'n_relations' is missing")
-        if waiting := preset.waiting():
+        if waiting := preset.rows_without_encoder():
             raise SettingError(
-                f"{section.place}: row {waiting[0]!r} waits for an encoder; name it, to find relations"
+                f"{section.place}: row {waiting[0]!r} has no encoder, which discovery needs; name it"
             )
         return
     if preset.figures:
@@ -216,12 +215,12 @@ def _check_kind_of_task(preset: Preset, kind: Kind, section: Section) -> None:
     for place, row in enumerate(preset.rows):
         with section.located(f"rows[{place}] ({row.name})"):
             if preset.n_relations_of(row) is not None:
-                raise SettingError(f"n_relations is for discovery: the relations of what is {kind} are given")
+                raise SettingError(f"n_relations is for discovery: with {kind}, the relations are given")
             if row.kind == "frozen" and (
                 kind != "few-shot" or preset.settings_of(row).get("iterations") != 0
             ):
                 raise SettingError(
-                    "a row that is frozen learns nothing: that is few-shot with the setting iterations: 0"
+                    "a frozen row is not trained: it must be few-shot with the setting iterations: 0"
                 )
 
 
@@ -238,7 +237,9 @@ def _check_names(preset: Preset, section: Section) -> None:
     trivial = trivial_rows(preset)
     for name, count in Counter([*names, *trivial]).items():
         if count > 1:
-            raise SettingError(f"{section.place}, rows: two are called {name!r} (the trivial ones counted)")
+            raise SettingError(
+                f"{section.place}, rows: two rows have the name {name!r} (trivial rows included)"
+            )
     if preset.sweep is not None:
         with section.located("sweep, rows"):
             _check_known(preset.sweep.rows, names)
@@ -267,19 +268,19 @@ def _check_known(rows: Iterable[str], known: Iterable[str]) -> None:
             raise UnknownNameError("row", row, known)
 
 
-#: The figures among the fields of the scores.
-SCORES = tuple(one.name for one in dataclasses.fields(ClusteringScores) if one.type in ("float", float))
+#: Names of the scores.
+SCORES = tuple(field.name for field in dataclasses.fields(ClusteringScores) if field.type in ("float", float))
 
 
 def parse(section: Section, name: str) -> Preset:
     """Return the preset that a file describes.
 
     Raises:
-        SettingError: A key is not known or missing, or a value is not of the right type.
+        SettingError: A key is unknown or missing, or a value has the wrong type.
     """
-    section.check_keys([one.name for one in dataclasses.fields(Preset) if one.name != "name"])
+    section.check_keys([field.name for field in dataclasses.fields(Preset) if field.name != "name"])
     names = _protocols(section)
-    # a wrong name is reported where the names are checked
+    # check() reports an unknown protocol
     kind = PROTOCOLS[names[0]].kind if names[0] in PROTOCOLS else "discovery"
     rows = tuple(map(_row, section.sections("rows")))
     swept = section.section("sweep")
@@ -299,13 +300,13 @@ def parse(section: Section, name: str) -> Preset:
         sweep=None if swept is None else _sweep(swept),
         seeds=seeds,
         figures=tuple(map(_figure, section.sections("figures", ()))),
-        published=tuple(_published(one, kind) for one in section.sections("published", ())),
+        published=tuple(_published(entry, kind) for entry in section.sections("published", ())),
         notes=section.take("notes", str, ""),
     )
 
 
 def _row(section: Section) -> Row:
-    section.check_keys([one.name for one in dataclasses.fields(Row)])
+    section.check_keys([field.name for field in dataclasses.fields(Row)])
     return Row(
         name=section.take("name", str),
         method=section.take("method", str),
@@ -317,7 +318,7 @@ def _row(section: Section) -> Row:
 
 
 def _sweep(section: Section) -> Sweep:
-    section.check_keys([one.name for one in dataclasses.fields(Sweep)])
+    section.check_keys([field.name for field in dataclasses.fields(Sweep)])
     values = section.take("values", list)
     if any(value in values[:place] for place, value in enumerate(values)):
         raise SettingError(f"{section.place}, values holds a value twice: {values}")
@@ -325,7 +326,7 @@ def _sweep(section: Section) -> Sweep:
 
 
 def _figure(section: Section) -> Figure:
-    section.check_keys([one.name for one in dataclasses.fields(Figure)])
+    section.check_keys([field.name for field in dataclasses.fields(Figure)])
     kind = _choice(section, "kind", FIGURES)
     figure = Figure(
         kind,
@@ -370,7 +371,6 @@ def _protocols(section: Section) -> tuple[str, ...]:
 
 
 def _figures_of(kind: Kind) -> tuple[str, ...]:
-    """Return what published figures may be of."""
     if kind == "discovery":
         return SCORES
     if kind == "few-shot":
@@ -410,22 +410,21 @@ def _choice(section: Section, key: str, known: Any, default: Any = None) -> str:
 
 
 def presets() -> list[str]:
-    """Return the names of the presets that come with relscout, sorted."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in _shipped().iterdir())
+    """Return the names of the bundled presets, sorted."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _bundled().iterdir())
 
 
 def preset(name_or_path: str | Path) -> Preset:
-    """Read a preset that comes with relscout, by its name, or one of the user's own, by the path of its file.
+    """Read a bundled preset by its name, or your own by the path of its file.
 
     Raises:
-        UnknownNameError: No preset has that name, and no file is there.
-        InputError: The file cannot be read or is no YAML.
-        SettingError: Something in it is wrong: a key or a name that is not known, a value of the wrong type, a
-            setting that cannot work.
+        UnknownNameError: No preset has that name, and there is no such file.
+        InputError: The file cannot be read or is not YAML.
+        SettingError: A key, name or value is invalid.
     """
     name = str(name_or_path)
     if name in presets():
-        with as_file(_shipped() / f"{name}.yaml") as path:
+        with as_file(_bundled() / f"{name}.yaml") as path:
             return _checked(load(path), name)
     path = Path(name_or_path)
     if not path.is_file() and path.suffix not in (".yaml", ".yml"):
@@ -433,7 +432,7 @@ def preset(name_or_path: str | Path) -> Preset:
     return _checked(load(path), path.stem)
 
 
-def _shipped() -> Traversable:
+def _bundled() -> Traversable:
     return files("relscout.lab") / "presets"
 
 

@@ -1,13 +1,13 @@
-"""Protocols: what is clustered or learned, what is scored, and what is labelled, from files of public data.
+"""Protocols: the clustered, scored and labelled instances of an experiment, from files of public data.
 
-Cross-domain (RoCORE, tables 4 and 6): the paper goes from FewRel to TACRED and back. TACRED is licensed, so newspaper
-text and SemEval's web text replace it.
+Cross-domain (RoCORE, tables 4 and 6): the paper transfers from FewRel to TACRED and back. TACRED is licensed, so
+newspaper text and SemEval's web text replace it.
 
-Supervised: the relations that are scored are those that are learnt, from 1 %, 10 % or all of the labelled instances
-(Peng et al. 2020, tables 1 and 5). Few-shot: episodes over relations that are not among the learnt ones (table 6).
+Supervised: the scored relations are the trained ones, with 1 %, 10 % or all of the labelled instances (Peng et al.
+2020, tables 1 and 5). Few-shot: episodes over relations that are not in the training data (table 6).
 
-A data folder holds one folder for each data set, with the published file names in it. Gold relations of what is
-scored are for scoring only: they are removed before any method sees an instance.
+A data folder holds one folder for each data set, with the published file names. Gold relations of scored instances are
+removed before any method sees the instances.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ class Task:
     """The instances of a protocol."""
 
     fitted: Sequence[RelationInstance]
-    """What relations are found in."""
+    """Instances in which relations are discovered."""
     scored: Sequence[RelationInstance]
-    """What is scored, each with its gold relation; in part or as a whole among the fitted ones, or unseen."""
+    """Scored instances with gold relations; they may be among the fitted ones or unseen."""
     labeled: Sequence[RelationInstance] | None = None
-    """Instances of other relations, with their gold relations; ``None`` where a method gets none."""
+    """Instances of other relations with gold relations, if any."""
     notes: tuple[str, ...] = ()
-    """Notes about how the files were read."""
+    """Notes about reading the files."""
 
 
-def bundled(data: Path) -> Task:  # noqa: ARG001 - every protocol is called alike
-    """Return the corpus that comes with relscout."""
+def bundled(data: Path) -> Task:  # noqa: ARG001 - protocols share a signature
+    """Return the bundled corpus."""
     return everything(list(bundled_corpus()))
 
 
 def wiki80(data: Path) -> list[RelationInstance]:
-    """Return the instances of Wiki80 that can be had, each once, in the order of their ids."""
-    found: dict[str, RelationInstance] = {}
+    """Return the distinct instances of the published parts of Wiki80, in the order of their ids."""
+    by_id: dict[str, RelationInstance] = {}
     for part in ("dev", "train_0.1", "train_0.1_untyped"):
         for instance in read(data / "wiki80" / f"{part}.txt"):
-            found.setdefault(instance.id, instance)
-    return [found[key] for key in sorted(found)]
+            by_id.setdefault(instance.id, instance)
+    return [by_id[key] for key in sorted(by_id)]
 
 
 def nytfb_unsupervised(data: Path) -> Task:
-    """Return ``train`` and ``validate`` of the NYT+FB sample; records without both entities are left out."""
+    """Return ``train`` and ``validate`` of the NYT+FB sample, except records without both entities."""
     notes: list[str] = []
     train, validate = (
         _lenient(data / "nyt_fb" / f"{part}_sentence.json", notes) for part in ("train", "validate")
@@ -82,54 +82,58 @@ def everything(instances: Sequence[RelationInstance], notes: Sequence[str] = ())
 def _trex(folder: Path) -> Task:
     notes: list[str] = []
     files = sorted(folder.glob("*.json*"))
-    return everything([one for file in files for one in _lenient(file, notes, format="trex")], notes)
+    return everything(
+        [instance for file in files for instance in _lenient(file, notes, format="trex")], notes
+    )
 
 
 def _lenient(path: Path, notes: list[str], *, format: str = "nyt-fb") -> list[RelationInstance]:
-    """Read a published file that is known to hold wrong records, and note how many were left out."""
+    """Read a published file that contains invalid records, and note how many were skipped."""
     wrong: list[RecordError] = []
-    found = list(read(path, format=format, on_error="skip", on_skip=wrong.append))
+    instances = list(read(path, format=format, on_error="skip", on_skip=wrong.append))
     if wrong:
         notes.append(
-            f"{path.parent.name}/{path.name}: {len(wrong)} of {len(found) + len(wrong)} records left out; "
+            f"{path.parent.name}/{path.name}: {len(wrong)} of {len(instances) + len(wrong)} records left out; "
             f"the first, {wrong[0].place}: {wrong[0].reason}"
         )
-    return found
+    return instances
 
 
-#: SemEval's instances of no relation of its list.
+#: SemEval's name for "no relation".
 _OTHER = "Other"
 
 
 def wikipedia_to_news(data: Path) -> Task:
-    """Return Wiki80 labelled, but for the relations that are clustered: FewRel's 25 on New York Times text."""
+    """Return FewRel's 25 relations on New York Times text, clustered; labelled: Wiki80 without these relations."""
     folder = data / "fewrel"
-    found = list(read(folder / "val_nyt.json", relation_names=folder / "pid2name.json"))
-    novel = {one.relation for one in found}
-    return Task(found, found, [one for one in wiki80(data) if one.relation not in novel])
+    clustered = list(read(folder / "val_nyt.json", relation_names=folder / "pid2name.json"))
+    novel = {instance.relation for instance in clustered}
+    return Task(
+        clustered, clustered, [instance for instance in wiki80(data) if instance.relation not in novel]
+    )
 
 
 def wikipedia_to_web(data: Path) -> Task:
-    """Return Wiki80 labelled, and SemEval's test instances clustered and scored, those of ``Other`` left out."""
-    found = _semeval(data, "test")
-    return Task(found, found, wiki80(data))
+    """Return SemEval's test instances except ``Other``, clustered and scored; labelled: Wiki80."""
+    clustered = _semeval(data, "test")
+    return Task(clustered, clustered, wiki80(data))
 
 
 def web_to_wikipedia(data: Path) -> Task:
-    """Return SemEval's training instances labelled, those of ``Other`` left out, and Wiki80's ``dev`` clustered."""
-    found = list(read(data / "wiki80" / "dev.txt"))
-    return Task(found, found, _semeval(data, "train"))
+    """Return Wiki80's ``dev``, clustered and scored; labelled: SemEval's training instances except ``Other``."""
+    clustered = list(read(data / "wiki80" / "dev.txt"))
+    return Task(clustered, clustered, _semeval(data, "train"))
 
 
 def _semeval(data: Path, part: str) -> list[RelationInstance]:
-    return [one for one in read(data / "semeval" / f"{part}.txt") if one.relation != _OTHER]
+    return [instance for instance in read(data / "semeval" / f"{part}.txt") if instance.relation != _OTHER]
 
 
-#: Three fixed draws of 16 of the pre-defined relations, on which every choice is made.
+#: Three fixed draws of 16 pre-defined relations, for development.
 DRAWS = "ABC"
 _DRAW_SIZE = 16
 _DRAW_SEED = 20260101
-#: Instances of the novel relations that RoCORE scores, of 11,200: 1/7.
+#: Number of scored instances of the novel relations in RoCORE: 1/7 of 11,200.
 _TEST_SIZE = 1600
 
 
@@ -144,20 +148,20 @@ def nyt_unsupervised(data: Path) -> Task:
 
 
 def transfer(data: Path) -> Task:
-    """Return RoCORE's setting: the pre-defined relations labelled, the novel ones clustered, unseen ones scored."""
-    found = novel(data)
-    if len(found) <= _TEST_SIZE:
+    """Return RoCORE's setting: pre-defined relations labelled, novel ones clustered, unseen instances scored."""
+    clustered = novel(data)
+    if len(clustered) <= _TEST_SIZE:
         raise InputError(
-            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(found)} instances; {_TEST_SIZE} of them are "
-            "scored unseen, so expected more: 11,200"
+            f"{data / 'fewrel' / 'val_wiki.json'} holds {len(clustered)} instances; {_TEST_SIZE} of them are "
+            "scored unseen; expected 11,200"
         )
-    ordered = [found[place] for place in canonical_order(found)]
+    ordered = [clustered[place] for place in canonical_order(clustered)]
     shuffled = [ordered[place] for place in generator(0, "fewrel-transfer split").permutation(len(ordered))]
     return Task(shuffled[_TEST_SIZE:], shuffled[:_TEST_SIZE], predefined(data))
 
 
 def development(draw: str) -> Callable[[Path], Task]:
-    """Return what loads a draw of 16 pre-defined relations, clustered without labels."""
+    """Return a loader of a draw of 16 pre-defined relations, clustered without labels."""
 
     def load(data: Path) -> Task:
         chosen, _ = drawn(data, draw)
@@ -167,7 +171,7 @@ def development(draw: str) -> Callable[[Path], Task]:
 
 
 def development_transfer(draw: str) -> Callable[[Path], Task]:
-    """Return what loads a draw of 16 pre-defined relations, the other 48 labelled."""
+    """Return a loader of a draw of 16 pre-defined relations, with the other 48 labelled."""
 
     def load(data: Path) -> Task:
         chosen, others = drawn(data, draw)
@@ -177,11 +181,11 @@ def development_transfer(draw: str) -> Callable[[Path], Task]:
 
 
 def predefined(data: Path) -> list[RelationInstance]:
-    """Return Wiki80's instances of the 64 pre-defined relations: none of FewRel's 16 novel ones, no duplicates."""
+    """Return Wiki80's distinct instances of the 64 pre-defined relations, without FewRel's 16 novel ones."""
     folder = data / "fewrel"
     named = read(folder / "val_wiki.json", relation_names=folder / "pid2name.json")
-    left_out = {one.relation for one in named}
-    return [one for one in wiki80(data) if one.relation not in left_out]
+    left_out = {instance.relation for instance in named}
+    return [instance for instance in wiki80(data) if instance.relation not in left_out]
 
 
 def novel(data: Path) -> list[RelationInstance]:
@@ -193,7 +197,7 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
     """Return the instances of a draw's relations, and those of all others."""
     instances = predefined(data)
     relations = sorted({str(instance.relation) for instance in instances})
-    # one generator for all draws, in their order: the draws that every choice so far was made on
+    # one generator for all draws, in this order: changing it would change the development sets
     random = np.random.default_rng(_DRAW_SEED)
     permutations = {name: random.permutation(relations) for name in DRAWS}
     chosen = set(permutations[draw][:_DRAW_SIZE].tolist())
@@ -203,16 +207,16 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
     )
 
 
-#: What a sweep may vary about the labelled instances, in addition to settings of the method.
+#: Amounts of labelled data that a sweep may vary.
 RELATIONS, SHARE = "labeled.relations", "labeled.share"
 VARIED = (RELATIONS, SHARE)
 
 
 def check_varied(variation: Mapping[str, Any]) -> None:
-    """Check the values of a sweep over the labelled instances; others are passed over.
+    """Check the values of a sweep over the labelled instances; other settings are ignored.
 
     Raises:
-        SettingError: A number of relations is no whole number from 2, or a share is not above 0 to 1.
+        SettingError: A number of relations is not an integer from 2, or a share is not above 0 and at most 1.
     """
     for name, value in variation.items():
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -223,67 +227,65 @@ def check_varied(variation: Mapping[str, Any]) -> None:
 
 
 def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -> Sequence[RelationInstance]:
-    """Return the labelled instances that a variation leaves: some of the relations, or a share of each.
+    """Return the labelled instances of a variation: some of the relations, or a share of each.
 
-    A smaller part is always within a larger one, so that what is compared is the amount and not the draw.
+    A smaller part is always contained in a larger one, so that a sweep compares amounts rather than draws.
 
     Args:
         labeled: All labelled instances.
-        variation: What the sweep sets.
+        variation: The settings that the sweep changes.
 
     Raises:
-        InputError: There are fewer relations than are asked for.
+        InputError: There are fewer labelled relations.
     """
     if not set(variation) & set(VARIED):
         return labeled
-    kept = [labeled[place] for place in canonical_order(labeled)]
+    part = [labeled[place] for place in canonical_order(labeled)]
     if (wanted := variation.get(RELATIONS)) is not None:
-        names = sorted({str(one.relation) for one in kept})
+        names = sorted({str(instance.relation) for instance in part})
         if wanted > len(names):
             raise InputError(
                 f"{RELATIONS} is {wanted}, but only {len(names)} relations are labelled; ask for fewer"
             )
-        drawn = generator(0, "labelled relations").permutation(len(names))
-        chosen = {names[place] for place in drawn[:wanted]}
-        kept = [one for one in kept if str(one.relation) in chosen]
-    return drawn_share(kept, variation.get(SHARE, 1), seed=0)
+        order = generator(0, "labelled relations").permutation(len(names))
+        chosen = {names[place] for place in order[:wanted]}
+        part = [instance for instance in part if str(instance.relation) in chosen]
+    return drawn_share(part, variation.get(SHARE, 1), seed=0)
 
 
-#: Share of the labelled instances in percent → the ending of the published file that holds it.
+#: Share of the labelled instances in percent → suffix of the published file.
 SHARES = {1: "_0.01", 10: "_0.1", 100: ""}
 
 
 @dataclass(frozen=True)
 class SupervisedTask:
-    """The instances of a protocol, all with their gold relations."""
+    """The instances of a supervised or few-shot protocol, all with gold relations."""
 
     train: Sequence[RelationInstance]
-    """What is learnt from."""
     scored: Sequence[RelationInstance]
-    """What is scored: instances of the same relations, or, few-shot, of others."""
+    """Scored instances, of the same relations or, in few-shot, of others."""
     dev: Sequence[RelationInstance] | None = None
-    """Instances to select the best epoch on; ``None`` if there are only the scored ones: the last epoch counts."""
+    """Instances to select the best epoch; without them, the last epoch is used."""
     no_relation: str | None = None
-    """The relation that stands for none of the list, whose instances are no positives; ``None`` without one."""
+    """Name of the "no relation" class, which is not a positive, if there is one."""
     notes: tuple[str, ...] = ()
-    """Notes about the instances."""
 
 
 def files(dataset: str, share: int, *parts: str) -> tuple[str, ...]:
-    """Return the files of a share of the labelled instances and of other parts, relative to the data folder."""
+    """Return the files of a share of the training instances and of other parts, relative to the data folder."""
     return tuple(f"{dataset}/{part}.txt" for part in (f"train{SHARES[share]}", *parts))
 
 
 def published_share(
     dataset: str, share: int, *, test: bool = True, no_relation: str | None = None
 ) -> Callable[[Path], SupervisedTask]:
-    """Return what loads a share of the labelled instances, as the authors drew and published it.
+    """Return a loader of a share of the training instances, as drawn and published by the authors.
 
     Args:
         dataset: Folder with the files.
         share: In percent, a key of :data:`SHARES`.
-        test: Whether there is a test file; else ``dev`` is scored, and nothing is left to choose an epoch on.
-        no_relation: The relation that stands for none.
+        test: Whether there is a test file; otherwise ``dev`` is scored and no epoch selected.
+        no_relation: Name of the "no relation" class.
     """
 
     def load(data: Path) -> SupervisedTask:
@@ -299,7 +301,7 @@ def published_share(
 
 
 def tacred(share: int) -> Callable[[Path], SupervisedTask]:
-    """Return what loads a share of TACRED; which instances the authors drew is not published."""
+    """Return a loader of a share of TACRED; the draw of the authors is not published."""
 
     def load(data: Path) -> SupervisedTask:
         train, dev, test = (list(read(data / "tacred" / f"{part}.json")) for part in ("train", "dev", "test"))
@@ -311,12 +313,12 @@ def tacred(share: int) -> Callable[[Path], SupervisedTask]:
 
 
 def few_shot(data: Path) -> SupervisedTask:
-    """Return Wiki80's 64 pre-defined relations to learn from, and FewRel's 16 novel ones for the episodes."""
+    """Return Wiki80's 64 pre-defined relations for training, and FewRel's 16 novel ones for the episodes."""
     return SupervisedTask(predefined(data), novel(data))
 
 
 def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
-    """Return what loads a draw of 16 pre-defined relations for the episodes, and the other 48 to learn from."""
+    """Return a loader of a draw of 16 pre-defined relations for the episodes, and the other 48 for training."""
 
     def load(data: Path) -> SupervisedTask:
         chosen, others = drawn(data, draw)
@@ -325,36 +327,35 @@ def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
     return load
 
 
-#: The task: find relations, classify given relations, or classify new ones from a few instances of each.
+#: The task: discover relations, classify given relations, or classify new ones from a few instances.
 Kind = Literal["discovery", "supervised", "few-shot"]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a method is put to the test."""
+    """An experimental protocol."""
 
     description: str
-    """One line: what is labelled, clustered and scored."""
+    """One line: labelled, clustered and scored instances."""
     load: Callable[[Path], Task | SupervisedTask]
     """Reads the instances from a data folder; call it through :func:`load` or :func:`load_supervised_task`."""
     files: tuple[str, ...] = ()
-    """What is read, relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
+    """Files relative to the data folder; a name that ends in ``/`` is a folder with at least one file."""
     kind: Kind = "discovery"
-    """The task: discovery, supervised or few-shot."""
     score: str = "accuracy"
-    """What tables show of a supervised protocol: a figure of :class:`~relscout.metrics.ClassificationScores`."""
+    """Score of a supervised protocol in tables: a field of :class:`~relscout.metrics.ClassificationScores`."""
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the data sets that are needed, as ``relscout datasets`` calls them."""
+        """Names of the required data sets in ``relscout datasets``."""
         return tuple(dict.fromkeys(dataset_of(file) for file in self.files))
 
     def missing(self, data: Path) -> list[str]:
-        """Return the files that are not there."""
+        """Return the missing files."""
         return [file for file in self.files if not _is_there(data / file, folder=file.endswith("/"))]
 
 
-#: Folders that hold a part of a data set; all others are called like theirs.
+#: Folder with a part of a data set → data set; other folders have the name of their data set.
 _PARTS = {"trex-spo": "trex", "trex-ds": "trex"}
 _FEWREL = "fewrel/val_wiki.json"
 _WIKI80 = tuple(f"wiki80/{part}.txt" for part in ("dev", "train_0.1", "train_0.1_untyped"))
@@ -488,7 +489,7 @@ def protocol(name: str) -> Protocol:
     """Return a protocol by its name.
 
     Raises:
-        UnknownNameError: There is none of that name.
+        UnknownNameError: There is no such protocol.
     """
     if name not in PROTOCOLS:
         raise UnknownNameError("protocol", name, PROTOCOLS)
@@ -499,8 +500,8 @@ def load(name: str, data: Path) -> Task:
     """Read the instances of a protocol for discovery from a data folder.
 
     Raises:
-        UnknownNameError: There is no protocol of that name.
-        SettingError: It is none for discovery.
+        UnknownNameError: There is no such protocol.
+        SettingError: It is not for discovery.
         InputError: A file is missing or wrong, or a scored instance has no gold relation.
     """
     task = _read(name, data)
@@ -515,20 +516,20 @@ def load_supervised_task(name: str, data: Path) -> SupervisedTask:
     """Read the instances of a supervised or few-shot protocol from a data folder.
 
     Raises:
-        UnknownNameError: There is no protocol of that name.
-        SettingError: It is one for discovery.
+        UnknownNameError: There is no such protocol.
+        SettingError: It is for discovery.
         InputError: A file is missing or wrong, or a scored instance has no gold relation.
     """
     task = _read(name, data)
     if not isinstance(task, SupervisedTask):
-        raise SettingError(f"protocol {name!r} is for discovery: nothing is learnt in it; read it by load")
+        raise SettingError(f"protocol {name!r} is for discovery, not for supervised tasks; read it by load")
     return task
 
 
 def _read(name: str, data: Path) -> Task | SupervisedTask:
     chosen = protocol(name)
     if missing := chosen.missing(data):
-        what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is not there"
+        what = "which holds no .json file" if (data / missing[0]).is_dir() else "which is missing"
         raise InputError(
             f"protocol {name!r} needs {data / missing[0]}, {what}; get it with "
             f"'relscout datasets get {dataset_of(missing[0])}', or name your data folder with --data"
@@ -544,7 +545,7 @@ def _read(name: str, data: Path) -> Task | SupervisedTask:
 
 
 def dataset_of(file: str) -> str:
-    """Return which data set a file is of, as ``relscout datasets`` calls it."""
+    """Return the name of a file's data set in ``relscout datasets``."""
     folder = file.partition("/")[0]
     return _PARTS.get(folder, folder)
 

@@ -1,4 +1,4 @@
-"""Records of finished runs, the file that holds them, and where a measurement comes from."""
+"""Records of finished runs, the results file, and the origin of a measurement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from relscout.core.errors import InputError, OutputError
 
 
 class RelationRow(TypedDict):
-    """A relation that was found."""
+    """A discovered relation."""
 
     name: str
     size: int
@@ -36,9 +36,9 @@ class Record(TypedDict):
     """One finished run: a line of the results file."""
 
     key: str
-    """Hash of everything that decides the outcome: a run with the same key need not be done again."""
+    """Hash of everything that determines the result: a run with the same key is not repeated."""
     setup: NotRequired[str]
-    """Hash of the same without the seed: runs of one setup may be averaged."""
+    """The same hash without the seed: runs of one setup may be averaged."""
     preset: str
     row: str
     kind: str
@@ -46,15 +46,14 @@ class Record(TypedDict):
     method: NotRequired[str | None]
     """Name of the method; ``None`` for trivial rows."""
     settings: NotRequired[dict[str, Any]]
-    """Settings of the method, all of them."""
+    """All settings of the method."""
     variation: dict[str, Any]
-    """What the sweep set: empty, or one setting."""
+    """The setting that the sweep changed, or nothing."""
     seed: int | None
-    """``None`` for trivial rows, which nothing random decides."""
+    """``None`` for trivial rows, which are deterministic."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """``raw``, ``majority_mapped``, and ``gold_selected`` for a method that keeps the predictions of each epoch, each
-    with the fields of ``ClusteringScores``."""
+    """Scoring → fields of ``ClusteringScores``; ``gold_selected`` needs the predictions of each epoch."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]
@@ -70,22 +69,24 @@ class Record(TypedDict):
     points: str | None
     """Name of the .npz file next to the results with the points of a figure."""
     commit: str
+    recorded_in: NotRequired[str]
+    """Commit that added the record to the repository, if ``commit`` is ``unknown``."""
     machine: dict[str, Any]
     versions: dict[str, str]
     date: str
 
 
-#: What a record may lack.
-_OPTIONAL = ("setup", "method", "settings")
+#: Optional entries of a record.
+_OPTIONAL = ("setup", "method", "settings", "recorded_in")
 
 
 def read_records(path: Path) -> list[Record]:
-    """Return all records of a results file, in its order; no file is no record.
+    """Return all records of a results file in order; none if there is no file.
 
-    A last line that an interruption tore is ignored.
+    An incomplete last line is ignored.
 
     Raises:
-        InputError: The file cannot be read, or a line is no whole record.
+        InputError: The file cannot be read, or a line is not a complete record.
     """
     try:
         content = path.read_bytes()
@@ -94,51 +95,51 @@ def read_records(path: Path) -> list[Record]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     lines = content.split(b"\n")
-    found = []
+    records = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            found.append(_record(line))
+            records.append(_record(line))
         except ValueError as error:
             if number == len(lines):
                 break
             raise InputError(
                 f"{path}, line {number}: is no whole record ({error}); remove the line, and its run is done again"
             ) from error
-    return found
+    return records
 
 
 def current_records(records: list[Record], preset: str | None = None) -> list[Record]:
-    """Return the records that hold: of each row and variation under a protocol, those of the setup that was run last.
+    """Return the current records: for each row and variation under a protocol, those of the setup that was run last.
 
     Args:
         records: Records in the order of their file.
-        preset: Only those of the preset of this name.
+        preset: Only the records of this preset.
     """
     last = {line_of(record): record.get("setup") for record in records}
-    kept = {
+    current = {
         (*line_of(record), record["seed"]): record
         for record in records
         if record.get("setup") == last[line_of(record)] and preset in (None, record["preset"])
     }
-    return list(kept.values())
+    return list(current.values())
 
 
 def line_of(record: Record) -> tuple[str, str, str, str]:
-    """Return which line of which table a record is of: preset, protocol, row and variation."""
+    """Return preset, protocol, row and variation of a record."""
     varied = json.dumps(record["variation"], sort_keys=True)
     return record["preset"], record["protocol"], record["row"], varied
 
 
 class ResultsFile:
-    """A results file that is read and appended to; other processes may append to it at the same time.
+    """A results file; other processes may append to it at the same time.
 
     Args:
-        path: The file; it is created where it is not there.
+        path: The file, created if missing.
 
     Raises:
-        InputError: It cannot be read, or a line of it is no whole record.
+        InputError: It cannot be read, or a line is not a complete record.
         OutputError: It cannot be written.
     """
 
@@ -149,13 +150,13 @@ class ResultsFile:
             pass
 
     def records(self) -> list[Record]:
-        """Return all records, those included that other processes have appended since."""
+        """Return all records, including those appended by other processes."""
         if (size := self.path.stat().st_size) != self._size:
             self._size, self._records = size, read_records(self.path)
         return self._records
 
-    def holding(self, identity: Mapping[str, Any]) -> Record | None:
-        """Return the record of a preset, protocol, row, variation and seed that holds, see :func:`current_records`."""
+    def current(self, identity: Mapping[str, Any]) -> Record | None:
+        """Return the current record of a preset, protocol, row, variation and seed, see :func:`current_records`."""
         keys = ("protocol", "row", "variation", "seed")
         wanted = {key: identity[key] for key in keys}
         for record in current_records(self.records(), identity["preset"]):
@@ -164,7 +165,7 @@ class ResultsFile:
         return None
 
     def append(self, values: Mapping[str, Any]) -> Record:
-        """Append a record as one line, whole or not at all, and return it.
+        """Append a record as one line, completely or not at all, and return it.
 
         Raises:
             OutputError: The file cannot be written.
@@ -182,7 +183,7 @@ class ResultsFile:
 
     @contextlib.contextmanager
     def _appending(self) -> Iterator[int]:
-        """Open the file, with a lock where the system has one."""
+        """Open the file with a lock, if the system supports it."""
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
@@ -196,7 +197,7 @@ class ResultsFile:
         except OSError as error:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}") from error
         finally:
-            os.close(file)  # gives the lock back
+            os.close(file)  # releases the lock
 
 
 def _record(line: bytes) -> Record:
@@ -209,7 +210,7 @@ def _record(line: bytes) -> Record:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON values only: NumPy's as Python's, and what is no number as ``None``."""
+    """Convert to JSON values: NumPy to Python, NaN and infinity to ``None``."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -220,18 +221,18 @@ def _plain(value: Any) -> Any:
 
 
 def _end_of_lines(file: int) -> int:
-    """Cut a torn last line off, end a whole one, and return the length of the file."""
+    """Remove an incomplete last line, terminate a complete one, and return the length of the file."""
     size = os.lseek(file, 0, os.SEEK_END)
     os.lseek(file, 0, os.SEEK_SET)
     content = b"".join(iter(lambda: os.read(file, 1 << 20), b""))
-    torn = content.rpartition(b"\n")[2]
-    if not torn:
+    last = content.rpartition(b"\n")[2]
+    if not last:
         return size
     try:
-        _record(torn)
+        _record(last)
     except ValueError:
-        os.ftruncate(file, size - len(torn))
-        return size - len(torn)
+        os.ftruncate(file, size - len(last))
+        return size - len(last)
     _write(file, b"\n")
     return size + 1
 
@@ -249,20 +250,18 @@ _PROCESS = Path("/proc/self")
 
 @dataclass
 class Cost:
-    """What a block of work took; filled in when the block has succeeded."""
+    """Cost of a block of code, set when the block has succeeded."""
 
     seconds: float = 0.0
-    """Wall-clock time."""
     peak_mib: float | None = None
-    """Largest resident memory of the process in MiB: during the block on Linux, since its start elsewhere; ``None``
-    if the system does not report it."""
+    """Peak resident memory in MiB (of the block on Linux, of the process elsewhere), or ``None``."""
 
 
 @contextlib.contextmanager
 def measured() -> Iterator[Cost]:
-    """Measure the time and the peak memory of a block."""
+    """Measure the time and peak memory of a block."""
     cost = Cost()
-    gc.collect()  # memory of an earlier block does not count
+    gc.collect()
     _reset_peak()
     started = time.perf_counter()
     yield cost
@@ -271,7 +270,7 @@ def measured() -> Iterator[Cost]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what of the machine matters for a measurement."""
+    """Return processor, number of cores and operating system."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -286,22 +285,22 @@ def date() -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python and of installed packages; ``unknown`` for one that is not installed."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            installed[package] = "unknown"
+    return installed
 
 
 def commit() -> str:
-    """Return the short hash of relscout's commit, with a plus where its source was changed since.
+    """Return the short hash of relscout's commit, with a plus if its source has changed since.
 
-    It is ``unknown`` where relscout does not run from a checkout of its own repository.
+    It is ``unknown`` unless relscout runs from a checkout of its own repository.
     """
     top = _git("rev-parse", "--show-toplevel")
-    # a package installed below somebody's project stands in that project's repository, not in ours
+    # a virtual environment inside another project belongs to that project's repository
     if top is None or Path(top).resolve() / "src" / "relscout" != _PACKAGE:
         return "unknown"
     changed = _git("status", "--porcelain", ".")
@@ -312,10 +311,10 @@ def _git(*words: str) -> str | None:
     git = shutil.which("git")
     if git is None:
         return None
-    done = subprocess.run(  # noqa: S603 - fixed words only
+    result = subprocess.run(  # noqa: S603 - fixed words only
         [git, "-C", str(_PACKAGE), *words], capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() if done.returncode == 0 else None
+    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def _processor() -> str:
@@ -326,8 +325,7 @@ def _processor() -> str:
 
 
 def _reset_peak() -> None:
-    # Linux sets the peak back to the present size for a 5; where it is not allowed, the peak since the start is
-    # returned
+    # writing 5 resets the peak on Linux; without permission, the peak since the start is returned
     with contextlib.suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
 

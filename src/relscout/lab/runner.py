@@ -1,4 +1,4 @@
-"""Runs a preset, appends each result as soon as it is complete, and skips what is done."""
+"""Runs a preset, appends each result as soon as it is complete, and skips finished runs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ from relscout.lab.schema import Preset
 from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
 from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS, Labels
 
+#: Increased whenever a code change alters results, so that older results are not reused.
+_SCHEME = 1
+
 
 def trivial_scores(
     scored: Sequence[RelationInstance],
 ) -> dict[str, tuple[ClusteringScores, ClusteringScores]]:
-    """Return the scores of the trivial rows on the clusters as they are, and majority-mapped.
+    """Return the scores of the trivial rows: raw, and majority-mapped.
 
-    The entity-type pair is among them where at least one type is known.
+    The entity-type pair is included if at least one type is known.
     """
     gold = [instance.relation for instance in scored]
     pairs = [instance.type_pair for instance in scored]
@@ -45,96 +48,81 @@ def trivial_scores(
 
 @dataclass(frozen=True)
 class Job:
-    """What to do for one record."""
+    """The work for one record."""
 
     identity: Mapping[str, Any]
-    """What the record is of: its keys, preset, row, variation, seed …"""
+    """Keys, preset, row, variation and seed of the record."""
     work: Callable[[], Mapping[str, Any]]
-    """Does it, and returns everything else."""
+    """Returns the other entries of the record."""
     points: Path | None = None
-    """File of the points that come with the record; ``None`` where no figure asks for them."""
+    """File for the points of a figure, if any."""
     checkpoints: Path | None = None
-    """Folder of its work in progress, of no use once the record is written; ``None`` where it is done at once."""
+    """Folder for checkpoints, removed once the record is written."""
 
 
 class Jobs:
-    """Makes the jobs of a preset, one at a time: keys need the encoder, which is loaded only then.
+    """Creates the jobs of a preset under one protocol, one at a time: their keys need the encoder, which loads late.
 
     Args:
         preset: The experiment.
         task: Its instances.
-        results: The results file; points are written next to it.
-        cache: Keeps what the encoder encoded.
-        progress: Called with how far each stage is.
+        results: The results file; points and checkpoints are written next to it.
+        cache: Cache of the encoder.
+        progress: Called with the progress of each stage.
     """
 
     def __init__(
-        self, preset: Preset, task: Task, *, results: Path, cache: VectorCache | None, progress: Progress
+        self,
+        preset: Preset,
+        task: Task | SupervisedTask,
+        *,
+        results: Path,
+        cache: VectorCache | None,
+        progress: Progress,
     ) -> None:
-        self._preset, self._task, self._results = preset, task, results
-        self._cache, self._progress = cache, progress
-        self._keys = measuring.Keys.of(task)
+        self._preset, self._results, self._cache, self._progress = preset, results, cache, progress
+        self._scored, self._notes = task.scored, task.notes
         self._fingerprints: dict[EncoderSettings, str] = {}
 
-    def planned(
-        self, seeds: Sequence[int] | None, rows: Collection[str] | None
-    ) -> Iterator[Callable[[], Job]]:
-        """Yield what makes the jobs: the trivial rows once, then the rows of the preset."""
-        wanted = [name for name in TRIVIAL if rows is None or name in rows]
-        scores = trivial_scores(self._task.scored) if wanted else {}
-        for name in wanted:
-            if name in scores:
-                yield partial(self._trivial, name, *scores[name])
-        n_gold = len({instance.relation for instance in self._task.scored})
-        for run in measuring.runs_of(self._preset, n_gold, seeds, rows):
-            yield partial(self._of, run)
+    def _fingerprint(self, settings: EncoderSettings, encoder: TransformerEncoder | None = None) -> str:
+        if settings not in self._fingerprints:
+            self._fingerprints[settings] = (encoder or TransformerEncoder(settings)).fingerprint
+        return self._fingerprints[settings]
 
-    def _of(self, run: measuring.Run) -> Job:
-        labeled = None
-        if run.row.kind != "frozen" and self._task.labeled is not None:
-            labeled = part_of(self._task.labeled, run.variation)
-        encoder = TransformerEncoder(run.encoder, cache=self._cache)
-        if run.encoder not in self._fingerprints:
-            self._fingerprints[run.encoder] = encoder.fingerprint
-        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
-        setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
-        key = measuring.hash_of([setup, run.seed, self._fingerprints[run.encoder]])
-        points = None if run.figure is None else points_file(self._results, key, run.figure)
+    def _job(
+        self,
+        run: measuring.Run,
+        key: str,
+        setup: str,
+        work: Callable[..., dict[str, Any]],
+        points: Path | None,
+    ) -> Job:
         checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")
         identity = self._identity(key, setup, run.row.name, run.row.kind, run.row.method)
-        work = partial(
-            measure,
-            run,
-            self._task,
-            encoder,
-            labeled=labeled,
-            points_file=points,
-            checkpoints=checkpoints,
-            progress=self._progress,
-        )
-        return Job(
-            {**identity, "variation": dict(run.variation), "seed": run.seed}, work, points, checkpoints
-        )
+        identity |= {"variation": dict(run.variation), "seed": run.seed}
+        work = partial(work, checkpoints=checkpoints, progress=self._progress)
+        return Job(identity, work, points, checkpoints)
 
-    def _trivial(self, name: str, raw: ClusteringScores, mapped: ClusteringScores) -> Job:
-        key = measuring.trivial_key(name, self._preset.protocol, self._keys)
+    def _trivial_job(
+        self, name: str, key: str, scores: Mapping[str, Any], n_relations: int, instances: int, labeled: int
+    ) -> Job:
         work = {
             "settings": {},
-            "scores": {"raw": raw.as_dict(), "majority_mapped": mapped.as_dict()},
-            "n_relations": raw.n_found,
+            "scores": scores,
+            "n_relations": n_relations,
             "sizes": [],
             "names": [],
-            "warnings": list(self._task.notes),
+            "warnings": list(self._notes),
             "report": {},
-            "instances": len(self._task.fitted),
-            "labeled": 0,
+            "instances": instances,
+            "labeled": labeled,
             "encoder": None,
             "seconds": {"total": 0.0},
             "peak_mib": None,
             "points": None,
             "versions": records.versions("relscout", "numpy"),
         }
-        identity = {**self._identity(key, key, name, "trivial", None), "variation": {}, "seed": None}
+        identity = self._identity(key, key, name, "trivial", None) | {"variation": {}, "seed": None}
         return Job(identity, lambda: work)
 
     def _identity(self, key: str, setup: str, row: str, kind: str, method: str | None) -> dict[str, Any]:
@@ -146,45 +134,61 @@ class Jobs:
             "kind": kind,
             "method": method,
             "protocol": self._preset.protocol,
-            "scored": len(self._task.scored),
+            "scored": len(self._scored),
         }
 
 
-#: Increased whenever a change of relscout changes what a run gives, so that older results are not reused.
-_SCHEME = 1
+class DiscoveryJobs(Jobs):
+    """Creates the jobs of a preset for discovery; see :class:`Jobs` for the arguments."""
 
-
-class SupervisedJobs:
-    """Makes the jobs of a preset under one protocol, one at a time, as :class:`~relscout.lab.runner.Jobs` does.
-
-    Args:
-        preset: The experiment.
-        task: Its instances.
-        results: The results file; work in progress is kept next to it.
-        cache: Keeps what the encoder encoded.
-        progress: Called with how far each stage is.
-    """
-
-    def __init__(
-        self,
-        preset: Preset,
-        task: SupervisedTask,
-        *,
-        results: Path,
-        cache: VectorCache | None,
-        progress: Progress,
-    ) -> None:
-        self._preset, self._task, self._results = preset, task, results
-        self._cache, self._progress = cache, progress
-        self._kind = protocol(preset.protocol).kind
-        parts = (task.train, task.dev or (), task.scored)
-        self._instances = [measuring.hash_of_instances(part) for part in parts]
-        self._fingerprints: dict[EncoderSettings, str] = {}
+    def __init__(self, preset: Preset, task: Task, **options: Any) -> None:
+        super().__init__(preset, task, **options)
+        self._task, self._keys = task, measuring.Keys.of(task)
 
     def planned(
         self, seeds: Sequence[int] | None, rows: Collection[str] | None
     ) -> Iterator[Callable[[], Job]]:
-        """Yield what makes the jobs: the trivial row once, then the rows of the preset."""
+        """Yield functions that create the jobs: the trivial rows once, then the rows of the preset."""
+        wanted = [name for name in TRIVIAL if rows is None or name in rows]
+        scores = trivial_scores(self._scored) if wanted else {}
+        for name in wanted:
+            if name in scores:
+                yield partial(self._trivial, name, *scores[name])
+        n_gold = len({instance.relation for instance in self._scored})
+        for run in measuring.runs_of(self._preset, n_gold, seeds, rows):
+            yield partial(self._of, run)
+
+    def _of(self, run: measuring.Run) -> Job:
+        labeled = None
+        if run.row.kind != "frozen" and self._task.labeled is not None:
+            labeled = part_of(self._task.labeled, run.variation)
+        encoder = TransformerEncoder(run.encoder, cache=self._cache)
+        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
+        setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
+        key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder, encoder)])
+        points = None if run.figure is None else points_file(self._results, key, run.figure)
+        work = partial(measure, run, self._task, encoder, labeled=labeled, points_file=points)
+        return self._job(run, key, setup, work, points)
+
+    def _trivial(self, name: str, raw: ClusteringScores, mapped: ClusteringScores) -> Job:
+        key = measuring.trivial_key(name, self._preset.protocol, self._keys)
+        scores = {"raw": raw.as_dict(), "majority_mapped": mapped.as_dict()}
+        return self._trivial_job(name, key, scores, raw.n_found, len(self._task.fitted), 0)
+
+
+class SupervisedJobs(Jobs):
+    """Creates the jobs of a supervised or few-shot preset; see :class:`Jobs` for the arguments."""
+
+    def __init__(self, preset: Preset, task: SupervisedTask, **options: Any) -> None:
+        super().__init__(preset, task, **options)
+        self._task, self._kind = task, protocol(preset.protocol).kind
+        parts = (task.train, task.dev or (), task.scored)
+        self._instances = [measuring.hash_of_instances(part) for part in parts]
+
+    def planned(
+        self, seeds: Sequence[int] | None, rows: Collection[str] | None
+    ) -> Iterator[Callable[[], Job]]:
+        """Yield functions that create the jobs: the trivial row once, then the rows of the preset."""
         for name in learners.TRIVIAL[self._kind]:
             if rows is None or name in rows:
                 yield partial(self._trivial, name)
@@ -199,67 +203,25 @@ class SupervisedJobs:
         setup = self._hash(run.row.method, settings)
         key = measuring.hash_of([setup, run.seed])
         if encoder is not None:
-            # one seed stands for all, so that runs of two encoders that were given are never averaged
+            # the fingerprint with seed 0, so that runs of two given encoders are never averaged
             of_model = self._fingerprint(replace(run.encoder, seed=0))
             setup = measuring.hash_of([setup, measuring.encoder_in_keys(run.encoder), of_model])
             key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder)])
-        checkpoints = self._results.with_name(f"{self._results.stem}-{key[:16]}.partial")
-        identity = self._identity(key, setup, run.row.name, run.row.kind, run.row.method)
-        work = partial(
-            measure_supervised_task,
-            run,
-            known,
-            self._task,
-            encoder,
-            checkpoints=checkpoints,
-            progress=self._progress,
+        return self._job(
+            run, key, setup, partial(measure_supervised_task, run, known, self._task, encoder), None
         )
-        return Job({**identity, "variation": dict(run.variation), "seed": run.seed}, work, None, checkpoints)
-
-    def _fingerprint(self, settings: EncoderSettings) -> str:
-        if settings not in self._fingerprints:
-            self._fingerprints[settings] = TransformerEncoder(settings).fingerprint
-        return self._fingerprints[settings]
 
     def _trivial(self, name: str) -> Job:
-        key = self._hash(name)
-        identity = {**self._identity(key, key, name, "trivial", None), "variation": {}, "seed": None}
-        return Job(identity, self._trivial_work)
-
-    def _trivial_work(self) -> Mapping[str, Any]:
         supervised = self._kind == "supervised"
-        return {
-            "settings": {},
-            "scores": learners.most_frequent(self._task) if supervised else learners.chance(),
-            "n_relations": len({one.relation for one in self._task.scored}),
-            "sizes": [],
-            "names": [],
-            "warnings": list(self._task.notes),
-            "report": {},
-            "instances": len(self._task.train),
-            "labeled": len(self._task.train) if supervised else 0,
-            "encoder": None,
-            "seconds": {"total": 0.0},
-            "peak_mib": None,
-            "points": None,
-            "versions": records.versions("relscout", "numpy"),
-        }
+        scores = learners.most_frequent(self._task) if supervised else learners.chance()
+        n_relations = len({instance.relation for instance in self._scored})
+        n_train = len(self._task.train)
+        labeled = n_train if supervised else 0
+        return self._trivial_job(name, self._hash(name), scores, n_relations, n_train, labeled)
 
-    def _hash(self, *what: Any) -> str:
+    def _hash(self, *values: Any) -> str:
         episodes = [learners.EPISODES, learners.N_EPISODES] if self._kind == "few-shot" else []
-        return measuring.hash_of([_SCHEME, self._preset.protocol, self._instances, episodes, *what])
-
-    def _identity(self, key: str, setup: str, row: str, kind: str, method: str | None) -> dict[str, Any]:
-        return {
-            "key": key,
-            "setup": setup,
-            "preset": self._preset.name,
-            "row": row,
-            "kind": kind,
-            "method": method,
-            "protocol": self._preset.protocol,
-            "scored": len(self._task.scored),
-        }
+        return measuring.hash_of([_SCHEME, self._preset.protocol, self._instances, episodes, *values])
 
 
 def run_preset(
@@ -274,40 +236,40 @@ def run_preset(
     progress: Progress = silent,
     on_skip: Callable[[Record], None] | None = None,
 ) -> Iterator[Record]:
-    """Run what a preset describes and yield each record when it is finished and written.
+    """Run a preset and yield each record when it is finished and written.
 
-    What the results file holds already is not done again, whichever preset it was done for; an interruption loses
-    the run that was going on, and no other. Trivial rows come first, once, under no seed.
+    Runs in the results file are not repeated, whatever their preset. An interruption loses the current run only.
+    Trivial rows come first, once, without a seed.
 
     Args:
         preset: The experiment.
         data: Folder with the data sets.
-        results: The results file; it is appended to. Points for figures are written next to it.
+        results: The results file, appended to. Points of figures are written next to it.
         seeds: Seeds in place of the preset's.
-        rows: Names of the rows to run, trivial ones included; all when left out.
-        encoder: Name or folder of the encoder for rows that wait for one; they are left out where none is given.
-        cache: Keeps what the encoder encoded.
-        progress: Called with how far each stage is; the stage ``"runs"`` counts the runs.
+        rows: Names of the rows to run, trivial ones included; all by default.
+        encoder: Name or folder of the encoder for rows with ``model: given``; without it, these rows are left out.
+        cache: Cache of the encoder.
+        progress: Called with the progress of each stage; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
 
     Raises:
         InputError: The data is missing or wrong, or the results file is damaged.
         UnknownNameError: The preset has no row of a name.
-        SettingError: A row that is asked for waits for an encoder, or one is given that no row waits for.
+        SettingError: A requested row needs an encoder, or no row uses the given one.
         OutputError: The results file cannot be written.
     """
     check_rows(preset, rows)
     preset = _with_encoder(preset, encoder, rows)
     options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
     jobs = [
-        Jobs(one, load(one.protocol, data), **options)
-        if protocol(one.protocol).kind == "discovery"
-        else SupervisedJobs(one, load_supervised_task(one.protocol, data), **options)
-        for one in preset.each()
+        DiscoveryJobs(variant, load(variant.protocol, data), **options)
+        if protocol(variant.protocol).kind == "discovery"
+        else SupervisedJobs(variant, load_supervised_task(variant.protocol, data), **options)
+        for variant in preset.each()
     ]
     file = ResultsFile(results)
     origin = {"commit": records.commit(), "machine": records.machine()}
-    planned = [make for one in jobs for make in one.planned(seeds, rows)]
+    planned = [make for group in jobs for make in group.planned(seeds, rows)]
     for done, make in enumerate(planned):
         progress("runs", done, len(planned))
         job = make()
@@ -323,15 +285,15 @@ def run_preset(
 
 
 def _with_encoder(preset: Preset, encoder: str | None, rows: Collection[str] | None) -> Preset:
-    if encoder is None and (waiting := [row for row in preset.waiting() if row in (rows or ())]):
-        raise SettingError(f"row {waiting[0]!r} waits for an encoder; give one (--encoder NAME|DIR)")
+    if encoder is None and (missing := [row for row in preset.rows_without_encoder() if row in (rows or ())]):
+        raise SettingError(f"row {missing[0]!r} needs an encoder; give it (--encoder NAME|DIR)")
     return preset.with_encoder(encoder)
 
 
 def _known(job: Job, file: ResultsFile) -> Record | None:
-    """Return the record of a job that was done before; it is repeated where another one has taken its place."""
-    if (holding := file.holding(job.identity)) is not None and _is_of(holding, job):
-        return holding
+    """Return the record of a finished job, appended again if a later record has replaced it."""
+    if (current := file.current(job.identity)) is not None and _is_of(current, job):
+        return current
     for record in reversed(file.records()):
         if _is_of(record, job):
             return file.append({**record, **job.identity})

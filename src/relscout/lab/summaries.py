@@ -1,4 +1,4 @@
-"""The records of a preset, gathered row by row: one row is one setup, run with several seeds."""
+"""The records of a preset by row: a row is one setup, run with several seeds."""
 
 from __future__ import annotations
 
@@ -13,33 +13,32 @@ from relscout.metrics import MeanStd, mean_std
 
 @dataclass(frozen=True)
 class Summary:
-    """A row of a table: what was measured of it so far."""
+    """The measurements of a row of a table."""
 
     row: str
-    """Its name."""
     kind: str
     """``trivial``, ``frozen`` or ``method``."""
     variation: Mapping[str, Any]
-    """What the sweep set: empty, or one setting."""
+    """The setting that the sweep changed, or nothing."""
     records: Sequence[Record]
-    """One for each seed, in their order."""
+    """One for each seed, in order."""
     expected: Sequence[int] = ()
-    """The seeds that the preset asks for; none for a trivial row."""
+    """The seeds of the preset; none for a trivial row."""
     outdated: Sequence[str] = ()
-    """Settings that the preset has changed since."""
+    """Settings that differ from the preset."""
 
     @property
     def missing(self) -> list[int]:
-        """Seeds that were not run yet."""
+        """Seeds without a record."""
         return sorted(
             set(self.expected) - {record["seed"] for record in self.records if record["seed"] is not None}
         )
 
     def score(self, name: str, scoring: str) -> MeanStd | None:
-        """Return mean and deviation of a score over the seeds; ``None`` where it was not measured.
+        """Return mean and standard deviation of a score over the seeds; ``None`` if it was not measured.
 
         Args:
-            name: A figure of :class:`~relscout.metrics.ClusteringScores`, such as ``"b3_f1"``.
+            name: A field of :class:`~relscout.metrics.ClusteringScores`, such as ``"b3_f1"``.
             scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
         """
         scored = [record["scores"].get(SCORINGS[scoring], {}).get(name) for record in self.records]
@@ -48,11 +47,11 @@ class Summary:
 
 
 class Measured:
-    """What was measured of a preset.
+    """The measurements of a preset.
 
     Args:
         preset: The experiment.
-        records: Records of a results file in its order; those of other presets do not matter.
+        records: Records of a results file in order; those of other presets are ignored.
     """
 
     def __init__(self, preset: Preset, records: Sequence[Record]) -> None:
@@ -64,7 +63,7 @@ class Measured:
         ]
 
     def table(self) -> list[Summary]:
-        """Return the rows of the table: trivial ones, frozen encoders, methods, each in the order of the preset."""
+        """Return the rows of the table in the order of the preset: trivial ones, frozen encoders, methods."""
         trivial = dict.fromkeys(record["row"] for record in self.records if record["kind"] == "trivial")
         rows = sorted(self.preset.rows, key=lambda row: row.kind != "frozen")
         return [
@@ -73,7 +72,7 @@ class Measured:
         ]
 
     def row(self, row: Row, variation: Mapping[str, Any] | None = None) -> Summary:
-        """Return one row of the preset, as it is or in a variation."""
+        """Return a row of the preset, or a variation of it."""
         varied = variation or {}
         records = self._of(row.name, varied)
         settings, encoder = self.preset.settings_of(row, varied), self.preset.encoder_of(row)
@@ -90,7 +89,7 @@ class Measured:
         return Summary(row.name, row.kind, varied, records, self.preset.seeds, sorted(outdated))
 
     def swept(self) -> list[Summary]:
-        """Return the rows of the sweep, each with all values in the order of the preset."""
+        """Return the rows of the sweep at each value, in the order of the preset."""
         sweep = self.preset.sweep
         if sweep is None:
             return []
@@ -100,29 +99,30 @@ class Measured:
             for value in sweep.values
         ]
 
-    def strangers(self) -> list[str]:
-        """Return the rows of records that the preset no longer has."""
+    def unknown_rows(self) -> list[str]:
+        """Return the rows of the records that the preset does not have."""
         known = {row.name for row in self.preset.rows}
-        found = (record["row"] for record in self.records if record["kind"] != "trivial")
-        return [row for row in dict.fromkeys(found) if row not in known]
+        rows = (record["row"] for record in self.records if record["kind"] != "trivial")
+        return [row for row in dict.fromkeys(rows) if row not in known]
 
     def _of(self, row: str, variation: Mapping[str, Any]) -> list[Record]:
-        found = [one for one in self.records if (one["row"], one["variation"]) == (row, variation)]
-        return sorted(found, key=lambda one: -1 if one["seed"] is None else one["seed"])
+        records = [
+            record for record in self.records if (record["row"], record["variation"]) == (row, variation)
+        ]
+        return sorted(records, key=lambda record: -1 if record["seed"] is None else record["seed"])
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """Return the values that are there, each once, in their order."""
+    """Return the distinct values except ``None``, in order."""
     return list(dict.fromkeys(value for value in values if value is not None))
 
 
 def _differing(stated: Mapping[str, Any], measured: Mapping[str, Any]) -> list[str]:
-    """Return the settings that were measured with another value than the preset states."""
     return [name for name, value in stated.items() if name in measured and not _equal(value, measured[name])]
 
 
 def _equal(stated: Any, measured: Any) -> bool:
-    # YAML takes 1e-5 for a text, and a record holds lists where settings hold tuples
+    # YAML reads 1e-5 as a string, and JSON stores tuples as lists
     if isinstance(stated, list | tuple) and isinstance(measured, list | tuple):
         return len(stated) == len(measured) and all(map(_equal, stated, measured))
     if isinstance(stated, str) and isinstance(measured, float):

@@ -1,4 +1,4 @@
-"""Tables as Markdown and LaTeX: their cells, numbers with units, and escaping."""
+"""Tables as Markdown and LaTeX: cells, numbers with units, and escaping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 def percent(value: MeanStd) -> str:
-    """Spell a score of 0 to 1 in percent: ``49.1 ± 0.4``, or ``49.1`` where its spread is not known."""
+    """Format a score of 0 to 1 in percent: ``49.1 ± 0.4``, or ``49.1`` without a standard deviation."""
     mean = _plain(value.mean * 100)
     return mean if value.std is None else f"{mean} ± {value.std * 100:.1f}"
 
@@ -23,7 +23,7 @@ def rounded(score: float) -> float:
 
 
 def difference(ours: MeanStd, published: float) -> str:
-    """Spell ours minus published in points: ``+0.8``, ``−1.2``, ``0.0``.
+    """Format ours minus published in points: ``+0.8``, ``−1.2``, ``0.0``.
 
     Args:
         ours: A score of 0 to 1.
@@ -34,19 +34,19 @@ def difference(ours: MeanStd, published: float) -> str:
 
 
 def as_printed(value: float) -> str:
-    """Spell a published figure in percent with the decimals that it was printed with, at least one."""
+    """Format a published figure in percent with its printed decimals, at least one."""
     text = f"{value:.10g}".replace("-", _MINUS)
     return text if "." in text else f"{text}.0"
 
 
 def between(values: list[int]) -> str:
-    """Spell the range of some counts: ``16``, or ``14–17`` where they differ."""
+    """Format the range of some counts: ``16``, or ``14–17`` if they differ."""
     low, high = min(values), max(values)
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def duration(seconds: float) -> str:
-    """Spell a duration in the unit that suits it: ``< 0.1 s``, ``3.2 s``, ``45 s``, ``12.3 min``, ``3.4 h``."""
+    """Format a duration in a suitable unit: ``< 0.1 s``, ``3.2 s``, ``45 s``, ``12.3 min``, ``3.4 h``."""
     if seconds < 0.05:
         return "< 0.1 s"
     if seconds < 9.95:
@@ -59,12 +59,12 @@ def duration(seconds: float) -> str:
 
 
 def memory(mebibytes: float) -> str:
-    """Spell a size in memory: ``640 MiB``, ``1.8 GiB``."""
+    """Format a size in memory: ``640 MiB``, ``1.8 GiB``."""
     return f"{mebibytes:.0f} MiB" if mebibytes < 1023.5 else f"{mebibytes / 1024:.1f} GiB"
 
 
 def parameters(count: int) -> str:
-    """Spell a number of parameters: ``22.6 M``, ``110 M``, ``1.3 B``, ``950``."""
+    """Format a number of parameters: ``22.6 M``, ``110 M``, ``1.3 B``, ``950``."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g} {unit}"
@@ -76,28 +76,25 @@ def _plain(value: float) -> str:
     return "0.0" if text == "-0.0" else text.replace("-", _MINUS)
 
 
-#: What stands where there is nothing to say.
+#: Text of an empty cell.
 NOTHING = "–"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place of a table; plain text, which a format escapes."""
+    """A cell of a table; plain text on one line, which a format escapes."""
 
     text: str = NOTHING
-    """The text, on one line."""
     bold: bool = False
-    """Whether it stands out, as the best of its column."""
     mark: str = ""
-    """Letters of the notes that belong to it, joined by commas."""
+    """Letters of its notes, joined by commas."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title and how it is aligned."""
+    """A column: its title and alignment."""
 
     title: str
-    """What stands above it."""
     numeric: bool = True
     """Numbers are aligned to the right, texts to the left."""
 
@@ -107,9 +104,8 @@ class Note:
     """A line below a table."""
 
     text: str
-    """What it says."""
     mark: str = ""
-    """The letter that leads to it from the cells; none where it is about the whole table."""
+    """Letter in the cells; empty for a note about the whole table."""
 
 
 Row = Sequence[Cell]
@@ -117,20 +113,17 @@ Row = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Table:
-    """A table: a title, a caption, columns, and rows in blocks that belong together."""
+    """A table with a title, a caption, columns, and rows in blocks."""
 
     name: str
-    """A short name without spaces, which documents can refer to."""
+    """A short name without spaces, for references."""
     title: str
-    """What the table is, in a few words."""
     caption: str
     """What a reader has to know to read the figures."""
     columns: Sequence[Column]
-    """The columns."""
     blocks: Sequence[Sequence[Row]]
     """The rows; each has a cell for every column."""
     notes: Sequence[Note] = ()
-    """What is said below."""
 
     @property
     def rows(self) -> list[Row]:
@@ -138,10 +131,10 @@ class Table:
         return [row for block in self.blocks for row in block]
 
 
-#: More columns than that are shrunk to the width of the page.
+#: Wider tables are shrunk to the width of the page.
 _FITS = 8
-#: Not printable by themselves, but part of how a text is spelled: a space that does not break, joiners.
-_KEPT = "\N{NO-BREAK SPACE}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+#: Unprintable characters that are part of the spelling.
+_SPELLING = "\N{NO-BREAK SPACE}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9.-]+")
 _LATEX = {
@@ -169,10 +162,7 @@ _LATEX = {
 
 
 def markdown(table: Table) -> str:
-    """Return a table as GitHub-flavoured Markdown: title and caption, the table, its notes.
-
-    The columns are as wide as their content, so that it can be read as it is.
-    """
+    """Return a table as GitHub-flavoured Markdown with aligned columns: title and caption, the table, its notes."""
     rows = [[_markdown_cell(cell) for cell in row] for row in table.rows]
     head = [escape_markdown(column.title) for column in table.columns]
     widths = [max(3, *map(len, column)) for column in zip(head, *rows, strict=True)]
@@ -227,18 +217,18 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-#: Name of a format → what writes it.
+#: Name of a format → its writer.
 FORMATS: dict[str, Callable[[Table], str]] = {"markdown": markdown, "latex": latex}
 
 
 def escape_markdown(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Escape text for Markdown, on one line."""
     plain = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN_SPECIAL.sub(r"\\\1", plain)
 
 
 def escape_latex(text: str) -> str:
-    """Return text that LaTeX sets as it is; characters that it has no command for need an engine that knows them."""
+    """Escape text for LaTeX; characters without a command need an engine for Unicode."""
     return "".join(_LATEX.get(character, character) for character in _one_line(text))
 
 
@@ -267,9 +257,11 @@ def _latex_line(cells: Sequence[str]) -> str:
 
 
 def _protected(line: str) -> str:
-    """Keep LaTeX from taking a bracket or a star at the start of a line for an option of the line's end before it."""
+    """Keep LaTeX from reading a bracket or a star at the start of a line as an option of the previous line's end."""
     return f"{{}}{line}" if line.startswith(("[", "*")) else line
 
 
 def _one_line(text: str) -> str:
-    return "".join(one if one.isprintable() or one in _KEPT else " " for one in text).strip()
+    return "".join(
+        character if character.isprintable() or character in _SPELLING else " " for character in text
+    ).strip()

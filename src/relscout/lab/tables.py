@@ -1,4 +1,4 @@
-"""Tables of an experiment: measured scores with the published ones, sweeps, and single relations."""
+"""Tables of an experiment: measured and published scores, sweeps, and single relations."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ from relscout.metrics.clustering import SINGLETONS
 
 
 class Footnotes:
-    """Gives letters to notes and to machines as the cells of a table need them.
+    """Assigns letters to the notes and machines of a table.
 
     Args:
-        records: All records of the table; the commit of the newest one is the table's commit.
+        records: All records of the table; the newest one determines the table's commit.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._letters: dict[str, str] = {}
         self._machines: dict[str, str] = {}
-        # of the records of one day, the last one that was written is the newest
+        # of the records of one day, the last one is the newest
         newest = max(enumerate(records), key=lambda entry: (entry[1]["date"], entry[0]), default=None)
-        self.commit = None if newest is None else newest[1]["commit"]
+        self.commit = None if newest is None else commit_of(newest[1])
 
     def mark(self, *texts: str) -> str:
-        """Return the letters of notes, joined by commas; the same note has the same letter."""
+        """Return the letters of notes, joined by commas; equal notes share a letter."""
         for text in texts:
             self._letters.setdefault(text, _letter(len(self._letters)))
         return ",".join(self._letters[text] for text in texts)
 
     def of_row(self, summary: Summary) -> str:
-        """Return the letters of what has to be said about a row."""
+        """Return the letters of the notes on a row."""
         texts = [
             f"measured at commit {commit}"
-            for commit in distinct(record["commit"] for record in summary.records)
+            for commit in distinct(map(commit_of, summary.records))
             if commit != self.commit
         ]
         if summary.outdated:
@@ -66,7 +66,7 @@ class Footnotes:
         return self.mark(*texts)
 
     def machines(self, summary: Summary) -> str:
-        """Return the capital letters of the machines that a row was measured on."""
+        """Return the capital letters of a row's machines."""
         names = distinct(machine_name(record["machine"]) for record in summary.records)
         for name in names:
             self._machines.setdefault(name, _letter(len(self._machines)).upper())
@@ -83,21 +83,27 @@ class Footnotes:
         return [*commit, *machines, *(Note(text, mark) for text, mark in self._letters.items())]
 
 
+def commit_of(record: Record) -> str:
+    """Return the commit of a record; if it is unknown, also the commit that added the record."""
+    added = record.get("recorded_in")
+    return f"{record['commit']} (record added in {added})" if added else record["commit"]
+
+
 def machine_name(machine: Any) -> str:
     """Return a machine as ``Intel Xeon, 2 cores, Linux x86_64``."""
     if not isinstance(machine, dict):
         return str(machine)
-    details = {**machine, "cores": f"{machine.get('cores')} cores"}
-    return ", ".join(str(details[key]) for key in ("processor", "cores", "system") if machine.get(key))
+    parts = {**machine, "cores": f"{machine.get('cores')} cores"}
+    return ", ".join(str(parts[key]) for key in ("processor", "cores", "system") if machine.get(key))
 
 
 def _letter(place: int) -> str:
-    """Return a letter for a place: a, b … z, aa, ab and so on."""
+    """Return the letter of a position: a, b … z, aa, ab and so on."""
     before, last = divmod(place, 26)
     return (_letter(before - 1) if before else "") + chr(ord("a") + last)
 
 
-#: Score → its title, in the order of the columns.
+#: Score → column title.
 TITLES = {
     "b3_f1": "B³ F1",
     "b3_precision": "B³ P",
@@ -107,9 +113,9 @@ TITLES = {
     "completeness": "compl.",
     "ari": "ARI",
 }
-#: The scores that weigh both sides; of the others, one cluster or singletons have the best there is.
+#: The scores that one cluster or singletons cannot maximise.
 BALANCED = ("b3_f1", "v_measure", "ari")
-#: What a row cost and was made of; texts among them are aligned to the left.
+#: Columns about the run.
 RUN_COLUMNS = tuple(
     Column(title, numeric=title not in ("encoder", "machine"))
     for title in ("K", "seeds", "encoder", "labelled", "machine", "time", "memory")
@@ -117,25 +123,25 @@ RUN_COLUMNS = tuple(
 
 
 def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -> dict[str, float]:
-    """Return the best mean of every score, rounded as it is printed, among the rows that compete in it."""
+    """Return the best mean of each score, rounded as printed, among the competing rows."""
     best = {}
     for score in scores:
-        rivals = [one for one in summaries if competes(one, score, scoring)]
-        values = [value.mean for one in rivals if (value := one.score(score, scoring))]
+        rivals = [summary for summary in summaries if competes(summary, score, scoring)]
+        values = [value.mean for summary in rivals if (value := summary.score(score, scoring))]
         if values:
             best[score] = rounded(max(values))
     return best
 
 
 def competes(summary: Summary, score: str, scoring: str) -> bool:
-    """Return whether a row can be the best in earnest: a trivial one cannot where its score is perfect in any case."""
+    """Return whether a row may be the best; not so a trivial one whose score is perfect on any data."""
     if summary.kind != "trivial":
         return True
     return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)
 
 
 def score_cell(summary: Summary, score: str, scoring: str, best: Mapping[str, float]) -> Cell:
-    """Return the cell of a score, bold where it is the best."""
+    """Return the cell of a score, bold if it is the best."""
     value = summary.score(score, scoring)
     if value is None:
         return Cell()
@@ -144,7 +150,7 @@ def score_cell(summary: Summary, score: str, scoring: str, best: Mapping[str, fl
 
 
 def run_cells(summary: Summary, footnotes: Footnotes) -> list[Cell]:
-    """Return what a row cost and what it was made of: K, seeds, encoder, labelled, machine, time, memory."""
+    """Return the cells of :data:`RUN_COLUMNS`."""
     records = summary.records
     if not records:
         return [Cell(), Cell(seeds_text(summary)), *(Cell() for _ in RUN_COLUMNS[2:])]
@@ -164,7 +170,7 @@ def run_cells(summary: Summary, footnotes: Footnotes) -> list[Cell]:
 
 
 def seeds_text(summary: Summary) -> str:
-    """Return the number of seeds, and of how many where some are missing."""
+    """Return the number of seeds, and the expected number if some are missing."""
     if summary.kind == "trivial":
         return NOTHING
     done, missing = len(summary.records), len(summary.missing)
@@ -178,7 +184,7 @@ def encoder_text(encoder: Mapping[str, object]) -> str:
     return f"{name} ({parameters(size)})" if isinstance(size, int) else name
 
 
-#: Scoring → what the titles of tables call it, and what a reader has to know of it.
+#: Scoring → its name in titles, and its explanation.
 MEANINGS = {
     "raw": ("raw clusters", "Clusters are scored as they are."),
     "majority-mapped": (
@@ -200,30 +206,31 @@ _PAIRED = "Published (Δ): the published score, and ours minus published."
 def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) -> Table:
     """Return the table of an experiment under one scoring.
 
-    Rows: trivial ones, frozen encoders, methods, then the published ones of that scoring. The best mean of every
-    column is bold; the printed figures decide what is best.
+    Rows: trivial ones, frozen encoders, methods, then the published ones. The best printed mean of each column is bold.
 
     Args:
         measured: The preset and its records.
         scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
-        all_scores: Whether precision and recall, homogeneity and completeness have columns as well.
+        all_scores: Whether to add precision and recall, homogeneity and completeness.
     """
     return _ScoresTable(measured, scoring, tuple(TITLES) if all_scores else BALANCED).build()
 
 
 class _ScoresTable:
-    """What the parts of the table have to know of each other."""
+    """Builds :func:`scores_table`."""
 
     def __init__(self, measured: Measured, scoring: str, scores: Sequence[str]) -> None:
         self.preset = measured.preset
         self.scoring, self.scores = scoring, scores
         self.summaries = measured.table()
         if scoring == "gold-selected":
-            # few methods keep the outputs of each epoch: the others have nothing to show here
-            self.summaries = [one for one in self.summaries if one.score("b3_f1", scoring) is not None]
-        self.strangers = measured.strangers()
+            # only some methods store the outputs of each epoch
+            self.summaries = [
+                summary for summary in self.summaries if summary.score("b3_f1", scoring) is not None
+            ]
+        self.unknown_rows = measured.unknown_rows()
         self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
-        self.published = [one for one in self.preset.published if one.scoring == scoring]
+        self.published = [row for row in self.preset.published if row.scoring == scoring]
         self.paired = _paired(self.summaries, self.published, scores)
         self.best = best_of(self.summaries, scoring, scores)
 
@@ -233,12 +240,14 @@ class _ScoresTable:
             [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
             for kind in ("trivial", "frozen", "method")
         ]
-        published = [self._published_row(one) for one in self.published]
+        published = [self._published_row(row) for row in self.published]
         notes = self.footnotes.notes()
         if published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
-        if self.strangers:
-            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(self.strangers)}."))
+        if self.unknown_rows:
+            notes.append(
+                Note(f"Left out, because the preset has no such row: {', '.join(self.unknown_rows)}.")
+            )
         return Table(
             name=f"{self.preset.name}-{self.scoring}",
             title=f"{self.preset.title}: {what}",
@@ -258,13 +267,13 @@ class _ScoresTable:
 
     def _measured_row(self, summary: Summary) -> list[Cell]:
         cells = [Cell(summary.row, mark=self.footnotes.of_row(summary))]
-        published = [one.scores for one in self.published if one.row == summary.row]
+        published = [row.scores for row in self.published if row.row == summary.row]
         for score in self.scores:
             value = summary.score(score, self.scoring)
             cells.append(score_cell(summary, score, self.scoring, self.best))
             if score in self.paired:
                 printed = next((scores[score] for scores in published if score in scores), None)
-                cells.append(Cell(_beside(value, printed)))
+                cells.append(Cell(_published_text(value, printed)))
         return [*cells, *run_cells(summary, self.footnotes)]
 
     def _published_row(self, published: Published) -> list[Cell]:
@@ -278,12 +287,11 @@ class _ScoresTable:
 
 
 def _paired(summaries: Sequence[Summary], published: Sequence[Published], scores: Sequence[str]) -> set[str]:
-    """Return the scores for which a measured row has a published figure."""
     rows = {summary.row for summary in summaries}
-    return {score for one in published if one.row in rows for score in scores if score in one.scores}
+    return {score for row in published if row.row in rows for score in scores if score in row.scores}
 
 
-def _beside(ours: MeanStd | None, published: float | None) -> str:
+def _published_text(ours: MeanStd | None, published: float | None) -> str:
     if published is None:
         return ""
     printed = as_printed(published)
@@ -291,7 +299,7 @@ def _beside(ours: MeanStd | None, published: float | None) -> str:
 
 
 def sweep_table(measured: Measured, scoring: str) -> Table | None:
-    """Return the scores at every value of the preset's sweep; ``None`` where it has none or nothing was run of it.
+    """Return the scores at every value of the preset's sweep; ``None`` without a sweep or records of it.
 
     Args:
         measured: The preset and its records.
@@ -309,7 +317,9 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
             Cell(summary.row, mark=footnotes.of_row(summary)),
             Cell(str(summary.variation[sweep.setting])),
             *(score_cell(summary, score, scoring, best) for score in BALANCED),
-            Cell(between([one["n_relations"] for one in summary.records]) if summary.records else NOTHING),
+            Cell(
+                between([record["n_relations"] for record in summary.records]) if summary.records else NOTHING
+            ),
             Cell(seeds_text(summary)),
             Cell(duration(sum(seconds) / len(seconds)) if seconds else NOTHING),
         ]
@@ -327,10 +337,7 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
 
 
 def names_tables(measured: Measured) -> list[Table]:
-    """Return, for every row whose relations have names, a table of them: SelfORE's Table 2.
-
-    A row's run with the lowest seed is shown.
-    """
+    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed."""
     tables: list[Table] = []
     for summary in measured.table():
         named = next((record for record in summary.records if record["names"]), None)
@@ -338,12 +345,12 @@ def names_tables(measured: Measured) -> list[Table]:
             continue
         rows = [
             [
-                Cell(one["name"]),
-                Cell(f"{one['size']:,}"),
-                Cell(NOTHING if one["gold"] is None else one["gold"]),
-                Cell(NOTHING if one["gold"] is None else f"{one['share']:.0%}"),
+                Cell(relation["name"]),
+                Cell(f"{relation['size']:,}"),
+                Cell(NOTHING if relation["gold"] is None else relation["gold"]),
+                Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
             ]
-            for one in sorted(named["names"], key=lambda one: -one["size"])
+            for relation in sorted(named["names"], key=lambda relation: -relation["size"])
         ]
         columns = ["extracted name", "size", "majority gold relation", "its share"]
         tables.append(
@@ -360,7 +367,7 @@ def names_tables(measured: Measured) -> list[Table]:
 
 
 _TITLES = {"micro_f1": "micro-F1", "accuracy": "accuracy"}
-#: Further columns, shown when all scores are requested.
+#: Additional columns with all scores.
 _MORE = {
     "micro_precision": "micro-P",
     "micro_recall": "micro-R",
@@ -378,19 +385,19 @@ _FEW_SHOT = (
 def supervised_table(measured: Measured, *, all_scores: bool = False) -> Table:
     """Return the table of a supervised or few-shot preset under one protocol.
 
-    Rows: the trivial one, frozen encoders, methods, what a sweep varied, then the published ones. The best of every
-    column is bold, as it is printed.
+    Rows: the trivial one, frozen encoders, methods, variations of the sweep, then the published ones. The best printed
+    value of each column is bold.
 
     Args:
         measured: The preset under the protocol, and its records.
-        all_scores: Whether precision, recall, macro-F1 and accuracy have columns as well, where it is supervised.
+        all_scores: Whether to add precision, recall, macro-F1 and accuracy (supervised only).
     """
     return _SupervisedTable(measured, all_scores=all_scores).build()
 
 
 @dataclass(frozen=True)
 class _Score:
-    """A score that is published, and where records have it."""
+    """A score of a table: its key in published scores, its title, and its place in records."""
 
     published: str
     title: str
@@ -398,12 +405,12 @@ class _Score:
     field: str
 
     def values(self, summary: Summary, field: str = "") -> list[float]:
-        """Return the score, or another field, for every seed."""
+        """Return the score, or another field, of each seed."""
         return [float(record["scores"][self.of][field or self.field]) for record in summary.records]
 
 
 class _SupervisedTable:
-    """What the parts of the table have to know of each other."""
+    """Builds :func:`supervised_table`."""
 
     def __init__(self, measured: Measured, *, all_scores: bool) -> None:
         self.measured, self.preset = measured, measured.preset
@@ -415,44 +422,50 @@ class _SupervisedTable:
             if self.supervised
             else [_Score(name, name.replace("-way-", "-way "), name, "accuracy") for name in EPISODES]
         )
-        waiting = self.preset.waiting()
-        self.summaries = [one for one in measured.table() if one.records or one.row not in waiting]
-        self.swept = [one for one in measured.swept() if one.records]
+        needing = self.preset.rows_without_encoder()
+        self.summaries = [
+            summary for summary in measured.table() if summary.records or summary.row not in needing
+        ]
+        self.swept = [summary for summary in measured.swept() if summary.records]
         self.published = [
-            one
-            for one in self.preset.published
-            if any(score.published in one.scores for score in self.scores)
+            row
+            for row in self.preset.published
+            if any(score.published in row.scores for score in self.scores)
         ]
         self.footnotes = Footnotes(
-            [record for one in (*self.summaries, *self.swept) for record in one.records]
+            [record for summary in (*self.summaries, *self.swept) for record in summary.records]
         )
-        rows = {one.row for one in self.summaries}
+        rows = {summary.row for summary in self.summaries}
         self.paired = {
             score.published
             for score in self.scores
-            if any(score.published in one.scores and one.row in rows for one in self.published)
+            if any(score.published in row.scores and row.row in rows for row in self.published)
         }
-        rivals = [one for one in (*self.summaries, *self.swept) if one.kind != "trivial" and one.records]
+        rivals = [
+            summary
+            for summary in (*self.summaries, *self.swept)
+            if summary.kind != "trivial" and summary.records
+        ]
         self.best = {
-            score: max((rounded(self._value(one, score).mean) for one in rivals), default=None)
+            score: max((rounded(self._value(summary, score).mean) for summary in rivals), default=None)
             for score in self.scores
         }
 
     def build(self) -> Table:
         blocks = [
-            [self._measured_row(one) for one in self.summaries if one.kind == kind]
+            [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
             for kind in ("trivial", "frozen", "method")
         ]
         blocks += [
-            [self._measured_row(one) for one in self.swept],
-            [self._published_row(one) for one in self.published],
+            [self._measured_row(summary) for summary in self.swept],
+            [self._published_row(row) for row in self.published],
         ]
         described = protocol(self.preset.protocol).description
         notes = self.footnotes.notes()
         if self.published and self.preset.paper:
             notes.append(Note(f"Paper of the experiment: {self.preset.paper}"))
-        if strangers := self.measured.strangers():
-            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(strangers)}."))
+        if unknown_rows := self.measured.unknown_rows():
+            notes.append(Note(f"Left out, because the preset has no such row: {', '.join(unknown_rows)}."))
         return Table(
             name=f"{self.preset.name}-{self.preset.protocol}",
             title=f"{self.preset.title}: {self.preset.protocol}",
@@ -495,18 +508,22 @@ class _SupervisedTable:
         if self.supervised:
             cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
         if score.published in self.paired:
-            found = [one.scores for one in self.published if one.row == summary.row and not summary.variation]
-            printed = next((scores[score.published] for scores in found if score.published in scores), None)
-            cells.append(Cell("" if printed is None else _score_beside(ours, printed)))
+            published = [
+                row.scores for row in self.published if row.row == summary.row and not summary.variation
+            ]
+            printed = next(
+                (scores[score.published] for scores in published if score.published in scores), None
+            )
+            cells.append(Cell(_published_text(ours, printed)))
         return cells
 
     def _value(self, summary: Summary, score: _Score) -> MeanStd:
-        """Return what stands in the column of a score: a median, or an accuracy with its standard error."""
+        """Return the median, or the accuracy with its standard error."""
         values = score.values(summary)
         if self.supervised:
             return MeanStd(median(values), None, len(values))
         errors = score.values(summary, "standard_error")
-        error = sqrt(sum(one**2 for one in errors)) / len(errors)
+        error = sqrt(sum(error**2 for error in errors)) / len(errors)
         return MeanStd(sum(values) / len(values), None if summary.kind == "trivial" else error, len(values))
 
     def _published_row(self, published: Published) -> list[Cell]:
@@ -517,8 +534,3 @@ class _SupervisedTable:
             cells += [Cell("")] if self.supervised else []
             cells += [Cell("")] if score.published in self.paired else []
         return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
-
-
-def _score_beside(ours: MeanStd | None, published: float) -> str:
-    printed = as_printed(published)
-    return printed if ours is None else f"{printed} ({difference(ours, published)})"

@@ -25,47 +25,32 @@ Protocol: TypeAlias = Literal["raw clusters", "majority mapped"]
 class ClusteringScores:
     """Agreement of a clustering with gold classes; 1 is perfect.
 
-    Figures of different protocols are not comparable: look at ``protocol`` before putting two side by side.
+    Scores of different ``protocol`` are not comparable.
     """
 
     b3_precision: float
     """Mean over instances of the share of its cluster that has its gold label, above 0 to 1."""
-
     b3_recall: float
     """Mean over instances of the share of its gold class that is in its cluster, above 0 to 1."""
-
     b3_f1: float
     """Harmonic mean of B³ precision and recall."""
-
     homogeneity: float
     """1 - H(C|K) / H(C), 0 to 1; 1 where there is a single gold class."""
-
     completeness: float
     """1 - H(K|C) / H(K), 0 to 1; 1 where there is a single cluster."""
-
     v_measure: float
     """Harmonic mean of homogeneity and completeness; 0 where both are 0."""
-
     ari: float
     """Adjusted Rand index, -0.5 to 1, 0 on average for random clusters."""
-
     nmi: float
     """Mutual information over the arithmetic mean of both entropies: the V-measure by another name."""
-
     accuracy: float
     """Share of instances that agree under the best one-to-one match of clusters and classes, 0 to 1."""
-
     n_instances: int
-    """Number of instances scored."""
-
     n_found: int
-    """Number of clusters scored; under ``"majority mapped"`` what is left of them after mapping."""
-
+    """Number of clusters; for ``"majority mapped"`` after the mapping."""
     n_gold: int
-    """Number of gold classes."""
-
     protocol: Protocol = "raw clusters"
-    """What was scored."""
 
     def as_dict(self) -> dict[str, float | int | str]:
         """Return all fields by name, ready for JSON."""
@@ -75,9 +60,8 @@ class ClusteringScores:
 def score(found: Labels, gold: Labels) -> ClusteringScores:
     """Score raw clusters against gold relations.
 
-    Every found label is a cluster like any other, including -1, which some methods give to instances of no
-    relation: these are expected to belong together, and they lower precision where they do not. To leave them
-    out, drop them from both sequences first, and say so with the figures.
+    Every label is a cluster, including -1, which some methods assign to instances of no relation. To ignore such
+    instances, drop them from both sequences, and report it.
 
     Args:
         found: (N,) cluster of every instance.
@@ -165,12 +149,12 @@ def majority_mapped(found: Labels, gold: Labels) -> ClusteringScores:
     """Score the majority gold label of every cluster instead of the clusters themselves.
 
     Hu et al. 2020, "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction",
-    section 3.2. Clusters with the same majority label are merged by a look at the gold labels: a thousand
-    fragments of one relation count as one cluster, so B³ recall never falls and most figures rise. They are
-    not comparable with those of :func:`relscout.metrics.score`, and the result says so in its ``protocol``.
+    section 3.2. Clusters with the same majority label are merged according to the gold labels: many fragments of one
+    relation count as one cluster, so most scores rise. They are not comparable with those of
+    :func:`relscout.metrics.score`; ``protocol`` says so.
 
-    Between gold labels that are equally frequent in a cluster, the one with more instances in all is taken,
-    then the first in sorted order. The accuracy is the purity of the clusters.
+    Ties between gold labels go to the label with more instances in total, then to the first in sorted order. The
+    accuracy is the purity of the clusters.
 
     Args:
         found: (N,) cluster of every instance.
@@ -202,16 +186,15 @@ ENTITY_TYPE_PAIR = "entity-type pair"
 def trivial_baselines(
     gold: Labels, *, type_pairs: Sequence[tuple[str | None, str | None]] | None = None
 ) -> dict[str, ClusteringScores]:
-    """Score clusterings that look at no text.
+    """Score clusterings that ignore the text.
 
     Args:
         gold: (N,) gold relations.
-        type_pairs: (N,) entity types of head and tail, in the order of ``gold``. An unknown type (``None``)
-            counts as a type of its own.
+        type_pairs: (N,) entity types of head and tail; an unknown type (``None``) counts as a type.
 
     Returns:
-        The scores of ``"one cluster"`` with everything, of ``"singletons"`` and, where at least one type is
-        known, of ``"entity-type pair"``: all instances with the same types of head and tail in one cluster.
+        The scores of ``"one cluster"``, of ``"singletons"`` and, if a type is known, of ``"entity-type pair"``: one
+        cluster for each pair of types.
 
     Raises:
         InputError: Nothing is given, a gold label is missing, or the lengths differ.
@@ -240,9 +223,8 @@ class CodedLabels:
 
     codes: NDArray[np.int64]
     """(N,) index into ``names`` for every instance."""
-
     names: Sequence[Hashable]
-    """The distinct labels, sorted, so that nothing depends on which one came first."""
+    """The distinct labels, sorted, so that results do not depend on the order of the instances."""
 
 
 def paired(first: Labels, second: Labels, *, roles: tuple[str, str]) -> tuple[CodedLabels, CodedLabels]:
@@ -251,7 +233,7 @@ def paired(first: Labels, second: Labels, *, roles: tuple[str, str]) -> tuple[Co
     Args:
         first: (N,) labels.
         second: (N,) labels of the same instances in the same order.
-        roles: What the two are called in an error, such as ``("found", "gold")``.
+        roles: Names of the two in errors, such as ``("found", "gold")``.
 
     Raises:
         InputError: The lengths differ, there is no label at all, or a label is missing (``None`` or NaN),
@@ -334,20 +316,16 @@ def _sorted(names: list[Any]) -> list[Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contingency:
-    """A sparse contingency table of K clusters and C classes; only cells that hold instances are kept."""
+    """A sparse contingency table of K clusters and C classes, without empty cells."""
 
     found: NDArray[np.int64]
     """(cells,) index of the cluster, 0 to K - 1."""
-
     gold: NDArray[np.int64]
     """(cells,) index of the class, 0 to C - 1."""
-
     count: NDArray[np.int64]
     """(cells,) instances in both, at least 1."""
-
     found_sizes: NDArray[np.int64]
     """(K,) instances in every cluster."""
-
     gold_sizes: NDArray[np.int64]
     """(C,) instances in every class."""
 
@@ -362,8 +340,8 @@ class Contingency:
     ) -> Contingency:
         """Build the table from distinct cells, dropping empty ones; ``shape`` is (K, C)."""
         if not count.all():
-            kept = count > 0
-            found, gold, count = found[kept], gold[kept], count[kept]
+            filled = count > 0
+            return cls.from_cells(found[filled], gold[filled], count[filled], shape=shape)
         # bincount adds its weights as float64: exact, as no sum reaches 2**53 instances
         found_sizes = np.bincount(found, count, minlength=shape[0]).astype(np.int64)
         gold_sizes = np.bincount(gold, count, minlength=shape[1]).astype(np.int64)
@@ -378,7 +356,7 @@ class Contingency:
 def tabulate(found: CodedLabels, gold: CodedLabels) -> Contingency:
     """Count the instances of every pair of cluster and class.
 
-    Time and memory grow with the number of instances, not with K · C, so a million singletons are no trouble.
+    Time and memory grow with the number of instances, not with K · C.
     """
     shape = len(found.names), len(gold.names)
     cell = found.codes * shape[1] + gold.codes  # (N,)
@@ -391,27 +369,25 @@ def tabulate(found: CodedLabels, gold: CodedLabels) -> Contingency:
     return Contingency.from_cells(filled // shape[1], filled % shape[1], count, shape=shape)
 
 
-#: Largest K · C that is solved as a dense matrix (32 MB of float64); above it the sparse solver is faster.
+#: Largest K · C for the dense solver (32 MB of float64); above it, the sparse solver is faster.
 DENSE_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which found cluster stands for which gold class."""
+    """A one-to-one match of clusters and gold classes."""
 
     mapping: dict[Hashable, Hashable]
-    """Found label → gold label. A cluster that got no class, or shares no instance with it, is left out."""
-
+    """Cluster → gold label, without clusters that share no instance with their class."""
     accuracy: float
-    """Share of all instances whose cluster is mapped to their gold class, 0 to 1."""
+    """Share of all instances whose cluster is matched with their gold class, 0 to 1."""
 
 
 def align(found: Labels, gold: Labels) -> Alignment:
     """Match clusters and classes one to one so that as many instances as possible agree.
 
-    Labels may be of any kind and need not be contiguous; the number of clusters may differ from the number of
-    classes. Instances of clusters without a class count as wrong. Between equally good matches the sorted
-    order of the labels decides, not the order of the instances.
+    The number of clusters may differ from the number of classes; instances of unmatched clusters count as wrong. Ties
+    depend on the sorted order of the labels, not on the order of the instances.
 
     Args:
         found: (N,) labels of the clusters.
@@ -438,14 +414,14 @@ def matched_share(table: Contingency, cells: NDArray[np.int64]) -> float:
 def matched_cells(table: Contingency, *, dense_cells: int = DENSE_CELLS) -> NDArray[np.int64]:
     """Return the cells of the best match: (M,) indices into the table's cells, M <= min(K, C).
 
-    Up to ``dense_cells`` = K · C the table is solved as a dense matrix, above it as a sparse graph: the share
-    of matched instances is the same, and memory then grows with the number of instances only.
+    Up to ``dense_cells`` = K · C, the table is solved as a dense matrix, above it as a sparse graph, whose memory grows
+    with the number of instances only. The share of matched instances is the same.
     """
     if len(table.found_sizes) * len(table.gold_sizes) <= dense_cells:
         return _solve_dense(table)
-    kept = _contested_or_best(table)
-    alone = _alone(table.found, kept) & _alone(table.gold, kept)
-    return np.concatenate([kept[alone], _solve_sparse(table, kept[~alone])])
+    cells = _contested_or_best(table)
+    alone = _alone(table.found, cells) & _alone(table.gold, cells)
+    return np.concatenate([cells[alone], _solve_sparse(table, cells[~alone])])
 
 
 def _solve_dense(table: Contingency) -> NDArray[np.int64]:
@@ -469,7 +445,7 @@ def _solve_sparse(table: Contingency, cells: NDArray[np.int64]) -> NDArray[np.in
     columns, rows = sorted(sides, key=lambda side: int(side.max()), reverse=True)
     n_rows, n_columns = int(rows.max()) + 1, int(columns.max()) + 1
     count = table.count[cells]
-    # The solver matches every row and takes no weight of zero: a column of its own is a row's "no partner".
+    # the solver matches every row and ignores zero weights: a column of its own is a row's "no partner"
     unmatched = float(count.max() + 1)
     own = np.arange(n_rows)
     weights = np.concatenate([unmatched - count, np.full(n_rows, unmatched)])
@@ -482,22 +458,22 @@ def _solve_sparse(table: Contingency, cells: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _contested_or_best(table: Contingency) -> NDArray[np.int64]:
-    """Drop cells that cannot improve a match, so that a million singletons leave one cell per class.
+    """Drop cells that cannot improve a match: of clusters that lie wholly in one class, all but the largest.
 
-    Of all clusters that lie wholly in one class only the largest can be worth matching; likewise for classes.
+    The same holds for classes. A million singletons then leave one cell per class.
     """
-    kept = np.arange(len(table.count))
+    cells = np.arange(len(table.count))
     for own, other in ((table.found, table.gold), (table.gold, table.found)):
-        alone = _alone(own, kept)
-        rivals = kept[alone]
+        alone = _alone(own, cells)
+        rivals = cells[alone]
         rivals = rivals[np.lexsort((own[rivals], -table.count[rivals], other[rivals]))]
         best = np.ones(len(rivals), dtype=bool)
         best[1:] = other[rivals[1:]] != other[rivals[:-1]]
-        kept = np.sort(np.concatenate([kept[~alone], rivals[best]]))
-    return kept
+        cells = np.sort(np.concatenate([cells[~alone], rivals[best]]))
+    return cells
 
 
 def _alone(side: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each given cell whether no other given cell shares its cluster (or class)."""
+    """Return for each cell whether no other of the cells shares its cluster (or class)."""
     inside = side[cells]
     return np.asarray(np.bincount(inside)[inside] == 1)

@@ -1,4 +1,4 @@
-"""How far a score can be trusted: bootstrap intervals over instances, mean and deviation over seeds."""
+"""Uncertainty of scores: bootstrap intervals over instances, mean and standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MeanStd(NamedTuple):
 
     mean: float
     std: float | None
-    """``None`` for a single value, whose spread is not known."""
+    """``None`` for a single value."""
     n: int
 
 
@@ -34,19 +34,18 @@ class Scores(Protocol):
     """Clustering or classification scores."""
 
     def as_dict(self) -> dict[str, float | int | str]:
-        """Return all fields by name; the figures are those that are floats."""
+        """Return all fields by name; scores are floats."""
         ...
 
 
 def bootstrap_intervals(
     found: Labels, gold: Labels, *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
-    """Estimate how much the raw-cluster scores owe to which instances happened to be in the test set.
+    """Estimate the sampling uncertainty of the raw-cluster scores by the bootstrap (Efron 1979).
 
-    Instances are drawn with replacement as often as there are instances, and percentiles of the scores are
-    taken (Efron 1979). The clustering itself stays as it is: the spread over seeds is another matter, see
-    :func:`over_seeds`. An instance that is drawn twice agrees with itself, which lifts B³ of very small
-    clusters: for near-singletons the interval lies above the score.
+    Instances are resampled with replacement; the clustering stays the same. For the variation between seeds, see
+    :func:`over_seeds`. An instance drawn twice agrees with itself, which raises the B³ of very small clusters: for
+    near-singletons the interval lies above the score.
 
     Args:
         found: (N,) cluster of every instance.
@@ -56,7 +55,7 @@ def bootstrap_intervals(
         seed: Seed of the draws, any integer >= 0.
 
     Returns:
-        The interval of every figure of :class:`~relscout.metrics.ClusteringScores`, by its name.
+        The interval of each score of :class:`~relscout.metrics.ClusteringScores`.
 
     Raises:
         InputError: The lengths differ, nothing is given, or a label is missing.
@@ -79,12 +78,12 @@ def bootstrap_intervals(
 def resampled_shares(
     flags: NDArray[np.bool_], *, n_resamples: int = 1000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return in which share of the instances each of several things holds, in every bootstrap resample (R, C).
+    """Return the share of the instances with each flag in every bootstrap resample (R, C).
 
-    The columns are resampled together, so that differences and ratios of them are those of one resample.
+    The columns are resampled together, so that their differences and ratios come from one resample.
 
     Args:
-        flags: Whether each of C things holds for each of N instances (N, C), N at least 1.
+        flags: C flags of each of N >= 1 instances (N, C).
         n_resamples: Number of resamples R, at least 1.
         seed: Seed of the draws, any integer >= 0.
 
@@ -96,21 +95,21 @@ def resampled_shares(
         raise SettingError(f"n_resamples is {n_resamples}; expected at least 1")
     if len(flags) == 0:
         raise InputError("0 instances cannot be resampled; at least one is needed")
-    # instances with the same flags are drawn together, which makes it quick and the order of the instances irrelevant
+    # instances with the same flags are drawn together: fast, and independent of their order
     patterns, counts = np.unique(flags, axis=0, return_counts=True)
     drawn = generator(seed, "bootstrap").multinomial(len(flags), counts / len(flags), size=n_resamples)
     return np.asarray(drawn @ patterns / len(flags), dtype=np.float64)
 
 
 def percentile_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> Interval:
-    """Return the interval that holds a share of resampled values (R,), as much left out below as above."""
+    """Return the central interval that contains a share ``confidence`` of resampled values (R,)."""
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(values, (tail, 1.0 - tail))
     return Interval(float(low), float(high))
 
 
 def mean_std(values: Sequence[float]) -> MeanStd:
-    """Return mean, sample standard deviation and number of the values of one figure.
+    """Return mean, sample standard deviation and number of values.
 
     Raises:
         InputError: There is no value.
@@ -122,27 +121,27 @@ def mean_std(values: Sequence[float]) -> MeanStd:
 
 
 def over_seeds(scores: Sequence[Scores]) -> dict[str, MeanStd]:
-    """Summarise the scores of several seeds, figure by figure.
+    """Return mean and standard deviation of each score over several seeds.
 
     Raises:
-        InputError: There are no scores, or they are of different kinds or protocols and must not be averaged.
+        InputError: There are no scores, or they differ in kind or protocol.
     """
     if len(scores) == 0:
         raise InputError("0 scores have no mean; at least one seed is needed")
-    kinds = {f"{type(each).__name__} of {getattr(each, 'protocol', 'labels')}" for each in scores}
+    kinds = {f"{type(entry).__name__} of {getattr(entry, 'protocol', 'labels')}" for entry in scores}
     if len(kinds) > 1:
         raise InputError(f"{len(scores)} scores mix {' and '.join(sorted(kinds))}, which are not comparable")
-    rows = [figures(each) for each in scores]
+    rows = [figures(entry) for entry in scores]
     return {name: mean_std([row[name] for row in rows]) for name in rows[0]}
 
 
 def figures(scores: Scores) -> dict[str, float]:
-    """Return the figures of the scores by name, without counts and protocol."""
+    """Return the scores by name, without counts and protocol."""
     return {name: value for name, value in scores.as_dict().items() if isinstance(value, float)}
 
 
 def _resampled(table: Contingency, random: np.random.Generator) -> Contingency:
-    # Drawing instances with replacement is drawing the counts of the cells from a multinomial.
+    # resampling the instances is drawing the counts of the cells from a multinomial
     n = table.n_instances
     count = random.multinomial(n, table.count / n)
     shape = len(table.found_sizes), len(table.gold_sizes)

@@ -1,12 +1,11 @@
-"""Surface-form names of clusters: how the sentences themselves call the relation.
+"""Names of clusters: the phrases by which the sentences themselves express the relation.
 
-SelfORE (Hu et al., EMNLP 2020, section 2.4) names a cluster by the most frequent n-gram between its two
-entities. Here n-grams are in addition weighed against the other clusters, forms of a word are counted
-together, a word and the preposition before the second mention may stand apart ("studied physics at"), words of
-entity names and stop words alone do not name, and the direction stays readable.
+SelfORE (Hu et al., EMNLP 2020, section 2.4) names a cluster by the most frequent n-gram between its two entities. Here
+n-grams are also weighted against the other clusters, and forms of a word are counted together. A word may be separated
+from the preposition before the second mention ("studied physics at"). Words of entity names, and stop words alone, are
+not names, and the direction stays readable.
 
-Where the instances have a parse, names come from the syntax instead (:mod:`relscout.naming.connections`): they read
-from head to tail.
+With a parse, names come from the syntax instead (:mod:`relscout.naming.connections`) and read from head to tail.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.naming.phrases import UNKNOWN, Candidate, Candidates, Corpus, Phrase, choose, context
 
-#: Instances that are looked at: per cluster at most, in all clusters together about, per cluster at least.
+#: Sample sizes: largest per cluster, approximate total, smallest per cluster.
 _PER_CLUSTER, _TOGETHER, _AT_LEAST = 20_000, 50_000, 200
 
-#: What corpora write where a type is not known.
+#: Spellings of an unknown type.
 _NO_TYPES = frozenset({"", "?", "-", "_", "o", "none", "null", "unk", "unknown"})
 
-#: What a name ends in where another cluster has the same words.
+#: Suffix that distinguishes clusters with the same words.
 _APART = re.compile(r" \((?:[^()]+ – [^()]+|[0-9]+)\)$")
 
 TypePair = tuple[str | None, str | None]
@@ -40,22 +39,23 @@ TypePair = tuple[str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class RelationName:
-    """The name of one cluster, and what it rests on.
+    """The name of a cluster, and its evidence.
 
     Args:
-        name: Unique among the clusters that were named together, such as ``"was born in"``.
-        pattern: The name between HEAD and TAIL in the order of the sentences, ``"HEAD was born in TAIL"`` or ``"TAIL is
-            the birthplace of HEAD"``: where TAIL comes first, the name reads from tail to head. The mark ``…`` stands
-            for any words: the name was then found before or after both mentions, or with other words in it (``"HEAD
-            studied … at TAIL"``).
+        name: Unique among the clusters named together, such as ``"was born in"``.
+        pattern: The name between HEAD and TAIL in the order of the sentences, ``"HEAD was born in TAIL"``, or ``"TAIL
+        is
+            the birthplace of HEAD"`` for a name that reads from tail to head. ``…`` stands for any words: the name is
+            then before or after both mentions, or has a gap (``"HEAD studied … at TAIL"``).
         head_first: Share of the instances in which the head precedes the tail, in [0, 1].
         ngrams: The ten best n-grams and their weights (>= 0), best first.
-        types: The most frequent entity types of head and tail; ``None`` where no instance has any.
-        type_share: Share of the instances that have these types, in [0, 1].
-        mixed: Whether the instances say unlike things, and the name lists two of them ("mixed: born in / lived in");
-            known only where they have a parse.
-        share: Share of the instances whose own connection agrees with the name, among those that have a connection
-            in their syntax, in [0, 1]; ``None`` where the name does not come from the syntax.
+        types: The most frequent entity types of head and tail; ``None`` if no instance has types.
+        type_share: Share of the instances with these types, in [0, 1].
+        mixed: Whether the instances express different relations, and the name lists two of them ("mixed: born in /
+        lived
+            in"); needs a parse.
+        share: Share of the instances whose connection agrees with the name, among those with a connection in their
+            syntax, in [0, 1]; ``None`` if the name does not come from the syntax.
     """
 
     name: str
@@ -75,32 +75,30 @@ def name_relations(
     max_words: int = 5,
     min_share: float = 0.02,
 ) -> dict[int, RelationName]:
-    """Name every cluster by the phrase that its instances use and the others do not.
+    """Name every cluster by the phrase that distinguishes its instances from the others.
 
-    A phrase is weighed by how typical it is of the cluster, and by how typical its best word is, in all its forms and
-    places: the latter is what names small clusters of varied sentences. Words between the mentions name a relation,
-    words close before or after both at a discount; failing these, the entity types ("PERSON – CITY"), a phrase of stop
-    words ("is in"), types of which one is not known ("PERSON – ?"), and last "relation 7".
+    The weight of a phrase depends on how typical the phrase is of the cluster, and on how typical its best word is, in
+    all its forms and positions, which matters in small clusters. Words between the mentions are preferred to words next
+    to both. Fallbacks are the entity types ("PERSON – CITY"), a phrase of stop words ("is in"), types of which one is
+    unknown ("PERSON – ?"), and "relation 7".
 
-    Where the instances of a cluster have a parse, the phrases are what connects head and tail in the syntax instead,
-    all of them read from head to tail, and a relation of unlike content is called mixed
-    (:class:`relscout.naming.parsed.NamesOfParsed`); failing these, words between the mentions if they read from head
-    to tail, then the entity types.
+    With a parse, the phrases are the syntactic connections of head and tail, which read from head to tail, and a
+    cluster of different relations is called mixed (:class:`relscout.naming.parsed.NamesOfParsed`). Fallbacks are words
+    between the mentions that read from head to tail, and the entity types.
 
-    The result depends on neither the order of the instances nor the numbers of the clusters.
+    The result depends neither on the order of the instances nor on the numbers of the clusters.
 
-    Of large clusters a sample is looked at, drawn by a hash of the ids, so that time and memory stay
-    bounded: 20,000 instances of each, or 50,000 together where there are three clusters or more (but not less
-    than 200 of each). The shares of the types and of ``head_first`` are those of all instances.
+    Large clusters are sampled by a hash of the ids: 20,000 instances of each, or 50,000 in total with three clusters or
+    more (at least 200 of each). The shares of the types and of ``head_first`` are those of all instances.
 
     Args:
         instances: The instances, N of them.
-        labels: Cluster of each instance, (N,) integers; negative ones belong to no cluster.
-        max_words: Words of the longest name, >= 1.
-        min_share: Share of the instances of a cluster in which its name must be found, in (0, 1].
+        labels: Cluster of each instance, (N,) integers; negative labels are ignored.
+        max_words: Maximum number of words of a name, >= 1.
+        min_share: Minimum share of the instances of a cluster with the name, in (0, 1].
 
     Returns:
-        A name for every label >= 0 that occurs, in ascending order of the labels.
+        A name for every label >= 0, in ascending order of the labels.
 
     Raises:
         InputError: The labels are not one integer per instance.
@@ -112,46 +110,46 @@ def name_relations(
         raise SettingError(f"min_share is {min_share}, but it must be above 0 and at most 1")
     members = _members(instances, labels)
     samples = {label: _sample(cluster, _size(len(members))) for label, cluster in members.items()}
-    # clusters are taken in an order that their instances decide, not their numbers
+    # the order depends on the instances, not on the numbers of the clusters
     order = sorted(samples, key=lambda label: (min(map(_key, samples[label])), len(members[label]), label))
     types = {label: _types(members[label]) for label in order}
     signatures = {label: _signature(types[label][0]) for label in order}
     parsed = None
-    if any(one.parse is not None for cluster in samples.values() for one in cluster):
+    if any(instance.parse is not None for cluster in samples.values() for instance in cluster):
         from relscout.naming.parsed import NamesOfParsed
 
         parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
     everywhere = parsed is not None and all(parsed.has_parse(place) for place in range(len(order)))
-    # where words only stand in for the syntax, a few instances of each cluster do
-    shown = [_sample(samples[label], _AT_LEAST) if everywhere else samples[label] for label in order]
-    by_words = _ByWords(shown, max_words=max_words, min_share=min_share)
+    # as a fallback for the syntax, words need few instances
+    counted = [_sample(samples[label], _AT_LEAST) if everywhere else samples[label] for label in order]
+    by_words = _ByWords(counted, max_words=max_words, min_share=min_share)
     candidates = []
     for place, label in enumerate(order):
-        found: Sequence[Candidate]
-        bare: Sequence[Candidate]
+        phrases: Sequence[Candidate]
+        bare: Sequence[Candidate] = ()
         if parsed is not None and parsed.has_parse(place):
-            found, bare = parsed.candidates(place, max_words=max_words), ()
-            # a bare preposition that most instances have is truer than a phrase that few have
+            phrases = parsed.candidates(place, max_words=max_words)
+            # a bare preposition of most instances is better than a phrase of few
             plain = parsed.bare_candidates(place)
-            if plain and parsed.prefers_bare(plain[0], found):
-                found = plain
-            found = found or [one for one in by_words.phrases(place) if parsed.reads(place, one)] or plain
-            found = found or [parsed.associated(place)]
+            if plain and parsed.prefers_bare(plain[0], phrases):
+                phrases = plain
+            phrases = phrases or [way for way in by_words.phrases(place) if parsed.reads(place, way)] or plain
+            phrases = phrases or [parsed.associated(place)]
         else:
-            found = by_words.phrases(place)
-            bare = () if found else by_words.bare_phrases(place)
-        candidates.append(Candidates(label, found, bare, signatures[label]))
+            phrases = by_words.phrases(place)
+            bare = () if phrases else by_words.bare_phrases(place)
+        candidates.append(Candidates(label, phrases, bare, signatures[label]))
     chosen = choose(candidates)
     names = {}
-    for place, one in enumerate(candidates):
-        name, pattern, candidate = chosen[one.label]
-        names[one.label] = RelationName(
+    for place, own in enumerate(candidates):
+        name, pattern, candidate = chosen[own.label]
+        names[own.label] = RelationName(
             name=name,
             pattern=pattern,
-            head_first=_head_first(members[one.label]),
-            ngrams=_ngrams(one.phrases or one.bare),
-            types=types[one.label][0],
-            type_share=types[one.label][1],
+            head_first=_head_first(members[own.label]),
+            ngrams=_ngrams(own.phrases or own.bare),
+            types=types[own.label][0],
+            type_share=types[own.label][1],
             mixed=parsed is not None and parsed.is_mixed(place, candidate),
             share=None if parsed is None else parsed.share(candidate),
         )
@@ -159,12 +157,12 @@ def name_relations(
 
 
 def bare_name(name: str) -> str:
-    """Return a name without what sets it apart from others of the same words: entity types or a number in brackets."""
+    """Return a name without the types or number in brackets that distinguish equal names."""
     return _APART.sub("", name)
 
 
 class _ByWords:
-    """The phrases of clusters by their words, counted when the first is asked for."""
+    """The phrases of clusters by their words, counted on first use."""
 
     def __init__(
         self, clusters: Sequence[Sequence[RelationInstance]], *, max_words: int, min_share: float
@@ -222,11 +220,11 @@ def _ngrams(phrases: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
 
 
 def _head_first(cluster: Sequence[RelationInstance]) -> float:
-    return sum(one.head.start <= one.tail.start for one in cluster) / len(cluster)
+    return sum(instance.head.start <= instance.tail.start for instance in cluster) / len(cluster)
 
 
 def _types(cluster: Sequence[RelationInstance]) -> tuple[TypePair | None, float]:
-    pairs = Counter(one.type_pair for one in cluster if one.type_pair != (None, None))
+    pairs = Counter(instance.type_pair for instance in cluster if instance.type_pair != (None, None))
     if not pairs:
         return None, 0.0
     pair = min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))

@@ -1,8 +1,8 @@
-"""What connects the two entities of an instance in its syntax, as a phrase that reads from head to tail.
+"""The syntactic connection of the two entities of an instance, as a phrase that reads from head to tail.
 
-Open information extraction (ReVerb: Fader et al., EMNLP 2011; OLLIE: Mausam et al., EMNLP 2012) reads a relation from
-the verb, or the noun, between two arguments. Here the direction is given: the phrase is turned so that "head, phrase,
-tail" says what the sentence says, whichever of the two stands first.
+Open information extraction (ReVerb: Fader et al., EMNLP 2011; OLLIE: Mausam et al., EMNLP 2012) extracts a relation
+from the verb or noun between two arguments. Here the direction is given: "head, phrase, tail" has the meaning of the
+sentence, whichever entity comes first.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.naming.frames import COPULAS, Frames, Link
 from relscout.naming.words import PREPOSITIONS, active, group, participle, past, words
 
-#: Words of a connection at most.
+#: Maximum number of words of a connection.
 _LONGEST = 5
-#: Connections of one instance that are returned, and how much farther than the nearest they may be.
-_KEPT, _FARTHER = 6, 1.0
-#: What a second way to read the same connection counts.
+#: Maximum number of connections of an instance, and their maximum distance from the nearest.
+_MOST, _FARTHER = 6, 1.0
+#: Weight of another reading of the same connection.
 _ALTERNATIVE = 0.7
-#: What a connection counts that leaves out what it is about ("founded … in" of who founded something there).
+#: Weight of a connection without its object ("founded … in").
 _VAGUE = 0.5
-#: What a noun counts that says only of what kind the head is ("city of").
+#: Weight of a noun that only gives the kind of the head ("city of").
 _GENERIC_NOUN = 0.6
-#: How much farther away a pronoun is than the entity it seems to stand for, a noun equated with it, and a title.
+#: Additional distance of a pronoun, of an equated noun, and of a title, compared with the entity itself.
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})
 _MODIFIERS = words("prime chief vice managing general executive head foreign supreme founding official")
@@ -35,19 +35,19 @@ _TITLES = words(
 )
 _STAND_INS = frozenset({"one", "who", "which", "that"})
 _ACRONYMS = frozenset({"ceo", "cfo", "cto", "coo", "mp", "mep"})
-#: Nouns that count and do not name.
+#: Quantity nouns, which are not names.
 _COUNTS = frozenset(
     {"cent", "percent", "number", "lot", "majority", "one", "some", "couple", "rest", "name", "others"}
 )
-#: Plural in form, one in meaning.
+#: Plural forms with a singular meaning.
 _PLURALS = frozenset({"headquarters", "series", "species", "works"})
 _PEOPLE, _THINGS = words("he she him her his hers"), words("it its")
 _POSSESSING = frozenset({"possessor", "compound", "of", "by", "agent"})
-#: Verbs with two subjects, as in "A and B married", and nouns of what two share.
+#: Verbs with two subjects, as in "A and B married", and nouns for shared events.
 _BORE = ("bore in", "bore at", "bore on", "bore to")
 _RECIPROCAL = {"marry": "married", "wed": "wed", "divorce": "divorced", "meet": "met", "merge": "merged with"}
 _SHARED = words("war battle marriage wedding treaty merger border conflict match game meeting agreement")
-#: Verbs whose subject is the tail, turned so that they read from the other side.
+#: Inverses of verbs whose subject is the tail.
 _INVERSES = {
     ("belong", "to"): "owner of",
     ("consist", "of"): "part of",
@@ -74,9 +74,9 @@ class Connection:
 
     Args:
         name: The words, such as ``"founded by"``.
-        key: What its forms share: a key per word, articles left out.
-        root: Key of the verb or noun that says what the relation is; empty for bare prepositions.
-        weight: How well it says so, in (0, 1].
+        key: Key shared by its forms: one per word, without articles.
+        root: Key of the verb or noun that expresses the relation; empty for bare prepositions.
+        weight: How well it does, in (0, 1].
     """
 
     name: str
@@ -86,44 +86,46 @@ class Connection:
 
 
 def connection(instance: RelationInstance) -> Connection | None:
-    """Return what connects the entities of an instance best; ``None`` without a parse, or where nothing does."""
-    found = connections(instance)
-    return found[0] if found else None
+    """Return the best connection of the entities of an instance; ``None`` without a parse or a connection."""
+    ways = connections(instance)
+    return ways[0] if ways else None
 
 
 def connections(instance: RelationInstance, frames: Frames | None = None) -> tuple[Connection, ...]:
-    """Return the ways to say what connects the entities of an instance, the nearest and most exact first.
+    """Return the connections of the entities of an instance, the nearest and most exact first; none without a parse.
 
     Args:
-        instance: The instance; without a parse it has no connections.
-        frames: The frames of its sentence, where they are made already.
+        instance: The instance.
+        frames: The frames of its sentence, if already computed.
     """
     if instance.parse is None:
         return ()
     pair = _Pair(frames or Frames(instance.text, instance.parse), instance)
-    found = sorted(pair.found(), key=lambda one: (one[0], -one[1].weight))
-    if not found:
+    candidates = sorted(pair.connections(), key=lambda entry: (entry[0], -entry[1].weight))
+    if not candidates:
         return ()
-    # a connection that says something is worth more than a bare preposition that is nearer
-    nearest = next((distance for distance, one in found if one.root), found[0][0])
-    kept: dict[tuple[str, ...], Connection] = {}
+    # a connection with content is better than a nearer bare preposition
+    nearest = next((distance for distance, link in candidates if link.root), candidates[0][0])
+    best: dict[tuple[str, ...], Connection] = {}
     for content in (True, False):
-        for distance, one in found:
-            if bool(one.root) is content and distance <= nearest + _FARTHER:
-                weight = one.weight * _ALTERNATIVE ** max(0.0, distance - nearest)
-                if one.key not in kept:
-                    kept[one.key] = replace(one, weight=weight)
-    return tuple(kept.values())[:_KEPT]
+        for distance, link in candidates:
+            if bool(link.root) is content and distance <= nearest + _FARTHER:
+                weight = link.weight * _ALTERNATIVE ** max(0.0, distance - nearest)
+                if link.key not in best:
+                    best[link.key] = replace(link, weight=weight)
+    return tuple(best.values())[:_MOST]
 
 
 class _Pair:
-    """The search for what connects the entities of one instance."""
+    """Searches the connections of the entities of one instance."""
 
     def __init__(self, frames: Frames, instance: RelationInstance) -> None:
         self.frames, parse = frames, frames.parse
-        self.spans = [frames.tokens_in(one.start, one.end) for one in (instance.head, instance.tail)]
+        self.spans = [
+            frames.tokens_in(mention.start, mention.end) for mention in (instance.head, instance.tail)
+        ]
         self.tail = instance.tail
-        self.types = [(one.type or "").upper() for one in (instance.head, instance.tail)]
+        self.types = [(mention.type or "").upper() for mention in (instance.head, instance.tail)]
         self.usable = all(self.spans) and not set(self.spans[0]) & set(self.spans[1])
         if not self.usable:
             return
@@ -133,23 +135,24 @@ class _Pair:
         mentions = (instance.head, instance.tail)
         self.stands_for = [self._equated(side, mentions[side], mentions[1 - side]) for side in (0, 1)]
 
-    def found(self) -> Iterator[tuple[float, Connection]]:
+    def connections(self) -> Iterator[tuple[float, Connection]]:
         """Yield distances and connections."""
         if not self.usable:
             return
-        for one, far in self.stands_for[0].items():
-            for other, farther in self.stands_for[1].items():
-                if one == other:
+        for head_token, head_distance in self.stands_for[0].items():
+            for tail_token, tail_distance in self.stands_for[1].items():
+                if head_token == tail_token:
                     continue
-                # a common noun, or a title, may be an entity too: "is a tenor"
-                if farther == 0 and other in self.frames.equal[one] and self.frames.is_noun(other):
-                    yield far + 1, Connection("is", ("be",), "", 1.0)
-                for distance, text, root, weight in self._between(one, other):
-                    if made := self._made(text, root, weight):
-                        yield far + farther + distance, made
+                # the tail may be a common noun or a title: "is a tenor"
+                equal = tail_token in self.frames.equal[head_token]
+                if tail_distance == 0 and equal and self.frames.is_noun(tail_token):
+                    yield head_distance + 1, Connection("is", ("be",), "", 1.0)
+                for distance, text, root, weight in self._between(head_token, tail_token):
+                    if link := self._connection(text, root, weight):
+                        yield head_distance + tail_distance + distance, link
         yield from self._coordinated()
 
-    # what stands for an entity
+    # tokens that refer to an entity
 
     def _equated(self, side: int, mention: Mention, other: Mention) -> dict[int, float]:
         frames, start = self.frames, self.tokens[side]
@@ -159,13 +162,7 @@ class _Pair:
             for equal in frames.equal[token]:
                 if equal in distances or equal in self.inside or distances[token] > 2 * _EQUATED:
                     continue
-                if frames.is_noun(equal) or frames.words[equal].lower() in (
-                    *_TITLES,
-                    "one",
-                    "who",
-                    "which",
-                    "that",
-                ):
+                if frames.is_noun(equal) or frames.words[equal].lower() in _TITLES | _STAND_INS:
                     distances[equal] = distances[token] + _EQUATED
                     queue.append(equal)
         title = self.titles[side]
@@ -176,7 +173,7 @@ class _Pair:
             if place > self.spans[side][-1] and place not in distances:
                 person = self.types[side].startswith("PER") or not self.types[side]
                 alike = self.types[0][:3] == self.types[1][:3]
-                # of two of a kind, a pronoun stands for the one that is mentioned first
+                # with entities of the same type, a pronoun refers to the first
                 if alike and other.start < mention.start:
                     continue
                 if word.lower() in (_PEOPLE if person else _THINGS):
@@ -187,7 +184,7 @@ class _Pair:
         return distances
 
     def _is_role(self, token: int) -> bool:
-        """Return whether a word written like a name is a title of its own, as in "Ada King, President of Borealis"."""
+        """Return whether a capitalised word is a title, as in "Ada King, President of Borealis"."""
         frames = self.frames
         if frames.words[token].lower() not in _TITLES or token in self.inside:
             return False
@@ -199,7 +196,7 @@ class _Pair:
         )
 
     def _title(self, span: range) -> int | None:
-        """Return the noun right before a name that says what it is ("chief executive Ada King")."""
+        """Return the noun directly before a name that describes it ("chief executive Ada King")."""
         before = span[0] - 1
         frames = self.frames
         if before < 0 or before in self.inside or frames.head(before) not in span:
@@ -209,28 +206,28 @@ class _Pair:
         return before if frames.is_noun(before) or self._is_role(before) else None
 
     def _is_title(self) -> bool:
-        """Return whether the tail is a title right before the head ("President Ada King")."""
+        """Return whether the tail is a title directly before the head ("President Ada King")."""
         span = self.spans[1]
         written = [self.frames.words[token].lower() for token in span]
         return span[-1] + 1 == self.spans[0][0] and not _TITLES.isdisjoint(written)
 
-    # what lies between two tokens
+    # connections of two tokens
 
-    def _between(self, one: int, other: int) -> Iterator[tuple[float, str, str, float]]:
-        """Yield distance, phrase, its content word and weight for a token of the head and one of the tail."""
+    def _between(self, head_token: int, tail_token: int) -> Iterator[tuple[float, str, str, float]]:
+        """Yield distance, phrase, content word and weight for a token of the head and a token of the tail."""
         frames = self.frames
-        mine, theirs = frames.links[one], frames.links[other]
+        mine, theirs = frames.links[head_token], frames.links[tail_token]
         for link in theirs:
-            if link.governor == one:
-                yield from self._noun_governs(one, link)
+            if link.governor == head_token:
+                yield from self._noun_governs(head_token, link)
         for link in mine:
-            if link.governor == other:
-                yield from self._noun_is_governed(other, link)
+            if link.governor == tail_token:
+                yield from self._noun_is_governed(tail_token, link)
         for link in mine:
             for to in theirs:
                 if link.governor == to.governor:
                     yield from self._in_frame(link.governor, link, to)
-        # one step more: the tail, or the head, belongs to a noun that belongs to the frame
+        # with an intermediate noun that belongs to the frame
         for to in theirs:
             noun = to.governor
             if (
@@ -243,8 +240,8 @@ class _Pair:
                 for link in mine:
                     if link.governor == of.governor:
                         yield from self._through_tail_noun(of.governor, link, of, noun, to)
-                if of.governor == one:
-                    yield from self._noun_chain(one, of, noun, to)
+                if of.governor == head_token:
+                    yield from self._noun_chain(head_token, of, noun, to)
         for link in mine:
             noun = link.governor
             if noun in self.stands_for[0] or noun in self.stands_for[1] or not frames.is_noun(noun):
@@ -297,7 +294,7 @@ class _Pair:
             return
         far = 0.2 if role == "compound" else 0.0
         for distance, text, root, weight in self._phrases(1 + far, self._noun_forms(noun), preposition, noun):
-            # "a 1936 film" is a film of 1936, but its date says more of it
+            # a date as in "a 1936 film" says little about the relation
             dated = role == "compound" and self.types[1] in _DATES
             yield distance, text, root, weight * (_VAGUE if dated else 1.0)
 
@@ -381,11 +378,11 @@ class _Pair:
     def _with_preposition(
         self, verb: int, does: str, lemma: str, preposition: str
     ) -> Iterator[tuple[float, str, str, float]]:
-        """A verb and what its preposition governs; an object between belongs to the phrase, unless it is a name."""
-        things = [one for one in self.frames.filled(verb, "object") if one not in self.inside]
+        """A verb and a prepositional object; a direct object is part of the phrase, unless it is a name."""
+        things = [token for token in self.frames.filled(verb, "object") if token not in self.inside]
         if not things:
-            whole = any(one in self.inside for one in self.frames.filled(verb, "object"))
-            yield 2, f"{does} {preposition}", lemma, 1.0 if not whole else _VAGUE
+            has_object = any(token in self.inside for token in self.frames.filled(verb, "object"))
+            yield 2, f"{does} {preposition}", lemma, _VAGUE if has_object else 1.0
             return
         thing = things[0]
         if self._is_naming(thing):
@@ -413,7 +410,7 @@ class _Pair:
         yield distance, f"{does} {article}{written} {preposition}", lemma, 0.9
 
     def _nominal(self, noun: int, mine: Link, to: Link) -> Iterator[tuple[float, str, str, float]]:
-        """Both belong to a noun that stands for neither: "birth in", "war with"."""
+        """Both belong to a noun that refers to neither: "birth in", "war with"."""
         if noun in self.stands_for[0] or noun in self.stands_for[1] or not self._is_naming(noun):
             return
         role, other = mine.role, to.role
@@ -481,14 +478,16 @@ class _Pair:
             for distance, text, _, weight in self._verb(governor, of, to):
                 yield distance + 1, f"{form} {text.removeprefix('was ')}", frames.lemmas[noun], 0.6 * weight
 
-    def _noun_chain(self, one: int, of: Link, noun: int, to: Link) -> Iterator[tuple[float, str, str, float]]:
+    def _noun_chain(
+        self, noun_of_head: int, of: Link, noun: int, to: Link
+    ) -> Iterator[tuple[float, str, str, float]]:
         """A noun for the head governs a noun that governs the tail: "member of the board of"."""
-        if one == self.tokens[0] and self.titles[0] is None:
+        if noun_of_head == self.tokens[0] and self.titles[0] is None:
             return
         first, second = self._of(of.role), self._of(to.role)
-        if first is None or second is None or not self._is_naming(one):
+        if first is None or second is None or not self._is_naming(noun_of_head):
             return
-        form = next(iter(self._noun_forms(one)))
+        form = next(iter(self._noun_forms(noun_of_head)))
         if to.role in ("compound", "apposition", "adverbial") or (
             to.role == "of" and self.frames.is_generic(noun)
         ):
@@ -499,18 +498,18 @@ class _Pair:
 
     def _coordinated(self) -> Iterator[tuple[float, Connection]]:
         """Two subjects of one verb: "married"."""
-        one, other = self.tokens
-        for link in self.frames.links[one]:
+        first, second = self.tokens
+        for link in self.frames.links[first]:
             lemma = self.frames.lemmas[link.governor]
-            if link.role not in ("subject", "passive") or link not in self.frames.links[other]:
+            if link.role not in ("subject", "passive") or link not in self.frames.links[second]:
                 continue
-            if lemma in _RECIPROCAL and (made := self._made(_RECIPROCAL[lemma], lemma, 1.0)):
-                yield 2, made
+            if lemma in _RECIPROCAL and (way := self._connection(_RECIPROCAL[lemma], lemma, 1.0)):
+                yield 2, way
 
     # words
 
     def _of(self, role: str) -> str | None:
-        """Return the preposition for what belongs to a noun; ``None`` where there is none that reads."""
+        """Return the preposition after a noun for a role, or ``None``."""
         if role == "compound" and self.types[1] == "LANGUAGE":
             return "in"
         if role in ("possessor", "compound"):
@@ -529,12 +528,12 @@ class _Pair:
     def _verb_forms(self, verb: int) -> tuple[str, str]:
         surface, lemma = self.frames.words[verb].lower(), self.frames.lemmas[verb]
         tail = self._particle(verb)
-        # "known for founding Borealis": it is done
+        # "known for founding Borealis": the event has happened
         does = past(surface, lemma) if self.frames.label(verb) == "pcomp" else active(surface, lemma)
         return does + tail, participle(surface, lemma) + tail
 
     def _acted(self, verb: int) -> str:
-        """Return the past of a verb that stands in the passive: what the agent did."""
+        """Return the active past of a passive verb."""
         return past(self.frames.words[verb].lower(), self.frames.lemmas[verb]) + self._particle(verb)
 
     def _particle(self, verb: int) -> str:
@@ -542,7 +541,7 @@ class _Pair:
         return f" {particle}" if particle else ""
 
     def _is_naming(self, noun: int) -> bool:
-        """Return whether a noun may stand in a name: no proper name, number or pronoun, nor "one"."""
+        """Return whether a noun may be part of a name: not a proper name, number or pronoun."""
         frames = self.frames
         if noun in self.inside:
             return False
@@ -553,12 +552,12 @@ class _Pair:
         return named or noun in self.titles or self._is_role(noun)
 
     def _is_agent(self, noun: int) -> bool:
-        """Return whether a noun stands for somebody: what belongs to it is not done by somebody else."""
+        """Return whether a noun refers to an agent."""
         word = self.frames.lemmas[noun]
         return word in _TITLES or word.endswith(("er", "or", "ist", "ant"))
 
     def _noun_forms(self, noun: int) -> Iterator[str]:
-        """Yield a noun with what makes it ("chief executive"), then without."""
+        """Yield a noun with its modifiers ("chief executive"), then without."""
         frames = self.frames
         word = frames.words[noun].lower()
         base = word if word in _PLURALS else frames.lemmas[noun]
@@ -568,37 +567,33 @@ class _Pair:
             first = frames.words[noun - 2]
             if first.isalpha() and first.islower() and noun - 2 not in self.inside:
                 base = f"{first}-{base}"
-        kept: list[str] = []
+        modifiers: list[str] = []
         place = noun - 1
-        while place >= 0 and len(kept) < 2 and place not in self.inside and frames.head(place) == noun:
+        while place >= 0 and len(modifiers) < 2 and place not in self.inside and frames.head(place) == noun:
             before = frames.words[place].lower()
             noun_before = frames.is_noun(place) and frames.label(place) == "compound" and before.isalpha()
             if not (noun_before or before in _MODIFIERS):
                 break
-            kept.insert(0, before)
+            modifiers.insert(0, before)
             place -= 1
-        if kept:
-            yield " ".join([*kept, base])
+        if modifiers:
+            yield " ".join([*modifiers, base])
         yield base
 
     def _phrases(
         self, distance: float, forms: Iterator[str], preposition: str, noun: int
     ) -> Iterator[tuple[float, str, str, float]]:
         for place, form in enumerate(forms):
-            yield (
-                distance + 0.1 * place,
-                f"{form} {preposition}",
-                self.frames.lemmas[noun],
-                1.0 - 0.05 * place,
-            )
+            phrase, lemma = f"{form} {preposition}", self.frames.lemmas[noun]
+            yield distance + 0.1 * place, phrase, lemma, 1.0 - 0.05 * place
 
-    def _made(self, text: str, root: str, weight: float) -> Connection | None:
-        text = text.removeprefix("be ")  # "the first to be released by" says "released by"
+    def _connection(self, text: str, root: str, weight: float) -> Connection | None:
+        text = text.removeprefix("be ")  # "the first to be released by"
         if text.startswith(_BORE):
             text = "born" + text.removeprefix("bore")  # "Born in Vienna, Ida …", parsed as active
-        spoken = text.split()
-        if not 1 <= len(spoken) <= _LONGEST:
+        parts = text.split()
+        if not 1 <= len(parts) <= _LONGEST:
             return None
-        key = tuple(group(word.lower()) for word in spoken if word not in ("a", "an", "the"))
-        content = group(root.split()[-1].lower()) if root and not set(spoken) <= _BARE else ""
+        key = tuple(group(word.lower()) for word in parts if word not in ("a", "an", "the"))
+        content = group(root.split()[-1].lower()) if root and not set(parts) <= _BARE else ""
         return Connection(text, key, content, weight)

@@ -1,8 +1,8 @@
-"""Who does what in a sentence: its verbs and nouns with the words that belong to them, from a dependency parse.
+"""Frames of a sentence: its verbs and nouns with their arguments, from a dependency parse.
 
-The tree of a parser says which word depends on which. A frame says what it means: conjuncts share their place, a verb
-without a subject has that of the verb it is joined with, a relative pronoun stands for its antecedent, and a noun in
-apposition or after "is" is equated with what it describes.
+A frame normalises the tree: conjuncts share their position, a verb without a subject has that of the verb it is
+coordinated with, a relative pronoun refers to its antecedent, and a noun in apposition or after "is" is equated with
+the noun that it describes.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ _ROLES = {
     "tmod": "adverbial",
 }
 _SUBJECTS = ("subject", "passive")
-#: Labels of what follows a word and belongs to it.
+_UNSHARED = (*_SUBJECTS, "apposition", "possessor", "compound", "adjective", "adverbial")
+#: Labels of complements.
 _COMPLEMENTS = frozenset({"dobj", "prep", "agent", "attr", "acomp", "xcomp", "ccomp", "oprd", "dative"})
 _RELATIVE = frozenset({"who", "whom", "which", "that", "whose"})
-#: Verbs that equate their subject with what follows them.
+#: Verbs that equate their subject with their complement.
 COPULAS = frozenset({"be", "become", "remain"})
-#: Verbs of which a noun after "as" says what the subject is.
+#: Verbs whose "as" phrase describes the subject.
 _AS_SUBJECT = words("serve work act begin start continue remain retire debut appear function operate")
-#: Nouns that only say of what kind the name after "of" is.
+#: Nouns that only give the kind of the name after "of".
 _GENERIC = words(
     "city town village state country county province region district municipality island kingdom republic year month "
     "suburb borough parish one kind type form"
@@ -49,7 +50,7 @@ _GENERIC = words(
 
 
 class Link(NamedTuple):
-    """A word in the frame of another: its role, and the adjective between ("famous for") if there is one.
+    """An argument of a word: its role, and the adjective between them ("famous for"), if any.
 
     Roles are ``subject``, ``passive``, ``object``, ``agent``, ``dative``, ``attribute``, ``possessor``, ``compound``,
     ``adjective``, ``apposition``, ``adverbial``, or a preposition.
@@ -61,12 +62,7 @@ class Link(NamedTuple):
 
 
 class Frames:
-    """The frames of one sentence.
-
-    Args:
-        text: The sentence.
-        parse: Its syntax.
-    """
+    """The frames of one sentence."""
 
     def __init__(self, text: str, parse: Parse) -> None:
         self.parse = parse
@@ -76,16 +72,16 @@ class Frames:
         self.pronouns = [token for token, tag in enumerate(parse.tags) if tag == "PRON"]
         self._heads, self._labels = _without_conjuncts(parse)
         size = len(parse)
-        # most tokens have none of these: one empty tuple serves them all
+        # most tokens have none: they share one empty tuple
         children: dict[int, list[int]] = {}
         for token, head in enumerate(self._heads):
             if head != token:
                 children.setdefault(head, []).append(token)
-        #: Children of each token, conjuncts in the place of the first.
+        #: Children of each token; conjuncts have the position of the first.
         self.children: list[Sequence[int]] = [children.get(token, ()) for token in range(size)]
-        #: Frames to which each token belongs.
+        #: Frames of which each token is an argument.
         self.links: list[Sequence[Link]] = [()] * size
-        #: Tokens that stand for the same thing as each token.
+        #: Tokens with the same referent as each token.
         self.equal: list[Sequence[int]] = [()] * size
         self._filled: dict[int, dict[str, list[int]]] = {}
         for token in range(size):
@@ -93,7 +89,7 @@ class Frames:
         self._passive = [self._is_passive(token) for token in range(size)]
         for verb in sorted(
             (token for token in range(size) if parse.tags[token] in _VERBAL),
-            key=lambda one: (self._depth(one), one),
+            key=lambda token: (self._depth(token), token),
         ):
             self._share_subject(verb)
         for token in range(size):
@@ -106,7 +102,7 @@ class Frames:
                 self._resolve_relative(verb)
 
     def tokens_in(self, start: int, end: int) -> range:
-        """Return the tokens that share characters with ``[start, end)``, as :meth:`Parse.tokens_in` does."""
+        """Return the tokens that overlap ``[start, end)``, as :meth:`Parse.tokens_in` does."""
         first, last = bisect_right(self.parse.ends, start), bisect_left(self.parse.starts, end)
         return range(first, last) if first < last else range(0)
 
@@ -115,7 +111,7 @@ class Frames:
         return self.parse.tags[token] == "NOUN"
 
     def is_generic(self, token: int) -> bool:
-        """Return whether a noun only says of what kind a name is ("the city of")."""
+        """Return whether a noun only gives the kind of a name ("the city of")."""
         return self.lemmas[token] in _GENERIC
 
     def is_passive(self, token: int) -> bool:
@@ -123,26 +119,31 @@ class Frames:
         return self._passive[token]
 
     def filled(self, token: int, role: str) -> list[int]:
-        """Return the tokens that have a role in the frame of a token."""
+        """Return the tokens with a role in the frame of a token."""
         return self._frame(token).get(role, [])
 
     def label(self, token: int) -> str:
-        """Return the dependency label of a token, that of the first conjunct for the others."""
+        """Return the dependency label of a token; conjuncts have that of the first."""
         return self._labels[token]
 
     def head(self, token: int) -> int:
-        """Return what governs a token; conjuncts are governed by what governs the first."""
+        """Return the governor of a token; conjuncts have that of the first."""
         return self._heads[token]
 
     def complement(self, verb: int) -> int | None:
-        """Return the adjective that follows a verb ("famous" of "is famous"), if there is one."""
+        """Return the adjective complement of a verb ("famous" in "is famous"), or ``None``."""
         tags = self.parse.tags
         return next(
-            (one for one in self.children[verb] if self._labels[one] == "acomp" and tags[one] == "ADJ"), None
+            (
+                child
+                for child in self.children[verb]
+                if self._labels[child] == "acomp" and tags[child] == "ADJ"
+            ),
+            None,
         )
 
     def particle(self, verb: int) -> str:
-        """Return the particle of a verb ("up" of "set up"), or nothing."""
+        """Return the particle of a verb ("up" in "set up"), or an empty string."""
         return next(
             (self.words[child].lower() for child in self.children[verb] if self._labels[child] == "prt"), ""
         )
@@ -169,7 +170,7 @@ class Frames:
             self._add(token, Link(head, role))
 
     def _prepositional(self, preposition: int) -> Iterator[Link]:
-        """Yield what the object of a preposition belongs to."""
+        """Yield the links of the object of a preposition."""
         words = [self.words[preposition].lower()]
         top = preposition
         while (
@@ -184,11 +185,8 @@ class Frames:
             yield Link(self._heads[top], "agent")
             return
         governor, role = self._heads[top], " ".join(words)
-        if self.parse.tags[governor] in ("ADJ", "ADV") and self._labels[governor] in (
-            "acomp",
-            "advmod",
-            "conj",
-        ):
+        adjectival = self.parse.tags[governor] in ("ADJ", "ADV")
+        if adjectival and self._labels[governor] in ("acomp", "advmod", "conj"):
             yield Link(self._heads[governor], role, governor)
         else:
             yield Link(governor, role)
@@ -203,14 +201,11 @@ class Frames:
         return bare and self._heads[token] != token and self._hangs_from_noun(token)
 
     def _hangs_from_noun(self, verb: int) -> bool:
-        return self.parse.tags[self._heads[verb]] in _NOMINAL and self._labels[verb] not in (
-            "relcl",
-            "amod",
-            "compound",
-        )
+        label = self._labels[verb]
+        return self.parse.tags[self._heads[verb]] in _NOMINAL and label not in ("relcl", "amod", "compound")
 
     def _share_subject(self, verb: int) -> None:
-        """Give a verb without a subject that of the verb, or the noun, from which it hangs."""
+        """Add the subject of the governing verb, or the governing noun, to a verb without a subject."""
         if any(self._frame(verb).get(role) for role in _SUBJECTS):
             return
         head, label = self._heads[verb], self._labels[verb]
@@ -230,39 +225,33 @@ class Frames:
             self._passive[verb] = self._passive[verb] or not any(
                 self._labels[child] in ("aux", "auxpass") for child in self.children[verb]
             )
-        givers = [*frame.get("subject", []), *frame.get("passive", [])]
+        subjects = [*frame.get("subject", []), *frame.get("passive", [])]
         if label == "xcomp" and frame.get("object"):
-            givers = list(frame["object"])
-        for token in givers:
+            subjects = list(frame["object"])
+        for token in subjects:
             self._add(token, Link(verb, "passive" if self._passive[verb] else "subject"))
 
     def _share_dependents(self, token: int) -> None:
-        """Let what follows the second of two belong to both: "the capital and largest city of", "wrote and sang"."""
+        """Share the complements of the second conjunct: "the capital and largest city of", "wrote and sang"."""
         parse = self.parse
         first = parse.heads[token]
         if parse.labels[token] != "conj" or parse.tags[token] != parse.tags[first] or first > token:
             return
         if parse.tags[token] not in ("VERB", "NOUN"):
             return
-        # what the first has of its own, it does not share
+        # a first conjunct with its own complements does not share
         if any(
             first < child < token and self._labels[child] in _COMPLEMENTS for child in self.children[first]
         ):
             return
         for role, tokens in list(self._frame(token).items()):
-            if role not in _SUBJECTS and role not in (
-                "apposition",
-                "possessor",
-                "compound",
-                "adjective",
-                "adverbial",
-            ):
+            if role not in _UNSHARED:
                 for shared in tokens:
                     if shared > token:
                         self._add(shared, Link(first, role))
 
     def _follow_noun(self, verb: int) -> None:
-        """Let a participle after a comma say something of the noun before it, wherever the parser has put it."""
+        """Attach a participle after a comma to the noun before it, whatever its attachment in the parse."""
         if not self._passive[verb] or self._labels[verb] not in ("advcl", "acl", "conj") or verb < 2:
             return
         if any(self._labels[child] in ("auxpass", "nsubjpass", "aux") for child in self.children[verb]):
@@ -297,13 +286,13 @@ class Frames:
             elif role == "of" and self.lemmas[governor] == "one":
                 self._equal(token, governor)
 
-    def _equal(self, one: int, other: int) -> None:
-        if one != other and other not in self.equal[one]:
-            self.equal[one] = (*self.equal[one], other)
-            self.equal[other] = (*self.equal[other], one)
+    def _equal(self, first: int, second: int) -> None:
+        if first != second and second not in self.equal[first]:
+            self.equal[first] = (*self.equal[first], second)
+            self.equal[second] = (*self.equal[second], first)
 
     def _resolve_relative(self, verb: int) -> None:
-        """Let the antecedent of a relative clause take the place of its pronoun."""
+        """Replace the pronoun of a relative clause by its antecedent."""
         antecedent = self._heads[verb]
         subtree = [verb]
         for token in subtree:
@@ -316,8 +305,8 @@ class Frames:
         for pronoun in pronouns:
             for link in self.links[pronoun]:
                 self._add(antecedent, link)
-            for other in self.equal[pronoun]:
-                self._equal(antecedent, other)
+            for token in self.equal[pronoun]:
+                self._equal(antecedent, token)
         if pronouns:
             return
         if any(self.words[child].lower() == "where" for child in self.children[verb]):
@@ -327,7 +316,7 @@ class Frames:
 
 
 def _without_conjuncts(parse: Parse) -> tuple[list[int], list[str]]:
-    """Return heads and labels in which a conjunct has those of the first of its kind."""
+    """Return heads and labels in which nominal and prepositional conjuncts have those of the first."""
     heads, labels = list(parse.heads), list(parse.labels)
     for token in range(len(parse)):
         first, steps = token, 0

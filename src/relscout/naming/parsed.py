@@ -1,4 +1,4 @@
-"""Names from parses: the connections between head and tail that are typical of a cluster."""
+"""Names from parses: the syntactic connections that are typical of a cluster."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from relscout.naming.frames import Frames
 from relscout.naming.phrases import GAP, Candidate, Phrase
 from relscout.naming.words import PREPOSITIONS, STOP_WORDS
 
-#: Added to both shares whose ratio is taken, as for n-grams (see relscout.naming.phrases).
+#: Smoothing of the ratio of shares, as in relscout.naming.phrases.
 _SMOOTHING, _SMOOTHING_INSTANCES = 0.005, 0.5
-#: What a bare preposition counts.
+#: Weight of a bare preposition.
 _BARE = 0.15
-#: Exponent of the weight of a connection's content word, in all its phrases; the rest is that of the phrase itself.
+#: Exponent of the weight of a connection's content word in all its phrases; the phrase itself has the rest.
 _BY_ROOT = 0.35
-#: Share of the connected instances that a name must cover to be good enough.
-_LEAST_SHARE = 0.03
-#: Weight that it must have.
-_LEAST_WEIGHT = 0.04
-#: Share of all instances, and of the connected ones, that a bare preposition must cover.
+#: Minimum share of the connected instances, and minimum weight, of a name.
+_LEAST_SHARE, _LEAST_WEIGHT = 0.03, 0.04
+#: Minimum share of all instances, and of the connected ones, of a bare preposition.
 _LEAST_BARE, _LEAST_BARE_CONNECTED = 0.08, 0.25
-#: What a frequent connection has at least in log-odds against the other clusters, and from which share on.
+#: Minimum log-odds of a frequent connection against the other clusters, and the share that makes it frequent.
 _LEAST_ODDS, _FREQUENT = 0.2, 0.2
-_KEPT = 30
-#: A name that covers less than this share of the connected instances is doubted.
+_MOST = 30
+#: Share of the connected instances below which a name may be mixed.
 _DOUBTED = 0.25
-#: A rival is another connection with at least this share, and this part of the share and the weight of the best.
+#: Minimum share of a rival connection, and minimum ratio of its share and weight to those of the best.
 _COMPETING, _RIVAL = 0.03, 0.5
-#: Rivals that make a relation mixed: this many, or one whose instances have other entity types.
+#: Number of rivals of a mixed relation, unless the instances of one have other entity types.
 _RIVALS = 3
-#: Connected instances from which on a relation can be called mixed.
+#: Minimum number of connected instances of a mixed relation.
 _ENOUGH = 12
 
 TypePair = tuple[str | None, str | None]
@@ -42,15 +40,14 @@ TypePair = tuple[str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Typical:
-    """A connection of a cluster.
+    """A connection that is typical of a cluster.
 
     Args:
-        name: The words, in the form that is most often used.
-        key: What its forms share.
+        name: The words in their most frequent form.
+        key: Key shared by its forms.
         root: Key of its content word; empty for bare prepositions.
         weight: How well it names the cluster, > 0.
-        share: Share of the instances of the cluster that have it, or another connection with its content word, among
-            those that have any connection, in [0, 1].
+        share: Share of the connected instances with this connection, or another one with its content word, in [0, 1].
     """
 
     name: str
@@ -71,7 +68,7 @@ class Typical:
 
 
 class Connected:
-    """The connections of all clusters, counted.
+    """Counts of the connections of all clusters.
 
     Args:
         clusters: Instances per cluster, each with its connections.
@@ -84,78 +81,73 @@ class Connected:
         self._clusters, self._types = clusters, types
         self._sizes = [max(1, len(instances)) for instances in clusters]
         self._keys = [
-            _shares(((one.key, one.weight) for one in each) for each in cluster) for cluster in clusters
+            _shares(((way.key, way.weight) for way in each) for each in cluster) for cluster in clusters
         ]
         self._roots = [
-            _shares((((one.root,), one.weight) for one in each if one.root) for each in cluster)
+            _shares((((way.root,), way.weight) for way in each if way.root) for each in cluster)
             for cluster in clusters
         ]
         self._keys_total = _sum(self._keys)
         self._roots_total = _sum(self._roots)
 
     def typical(self, cluster: int, *, min_share: float) -> list[Typical]:
-        """Return the connections that name a cluster, best first, 30 at most.
-
-        Args:
-            cluster: Place of the cluster.
-            min_share: Share of its instances that must have a connection, in (0, 1].
-        """
+        """Return up to 30 typical connections of a cluster with a minimum share of its instances, best first."""
         instances = self._clusters[cluster]
         supports: Counter[tuple[str, ...]] = Counter()
         spellings: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
         roots: dict[tuple[str, ...], str] = {}
-        for each in instances:
-            supports.update({one.key for one in each})
-            for one in each:
-                spellings[one.key][one.name] += 1
-                roots[one.key] = one.root
+        for ways in instances:
+            supports.update({way.key for way in ways})
+            for way in ways:
+                spellings[way.key][way.name] += 1
+                roots[way.key] = way.root
         needed = max(_least(len(instances)), math.ceil(min_share * len(instances)))
-        found = []
+        names = []
         for key, support in supports.items():
             weight = self._weight(cluster, key, roots[key])
             if support >= needed and weight > 0:
                 written = spellings[key]
                 name = min(written, key=lambda form: (-written[form], form))
-                found.append(Typical(name, key, roots[key], weight, self.agreement(cluster, key, roots[key])))
-        found.sort(key=lambda one: (-one.weight, one.key))
-        return [one for one in found if one.share >= _LEAST_SHARE and one.weight >= _LEAST_WEIGHT][:_KEPT]
+                names.append(Typical(name, key, roots[key], weight, self.agreement(cluster, key, roots[key])))
+        names.sort(key=lambda entry: (-entry.weight, entry.key))
+        return [way for way in names if way.share >= _LEAST_SHARE and way.weight >= _LEAST_WEIGHT][:_MOST]
 
     def bare(self, cluster: int) -> list[Typical]:
-        """Return the bare prepositions that connect a good part of the instances of a cluster, most frequent first."""
-        names = Counter(one.name for each in self._clusters[cluster] for one in each if not one.root)
-        found = []
+        """Return the frequent bare prepositions of a cluster, the most frequent first."""
+        names = Counter(way.name for ways in self._clusters[cluster] for way in ways if not way.root)
+        prepositions = []
         for name in sorted(names, key=lambda name: (-names[name], name)):
             key = next(
-                one.key
-                for each in self._clusters[cluster]
-                for one in each
-                if one.name == name and not one.root
+                way.key
+                for ways in self._clusters[cluster]
+                for way in ways
+                if way.name == name and not way.root
             )
             share = self.agreement(cluster, key, "")
             if names[name] / self._sizes[cluster] >= _LEAST_BARE and share >= _LEAST_BARE_CONNECTED:
-                found.append(Typical(name, key, "", _BARE * share, share))
-        return found
+                prepositions.append(Typical(name, key, "", _BARE * share, share))
+        return prepositions
 
     def agreement(self, cluster: int, key: tuple[str, ...], root: str) -> float:
-        """Return the share of the connected instances that have a connection or its content word, in [0, 1]."""
-        connected = [each for each in self._clusters[cluster] if each]
+        """Return the share of the connected instances with a connection or its content word, in [0, 1]."""
+        connected = [ways for ways in self._clusters[cluster] if ways]
         agreeing = sum(
-            any(one.key == key or (root and one.root == root) for one in each) for each in connected
+            any(way.key == key or (root and way.root == root) for way in ways) for ways in connected
         )
         return agreeing / len(connected) if connected else 0.0
 
     def rivals(self, cluster: int, typical: Sequence[Typical]) -> tuple[Typical, Typical] | None:
-        """Return the two connections that name a cluster of mixed content, and ``None`` where it is not mixed.
+        """Return two connections for the name of a mixed cluster, or ``None``.
 
-        It is mixed where the best connection covers less than a quarter of the connected instances and others compete
-        with it, each with a content word of its own, at least half its share and half its weight: three of them, or
-        one whose instances mostly have other entity types.
+        A cluster is mixed if the best connection covers less than a quarter of the connected instances and has rivals:
+        three with other content words and at least half its share and weight, or one whose instances mostly have other
+        entity types.
 
         Args:
-            cluster: Place of the cluster.
+            cluster: Position of the cluster.
             typical: Its connections with a content word, best first.
         """
-        connected = sum(bool(each) for each in self._clusters[cluster])
+        connected = sum(bool(ways) for ways in self._clusters[cluster])
         if connected < _ENOUGH or not typical or typical[0].share >= _DOUBTED:
             return None
         best = typical[0]
@@ -171,23 +163,21 @@ class Connected:
         return (best, next(iter(rivals.values()))) if len(rivals) >= _RIVALS else None
 
     def _usual_types(self, cluster: int, root: str) -> TypePair:
-        """Return the most frequent entity types of the instances that have a content word."""
+        """Return the most frequent entity types of the instances with a content word."""
         pairs = Counter(
             types
-            for each, types in zip(self._clusters[cluster], self._types[cluster], strict=True)
-            if any(one.root == root for one in each)
+            for ways, types in zip(self._clusters[cluster], self._types[cluster], strict=True)
+            if any(way.root == root for way in ways)
         )
         return min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))
 
     def mixture(self, cluster: int, rivals: tuple[Typical, Typical]) -> Typical:
-        """Return the name of a cluster of mixed content: "mixed: born in / lived in"."""
-        one, other = rivals
-        connected = [each for each in self._clusters[cluster] if each]
-        agreeing = sum(any(each.root in (one.root, other.root) for each in found) for found in connected)
-        share = agreeing / len(connected)
-        return Typical(
-            f"mixed: {one.name} / {other.name}", (*one.key, *other.key), one.root, one.weight, share
-        )
+        """Return the name of a mixed cluster: "mixed: born in / lived in"."""
+        first, second = rivals
+        connected = [ways for ways in self._clusters[cluster] if ways]
+        agreeing = sum(any(way.root in (first.root, second.root) for way in ways) for ways in connected)
+        name, key = f"mixed: {first.name} / {second.name}", (*first.key, *second.key)
+        return Typical(name, key, first.root, first.weight, agreeing / len(connected))
 
     def _weight(self, cluster: int, key: tuple[str, ...], root: str) -> float:
         weight = self._typicality(cluster, key, self._keys, self._keys_total)
@@ -210,22 +200,22 @@ class Connected:
         smoothing = max(_SMOOTHING, _SMOOTHING_INSTANCES / self._sizes[cluster])
         others = (totals[key] - share) / max(1, len(shares) - 1)
         odds = math.log((share + smoothing) / (others + smoothing))
-        # two clusters of one relation say the same, and both are named by it
+        # two clusters of the same relation may have the same name
         return share * (max(odds, _LEAST_ODDS) if share >= _FREQUENT else odds)
 
 
 def _least(size: int) -> int:
-    """Instances that must share a connection in a cluster of a size: 3, less in tiny clusters."""
+    """Return the minimum support of a connection in a cluster of a size: 3, less in tiny clusters."""
     return min(3, 1 + size // 4)
 
 
 def _shares(instances: Iterable[Iterable[tuple[tuple[str, ...], float]]]) -> dict[tuple[str, ...], float]:
     counts: dict[tuple[str, ...], float] = defaultdict(float)
     size = 0
-    for each in instances:
+    for ways in instances:
         size += 1
         best: dict[tuple[str, ...], float] = {}
-        for key, weight in each:
+        for key, weight in ways:
             best[key] = max(best.get(key, 0.0), weight)
         for key, weight in best.items():
             counts[key] += weight
@@ -240,35 +230,35 @@ def _sum(clusters: Sequence[dict[tuple[str, ...], float]]) -> dict[tuple[str, ..
     return total
 
 
-#: Tag of a verb in its base form, which reads badly after a head ("win at").
+#: Tag of a verb in its base form, which cannot follow a head ("win at").
 _INFINITIVE = "INFINITIVE"
-#: Share of the instances in which words between the mentions must touch the tail to name a cluster.
+#: Minimum share of the instances in which words between the mentions end directly before the tail.
 _TOUCHING = 0.04
-#: What a relation is called that no phrase names, and how well that names it.
+#: Name of a relation without a phrase, and its weight.
 _ASSOCIATED, _LEAST = "associated with", 1e-6
 _FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
-#: Share that a bare preposition must cover, and the best phrase must not, for the preposition to be the name.
+#: A bare preposition with at least the first share replaces a phrase with less than the second.
 _MUCH, _LITTLE = 0.4, 0.15
 
 
 class NamesOfParsed:
-    """What clusters may be called by the syntax of their instances.
+    """Candidate names of clusters from the syntax of their instances.
 
     Args:
         clusters: Instances per cluster; those without a parse have no connections.
-        min_share: Share of the instances of a cluster that must have a connection, in (0, 1].
+        min_share: Minimum share of the instances of a cluster with a connection, in (0, 1].
     """
 
     def __init__(self, clusters: Sequence[Sequence[RelationInstance]], *, min_share: float) -> None:
         self._clusters, self._min_share = clusters, min_share
-        self._has_parse = [any(one.parse is not None for one in cluster) for cluster in clusters]
+        self._has_parse = [any(instance.parse is not None for instance in cluster) for cluster in clusters]
         self._tags: dict[str, Counter[str]] = defaultdict(Counter)
         # all pairs of a sentence share its parse, and with it the frames
         frames: dict[int, Frames] = {}
         self._connected = Connected(
             [self._connections(cluster, frames) for cluster in clusters],
-            types=[[one.type_pair for one in cluster] for cluster in clusters],
+            types=[[instance.type_pair for instance in cluster] for cluster in clusters],
         )
         self._mixed: dict[int, Typical] = {}
 
@@ -277,16 +267,11 @@ class NamesOfParsed:
         return self._has_parse[cluster]
 
     def candidates(self, cluster: int, *, max_words: int) -> Sequence[Candidate]:
-        """Return the connections that may name a cluster, best first; one of mixed content is called so.
-
-        Args:
-            cluster: Place of the cluster.
-            max_words: Words of the longest name, >= 1.
-        """
+        """Return the connections that may name a cluster, best first, after the name of a mixed cluster."""
         typical = [
-            one
-            for one in self._connected.typical(cluster, min_share=self._min_share)
-            if one.root and len(one.name.split()) <= max_words
+            way
+            for way in self._connected.typical(cluster, min_share=self._min_share)
+            if way.root and len(way.name.split()) <= max_words
         ]
         rivals = self._connected.rivals(cluster, typical)
         if not rivals:
@@ -295,30 +280,22 @@ class NamesOfParsed:
         return [self._mixed[cluster], *typical]
 
     def bare_candidates(self, cluster: int) -> Sequence[Candidate]:
-        """Return the preposition, or "is", that connects a good part of a cluster, if one does.
-
-        Args:
-            cluster: Place of the cluster.
-        """
+        """Return the most frequent bare preposition, or "is", of a cluster, if any."""
         return self._connected.bare(cluster)[:1]
 
     def associated(self, cluster: int) -> Candidate:
-        """Return the name of a cluster that nothing says in common: it is of mixed content, and still reads.
-
-        Args:
-            cluster: Place of the cluster.
-        """
+        """Return the name of a mixed cluster without a common phrase."""
         self._mixed[cluster] = Typical(_ASSOCIATED, tuple(_ASSOCIATED.split()), "", _LEAST, 0.0)
         return self._mixed[cluster]
 
-    def prefers_bare(self, bare: Candidate, found: Sequence[Candidate]) -> bool:
-        """Return whether a bare preposition covers so much more than the best phrase that it is the better name."""
-        covered = self.share(found[0]) if found else 0.0
+    def prefers_bare(self, bare: Candidate, phrases: Sequence[Candidate]) -> bool:
+        """Return whether a bare preposition covers much more than the best phrase."""
+        covered = self.share(phrases[0]) if phrases else 0.0
         share = self.share(bare)
         return covered is not None and share is not None and share >= _MUCH and covered < _LITTLE
 
     def is_mixed(self, cluster: int, candidate: Candidate | None) -> bool:
-        """Return whether a cluster is of mixed content, whatever name was chosen."""
+        """Return whether a cluster is mixed, whatever its name."""
         return cluster in self._mixed and candidate is not None
 
     def share(self, candidate: Candidate | None) -> float | None:
@@ -326,36 +303,34 @@ class NamesOfParsed:
         return candidate.share if isinstance(candidate, Typical) else None
 
     def reads(self, cluster: int, phrase: Phrase) -> bool:
-        """Return whether words between mentions read as a name: from head to tail, whole, and without proper names.
-
-        Args:
-            cluster: Place of the cluster.
-            phrase: The words. They must end right before the tail in a part of the instances.
-        """
+        """Return whether words between the mentions are a name: complete, from head to tail, without proper names."""
         words = phrase.text.lower().split()
         if phrase.place != 0 or GAP in words or len(words) < 2 or words[-1] not in PREPOSITIONS - {"as"}:
             return False
         tags = [self._tag(word) for word in words]
         if words[0] in PREPOSITIONS | {"'s"} or not {"PROPN", "NUM"}.isdisjoint(tags):
             return False
-        # "the constellation of Orion" does not make the head one; "is the capital of" makes it a capital
-        said = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
-        return tags[-2] in said and words[-2] not in STOP_WORDS and self._touches(cluster, words)
+        # "the constellation of Orion" does not describe the head; "is the capital of" does
+        tags_of_content = ("VERB", "ADJ", "NOUN") if words[0] in _FORMS_OF_BE else ("VERB", "ADJ")
+        return tags[-2] in tags_of_content and words[-2] not in STOP_WORDS and self._touches(cluster, words)
 
     def _touches(self, cluster: int, words: list[str]) -> bool:
-        """Return whether enough instances have the words right before the tail, but for an article."""
+        """Return whether enough instances have the words directly before the tail, ignoring articles."""
         instances, text = self._clusters[cluster], " ".join(words)
         ends = tuple(f" {text}{article}" for article in ("", " the", " a", " an"))
-        between = (f" {one.text[one.head.end : one.tail.start].lower().strip()}" for one in instances)
-        return sum(each.endswith(ends) for each in between) >= max(2, _TOUCHING * len(instances))
+        between = (
+            f" {instance.text[instance.head.end : instance.tail.start].lower().strip()}"
+            for instance in instances
+        )
+        return sum(text.endswith(ends) for text in between) >= max(2, _TOUCHING * len(instances))
 
     def _connections(
         self, cluster: Sequence[RelationInstance], frames: dict[int, Frames]
     ) -> list[tuple[Connection, ...]]:
-        found: list[tuple[Connection, ...]] = []
+        ways: list[tuple[Connection, ...]] = []
         for instance in cluster:
             if instance.parse is None:
-                found.append(())
+                ways.append(())
                 continue
             frame = frames.get(id(instance.parse))
             if frame is None:
@@ -363,8 +338,8 @@ class NamesOfParsed:
                 for word, tag, lemma in zip(frame.words, instance.parse.tags, frame.lemmas, strict=True):
                     infinite = tag == "VERB" and lemma == word.lower()
                     self._tags[word.lower()][_INFINITIVE if infinite else tag] += 1
-            found.append(connections(instance, frame))
-        return found
+            ways.append(connections(instance, frame))
+        return ways
 
     def _tag(self, word: str) -> str:
         tags = self._tags.get(word)

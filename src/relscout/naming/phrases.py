@@ -1,4 +1,4 @@
-"""Names from counted phrases: n-grams around two mentions, scored by how typical they are of a cluster."""
+"""Names from n-grams around the mentions, weighted by how typical they are of a cluster."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from relscout.naming.words import (
     pieces,
 )
 
-#: Words that are looked at before the first and after the second mention.
+#: Number of words before the first and after the second mention.
 REACH = 4
-#: A longer text between the mentions keeps this many pieces at each of its ends.
+#: A long text between the mentions is cut to this many tokens at each end.
 _KEEP = 15
-#: Stands for what was left out.
+#: Placeholder for the cut.
 CUT = "\x01"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The text of one instance in pieces: the mentions, and what stands around them in text order."""
+    """The tokens of an instance: the mentions, and the text around them."""
 
     head_first: bool
     before: tuple[str, ...]
@@ -46,7 +46,7 @@ class Context:
 
 
 def context(instance: RelationInstance) -> Context:
-    """Cut the text around the mentions of an instance into pieces."""
+    """Tokenise the text around the mentions of an instance."""
     first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, -mention.end))
     text, end = instance.text, max(first.end, second.end)
     between = _without_brackets(pieces(text[first.end : second.start]))
@@ -63,40 +63,40 @@ def context(instance: RelationInstance) -> Context:
 
 
 def _without_brackets(words: list[str]) -> list[str]:
-    """Leave out what stands in closed brackets, such as dates of birth."""
-    kept: list[str] = []
+    """Remove parentheticals, such as dates of birth."""
+    outside: list[str] = []
     opened: list[int] = []
     for word in words:
         if word in _BRACKETS and opened:
-            del kept[opened.pop() :]
+            del outside[opened.pop() :]
             continue
         if word in _BRACKETS.values():
-            opened.append(len(kept))
-        kept.append(word)
-    return kept
+            opened.append(len(outside))
+        outside.append(word)
+    return outside
 
 
-#: Where a run stands (a number), then its words.
+#: Position of a run (a number), then its words.
 Gram = tuple[int | str, ...]
-#: One instance: its runs of words, each with the number of its place.
+#: Runs of words of an instance, each with its position.
 Runs = Sequence[tuple[int, Sequence[str]]]
 
 
 def supports(
     clusters: Sequence[Sequence[Runs]], thresholds: Sequence[int], *, longest: int
 ) -> list[Counter[Gram]]:
-    """Count in how many instances of each cluster every frequent n-gram occurs.
+    """Count the instances of each cluster that contain each frequent n-gram.
 
-    An n-gram is frequent where it reaches the threshold of at least one cluster; its counts are then exact in
-    all of them. Level by level, an n-gram is looked at only where both its (n-1)-grams are frequent, so that
-    memory follows what is frequent and not what occurs.
+    An n-gram is frequent if it reaches the threshold of at least one cluster; its counts are then exact in all of them.
+    As in Apriori, an n-gram is counted only if both its (n-1)-grams are frequent, so that memory depends on the
+    frequent n-grams only.
 
     Args:
         clusters: Instances per cluster.
-        thresholds: Support from which an n-gram is frequent, per cluster.
-        longest: Words of the longest n-gram, >= 1.
+        thresholds: Minimum support of a frequent n-gram, per cluster.
+        longest: Maximum length of an n-gram, >= 1.
     """
-    found: list[Counter[Gram]] = [Counter() for _ in clusters]
+    totals: list[Counter[Gram]] = [Counter() for _ in clusters]
     frequent: set[Gram] = set()
     for length in range(1, longest + 1):
         counts: list[Counter[Gram]] = [Counter() for _ in clusters]
@@ -109,9 +109,9 @@ def supports(
             for gram, count in counter.items()
             if count >= threshold
         }
-        for total, counter in zip(found, counts, strict=True):
+        for total, counter in zip(totals, counts, strict=True):
             total.update({gram: count for gram, count in counter.items() if gram in frequent})
-    return found
+    return totals
 
 
 def _grams(runs: Runs, length: int, frequent: set[Gram]) -> Iterator[Gram]:
@@ -127,13 +127,13 @@ def _grams(runs: Runs, length: int, frequent: set[Gram]) -> Iterator[Gram]:
                     yield (place, *words[at : at + length])
 
 
-#: Closes a run that touches the second mention.
+#: End of a run that touches the second mention.
 MENTION = "\x00"
-#: Opens the run of the preposition that leads to the second mention.
+#: Start of the run of the preposition before the second mention.
 LINK = "\x02"
 #: Between a word and that preposition: other words, or none.
 GAP, NO_GAP = "…", ""
-#: Words before the preposition that are joined with it, and words that may follow it ("by the Swiss engineer").
+#: Number of words before the preposition that are joined with it, and that may follow it ("by the Swiss engineer").
 _JOINED, _DETERMINED = 4, 3
 _JOINTS = frozenset("-‐‑\"“”„«»'‘’`")
 _CLAUSE_ENDS = RELATIVES | CONJUNCTIONS | frozenset(".;:!?") | {CUT}
@@ -143,10 +143,10 @@ _CAPITALS_EVERYWHERE = 0.24
 
 
 class Names:
-    """Distinguishes words of entity names from other words: they are mostly written with a capital letter.
+    """Distinguishes words of entity names from other words by their capital letters.
 
-    Where capitals are too frequent to be informative (German nouns, titles, upper case), a name must also be part of
-    mentions elsewhere.
+    If capitals are too frequent to be informative (German nouns, titles, upper case), a name must also be part of other
+    mentions.
     """
 
     def __init__(self, contexts: Iterable[Context]) -> None:
@@ -154,38 +154,38 @@ class Names:
         capital: Counter[str] = Counter()
         mentioned: Counter[str] = Counter()
         words_between = capitals_between = 0
-        for one in contexts:
-            words_between += sum(word[0].isalpha() for word in one.between)
-            capitals_between += sum(word[0].isupper() for word in one.between)
-            mentioned.update(word.lower() for word in one.mentions)
-            for word in (*one.before, *one.between, *one.after):
+        for context in contexts:
+            words_between += sum(word[0].isalpha() for word in context.between)
+            capitals_between += sum(word[0].isupper() for word in context.between)
+            mentioned.update(word.lower() for word in context.mentions)
+            for word in (*context.before, *context.between, *context.after):
                 seen[word.lower()] += 1
                 capital[word.lower()] += word[0].isupper()
-        self._capitals_tell = capitals_between <= _CAPITALS_EVERYWHERE * words_between
+        self._capitals_inform = capitals_between <= _CAPITALS_EVERYWHERE * words_between
         self._names = frozenset(
             word
             for word, count in capital.items()
             if 2 * count > seen[word]
             and word not in STOP_WORDS
-            and (self._capitals_tell or 4 * mentioned[word] >= seen[word])
+            and (self._capitals_inform or 4 * mentioned[word] >= seen[word])
         )
 
-    def runs(self, one: Context) -> Runs:
-        """Return the runs of a context with their places: 0 between, 2 before, 4 after; 1 more with the tail first."""
-        order = 0 if one.head_first else 1
+    def runs(self, context: Context) -> Runs:
+        """Return the runs of a context by position: 0 between, 2 before, 4 after; plus 1 if the tail is first."""
+        order = 0 if context.head_first else 1
         return [
-            *((order, run) for run in self._cut(one.between, touches=True)),
-            *((order, run) for run in self._links(one.between)),
-            *((2 + order, run) for run in self._cut(one.before)),
-            *((4 + order, run) for run in self._cut(one.after)),
+            *((order, run) for run in self._cut(context.between, touches=True)),
+            *((order, run) for run in self._links(context.between)),
+            *((2 + order, run) for run in self._cut(context.before)),
+            *((4 + order, run) for run in self._cut(context.after)),
         ]
 
     def _cut(self, words: Sequence[str], *, touches: bool = False) -> list[list[str]]:
-        """Return the runs of lower-cased words between punctuation, numbers and names.
+        """Return the runs of lower-case words between punctuation, numbers and names.
 
-        One capitalised word in front of a word in lower case ("an *Italian* operatic soprano") is left out
-        without ending the run. Where the words touch the second mention and only articles, quotation marks and
-        commas part the last run from it, that run is closed with :data:`MENTION`.
+        A single capitalised word before a lower-case word ("an *Italian* operatic soprano") is skipped without ending
+        the run. If only articles, quotation marks and commas separate the last run from the second mention, the run
+        ends in :data:`MENTION`.
         """
         runs: list[list[str]] = [[]]
         apart = False
@@ -214,9 +214,9 @@ class Names:
         return runs
 
     def _links(self, words: Sequence[str]) -> Iterator[list[str]]:
-        """Yield the preposition that leads to the second mention, alone and with the content words before it.
+        """Yield the preposition before the second mention, alone and with the content words before it.
 
-        "studied physics at the" links as "at", "physics at" and "studied … at", "by the Swiss engineer" as "by".
+        "studied physics at the" gives "at", "physics at" and "studied … at"; "by the Swiss engineer" gives "by".
         """
         end = _link(words)
         if end is None:
@@ -234,11 +234,11 @@ class Names:
         word = words[place]
         if word.lower() in self._names:
             return True
-        if not (self._capitals_tell and _capitalised(word)):
+        if not (self._capitals_inform and _capitalised(word)):
             return False
         return any(
-            _capitalised(other)
-            for other in (*words[max(0, place - 1) : place], *words[place + 1 : place + 2])
+            _capitalised(neighbour)
+            for neighbour in (*words[max(0, place - 1) : place], *words[place + 1 : place + 2])
         )
 
     def _modifies(self, words: Sequence[str], place: int) -> bool:
@@ -249,7 +249,7 @@ class Names:
 
 
 def _link(words: Sequence[str]) -> int | None:
-    """Where the preposition before the second mention is; articles and up to three words of a title may follow."""
+    """Return the position of the preposition before the second mention; articles and three words may follow."""
     for place in range(len(words) - 1, max(-1, len(words) - 2 - _DETERMINED), -1):
         word = words[place].lower()
         if word in PREPOSITIONS:
@@ -265,12 +265,12 @@ def _capitalised(word: str) -> bool:
 
 
 def grouped(runs: Runs) -> Runs:
-    """Replace every word of the runs by the key of its forms."""
+    """Replace the words of the runs by the keys of their forms."""
     return [(place, [GAP if word == NO_GAP else group(word) for word in words]) for place, words in runs]
 
 
 def spell(instances: Sequence[Runs], wanted: set[Gram]) -> dict[Gram, str]:
-    """Return the most frequent form of every wanted n-gram; forms of a single word count wherever they stand."""
+    """Return the most frequent form of each n-gram; forms of single words are counted at all positions."""
     lengths = sorted({len(gram) - 1 for gram in wanted})
     singles: dict[str | int, list[Gram]] = defaultdict(list)
     for gram in wanted:
@@ -292,10 +292,10 @@ def spell(instances: Sequence[Runs], wanted: set[Gram]) -> dict[Gram, str]:
 
 #: A count, weight or share of each n-gram.
 Tally = Counter[Gram]
-#: Added to both shares whose ratio is taken, so that what is merely rare does not look characteristic; in small
-#: clusters it is this many instances.
+#: Smoothing of the ratio of shares, so that rare n-grams do not look characteristic; in small clusters, this number of
+#: instances.
 _SMOOTHING, _SMOOTHING_INSTANCES = 0.005, 0.5
-#: What a word counts that stands outside of the two mentions.
+#: Weight of a word that is not between the mentions.
 _OUTSIDE = 0.5
 _NO_WORDS = STOP_WORDS | {GAP, LINK, MENTION}
 
@@ -305,8 +305,8 @@ class Evidence:
 
     Args:
         clusters: Instances per cluster, each with its runs.
-        thresholds: Support from which an n-gram is counted, per cluster.
-        longest: Words of the longest n-gram, >= 1.
+        thresholds: Minimum support of an n-gram, per cluster.
+        longest: Maximum length of an n-gram, >= 1.
     """
 
     def __init__(
@@ -314,7 +314,7 @@ class Evidence:
     ) -> None:
         keys = [[grouped(runs) for runs in instances] for instances in clusters]
         self._sizes = [len(instances) for instances in clusters]
-        #: Instances that hold an n-gram, per cluster.
+        #: Number of instances with an n-gram, per cluster.
         self.counts = supports(keys, thresholds, longest=longest)
         self._anywhere = [
             _anywhere(counts, size) for counts, size in zip(self.counts, self._sizes, strict=True)
@@ -322,33 +322,33 @@ class Evidence:
         self._anywhere_total = _sum(self._anywhere)
         self._words = [_words(instances) for instances in keys]
         self._words_total = _sum(self._words)
-        self._seen, self._followed = _followed(keys)
+        self._occurrences, self._followed = _followed(keys)
 
     def share(self, cluster: int, gram: Gram) -> float:
-        """Share of the instances of a cluster that hold an n-gram, in [0, 1]."""
+        """Return the share of the instances of a cluster with an n-gram, in [0, 1]."""
         return self.counts[cluster][gram] / self._sizes[cluster]
 
     def typicality(self, cluster: int, gram: Gram) -> float:
-        """Share of an n-gram times its log-odds against the other clusters; below 0 where these use it more.
+        """Return the share of an n-gram times its log-odds against the other clusters, possibly negative.
 
-        The ratio is that of class-based tf-idf, with the mean share in the other clusters as document
-        frequency, so that large clusters do not drown small ones.
+        This is class-based tf-idf with the mean share in the other clusters as document frequency, so that large
+        clusters do not dominate.
         """
         words = gram[1:]
         odds = self._log_odds(cluster, self._anywhere[cluster][words], self._anywhere_total[words])
         return self.share(cluster, gram) * odds
 
     def word_typicality(self, cluster: int, word: str) -> float:
-        """The same for a word in all its forms and places, those outside of the mentions at half; >= 0."""
+        """Return the typicality of a word in all its forms and positions, >= 0; outside the mentions it counts half."""
         return self._typicality(cluster, (word,))
 
     def link_typicality(self, cluster: int, preposition: str) -> float:
-        """The same for a preposition that leads from head to tail."""
+        """Return the typicality of a preposition before the tail, >= 0."""
         return self._typicality(cluster, (0, LINK, preposition))
 
     def modifies(self, word: int | str) -> float:
-        """Share of the occurrences of a word in which another content word follows, in [0, 1)."""
-        return self._followed[word] / (self._seen[word] + 3)
+        """Return the share of the occurrences of a word before another content word, in [0, 1)."""
+        return self._followed[word] / (self._occurrences[word] + 3)
 
     def _typicality(self, cluster: int, key: Gram) -> float:
         share = self._words[cluster][key]
@@ -361,23 +361,23 @@ class Evidence:
 
 
 def _anywhere(counts: Tally, size: int) -> Tally:
-    found: Tally = Counter()
+    totals: Tally = Counter()
     for gram, count in counts.items():
         if gram[-1] != MENTION:
-            found[gram[1:]] += count
-    return _shares(found, size)
+            totals[gram[1:]] += count
+    return _shares(totals, size)
 
 
 def _words(instances: Sequence[Runs]) -> Tally:
-    found: Tally = Counter()
+    counts: Tally = Counter()
     for runs in instances:
         between = {word for place, words in runs if place in (0, 1) for word in words}
         links: set[Gram] = {(place, *words) for place, words in runs if words[0] == LINK}
         outside = {word for place, words in runs if place not in (0, 1) for word in words} - between
-        found.update((word,) for word in between - _NO_WORDS)
-        found.update(links)
-        found.update({(word,): _OUTSIDE for word in outside - _NO_WORDS})
-    return _shares(found, len(instances))
+        counts.update((word,) for word in between - _NO_WORDS)
+        counts.update(links)
+        counts.update({(word,): _OUTSIDE for word in outside - _NO_WORDS})
+    return _shares(counts, len(instances))
 
 
 def _shares(counts: Tally, size: int) -> Tally:
@@ -392,7 +392,7 @@ def _sum(clusters: Sequence[Tally]) -> Tally:
 
 
 def _followed(clusters: Sequence[Sequence[Runs]]) -> tuple[Counter[int | str], Counter[int | str]]:
-    """How often each word occurs, and how often a content word follows it."""
+    """Return the number of occurrences of each word, and of those before a content word."""
     seen: Counter[int | str] = Counter()
     followed: Counter[int | str] = Counter()
     for instances in clusters:
@@ -404,7 +404,7 @@ def _followed(clusters: Sequence[Sequence[Runs]]) -> tuple[Counter[int | str], C
     return seen, followed
 
 
-#: Where a phrase can stand. A place is an index; even ones have the head first.
+#: Pattern of each position; at even positions, the head is first.
 _PATTERNS = (
     "HEAD {} TAIL",
     "TAIL {} HEAD",
@@ -415,30 +415,30 @@ _PATTERNS = (
 )
 _MAY_START = PREPOSITIONS - {"of"} | AUXILIARIES | POSSESSIVES | {"'s"}
 _MARKS = frozenset({MENTION, LINK})
-#: Exponent of the weight of a phrase's best word, the rest being that of the phrase itself: in a small cluster of
-#: varied sentences no phrase is frequent, but a word in all its forms and places is.
+#: Exponent of the weight of a phrase's best word; the phrase itself has the rest. In small clusters of varied sentences
+#: no phrase is frequent, but a word in all its forms and positions may be.
 _BY_WORD = 0.35
-#: What a phrase counts that reads from tail to head, so that names read from head to tail where they can.
+#: Weight of a phrase that reads from tail to head.
 _BACKWARDS = 0.6
-#: What a phrase counts that stands outside of the two mentions.
+#: Weight of a phrase that is not between the mentions.
 _OUTSIDE_FACTOR = 0.45
-#: What a phrase loses with other words between its two ("studied physics at").
+#: Penalty of a phrase with a gap ("studied physics at").
 _GAPPED = 0.4
-#: What a phrase loses whose last word always modifies another one ("highest").
+#: Penalty of a phrase whose last word always modifies another word ("highest").
 _MODIFIER = 0.7
-#: What the preposition before the second mention adds.
+#: Bonus of the preposition before the second mention.
 _LINKING = 0.5
-_KEPT = 30
+_MOST = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A way in which the instances of a cluster speak of their relation.
+    """A phrase of the instances of a cluster.
 
     Args:
-        text: The words as they are most often written, with ``…`` where others are left out.
-        place: Where they stand, relative to the mentions.
-        weight: How well they name the cluster, > 0.
+        text: The words in their most frequent form, with ``…`` for a gap.
+        place: Position relative to the mentions.
+        weight: How well it names the cluster, > 0.
     """
 
     text: str
@@ -463,36 +463,36 @@ class Phrase:
 
 
 class Corpus:
-    """The contexts of all clusters, counted.
+    """Counts of the phrases of all clusters.
 
     Args:
-        clusters: Contexts per cluster, none of them empty.
-        max_words: Words of the longest phrase, >= 1.
-        min_share: Share of the instances of a cluster in which a phrase must be found, in (0, 1].
+        clusters: Contexts per cluster, at least one.
+        max_words: Maximum number of words of a phrase, >= 1.
+        min_share: Minimum share of the instances of a cluster with a phrase, in (0, 1].
     """
 
     def __init__(self, clusters: Sequence[Sequence[Context]], *, max_words: int, min_share: float) -> None:
-        names = Names(one for contexts in clusters for one in contexts)
-        self._runs = [[names.runs(one) for one in contexts] for contexts in clusters]
+        names = Names(context for contexts in clusters for context in contexts)
+        self._runs = [[names.runs(context) for context in contexts] for contexts in clusters]
         sizes = [len(contexts) for contexts in clusters]
         self._max_words = max_words
         self._thresholds = [max(_least(size), math.ceil(min_share * size)) for size in sizes]
-        # rarer n-grams are counted too, for the share that touches the second mention
+        # rarer n-grams are needed for the share that touches the second mention
         counted = [
             max(min(2, size), threshold // 4) for size, threshold in zip(sizes, self._thresholds, strict=True)
         ]
         self._evidence = Evidence(self._runs, thresholds=counted, longest=max_words + 1)
-        # a phrase with a gap rests on two words that are each frequent: two instances of it can do
+        # a phrase with a gap has two frequent words, so two instances of it are enough
         self._thresholds_gapped = [max(min(2, size), math.ceil(min_share * size)) for size in sizes]
 
     def phrases(self, cluster: int) -> list[Phrase]:
-        """Return the phrases of a cluster that hold a content word, best first, 30 at most."""
+        """Return up to 30 phrases of a cluster with a content word, best first."""
         return self._best(
             cluster, {gram: self._weight(cluster, gram) for gram in self._frequent(cluster, bare=False)}
         )
 
     def bare_phrases(self, cluster: int) -> list[Phrase]:
-        """Return the phrases between the mentions that are made of stop words only, most frequent first."""
+        """Return the phrases of stop words between the mentions, the most frequent first."""
         share = self._evidence.share
         return self._best(
             cluster,
@@ -510,7 +510,7 @@ class Corpus:
                 yield gram
 
     def _weight(self, cluster: int, gram: Gram) -> float:
-        """Weigh a phrase: how far it and its best word are typical of the cluster, and how well it reads."""
+        """Return the weight of a phrase, from the typicality of it and its best word, and from its readability."""
         place, *words = gram
         evidence = self._evidence
         weight = evidence.typicality(cluster, gram) * self._readability(cluster, gram)
@@ -556,34 +556,34 @@ class Corpus:
 
     def _best(self, cluster: int, weights: dict[Gram, float]) -> list[Phrase]:
         useful = [(weight, gram) for gram, weight in weights.items() if weight > 0]
-        best = sorted(useful, key=lambda pair: (-pair[0], pair[1]))[:_KEPT]
+        best = sorted(useful, key=lambda pair: (-pair[0], pair[1]))[:_MOST]
         written = spell(self._runs[cluster], {gram for _, gram in best})
         return [Phrase(written[gram], int(gram[0]), weight) for weight, gram in best]
 
 
 def _least(size: int) -> int:
-    """Instances that must share a phrase in a cluster of a size: 3, less in tiny clusters."""
+    """Return the minimum support of a phrase in a cluster of a size: 3, less in tiny clusters."""
     return min(3, 1 + size // 4)
 
 
 def _length_bonus(words: Sequence[int | str]) -> float:
-    """1.0 for one word, then 1.3, 1.45, 1.53, …: longer phrases say more, but have less support."""
+    """Return 1.0 for one word, then 1.3, 1.45, 1.53, …: longer phrases are more precise, but have less support."""
     return 1.6 - 0.6 * 0.5 ** (sum(word not in ARTICLES and word != GAP for word in words) - 1)
 
 
-#: A phrase that is taken gives way to the next best one that has this share of its weight.
+#: Minimum weight, as a share of the best, of a phrase that replaces one used by another cluster.
 _SECOND_BEST = 0.3
-#: Stands for a type that is not known.
+#: Placeholder for an unknown type.
 UNKNOWN = "?"
 _ANYWHERE = "HEAD … TAIL"
 
 
 class Candidate(Protocol):
-    """A way to call a relation."""
+    """A candidate name of a relation."""
 
     @property
     def words(self) -> str:
-        """The words as they are counted."""
+        """The counted words."""
         ...
 
     @property
@@ -602,19 +602,19 @@ class Candidate(Protocol):
         ...
 
 
-#: A name, its pattern, and the candidate that it is from.
+#: A name, its pattern, and its candidate.
 Choice = tuple[str, str, Candidate | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a cluster may be called.
+    """The candidate names of a cluster.
 
     Args:
         label: Number of the cluster.
         phrases: Phrases with a content word, best first.
-        bare: Phrases of stop words, best first; looked at only where there are no others.
-        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` where neither is known.
+        bare: Phrases of stop words, best first, used if there are no others.
+        signature: The entity types, such as ``"PERSON – CITY"``; ``None`` if both are unknown.
     """
 
     label: int
@@ -624,24 +624,24 @@ class Candidates:
 
 
 def choose(clusters: Sequence[Candidates]) -> dict[int, Choice]:
-    """Give every cluster a name and a pattern; where two want the same name, the one with more weight has it.
+    """Choose a unique name and its pattern for each cluster; the cluster with the larger weight goes first.
 
     Args:
-        clusters: The candidates; their order decides between equal weights.
+        clusters: The candidates; their order breaks ties.
 
     Returns:
-        Label → name, pattern, and the candidate it is from: ``None`` for types and numbers.
+        Label → name, pattern, and candidate, which is ``None`` for types and numbers.
     """
-    by_strength = sorted(clusters, key=lambda one: -one.phrases[0].weight if one.phrases else 0.0)
-    taken: set[str] = set()
+    by_strength = sorted(clusters, key=lambda cluster: -cluster.phrases[0].weight if cluster.phrases else 0.0)
+    used: set[str] = set()
     chosen: dict[int, Choice] = {}
     for cluster in by_strength:
-        chosen[cluster.label] = next(wish for wish in _wishes(cluster) if wish[0] not in taken)
-        taken.add(chosen[cluster.label][0])
+        chosen[cluster.label] = next(choice for choice in _choices(cluster) if choice[0] not in used)
+        used.add(chosen[cluster.label][0])
     return chosen
 
 
-def _wishes(cluster: Candidates) -> Iterator[Choice]:
+def _choices(cluster: Candidates) -> Iterator[Choice]:
     signature = cluster.signature
     whole = signature if signature and UNKNOWN not in signature else None
     if cluster.phrases:

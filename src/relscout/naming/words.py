@@ -1,4 +1,4 @@
-"""Words of a phrase: tokenization, stop words, and forms of English verbs."""
+"""Tokenisation, stop words, and forms of English verbs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 _MARKS = "\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0981-\u0ddf\u0e31-\u0e4e"
 _LETTERS = rf"[^\W\d_][\w{_MARKS}]*"
-#: Scripts that are written without spaces are cut into characters.
+#: Scripts without spaces are split into characters.
 _SCRIPT = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 _UNSPACED = re.compile(f"({_SCRIPT})")
 _UNSPACED_GAP = re.compile(f"(?<={_SCRIPT}) (?={_SCRIPT})")
@@ -17,7 +17,7 @@ _PIECE = re.compile(rf"['’]s\b|{_LETTERS}(?:['’\u2010-](?!s\b){_LETTERS})*|\
 
 
 def words(listed: str) -> frozenset[str]:
-    """Return words that are listed with blanks between them."""
+    """Return the words of a space-separated list."""
     return frozenset(listed.split())
 
 
@@ -76,24 +76,23 @@ _BASES = frozenset(_BASE_FORMS.values())
 
 
 def pieces(text: str) -> list[str]:
-    """Cut a text into words, numbers and single punctuation marks."""
+    """Split a text into words, numbers and punctuation marks."""
     if not text.isascii():
         text = _UNSPACED.sub(r" \1 ", text)
     return _PIECE.findall(text)
 
 
 def join(words: Sequence[str]) -> str:
-    """Put words together as they are written: without spaces in scripts that have none."""
+    """Join words with spaces, except in scripts without spaces."""
     joined = " ".join(words)
     return joined if joined.isascii() else _UNSPACED_GAP.sub("", joined)
 
 
 @lru_cache(maxsize=500_000)
 def group(word: str) -> str:
-    """Return the key that all forms of a lower-cased word share: "wrote", "written" and "writes" have one.
+    """Return the key of all forms of a lower-case word, such as "wrote", "written" and "writes".
 
-    The stemmer is the English one. It only groups and is never shown, so words of other languages stay
-    readable.
+    It uses the English stemmer, only for grouping, so words of other languages stay readable.
     """
     base = _BASE_FORMS.get(word)
     if base is not None:
@@ -105,7 +104,7 @@ def group(word: str) -> str:
 
 
 def _without_agent(stem: str) -> str:
-    """Take who does something for doing it: "inventor", "founder" and "writer", but not "member"."""
+    """Return the stem of the verb of an agent noun: "inventor", "founder" and "writer", but not "member"."""
     for ending in ("er", "or", "eri", "r"):
         root = stem.removesuffix(ending)
         if root != stem and (root in _BASES or (len(root) >= 5 and ending != "r")):
@@ -150,12 +149,7 @@ _DOUBLED = words("admit commit control defer equip occur permit prefer refer tra
 
 
 def active(surface: str, lemma: str) -> str:
-    """Return a finite form of a verb that stands after its subject: the past as it is written, or the present.
-
-    Args:
-        surface: The verb as it is written, in small letters.
-        lemma: Its lemma.
-    """
+    """Return a finite form of a lower-case verb after its subject: the past as written, or the present."""
     past, participle = _FORMS.get(lemma, ("", ""))
     if past and surface in (past, participle):
         return past
@@ -165,12 +159,7 @@ def active(surface: str, lemma: str) -> str:
 
 
 def participle(surface: str, lemma: str) -> str:
-    """Return the past participle of a verb, such as ``"written"``.
-
-    Args:
-        surface: The verb as it is written, in small letters.
-        lemma: Its lemma.
-    """
+    """Return the past participle of a lower-case verb, such as ``"written"``."""
     if lemma in _FORMS:
         return _FORMS[lemma][1]
     if surface.endswith("ed"):
@@ -183,12 +172,7 @@ def participle(surface: str, lemma: str) -> str:
 
 
 def past(surface: str, lemma: str) -> str:
-    """Return the simple past of a verb, such as ``"wrote"``.
-
-    Args:
-        surface: The verb as it is written, in small letters.
-        lemma: Its lemma.
-    """
+    """Return the simple past of a lower-case verb, such as ``"wrote"``."""
     return _FORMS[lemma][0] if lemma in _FORMS else participle(surface, lemma)
 
 

@@ -1,4 +1,4 @@
-"""Two runs on one corpus, side by side: which relations are the same, what moved, and which run is nearer to gold."""
+"""Compares two runs on one corpus: common relations, moved instances, and scores."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from relscout.report import SCORES, score_cells, shown_name, write_page
 from relscout.report.content import pieces
 
 _RESAMPLES = 200
-#: A relation counts as the same where at least this share of both runs' instances of it is common.
+#: Minimum overlap of two relations that count as the same.
 _SAME = 0.7
 _MOVES = 10
 _EXAMPLES = 2
-#: Relations of each run in the heat map.
+#: Maximum number of relations of each run in the heat map.
 _MOST = 40
 
 
 @dataclass(frozen=True)
 class Match:
-    """A relation of the first run and the one of the second that it shares the most with.
+    """A relation of the first run and the one of the second with the largest intersection.
 
     Args:
         first: Id in the first run.
-        second: Id in the second; -1 where most of its instances have no relation there.
-        common: Instances that both have.
-        size: Instances in the first run, among those that both runs have.
-        share: Instances that both have, as a share of those that either has (Jaccard), in [0, 1].
+        second: Id in the second; -1 if most of its instances have no relation there.
+        common: Number of common instances.
+        size: Number of instances in the first run, among those in both runs.
+        share: Jaccard index of the two, in [0, 1].
     """
 
     first: int
@@ -49,12 +49,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Move:
-    """Instances that have left the relation which most of their fellows are still in.
+    """Instances that are not in the match of their relation.
 
     Args:
         first: Id in the first run.
-        second: Id in the second, which is not the match of ``first``.
-        count: How many they are.
+        second: Id in the second run.
+        count: Number of instances.
         examples: Some of them.
     """
 
@@ -66,17 +66,17 @@ class Move:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two runs have in common.
+    """Comparison of two runs.
 
     Args:
-        common: Instances of both.
-        only: Instances of the first run alone, and of the second alone.
-        matches: One for each relation of the first run that has common instances, the largest first.
+        common: Number of common instances.
+        only: Number of instances of the first run alone, and of the second alone.
+        matches: One for each relation of the first run with common instances, the largest first.
         new: Ids of the second run that match no relation of the first.
         moves: The largest moves, the largest first.
-        table: Common instances of each relation of the first (rows) in each of the second (columns).
+        table: Common instances of each relation of the first run (rows) and of the second (columns).
         rows: Ids of the rows.
-        sizes: Common instances of each row, in all columns, be they shown or not.
+        sizes: Common instances of each row, including columns that are not shown.
         columns: Ids of the columns.
     """
 
@@ -99,50 +99,54 @@ def write_comparison(
     names: tuple[str, str] = ("first", "second"),
     gold: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a page that sets two runs side by side: one file that works from disk, without a network.
+    """Write a page that compares two runs: a single HTML file that works offline.
 
     Args:
         first: A run.
-        second: Another one on the same instances, or some of them.
+        second: Another run on at least some of the same instances.
         path: The file.
-        names: What the runs are called.
-        gold: Id of an instance → its gold relation; adds scores with intervals.
+        names: Names of the runs.
+        gold: Id of an instance → gold relation; adds scores with intervals.
 
     Raises:
-        InputError: The runs have no instance in common, or none of these has a gold relation.
+        InputError: The runs have no common instance, or none with a gold relation.
         OutputError: The file cannot be written.
     """
-    found = compare(first, second)
-    shown, data = _described(first, second, found, names)
-    shown["score_rows"], shown["score_caption"] = _scores((first, second), names, gold)
-    return write_page(Path(path), "comparison.html.j2", shown, data, ("comparison",))
+    comparison = compare(first, second)
+    values, data = _described(first, second, comparison, names)
+    values["score_rows"], values["score_caption"] = _scores((first, second), names, gold)
+    return write_page(Path(path), "comparison.html.j2", values, data, ("comparison",))
 
 
 def compare(first: Discovery, second: Discovery) -> Comparison:
-    """Compare two runs on the instances that both have, by their ids.
+    """Compare two runs on their common instances, by ids.
 
     Raises:
-        InputError: They have none in common.
+        InputError: There are none.
     """
-    ids = [dict(_ids(one)) for one in (first, second)]
-    instances = {one.id: one for one in first.assignments.instances}
+    ids = [dict(_ids(run)) for run in (first, second)]
+    instances = {instance.id: instance for instance in first.assignments.instances}
     common = [id for id in instances if id in ids[1]]
     if not common:
         raise InputError("the two runs have no instance id in common; were they made from the same corpus?")
     pairs = [(ids[0][id], ids[1][id]) for id in common]
     counts = Counter(pairs)
     sizes = [Counter(pair[side] for pair in pairs) for side in (0, 1)]
-    order = [sorted(one, key=lambda id, one=one: (id < 0, -one[id], id)) for one in sizes]  # type: ignore[misc]  # noqa: A006
+
+    def largest_first(counts: Counter[int]) -> list[int]:
+        return sorted(counts, key=lambda relation: (relation < 0, -counts[relation], relation))
+
+    order = [largest_first(counts_of_run) for counts_of_run in sizes]
     matches = []
     for id in order[0]:
         best = max(
-            (other for one, other in counts if one == id),
-            key=lambda other: (counts[id, other], other >= 0, -other),
+            (right for left, right in counts if left == id),
+            key=lambda right: (counts[id, right], right >= 0, -right),
         )
         joint = counts[id, best]
         matches.append(Match(id, best, joint, sizes[0][id], joint / (sizes[0][id] + sizes[1][best] - joint)))
-    match_of = {one.first: one.second for one in matches}
-    matched = {one.second for one in matches if one.first >= 0}
+    match_of = {match.first: match.second for match in matches}
+    matched = {match.second for match in matches if match.first >= 0}
     moved = sorted(
         (pair for pair in counts if match_of[pair[0]] != pair[1]), key=lambda pair: (-counts[pair], pair)
     )
@@ -150,16 +154,16 @@ def compare(first: Discovery, second: Discovery) -> Comparison:
         Move(
             *pair,
             counts[pair],
-            [instances[id] for id, one in zip(common, pairs, strict=True) if one == pair][:_EXAMPLES],
+            [instances[id] for id, other in zip(common, pairs, strict=True) if other == pair][:_EXAMPLES],
         )
         for pair in moved[:_MOVES]
     ]
-    kept = [one[:_MOST] for one in order]
-    table = np.array([[counts[one, other] for other in kept[1]] for one in kept[0]], dtype=np.int64)
+    kept = [ids_of[:_MOST] for ids_of in order]
+    table = np.array([[counts[row, column] for column in kept[1]] for row in kept[0]], dtype=np.int64)
     return Comparison(
         common=len(common),
         only=(len(ids[0]) - len(common), len(ids[1]) - len(common)),
-        matches=[one for one in matches if one.first >= 0],
+        matches=[match for match in matches if match.first >= 0],
         new=[id for id in order[1] if id >= 0 and id not in matched],
         moves=moves,
         table=table,
@@ -170,30 +174,34 @@ def compare(first: Discovery, second: Discovery) -> Comparison:
 
 
 def _ids(discovery: Discovery) -> zip[tuple[str, int]]:
-    given = discovery.assignments
-    return zip((one.id for one in given.instances), given.relation_ids.tolist(), strict=True)
+    assignments = discovery.assignments
+    return zip(
+        (instance.id for instance in assignments.instances), assignments.relation_ids.tolist(), strict=True
+    )
 
 
 def _described(
-    first: Discovery, second: Discovery, found: Comparison, names: tuple[str, str]
+    first: Discovery, second: Discovery, comparison: Comparison, names: tuple[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     called = [
-        {one.id: shown_name(one.name) for one in run.relations} | {-1: "(no relation)"}
+        {relation.id: shown_name(relation.name) for relation in run.relations} | {-1: "(no relation)"}
         for run in (first, second)
     ]
-    same = sum(one.share >= _SAME for one in found.matches)
+    same = sum(match.share >= _SAME for match in comparison.matches)
     shared_names = [shown_name(name) for name in names]
     lead = [
         f"{shared_names[0]} has {counted(len(first.relations), 'relation')}, {shared_names[1]} "
-        f"{counted(len(second.relations), 'relation')}, in {counted(found.common, 'common instance')}. {same} of the "
-        f"first are nearly the same in the second (an overlap of at least {_SAME:.0%})."
+        f"{counted(len(second.relations), 'relation')}, in {counted(comparison.common, 'common instance')}. "
+        f"{same} of the first are nearly the same in the second (an overlap of at least {_SAME:.0%})."
     ]
-    if any(found.only):
-        lead.append(f"Only in the first: {found.only[0]:,} instances; only in the second: {found.only[1]:,}.")
-    shown: dict[str, Any] = {
+    if any(comparison.only):
+        lead.append(
+            f"Only in the first: {comparison.only[0]:,} instances; only in the second: {comparison.only[1]:,}."
+        )
+    values: dict[str, Any] = {
         "title": f"{shared_names[0]} and {shared_names[1]}",
         "lead": lead,
-        "found": found,
+        "comparison": comparison,
         "first": called[0],
         "second": called[1],
         "names": shared_names,
@@ -201,20 +209,20 @@ def _described(
         "pieces": pieces,
     }
     data = {
-        "rows": [called[0][id] for id in found.rows],
-        "columns": [called[1][id] for id in found.columns],
-        "table": found.table.tolist(),
-        "sizes": found.sizes,
+        "rows": [called[0][id] for id in comparison.rows],
+        "columns": [called[1][id] for id in comparison.columns],
+        "table": comparison.table.tolist(),
+        "sizes": comparison.sizes,
         "names": shared_names,
     }
-    return shown, data
+    return values, data
 
 
 def _scores(
     runs: tuple[Discovery, Discovery], names: tuple[str, str], gold: Mapping[str, str] | None
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return rows and column titles of a table of scores: both runs against gold, or against each other."""
-    ids = [dict(_ids(one)) for one in runs]
+    """Return rows and caption of a table of scores: both runs against gold, or against each other."""
+    ids = [dict(_ids(run)) for run in runs]
     common = [id for id in ids[0] if id in ids[1]]
     if gold is None:
         agreement = score([ids[0][id] for id in common], [ids[1][id] for id in common])
@@ -225,8 +233,8 @@ def _scores(
         raise InputError("none of the common instances has a gold relation under its id")
     truth = [gold[id] for id in known]
     rows = []
-    for name, one in zip(names, ids, strict=True):
-        labels = [one[id] for id in known]
+    for name, relation_of in zip(names, ids, strict=True):
+        labels = [relation_of[id] for id in known]
         bounds = bootstrap_intervals(labels, truth, n_resamples=_RESAMPLES)
         rows.append({"name": shown_name(name), "cells": score_cells(score(labels, truth)), "strong": True})
         intervals = ["", *(f"{bounds[score].low:.3f} to {bounds[score].high:.3f}" for score in SCORES)]

@@ -1,4 +1,4 @@
-"""The content of the page, independent of HTML: map, entities, facts, sentences, comparison with gold relations."""
+"""The content of the report, independent of HTML: map, entities, facts, sentences, comparison with gold relations."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from relscout.discovery.relation import forward_name, hierarchy_of
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores, Interval
 
-#: Okabe and Ito 2008, "Color Universal Design": distinguishable with any colour vision. Their yellow is too pale for
-#: white.
+#: Okabe and Ito 2008, "Color Universal Design", without their yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-#: Characters of a sentence that are shown; what is longer is cut around the entities.
+#: Maximum number of characters of a sentence; longer ones are cut around the entities.
 LONGEST = 600
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a sentence.
+    """A piece of a sentence.
 
     Args:
-        text: What is shown.
-        role: ``h`` (head), ``t`` (tail), ``ht`` (one lies inside the other), or empty.
+        text: The displayed text.
+        role: ``h`` (head), ``t`` (tail), ``ht`` (nested), or empty.
     """
 
     text: str
@@ -44,7 +43,7 @@ class Piece:
 
 
 def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]:
-    """Return a sentence in pieces; control characters, and marks that turn the direction of writing, are dots."""
+    """Return the pieces of a sentence; control characters and bidirectional marks become dots."""
     shown: list[Piece] = []
     parts = pieces_of(instance, longest) if len(instance.text) > longest else [(0, len(instance.text))]
     for start, end in parts:
@@ -64,52 +63,52 @@ def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]
 
 
 def place_of(instance: RelationInstance) -> str:
-    """Return where an instance was read: document, file and line, and the character at which its sentence begins."""
+    """Return the origin of an instance: document, file and line, and the offset of its sentence."""
     document = instance.document if instance.document not in instance.source else ""
     start = "" if instance.document_start is None else f"character {instance.document_start:,}"
     return ", ".join(filter(None, (document, instance.source, start)))
 
 
-#: Instances on the map; of more, as many are drawn.
+#: Maximum number of instances on the map.
 MOST_POINTS = 2000
 _PERPLEXITY = 30.0
-#: Principal components that t-SNE starts from.
+#: Number of principal components for t-SNE.
 _COMPONENTS = 50
 
 
 def drawn(ids: NDArray[np.int64], *, most: int = MOST_POINTS, seed: int = 0) -> NDArray[np.int64]:
-    """Return the rows (n,) of instances for the map: all that have a relation, or ``most`` of them, in order.
+    """Return the rows (n,) of a sample of the instances with a relation, in order.
 
-    Relations keep their shares, but each has one instance at least.
+    Relations keep their shares, but each has at least one instance.
 
     Args:
         ids: Relation of each instance (N,); -1 for none.
-        most: Most rows, unless there are more relations.
-        seed: Draws them.
+        most: Maximum number of rows, unless there are more relations.
+        seed: Random seed.
     """
-    details = np.flatnonzero(ids >= 0)
-    if len(details) <= most:
-        return details
+    with_relation = np.flatnonzero(ids >= 0)
+    if len(with_relation) <= most:
+        return with_relation
     random = generator(seed, "map")
-    kept = []
-    for id in np.unique(ids[details]).tolist():
+    chosen = []
+    for id in np.unique(ids[with_relation]).tolist():
         rows = np.flatnonzero(ids == id)
-        count = max(1, int(len(rows) * most / len(details)))
-        kept.append(random.choice(rows, count, replace=False))
-    return np.sort(np.concatenate(kept))
+        count = max(1, int(len(rows) * most / len(with_relation)))
+        chosen.append(random.choice(rows, count, replace=False))
+    return np.sort(np.concatenate(chosen))
 
 
 def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
     """Return vectors (n, D) in the plane (n, 2), float32, within [-1, 1]: t-SNE (van der Maaten and Hinton 2008).
 
     Args:
-        vectors: What is shown.
-        seed: Decides what t-SNE draws; it starts from the principal components.
+        vectors: The vectors.
+        seed: Random seed of t-SNE, which starts from the principal components.
     """
     n = len(vectors)
     centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
     if n < 5 or not np.ptp(centred, axis=0).max(initial=0.0):
-        # too few for neighbours, or all the same
+        # too few vectors, or all equal
         plane = np.zeros((n, 2))
         plane[:, : min(2, centred.shape[1])] = centred[:, :2]
         return _within(plane)
@@ -124,12 +123,12 @@ def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.floa
         return _within(np.column_stack([reduced[:, 0], np.zeros(n)]))
     from threadpoolctl import threadpool_limits
 
-    # several threads add up in the order in which they finish
+    # one thread, for a reproducible order of summation
     with threadpool_limits(1, user_api="openmp"):
-        found = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=seed).fit_transform(
-            reduced
-        )
-    return _within(np.asarray(found, dtype=np.float64))
+        embedded = TSNE(
+            perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=seed
+        ).fit_transform(reduced)
+    return _within(np.asarray(embedded, dtype=np.float64))
 
 
 def _within(plane: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -140,7 +139,7 @@ def _within(plane: NDArray[np.float64]) -> NDArray[np.float32]:
 
 T = TypeVar("T", int, str)
 
-#: Entities that are asked for, and how many there are with those that they are connected to.
+#: Number of hub entities, and maximum number of entities including their neighbours.
 _HUBS, _MOST = 20, 70
 
 
@@ -149,11 +148,11 @@ class Entity:
     """An entity of the graph.
 
     Args:
-        name: How it is most often written.
-        x: Where it is drawn, in [-1, 1].
-        y: The same.
-        links: Different entities that it is connected to, by any relation, in the whole corpus.
-        relations: Relation → how many of its instances name this entity, the most frequent first.
+        name: Its most frequent spelling.
+        x: Position, in [-1, 1].
+        y: Position, in [-1, 1].
+        links: Number of connected entities in the whole corpus.
+        relations: Relation → number of its instances with this entity, the most frequent first.
     """
 
     name: str
@@ -165,7 +164,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Link:
-    """Instances of one relation between two entities, by their places in the graph."""
+    """Instances of one relation between two entities, by their positions in the graph."""
 
     head: int
     tail: int
@@ -189,9 +188,9 @@ class EntityGraph:
 
 
 def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) -> EntityGraph:
-    """Return the most connected entities, those they are connected to, and the links between them.
+    """Return the most connected entities, their neighbours, and the links between them.
 
-    Two mentions are one entity where they have one identifier or, without one, are spelled alike, ignoring case.
+    Mentions are one entity if they have the same identifier or, without identifiers, the same spelling, ignoring case.
 
     Args:
         instances: The corpus (N).
@@ -217,22 +216,22 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
     ranked = sorted(others, key=lambda key: (-len(others[key]), key))
     hubs = ranked[:_HUBS]
     chosen = dict.fromkeys(hubs)
-    # the first neighbour of each, then the second, so that no hub takes all places
+    # round robin, so that no hub takes all positions
     around = [sorted(others[hub], key=lambda key: (-len(others[key]), key)) for hub in hubs]
     for key in chain.from_iterable(zip_longest(*around)):
         if key is not None and len(chosen) < _MOST:
             chosen[key] = None
-    kept = sorted(chosen, key=lambda key: (-len(others[key]), key))
-    place_of = {key: place for place, key in enumerate(kept)}
+    selected = sorted(chosen, key=lambda key: (-len(others[key]), key))
+    place_of = {key: place for place, key in enumerate(selected)}
     drawn = [
         Link(place_of[head], place_of[tail], id, count)
         for (head, tail, id), count in sorted(links.items())
         if head in place_of and tail in place_of
     ]
     graph = networkx.Graph()
-    graph.add_nodes_from(range(len(kept)))
+    graph.add_nodes_from(range(len(selected)))
     graph.add_edges_from((link.head, link.tail) for link in drawn)
-    places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(kept), 1) ** 0.5) if kept else {}
+    places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(selected), 1) ** 0.5) if selected else {}
     entities = [
         Entity(
             _ranked(spelled[key])[0][0],
@@ -241,13 +240,13 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
             len(others[key]),
             _ranked(by_relation[key]),
         )
-        for place, key in enumerate(kept)
+        for place, key in enumerate(selected)
     ]
     return EntityGraph(entities, drawn, len(spelled))
 
 
 def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
-    """Return what was counted, the most frequent first, in an order that does not depend on that of counting."""
+    """Return the counts, the largest first; ties are sorted by key."""
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -255,24 +254,24 @@ def _key(text: str, mention: Mention) -> str:
     return mention.entity_id or mention.surface(text).casefold()
 
 
-#: Facts and entities on the page, the most supported and the most connected.
+#: Maximum number of facts and entities on the page.
 MOST_FACTS, MOST_ENTITIES = 2000, 1000
-#: Sentences that the page shows of one fact, the surest.
+#: Maximum number of sentences of a fact.
 _SENTENCES = 4
 
 
 @dataclass(frozen=True)
 class FactsView:
-    """What the page shows of the facts.
+    """The facts on the page.
 
     Args:
         facts: The most supported facts, at most :data:`MOST_FACTS`.
-        rows: Rows of the corpus that hold the sentences of each of them.
+        rows: Rows of the sentences of each fact.
         total: Number of all facts.
         entities: The entities with most facts, at most :data:`MOST_ENTITIES`.
         total_entities: Number of all entities.
-        per_entity: Number of facts of each entity, by its id.
-        per_relation: Number of facts of each relation, by its id.
+        per_entity: Id of an entity → number of its facts.
+        per_relation: Id of a relation → number of its facts.
     """
 
     facts: Sequence[Fact]
@@ -284,65 +283,56 @@ class FactsView:
     per_relation: Mapping[int, int]
 
     def within(self, shown: Collection[int]) -> FactsView:
-        """Return the view with those rows only whose sentences are on the page."""
+        """Return the view with only the rows whose sentences are on the page."""
         return replace(self, rows=[[row for row in rows if row in shown] for rows in self.rows])
 
     def of_relation(self, relation: Relation, relations: Sequence[Relation]) -> tuple[int, int]:
-        """Return under which relation the facts of a relation are, and their number.
-
-        It is the relation itself, unless its name is marked as the inverse of that of another one.
-        """
+        """Return the relation that has the facts of a relation, itself or its inverse, and their number."""
         name = forward_name(relation.name)
-        id = next((one.id for one in relations if one.name == name), relation.id)
+        id = next((relation.id for relation in relations if relation.name == name), relation.id)
         return id, self.per_relation.get(id, 0)
 
 
 def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: int) -> FactsView:
-    """Choose the facts and entities that the page shows.
-
-    Args:
-        discovery: The discovery.
-        row_of: Id of an instance → its row in the corpus.
-        most_rows: Rows that may be asked for in all.
-    """
-    found = discovery.found_facts
-    shown = found.facts[:MOST_FACTS]
+    """Select the facts and entities of the page, with at most ``most_rows`` sentences; ``row_of`` maps ids to rows."""
+    table = discovery.found_facts
+    listed = table.facts[:MOST_FACTS]
     rows: list[list[int]] = []
     left = most_rows
-    for fact in shown:
+    for fact in listed:
         chosen = [row_of[id] for id in fact.evidence[: min(_SENTENCES, left)]]
         left -= len(chosen)
         rows.append(chosen)
-    counts = found.per_entity
-    ranked = sorted(found.entities, key=lambda one: (-counts[one.id], -one.mentions, one.id))
+    counts = table.per_entity
+    ranked = sorted(table.entities, key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id))
     return FactsView(
-        facts=shown,
+        facts=listed,
         rows=rows,
-        total=len(found.facts),
+        total=len(table.facts),
         entities=ranked[:MOST_ENTITIES],
         total_entities=len(ranked),
         per_entity=counts,
-        per_relation=Counter(fact.relation_id for fact in found.facts),
+        per_relation=Counter(fact.relation_id for fact in table.facts),
     )
 
 
 _RESAMPLES = 200
 _CONFUSIONS = 8
 _EXAMPLES = 2
-#: Gold and found relations in the heat map; the other gold ones stand together, the other found ones are left out.
+#: Maximum number of gold and discovered relations in the heat map; other gold relations are combined.
 _MOST_RELATIONS = 40
 OTHERS = "(others)"
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Instances of one gold relation in a found relation that is mostly another's.
+    """Instances of a gold relation in a discovered relation with another majority.
 
     Args:
-        relation: Id of the found relation; -1 for none.
+        relation: Id of the discovered relation; -1 for none.
         gold: Gold relation of these instances.
-        majority: Gold relation that most instances of the found one have.
-        count: How many they are.
+        majority: Majority gold relation of the discovered relation.
+        count: Number of instances.
         examples: Rows of the most certain of them.
     """
 
@@ -355,19 +345,19 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Gold:
-    """The comparison.
+    """Comparison with gold relations.
 
     Args:
-        scores: Scores of what was found.
-        intervals: Their bootstrap intervals of 95 %, by name.
-        baselines: Scores of what needs no learning, by name.
-        gold: Gold relations, the largest first; the smallest stand together as :data:`OTHERS`.
-        found: Ids of the largest found relations, the largest first; -1 for none.
+        scores: Scores of the discovery.
+        intervals: Name of a score → bootstrap interval of 95 %.
+        baselines: Name of a trivial baseline → its scores.
+        gold: Gold relations, the largest first; the smallest are combined as :data:`OTHERS`.
+        found: Ids of the largest discovered relations, the largest first; -1 for none.
         table: Instances of each gold relation in each of these (G, F), int64.
-        totals: Instances of each gold relation in all (G,), int64.
-        labels: Gold relation of each row of the corpus that has one.
-        confusions: Those that cost most, the largest first.
-        unknown: Instances without a gold relation, which are not counted.
+        totals: Instances of each gold relation (G,), int64.
+        labels: Row of the corpus → gold relation.
+        confusions: The largest confusions, the largest first.
+        unknown: Number of instances without a gold relation, which are not counted.
     """
 
     scores: ClusteringScores
@@ -387,28 +377,28 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
 
     Args:
         discovery: The discovery.
-        gold: Id of an instance → its gold relation.
+        gold: Id of an instance → gold relation.
 
     Raises:
         InputError: No instance has a gold relation.
     """
-    given = discovery.assignments
-    rows = [row for row, instance in enumerate(given.instances) if instance.id in gold]
+    assignments = discovery.assignments
+    rows = [row for row, instance in enumerate(assignments.instances) if instance.id in gold]
     if not rows:
         raise InputError(
-            f"none of the {len(given.instances)} instances of the run has a gold relation under its id; is it the file "
-            "that the run was made from?"
+            f"none of the {len(assignments.instances)} instances of the run has a gold relation under its id; is it "
+            "the file that the run was made from?"
         )
-    truth = [gold[given.instances[row].id] for row in rows]
-    found = given.relation_ids[rows].tolist()
-    pairs = [given.instances[row].type_pair for row in rows]
-    typed = any(one is not None for pair in pairs for one in pair)
-    counts = Counter(zip(found, truth, strict=True))
-    by_gold, by_found = Counter(truth), Counter(found)
+    truth = [gold[assignments.instances[row].id] for row in rows]
+    labels = assignments.relation_ids[rows].tolist()
+    pairs = [assignments.instances[row].type_pair for row in rows]
+    typed = any(kind is not None for pair in pairs for kind in pair)
+    counts = Counter(zip(labels, truth, strict=True))
+    by_gold, by_found = Counter(truth), Counter(labels)
     names = sorted(by_gold, key=lambda name: (-by_gold[name], name))
     kept = names if len(names) <= _MOST_RELATIONS else [*names[: _MOST_RELATIONS - 1], OTHERS]
     row_of = {name: min(place, len(kept) - 1) for place, name in enumerate(names)}
-    ids = sorted(by_found, key=lambda one: (one < 0, -by_found[one], one))
+    ids = sorted(by_found, key=lambda label: (label < 0, -by_found[label], label))
     ids = ids[:_MOST_RELATIONS]
     column_of = {id: place for place, id in enumerate(ids)}
     table = np.zeros((len(kept), len(ids)), dtype=np.int64)
@@ -420,23 +410,23 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
     from relscout.metrics import bootstrap_intervals, score, trivial_baselines
 
     return Gold(
-        scores=score(found, truth),
-        intervals=bootstrap_intervals(found, truth, n_resamples=_RESAMPLES),
+        scores=score(labels, truth),
+        intervals=bootstrap_intervals(labels, truth, n_resamples=_RESAMPLES),
         baselines=trivial_baselines(truth, type_pairs=pairs if typed else None),
         gold=kept,
         found=ids,
         table=table,
         totals=totals,
         labels=dict(zip(rows, truth, strict=True)),
-        confusions=_confusions(counts, rows, found, truth, given.confidences),
-        unknown=len(given.instances) - len(rows),
+        confusions=_confusions(counts, rows, labels, truth, assignments.confidences),
+        unknown=len(assignments.instances) - len(rows),
     )
 
 
 def _confusions(
     counts: Mapping[tuple[int, str], int],
     rows: Sequence[int],
-    found: Sequence[int],
+    labels: Sequence[int],
     truth: Sequence[str],
     confidences: NDArray[np.float32],
 ) -> list[Confusion]:
@@ -444,39 +434,38 @@ def _confusions(
     for id, name in sorted(counts, key=lambda key: (-counts[key], key[1])):
         majority.setdefault(id, name)
     wrong = sorted((key for key in counts if majority[key[0]] != key[1]), key=lambda key: (-counts[key], key))
-    kept = []
+    confusions = []
     for id, name in wrong[:_CONFUSIONS]:
-        members = [
-            row for row, one, other in zip(rows, found, truth, strict=True) if (one, other) == (id, name)
-        ]
+        pairs = zip(rows, labels, truth, strict=True)
+        members = [row for row, label, gold in pairs if (label, gold) == (id, name)]
         members.sort(key=lambda row: (-float(confidences[row]), row))
-        kept.append(Confusion(id, name, majority[id], counts[id, name], members[:_EXAMPLES]))
-    return kept
+        confusions.append(Confusion(id, name, majority[id], counts[id, name], members[:_EXAMPLES]))
+    return confusions
 
 
-#: Instances whose sentences the page holds; of more, these are drawn, and counts stay exact.
+#: Maximum number of sentences on the page; counts are exact for all.
 MOST_SENTENCES = 10_000
-#: Instances of which representations are computed, where the fit's own are gone.
+#: Maximum number of representations that are computed.
 _MOST_VECTORS = 10_000
-#: Relations that a heat map shows, the largest.
+#: Maximum number of relations in a heat map.
 MOST_PICTURED = 40
 _UNCERTAIN = 12
 _NEAR = 4
-#: Merges are suggested for pairs of relations whose likeness stands out by so many standard deviations.
+#: Merges are suggested for pairs of relations that are more similar than the mean by this number of deviations.
 _STANDS_OUT = 2.0
 _SUGGESTED = 6
 
 
 @dataclass(frozen=True)
 class RelationView:
-    """One relation, with what the page shows of it; rows are places in the corpus.
+    """A relation on the page; rows are positions in the corpus.
 
     Args:
         relation: The relation.
         examples: Rows of its examples.
         uncertain: Rows of its least certain instances, the least certain first.
         members: Rows of its instances on the page, the most certain first.
-        near: The relations that are most like it, with the cosine of the mean representations.
+        near: The most similar relations, with the cosine of the mean representations.
     """
 
     relation: Relation
@@ -496,21 +485,21 @@ class Map:
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the page shows.
+    """The content of the report.
 
     Args:
         discovery: The discovery.
-        title: What the page is called.
-        relations: Every relation, the largest first.
-        shown: Rows whose sentences are on the page, ascending.
-        likeness: Cosines of the relations' mean representations (K, K), in the order of ``relations``; NaN where a
-            relation has no instance.
-        suggestions: Relations that may be one, with their likeness, the most alike first.
-        tree: More general relations above them, see :func:`relscout.discovery.relation.hierarchy_of`.
-        map: Instances in the plane.
+        title: Title of the page.
+        relations: Every relation, the largest first, mixed ones last.
+        shown: Rows of the sentences on the page, ascending.
+        likeness: Cosines of the relations' mean representations (K, K), in the order of ``relations``; NaN for a
+            relation without instances.
+        suggestions: Pairs of relations that may be one, with their likeness, the most similar first.
+        tree: The hierarchy, see :func:`relscout.discovery.relation.hierarchy_of`.
+        map: Projected instances.
         graph: The most connected entities.
         facts: Facts and entities.
-        gold: Comparison with gold relations, where there are some.
+        gold: Comparison with gold relations, if any.
     """
 
     discovery: Discovery
@@ -538,37 +527,41 @@ def gather(
     gold: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Content:
-    """Gather what the page shows.
+    """Compute the content of the report.
 
     Args:
         discovery: The discovery.
-        title: What the page is called.
-        gold: Id of an instance → its gold relation, for some or all.
-        progress: Called with what is being computed: ``"encode"`` where representations are computed again, ``"map"``.
+        title: Title of the page.
+        gold: Id of an instance → gold relation, for some or all.
+        progress: Called with the current step: ``"encode"`` if representations are computed, ``"map"``.
 
     Raises:
         InputError: There are no relations.
     """
     if not discovery.relations:
         raise InputError("the run has no relations to show")
-    given = discovery.assignments
-    ids = given.relation_ids
-    # everything is computed in an order that the instances decide, so that the order of the input does not matter
-    order = np.array(canonical_order(given.instances), dtype=np.int64)
+    assignments = discovery.assignments
+    ids = assignments.relation_ids
+    # canonical order, so that the order of the input does not matter
+    order = np.array(canonical_order(assignments.instances), dtype=np.int64)
     rank = np.argsort(order)
     rows, vectors = representations(discovery, order, progress)
-    # what is of mixed content comes last
-    relations = sorted(discovery.relations, key=lambda one: (one.mixed, -one.size, one.id))
+    relations = sorted(
+        discovery.relations, key=lambda relation: (relation.mixed, -relation.size, relation.id)
+    )
     likeness = _likeness(relations, ids[rows], vectors)
-    place_of = {id: place for place, id in enumerate(one.id for one in relations)}
-    row_of = {instance.id: row for row, instance in enumerate(given.instances)}
-    examples = {one.id: [row_of[id] for id in one.examples if id in row_of] for one in relations}
+    place_of = {id: place for place, id in enumerate(relation.id for relation in relations)}
+    row_of = {instance.id: row for row, instance in enumerate(assignments.instances)}
+    examples = {
+        relation.id: [row_of[id] for id in relation.examples if id in row_of] for relation in relations
+    }
     uncertain = {
-        one.id: _least_certain(np.flatnonzero(ids == one.id), given.confidences, rank) for one in relations
+        relation.id: _least_certain(np.flatnonzero(ids == relation.id), assignments.confidences, rank)
+        for relation in relations
     }
     on_map = drawn(ids[rows])
     facts = facts_view(discovery, row_of, most_rows=MOST_SENTENCES // 2)
-    wanted = {row for found in (*examples.values(), *uncertain.values(), *facts.rows) for row in found}
+    wanted = {row for rows_of in (*examples.values(), *uncertain.values(), *facts.rows) for row in rows_of}
     shown = _shown(ids, order, wanted | set(rows[on_map].tolist()))
     members: defaultdict[int, list[int]] = defaultdict(list)
     for row in shown:
@@ -576,27 +569,29 @@ def gather(
     progress("map", 0, None)
     try:
         tree = hierarchy_of(relations, ids[rows], vectors)
-    except InputError:  # a relation that points nowhere is near to none
+    except InputError:  # a relation with the mean 0
         tree = ()
     return Content(
         discovery=discovery,
         title=title,
         relations=[
             RelationView(
-                one,
-                examples[one.id],
-                uncertain[one.id],
-                sorted(members[one.id], key=lambda row: (-float(given.confidences[row]), rank[row])),
-                _near(one, relations, likeness[place_of[one.id]]),
+                relation,
+                examples[relation.id],
+                uncertain[relation.id],
+                sorted(
+                    members[relation.id], key=lambda row: (-float(assignments.confidences[row]), rank[row])
+                ),
+                _near(relation, relations, likeness[place_of[relation.id]]),
             )
-            for one in relations
+            for relation in relations
         ],
         shown=shown,
         likeness=likeness,
         suggestions=_suggestions(relations, likeness),
         tree=tree,
         map=Map(rows[on_map], projected(vectors[on_map])),
-        graph=entity_graph(given.instances, ids),
+        graph=entity_graph(assignments.instances, ids),
         facts=facts.within(set(shown)),
         gold=None if gold is None else gold_of(discovery, gold),
     )
@@ -607,12 +602,11 @@ def representations(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return rows (n,) of the corpus and their representations (n, D), float32, of unit length.
 
-    They are those of all instances that have a relation, or of 10,000 of these: as the fit left them where that is
-    still known, else computed again.
+    They are those of at most 10,000 instances with a relation: from the fit if available, otherwise computed.
 
     Args:
         discovery: The discovery.
-        order: The rows in an order that the instances decide (N,), in which a method is fitted.
+        order: The rows in canonical order (N,), in which methods are fitted.
         progress: Called with the number of instances done, stage ``"encode"``.
     """
     instances = discovery.assignments.instances
@@ -620,7 +614,7 @@ def representations(
     places = drawn(discovery.assignments.relation_ids[order], most=_MOST_VECTORS)
     rows = order[places]
     if fitted is not None and len(fitted) == len(instances):
-        # only these are read: they may lie on disk
+        # read only these rows, which may be on disk
         vectors = np.asarray(fitted[places])
     else:
         vectors = discovery.model.transform([instances[row] for row in rows.tolist()], progress=progress)
@@ -632,8 +626,8 @@ def _likeness(
     relations: Sequence[Relation], ids: NDArray[np.int64], vectors: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     means = np.full((len(relations), vectors.shape[1]), np.nan)
-    for place, one in enumerate(relations):
-        members = vectors[ids == one.id]
+    for place, relation in enumerate(relations):
+        members = vectors[ids == relation.id]
         if len(members):
             means[place] = members.mean(axis=0)
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
@@ -655,19 +649,19 @@ def _near(
 def _suggestions(
     relations: Sequence[Relation], likeness: NDArray[np.float64]
 ) -> list[tuple[Relation, Relation, float]]:
-    """Return pairs that are more alike than pairs are, and no inverses of each other."""
+    """Return pairs of relations with outstanding likeness, except inverses."""
     first, second = np.triu_indices(len(relations), k=1)
     values = likeness[first, second]
     known = np.isfinite(values)
     if known.sum() < 3:
         return []
     line = values[known].mean() + _STANDS_OUT * values[known].std()
-    found = [
+    pairs = [
         (relations[left], relations[right], float(value))
         for left, right, value in zip(first.tolist(), second.tolist(), values.tolist(), strict=True)
         if np.isfinite(value) and value > line and relations[left].inverse != relations[right].id
     ]
-    return sorted(found, key=lambda pair: -pair[2])[:_SUGGESTED]
+    return sorted(pairs, key=lambda pair: -pair[2])[:_SUGGESTED]
 
 
 def _least_certain(

@@ -1,4 +1,4 @@
-"""Pictures for papers: the map, the sizes, how alike the relations are, how their number was chosen; their style."""
+"""Figures for papers: map, sizes and likeness of the relations, choice of their number; and their style."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-#: Beyond these, relations are left out of sizes and likeness, and are grey on the map.
+#: Further relations are omitted from sizes and likeness, and grey on the map.
 _MOST = MOST_PICTURED
 _GREY = "#BBBBBB"
 
@@ -30,8 +30,8 @@ def write_figures(content: Content, folder: str | Path) -> list[Path]:
     """Draw the figures and write each as PNG (200 dpi) and SVG; return the files.
 
     Args:
-        content: What :func:`relscout.report.content.gather` gives.
-        folder: Where they go; made where it is missing.
+        content: The content of the report.
+        folder: Output directory, created if missing.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -47,11 +47,11 @@ def write_figures(content: Content, folder: str | Path) -> list[Path]:
 
 
 def check_figures(folder: str | Path) -> None:
-    """Make the folder, and refuse, before anything is computed, what could not be drawn or written at the end.
+    """Create the folder, and check before long work that figures can be drawn and written.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        OutputError: The folder cannot be made.
+        OutputError: The folder cannot be created.
     """
     with figure_style():
         pass
@@ -82,17 +82,17 @@ def _map(content: Content) -> Figure:
         points = content.map.points[ids == view.relation.id]
         if not len(points):
             continue
-        details = place < _MOST
+        distinct = place < _MOST
         drawn = axes.scatter(
             points[:, 0],
             points[:, 1],
             s=14,
-            color=COLOURS[place % len(COLOURS)] if details else _GREY,
-            marker=MARKERS[place // len(COLOURS) % len(MARKERS)] if details else ".",
+            color=COLOURS[place % len(COLOURS)] if distinct else _GREY,
+            marker=MARKERS[place // len(COLOURS) % len(MARKERS)] if distinct else ".",
             alpha=0.8,
             linewidths=0,
         )
-        if details:
+        if distinct:
             handles[f"{visible(view.relation.name)} ({view.relation.size:,})"] = drawn
     legend_below(figure, handles, handlelength=1.0)
     return figure
@@ -102,14 +102,19 @@ def _sizes(content: Content) -> Figure:
     shown = [view.relation for view in content.relations[:_MOST]]
     figure = new_figure(6.4, 0.9 + 0.24 * len(shown))
     axes = figure.add_subplot()
-    axes.barh(range(len(shown)), [one.size for one in shown], color=COLOURS[0], height=0.7)
-    axes.set_yticks(range(len(shown)), [shortened(visible(one.name), 40) for one in shown])
+    axes.barh(range(len(shown)), [relation.size for relation in shown], color=COLOURS[0], height=0.7)
+    axes.set_yticks(range(len(shown)), [shortened(visible(relation.name), 40) for relation in shown])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("instances")
-    for place, one in enumerate(shown):
+    for place, relation in enumerate(shown):
         axes.annotate(
-            f"{one.size:,}", (one.size, place), (3, 0), textcoords="offset points", va="center", color=INK
+            f"{relation.size:,}",
+            (relation.size, place),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
         )
     axes.margins(x=0.1)
     return figure
@@ -123,7 +128,7 @@ def _likeness(content: Content) -> Figure:
     figure = new_figure(side + 1.2, side)
     axes = figure.add_subplot()
     picture = axes.imshow(values, cmap="Blues")
-    names = [shortened(visible(one.name), 30) for one in shown]
+    names = [shortened(visible(relation.name), 30) for relation in shown]
     axes.set_xticks(range(len(shown)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(shown)), names)
     axes.grid(visible=False)
@@ -150,18 +155,18 @@ def _curve(curve: dict[str, object]) -> Figure:
     return figure
 
 
-#: A shape for each colour and one more, so that a pair of both comes again after 56 only.
+#: One more shape than colours, so that a combination repeats only after 56.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 INK = "#333333"
 GRID = "#E4E4E4"
 
 FORMATS = ("png", "svg")
-#: Inches that a character and a line of a legend take.
+#: Width of a character and height of a line of a legend, in inches.
 _LEGEND_CHARACTER, _LEGEND_LINE = 0.066, 0.19
 _PNG_DPI = 200
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so figures look the same everywhere
+    "font.sans-serif": ["DejaVu Sans"],  # bundled with matplotlib
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -187,16 +192,16 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "text.color": INK,
-    "text.parse_math": False,  # a name with two dollar signs is no formula
+    "text.parse_math": False,  # a name with two dollar signs is not a formula
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "relscout",  # ids in the file are the same every time
+    "svg.hashsalt": "relscout",  # reproducible ids
     "path.simplify": False,
 }
 
 
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw and save with our style inside the block; matplotlib's own settings are as before after it.
+    """Draw and save with our style inside the block, and restore matplotlib's settings after it.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -205,30 +210,24 @@ def figure_style() -> Iterator[None]:
         from matplotlib import rc_context, rcParams, rcParamsDefault
     except ImportError as error:
         raise MissingExtraError("drawing figures", "figures") from error
-    # whatever the user has set for pictures of their own does not matter, but what shows them on a screen stays
+    # ignore the user's settings except the backend
     plain = {key: value for key, value in rcParamsDefault.items() if "backend" not in key}
     with warnings.catch_warnings(), rc_context():
-        # a script that the font lacks shows as boxes in the PNG; in the SVG it is text
+        # scripts that the font lacks are boxes in the PNG and text in the SVG
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         rcParams.update(cast(Any, {**plain, **_STYLE}))
         yield
 
 
 def new_figure(width: float, height: float, *, square: bool = False) -> Figure:
-    """Return an empty figure of some inches whose parts keep out of each other's way.
-
-    Args:
-        width: Its width.
-        height: Its height, without that of a legend.
-        square: Whether its panels will be as high as they are wide.
-    """
+    """Return an empty figure, with width and height (without a legend) in inches, for ``square`` panels or others."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="compressed" if square else "constrained")
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PNG (200 dpi) and SVG, the same bytes every time, and return the files.
+    """Write a figure reproducibly as PNG (200 dpi) and SVG, and return the files.
 
     Raises:
         OutputError: A file cannot be written.
@@ -247,13 +246,13 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return written
 
 
-def legend_below(figure: Figure, handles: Mapping[str, Any], **look: Any) -> None:
-    """Put one legend below all panels, and make the figure as much larger as it takes.
+def legend_below(figure: Figure, handles: Mapping[str, Any], **options: Any) -> None:
+    """Add a legend below all panels and enlarge the figure accordingly.
 
     Args:
-        figure: The figure, whose panels are there already.
-        handles: Label → what stands for it. Long labels are cut; there are as many columns as fit.
-        look: Further arguments of the legend.
+        figure: The figure with its panels.
+        handles: Label → artist. Long labels are shortened.
+        options: More arguments of the legend.
     """
     width, height = figure.get_size_inches()
     labels = [shortened(label, 48) for label in handles]
@@ -264,15 +263,15 @@ def legend_below(figure: Figure, handles: Mapping[str, Any], **look: Any) -> Non
     figure.set_size_inches(width, height + _LEGEND_LINE * rows + 0.1)
     columns = -(-len(labels) // rows)
     figure.legend(
-        handles.values(), labels, loc="outside lower center", ncols=columns, columnspacing=1.6, **look
+        handles.values(), labels, loc="outside lower center", ncols=columns, columnspacing=1.6, **options
     )
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return a text on at most two lines of some characters."""
+    """Return a text on at most two lines of ``width`` characters."""
     return "\n".join(textwrap.wrap(shortened(text, 2 * width - 8), width)) or text
 
 
 def only_horizontal_grid(axes: Axes) -> None:
-    """Leave the lines that help to read a height."""
+    """Remove the vertical grid lines."""
     axes.grid(visible=False, axis="x")

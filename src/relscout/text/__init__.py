@@ -1,11 +1,11 @@
-"""Plain text: passages and sentences with their entities, entity types, and sentence splitting by rules.
+"""Plain text: passages and sentences with their entities, entity types, and rules for sentence boundaries.
 
-:mod:`~relscout.text.documents` reads files as passages. Annotators find the sentences and the entities in them:
+:mod:`~relscout.text.documents` reads files as passages. Annotators split them into sentences and mark entities:
 :class:`~relscout.text.spacy_pipeline.SpacyPipeline`, :class:`~relscout.text.spacy_pipeline.NounChunks`,
 :class:`~relscout.text.gazetteer.Gazetteer` (a list of names), :class:`~relscout.text.recognisers.Recognised` (token
-classifiers, GLiNER); :class:`~relscout.text.gazetteer.WithGazetteer` adds a list of names to any of them, and
-:class:`~relscout.text.annotation_cache.Cached` keeps what they find. :func:`relscout.text.pairs.mark` makes
-pairs of it.
+classifiers, GLiNER). :class:`~relscout.text.gazetteer.WithGazetteer` adds a list of names to any of them, and
+:class:`~relscout.text.annotation_cache.Cached` stores their results. :func:`relscout.text.pairs.mark` makes candidate
+pairs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from relscout.core.instances import Mention, Parse
 
 CoarseType = Literal["PER", "ORG", "WORK", "EVENT", "MISC", "GROUP", "LOC", "DATE", "NUM"]
 
-#: The coarse types in the order in which they are preferred as the head of a pair: people do, places and dates are
-#: where and when it is done.
+#: The coarse types in order of preference as the head of a pair: people act; places and dates are where and when.
 COARSE_TYPES: tuple[CoarseType, ...] = get_args(CoarseType)
 
 _TAGS: dict[CoarseType, str] = {
@@ -39,17 +38,14 @@ _TAGS: dict[CoarseType, str] = {
 }
 _COARSE = {tag: coarse for coarse, tags in _TAGS.items() for tag in tags.split()}
 
-#: spaCy's types that are mere numbers: they make no pairs unless asked for.
+#: spaCy's types of numbers, which are not paired by default.
 NUMBER_TYPES = frozenset({"CARDINAL", "ORDINAL", "PERCENT", "QUANTITY", "MONEY", "TIME"})
 
 
 def coarse_type(tag: str | None) -> CoarseType:
     """Return the coarse type of an entity tag of spaCy (OntoNotes), DocRED, CoNLL, CoNLL04, TACRED or the like.
 
-    Upper and lower case and prefixes such as ``B-`` make no difference. What is not known is ``"MISC"``.
-
-    Args:
-        tag: The tag; ``None`` where an entity has none.
+    Case and prefixes such as ``B-`` are ignored. Unknown tags and ``None`` are ``"MISC"``.
     """
     if tag is None:
         return "MISC"
@@ -61,19 +57,18 @@ def coarse_type(tag: str | None) -> CoarseType:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of running text in a document, such as a paragraph: no sentence reaches beyond it.
+    """A continuous piece of a document, such as a paragraph: no sentence crosses its end.
 
-    Characters of the document that ``text`` leaves out (hyphens at line ends, indentation, mark-up) are listed in
-    ``removed``, so that :meth:`position` returns the true place of each character.
+    ``removed`` lists the characters of the document that ``text`` omits (hyphens at line ends, indentation, mark-up),
+    so that :meth:`position` returns the true offset of each character.
 
     Args:
-        text: The text, on one line: line breaks of the file are blanks here.
-        document: Name of the document; empty where the text is none.
+        text: The text on one line, with spaces in place of line breaks.
+        document: Name of the document, or empty.
         start: Offset of ``text`` in the document, in characters.
-        source: Where it comes from, for people: file and line. Where ``line_starts`` is given it ends in the number of
-            the line on which ``text`` starts.
-        removed: ``(offset in text, number of characters of the document left out just before it)``, offsets ascending.
-        line_starts: Offsets in ``text`` at which further lines of the file start, ascending.
+        source: File and line, for messages. With ``line_starts``, it ends in the line number of the start of ``text``.
+        removed: ``(offset in text, number of characters omitted before it)``, in ascending order.
+        line_starts: Offsets in ``text`` at which new lines of the file start, ascending.
     """
 
     text: str
@@ -88,7 +83,7 @@ class Passage:
         return self.start + offset + sum(count for place, count in self.removed if place <= offset)
 
     def source_at(self, offset: int) -> str:
-        """Return ``source``, with the number of the line on which the character at ``offset`` stands."""
+        """Return ``source`` with the line number of the character at ``offset``."""
         further = bisect_right(self.line_starts, offset)
         if not further:
             return self.source
@@ -98,15 +93,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class MarkedSentence:
-    """A sentence and the entities in it.
+    """A sentence and its entities.
 
     Args:
         text: The sentence.
         mentions: The entities, with offsets into ``text``.
-        source: Where the sentence comes from, for people: file and line.
-        document: Name of the document; empty where the text is none.
-        document_start: Offset of ``text`` in the document, in characters; ``None`` where it is not known.
-        parse: Syntax of ``text``, where the annotator has a parser.
+        source: File and line, for messages.
+        document: Name of the document, or empty.
+        document_start: Offset of ``text`` in the document, in characters, if known.
+        parse: Syntax of ``text``, if the annotator has a parser.
     """
 
     text: str
@@ -120,12 +115,12 @@ class MarkedSentence:
 def marked_sentence(
     passage: Passage, start: int, end: int, mentions: Sequence[Mention], parse: Parse | None = None
 ) -> MarkedSentence:
-    """Return the sentence ``[start, end)`` of a passage, with its place in the document.
+    """Return the sentence ``[start, end)`` of a passage with its position in the document.
 
     Args:
         passage: The passage.
-        start: Offset of the sentence's first character in the passage.
-        end: Offset after its last character.
+        start: Offset of the first character in the passage.
+        end: Offset after the last character.
         mentions: The entities, with offsets into the sentence.
         parse: Syntax of the sentence.
     """
@@ -140,15 +135,15 @@ def marked_sentence(
 
 
 class Annotator(Protocol):
-    """Splits texts into sentences and marks the entities in them."""
+    """Splits texts into sentences and marks their entities."""
 
     @property
     def fingerprint(self) -> str:
-        """Identifies what decides the annotations: two annotators with the same one return the same sentences."""
+        """Identifies the annotations: annotators with equal fingerprints return equal sentences."""
         ...
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, reading the passages as they are needed."""
+        """Yield the sentences of passages in order, reading the passages lazily."""
         ...
 
 
@@ -163,7 +158,7 @@ _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 class SentenceRules:
-    """Splits passages into sentences by :func:`sentence_spans`; marks no entities."""
+    """Splits passages into sentences by :func:`sentence_spans`, without entities."""
 
     #: Changes with the rules.
     fingerprint = "rules-1"
@@ -175,22 +170,22 @@ class SentenceRules:
                 yield marked_sentence(passage, start, end, ())
 
 
-def sentence_spans(text: str, kept_whole: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+def sentence_spans(text: str, unbroken: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
     """Yield ``(start, end)`` of the sentences, without the white space around them.
 
-    A sentence ends at ``. ! ? …`` (and quotes or brackets that close there) before white space, or at ``。！？``. It
-    continues when the next letter is a small one, and after abbreviations and initials (``Dr.``, ``J.``, ``U.S.``): in
-    doubt it stays whole, because a sentence cut in two loses its pairs.
+    A sentence ends at ``. ! ? …`` (with closing quotes or brackets) before white space, or at ``。！？``. It continues
+    if the next letter is lower case, and after abbreviations and initials (``Dr.``, ``J.``, ``U.S.``). In doubt it
+    continues, because a split sentence loses its pairs.
 
     Args:
         text: The text.
-        kept_whole: Spans, in order and apart, in which no sentence may end, such as names with full stops.
+        unbroken: Disjoint spans in order in which no sentence may end, such as names with full stops.
     """
-    starts = [span[0] for span in kept_whole]
+    starts = [span[0] for span in unbroken]
     start = 0
     for end in (*(mark.end() for mark in _END.finditer(text) if _ends(text, mark)), len(text)):
         before = bisect_left(starts, end) - 1
-        if before >= 0 and end < kept_whole[before][1]:
+        if before >= 0 and end < unbroken[before][1]:
             continue
         piece = text[start:end]
         if piece.strip():

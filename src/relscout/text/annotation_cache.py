@@ -1,4 +1,4 @@
-"""Annotations cached on disk: no passage is annotated twice, and interrupted work resumes where it stopped."""
+"""A cache of annotations on disk: no passage is annotated twice, and interrupted work resumes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from relscout.core.errors import ArtifactError, OutputError
 from relscout.core.instances import Mention, Parse
 from relscout.text import Annotator, MarkedSentence, Passage, marked_sentence
 
-#: Passages that are looked up together; what of them is missing is annotated in one go, so that several processes of an
-#: annotator have work for a while.
+#: Passages that are looked up together; enough missing ones to keep several processes busy.
 _WINDOW = 2048
-#: Annotated passages that are stored together: so many at most are lost at an interruption.
+#: Annotated passages that are stored together: the most that an interruption can lose.
 _STORED_AT_ONCE = 64
-#: SQLite takes no more than 999 variables in a statement.
-_ASKED_AT_ONCE = 500
+#: SQLite allows 999 variables in a statement.
+_KEYS_AT_ONCE = 500
 _PATIENCE = 60.0
 _TABLE = """
     CREATE TABLE IF NOT EXISTS annotations (
@@ -32,13 +31,13 @@ _TABLE = """
 
 
 class Cached:
-    """An annotator that keeps what another one finds in a file, by the text of the passage.
+    """An annotator that stores the results of another one in a file, by the text of the passage.
 
-    Sentences come in the order of the passages, as without it. Several processes may use one file at a time.
+    Several processes may use the file at a time.
 
     Args:
-        annotator: Annotates what is not in the file yet.
-        path: The file; it is made, with its folder, when the first passage is annotated.
+        annotator: Annotates passages that are not in the file.
+        path: The file, created with its folder when the first passage is annotated.
     """
 
     def __init__(self, annotator: Annotator, path: Path) -> None:
@@ -47,11 +46,11 @@ class Cached:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of the annotator: the cache changes nothing."""
+        """The fingerprint of the annotator."""
         return self.annotator.fingerprint
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, reading the passages in batches of some thousand.
+        """Yield the sentences of passages in order, reading passages in batches of some thousand.
 
         Raises:
             ArtifactError: The file is damaged.
@@ -85,12 +84,12 @@ class Cached:
                         unstored = []
                 yield from _unpacked(passage, known[key], self.path)
         finally:
-            # also where the reader stops half-way
+            # also if the reader stops early
             store.store(unstored)
 
     def _annotated(self, texts: Sequence[str]) -> Iterator[tuple[int, bytes]]:
-        """Yield the place of each text with its packed sentences, in order."""
-        # bare passages: a sentence's place in the document is its place in the text, its source says which text
+        """Yield the position and packed sentences of each text in order."""
+        # bare passages: offsets are those in the text, and the source identifies the text
         bare = (Passage(text, source=str(place)) for place, text in enumerate(texts))
         done = 0
         sentences: list[MarkedSentence] = []
@@ -125,20 +124,20 @@ class _Store:
             ) from error
 
     def load(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
+        contents: dict[bytes, bytes] = {}
         try:
-            for start in range(0, len(keys), _ASKED_AT_ONCE):
-                asked = keys[start : start + _ASKED_AT_ONCE]
-                marks = ",".join("?" * len(asked))
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                chunk = keys[start : start + _KEYS_AT_ONCE]
+                marks = ",".join("?" * len(chunk))
                 query = (
-                    f"SELECT passage, content FROM annotations WHERE annotator = ? AND passage IN ({marks})"  # noqa: S608 - only question marks are put in
+                    f"SELECT passage, content FROM annotations WHERE annotator = ? AND passage IN ({marks})"  # noqa: S608 - only question marks are inserted
                 )
-                found.update(self._database.execute(query, (self.annotator, *asked)).fetchall())
+                contents.update(self._database.execute(query, (self.annotator, *chunk)).fetchall())
         except sqlite3.Error as error:
             raise ArtifactError(
                 f"the cache of annotations {self.path} is damaged: {error}; remove it"
             ) from error
-        return found
+        return contents
 
     def store(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         if not rows:
@@ -154,12 +153,12 @@ class _Store:
 
 
 def _packed(sentences: Sequence[MarkedSentence]) -> bytes:
-    """Return sentences of a bare passage: their spans, mentions and syntax, as compressed JSON."""
+    """Return spans, mentions and syntax of the sentences of a bare passage, as compressed JSON."""
     content = [
         [
             sentence.document_start,
             (sentence.document_start or 0) + len(sentence.text),
-            [[one.start, one.end, one.type, one.entity_id] for one in sentence.mentions],
+            [[mention.start, mention.end, mention.type, mention.entity_id] for mention in sentence.mentions],
             None if sentence.parse is None else _parse_record(sentence.parse),
         ]
         for sentence in sentences

@@ -1,4 +1,4 @@
-"""Files and folders in, passages out: text, Markdown, HTML, PDF, tables and JSON Lines."""
+"""Reads passages from files and folders: text, Markdown, HTML, PDF, tables and JSON Lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from relscout.text.paragraphs import (
     stream_lines,
 )
 
-#: Names under which the column of text is looked for, the first one that is there; the case makes no difference.
+#: Names of the text column, in order of preference; case is ignored.
 TEXT_COLUMNS = (
     "text",
     "sentence",
@@ -40,14 +40,14 @@ TEXT_COLUMNS = (
     "article",
     "document_text",
 )
-#: Names under which the name of a document is looked for.
+#: Names of the column with the name of the document.
 NAME_COLUMNS = ("document", "doc_id", "document_id", "id", "title", "url")
 _MARKED = (
     "head tail h t subj obj e1 e2 entity1 entity2 entities entity_mentions relation relations "
     "relationmentions triples triple_list spo_list vertexset ner tokens sents entity1_start subj_start "
     "head_start tail_start obj_start head_offset tail_offset senttext label_id"
 )
-#: Fields of records in which entities are marked already: such a file is no plain text, even if it is wrong.
+#: Fields of records with marked entities: such a file is not plain text, even if it is invalid.
 ENTITY_FIELDS = frozenset(_MARKED.split())
 _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 2**31 - 1
@@ -58,13 +58,13 @@ Row = tuple[str, dict[str, Any] | RecordError]
 def row_passages(
     file: File, rows: Iterable[Row], columns: Mapping[str, str], lengths: dict[str, int]
 ) -> Iterator[Passage | RecordError]:
-    """Yield the paragraphs of the texts of rows, and the errors of rows that are wrong.
+    """Yield the paragraphs of the texts of rows, and the errors of invalid rows.
 
     Args:
-        file: The file that the rows are from.
-        rows: The rows, with their places; a row without a text is left out.
+        file: The file of the rows.
+        rows: The rows with their places; rows without a text are skipped.
         columns: The user's names for ``"text"`` and ``"document"``.
-        lengths: How long each named document is so far; brought up to date.
+        lengths: Current length of each named document; updated.
 
     Raises:
         InputError: No row has a text.
@@ -113,26 +113,20 @@ def _text(row: Mapping[str, Any], columns: Mapping[str, str]) -> str:
 
 
 def _check(column: str, text: str) -> None:
-    if found := FOREIGN.search(text):
-        byte = ord(found[0]) - 0xDC00
+    if foreign := FOREIGN.search(text):
+        byte = ord(foreign[0]) - 0xDC00
         if 0x80 <= byte <= 0xFF:
             raise InputError(
                 f"byte 0x{byte:02x} in the field {column!r} is not UTF-8; save the file as UTF-8"
             )
         raise InputError(
-            f"the field {column!r} has half a surrogate pair at character {found.start()}, which is no Unicode text; "
-            "was an emoji cut in two?"
+            f"the field {column!r} has half a surrogate pair at character {foreign.start()}, which is not Unicode "
+            "text; was an emoji cut in two?"
         )
 
 
 def column_of(field: str, present: Sequence[str], columns: Mapping[str, str]) -> str | None:
-    """Return the column that holds a field; ``None`` where there is none.
-
-    Args:
-        field: ``"text"`` or ``"document"``.
-        present: Names of the columns.
-        columns: The user's names for fields.
-    """
+    """Return the column of a field (``"text"`` or ``"document"``), or ``None``."""
     if field in columns:
         return columns[field] if columns[field] in present else None
     by_name = {name.strip().lower(): name for name in reversed(present)}
@@ -147,12 +141,12 @@ def _document(file: File, row: Mapping[str, Any], columns: Mapping[str, str]) ->
         return None
     name = " ".join(str(value).split())
     _check(str(column), name)
-    # numbers are counted anew in each file, so they say which document only together with it
+    # numbers are unique only within a file
     return f"{file.name}, {column} {name}" if name.isdigit() else name
 
 
 def json_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
-    """Yield the objects of JSON Lines with their place; a line that is none as its error."""
+    """Yield the objects of JSON Lines, or the errors of invalid lines, with their places."""
     number = 0
     while raw := stream.readline():
         number += 1
@@ -181,7 +175,7 @@ def json_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
 
 
 def csv_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
-    """Yield the rows of a table with a header, with their place; a row that is none as its error."""
+    """Yield the rows of a table with a header, or the errors of invalid rows, with their places."""
     text = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         csv.field_size_limit(_LONGEST_CELL)
@@ -241,7 +235,7 @@ def _parquet(stream: IO[bytes], path: Path) -> Any:
 
 
 def parquet_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
-    """Yield the rows of a Parquet file with their place.
+    """Yield the rows of a Parquet file with their places.
 
     Raises:
         InputError: The file is damaged.
@@ -261,7 +255,7 @@ def parquet_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
 
 
 def first_fields(sample: bytes, *, table: bool) -> list[str]:
-    """Return the names of the fields of the first record; none where there is no record."""
+    """Return the field names of the first record, if there is one."""
     lines = sample.decode("utf-8-sig", "replace").strip().splitlines()
     if not lines:
         return []
@@ -278,21 +272,14 @@ def first_fields(sample: bytes, *, table: bool) -> list[str]:
 
 Kind = Literal["text", "markdown", "html", "pdf", "jsonl", "csv", "parquet"]
 
-#: Ending of a file's name → what it holds. Of a folder, only files with such an ending are read.
+#: File extension → kind of content. Folders are searched for these extensions.
 ENDINGS: dict[str, Kind] = {
-    ".txt": "text",
-    ".text": "text",
-    ".rst": "text",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
+    **dict.fromkeys((".txt", ".text", ".rst"), "text"),
+    **dict.fromkeys((".md", ".markdown"), "markdown"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".pdf": "pdf",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
     ".parquet": "parquet",
 }
 OnSkip = Callable[[RecordError], None]
@@ -305,25 +292,24 @@ def read_passages(
     names: Mapping[Path, str] | None = None,
     on_skip: OnSkip | None = None,
 ) -> Iterator[Passage]:
-    """Yield the passages of files and folders of text, in order; gzip, bzip2 and xz are seen through.
+    """Yield the passages of files and folders of text in order; gzip, bzip2 and xz are decompressed.
 
-    Text and Markdown, JSON Lines, CSV and Parquet are read as they are needed, and may be of any size; HTML and PDF are
-    read whole. Offsets of passages count the characters of their document: the file as it is decoded, line ends
-    included, for text and Markdown; the text that is extracted from HTML and PDF; the cells of a document's rows, with
-    two line breaks between them, for tables. Rows in which the document has the same name are one document.
+    Text, Markdown, JSON Lines, CSV and Parquet are streamed and may be of any size; HTML and PDF are loaded whole.
+    Offsets of passages count the characters of their document: of the decoded file, line ends included, for text and
+    Markdown; of the extracted text for HTML and PDF; of the cells of the document's rows, separated by two line breaks,
+    for tables. Rows with the same document name form one document.
 
     Args:
-        paths: Files, folders (read with all folders in them, in the order of the names; hidden files and files with an
-            unknown ending are left out) and ``Path("-")``, which is standard input.
-        columns: For tables: ``"text"`` and ``"document"`` → names of the columns with the text and with the name of its
-            document; where left out, those of ``TEXT_COLUMNS`` and ``NAME_COLUMNS`` of :mod:`relscout.text.documents`
-            that are there.
-        names: Names of documents that are not to be called as their file, such as of temporary files.
-        on_skip: Called with the error of each record that is wrong; without it, the first error is raised.
+        paths: Files, folders (searched recursively, sorted by name, without hidden files and unknown extensions) and
+            ``Path("-")`` for standard input.
+        columns: For tables: ``"text"`` and ``"document"`` → column names; by default the first of ``TEXT_COLUMNS`` and
+            ``NAME_COLUMNS`` of :mod:`relscout.text.documents` that exists.
+        names: Document names that differ from the file name, such as for temporary files.
+        on_skip: Called with the error of each invalid record; without it, the first error is raised.
 
     Raises:
-        InputError: A file is missing, empty, binary, twice among the paths, or cannot be read; a folder holds no text.
-        RecordError: A line is in no known encoding, or a record is wrong.
+        InputError: A file is missing, empty, binary, given twice, or cannot be read; a folder holds no text.
+        RecordError: A line has an unknown encoding, or a record is invalid.
         UnknownNameError: ``columns`` has another key.
         MissingExtraError: A file is HTML or PDF, and the extra for it is not installed.
     """
@@ -343,10 +329,10 @@ def read_passages(
 
 
 def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bool:
-    """Return whether :func:`read_passages` can read a path, judged by the ending of its name and its first 64 KiB.
+    """Return whether :func:`read_passages` can read a path, by its extension and its first 64 KiB.
 
-    It is meant for what no reader of marked pairs recognises. Records count where they have a column of text and no
-    field that marks entities (:data:`~relscout.text.documents.ENTITY_FIELDS`). Binary and empty files do not.
+    It is meant for files that no reader of marked pairs recognises. Records need a text column and no field of
+    :data:`~relscout.text.documents.ENTITY_FIELDS`. Binary and empty files are refused.
 
     Args:
         path: A file or folder.
@@ -382,27 +368,29 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
 
 
 def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[File]:
-    """Return the files that paths stand for, each with a name that no other one has."""
-    found: list[tuple[Path, str, str]] = []
+    """Return the files of paths and folders, each with a unique name."""
+    files: list[tuple[Path, str, str]] = []
     for path in paths:
         if path == Path("-"):
-            found.append((path, names.get(path, STANDARD_INPUT), STANDARD_INPUT))
+            files.append((path, names.get(path, STANDARD_INPUT), STANDARD_INPUT))
         elif path.is_dir():
-            inside = [(one, one.relative_to(path).as_posix(), one.as_posix()) for one in _text_files(path)]
+            inside = [
+                (file, file.relative_to(path).as_posix(), file.as_posix()) for file in _text_files(path)
+            ]
             if not inside:
                 raise InputError(
                     f"{path}: the folder holds no text; expected files that end in {', '.join(ENDINGS)}"
                 )
-            found += inside
+            files += inside
         elif path.exists():
-            found.append((path, names.get(path, path.name), path.as_posix()))
+            files.append((path, names.get(path, path.name), path.as_posix()))
         else:
             raise InputError(f"{path}: no such file or folder")
-    for path, count in Counter(path for path, _, _ in found).items():
+    for path, count in Counter(path for path, _, _ in files).items():
         if count > 1:
             raise InputError(f"{path}: given {count} times; give each file once")
-    times = Counter(name for _, name, _ in found)
-    return [File(path, name if times[name] == 1 else longer) for path, name, longer in found]
+    times = Counter(name for _, name, _ in files)
+    return [File(path, name if times[name] == 1 else longer) for path, name, longer in files]
 
 
 def _text_files(folder: Path) -> Iterator[Path]:
@@ -423,7 +411,7 @@ def _ending(name: str) -> str:
 
 
 def _kind(name: str, sample: bytes) -> Kind:
-    """Return what a file holds, by the ending of its name; where that says nothing, by its first bytes."""
+    """Return the kind of content of a file, by its extension or else by its first bytes."""
     if sample.startswith(b"%PDF-"):
         return "pdf"
     if sample.startswith(b"PAR1"):
@@ -447,7 +435,7 @@ def _kind(name: str, sample: bytes) -> Kind:
 
 
 def _looks_like_records(sample: bytes) -> bool:
-    """Return whether something is JSON, a table of marked pairs or the like, in a file that is not called so."""
+    """Return whether the content is JSON, a table of marked pairs or similar, despite the extension."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         sample = sample.decode("utf-16", "ignore").encode()
     beginning = sample.removeprefix(codecs.BOM_UTF8).lstrip()
@@ -470,11 +458,11 @@ def _read(
     if kind not in ("html", "pdf", "parquet") and (problem := problem_of(sample)):
         raise InputError(f"{file.path}: {problem}")
     if kind in ("html", "pdf"):
-        found = False
+        empty = True
         for passage in _whole(file, stream, kind):
-            found = True
+            empty = False
             yield passage
-        if not found:
+        if empty:
             raise InputError(f"{file.path}: the page holds no text")
         return
     if kind in ("text", "markdown"):
@@ -496,7 +484,7 @@ def _whole(file: File, stream: IO[bytes], kind: Kind) -> Iterator[Passage]:
 
 def _running_text(file: File, stream: IO[bytes], sample: bytes, kind: Kind) -> Iterator[Passage]:
     wide = sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    # bytes that cannot be decoded become half surrogates, which are reported with their line
+    # undecodable bytes become half surrogates, which are reported with their line
     encoding, errors = ("utf-16", "surrogatepass") if wide else ("utf-8-sig", "surrogateescape")
     text = io.TextIOWrapper(cast(Any, stream), encoding=encoding, errors=errors, newline="")
     try:
@@ -511,4 +499,4 @@ def _running_text(file: File, stream: IO[bytes], sample: bytes, kind: Kind) -> I
     except UnicodeDecodeError as error:
         raise InputError(f"{file.path}: damaged or cut off ({error.reason}); save it as UTF-8") from error
     finally:
-        text.detach()  # the stream is closed by who opened it
+        text.detach()  # the caller closes the stream

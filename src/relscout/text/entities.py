@@ -1,16 +1,16 @@
-"""Mentions merged into entities, within a document and across documents.
+"""Merges mentions into entities, within a document and across documents.
 
-Within a document, two mentions name one entity where
+Within a document, two mentions are one entity if
 
-* their names are equal in NFC, without regard to case, white space, a possessive ``'s``, titles and articles;
+* their names are equal in NFC, ignoring case, white space, a possessive ``'s``, titles and articles;
 * one is the last name of the other, a person's full name, and of no other person in the document;
-* one is the acronym of the other, or stands in brackets after it (``World Health Organization (WHO)``), and no other
-  name in the document has that acronym.
+* one is the acronym of the other, or follows it in brackets (``World Health Organization (WHO)``), and no other name in
+  the document has that acronym.
 
-Across documents, entities are one where their full names and coarse types are equal, and an acronym that is spelled out
-in some documents stands for the same in the others, unless they contradict each other. Mentions with one identifier of
-a knowledge base are always one entity; mentions with different identifiers never are. A text that is part of no
-document counts as a document.
+Across documents, entities are the same if their full names and coarse types are equal. An acronym that some documents
+spell out has the same meaning in the others, unless the meanings differ. Mentions with the same knowledge-base
+identifier are always one entity, mentions with different identifiers never. A text without a document counts as a
+document.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TITLE_WORDS = (
     "ambassador mayor judge justice representative rep congressman congresswoman deputy chairman rev reverend rabbi "
     "imam sheikh herr frau monsieur madame mme señor señora signor signora coach former"
 )
-#: Titles that a single name needs to be the name of this person: Queen Victoria is not just any Victoria.
+#: Titles that belong to a single name: Queen Victoria is not just any Victoria.
 _ROYAL_WORDS = (
     "king queen prince princess pope saint emperor empress tsar czar sultan duke duchess count countess baron baroness "
     "archduke cardinal bishop archbishop"
@@ -51,17 +51,14 @@ _LONGEST_ACRONYM = 10
 
 
 class EntityName(NamedTuple):
-    """A mention's name in three forms.
-
-    Args:
-        alias: As it is written, without quotes, possessive and the article of a sentence.
-        full: The alias without titles.
-        norm: What names are compared by.
-    """
+    """A mention's name in three forms."""
 
     alias: str
+    """As written, without quotes, possessive and article."""
     full: str
+    """The alias without titles."""
     norm: str
+    """Normal form for comparison."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -69,8 +66,8 @@ def entity_name(surface: str, *, person: bool) -> EntityName:
     """Return the forms of a name.
 
     Args:
-        surface: The mention as it stands in the text.
-        person: Whether it is the name of a person, which may have titles and initials.
+        surface: The mention in the text.
+        person: Whether it is a person, whose name may have titles and initials.
     """
     whole = " ".join(unicodedata.normalize("NFC", surface).split())
     alias = _POSSESSIVE.sub("", whole.strip(_QUOTES)).strip(_QUOTES)
@@ -80,7 +77,7 @@ def entity_name(surface: str, *, person: bool) -> EntityName:
     norm = unicodedata.normalize("NFC", full.casefold())
     norm = _ARTICLE.sub("", norm, count=1) if _ARTICLE.match(norm) else norm
     if person:
-        # initials are written with and without dots and spaces: J.R.R. Tolkien, J. R. R. Tolkien
+        # dots and spaces of initials vary: J.R.R. Tolkien, J. R. R. Tolkien
         norm = " ".join(norm.replace(".", ". ").replace(".", "").split()) or norm
     elif _DOTTED.fullmatch(norm):
         norm = norm.replace(".", "")
@@ -88,7 +85,7 @@ def entity_name(surface: str, *, person: bool) -> EntityName:
 
 
 def person_tails(norm: str) -> Iterator[str]:
-    """Yield the last names that a full name may be shortened to: of ``vincent van gogh``, ``van gogh`` and ``gogh``."""
+    """Yield the last names of a full name: ``van gogh`` and ``gogh`` for ``vincent van gogh``."""
     words = norm.split()
     while len(words) > 1 and words[-1] in _SUFFIXES:
         words.pop()
@@ -97,26 +94,26 @@ def person_tails(norm: str) -> Iterator[str]:
 
 
 def acronym_of(alias: str) -> str | None:
-    """Return the capitals of a name that is an acronym, such as ``"US"`` for ``"U.S."``; ``None`` for other names."""
+    """Return the letters of an acronym, such as ``"US"`` for ``"U.S."``; ``None`` for other names."""
     letters = alias.replace(".", "")
     plain = 2 <= len(letters) <= _LONGEST_ACRONYM and letters.isalnum() and letters[0].isalpha()
     return letters if plain and letters.upper() == letters and any(map(str.isalpha, letters[1:])) else None
 
 
 def initials(full: str) -> frozenset[str]:
-    """Return the acronyms that a name of several words may have, in capitals."""
+    """Return the possible acronyms of a name of several words, in capitals."""
     words = [word for word in re.split(r"[\s\-/]+", full) if word[:1].isalnum() or word == "&"]
-    found = set()
+    acronyms = set()
     for firm in (words, words[:-1] if words and words[-1].casefold().strip(".") in _FIRMS.split() else words):
         large = [word for word in firm if word.casefold() not in _SMALL_WORDS.split()]
         for chosen in (firm, large):
             if len(chosen) > 1:
-                found.add("".join(word[0] for word in chosen).upper())
-    return frozenset(found)
+                acronyms.add("".join(word[0] for word in chosen).upper())
+    return frozenset(acronyms)
 
 
 def stands_for(acronym: str, full: str) -> bool:
-    """Return whether a name in brackets may abbreviate the name before it: its letters are there in their order."""
+    """Return whether an acronym may abbreviate a name, which must contain its letters in order."""
     letters = [char for char in full.casefold() if char.isalnum()]
     if not letters or letters[0] != acronym[0].casefold() or len(letters) <= len(acronym):
         return False
@@ -134,16 +131,16 @@ def _without_titles(alias: str) -> str:
     return " ".join(words)
 
 
-#: A document is its name, or the text itself where it is part of none.
+#: Name of a document, or the text itself if it has none.
 Document = tuple[str, str]
-#: What all mentions of one entity share, before a person decides: a type and a normal form, or ``"id"`` and an id.
+#: Key of an entity before decisions: a type and a normal form, or ``"id"`` and an id.
 Group = tuple[str, str]
 
-#: A full name counts as frequent where it has at least this share of the mentions of the most frequent one.
+#: Frequent full names have at least this share of the mentions of the most frequent one.
 _FREQUENT = 0.25
 _LONGEST_SLUG = 60
 
-#: An entity before decisions, and one form in which it is written.
+#: An entity before decisions, and one of its written forms.
 FormKey = tuple[Group, str]
 
 
@@ -158,15 +155,7 @@ class Form:
     fulls: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, count: int, document: Document, *, norm: str, full: str | None, type: str | None) -> None:
-        """Count mentions in one document.
-
-        Args:
-            count: How many.
-            document: The document.
-            norm: Normal form of their full name in the document.
-            full: The form as a full name; ``None`` where it is a short form of it.
-            type: Their entity type.
-        """
+        """Count mentions in a document; ``full`` is ``None`` if the form is a short form of the full name."""
         self.mentions += count
         self.documents.add(document)
         self.norms[norm] += count
@@ -177,7 +166,7 @@ class Form:
 
 
 class Owners:
-    """Which entity every form belongs to, while decisions are carried out."""
+    """The entity of each form, updated by decisions."""
 
     def __init__(self, forms: Mapping[FormKey, Form]) -> None:
         self._forms = forms
@@ -189,7 +178,7 @@ class Owners:
                 self._entity_ids[name].add(name)
 
     def apply(self, decision: Mapping[str, Any]) -> None:
-        """Carry out one decision."""
+        """Apply a decision."""
         if "merge_entities" in decision:
             self._merge(list(dict.fromkeys(decision["merge_entities"])))
         else:
@@ -199,11 +188,11 @@ class Owners:
         sizes = {id: sum(self._forms[key].mentions for key in self._forms_of(id)) for id in ids}
         if len(ids) < 2:
             raise InputError(f"merging needs at least two different entities, got {list(ids)}")
-        kept = min(ids, key=lambda one: (-sizes[one], one))
+        target = min(ids, key=lambda entity: (-sizes[entity], entity))
         for id in ids:
             for key in self._forms_of(id):
-                self.owner_of[key] = kept
-            self._entity_ids[kept] |= self._entity_ids[id]
+                self.owner_of[key] = target
+            self._entity_ids[target] |= self._entity_ids[id]
 
     def _split(self, id: str, names: set[str]) -> None:
         forms = self._forms_of(id)
@@ -221,13 +210,13 @@ class Owners:
             self.owner_of[key] = fresh
 
     def _forms_of(self, id: str) -> list[FormKey]:
-        found = [key for key, owner in self.owner_of.items() if owner == id]
-        if not found:
+        keys = [key for key, owner in self.owner_of.items() if owner == id]
+        if not keys:
             raise InputError(f"there is no entity {id!r}; entities.jsonl lists the ids")
-        return found
+        return keys
 
     def entities(self) -> Iterable[Entity]:
-        """Yield the entities, in no particular order."""
+        """Yield the entities in any order."""
         parts: defaultdict[str, list[tuple[str, Form]]] = defaultdict(list)
         for key, owner in self.owner_of.items():
             parts[owner].append((key[1], self._forms[key]))
@@ -248,12 +237,12 @@ class Owners:
 
 
 def _name_of(forms: Sequence[Form]) -> str:
-    """Return the longest of the frequent full names, as it is most often written; empty where there is none."""
+    """Return the longest of the frequent full names in its most frequent spelling, or an empty string."""
     norms = sum((form.norms for form in forms), Counter[str]())
     fulls = sum((form.fulls for form in forms), Counter[tuple[str, str]]())
     written = {norm for norm, _ in fulls}
     if not written:
-        # only short forms: a person split them from the full name
+        # only short forms, split from the full name by a decision
         return ""
     most = max(norms[norm] for norm in written)
     chosen = max(
@@ -261,14 +250,14 @@ def _name_of(forms: Sequence[Form]) -> str:
         key=lambda norm: (len(norm.split()), len(norm), norm),
     )
     spellings = {full: count for (norm, full), count in fulls.items() if norm == chosen}
-    # of spellings that are as frequent, not the one in a headline's capitals
+    # of equally frequent spellings, avoid the capitals of headlines
     return min(
         spellings, key=lambda full: (-spellings[full], full in (full.upper(), full.lower()), len(full), full)
     )
 
 
 def _id_of(kind: str, name: str, *, parent: str = "") -> str:
-    """Return the id of an entity: that of the knowledge base, else one made from its type and normal form."""
+    """Return the knowledge-base id of an entity, or an id made from its type and normal form."""
     if kind == "id":
         return name
     content = "\0".join((kind, name, parent)).encode("utf-8", "surrogatepass")
@@ -286,12 +275,12 @@ _Name = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class MergedEntities:
-    """Entities, and which of them each instance relates.
+    """Entities, and the entities of each instance.
 
     Args:
-        entities: The entities, the most mentioned first.
-        heads: Id of the entity that is the head of each instance (N).
-        tails: Id of the entity that is the tail of each instance (N).
+        entities: The entities, the most frequent first.
+        heads: Id of the head of each instance (N).
+        tails: Id of the tail of each instance (N).
     """
 
     entities: tuple[Entity, ...]
@@ -302,17 +291,17 @@ class MergedEntities:
 def merge_mentions(
     instances: Sequence[RelationInstance], *, decisions: Iterable[Mapping[str, Any]] = ()
 ) -> MergedEntities:
-    """Merge the mentions of instances into entities. The order of the instances does not change the result.
+    """Merge the mentions of instances into entities, whatever the order of the instances.
 
     Args:
-        instances: The instances (N). A place in a text that several of them mention counts once.
-        decisions: What a person decided, in order: ``{"merge_entities": [id, id, …]}`` and
+        instances: The instances (N). A span of a text counts once, even in several instances.
+        decisions: Decisions in order: ``{"merge_entities": [id, id, …]}`` and
             ``{"split_entity": id, "names": [alias, …]}``, which makes the named aliases an entity of their own.
 
     Raises:
         InputError: A decision names an entity or an alias that does not exist.
     """
-    reads = [(_read(one, one.head), _read(one, one.tail)) for one in instances]
+    reads = [(_read(instance, instance.head), _read(instance, instance.tail)) for instance in instances]
     places: set[tuple[_Read, str, int, int]] = set()
     texts: defaultdict[tuple[Document, str], dict[int, tuple[int, _Read]]] = defaultdict(dict)
     for instance, pair in zip(instances, reads, strict=True):
@@ -321,8 +310,10 @@ def merge_mentions(
             shift = 0 if offset is None else offset
             places.add((read, text if offset is None else "", mention.start + shift, mention.end + shift))
             there = texts[read.document, text]
-            # of mentions that begin in one place the longest counts
-            there[mention.start] = max(there.get(mention.start, (0, read)), (mention.end, read), key=_end)
+            # of mentions with the same start, the longest counts
+            there[mention.start] = max(
+                there.get(mention.start, (0, read)), (mention.end, read), key=lambda entry: entry[0]
+            )
     counts = Counter(read for read, *_ in places)
     groups = _groups(counts, _in_brackets(texts))
     forms: defaultdict[FormKey, Form] = defaultdict(Form)
@@ -340,14 +331,14 @@ def merge_mentions(
         return owners.owner_of[groups.group_of[read.document, name], read.alias]
 
     return MergedEntities(
-        tuple(sorted(owners.entities(), key=lambda one: (-one.mentions, one.id))),
+        tuple(sorted(owners.entities(), key=lambda entity: (-entity.mentions, entity.id))),
         tuple(owner(head) for head, _ in reads),
         tuple(owner(tail) for _, tail in reads),
     )
 
 
 class _Read(NamedTuple):
-    """What one mention says, without its place."""
+    """The content of a mention, without its position."""
 
     document: Document
     alias: str
@@ -368,15 +359,11 @@ def _read(instance: RelationInstance, mention: Mention) -> _Read:
     return _Read(document, alias, full, norm, mention.type, mention.entity_id or None)
 
 
-def _end(found: tuple[int, _Read]) -> int:
-    return found[0]
-
-
 def _in_brackets(
     texts: Mapping[tuple[Document, str], Mapping[int, tuple[int, _Read]]],
 ) -> dict[Document, dict[_Name, set[str]]]:
-    """Return, by document, the names that stand in brackets after longer ones, with the norms of these."""
-    found: dict[Document, dict[_Name, set[str]]] = {}
+    """Return, by document, the names in brackets, with the normal forms of the longer names before them."""
+    pairs: dict[Document, dict[_Name, set[str]]] = {}
     for (document, text), mentions in texts.items():
         for end, long in mentions.values():
             opening = _OPENING.match(text, end)
@@ -386,13 +373,13 @@ def _in_brackets(
             short = inside[1]
             acronym = acronym_of(short.alias)
             if acronym and stands_for(acronym, long.full):
-                found.setdefault(document, {}).setdefault(short.name, set()).add(long.norm)
-    return found
+                pairs.setdefault(document, {}).setdefault(short.name, set()).add(long.norm)
+    return pairs
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """Which full name each name of a document stands for, and the entity of each full name of a document."""
+    """The full name of each name in a document, and the entity of each full name."""
 
     canonical: Mapping[tuple[Document, _Name], _Name]
     group_of: Mapping[tuple[Document, _Name], Group]
@@ -406,14 +393,14 @@ def _groups(counts: Mapping[_Read, int], brackets: Mapping[Document, Mapping[_Na
     types: defaultdict[tuple[Document, _Name], Counter[CoarseType]] = defaultdict(Counter)
     acronyms: set[tuple[Document, _Name]] = set()
     for document, reads in documents.items():
-        found = _within(reads, brackets.get(document, {}))
+        full_names = _within(reads, brackets.get(document, {}))
         for read, count in reads:
-            name = found[read.name]
+            name = full_names[read.name]
             canonical[document, read.name] = name
             types[document, name][coarse_type(read.type)] += count
             if acronym_of(read.alias):
                 acronyms.add((document, read.name))
-    coarse = {key: _majority(found) for key, found in types.items()}
+    coarse = {key: _majority(counts) for key, counts in types.items()}
     ids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for (_, (norm, entity_id)), kind in coarse.items():
         if entity_id is not None:
@@ -424,7 +411,7 @@ def _groups(counts: Mapping[_Read, int], brackets: Mapping[Document, Mapping[_Na
         if entity_id is None and len(ids[kind, norm]) == 1:
             (entity_id,) = ids[kind, norm]
         group_of[key] = (kind, norm) if entity_id is None else ("id", entity_id)
-    # what an acronym stands for in the documents that spell it out
+    # meanings of an acronym in the documents that spell it out
     meanings: defaultdict[str, set[Group]] = defaultdict(set)
     for key in acronyms:
         if canonical[key] != key[1]:
@@ -438,7 +425,7 @@ def _groups(counts: Mapping[_Read, int], brackets: Mapping[Document, Mapping[_Na
 
 
 def _within(reads: Sequence[tuple[_Read, int]], brackets: Mapping[_Name, set[str]]) -> dict[_Name, _Name]:
-    """Return the full name that each name of one document stands for, itself where it stands for no other."""
+    """Return the full name of each name in a document, which may be the name itself."""
     types: defaultdict[str, Counter[CoarseType]] = defaultdict(Counter)
     ids: defaultdict[str, set[str | None]] = defaultdict(set)
     fulls: defaultdict[str, set[str]] = defaultdict(set)
@@ -449,7 +436,7 @@ def _within(reads: Sequence[tuple[_Read, int]], brackets: Mapping[_Name, set[str
         fulls[read.norm].add(read.full)
         if read.entity_id is None and (acronym := acronym_of(read.alias)):
             short[read.name] = acronym
-    coarse = {norm: _majority(found) for norm, found in types.items()}
+    coarse = {norm: _majority(counts) for norm, counts in types.items()}
     persons: defaultdict[str, set[str]] = defaultdict(set)
     spelled: defaultdict[str, set[str]] = defaultdict(set)
     for norm, kind in coarse.items():
@@ -457,33 +444,33 @@ def _within(reads: Sequence[tuple[_Read, int]], brackets: Mapping[_Name, set[str
             for tail in person_tails(norm):
                 persons[tail].add(norm)
         elif kind not in _WITHOUT_ACRONYMS:
-            for acronym in {each for full in fulls[norm] for each in initials(full)}:
+            for acronym in {acronym for full in fulls[norm] for acronym in initials(full)}:
                 spelled[acronym].add(norm)
-    found: dict[_Name, _Name] = {}
+    full_names: dict[_Name, _Name] = {}
     for norm, entity_ids in ids.items():
         for entity_id in entity_ids:
             name = norm, entity_id
             if entity_id is not None:
-                found[name] = name
+                full_names[name] = name
                 continue
             wanted = brackets.get(name, set())
             if not wanted and name in short and coarse[norm] not in _WITHOUT_ACRONYMS:
                 wanted = spelled[short[name]]
-                if len(short[name]) == 2:  # so many names have two initials
+                if len(short[name]) == 2:  # many names have the same two initials
                     wanted = {long for long in wanted if coarse[long] == coarse[norm]}
             if not wanted and coarse[norm] == "PER":
                 wanted = persons[norm]
-                # "van gogh" is no other person than "vincent van gogh"
+                # "van gogh" is the same person as "vincent van gogh"
                 wanted = wanted - {tail for longer in wanted for tail in person_tails(longer)}
             wanted = wanted - {norm}
-            found[name] = _known(next(iter(wanted)) if len(wanted) == 1 else norm, ids)
-    # a long name in front of brackets may itself be short for a longer one
-    return {name: found.get(full, full) for name, full in found.items()}
+            full_names[name] = _known(next(iter(wanted)) if len(wanted) == 1 else norm, ids)
+    # the name before the brackets may itself be a short form
+    return {name: full_names.get(full, full) for name, full in full_names.items()}
 
 
 def _known(norm: str, ids: Mapping[str, set[str | None]]) -> _Name:
-    """Return a name with the identifier that its mentions have, where they have one only."""
-    known = [one for one in ids[norm] if one is not None]
+    """Return a name with the identifier of its mentions, if it is unique."""
+    known = [id for id in ids[norm] if id is not None]
     return norm, known[0] if len(known) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""Entities by a list of names."""
+"""Marks entities by a list of names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from relscout.core.files import lines
 from relscout.core.instances import Mention
 from relscout.text import Annotator, MarkedSentence, Passage, marked_sentence, sentence_spans
 
-#: Scripts that write no blanks between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+#: Scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
 _UNSPACED = (
     "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u31f0-\u31ff\u3005-\u3007"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -25,13 +25,12 @@ _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 
 
 class Gazetteer:
-    """Marks the names of a list where they stand in a text: the longest from the left, at word boundaries.
+    """Marks the names of a list in a text: the longest match from the left, at word boundaries.
 
-    White space inside a name matches any white space. Words are runs of letters and digits; names in scripts that write
-    no blanks between words (Han, Kana, Thai, Lao, Burmese, Khmer) are found wherever they stand. Names and texts are
-    compared in Unicode's form NFC, so it makes no difference how accents are encoded. Sentences end by the rules of
-    :func:`relscout.text.sentence_spans`, never inside a name; :class:`WithGazetteer` adds the names to those
-    of another annotator instead.
+    White space in a name matches any white space. Words are runs of letters and digits; names in scripts without spaces
+    (Han, Kana, Thai, Lao, Burmese, Khmer) match anywhere. Names and texts are compared in Unicode NFC. Sentences end by
+    the rules of :func:`relscout.text.sentence_spans`, never inside a name; to add names to another annotator, use
+    :class:`WithGazetteer`.
 
     Args:
         case_sensitive: Whether ``apple`` differs from ``Apple``.
@@ -46,11 +45,11 @@ class Gazetteer:
     def load(cls, path: Path, *, case_sensitive: bool = True) -> Gazetteer:
         """Read a file with one name per line: ``name<TAB>type`` or ``name<TAB>type<TAB>identifier``.
 
-        Blank lines and lines that start with ``#`` are left out.
+        Blank lines and lines that start with ``#`` are ignored.
 
         Raises:
-            RecordError: A line is not like that, or gives a name that stands for something else further up.
-            InputError: The file cannot be read or lists nothing.
+            RecordError: A line is invalid, or a name has another entity in an earlier line.
+            InputError: The file cannot be read or lists no name.
         """
         gazetteer = cls(case_sensitive=case_sensitive)
         for number, line in lines(path):
@@ -61,7 +60,7 @@ class Gazetteer:
                 if not 1 <= len(entity) <= 2:
                     raise InputError(
                         f"got {1 + len(entity)} fields in {line[:60]!r}; expected name<tab>type or "
-                        "name<tab>type<tab>identifier, with tabs between"
+                        "name<tab>type<tab>identifier, separated by tabs"
                     )
                 gazetteer.add(name, *entity)
             except InputError as error:
@@ -74,7 +73,7 @@ class Gazetteer:
         """Add a name; adding it again with the same type and identifier changes nothing.
 
         Raises:
-            InputError: The name or the type is empty, or the name stands for another entity already.
+            InputError: The name or the type is empty, or the name already has another entity.
         """
         tokens = _TOKEN.findall(unicodedata.normalize("NFC", name))
         if not tokens or not entity_type:
@@ -89,24 +88,24 @@ class Gazetteer:
         self._longest[first] = max(len(tokens), self._longest.get(first, 0))
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, with the names in them."""
+        """Yield the sentences of passages in order, with their names."""
         for passage in texts:
-            found = self.mentions(passage.text)
-            starts = [mention.start for mention in found]
-            kept_whole = [(mention.start, mention.end) for mention in found]
-            for start, end in sentence_spans(passage.text, kept_whole):
-                inside = found[bisect_left(starts, start) : bisect_left(starts, end)]
+            names = self.mentions(passage.text)
+            starts = [mention.start for mention in names]
+            unbroken = [(mention.start, mention.end) for mention in names]
+            for start, end in sentence_spans(passage.text, unbroken):
+                inside = names[bisect_left(starts, start) : bisect_left(starts, end)]
                 yield marked_sentence(passage, start, end, [_shifted(mention, start) for mention in inside])
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the names and how they are compared."""
+        """Identifies the names and the comparison."""
         listed = sorted((name, *entity) for name, entity in self._entities.items())
         content = repr((self.case_sensitive, [tuple(map(str, entry)) for entry in listed]))
         return f"gazetteer-{blake2b(content.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
     def mentions(self, text: str) -> Sequence[Mention]:
-        """Return the names found in ``text``, in order, none overlapping another."""
+        """Return the names in ``text``, in order and without overlaps."""
         if not unicodedata.is_normalized("NFC", text):
             composed, places = _composed(text)
             return [
@@ -114,14 +113,14 @@ class Gazetteer:
                 for mention in self.mentions(composed)
             ]
         tokens = list(_TOKEN.finditer(text))
-        found: list[Mention] = []
+        mentions: list[Mention] = []
         index = 0
         while index < len(tokens):
             length, mention = self._longest_at(text, tokens, index)
             if mention is not None:
-                found.append(mention)
+                mentions.append(mention)
             index += length
-        return found
+        return mentions
 
     def _longest_at(
         self, text: str, tokens: Sequence[re.Match[str]], index: int
@@ -141,13 +140,13 @@ class Gazetteer:
 
 
 class WithGazetteer:
-    """Adds the names of a list to the entities that another annotator finds.
+    """Adds the names of a list to the entities of another annotator.
 
-    Sentences and syntax are those of the other annotator. Where a name of the list overlaps an entity, the name counts.
-    A name that reaches over the end of a sentence is not found.
+    Sentences and syntax are those of the other annotator. A name of the list replaces entities that it overlaps. A name
+    that crosses the end of a sentence is not marked.
 
     Args:
-        annotator: Finds sentences, and perhaps entities.
+        annotator: Splits sentences, and may mark entities.
         gazetteer: The names.
     """
 
@@ -165,19 +164,19 @@ class WithGazetteer:
         for sentence in self.annotator.annotate(texts):
             names = self.gazetteer.mentions(sentence.text)
             starts = [name.start for name in names]
-            others = [each for each in sentence.mentions if not _overlaps(each, names, starts)]
+            others = [mention for mention in sentence.mentions if not _overlaps(mention, names, starts)]
             mentions = sorted([*names, *others], key=lambda mention: (mention.start, mention.end))
             yield replace(sentence, mentions=mentions)
 
 
 def _overlaps(mention: Mention, names: Sequence[Mention], starts: Sequence[int]) -> bool:
-    # names are apart, so only the last that starts before the mention's end can overlap it
+    # names are disjoint, so only the last that starts before the mention's end can overlap it
     before = bisect_left(starts, mention.end) - 1
     return before >= 0 and names[before].end > mention.start
 
 
 def _composed(text: str) -> tuple[str, list[int]]:
-    """Return ``text`` in NFC, and for each of its offsets, the end included, the offset in ``text``."""
+    """Return ``text`` in NFC, and the offset in ``text`` of each of its offsets, including the end."""
     pieces: list[str] = []
     places: list[int] = []
     start = 0
@@ -187,7 +186,7 @@ def _composed(text: str) -> tuple[str, list[int]]:
             end += 1
         piece = unicodedata.normalize("NFC", text[start:end])
         pieces.append(piece)
-        # characters of a piece of the same length keep their places; of any other, all are at its beginning
+        # characters keep their offsets if the length is unchanged; otherwise all get the offset of the start
         same = len(piece) == end - start
         places += [start + place if same else start for place in range(len(piece))]
         start = end
@@ -195,7 +194,7 @@ def _composed(text: str) -> tuple[str, list[int]]:
 
 
 def _joins(character: str) -> bool:
-    """Return whether a character may compose with the one before."""
+    """Return whether a character may compose with the previous one."""
     return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
 
 
@@ -211,7 +210,7 @@ def _splits_word(text: str, position: int) -> bool:
 
 
 def _in_word(character: str) -> bool:
-    # vowel signs and accents of their own (category M) belong to the letter before, though \w leaves them out
+    # vowel signs and accents (category M) belong to the previous letter, although \w excludes them
     return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 

@@ -1,11 +1,11 @@
 """Features of a pair of entities: types, distance, syntax, repeated names.
 
-What is described is the path in the dependency tree from the governor of one mention up to the lowest common ancestor
-of the two (their *join*) and down to the governor of the other: its length, its labels on either side, the
-prepositions on it, the clauses that it leaves, and what the join is.
+The syntax is the path in the dependency tree from the governor of one mention up to the lowest common ancestor of both
+(their *join*) and down to the governor of the other: its length, its labels on either side, its prepositions, the
+clauses that it leaves, and the join.
 
-A pair is described in the order of the text, whichever of its entities is the head. The other entities of the sentence
-are those of the other pairs given of it; the document is the sentences of its name that are given.
+The features follow the order of the text, whichever entity is the head. The other entities of the sentence are those of
+the other given pairs, and the document consists of the given sentences with its name.
 """
 
 from __future__ import annotations
@@ -21,73 +21,20 @@ from numpy.typing import NDArray
 from relscout.core.instances import Mention, Parse, RelationInstance
 from relscout.text import COARSE_TYPES, coarse_type
 
-#: Dependency labels (spaCy, ClearNLP style) that are counted on each side of the path; others count as "other".
-_LABELS = (
-    *(
-        "nsubj",
-        "nsubjpass",
-        "dobj",
-        "dative",
-        "attr",
-        "agent",
-        "pobj",
-        "pcomp",
-        "prep",
-        "poss",
-        "compound",
-        "amod",
-    ),
-    *(
-        "appos",
-        "conj",
-        "acl",
-        "relcl",
-        "advcl",
-        "ccomp",
-        "xcomp",
-        "csubj",
-        "npadvmod",
-        "nmod",
-        "nummod",
-        "advmod",
-    ),
-    *("det", "acomp", "oprd", "parataxis", "dep", "mark", "quantmod", "other"),
+_LABEL_NAMES = (
+    "nsubj nsubjpass dobj dative attr agent pobj pcomp prep poss compound amod appos conj acl relcl advcl ccomp xcomp "
+    "csubj npadvmod nmod nummod advmod det acomp oprd parataxis dep mark quantmod other"
 )
+#: Dependency labels (spaCy, ClearNLP style) on each side of the path; others count as "other".
+_LABELS = tuple(_LABEL_NAMES.split())
 _LABEL_PLACE = {label: place for place, label in enumerate(_LABELS)}
-#: Arcs at which a clause of its own begins.
+#: Labels at the start of a clause.
 _CLAUSES = frozenset({"acl", "relcl", "advcl", "ccomp", "csubj", "csubjpass", "parataxis", "pcomp"})
-_PREPOSITIONS = (
-    *(
-        "in",
-        "of",
-        "at",
-        "by",
-        "from",
-        "with",
-        "for",
-        "to",
-        "on",
-        "as",
-        "under",
-        "into",
-        "near",
-        "between",
-        "during",
-    ),
-    *(
-        "after",
-        "before",
-        "since",
-        "until",
-        "within",
-        "like",
-        "including",
-        "against",
-        "over",
-        "through",
-        "about",
-    ),
+_PREPOSITION_NAMES = (
+    "in of at by from with for to on as under into near between during after before since until within like including "
+    "against over through about"
 )
+_PREPOSITIONS = tuple(_PREPOSITION_NAMES.split())
 _PREPOSITION_PLACE = {word: place for place, word in enumerate(_PREPOSITIONS)}
 _JOINS = ("VERB", "AUX", "NOUN", "PROPN", "ADJ", "NUM", "ADP", "other")
 _JOIN_PLACE = {tag: place for place, tag in enumerate(_JOINS)}
@@ -98,7 +45,7 @@ _SHAPE = (
     *("depth of join", "join between", "join before", "negated", "passive"),
 )
 
-#: What each number of :func:`path_features` is.
+#: Names of :func:`path_features`.
 PATH_FEATURES: tuple[str, ...] = (
     *_SHAPE,
     *(f"{side} {label}" for side in ("first", "second") for label in _LABELS),
@@ -116,12 +63,12 @@ _BEGIN_JOINS = _BEGIN_PREPOSITIONS + 2 * len(_PREPOSITIONS)
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The way through the tree from one mention to another.
+    """The path in the tree between two mentions.
 
     Args:
-        first: Tokens from the governor of the first mention up to, but without, the join.
-        second: The same of the second mention.
-        join: The lowest common ancestor; ``None`` where the two are in different trees.
+        first: Tokens from the governor of the first mention up to the join, excluded.
+        second: The same for the second mention.
+        join: The lowest common ancestor; ``None`` if the mentions are in different trees.
     """
 
     first: tuple[int, ...]
@@ -130,13 +77,7 @@ class Path:
 
 
 def path_between(parse: Parse, first: Mention, second: Mention) -> Path | None:
-    """Return the path between two mentions; ``None`` where one of them covers no token.
-
-    Args:
-        parse: Syntax of the sentence.
-        first: A mention with offsets into the sentence.
-        second: Another one.
-    """
+    """Return the path between two mentions; ``None`` if one of them covers no token."""
     spans = [parse.tokens_in(mention.start, mention.end) for mention in (first, second)]
     if not all(spans):
         return None
@@ -149,20 +90,20 @@ def path_between(parse: Parse, first: Mention, second: Mention) -> Path | None:
 
 
 def path_features(parse: Parse | None, first: Mention, second: Mention) -> NDArray[np.float32]:
-    """Return the syntax between two mentions as numbers, most of them 0 or 1, none beyond 1.
+    """Return features of the syntax between two mentions, in [0, 1] and most of them binary.
 
     Args:
-        parse: Syntax of the sentence; all numbers are 0 where there is none.
+        parse: Syntax of the sentence; without it, all features are 0.
         first: The mention that comes first in the text.
-        second: The other one.
+        second: The other mention.
 
     Returns:
         (len(:data:`PATH_FEATURES`),), float32.
     """
-    found = np.zeros(len(PATH_FEATURES), dtype=np.float32)
+    row = np.zeros(len(PATH_FEATURES), dtype=np.float32)
     path = None if parse is None else path_between(parse, first, second)
     if parse is None or path is None:
-        return found
+        return row
     length = len(path.first) + len(path.second)
     inner = [*path.first[1:], *path.second[1:]]
     if path.join is not None and path.first and path.second:
@@ -195,24 +136,24 @@ def path_features(parse: Parse | None, first: Mention, second: Mention) -> NDArr
         "neg" in subtree,
         "auxpass" in subtree or "nsubjpass" in subtree,
     )
-    found[: len(shape)] = shape
+    row[: len(shape)] = shape
     for number, (side, names) in enumerate(zip((path.first, path.second), labels, strict=True)):
         shift = number * len(_LABELS)
         for name in names:
-            found[_BEGIN_LABELS + shift + _LABEL_PLACE.get(name, len(_LABELS) - 1)] = 1
+            row[_BEGIN_LABELS + shift + _LABEL_PLACE.get(name, len(_LABELS) - 1)] = 1
         if names:
-            found[_BEGIN_TOPS + shift + _LABEL_PLACE.get(names[-1], len(_LABELS) - 1)] = 1
+            row[_BEGIN_TOPS + shift + _LABEL_PLACE.get(names[-1], len(_LABELS) - 1)] = 1
         governor = governors[number]
         if governor is not None:
             label = parse.labels[governor]
-            found[_BEGIN_GOVERNORS + shift + _LABEL_PLACE.get(label, len(_LABELS) - 1)] = 1
+            row[_BEGIN_GOVERNORS + shift + _LABEL_PLACE.get(label, len(_LABELS) - 1)] = 1
         for token in side:
             place = _PREPOSITION_PLACE.get(parse.lemmas[token].lower())
             if place is not None and parse.labels[token] in ("prep", "agent", "dative", "prt", "mark"):
-                found[_BEGIN_PREPOSITIONS + number * len(_PREPOSITIONS) + place] = 1
+                row[_BEGIN_PREPOSITIONS + number * len(_PREPOSITIONS) + place] = 1
     if join is not None:
-        found[_BEGIN_JOINS + _JOIN_PLACE.get(parse.tags[join], len(_JOINS) - 1)] = 1
-    return found
+        row[_BEGIN_JOINS + _JOIN_PLACE.get(parse.tags[join], len(_JOINS) - 1)] = 1
+    return row
 
 
 def _only_conjuncts(labels: Sequence[Sequence[str]]) -> bool:
@@ -231,8 +172,8 @@ _PLACE = (
     *("type of first between", "type of second between", "capitals first", "capitals second", "digit first"),
     *("digit second", "same name part", "only pair"),
 )
-#: Sentences from which on a document can be a list of unconnected ones, how far from each other they still count as
-#: near, and the share of them that shares a name with a near one in a connected text.
+#: Number of sentences from which a document may be a list of unconnected ones, the distance of near sentences, and the
+#: share of sentences of a connected text that share a name with a near one.
 _FEW_SENTENCES, _NEARBY, _CONNECTED = 8, 3, 0.2
 _DOCUMENT = (
     *("known", "first sentence", "second sentence", "sentence", "first is topic", "second is topic"),
@@ -246,11 +187,11 @@ _DOCUMENT = (
     *("times together", "first new", "second new", "sentences"),
 )
 
-#: What each number of :func:`pair_features` is: the group it belongs to, a colon, its name.
+#: Names of :func:`pair_features`: group, colon, name.
 PAIR_FEATURES: tuple[str, ...] = (
     *(f"types:first {name}" for name in COARSE_TYPES),
     *(f"types:second {name}" for name in COARSE_TYPES),
-    *(f"types:{one} and {other}" for one in COARSE_TYPES for other in COARSE_TYPES),
+    *(f"types:{first} and {second}" for first in COARSE_TYPES for second in COARSE_TYPES),
     *(f"types:{name} between" for name in COARSE_TYPES),
     *(f"place:{name}" for name in _PLACE),
     *(f"document:{name}" for name in _DOCUMENT),
@@ -259,13 +200,13 @@ PAIR_FEATURES: tuple[str, ...] = (
 
 
 def in_text_order(instance: RelationInstance) -> tuple[Mention, Mention]:
-    """Return the two mentions of an instance, the one that comes first in the text first."""
+    """Return the two mentions of an instance in the order of the text."""
     both = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, mention.end))
     return both[0], both[1]
 
 
 def sentence_groups(instances: Sequence[RelationInstance]) -> list[list[int]]:
-    """Return the places of the instances of each sentence: those of the same text, document and place in it."""
+    """Return the positions of the instances of each sentence: same text, document and offset."""
     groups: dict[tuple[str, int | None, str], list[int]] = defaultdict(list)
     for place, instance in enumerate(instances):
         groups[instance.document, instance.document_start, instance.text].append(place)
@@ -273,25 +214,21 @@ def sentence_groups(instances: Sequence[RelationInstance]) -> list[list[int]]:
 
 
 def in_connected_text(instances: Sequence[RelationInstance]) -> NDArray[np.bool_]:
-    """Return whether each pair stands in a connected text (N,), rather than in a sentence by itself or in a list.
-
-    Args:
-        instances: Pairs in any order, whole documents.
-    """
+    """Return whether each pair of whole documents is in a connected text (N,), not in a single sentence or a list."""
     documents = _documents(instances, sentence_groups(instances))
-    return np.array([one.document in documents for one in instances], dtype=bool)
+    return np.array([instance.document in documents for instance in instances], dtype=bool)
 
 
 def pair_features(instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
-    """Return what each pair looks like, as numbers of which most are 0 or 1 and none is beyond 1.
+    """Return features of each pair, in [0, 1] and most of them binary.
 
     Args:
-        instances: Pairs in any order, whole sentences and documents where there are any.
+        instances: Pairs in any order; all pairs of a sentence and document should be given at once.
 
     Returns:
-        (N, len(:data:`PAIR_FEATURES`)), float32, in the order of ``instances``.
+        (N, len(:data:`PAIR_FEATURES`)), float32.
     """
-    found = np.zeros((len(instances), len(PAIR_FEATURES)), dtype=np.float32)
+    features = np.zeros((len(instances), len(PAIR_FEATURES)), dtype=np.float32)
     groups = sentence_groups(instances)
     documents = _documents(instances, groups)
     begin_place = 3 * _TYPES + _TYPES**2
@@ -305,22 +242,24 @@ def pair_features(instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
         for place in places:
             instance = instances[place]
             first, second = in_text_order(instance)
-            row = found[place]
-            between = [one for one in entities if first.end <= one.start and one.end <= second.start]
+            row = features[place]
+            between = [
+                entity for entity in entities if first.end <= entity.start and entity.end <= second.start
+            ]
             _write_types(row, first, second, between)
             row[begin_place:begin_document] = _placed(instance, entities, between, len(places))
             document = documents.get(instance.document)
             if document is not None:
                 row[begin_document:begin_syntax] = document.features(instance)
             row[begin_syntax:] = path_features(instance.parse, first, second)
-    return found
+    return features
 
 
 def _write_types(
     row: NDArray[np.float32], first: Mention, second: Mention, between: Sequence[Mention]
 ) -> None:
-    one, other = (_TYPE_PLACE[coarse_type(mention.type)] for mention in (first, second))
-    row[one] = row[_TYPES + other] = row[2 * _TYPES + one * _TYPES + other] = 1
+    left, right = (_TYPE_PLACE[coarse_type(mention.type)] for mention in (first, second))
+    row[left] = row[_TYPES + right] = row[2 * _TYPES + left * _TYPES + right] = 1
     for mention in between:
         row[2 * _TYPES + _TYPES**2 + _TYPE_PLACE[coarse_type(mention.type)]] = 1
 
@@ -335,7 +274,7 @@ def _placed(
     parts = [set(name.casefold().split()) for name in names]
     types = [coarse_type(mention.type) for mention in (first, second)]
     between_types = {coarse_type(mention.type) for mention in between}
-    left = [sum(one.start < mention.start for one in entities) for mention in (first, second)]
+    left = [sum(entity.start < mention.start for entity in entities) for mention in (first, second)]
     return (
         _share(n_words, 30),
         n_words == 0,
@@ -375,11 +314,11 @@ def _placed(
 
 
 class _Document:
-    """The names of a document: in which of its sentences each stands."""
+    """The names of a document and their sentences."""
 
     def __init__(self, sentences: Sequence[tuple[int, RelationInstance, frozenset[str]]]) -> None:
-        in_order = sorted(sentences, key=lambda one: (one[0], one[1].text))
-        self._number = {(start, one.text): number for number, (start, one, _) in enumerate(in_order)}
+        in_order = sorted(sentences, key=lambda sentence: (sentence[0], sentence[1].text))
+        self._number = {(start, first.text): number for number, (start, first, _) in enumerate(in_order)}
         self._in: dict[str, list[int]] = defaultdict(list)
         for number, (_, _, names) in enumerate(in_order):
             for name in names:
@@ -418,30 +357,32 @@ def _documents(
 ) -> dict[str, _Document]:
     sentences: dict[str, list[tuple[int, RelationInstance, frozenset[str]]]] = defaultdict(list)
     for places in groups:
-        one = instances[places[0]]
-        if one.document and one.document_start is not None:
+        first = instances[places[0]]
+        if first.document and first.document_start is not None:
             names = frozenset(
-                _name(mention, one.text)
+                _name(mention, first.text)
                 for place in places
                 for mention in (instances[place].head, instances[place].tail)
             )
-            sentences[one.document].append((one.document_start, one, names))
-    return {name: _Document(found) for name, found in sentences.items() if _is_connected(found)}
+            sentences[first.document].append((first.document_start, first, names))
+    return {name: _Document(own) for name, own in sentences.items() if _is_connected(own)}
 
 
 def _is_connected(sentences: Sequence[tuple[int, RelationInstance, frozenset[str]]]) -> bool:
-    """Return whether sentences are a text about something, rather than a list of sentences about anything.
+    """Return whether sentences form a text rather than a list.
 
-    In Re-DocRED, half of the sentences of a document share a name with one nearby; in files of sentences that were
-    collected from many places, hardly any does.
+    In Re-DocRED, half of the sentences of a document share a name with a near one; in collections of single sentences,
+    hardly any do.
     """
-    # a single sentence has no context, and a few sentences may be either
+    # a few sentences may be either
     if len(sentences) < _FEW_SENTENCES:
         return len(sentences) > 1
-    in_order = [names for *_, names in sorted(sentences, key=lambda one: (one[0], one[1].text))]
+    in_order = [
+        names for *_, names in sorted(sentences, key=lambda sentence: (sentence[0], sentence[1].text))
+    ]
     shared = sum(
-        any(names & other for other in in_order[max(place - _NEARBY, 0) : place])
-        or any(names & other for other in in_order[place + 1 : place + 1 + _NEARBY])
+        any(names & near for near in in_order[max(place - _NEARBY, 0) : place])
+        or any(names & near for near in in_order[place + 1 : place + 1 + _NEARBY])
         for place, names in enumerate(in_order)
     )
     return shared >= _CONNECTED * len(in_order)

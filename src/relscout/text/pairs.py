@@ -1,4 +1,4 @@
-"""Pairs of entities: which of a sentence's are looked at together, which is the head, and the pairs of files."""
+"""Candidate pairs of entities: selection, direction, and the pairs of files and texts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from relscout.core.instances import Mention, Parse, RelationInstance
 from relscout.text import COARSE_TYPES, NUMBER_TYPES, Annotator, MarkedSentence, Passage, coarse_type
 from relscout.text.documents import read_passages
 
-#: Mentions of a sentence that are all paired; of more, the pairs of those that stand closest are kept.
+#: Largest number of mentions that are all paired; with more, only near ones are.
 MOST_MENTIONS = 60
-#: Called with a crowded sentence and the number of its pairs that are left out.
+#: Called with a sentence and the number of its omitted pairs.
 OnCrowded = Callable[[MarkedSentence, int], None]
-#: What stands between "Japan" and "Tokyo" where the second is something of the first, or the first of the second.
+#: Text between two mentions of which the second is a part or property of the first, or the first of the second.
 _POSSESSED = re.compile(r"['’]s? (?:[a-z][\w-]* ){1,4}$|['’]s? (?:[a-z][\w-]* ?){1,4}, $")
 _DESCRIBED = re.compile(r", (?:the|an?) (?:[\w-]+ ){1,5}(?:of|in) (?:the )?$")
-#: Characters between the two up to which such words are looked for.
+#: Largest distance for these patterns, in characters.
 _NEAR = 80
 _SUBJECTS = frozenset({"nsubj", "csubj"})
 _PASSIVE_SUBJECTS = frozenset({"nsubjpass", "csubjpass", "nsubj:pass"})
@@ -32,25 +32,21 @@ class Pairing:
     """Rules for the pairs of entities that become relation instances.
 
     Raises:
-        SettingError: A rule has a value that cannot work.
+        SettingError: A rule has an invalid value.
     """
 
     directions: Literal["once", "both", "forward"] = "once"
-    """``"once"``: each pair is one instance, whose head :func:`head_first` chooses; ``"forward"``: the entity that is
-    mentioned first is the head; ``"both"``: two instances, one for each direction."""
-
+    """``"once"``: one instance for each pair, with the head of :func:`head_first`; ``"forward"``: the first mention is
+    the head; ``"both"``: an instance for each direction."""
     max_distance: int | None = None
-    """Largest number of words between the two entities, >= 0; ``None``: any number."""
-
+    """Largest number of words between the entities, at least 0; ``None``: unlimited."""
     types: frozenset[tuple[str, str]] | None = None
-    """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"`` in either order."""
-
+    """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"``, in either order."""
     numbers: bool = False
-    """Whether mere numbers (:data:`relscout.text.NUMBER_TYPES`) are paired."""
-
+    """Whether to pair numbers (:data:`relscout.text.NUMBER_TYPES`)."""
     most_mentions: int = MOST_MENTIONS
-    """Of a sentence with more entities than this, only pairs of near ones are kept: about as many pairs as this number
-    of entities makes, or one per entity where that is more. At least 2."""
+    """With more entities in a sentence, only near ones are paired: about as many pairs as this number of entities has,
+    or one per entity if that is more. At least 2."""
 
     def __post_init__(self) -> None:
         if self.directions not in ("once", "both", "forward"):
@@ -78,8 +74,7 @@ def pairs(
     Args:
         sentence: The sentence, its entities in any order.
         pairing: The rules.
-        on_crowded: Called with the sentence and the number of pairs that are left out because it has more entities than
-            ``pairing.most_mentions``.
+        on_crowded: Called with the sentence and the number of pairs omitted because of ``pairing.most_mentions``.
 
     Raises:
         InputError: A mention does not fit the sentence.
@@ -87,8 +82,8 @@ def pairs(
     text, allowed = sentence.text, pairing.types
     in_order = sorted(sentence.mentions, key=lambda mention: (mention.start, mention.end))
     if not pairing.numbers:
-        in_order = [one for one in in_order if one.type not in NUMBER_TYPES]
-    names = [one.surface(text).casefold() for one in in_order]
+        in_order = [mention for mention in in_order if mention.type not in NUMBER_TYPES]
+    names = [mention.surface(text).casefold() for mention in in_order]
     reach = _reach(len(in_order), pairing.most_mentions)
     beyond = len(in_order) - 1 - reach
     if beyond > 0 and on_crowded is not None:
@@ -118,28 +113,23 @@ def pairs(
 
 
 def _reach(mentions: int, most: int) -> int:
-    """Return how many of the following mentions each is paired with.
-
-    It is all of them up to ``most``; of more, so many that they make no more pairs than ``most`` mentions do, but at
-    least one.
-    """
+    """Return the number of following mentions that each is paired with: all, or as many as ``most`` allows."""
     return mentions if mentions <= most else max(1, most * (most - 1) // 2 // mentions)
 
 
 def head_first(first: Mention, second: Mention, parse: Parse | None = None, *, between: str = "") -> bool:
-    """Return whether the entity that is mentioned first is the head of the pair.
+    """Return whether the first mention is the head of the pair.
 
-    Entities of different coarse types are ordered by type (:data:`relscout.text.COARSE_TYPES`), so that all
-    pairs of a person and a place read from the person to the place. Of two of a kind, the syntax decides where there
-    is a parse: the one that governs the other, or the logical subject of the verb that joins them, is the head. Else
-    it is the first.
+    Coarse types are ordered (:data:`relscout.text.COARSE_TYPES`), so that all pairs of a person and a place read from
+    the person to the place. Between equal types, the syntax decides: the head governs the other mention or is the
+    logical subject of the verb that joins them. Without a parse, it is the first mention.
 
     Args:
         first: The mention that comes first in the sentence.
-        second: The other one.
+        second: The other mention.
         parse: Syntax of the sentence.
-        between: The text between the two. "Tokyo, the capital of Japan" and "Japan's capital, Tokyo" are clear without
-            a parse, which often attaches the apposition to another noun.
+        between: The text between them. "Tokyo, the capital of Japan" and "Japan's capital, Tokyo" are recognised by
+            patterns, since parsers often attach the apposition wrongly.
     """
     ranks = [COARSE_TYPES.index(coarse_type(mention.type)) for mention in (first, second)]
     if ranks[0] != ranks[1]:
@@ -169,7 +159,7 @@ def head_first(first: Mention, second: Mention, parse: Parse | None = None, *, b
 
 
 def _text_key(sentence: MarkedSentence) -> bytes:
-    """Return what identifies a sentence of a document: the same one may stand in two, and in one twice."""
+    """Return a key of a sentence in a document; equal sentences may occur several times."""
     place = f"{sentence.document}\x00{sentence.document_start}\x00{sentence.text}"
     return blake2b(place.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -206,8 +196,8 @@ def mark_files(
 
     Args:
         paths: Text, Markdown, HTML, PDF, tables and JSON Lines with a column of text, folders.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
+        annotator: Splits sentences and marks entities.
+        pairing: Rules for the pairs.
         columns: For tables: ``"text"`` and ``"document"`` → names of their columns.
 
     Raises:
@@ -220,12 +210,12 @@ def mark_files(
 def mark_texts(
     texts: Iterable[str], *, annotator: Annotator, pairing: Pairing = ALL_PAIRS
 ) -> Iterator[RelationInstance]:
-    """Yield the pairs of entities in texts, such as paragraphs; a pair never reaches over two texts.
+    """Yield the pairs of entities in each text, such as a paragraph.
 
     Args:
         texts: The texts, read as they are needed.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
+        annotator: Splits sentences and marks entities.
+        pairing: Rules for the pairs.
     """
     passages = (Passage(text, source=f"text {number}") for number, text in enumerate(texts, 1))
     return mark(passages, annotator=annotator, pairing=pairing)
@@ -242,10 +232,9 @@ def mark(
 
     Args:
         passages: The passages, read as they are needed.
-        annotator: Finds the sentences and their entities.
-        pairing: Which of the entities of a sentence make a pair.
-        on_crowded: Called with each sentence that has more entities than ``pairing.most_mentions``, and the number of
-            its pairs that are left out.
+        annotator: Splits sentences and marks entities.
+        pairing: Rules for the pairs.
+        on_crowded: Called with a sentence and the number of pairs omitted because of ``pairing.most_mentions``.
     """
     for sentence in annotator.annotate(passages):
         yield from pairs(sentence, pairing, on_crowded=on_crowded)

@@ -1,4 +1,4 @@
-"""Files of text as paragraphs, with the position of every character preserved."""
+"""Splits text files into paragraphs, with the position of every character."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from typing import IO, cast
 from relscout.core.errors import InputError, RecordError
 from relscout.text import Passage
 
-#: A passage is not much longer than this, in characters: pipelines need memory for each of them.
+#: Approximate maximum length of a passage in characters, which limits the memory of pipelines.
 LONGEST_PASSAGE = 10_000
-#: Lines by which it is decided whether a file is wrapped.
+#: Number of lines that determine whether a file is wrapped.
 _SAMPLED_LINES = 500
-#: No prose is wrapped at fewer characters, nor at more.
+#: Smallest and largest width of wrapped prose, in characters.
 _NARROWEST, _WIDEST = 40, 150
 #: A line shorter than this share of the usual width ends its paragraph.
 _SHORT = 0.6
@@ -36,7 +36,7 @@ _CLAUSE_END = re.compile(r"[.!?…:;。！？][\"'”’»)\]」』]*$")
 _PIECE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s|[。！？][」』”’）]*")
 _RULE = re.compile(r"\s*([-=_*#~.•–—]\s*){3,}$")
 _BULLET = re.compile(r"\s*[-*+•‣◦▪]\s+(?=\S)")
-#: What begins a list item only where the line before ended one: else it may be the middle of a sentence.
+#: Start of a list item, if the previous line ends a clause; otherwise it may be the middle of a sentence.
 _NUMBER = re.compile(r"\s*(?:[–—]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
 _HYPHENATED = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
@@ -49,9 +49,9 @@ class Line:
     Args:
         text: The line without its line end.
         start: Offset of its first character in the document.
-        number: What people know it by: the number of the line, or of the page.
+        number: Number of the line, or of the page.
         alone: Whether it is a passage of its own, such as a heading.
-        continues: Whether it continues a line that was cut, without a line break between them.
+        continues: Whether it continues a line that was cut.
     """
 
     text: str
@@ -63,10 +63,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the lines of a file make paragraphs.
+    """Layout of the lines of a file.
 
     Args:
-        wrapped: Whether a paragraph goes over several lines; else each line is a passage.
+        wrapped: Whether a paragraph spans several lines; otherwise each line is a passage.
         width: Usual length of a full line, in characters.
     """
 
@@ -75,11 +75,10 @@ class Layout:
 
 
 def layout(lines: Sequence[Line]) -> Layout:
-    """Decide how a file is laid out, judged by its first lines.
+    """Return the layout of a file from its first lines.
 
-    Every line is a passage of its own where lines are long (median over 150 characters), where they are short (95 of
-    100 under 40 characters), or where more than half of the lines that are followed by another one end in the
-    punctuation of a sentence. Else the file is wrapped.
+    Every line is a passage if lines are long (median over 150 characters) or short (95 of 100 under 40 characters), or
+    if more than half of the lines followed by another one end in sentence punctuation. Otherwise the file is wrapped.
     """
     filled = [line.text.strip() for line in lines if line.text.strip() and not _RULE.match(line.text)]
     if not filled:
@@ -98,18 +97,17 @@ def layout(lines: Sequence[Line]) -> Layout:
 
 
 def paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[Passage]:
-    """Yield the paragraphs of a document, one after the other.
+    """Yield the paragraphs of a document.
 
-    A blank line, or one of dashes or the like, ends a paragraph; so do, in a wrapped file, a short line before one that
-    does not start with a small letter, an indented line after the end of a sentence, and the beginning of a list item.
-    Whether a file is wrapped is decided by :func:`layout`. A line break becomes one blank; a word that is hyphenated at
-    the end of a line is joined where the next line starts with a small letter. A paragraph that is longer than
-    :data:`LONGEST_PASSAGE` is cut at the end of a line.
+    A paragraph ends at a blank line or a rule. In a wrapped file (:func:`layout`), it also ends after a short line
+    unless the next line starts in lower case, before an indented line after the end of a sentence, and before a list
+    item. A line break becomes a space; a hyphenated word is joined if the next line starts in lower case. A paragraph
+    longer than :data:`LONGEST_PASSAGE` is cut at the end of a line.
 
     Args:
-        lines: The lines in order, blank ones included.
+        lines: The lines in order, including blank ones.
         document: Name of the document.
-        place: Source of the passages, to which the number of the line is added, such as ``"notes.txt, line"``.
+        place: Source of the passages, to which the line number is added, such as ``"notes.txt, line"``.
     """
     stream = iter(lines)
     sample = list(islice(stream, _SAMPLED_LINES))
@@ -118,13 +116,7 @@ def paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[
 
 
 def joined(lines: Sequence[Line], *, document: str, place: str) -> Passage:
-    """Return the lines of one paragraph as a passage; see :func:`paragraphs`.
-
-    Args:
-        lines: The lines, at least one, none of them blank.
-        document: Name of the document.
-        place: Source, to which the number of the first line is added.
-    """
+    """Return the lines of a paragraph, at least one and none blank, as a passage; see :func:`paragraphs`."""
     text, start, end = "", 0, 0
     removed: list[tuple[int, int]] = []
     line_starts: list[int] = []
@@ -152,13 +144,8 @@ def joined(lines: Sequence[Line], *, document: str, place: str) -> Passage:
     )
 
 
-def kept(passage: Passage, spans: Sequence[tuple[int, int]]) -> Passage:
-    """Return a passage with only some of its characters, which keep their places in the document.
-
-    Args:
-        passage: The passage.
-        spans: ``(start, end)`` of the characters to keep, ascending and apart; at least one.
-    """
+def selected(passage: Passage, spans: Sequence[tuple[int, int]]) -> Passage:
+    """Return a passage with only the characters of disjoint ascending spans, which keep their document offsets."""
     text = ""
     removed: list[tuple[int, int]] = []
     new_places: list[tuple[int, int]] = []
@@ -188,27 +175,16 @@ def kept(passage: Passage, spans: Sequence[tuple[int, int]]) -> Passage:
 
 
 def lines_of(text: str, *, start: int = 0, number: int = 1) -> Iterator[Line]:
-    """Yield the lines of a text that is in memory; see :func:`pieces` for long ones.
-
-    Args:
-        text: The text.
-        start: Its offset in the document.
-        number: Number of its first line.
-    """
+    """Yield the lines of a text at an offset of the document; see :func:`pieces` for long ones."""
     for further, line in enumerate(io.StringIO(text, newline="")):
         yield from pieces(line, start=start, number=number + further)
         start += len(line)
 
 
 def pieces(line: str, *, start: int, number: int) -> Iterator[Line]:
-    """Yield a line, in pieces where it is longer than :data:`LONGEST_PASSAGE`.
+    """Yield a line, in pieces if it is longer than :data:`LONGEST_PASSAGE`.
 
-    Pieces end where a sentence does, else at a blank, and only without any in the middle of a word.
-
-    Args:
-        line: The line, with or without its line end.
-        start: Its offset in the document.
-        number: Its number.
+    Pieces end after a sentence, else at white space, else in the middle of a word.
     """
     begin = 0
     while begin == 0 or begin < len(line):
@@ -220,7 +196,7 @@ def pieces(line: str, *, start: int, number: int) -> Iterator[Line]:
 
 
 def cut_place(text: str, begin: int = 0) -> int:
-    """Return where to end the piece of a text that starts at ``begin``: not more than the longest passage on."""
+    """Return the end of the piece of a text that starts at ``begin``, at most the longest passage."""
     limit = begin + LONGEST_PASSAGE
     if len(text) <= limit:
         return len(text)
@@ -230,8 +206,8 @@ def cut_place(text: str, begin: int = 0) -> int:
     return ends[-1] if ends else half + blanks[-1] if blanks else limit
 
 
-def _groups(lines: Iterable[Line], found: Layout) -> Iterator[list[Line]]:
-    """Yield the lines of each paragraph, without the marks of list items."""
+def _groups(lines: Iterable[Line], arrangement: Layout) -> Iterator[list[Line]]:
+    """Yield the lines of each paragraph, without list marks."""
     group: list[Line] = []
     previous: Line | None = None
     size = 0
@@ -243,7 +219,7 @@ def _groups(lines: Iterable[Line], found: Layout) -> Iterator[list[Line]]:
             continue
         item = _item(line, previous)
         if previous is not None and (
-            item or size > LONGEST_PASSAGE or _parts(previous, line, found, first=len(group) == 1)
+            item or size > LONGEST_PASSAGE or _parts(previous, line, arrangement, first=len(group) == 1)
         ):
             yield group
             group, size = [], 0
@@ -255,7 +231,7 @@ def _groups(lines: Iterable[Line], found: Layout) -> Iterator[list[Line]]:
 
 
 def _item(line: Line, previous: Line | None) -> int:
-    """Return the length of the mark of a list item at the beginning of a line; 0 where there is none."""
+    """Return the length of the list mark at the start of a line, or 0."""
     if bullet := _BULLET.match(line.text):
         return bullet.end()
     number = _NUMBER.match(line.text)
@@ -266,24 +242,24 @@ def _item(line: Line, previous: Line | None) -> int:
     return 0
 
 
-def _parts(previous: Line, line: Line, found: Layout, *, first: bool) -> bool:
-    """Return whether a paragraph ends between two lines, of which neither is blank."""
-    if not found.wrapped or line.alone or previous.alone or line.continues:
+def _parts(previous: Line, line: Line, arrangement: Layout, *, first: bool) -> bool:
+    """Return whether a paragraph ends between two filled lines."""
+    if not arrangement.wrapped or line.alone or previous.alone or line.continues:
         return True
     before, after = previous.text.rstrip(), line.text.lstrip()
     ended = _SENTENCE_END.search(before) is not None
     if ended and len(line.text) - len(after) > len(before) - len(before.lstrip()):
         return True
-    if after[0].islower() or len(before.lstrip()) + 1 + len(after.split()[0]) >= _SHORT * found.width:
+    if after[0].islower() or len(before.lstrip()) + 1 + len(after.split()[0]) >= _SHORT * arrangement.width:
         return False
-    # a heading or an item of a list without marks; prose that is broken by hand goes on after "of the" or a comma
+    # a heading or an unmarked list item; prose with manual line breaks continues after "of the" or a comma
     last = before.split()[-1]
     return ended or (first and not (last.islower() and len(last) <= 3) and before[-1].isalnum())
 
 
-#: Bytes by which it is decided what a file holds.
+#: Number of bytes that determine the kind of a file.
 SAMPLE_BYTES = 65_536
-#: Half surrogates: a byte that could not be decoded, or half of a character in a JSON escape.
+#: Half surrogates: an undecodable byte, or half of a character in a JSON escape.
 FOREIGN = re.compile("[\ud800-\udfff]")
 _PACKINGS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb")),
@@ -322,7 +298,7 @@ def opened(file: File) -> Iterator[IO[bytes]]:
     """Open a file for reading, unpacked; standard input and pipes are copied to a temporary file first.
 
     Raises:
-        InputError: The file does not exist, cannot be read, or is packed and damaged; inside the ``with`` block too.
+        InputError: The file is missing, unreadable or damaged; also inside the ``with`` block.
     """
     try:
         if file.path == Path("-"):
@@ -363,7 +339,7 @@ def _copied(stream: IO[bytes]) -> IO[bytes]:
 
 
 def problem_of(sample: bytes) -> str | None:
-    """Return why bytes are no text that can be read, where they are not."""
+    """Return why bytes are not readable text, or ``None``."""
     for magic, what in _UNPACKED_BY_HAND.items():
         if sample.startswith(magic):
             return f"the file is {what}"
@@ -378,20 +354,20 @@ def problem_of(sample: bytes) -> str | None:
 
 
 def stream_lines(file: File, text: io.TextIOWrapper) -> Iterator[Line]:
-    """Yield the lines of a file, long ones in pieces; never more of it than some pieces is in memory.
+    """Yield the lines of a file, long ones in pieces, with only a few pieces in memory.
 
     Args:
         file: The file, for errors.
         text: Its content, decoded with ``errors="surrogateescape"`` and ``newline=""``.
 
     Raises:
-        RecordError: A line has a byte that could not be decoded, or a zero byte.
+        RecordError: A line has an undecodable byte or a zero byte.
     """
     start, number, continues = 0, 1, False
     rest = ""
     while chunk := text.readline(_READ_AT_ONCE):
         if chunk.endswith("\r") and len(chunk) == _READ_AT_ONCE:
-            # the limit may part a carriage return from its line feed
+            # the limit may separate a carriage return from its line feed
             following = text.readline(1)
             chunk, rest_after = (chunk + following, "") if following == "\n" else (chunk, following)
         else:
@@ -416,12 +392,12 @@ def _check(file: File, text: str, number: int) -> None:
         raise RecordError(
             file.path,
             f"line {number}",
-            "a zero byte, which no text has; is the file binary, or UTF-16 without a mark?",
+            "a zero byte; is the file binary, or UTF-16 without a mark?",
         )
-    if found := FOREIGN.search(text):
-        byte = ord(found[0]) - 0xDC00
+    if foreign := FOREIGN.search(text):
+        byte = ord(foreign[0]) - 0xDC00
         if not 0x80 <= byte <= 0xFF:
-            raise RecordError(file.path, f"line {number}", "half a surrogate pair, which is no Unicode text")
+            raise RecordError(file.path, f"line {number}", "half a surrogate pair, which is not Unicode text")
         meant = bytes([byte]).decode("cp1252", "ignore")
         hint = f" (it would be {meant!r} in Windows-1252)" if meant else ""
         raise RecordError(

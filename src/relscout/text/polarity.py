@@ -1,18 +1,16 @@
-"""Whether a sentence asserts that two entities are related, denies it, or only supposes it.
+"""Classifies whether a sentence asserts a relation between two entities, negates it, or only supposes it.
 
-The words that decide are English; in text of another language nothing is recognised, and everything counts as asserted.
+The rules use English words; in other languages everything counts as asserted.
 
-What counts as what:
+* *Negated*: "not", "never", "no longer", "no", "neither … nor", "nobody", "without" on the connection; content that is
+  denied, refuted, refused or fails to happen; content that is false or without evidence.
+* *Hypothetical*: conditions, questions and indirect questions; "might", "may", "could", "should", "would have", and
+  "would" under a condition; plans, hopes, attempts, offers and expectations; rumours, allegations, beliefs, and content
+  with "reportedly", "allegedly", "probably" or "perhaps".
+* *Asserted*: everything else, including announcements and "will"; also "not only", "not until", "would later",
+  "could finally", and content that is not denied.
 
-* *Negated*: "not", "never", "no longer", "no", "neither … nor", "nobody", "without" over what connects the two; what
-  somebody denies, refutes, refuses or fails to do; what is false, or for which there is no evidence.
-* *Hypothetical*: conditions, indirect questions and questions; "might", "may", "could", "should", "would have", and
-  "would" under a condition; plans, hopes, attempts, offers and expectations; rumours, allegations, beliefs and what
-  "reportedly", "allegedly", "probably" or "perhaps" is so.
-* *Asserted*: everything else, what somebody says or announces and what "will" happen included; also what was "not only"
-  or "not until" then so, what "would later" happen, what could "finally" be done, and what nobody denies.
-
-Where both a negative and a hypothetical word apply, the relation is negated.
+If both a negative and a hypothetical word apply, the relation is negated.
 """
 
 from __future__ import annotations
@@ -30,9 +28,9 @@ def _words(*lines: str) -> frozenset[str]:
 
 _NEGATIONS = _words("n't neither never nor not nowhere")
 _NOBODY = _words("neither no-one nobody none nothing")
-#: Words after which a negation denies nothing that connects two entities: "not only", "not far from".
+#: Words after a negation that make it harmless: "not only", "not far from".
 _HARMLESS = _words("far just least long merely only simply solely surprisingly unlike until")
-#: Nouns whose "no" denies nothing: "no doubt that …".
+#: Nouns with a harmless "no": "no doubt that …".
 _DOUBT = _words("denying doubt question secret surprise wonder")
 _DENY = _words(
     "abandon avoid cancel debunk decline deny disavow dismiss disprove dispute fail forbid forget neglect",
@@ -40,8 +38,8 @@ _DENY = _words(
 )
 #: Verbs that deny together with a particle.
 _DENY_WITH = {"turn": "down", "rule": "out"}
-#: Verbs whose complement is only planned, tried, expected, asked or believed; "hop" is what small spaCy pipelines
-#: return as the lemma of "hoped".
+#: Verbs whose complement is only planned, tried, expected, asked or believed. Small spaCy pipelines return "hop" as the
+#: lemma of "hoped".
 _SUPPOSE = _words(
     "advise agree aim allege anticipate appear apply ask assume attempt believe consider contemplate demand",
     "doubt dream expect hesitate hop hope imagine intend invite mull negotiate offer plan pledge predict",
@@ -88,10 +86,9 @@ _VERBAL = frozenset({"VERB", "AUX"})
 
 
 def polarity(instance: RelationInstance) -> Polarity:
-    """Return whether the text asserts that head and tail are related, denies it, or only supposes it.
+    """Return whether the text asserts, negates or only supposes a relation between head and tail.
 
-    It is read from ``instance.parse`` where there is one, else from the English words between the two mentions and
-    around them. The gold relation is not looked at.
+    The rules use ``instance.parse`` or, without a parse, the English words between and around the mentions.
     """
     if instance.parse is not None and len(instance.parse):
         syntax = _Syntax.of(instance, instance.parse)
@@ -101,7 +98,7 @@ def polarity(instance: RelationInstance) -> Polarity:
 
 @dataclass(frozen=True)
 class _Syntax:
-    """A parse with what is asked of it again and again."""
+    """A parse with lower-case words and the children of each token."""
 
     parse: Parse
     text: str
@@ -111,10 +108,7 @@ class _Syntax:
 
     @classmethod
     def of(cls, instance: RelationInstance, parse: Parse) -> _Syntax | None:
-        """Return the syntax, or ``None`` where no word of the text decides anything.
-
-        The words of the two mentions are left out: a song may be called "Maybe".
-        """
+        """Return the syntax, or ``None`` if no word matters; words of the mentions ("Maybe") are ignored."""
         text = instance.text
         words = [text[start:end].lower() for start, end in zip(parse.starts, parse.ends, strict=True)]
         lemmas = [lemma.lower() for lemma in parse.lemmas]
@@ -154,7 +148,7 @@ class _Syntax:
         return False
 
     def _holds_from_then(self, token: int) -> bool:
-        """Return whether "until" or "before" says from when a denied predicate held."""
+        """Return whether "until" or "before" dates the start of a negated predicate."""
         return any(
             self.words[child] == "until" or "until" in self.child_words(child)
             for child in self.children[token]
@@ -167,7 +161,7 @@ class _Syntax:
         )
 
     def supposed(self, token: int) -> bool:
-        """Return whether a modal, an adverb or a condition makes a predicate or noun a mere supposition."""
+        """Return whether a modal, an adverb or a condition makes a predicate or noun hypothetical."""
         parse, words = self.parse, self.words
         attached = self.child_words(token)
         if attached & _DOUBTFULLY:
@@ -198,7 +192,7 @@ class _Syntax:
         for child in self.children[token]:
             if self.parse.labels[child] == "advcl" and self.child_words(child) & {"if", "unless"}:
                 return not any(
-                    self.words[one - 1 : one + 1] == ["even", "if"] for one in self.children[child]
+                    self.words[below - 1 : below + 1] == ["even", "if"] for below in self.children[child]
                 )
         return False
 
@@ -212,27 +206,27 @@ def _from_parse(instance: RelationInstance, syntax: _Syntax) -> Polarity:
     common = next((token for token in ways[0] if token in ways[1]), None)
     if common is None:
         return _from_words(instance)
-    # from each mention up to the token that joins them, that one left out
+    # from each mention up to the common token, excluded
     arms = [way[: way.index(common)] for way in ways]
-    found: set[Polarity] = set()
+    claims: set[Polarity] = set()
     for arm in arms:
         for place in range(1, len(arm)):
             if not _has_words_of_its_own(syntax, arm[place], arm[place - 1]):
-                found.update(_says(syntax, arm[place], arm[place - 1 :: -1]))
+                claims.update(_says(syntax, arm[place], arm[place - 1 :: -1]))
     if all(arms):
-        found.update(_joins(syntax, common, [arm[::-1] for arm in arms]))
-        found.update(_above(syntax, common))
+        claims.update(_joins(syntax, common, [arm[::-1] for arm in arms]))
+        claims.update(_above(syntax, common))
     if any(_is_excluded(syntax, span, way) for span, way in zip(spans, ways, strict=True)):
-        found.add("negated")
-    if not found and _is_question(syntax, common):
-        found.add("hypothetical")
-    if "negated" in found:
+        claims.add("negated")
+    if not claims and _is_question(syntax, common):
+        claims.add("hypothetical")
+    if "negated" in claims:
         return "negated"
-    return "hypothetical" if "hypothetical" in found else "asserted"
+    return "hypothetical" if "hypothetical" in claims else "asserted"
 
 
 def _is_excluded(syntax: _Syntax, span: range, way: list[int]) -> bool:
-    """Return whether a mention is what the sentence excludes: "not Leeds but Bristol", "neither Ada nor Tim"."""
+    """Return whether the sentence excludes a mention: "not Leeds but Bristol", "neither Ada nor Tim"."""
     before = span[0] - 1
     if before >= 0 and syntax.words[before] == "the":
         before -= 1
@@ -249,17 +243,17 @@ def _is_question(syntax: _Syntax, token: int) -> bool:
 
 
 def _joins(syntax: _Syntax, token: int, arms: list[list[int]]) -> Iterator[Polarity]:
-    """Yield what the token that joins both mentions says, given the ways down from it to each of them."""
+    """Yield the polarity at the common token, given the paths down from it to both mentions."""
     if any(_has_words_of_its_own(syntax, token, arm[0]) for arm in arms):
         return
-    # a clause with the content counts first, then an object; a subject says least
+    # a clause with the content comes first, then an object, last a subject
     labels = syntax.parse.labels
     way = min(arms, key=lambda arm: (not _embeds(syntax, token, arm), labels[arm[0]] in _SUBJECTS, -arm[0]))
     yield from _says(syntax, token, way)
 
 
 def _above(syntax: _Syntax, token: int) -> Iterator[Polarity]:
-    """Yield what the clauses say that hold the joining token: "denied that …", "plans to …"."""
+    """Yield the polarity of the clauses above the common token: "denied that …", "plans to …"."""
     parse = syntax.parse
     way = [token]
     while parse.heads[way[0]] != way[0] and len(way) <= len(parse):
@@ -268,7 +262,7 @@ def _above(syntax: _Syntax, token: int) -> Iterator[Polarity]:
         if label == "conj" and parse.tags[below] in _VERBAL and not syntax.has_child(below, _SUBJECTS):
             if not _has_words_of_its_own(syntax, governor, below):
                 yield from _says(syntax, governor, way)
-            # what holds the first conjunct holds the others
+            # the governor of the first conjunct governs the others
             way[0] = governor
             continue
         of_predicate = label in ("acomp", "attr") and parse.tags[governor] in _VERBAL
@@ -280,9 +274,9 @@ def _above(syntax: _Syntax, token: int) -> Iterator[Polarity]:
 
 
 def _has_words_of_its_own(syntax: _Syntax, token: int, below: int) -> bool:
-    """Return whether what is said of a token does not hold below it: of conjuncts, and of clauses that only depend.
+    """Return whether the polarity of a token does not extend to a conjunct or adverbial clause below it.
 
-    "Did not sleep or eat" and "might come and stay" share their words, "did not sleep but left" does not.
+    It does in "did not sleep or eat" and "might come and stay", and does not in "did not sleep but left".
     """
     parse = syntax.parse
     if parse.tags[token] not in _VERBAL:
@@ -305,9 +299,9 @@ def _embeds(syntax: _Syntax, token: int, way: list[int]) -> bool:
     Args:
         syntax: The sentence.
         token: A predicate or noun.
-        way: The tokens below it, from the nearest one down.
+        way: The tokens below it, from the nearest downwards.
     """
-    labels = [syntax.parse.labels[one] for one in way[:3]]
+    labels = [syntax.parse.labels[below] for below in way[:3]]
     if labels[0] in ("ccomp", "xcomp", "csubj", "csubjpass"):
         return True
     if labels[0] in ("acl", "relcl"):
@@ -320,13 +314,7 @@ def _embeds(syntax: _Syntax, token: int, way: list[int]) -> bool:
 
 
 def _says(syntax: _Syntax, token: int, way: list[int]) -> Iterator[Polarity]:
-    """Yield what one token says about what lies below it.
-
-    Args:
-        syntax: The sentence.
-        token: The token.
-        way: The tokens below it, from the nearest one down.
-    """
+    """Yield the polarity that a token gives to the tokens below it, from the nearest downwards."""
     parse, lemma, tag = syntax.parse, syntax.lemmas[token], syntax.parse.tags[token]
     if tag in ("ADP", "SCONJ"):
         if syntax.words[token] == "without":
@@ -339,7 +327,7 @@ def _says(syntax: _Syntax, token: int, way: list[int]) -> Iterator[Polarity]:
         yield "hypothetical"
     label = parse.labels[way[0]]
     if label in ("acomp", "attr") and len(way) > 1 and _embeds(syntax, way[0], way[1:]):
-        return  # the adjective or noun answers for its copula
+        return  # the adjective or noun determines the polarity of its copula
     denied = syntax.denied(token) and not (label in ("attr", "dobj") and _is_after_but(syntax, way))
     if not _embeds(syntax, token, way):
         if denied:
@@ -348,9 +336,9 @@ def _says(syntax: _Syntax, token: int, way: list[int]) -> Iterator[Polarity]:
             yield "hypothetical"
         return
     attached = {
-        syntax.words[one]
-        for one in syntax.children[token]
-        if parse.labels[one] in ("acomp", "attr", "amod", "oprd")
+        syntax.words[child]
+        for child in syntax.children[token]
+        if parse.labels[child] in ("acomp", "attr", "amod", "oprd")
     } | {lemma}
     if parse.labels[token] in ("acomp", "attr"):
         denied = denied or syntax.denied(parse.heads[token])
@@ -374,13 +362,13 @@ def _says(syntax: _Syntax, token: int, way: list[int]) -> Iterator[Polarity]:
 
 
 def _is_after_but(syntax: _Syntax, way: list[int]) -> bool:
-    """Return whether "but" ends what a token above denies: "is not a doctor but the founder of …"."""
+    """Return whether "but" ends a negation above: "is not a doctor but the founder of …"."""
     if len(way) < 2 or syntax.parse.labels[way[1]] != "conj":
         return False
     return "but" in syntax.child_words(way[0])
 
 
-#: A clause or name set off between the two mentions, which says nothing of both: ", who never finished school,".
+#: A parenthetical between the mentions: ", who never finished school,".
 _ASIDE = re.compile(
     r"\([^()]*\)"
     r"|, (?:who|whose|which|whom|although|though|while|despite|no longer|not|unlike|the|an?)\b[^,]*,"
@@ -422,11 +410,11 @@ _CONDITION = re.compile(r"\b(?:if|unless)\b", re.IGNORECASE)
 
 
 def _from_words(instance: RelationInstance) -> Polarity:
-    """Decide by words: in the clause before the earlier mention, between the two, and right after an adjacent pair."""
+    """Classify by the words in the clause before, between the mentions, and after an adjacent pair."""
     text = instance.text
     first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, mention.end))
     between = _ASIDE.sub(" ", text[first.end : second.start])
-    # "did not finish school but founded": the last of the conjuncts counts
+    # "did not finish school but founded": the last conjunct counts
     between = re.split(r"\bbut\b", _HARMLESS_NEGATION.sub(" ", between))[-1]
     before = re.split(r"[,;:.]", text[: first.start])[-1]
     after = re.split(r"[,;:.]", text[second.end :])[0] if between.strip() in ("and", "or", ",") else ""

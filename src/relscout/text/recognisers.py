@@ -1,4 +1,4 @@
-"""Entities by models that read one sentence at a time: token classifiers of Hugging Face, and GLiNER."""
+"""Marks entities with models that read one sentence at a time: Hugging Face token classifiers, and GLiNER."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from relscout.text import Annotator, MarkedSentence, Passage, SentenceRules
 _TAG = re.compile(r"([BIESLU])[-_](.+)")
 _OUTSIDE = frozenset({"O", "OTHER", "NONE"})
 _BATCH = 32
-#: Tokens that two windows of a long sentence share.
+#: Overlap of two windows of a long sentence, in tokens.
 _STRIDE = 32
 
 
@@ -26,7 +26,7 @@ class Recogniser(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Identifies what decides the entities."""
+        """Identifies the model and its settings."""
         ...
 
     def find(self, sentences: Sequence[str]) -> list[list[Mention]]:
@@ -35,14 +35,14 @@ class Recogniser(Protocol):
 
 
 class Recognised:
-    """An annotator whose entities a recogniser finds, in the sentences of another annotator.
+    """Marks the entities of a recogniser in the sentences of another annotator.
 
-    Of entities that overlap, the longest is kept; of those of one length, the first.
+    Of overlapping entities, the longest is kept, of equally long ones the first.
 
     Args:
         recogniser: Finds the entities.
-        sentences: Splits passages into sentences, and perhaps parses them; its own entities are left out.
-        batch_size: Sentences that the recogniser gets at a time, >= 1.
+        sentences: Splits passages into sentences, and may parse them; its entities are ignored.
+        batch_size: Number of sentences per batch, at least 1.
     """
 
     def __init__(
@@ -54,28 +54,28 @@ class Recognised:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the recogniser and what splits sentences."""
+        """Identifies the recogniser and the sentence splitter."""
         return f"{self.recogniser.fingerprint}@{self.sentences.fingerprint}"
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, with the entities in them."""
+        """Yield the sentences of passages in order, with their entities."""
         stream = iter(self.sentences.annotate(texts))
         while batch := list(islice(stream, self.batch_size)):
-            found = self.recogniser.find([sentence.text for sentence in batch])
-            for sentence, mentions in zip(batch, found, strict=True):
+            mentions_of = self.recogniser.find([sentence.text for sentence in batch])
+            for sentence, mentions in zip(batch, mentions_of, strict=True):
                 yield replace(sentence, mentions=_apart(mentions))
 
 
 def _apart(mentions: Iterable[Mention]) -> list[Mention]:
-    kept: list[Mention] = []
-    for mention in sorted(mentions, key=lambda one: (one.start - one.end, one.start)):
-        if all(mention.end <= other.start or other.end <= mention.start for other in kept):
-            kept.append(mention)
-    return sorted(kept, key=lambda one: one.start)
+    selected: list[Mention] = []
+    for mention in sorted(mentions, key=lambda mention: (mention.start - mention.end, mention.start)):
+        if all(mention.end <= other.start or other.end <= mention.start for other in selected):
+            selected.append(mention)
+    return sorted(selected, key=lambda mention: mention.start)
 
 
 class TokenClassifier:
-    """A token classifier of Hugging Face, such as ``dslim/bert-base-NER``.
+    """A Hugging Face token classifier, such as ``dslim/bert-base-NER``.
 
     The label of a word is that of its first token. Labels may follow the schemes IO, IOB, IOBES or BILOU.
 
@@ -84,7 +84,7 @@ class TokenClassifier:
         tokenizer: Its fast tokenizer.
 
     Raises:
-        SettingError: The tokenizer is not a fast one, or the labels have no names.
+        SettingError: The tokenizer is not fast, or the labels have no names.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -108,10 +108,10 @@ class TokenClassifier:
 
         Args:
             name: Name of a model on the Hugging Face Hub, or path of a folder.
-            device: Where it runs, such as ``"cpu"`` or ``"cuda"``.
+            device: Device, such as ``"cpu"`` or ``"cuda"``.
 
         Raises:
-            SettingError: There is no such model, or it is no token classifier.
+            SettingError: There is no such model, or it is not a token classifier.
         """
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
@@ -166,23 +166,18 @@ class TokenClassifier:
                 else:
                     words[sentence].append((start, end, self.labels[best[window][token]]))
                 last_word = word
-        return [entities(found, text) for found, text in zip(words, sentences, strict=True)]
+        return [entities(labelled, text) for labelled, text in zip(words, sentences, strict=True)]
 
     def _longest(self) -> int:
         limits = [self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", 512)]
-        # RoBERTa's positions begin after that of the padding
+        # RoBERTa's positions start after the padding position
         unused = (self.model.config.pad_token_id or 0) + 1 if "roberta" in self.model.config.model_type else 0
         return max(8, min(int(limits[0]), int(limits[1]) - unused, 512))
 
 
 def entities(words: Sequence[tuple[int, int, str]], text: str) -> list[Mention]:
-    """Return the entities of a sentence whose words are labelled.
-
-    Args:
-        words: ``(start, end, label)`` of each word, in order.
-        text: The sentence.
-    """
-    found: list[Mention] = []
+    """Return the entities of a sentence from ``(start, end, label)`` of its words in order."""
+    entities: list[Mention] = []
     open_type: str | None = None
     for start, end, label in words:
         match = _TAG.fullmatch(label)
@@ -193,24 +188,24 @@ def entities(words: Sequence[tuple[int, int, str]], text: str) -> list[Mention]:
         while start < end and text[start].isspace():
             start += 1
         if open_type == kind and scheme not in ("B", "S", "U"):
-            found[-1] = replace(found[-1], end=end)
+            entities[-1] = replace(entities[-1], end=end)
         else:
-            found.append(Mention(start, end, kind))
+            entities.append(Mention(start, end, kind))
         open_type = None if scheme in ("E", "S", "L", "U") else kind
-    return found
+    return entities
 
 
 class Gliner:
-    """GLiNER: entities of any types that you name.
+    """GLiNER: entities of the types that you name.
 
     Args:
-        model: The model; :meth:`load` loads one by its name.
+        model: The model; :meth:`load` loads it by its name.
         types: The types to find, such as ``["person", "chemical"]``; at least one.
-        threshold: Probability from which an entity counts, 0 to 1.
-        name: Name of the model, by which annotations of different models are kept apart.
+        threshold: Minimum probability of an entity, 0 to 1.
+        name: Name of the model, part of the fingerprint.
 
     Raises:
-        SettingError: There are no types, or the threshold is no probability.
+        SettingError: There are no types, or the threshold is not a probability.
     """
 
     def __init__(self, model: Any, types: Sequence[str], *, threshold: float = 0.5, name: str = "") -> None:
@@ -232,7 +227,7 @@ class Gliner:
         Args:
             name: Name of a model on the Hugging Face Hub, such as ``"urchade/gliner_small-v2.1"``, or path of a folder.
             types: The types to find.
-            threshold: Probability from which an entity counts, 0 to 1.
+            threshold: Minimum probability of an entity, 0 to 1.
 
         Raises:
             MissingExtraError: GLiNER is not installed.
@@ -258,7 +253,10 @@ class Gliner:
     def find(self, sentences: Sequence[str]) -> list[list[Mention]]:
         """Return the entities of each sentence."""
         answers = self.model.inference(list(sentences), self.types, threshold=self.threshold)
-        return [[Mention(one["start"], one["end"], one["label"]) for one in answer] for answer in answers]
+        return [
+            [Mention(entity["start"], entity["end"], entity["label"]) for entity in answer]
+            for answer in answers
+        ]
 
 
 def _bytes() -> Any:

@@ -1,9 +1,8 @@
 """The probability that a sentence expresses a relation between two of its entities.
 
-Small networks over the encoder's vectors and the pair's features (:mod:`relscout.text.pair_features`), and boosted
-trees over the features alone, are averaged on the logit scale and calibrated. A pair also sees the pairs of its
-sentence with which it shares an entity: of two that compete, usually one is expressed. Everything is evaluated with
-NumPy from arrays.
+Small networks over the encoder's vectors and the features of a pair (:mod:`relscout.text.pair_features`) and boosted
+trees over the features alone are averaged on the logit scale and calibrated. The networks also see the other pairs of
+the sentence that share an entity: of competing pairs, usually one is expressed. Inference uses NumPy only.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance
 from relscout.text.pair_features import PAIR_FEATURES, in_text_order, pair_features, sentence_groups
 
-#: Pairs that pass through the trees at once.
+#: Number of pairs in a batch for the trees.
 _ROWS = 4096
 
 
 def in_text_order_of(
     instances: Sequence[RelationInstance], vectors: NDArray[np.float32], parts: Sequence[tuple[int, bool]]
 ) -> NDArray[np.float32]:
-    """Return vectors (N, D) in which the entity that the text names first stands first.
+    """Return vectors (N, D) with the half of the first entity of the text first.
 
     Args:
         instances: The pairs.
         vectors: Their vectors, head before tail.
-        parts: Width of each part, and whether it is a head half and a tail half.
+        parts: Width of each part, and whether it has a head half and a tail half.
     """
-    turned = np.array([in_text_order(one)[0] is not one.head for one in instances], dtype=bool)
+    turned = np.array([in_text_order(instance)[0] is not instance.head for instance in instances], bool)
     if not turned.any():
         return vectors
     places, begin = np.arange(vectors.shape[1]), 0
@@ -45,23 +44,23 @@ def in_text_order_of(
         if two_sided:
             places[begin : begin + width] = np.roll(places[begin : begin + width], width // 2)
         begin += width
-    found = vectors.copy()
-    found[turned] = vectors[turned][:, places]
-    return found
+    ordered = vectors.copy()
+    ordered[turned] = vectors[turned][:, places]
+    return ordered
 
 
 def entity_numbers(instances: Sequence[RelationInstance]) -> NDArray[np.int64]:
-    """Return the numbers (N, 2) of the first and the second entity of each pair; no two sentences share any."""
-    found = np.zeros((len(instances), 2), dtype=np.int64)
+    """Return the numbers of both entities of each pair (N, 2); entities of different sentences differ."""
+    numbers = np.zeros((len(instances), 2), dtype=np.int64)
     count = 0
     for places in sentence_groups(instances):
         known: dict[tuple[int, int], int] = {}
         for place in places:
             for side, mention in enumerate(in_text_order(instances[place])):
                 span = mention.start, mention.end
-                found[place, side] = known.setdefault(span, count + len(known))
+                numbers[place, side] = known.setdefault(span, count + len(known))
         count += len(known)
-    return found
+    return numbers
 
 
 def network_logits(
@@ -85,9 +84,7 @@ def network_logits(
     spread = np.concatenate([nodes[:, 0], nodes[:, 1]])
     order = np.argsort(spread, kind="stable")
     begins = np.flatnonzero(np.diff(spread[order], prepend=-1))
-    around = np.maximum.reduceat(
-        hidden[order % len(hidden)], begins
-    )  # (entities, H): the strongest of its pairs
+    around = np.maximum.reduceat(hidden[order % len(hidden)], begins)  # (entities, H): maximum over its pairs
     number = np.zeros(int(spread.max()) + 1, dtype=np.int64)
     number[spread[order][begins]] = np.arange(len(begins))
     joined = np.hstack([hidden, around[number[nodes[:, 0]]], around[number[nodes[:, 1]]]])
@@ -97,7 +94,7 @@ def network_logits(
 
 
 def tree_sums(trees: Mapping[str, NDArray[Any]], features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sums (N,) of the trees' leaves.
+    """Return the sums of the leaf values of all trees (N,).
 
     Args:
         trees: ``feature``, ``threshold``, ``left``, ``right``, ``value``, each (trees, nodes).
@@ -105,35 +102,35 @@ def tree_sums(trees: Mapping[str, NDArray[Any]], features: NDArray[np.float32]) 
     """
     n_trees = len(trees["feature"])
     every = np.arange(n_trees)
-    found = np.zeros(len(features))
+    sums = np.zeros(len(features))
     for begin in range(0, len(features), _ROWS):
         rows = features[begin : begin + _ROWS]
         at = np.zeros((len(rows), n_trees), dtype=np.int64)
         while True:
-            asked = np.take_along_axis(rows, trees["feature"][every, at].astype(np.int64), axis=1)
-            low = asked <= trees["threshold"][every, at]
+            values = np.take_along_axis(rows, trees["feature"][every, at].astype(np.int64), axis=1)
+            low = values <= trees["threshold"][every, at]
             onward = np.where(low, trees["left"][every, at], trees["right"][every, at])
             if (onward == at).all():
                 break
             at = onward.astype(np.int64)
-        found[begin : begin + _ROWS] = trees["value"][every, at].sum(axis=1, dtype=np.float64)
-    return found
+        sums[begin : begin + _ROWS] = trees["value"][every, at].sum(axis=1, dtype=np.float64)
+    return sums
 
 
 def _layer(
     network: Mapping[str, NDArray[np.float32]], name: str, inputs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.maximum(inputs @ network[f"{name}.weight"] + network[f"{name}.bias"], 0)
-    return found
+    outputs: NDArray[np.float32] = np.maximum(inputs @ network[f"{name}.weight"] + network[f"{name}.bias"], 0)
+    return outputs
 
 
 _KIND = "relatedness"
 _BUNDLED = Path(__file__).parent.parent / "data" / "relatedness" / "model"
 _LAYERS = ("project", "first", "second", "out")
 _TREES = ("feature", "threshold", "left", "right", "value")
-#: How strongly re-calibration is held to what the model says: the weight of one judged example is 1.
+#: Penalties that keep the recalibration near the model; a labelled example has weight 1.
 _PRIOR_SLOPE, _PRIOR_SHIFT = 4.0, 0.5
-#: What float32 may take off a precision.
+#: Tolerance for float32 rounding.
 _ROUNDING = 1e-6
 
 
@@ -142,18 +139,18 @@ class Relatedness:
     """A trained relatedness model.
 
     Args:
-        encoder: Plain settings of the encoder whose vectors it reads: ``EncoderSettings(**encoder)``.
-        parts: Width of each part of such a vector, and whether it is a head half and a tail half.
+        encoder: Settings of its encoder: ``EncoderSettings(**encoder)``.
+        parts: Width of each part of a vector, and whether it has a head half and a tail half.
         networks: Weights of each network: ``project`` (vector to few dimensions), ``first`` (with the features),
             ``second`` (with the neighbours), ``out``; each a ``weight`` (inputs, outputs) and a ``bias`` (outputs,).
-        trees: Boosted trees: ``feature``, ``threshold``, ``left``, ``right``, ``value``, each (trees, nodes); a leaf
-            leads to itself.
-        tree_share: Share of the trees in the mean logit, 0 to 1.
-        base: What is added to the sum of the trees.
-        calibration: Slope and shift of the logit with syntax, and the same without.
+        trees: Boosted trees: ``feature``, ``threshold``, ``left``, ``right``, ``value``, each (trees, nodes); the
+            children of a leaf are the leaf itself.
+        tree_share: Weight of the trees in the mean logit, 0 to 1.
+        base: Constant added to the sum of the trees.
+        calibration: Slope and shift of the logit with syntax, and without.
         scale: Factor of the vectors.
-        judged: Slope and shift that judged examples gave; (1, 0) where there were none.
-        card: What is known of the model, such as its calibration error; JSON values only.
+        judged: Slope and shift from labelled examples; (1, 0) without any.
+        card: Facts about the model, such as its calibration error; JSON values.
     """
 
     encoder: Mapping[str, Any]
@@ -169,10 +166,10 @@ class Relatedness:
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
-        """Load a model: the one that comes with relscout by default.
+        """Load a model, by default the bundled one.
 
         Raises:
-            ArtifactError: The folder is missing or damaged, or its model was made by another version of relscout.
+            ArtifactError: The folder is missing, damaged, or of another version of relscout.
         """
         place = folder or _BUNDLED
         artifact = load_artifact(place)
@@ -210,10 +207,12 @@ class Relatedness:
                 card=settings["card"],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{place} is no whole relatedness model ({error}); save it again") from error
+            raise ArtifactError(
+                f"{place} is not a complete relatedness model ({error}); save it again"
+            ) from error
 
     def save(self, folder: Path) -> None:
-        """Write the model to a folder of safetensors and JSON, which appears whole or not at all.
+        """Write the model to a folder of safetensors and JSON, completely or not at all.
 
         Raises:
             OutputError: The folder holds other files or cannot be written.
@@ -222,34 +221,34 @@ class Relatedness:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything that decides a probability."""
-        found = blake2b(repr(sorted(self._settings.items())).encode(), digest_size=16)
+        """Hash of everything that determines a probability."""
+        digest = blake2b(repr(sorted(self._settings.items())).encode(), digest_size=16)
         for name, array in sorted(self._tensors.items()):
-            found.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return found.hexdigest()
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     @property
     def dimension(self) -> int:
-        """Number of dimensions of a vector that it reads."""
+        """Number of dimensions of its vectors."""
         return sum(width for width, _ in self.parts)
 
     def probabilities(
         self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Return for each pair the probability that its sentence expresses a relation between the two.
+        """Return the probability that the sentence of each pair expresses a relation between its entities.
 
-        Whole sentences, and where there are any whole documents, should be given at once: a pair is judged in view of
-        the other pairs of its sentence. Which entity is the head makes no difference, nor does the order of the pairs.
+        Pass all pairs of a sentence at once, and all sentences of a document if there are any: the other pairs matter.
+        Neither the direction nor the order of the pairs does.
 
         Args:
-            instances: The pairs, with a parse where there is one.
-            vectors: Their vectors (N, :attr:`dimension`), as the encoder of :attr:`encoder` gives them.
+            instances: The pairs, with a parse if available.
+            vectors: Their vectors (N, :attr:`dimension`) from the encoder of :attr:`encoder`.
 
         Returns:
             (N,), float32, between 0 and 1.
 
         Raises:
-            InputError: The vectors do not go with the instances or the model.
+            InputError: The shape of the vectors does not match the instances or the model.
         """
         logits = self._logits(instances, vectors)
         slope, shift = self.judged
@@ -258,18 +257,18 @@ class Relatedness:
     def recalibrated(
         self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32], judged: Sequence[bool]
     ) -> Self:
-        """Return the model with its calibration moved by judged pairs; a handful is enough to move it a little.
+        """Return the model recalibrated on labelled pairs; a handful changes it a little.
 
-        Slope and shift of the logit are fitted anew (Platt scaling) and held to what they are by a penalty that some
-        few examples outweigh. The order of probabilities stays.
+        Slope and shift of the logit are refitted (Platt scaling) with a penalty that a few examples outweigh. The order
+        of the probabilities stays the same.
 
         Args:
-            instances: The pairs that were judged, with the other pairs of their sentences left out.
+            instances: The labelled pairs.
             vectors: Their vectors, as in :meth:`probabilities`.
-            judged: For each, whether its sentence expresses a relation between the two.
+            judged: Whether the sentence of each pair expresses a relation between its entities.
 
         Raises:
-            InputError: There are not as many judgements as pairs.
+            InputError: The numbers of labels and pairs differ.
         """
         if len(judged) != len(instances):
             raise InputError(f"{len(judged)} judgements for {len(instances)} pairs; give one for each")
@@ -283,7 +282,7 @@ class Relatedness:
         """Return the mean logit of the networks (N,), the logit of the trees (N,), and which pairs have syntax (N,).
 
         Raises:
-            InputError: The vectors do not go with the instances or the model.
+            InputError: The shape of the vectors does not match the instances or the model.
         """
         if vectors.shape != (len(instances), self.dimension):
             raise InputError(
@@ -325,31 +324,32 @@ class Relatedness:
 
     @property
     def _tensors(self) -> dict[str, NDArray[Any]]:
-        found: dict[str, NDArray[Any]] = {f"trees.{name}": self.trees[name] for name in _TREES}
+        tensors: dict[str, NDArray[Any]] = {f"trees.{name}": self.trees[name] for name in _TREES}
         for number, network in enumerate(self.networks):
-            found |= {f"network{number}.{name}": array.astype(np.float16) for name, array in network.items()}
-        return found
+            tensors |= {
+                f"network{number}.{name}": array.astype(np.float16) for name, array in network.items()
+            }
+        return tensors
 
 
 def threshold_for(probabilities: NDArray[np.float32], precision: float) -> float:
-    """Return the lowest threshold at which the mean probability of what is kept reaches a precision.
+    """Return the lowest threshold at which the mean probability of the kept pairs reaches a precision.
 
-    Where the probabilities are calibrated, that share of the kept pairs (those with a probability of at least the
-    threshold) is expected to be right.
+    With calibrated probabilities, this is the expected share of right pairs among those at or above the threshold.
 
     Args:
-        probabilities: (N,), of the pairs at hand.
-        precision: Expected share of right pairs among those kept, 0 to 1.
+        probabilities: Probabilities of the pairs (N,).
+        precision: Expected share of right pairs, 0 to 1.
 
     Returns:
-        0 where all may be kept; just above the highest probability, so that none is kept, where even the surest pairs
-        do not reach the precision; 1 where there are no pairs.
+        0 if all pairs can be kept; just above the highest probability, which keeps none, if the precision is out of
+        reach; 1 without pairs.
     """
     if not len(probabilities):
         return 1.0
     falling = np.sort(np.asarray(probabilities, dtype=np.float64))[::-1]
     means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-    # of equal probabilities all are kept or none
+    # pairs with equal probabilities are kept together
     last_of_its_kind = np.append(falling[1:] < falling[:-1], True)
     enough = np.flatnonzero(last_of_its_kind & (means >= precision - _ROUNDING))
     if not len(enough):
@@ -358,12 +358,7 @@ def threshold_for(probabilities: NDArray[np.float32], precision: float) -> float
 
 
 def refitted(logits: NDArray[np.float64], judged: Sequence[bool]) -> tuple[float, float]:
-    """Return the slope and the shift that judged examples give, starting from 1 and 0.
-
-    Args:
-        logits: (N,), calibrated.
-        judged: (N,).
-    """
+    """Return slope and shift of the calibrated logits (N,) for labelled examples (N,), near 1 and 0."""
     from scipy.optimize import minimize
 
     signs = np.where(np.asarray(judged, dtype=bool), 1.0, -1.0)
@@ -373,8 +368,8 @@ def refitted(logits: NDArray[np.float64], judged: Sequence[bool]) -> tuple[float
         fit = float(np.logaddexp(0, -signs * (slope * logits + shift)).sum())
         return fit + _PRIOR_SLOPE * float(at[0] ** 2) + _PRIOR_SHIFT * float(at[1] ** 2)
 
-    found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-2, 2), (-10, 10)]).x
-    return float(np.exp(found[0])), float(found[1])
+    fitted = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-2, 2), (-10, 10)]).x
+    return float(np.exp(fitted[0])), float(fitted[1])
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

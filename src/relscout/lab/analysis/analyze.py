@@ -1,26 +1,23 @@
-"""The analysis of a fitted model: its answers in every input format, a verdict in words, and the record of both.
+"""Which inputs a fitted model relies on: its answers in every format, the findings in words, and their record.
 
-The rules, with the answers of C+M as "its answers". Nothing is said of a figure whose interval leaves it open: there
-are too few instances.
+*C+M*, *OnlyC* and the others are input formats (:data:`~relscout.lab.analysis.formats.FORMATS`). c and n are the
+shares of the answers in C+M that stay the same in OnlyC and in OnlyM; m is the share of the most frequent answer. A
+finding is reported only if the 95 % intervals support it; *above* refers to intervals of paired differences.
 
-*What it reads.* Context alone (OnlyC) keeps c of the answers, names alone (OnlyM) keep n, and always giving the
-commonest answer keeps m. It *needs both* where neither keeps half of the answers, with intervals below that. It *reads
-neither* where neither is shown to keep more than m, nor .10 more than m is possible. Else it reads *mostly the context*
-where c is above m, and c - n at least .10 with an interval above 0, *mostly the names* in the reverse case, and both
-*about equally* where both are above m and the interval of c - n lies within ±.10. *Above* is said of intervals of
-paired differences.
+*Main input.* The model *needs both* if c and n are below one half. It reads *neither* if neither c nor n is above m,
+and more than m + .10 can be excluded. It reads *mostly the context* if c is above m and c - n is at least .10 and above
+0, *mostly the names* in the reverse case, and both *about equally* if both are above m and the interval of c - n lies
+within ±.10.
 
-*What the names contribute.* Types are *most* of what is lost without names where showing them restores at least half of
-it, *part* from 15 %, and *hardly any* below; an interval that reaches over a border names both. Where surely no more
-than 5 % is lost, names hardly matter in addition to the context; nor at all, where names alone are not shown to keep
-more than m.
+*Contribution of names.* Types account for *most* of the answers lost without names if they restore at least half of
+them, for *part* from 15 %, and for *hardly any* below; an interval across a border names both. If at most 5 % of the
+answers are lost, names hardly matter in addition to the context, nor at all if names alone keep no more than m.
 
-*The order of the paper*, C+M ≈ C+T > OnlyC > OnlyM > OnlyT (TACRED, its Table 1), is looked for in the scores of a
-classifier, see :mod:`relscout.lab.analysis.figures`; not in B³ of a run.
+*Order of the formats.* The order of the paper, C+M ≈ C+T > OnlyC > OnlyM > OnlyT (TACRED, its Table 1), is tested on
+the scores of a classifier, not on the B³ of a run.
 
-*Beware* of data whose names give the relations away: names alone score .10 more than always giving the commonest
-relation, and their interval lies above that; and of names that mislead: more is right without them than with them, by
-at least 1 % of the instances, and the interval of that lies above 0.
+*Cautions.* Names give the relations away if they alone score .10 more than the most frequent relation, and above it.
+Names mislead if at least 1 % more instances are right without them than with them, and above 0.
 """
 
 from __future__ import annotations
@@ -29,6 +26,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,22 +42,22 @@ from relscout.discovery import Discovery
 from relscout.encoders import Encoder, OnLoss, name_of, underlying
 from relscout.io.writers.jsonl import mention_record
 from relscout.io.writers.textfile import write_json_lines
-from relscout.lab.analysis.figures import Estimate, Figures, FormatFigures, figures, in_words, percent
-from relscout.lab.analysis.formats import Answers, Classifier, answers, names_again
+from relscout.lab.analysis.figures import Estimate, Figures, compute_figures, in_words, percent
+from relscout.lab.analysis.formats import Answers, Classifier, answers, repeats_a_name
 from relscout.training.labels import content
 
 _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Instances with gold relations, or without any.
+class AnalysisData:
+    """The analysed instances.
 
     Args:
         instances: N instances.
-        gold: Their gold relations (N,); ``None`` where no instance has one.
-        unlabelled: How many instances were left out because they have none while others do.
-        unknown: Gold relation that the model does not know → how many instances were left out.
+        gold: Their gold relations (N,); ``None`` if no instance has one.
+        unlabelled: Number of instances without a gold relation that were left out because others have one.
+        unknown: Gold relation that the model does not know → number of instances left out.
     """
 
     instances: Sequence[RelationInstance]
@@ -67,69 +65,71 @@ class Judged:
     unlabelled: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def select(
+        cls, instances: Sequence[RelationInstance], *, known: Collection[str] | None = None
+    ) -> AnalysisData:
+        """Leave out instances that cannot be compared with the others.
 
-def judged(instances: Sequence[RelationInstance], *, known: Collection[str] | None = None) -> Judged:
-    """Leave out instances that cannot be judged together with the rest.
+        Args:
+            instances: Instances, with or without gold relations.
+            known: Relations of a classifier; ``None`` for a discovery, which names its own relations.
 
-    Args:
-        instances: Instances, with gold relations where there are some.
-        known: Relations of a classifier; ``None`` for a discovery, whose relations have names of their own.
-
-    Raises:
-        InputError: There is no instance, or none of a relation that is known.
-    """
-    if not instances:
-        raise InputError("there is nothing to analyse: the data hold no instance")
-    labelled = [one for one in instances if one.relation is not None]
-    if not labelled:
-        return Judged(instances, None)
-    unknown = Counter(
-        str(one.relation) for one in labelled if known is not None and one.relation not in known
-    )
-    kept = [one for one in labelled if str(one.relation) not in unknown]
-    if known is not None and not kept:
-        raise InputError(
-            f"none of the {len(unknown)} gold relations ({_few(unknown)}) is among the {len(known)} that the model "
-            f"knows ({_few(known)}); give data of the same relations, or rename them (relation_names, --relation-names)"
-        )
-    return Judged(kept, [str(one.relation) for one in kept], len(instances) - len(labelled), dict(unknown))
+        Raises:
+            InputError: There is no instance, or no gold relation is known.
+        """
+        if not instances:
+            raise InputError("there is nothing to analyse: the data hold no instance")
+        labelled = [instance for instance in instances if instance.relation is not None]
+        if not labelled:
+            return cls(instances, None)
+        names = [str(instance.relation) for instance in labelled]
+        unknown = Counter(name for name in names if known is not None and name not in known)
+        selected = [instance for instance in labelled if str(instance.relation) not in unknown]
+        if known is not None and not selected:
+            raise InputError(
+                f"none of the {len(unknown)} gold relations ({_first_few(unknown)}) is among the {len(known)} that the "
+                f"model knows ({_first_few(known)}); give data of the same relations, or rename them (relation_names, "
+                "--relation-names)"
+            )
+        gold = [str(instance.relation) for instance in selected]
+        return cls(selected, gold, len(instances) - len(labelled), dict(unknown))
 
 
-def untested(
-    given: Sequence[RelationInstance], test: Sequence[RelationInstance], what: str
+def without_tested(
+    instances: Sequence[RelationInstance], test: Sequence[RelationInstance], purpose: str
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return the instances that are not tested on, and a warning where others were left out.
+    """Return the instances that are not in the test set, and a warning if others were left out.
 
     Args:
-        given: Instances.
-        test: Instances that are tested on.
-        what: What they are for, as the warning puts it, such as ``"to learn from"``.
+        instances: Instances.
+        test: The test set.
+        purpose: Their use, for the warning, such as ``"to learn from"``.
     """
-    tested = {content(one) for one in test}
-    left = [one for one in given if content(one) not in tested]
-    met = len(given) - len(left)
-    warning = f"{met} of {len(given)} instances {what} are tested on, too, and were left out"
-    return left, [warning] if met else []
+    tested = {content(instance) for instance in test}
+    left = [instance for instance in instances if content(instance) not in tested]
+    n_tested = len(instances) - len(left)
+    warning = f"{n_tested} of {len(instances)} instances {purpose} are tested on, too, and were left out"
+    return left, [warning] if n_tested else []
 
 
-def _few(names: Collection[str]) -> str:
-    chosen = sorted(names)[:_NAMED]
-    return ", ".join(map(repr, chosen)) + (", …" if len(names) > _NAMED else "")
+def _first_few(names: Collection[str]) -> str:
+    return ", ".join(map(repr, sorted(names)[:_NAMED])) + (", …" if len(names) > _NAMED else "")
 
 
-#: What became of an instance without names and types (OnlyC): a right answer was lost; a wrong one became right; or,
-#: where no gold relations are known, it changed.
+#: How an answer changes without names and types (OnlyC): from right to wrong, from wrong to right, or, without gold
+#: relations, at all.
 Kind = Literal["lost", "gained", "changed"]
 
 
 @dataclass(frozen=True)
 class RelationReliance:
-    """How the instances of one relation fare in the input formats.
+    """What the answers for one relation rely on.
 
     Args:
-        relation: The gold relation; that of C+M where no gold relations are known, or where relations were found.
+        relation: The gold relation; without gold relations, and for a discovery, the answer in C+M.
         count: Number of instances.
-        shares: Input format → share of them that is right (of a classifier, with gold relations) or kept.
+        shares: Input format → share of them that is right (classifier with gold relations) or unchanged.
     """
 
     relation: str
@@ -138,29 +138,25 @@ class RelationReliance:
 
     @property
     def lost(self) -> float:
-        """The share that hiding names and types costs; below 0 where it helps."""
+        """The share lost by hiding names and types; negative if hiding helps."""
         return self.shares["C+M"] - self.shares["OnlyC"]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         shares = {format: round(share, 6) for format, share in self.shares.items()}
-        return {
-            "relation": self.relation,
-            "count": self.count,
-            "shares": shares,
-            "lost": round(self.lost, 6),
-        }
+        lost = round(self.lost, 6)
+        return {"relation": self.relation, "count": self.count, "shares": shares, "lost": lost}
 
 
 @dataclass(frozen=True)
 class Flip:
-    """An instance whose answer is another one without names and types.
+    """An instance whose answer changes without names and types.
 
     Args:
-        row: Its place among the instances.
-        kind: What became of it.
-        relation: The relation under which it is listed, as in :class:`RelationReliance`.
-        sure: How sure both answers are, the product of their confidences, in [0, 1].
+        row: Its position among the instances.
+        kind: How the answer changes.
+        relation: Its relation, as in :class:`RelationReliance`.
+        sure: Product of the confidences of both answers, in [0, 1].
     """
 
     row: int
@@ -169,112 +165,107 @@ class Flip:
     sure: float
 
 
-def by_relation(answers: Answers, *, judged: bool) -> list[RelationReliance]:
-    """Return how each relation fares, those that hiding the mentions costs most first.
+def by_relation(answers: Answers, *, against_gold: bool) -> list[RelationReliance]:
+    """Return the reliance of each relation, the one that loses most without names and types first.
 
     Args:
-        answers: What the model answered.
-        judged: Whether answers can be right or wrong.
+        answers: The answers of the model.
+        against_gold: Whether answers are compared with gold relations.
     """
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, relation in enumerate(_listed(answers, judged)):
+    for row, relation in enumerate(_relation_of_each(answers, against_gold)):
         rows[relation].append(row)
-    good = _good(answers, judged)
-    found = [
+    good = _good(answers, against_gold)
+    relations = [
         RelationReliance(
-            relation, len(places), {format: float(held[places].mean()) for format, held in good.items()}
+            relation, len(own), {format: float(flags[own].mean()) for format, flags in good.items()}
         )
-        for relation, places in rows.items()
+        for relation, own in rows.items()
     ]
-    return sorted(found, key=lambda one: (-one.lost, -one.count, one.relation))
+    return sorted(relations, key=lambda row: (-row.lost, -row.count, row.relation))
 
 
-def flips(answers: Answers, *, judged: bool) -> list[Flip]:
-    """Return the instances that are right in C+M and wrong in OnlyC, or the reverse; without gold, those that change.
+def flips(answers: Answers, *, against_gold: bool) -> list[Flip]:
+    """Return the instances that are right in only one of C+M and OnlyC; without gold, those whose answer changes.
 
-    The surest come first, so that an example shows what the model makes of the input rather than a toss-up.
+    The most confident come first: they show what the model makes of the input rather than a toss-up.
     """
-    relations = _listed(answers, judged)
-    good = _good(answers, judged)
+    relations = _relation_of_each(answers, against_gold)
+    good = _good(answers, against_gold)
     sure = answers.confidences["C+M"] * answers.confidences["OnlyC"]
     changed = np.flatnonzero(good["C+M"] != good["OnlyC"])
-    found = []
+    flipped = []
     for row in changed.tolist():
-        kind: Kind = "changed" if not judged else "lost" if good["C+M"][row] else "gained"
-        found.append(Flip(row, kind, relations[row], float(sure[row])))
-    return sorted(found, key=lambda one: (-one.sure, answers.instances[one.row].id, one.row))
+        kind: Kind = "changed" if not against_gold else "lost" if good["C+M"][row] else "gained"
+        flipped.append(Flip(row, kind, relations[row], float(sure[row])))
+    return sorted(flipped, key=lambda flip: (-flip.sure, answers.instances[flip.row].id, flip.row))
 
 
-def examples(found: Sequence[Flip], kind: Kind, limit: int) -> Iterator[Flip]:
-    """Yield the surest flips of a kind, of as many relations as there are before a second of any."""
-    waiting: dict[str, list[Flip]] = defaultdict(list)
-    for one in found:
-        if one.kind == kind:
-            waiting[one.relation].append(one)
-    given = 0
-    while waiting:
-        for relation in list(waiting):
-            if given == limit:
-                return
-            yield waiting[relation].pop(0)
-            given += 1
-            if not waiting[relation]:
-                del waiting[relation]
+def examples(flips: Sequence[Flip], kind: Kind, limit: int) -> Iterator[Flip]:
+    """Yield the most confident flips of a kind, one of each relation before a second of any."""
+    queues: dict[str, list[Flip]] = defaultdict(list)
+    for flip in flips:
+        if flip.kind == kind:
+            queues[flip.relation].append(flip)
+    rounds = zip_longest(*queues.values())
+    yield from islice((flip for round in rounds for flip in round if flip is not None), limit)
 
 
-def _listed(answers: Answers, judged: bool) -> Sequence[str]:
-    return answers.gold if judged and answers.gold is not None else answers.given["C+M"]
+def _relation_of_each(answers: Answers, against_gold: bool) -> Sequence[str]:
+    return answers.gold if against_gold and answers.gold is not None else answers.labels["C+M"]
 
 
-def _good(answers: Answers, judged: bool) -> dict[str, NDArray[np.bool_]]:
-    return {format: answers.right(format) if judged else answers.kept(format) for format in answers.given}
+def _good(answers: Answers, against_gold: bool) -> dict[str, NDArray[np.bool_]]:
+    return {
+        format: answers.right(format) if against_gold else answers.kept(format) for format in answers.labels
+    }
 
 
-#: Difference of shares that is worth a word.
+#: Smallest difference of shares that is reported.
 CLEAR = 0.10
-#: Share of the answers; what surely changes no more of them hardly matters.
+#: Names hardly matter if at most this share of the answers changes.
 _HARDLY = 0.05
 _MOST, _PART = 0.5, 0.15
-#: Where reading nothing keeps so much, nearly every answer is the same.
+#: Share of the most frequent answer from which nearly all answers are the same.
 _ALL_THE_SAME = 0.9
 
 
-def reads(figures: Figures, noun: str) -> str:
-    """Return what the model reads, with the figures.
+def describe_reliance(figures: Figures, noun: str) -> str:
+    """Return a sentence about the main input of the model.
 
     Args:
         figures: The figures.
-        noun: What the model is called, such as ``"model"`` or ``"run"``.
+        noun: What to call the model, such as ``"model"`` or ``"run"``.
     """
     context, names = (figures.formats[format].kept for format in ("OnlyC", "OnlyM"))
     return (
-        f"This {noun} {_what(figures)}. With the context alone it keeps {in_words(context)} of its answers, with the "
-        f"names alone {in_words(names)}; always returning its most frequent relation would keep "
-        f"{percent(figures.nothing.kept.value)}."
+        f"This {noun} {_main_input(figures)}. With the context alone it keeps {in_words(context)} of its answers, with "
+        f"the names alone {in_words(names)}; always returning its most frequent relation would keep "
+        f"{percent(figures.majority.kept.value)}."
     )
 
 
-def _what(figures: Figures) -> str:
+def _main_input(figures: Figures) -> str:
     context, names = figures.formats["OnlyC"], figures.formats["OnlyM"]
-    nothing, lead = figures.nothing.kept.value, figures.reliance.lead
+    majority, lead = figures.majority.kept.value, figures.reliance.lead
     open_ = "was analysed on too few instances to see what it reads most"
     if max(context.kept.value, names.kept.value) < _MOST:
         return (
             "needs context and names together" if max(context.kept.high, names.kept.high) < _MOST else open_
         )
-    by_context, by_names = context.above_nothing.low > 0, names.above_nothing.low > 0
+    by_context, by_names = context.above_majority.low > 0, names.above_majority.low > 0
     if not by_context and not by_names:
-        if max(context.above_nothing.high, names.above_nothing.high) >= CLEAR:
+        if max(context.above_majority.high, names.above_majority.high) >= CLEAR:
             return open_
         return "reads neither context nor names by itself, as far as its answers show" + (
-            ": it nearly always returns the same relation" if nothing >= _ALL_THE_SAME else ""
+            ": it nearly always returns the same relation" if majority >= _ALL_THE_SAME else ""
         )
     if by_context and lead.value >= CLEAR and lead.low > 0:
         return "reads mostly the context"
     if by_names and lead.value <= -CLEAR and lead.high < 0:
         return "reads mostly the names"
     if max(-lead.low, lead.high) >= CLEAR:
-        # which is ahead may be sure where it is not sure that it is far ahead
+        # the sign of the difference may be certain although its size is not
         if by_context and lead.low > 0:
             return (
                 "reads the context more than the names; with these instances it is open whether clearly more"
@@ -291,11 +282,11 @@ def _what(figures: Figures) -> str:
 
 
 def type_findings(figures: Figures) -> Iterator[str]:
-    """Yield how much of what the names contribute is due to entity types; nothing without types."""
+    """Yield a sentence about the share of the names' contribution that entity types explain, if types are known."""
     reliance, names = figures.reliance, figures.formats["OnlyM"]
     if reliance.types is None:
         return
-    alone = names.above_nothing.low > 0
+    alone = names.above_majority.low > 0
     if reliance.types_back is None or reliance.mentions.high <= _HARDLY:
         if alone:
             yield "Given the context, neither names nor types matter much to it, but names alone are informative."
@@ -327,11 +318,11 @@ def _part(back: Estimate) -> str:
     return f"Types are {which} of what names add to the context"
 
 
-#: How much more must be right without names, as a share of the instances, for names that mislead to be worth a word.
+#: Smallest gain without names, as a share of the instances, that is reported.
 _MISLED = 0.01
 #: Fewer instances give wide intervals.
 _FEW = 100
-#: What a marking scheme of the model itself hides.
+#: Marking scheme of the model → what the scheme itself hides.
 _HIDDEN = {
     "C+T": "names",
     "OnlyC": "names and types",
@@ -341,35 +332,35 @@ _HIDDEN = {
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the figures mean.
+class Findings:
+    """The meaning of the figures in words.
 
     Args:
-        says: Sentences, the most important first.
-        beware: What must be known before they are believed.
+        statements: Sentences, the most important first.
+        cautions: Reasons to doubt them.
         notes: How the inputs were made.
     """
 
-    says: tuple[str, ...]
-    beware: tuple[str, ...]
+    statements: tuple[str, ...]
+    cautions: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def verdict(
+def interpret(
     figures: Figures, answers: Answers, flips: list[Flip], *, noun: str, marking: str | None
-) -> Verdict:
-    """Put the figures into words. Whatever the figures are, something is said, and nothing is raised.
+) -> Findings:
+    """Describe the figures in words; any figures give at least one statement.
 
     Args:
-        figures: The figures of the answers, shares in [0, 1].
-        answers: The answers that they were made of, to at least one instance.
-        flips: Instances whose answer is another one in OnlyC, of these answers.
-        noun: What the model is called, such as ``"model"`` or ``"run"``.
-        marking: Marking scheme of its encoder; ``None`` where it has none.
+        figures: The figures of the answers.
+        answers: At least one answer in each format.
+        flips: Instances whose answer changes in OnlyC.
+        noun: What to call the model, such as ``"model"`` or ``"run"``.
+        marking: Marking scheme of its encoder; ``None`` without one.
     """
-    says = [reads(figures, noun), *type_findings(figures), *_order(figures)]
-    beware = tuple(_beware(figures, answers, flips, noun, marking))
-    return Verdict(tuple(says), beware, tuple(_notes(answers)))
+    statements = [describe_reliance(figures, noun), *type_findings(figures), *_order(figures)]
+    cautions = tuple(_cautions(figures, answers, flips, noun, marking))
+    return Findings(tuple(statements), cautions, tuple(_notes(answers)))
 
 
 def _order(figures: Figures) -> Iterator[str]:
@@ -380,16 +371,21 @@ def _order(figures: Figures) -> Iterator[str]:
         )
 
 
-def _beware(
+def _cautions(
     figures: Figures, answers: Answers, flips: list[Flip], noun: str, marking: str | None
 ) -> Iterator[str]:
     n = len(answers.instances)
     if marking in _HIDDEN:
         yield f"The {noun} hides {_HIDDEN[marking]} itself (marking {marking}), so hiding that changes nothing."
-    yield from _given_away(figures.formats["OnlyM"], figures)
+    names, majority = figures.formats["OnlyM"].score, figures.majority.score
+    if names is not None and majority is not None and names.low > majority.value <= names.value - CLEAR:
+        yield (
+            f"Names alone score {names.value:.3f} where reading nothing scores {majority.value:.3f}: in this "
+            "data they give relations away, so a good score does not show that the context is understood."
+        )
     misled = figures.reliance.misled
     if misled is not None and misled.low > 0 and misled.value >= _MISLED:
-        gained, lost = (sum(one.kind == kind for one in flips) for kind in ("gained", "lost"))
+        gained, lost = (sum(flip.kind == kind for flip in flips) for kind in ("gained", "lost"))
         yield (
             f"{counted(gained, 'instance')} ({percent(gained / n)}) {'is' if gained == 1 else 'are'} right without "
             f"names only, and {lost:,} ({percent(lost / n)}) with names only: on the whole, names mislead it."
@@ -401,15 +397,14 @@ def _beware(
 def _notes(answers: Answers) -> Iterator[str]:
     n = len(answers.instances)
     yield _blanks(answers)
-    if "C+T" not in answers.given:
+    if "C+T" not in answers.labels:
         yield "The data has no entity types, so C+T and OnlyT are left out; --entity-types adds them with spaCy."
     elif answers.n_typed < n:
         yield (
             f"{answers.n_typed:,} of {counted(n, 'instance')} have both entity types; for an unknown type, C+T and "
             "OnlyT show “entity”."
         )
-    again = sum(map(names_again, answers.instances))
-    if again:
+    if again := sum(map(repeats_a_name, answers.instances)):
         yield (
             f"{counted(again, 'sentence')} ({percent(again / n)}) "
             f"{'names' if again == 1 else 'name'} an entity again outside of its mention, which OnlyC shows, as in "
@@ -418,12 +413,12 @@ def _notes(answers: Answers) -> Iterator[str]:
 
 
 def _blanks(answers: Answers) -> str:
-    """Return which words stood for the names, and what the others that were tried would have kept."""
+    """Return the placeholders of OnlyC, and the share of answers that the other candidates would have kept."""
     (head, tail), n = answers.blanks, len(answers.instances)
     others = "; ".join(
-        f"with “{one}” and “{other}” it keeps {percent(kept / n)}"
-        for (one, other), kept in answers.tried.items()
-        if (one, other) != answers.blanks
+        f"with “{words[0]}” and “{words[1]}” it keeps {percent(kept / n)}"
+        for words, kept in answers.tried.items()
+        if words != answers.blanks
     )
     return (
         f"OnlyC shows “{head}” and “{tail}” in place of the names: of the words that were tried, those that change the "
@@ -432,53 +427,43 @@ def _blanks(answers: Answers) -> str:
     )
 
 
-def _given_away(names: FormatFigures, figures: Figures) -> Iterator[str]:
-    nothing = figures.nothing.score
-    if names.score is None or nothing is None:
-        return
-    if names.score.value - nothing.value >= CLEAR and names.score.low > nothing.value:
-        yield (
-            f"Names alone score {names.score.value:.3f} where reading nothing scores {nothing.value:.3f}: in this "
-            "data they give relations away, so a good score does not show that the context is understood."
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """On what the answers of a model rest.
+    """What the answers of a model rely on.
 
     Args:
         kind: ``"classifier"`` or ``"run"``.
-        encoder: Name of its encoder; ``None`` where it has none.
-        marking: How the entities are shown to it; ``None`` where that is not known.
+        encoder: Name of its encoder; ``None`` without one.
+        marking: Marking scheme of the encoder; ``None`` if it is not known.
         n_relations: Number of relations that it distinguishes.
-        data: What it was asked about, and what was left out.
-        answers: What it answered in every input format.
-        figures: What is kept, what is right, and on what that rests.
-        relations: How each relation fares, those that lean on names most first.
-        flips: Instances whose answer is another one without names, the surest first.
-        verdict: What the figures mean.
+        data: The analysed instances, and what was left out.
+        answers: Its answers in every input format.
+        figures: Shares and scores.
+        relations: The reliance of each relation, the one that relies on names most first.
+        flips: Instances whose answer changes without names, the most confident first.
+        findings: The figures in words.
     """
 
     kind: str
     encoder: str | None
     marking: str | None
     n_relations: int
-    data: Judged
+    data: AnalysisData
     answers: Answers
     figures: Figures
     relations: Sequence[RelationReliance]
     flips: Sequence[Flip]
-    verdict: Verdict
+    findings: Findings
 
     @property
-    def judged(self) -> bool:
-        """Whether its answers can be right or wrong: those of a classifier, where gold relations are known."""
+    def against_gold(self) -> bool:
+        """Whether answers are compared with gold relations: those of a classifier on labelled data."""
         return self.kind == "classifier" and self.answers.gold is not None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the single instances as JSON values."""
-        details = self.figures
+        figures = self.figures
+        kinds = Counter(flip.kind for flip in self.flips)
         return {
             "kind": self.kind,
             "encoder": self.encoder,
@@ -487,20 +472,18 @@ class Analysis:
             "instances": len(self.answers.instances),
             "typed": self.answers.n_typed,
             "blanks": list(self.answers.blanks),
-            "named_again": sum(map(names_again, self.answers.instances)),
+            "named_again": sum(map(repeats_a_name, self.answers.instances)),
             "left_out": {"unlabelled": self.data.unlabelled, "unknown": dict(self.data.unknown)},
-            "score": details.score,
-            "none": list(details.none),
-            "formats": {format: one.as_dict() for format, one in details.formats.items()},
-            "nothing": details.nothing.as_dict(),
-            "reliance": details.reliance.as_dict(),
-            "verdict": list(self.verdict.says),
-            "beware": list(self.verdict.beware),
-            "notes": list(self.verdict.notes),
-            "flips": {
-                kind: sum(one.kind == kind for one in self.flips) for kind in ("lost", "gained", "changed")
-            },
-            "relations": [one.as_dict() for one in self.relations],
+            "score": figures.score,
+            "none": list(figures.none),
+            "formats": {format: values.as_dict() for format, values in figures.formats.items()},
+            "majority": figures.majority.as_dict(),
+            "reliance": figures.reliance.as_dict(),
+            "findings": list(self.findings.statements),
+            "cautions": list(self.findings.cautions),
+            "notes": list(self.findings.notes),
+            "flips": {kind: kinds[kind] for kind in ("lost", "gained", "changed")},
+            "relations": [relation.as_dict() for relation in self.relations],
         }
 
 
@@ -512,53 +495,55 @@ def analyze(
     progress: Progress = silent,
     on_loss: OnLoss | None = None,
 ) -> Analysis:
-    """Show a fitted model the same instances with the context, the names or the types hidden, and compare its answers.
+    """Compare the answers of a fitted model with context, names or types hidden from it.
 
-    The weights stay what they are. A model has not seen such inputs in training, so that part of what changes is
-    surprise; :func:`relscout.lab.analysis.table_one` trains one in each format instead. Gold relations are not
-    shown to it.
+    The weights do not change. The model has not seen such inputs in training, which explains part of the changes;
+    :func:`relscout.lab.analysis.table_one` trains a model for each format instead. Gold relations are hidden.
 
     Args:
         model: A trained relation classifier, or a discovery.
-        instances: What it is asked about, with gold relations or without; of a discovery, its own when left out.
-        seed: Of the bootstrap.
-        progress: Called with how far each input format is.
-        on_loss: Called with each instance that did not fit into the encoder whole, and what was lost.
+        instances: Instances with or without gold relations; a discovery's own by default.
+        seed: Seed of the bootstrap.
+        progress: Called with the progress of each input format.
+        on_loss: Called with each instance that the encoder had to cut, and what was lost.
 
     Raises:
         InputError: There is no instance, or none of a relation that a classifier knows.
     """
-    found = isinstance(model, Discovery)
-    asked = model.assignments.instances if instances is None and isinstance(model, Discovery) else instances
-    data = judged(asked or [], known=None if isinstance(model, Discovery) else model.relations_)
-    given = answers(model, data.instances, gold=data.gold, progress=progress, on_loss=on_loss)
-    details = figures(given, clusters=found, seed=seed)
-    right_or_wrong = not found and data.gold is not None
-    flipped = flips(given, judged=right_or_wrong)
+    if isinstance(model, Discovery):
+        kind, known, n_relations = "run", None, len(model.relations)
+        instances = model.assignments.instances if instances is None else instances
+    else:
+        kind, known, n_relations = "classifier", model.relations_, len(model.relations_)
+    data = AnalysisData.select(instances or [], known=known)
+    replies = answers(model, data.instances, gold=data.gold, progress=progress, on_loss=on_loss)
+    figures = compute_figures(replies, clusters=kind == "run", seed=seed)
+    against_gold = kind == "classifier" and data.gold is not None
+    flipped = flips(replies, against_gold=against_gold)
     encoder = encoder_of(model)
     marking = _marking(model, encoder)
+    noun = "run" if kind == "run" else "model"
     return Analysis(
-        kind="run" if found else "classifier",
+        kind=kind,
         encoder=None if encoder is None else name_of(encoder),
         marking=marking,
-        n_relations=len(model.relations) if isinstance(model, Discovery) else len(model.relations_),
+        n_relations=n_relations,
         data=data,
-        answers=given,
-        figures=details,
-        relations=by_relation(given, judged=right_or_wrong),
+        answers=replies,
+        figures=figures,
+        relations=by_relation(replies, against_gold=against_gold),
         flips=flipped,
-        verdict=verdict(details, given, flipped, noun="run" if found else "model", marking=marking),
+        findings=interpret(figures, replies, flipped, noun=noun, marking=marking),
     )
 
 
 def encoder_of(model: Classifier | Discovery) -> Encoder | None:
-    """Return the encoder of a model; ``None`` where it has none."""
+    """Return the encoder of a model, or ``None``."""
     encoder: Encoder | None = getattr(model.model if isinstance(model, Discovery) else model, "encoder", None)
     return encoder
 
 
 def _marking(model: Classifier | Discovery, encoder: Encoder | None) -> str | None:
-    """Return the marking of the encoder, or what a classifier without one says of itself."""
     if encoder is not None:
         transformer = underlying(encoder)
         return None if transformer is None else transformer.settings.marking
@@ -567,12 +552,12 @@ def _marking(model: Classifier | Discovery, encoder: Encoder | None) -> str | No
 
 
 ANALYSIS, FLIPS = "analysis.json", "flips.jsonl"
-#: Every name that the folder of an analysis may hold.
+#: Every file name in the folder of an analysis.
 CONTENTS = frozenset({ANALYSIS, FLIPS})
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that could not be written at the end, before long work begins.
+    """Check before long work that the folder can be written.
 
     Raises:
         OutputError: The folder holds an analysis (and ``overwrite`` is not set) or something else, or cannot be
@@ -587,13 +572,12 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 def save(folder: Path, analysis: Analysis, record: Mapping[str, Any]) -> None:
     """Write an analysis; the folder appears whole or not at all.
 
-    ``flips.jsonl`` is in the exchange format, which any command reads, with the extra fields ``kind``, ``answers`` and
-    ``confidences``.
+    ``flips.jsonl`` is in the exchange format with the extra fields ``kind``, ``answers`` and ``confidences``.
 
     Args:
-        folder: Where to.
+        folder: The folder.
         analysis: The analysis.
-        record: What ``analysis.json`` is to hold, JSON values.
+        record: JSON values for ``analysis.json``.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
@@ -618,7 +602,7 @@ def _flips(analysis: Analysis) -> Iterator[dict[str, Any]]:
             "head": mention_record(instance.head, instance.text),
             "tail": mention_record(instance.tail, instance.text),
             "relation": instance.relation,
-            "answers": {format: labels[flip.row] for format, labels in answers.given.items()},
+            "answers": {format: labels[flip.row] for format, labels in answers.labels.items()},
             "confidences": {
                 format: round(float(sure[flip.row]), 4) for format, sure in answers.confidences.items()
             },

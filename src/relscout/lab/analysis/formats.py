@@ -1,9 +1,8 @@
-"""The five input formats, and the answers of a fitted model to each of them.
+"""The five input formats, and the answers of a fitted model in each.
 
 Peng et al. 2020, "Learning from Context or Names? An Empirical Study on Neural Relation Extraction", section 2.2. The
-markings of an encoder (:mod:`relscout.encoders.marking`) make the same formats of tokens; they need a model that was
-trained with markers. Rewriting the text needs nothing: a run whose encoder reads plain sentences can be shown it, and
-a fitted model stays what it is.
+markings of an encoder (:mod:`relscout.encoders.marking`) produce the same formats as tokens, which the model must have
+seen in training. These functions rewrite the text instead, so they work with any fitted model.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from relscout.discovery.storage import RUN, run_folder
 from relscout.encoders import OnLoss
 from relscout.encoders.marking import NO_TYPE, type_words
 
-#: Input format → what it shows.
+#: Input format → the parts of the sentence that it keeps.
 FORMATS: dict[str, str] = {
     "C+M": "context and names",
     "C+T": "context and types",
@@ -34,29 +33,29 @@ FORMATS: dict[str, str] = {
     "OnlyM": "names alone",
     "OnlyT": "types alone",
 }
-#: Formats that say nothing where no entity types are known.
+#: Formats that need entity types.
 WITH_TYPES = ("C+T", "OnlyT")
-#: Words that may stand for head and tail in OnlyC. The paper trains tokens, [SUBJ] and [OBJ]; a model that was not
-#: trained with them takes any word for what it means: k-means that is shown "entity" everywhere finds companies. Hence
-#: several, of which :func:`relscout.lab.analysis.formats.answers` takes those that change the fewest answers.
+#: Candidate placeholders for head and tail in OnlyC. The paper trains the tokens [SUBJ] and [OBJ]. A model that was not
+#: trained with them reads a placeholder as an ordinary word: k-means on sentences about "entity" finds companies.
+#: :func:`relscout.lab.analysis.formats.answers` selects the candidate that changes the fewest answers.
 BLANKS = (("X", "Y"), ("one", "another"), ("entity", "entity"))
 
 _Span = tuple[int, int]
 
 
-def shown(
+def rewritten(
     instance: RelationInstance, format: str, *, blanks: tuple[str, str] = BLANKS[0]
 ) -> RelationInstance:
-    """Return an instance as an input format shows it: what it hides is nowhere in text, types or entity ids.
+    """Rewrite an instance in an input format: hidden parts are removed from text, types and entity ids.
 
-    The marked mentions are replaced, as in the paper, and not what else the sentence may call the entities (see
-    :func:`names_again`). Where one mention lies inside the other, what stands for the outer one is followed by what
-    stands for the inner one. Without context, the head comes first. A type that is not known is shown as "entity".
+    As in the paper, only the marked mentions are replaced, not other names of the entities (see
+    :func:`repeats_a_name`). If one mention contains the other, the replacement of the outer one comes first. Without
+    context, the head comes first. An unknown type becomes "entity".
 
     Args:
-        instance: The instance to show. Its id, source and gold relation stay.
-        format: A name of :data:`FORMATS`.
-        blanks: Words in place of head and tail in OnlyC.
+        instance: The instance. Id, source and gold relation stay.
+        format: A key of :data:`FORMATS`.
+        blanks: Placeholders of head and tail in OnlyC.
 
     Raises:
         UnknownNameError: There is no such format.
@@ -71,11 +70,8 @@ def shown(
     return replace(instance, text=text, head=Mention(*head, types[0]), tail=Mention(*tail, types[1]))
 
 
-def names_again(instance: RelationInstance) -> bool:
-    """Return whether the sentence names one of its entities once more outside of the marked mentions.
-
-    What stands there is shown in OnlyC, too, as in the paper.
-    """
+def repeats_a_name(instance: RelationInstance) -> bool:
+    """Return whether an entity's name also occurs outside the marked mentions, where OnlyC keeps it."""
     context = "\n".join(_around(instance))
     names = (instance.head_text.strip(), instance.tail_text.strip())
     return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", context, re.IGNORECASE) for name in names)
@@ -95,21 +91,21 @@ def _pair(words: tuple[str, str]) -> tuple[str, tuple[_Span, _Span]]:
 
 
 def _text(instance: RelationInstance, words: tuple[str, str]) -> tuple[str, tuple[_Span, _Span]]:
-    """Return the text with other words in place of the mentions, and where these stand."""
+    """Return the text with the mentions replaced, and the spans of the replacements."""
     first = _first(instance)
     before, between, after = _around(instance)
     text = _ending_apart(before)
     spans: list[_Span] = []
-    for role, behind in ((first, between or " "), (1 - first, after)):
+    for role, following in ((first, between or " "), (1 - first, after)):
         spans.append((len(text), len(text) + len(words[role])))
-        text += words[role] + _beginning_apart(behind)
+        text += words[role] + _beginning_apart(following)
         if role == first:
             text = _ending_apart(text)
     return text, (spans[first], spans[1 - first])
 
 
 def _around(instance: RelationInstance) -> tuple[str, str, str]:
-    """Return the text before, between and after the mentions; nothing of a mention is in it, nested or not."""
+    """Return the text before, between and after the mentions, without any part of a mention."""
     spans = ((instance.head.start, instance.head.end), (instance.tail.start, instance.tail.end))
     first = _first(instance)
     (low, gap), (resume, high) = spans[first], spans[1 - first]
@@ -117,13 +113,13 @@ def _around(instance: RelationInstance) -> tuple[str, str, str]:
 
 
 def _first(instance: RelationInstance) -> int:
-    """Return which mention begins first: 0 for the head, 1 for the tail; of two that begin together, the longer."""
-    starts: Sequence[tuple[int, int]] = [(one.start, -one.end) for one in (instance.head, instance.tail)]
-    return min((0, 1), key=lambda role: starts[role])
+    """Return the mention that starts first (of two, the longer): 0 for the head, 1 for the tail."""
+    head, tail = instance.head, instance.tail
+    return int((tail.start, -tail.end) < (head.start, -head.end))
 
 
 def _ending_apart(text: str) -> str:
-    # a mention that is part of a word ("Paris" in "Paris-based" is not, in "Parisbased" it is) must not leave one word
+    # the rest of a word that contains a mention, as "Parisbased" does, must not join the replacement
     return f"{text} " if text[-1:].isalnum() else text
 
 
@@ -131,12 +127,12 @@ def _beginning_apart(text: str) -> str:
     return f" {text}" if text[:1].isalnum() else text
 
 
-#: Answer of a discovery that gives an instance no relation.
+#: Answer of a discovery for an instance without a relation.
 NO_RELATION = "(none)"
 
 
 class Classifier(Protocol):
-    """What is needed of a trained relation classifier."""
+    """A trained relation classifier."""
 
     relations_: tuple[str, ...]
 
@@ -153,20 +149,20 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The relation that each instance was given in each input format.
+    """The answers of a model in every input format.
 
     Args:
         instances: N instances, as they are.
-        given: Input format → answers (N,), names of relations.
-        confidences: Input format → how sure each is (N,), float32, in [0, 1].
-        gold: Gold relations (N,); ``None`` where they are not known.
-        n_typed: How many instances name the entity types of both head and tail.
-        blanks: Words that stood for head and tail in OnlyC.
-        tried: Words that were tried for that → how many of the N answers they keep.
+        labels: Input format → relations (N,).
+        confidences: Input format → confidences (N,), float32, in [0, 1].
+        gold: Gold relations (N,), or ``None``.
+        n_typed: Number of instances with the entity types of both head and tail.
+        blanks: Selected placeholders of head and tail in OnlyC.
+        tried: Candidate placeholders → number of the N answers that they keep.
     """
 
     instances: Sequence[RelationInstance]
-    given: Mapping[str, Sequence[str]]
+    labels: Mapping[str, Sequence[str]]
     confidences: Mapping[str, NDArray[np.float32]]
     gold: Sequence[str] | None
     n_typed: int
@@ -181,26 +177,21 @@ class Answers:
         """
         if self.gold is None:
             raise InputError("right and wrong need gold relations, and none are known")
-        return same(self.given[format], self.gold)
+        return same(self.labels[format], self.gold)
 
     def kept(self, format: str) -> NDArray[np.bool_]:
-        """Return whether each answer is that of C+M (N,)."""
-        return same(self.given[format], self.given["C+M"])
+        """Return whether each answer equals that in C+M (N,)."""
+        return same(self.labels[format], self.labels["C+M"])
 
 
 def same(first: Sequence[str], second: Sequence[str]) -> NDArray[np.bool_]:
     """Return where two sequences of N labels agree (N,)."""
-    return np.array([one == other for one, other in zip(first, second, strict=True)], dtype=bool)
-
-
-def typed(instances: Sequence[RelationInstance]) -> int:
-    """Return how many instances name the entity types of both head and tail."""
-    return sum(None not in one.type_pair for one in instances)
+    return np.array([left == right for left, right in zip(first, second, strict=True)], dtype=bool)
 
 
 def formats_for(instances: Sequence[RelationInstance]) -> list[str]:
-    """Return the input formats that say something of these instances: without any entity type, none with types."""
-    any_type = any(kind is not None for one in instances for kind in one.type_pair)
+    """Return the input formats for these instances: without entity types, those that need none."""
+    any_type = any(kind is not None for instance in instances for kind in instance.type_pair)
     return [format for format in FORMATS if any_type or format not in WITH_TYPES]
 
 
@@ -212,27 +203,27 @@ def answers(
     progress: Progress = silent,
     on_loss: OnLoss | None = None,
 ) -> Answers:
-    """Ask a fitted model about every instance in every input format.
+    """Predict every instance in every input format.
 
-    Gold relations are not shown to it. In OnlyC it is asked once with each of
-    :data:`~relscout.lab.analysis.formats.BLANKS`, and those words are taken that change the fewest answers: what others
-    change is owed to what they mean, and not to the names that are gone. The best of several is flattered by chance, so
-    every second instance chooses (in an order that the instances decide) and the others do not. The answers cover all
-    instances; what the other words keep is reported as well.
+    Gold relations are hidden. OnlyC is predicted with each of :data:`~relscout.lab.analysis.formats.BLANKS`, and the
+    placeholders that change the fewest answers are selected: other changes are due to the meaning of a placeholder
+    rather than to the missing names. Selecting the best of several overestimates it, so only every second instance (in
+    canonical order) takes part in the selection. The answers cover all instances, and the number of answers that each
+    candidate keeps is reported.
 
     Args:
         model: A trained classifier, or a discovery.
         instances: N instances, at least one.
-        gold: Gold relations (N,), where they are known.
-        progress: Called with how far each format is.
-        on_loss: Called with each instance that did not fit into the encoder as it is (C+M), and what was lost.
+        gold: Gold relations (N,), if known.
+        progress: Called with the progress of each format.
+        on_loss: Called with each instance that the encoder had to cut in C+M, and what was lost.
 
     Raises:
         InputError: There is no instance.
     """
     if not instances:
         raise InputError("there is nothing to analyse: no instance is left")
-    given: dict[str, Sequence[str]] = {}
+    labels: dict[str, Sequence[str]] = {}
     confidences: dict[str, NDArray[np.float32]] = {}
     choosing = canonical_order(instances)[::2]
     tried: dict[tuple[str, str], int] = {}
@@ -240,23 +231,21 @@ def answers(
     for format in formats_for(instances):
         most = -1
         for blanks in BLANKS if format == "OnlyC" else BLANKS[:1]:
-            inputs = [shown(one, format, blanks=blanks).without_relation() for one in instances]
-            found, sure = _asked(
-                model,
-                inputs,
-                progress=_stage(progress, format),
-                on_loss=on_loss if format == "C+M" else None,
+            inputs = [rewritten(instance, format, blanks=blanks).without_relation() for instance in instances]
+            predicted, sure = _predict(
+                model, inputs, progress=_stage(progress, format), on_loss=on_loss if format == "C+M" else None
             )
-            kept = same(found, given.get("C+M", found))
+            kept = same(predicted, labels.get("C+M", predicted))
             if format == "OnlyC":
                 tried[blanks] = int(kept.sum())
             if (votes := int(kept[choosing].sum())) > most:
-                most, given[format], confidences[format] = votes, found, sure
+                most, labels[format], confidences[format] = votes, predicted, sure
                 chosen = blanks if format == "OnlyC" else chosen
-    return Answers(instances, given, confidences, gold, typed(instances), chosen, tried)
+    n_typed = sum(None not in instance.type_pair for instance in instances)
+    return Answers(instances, labels, confidences, gold, n_typed, chosen, tried)
 
 
-def _asked(
+def _predict(
     model: Classifier | Discovery,
     inputs: Sequence[RelationInstance],
     *,
@@ -264,25 +253,20 @@ def _asked(
     on_loss: OnLoss | None,
 ) -> tuple[list[str], NDArray[np.float32]]:
     if isinstance(model, Discovery):
-        found = model.predict(inputs, progress=progress, on_loss=on_loss)
+        assigned = model.predict(inputs, progress=progress, on_loss=on_loss)
         names = model.names
-        return [names.get(id, NO_RELATION) for id in found.relation_ids.tolist()], found.confidences
+        return [names.get(id, NO_RELATION) for id in assigned.relation_ids.tolist()], assigned.confidences
     probabilities = model.predict_proba(inputs, progress=progress, on_loss=on_loss)
     best = probabilities.argmax(axis=1)
     return [model.relations_[place] for place in best.tolist()], probabilities.max(axis=1)
 
 
 def _stage(progress: Progress, format: str) -> Progress:
-    """Return the progress of one format, whose stages begin with its name."""
-
-    def told(stage: str, done: int, total: int | None) -> None:
-        progress(f"{format} {stage}", done, total)
-
-    return told
+    return lambda stage, done, total: progress(f"{format} {stage}", done, total)
 
 
-def opened(folder: Path) -> Classifier | Discovery:
-    """Read a trained relation classifier, or the run of a discovery.
+def load_model(folder: Path) -> Classifier | Discovery:
+    """Load a trained relation classifier, or the run of a discovery.
 
     Raises:
         ArtifactError: The folder holds neither, or is damaged.

@@ -1,8 +1,8 @@
-"""Table 1 of Peng et al. (2020) on the user's data: classifiers trained and tested in each input format.
+"""Table 1 of Peng et al. (2020) on your data: classifiers trained and tested in each input format.
 
-Peng et al. 2020, "Learning from Context or Names?", section 2: rows are models, columns the formats. Unlike the same
-weights that are shown other inputs, a classifier that was trained in a format knows its inputs; what it lacks is the
-information. The figures of section 2.4, what is shared with C+M, are of these classifiers in the paper.
+Peng et al. 2020, "Learning from Context or Names?", section 2: rows are models, columns the formats. Unlike a fitted
+model with rewritten inputs, each classifier has seen its format in training. The figures of section 2.4 of the paper,
+shares in common with C+M, are of these classifiers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.lab.analysis.analyze import untested
-from relscout.lab.analysis.figures import commonest, none_among, order_over_seeds
+from relscout.lab.analysis.analyze import without_tested
+from relscout.lab.analysis.figures import commonest, compare_trained_formats, none_among
 from relscout.lab.analysis.formats import formats_for, same
 from relscout.metrics import MeanStd, classification_scores, mean_std
 from relscout.training.labels import check_labelled, check_left
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Trainable(Protocol):
-    """What is needed of a classifier that is yet to be trained."""
+    """A classifier that is not yet trained."""
 
     def fit(
         self,
@@ -44,7 +44,7 @@ class Trainable(Protocol):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Learn the relations of labelled instances."""
+        """Train on labelled instances."""
         ...
 
     def predict(self, instances: Sequence[RelationInstance], *, progress: Progress = silent) -> list[str]:
@@ -52,23 +52,23 @@ class Trainable(Protocol):
         ...
 
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return the settings as JSON values; with the data, they determine the result."""
         ...
 
 
-#: Makes the classifier of a row for an input format and a seed.
+#: Creates the classifier of a row for an input format and a seed.
 Maker = Callable[[str, int], Trainable]
 
 
 def rows_like(
     model: RelationClassifier | CNNClassifier, *, cnn: bool = False
 ) -> tuple[dict[str, Maker], str]:
-    """Return the rows of a table, by name, and a hash of the weights that training starts from.
+    """Return name and factory of each row, and a hash of the initial weights.
 
     Args:
-        model: A classifier; others like it have its settings and start from its encoder as that was before training.
-            The marking makes the format, whatever the marking of the model is.
-        cnn: Whether a convolutional network with default settings is a row, too.
+        model: A classifier. The row has its settings and starts from its encoder before training; the format
+            determines the marking.
+        cnn: Whether to add a convolutional network with default settings.
     """
     from relscout.finetuning.supervised import RelationClassifier
 
@@ -97,7 +97,7 @@ def _encoder(model: RelationClassifier) -> Maker:
     options = {name: value for name, value in model.settings().items() if name not in ("seed", "encoder")}
 
     def make(format: str, seed: int) -> RelationClassifier:
-        # a cache would be filled with vectors that are read once
+        # no cache: each vector is needed once
         return RelationClassifier(TransformerEncoder(replace(start, marking=format)), seed=seed, **options)
 
     return make
@@ -105,13 +105,13 @@ def _encoder(model: RelationClassifier) -> Maker:
 
 @dataclass(frozen=True, eq=False)
 class TableOne:
-    """What classifiers that were trained in each format predict, and how that scores.
+    """Predictions and scores of classifiers trained in each format.
 
     Args:
-        gold: Gold relations of the N instances that are tested on.
+        gold: Gold relations of the N test instances.
         predicted: Row → input format → predicted relations (N,) of each seed.
         seeds: The seeds.
-        n_train: Number of instances that were learnt from.
+        n_train: Number of training instances.
         warnings: What was left out.
     """
 
@@ -128,12 +128,12 @@ class TableOne:
 
     @property
     def none(self) -> tuple[str, ...]:
-        """Gold relations that mean none, which micro-F1 does not count."""
+        """Names of the "no relation" class, which micro-F1 ignores."""
         return none_among(self.gold)
 
     @property
     def score(self) -> str:
-        """What is scored: ``"micro-F1"``, or ``"accuracy"`` where no gold relation means none."""
+        """Kind of score: ``"micro-F1"``, or ``"accuracy"`` without a "no relation" class."""
         return "micro-F1" if self.none else "accuracy"
 
     def scores(self, row: str, format: str) -> list[float]:
@@ -149,29 +149,30 @@ class TableOne:
         return mean_std(self.scores(row, format))
 
     @property
-    def nothing(self) -> float:
-        """Score of always giving the commonest relation."""
+    def majority(self) -> float:
+        """Score of always predicting the most frequent relation."""
         return self._score([commonest(self.gold, but=self.none)] * len(self.gold))
 
     def right_shared(self, row: str, format: str) -> float | None:
-        """Return which share of the right predictions of C+M is right in a format, too, over all seeds."""
+        """Return the share of the right predictions in C+M that are right in a format, too, over all seeds."""
         right, here = self._right(row, "C+M"), self._right(row, format)
         return float(here[right].mean()) if right.any() else None
 
     def wrong_same(self, row: str, format: str) -> float | None:
-        """Return which share of the wrong predictions of C+M is the very same in a format, over all seeds."""
+        """Return the share of the wrong predictions in C+M that are the same in a format, over all seeds."""
         wrong = ~self._right(row, "C+M")
-        alike = np.concatenate([same(*pair) for pair in self._pairs(row, format)])
+        pairs = zip(self.predicted[row]["C+M"], self.predicted[row][format], strict=True)
+        alike = np.concatenate([same(*pair) for pair in pairs])
         return float(alike[wrong].mean()) if wrong.any() else None
 
     def order(self, row: str) -> str:
-        """Return in words whether the scores of a row stand in the order of the paper.
+        """Describe whether the mean scores of a row follow the order of the paper.
 
-        Compared are means over the seeds. Two formats are ordered where the bootstrap interval of the difference over
-        the test instances excludes 0 and every seed of one scores above every seed of the other.
+        Two formats are ordered if the bootstrap interval of their difference over the test instances excludes 0 and
+        every seed of one scores above every seed of the other.
         """
         scores = {format: self.scores(row, format) for format in self.formats}
-        order = order_over_seeds(self.predicted[row], self.gold, self.none, scores)
+        order = compare_trained_formats(self.predicted[row], self.gold, self.none, scores)
         sentence = order.sentence(f"The scores of {row}")
         if len(self.seeds) > 1:
             return (
@@ -186,7 +187,7 @@ class TableOne:
             row: {
                 format: {
                     "median": round(self.median(row, format), 6),
-                    "seeds": [round(one, 6) for one in self.scores(row, format)],
+                    "seeds": [round(value, 6) for value in self.scores(row, format)],
                     "right_shared": _rounded(self.right_shared(row, format)),
                     "wrong_same": _rounded(self.wrong_same(row, format)),
                 }
@@ -202,7 +203,7 @@ class TableOne:
             "seeds": list(self.seeds),
             "rows": rows,
             "order": {row: self.order(row) for row in self.predicted},
-            "nothing": round(self.nothing, 6),
+            "majority": round(self.majority, 6),
             "warnings": list(self.warnings),
         }
 
@@ -210,16 +211,14 @@ class TableOne:
         none = self.none
         if not none:
             return classification_scores(labels, self.gold).accuracy
-        # whatever means none is one to micro-F1, which counts no hit on it
-        found, gold = ([none[0] if one in none else one for one in side] for side in (labels, self.gold))
-        return classification_scores(found, gold, na_label=none[0]).micro_f1
+        # all names of "no relation" are one class to micro-F1
+        predicted, gold = (
+            [none[0] if label in none else label for label in side] for side in (labels, self.gold)
+        )
+        return classification_scores(predicted, gold, na_label=none[0]).micro_f1
 
     def _right(self, row: str, format: str) -> NDArray[np.bool_]:
         return np.concatenate([same(labels, self.gold) for labels in self.predicted[row][format]])
-
-    def _pairs(self, row: str, format: str) -> list[tuple[Sequence[str], Sequence[str]]]:
-        both = self.predicted[row]
-        return list(zip(both["C+M"], both[format], strict=True))
 
 
 def table_one(
@@ -233,49 +232,49 @@ def table_one(
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> TableOne:
-    """Train every row in every format with every seed, and test each.
+    """Train and test every row in every format with every seed.
 
-    Sentences that are tested on are left out of what is learnt from, and of what chooses the epoch. A gold relation of
-    ``test`` that ``train`` lacks counts as a mistake. What is done of an interrupted table is kept.
+    Test sentences are removed from ``train`` and ``dev``. A gold relation of ``test`` that ``train`` lacks counts as a
+    mistake. An interrupted table resumes from ``checkpoints``.
 
     Args:
-        rows: Name of a row → what makes its classifiers.
-        train: Labelled instances to learn from.
-        test: Labelled instances to test on.
-        dev: Labelled instances on which each classifier chooses its epoch, or none.
-        seeds: One classifier for each of them.
-        fingerprint: Hash of the weights that training starts from, so that what is kept goes with no others.
-        progress: Called with how many classifiers are done, and how far each of them is.
-        checkpoints: Folder that keeps what is done.
+        rows: Name of a row → factory of its classifiers.
+        train: Labelled training instances.
+        test: Labelled test instances.
+        dev: Labelled instances that select the epoch, if any.
+        seeds: Seeds of the classifiers.
+        fingerprint: Hash of the initial weights; a checkpoint of other weights is not resumed.
+        progress: Called with the number of finished classifiers, and the progress of each.
+        checkpoints: Folder for checkpoints.
 
     Raises:
         InputError: An instance has no gold relation, or fewer than two relations are left to learn.
     """
     check_labelled(train)
-    if bare := sum(one.relation is None for one in test):
+    if bare := sum(instance.relation is None for instance in test):
         raise InputError(f"{bare} of {len(test)} instances to test on have no gold relation; leave them out")
-    learnt, warnings = untested(train, test, "to learn from")
+    train, warnings = without_tested(train, test, "to learn from")
     if warnings:
-        check_left(learnt, warnings)
+        check_left(train, warnings)
     if dev:
-        dev, left_out = untested(dev, test, "to choose the epoch on")
+        dev, left_out = without_tested(dev, test, "to choose the epoch on")
         warnings += left_out
         if not dev:
             dev = None
             warnings.append("no instance is left to choose the epoch on, so that every epoch is trained")
-    gold = [str(one.relation) for one in test]
-    if strange := sorted(set(gold) - {str(one.relation) for one in learnt}):
-        count = sum(one in strange for one in gold)
+    gold = [str(instance.relation) for instance in test]
+    if strange := sorted(set(gold) - {str(instance.relation) for instance in train}):
+        count = sum(relation in strange for relation in gold)
         named = ", ".join(map(repr, strange[:3])) + (", …" if len(strange) > 3 else "")
         warnings.append(
             f"{count} of {len(gold)} instances have a relation that is not learnt ({named}): mistakes"
         )
-    formats = formats_for([*learnt, *test])
-    work = _work(checkpoints, rows, formats, seeds, learnt, test, dev, fingerprint=fingerprint)
-    kept = work.load()
-    done: dict[str, list[str]] = {} if kept is None else dict(kept[0])
+    formats = formats_for([*train, *test])
+    work = _work(checkpoints, rows, formats, seeds, train, test, dev, fingerprint=fingerprint)
+    stored = work.load()
+    done: dict[str, list[str]] = {} if stored is None else dict(stored[0])
     predicted: dict[str, dict[str, list[Sequence[str]]]] = {}
-    bare_test = [one.without_relation() for one in test]
+    bare_test = [instance.without_relation() for instance in test]
     total = len(rows) * len(formats) * len(seeds)
     for row, make in rows.items():
         predicted[row] = {format: [] for format in formats}
@@ -284,15 +283,14 @@ def table_one(
                 cell = f"{row}|{format}|{seed}"
                 if cell not in done:
                     progress("Table 1", len(done), total)
-                    classifier = make(format, seed).fit(
-                        learnt, dev, progress=progress, checkpoints=checkpoints
-                    )
+                    classifier = make(format, seed)
+                    classifier.fit(train, dev, progress=progress, checkpoints=checkpoints)
                     done[cell] = classifier.predict(bare_test, progress=progress)
                     work.keep(done, {})
                 predicted[row][format].append(done[cell])
     progress("Table 1", total, total)
     work.clear()
-    return TableOne(gold, predicted, tuple(seeds), len(learnt), tuple(warnings))
+    return TableOne(gold, predicted, tuple(seeds), len(train), tuple(warnings))
 
 
 def _work(
@@ -303,8 +301,8 @@ def _work(
     *sides: Sequence[RelationInstance] | None,
     fingerprint: str,
 ) -> Work:
-    """Return where the table is kept: its order of test instances is part of it, since predictions are kept in it."""
-    labels = json.dumps([[one.relation for one in side or ()] for side in sides])
+    # predictions are stored in the order of the test instances, so that the order is part of the key
+    labels = json.dumps([[instance.relation for instance in side or ()] for side in sides])
     made = {row: {format: make(format, 0).settings() for format in formats} for row, make in rows.items()}
     settings = {
         "kind": "table one",
@@ -312,7 +310,7 @@ def _work(
         "seeds": list(seeds),
         "labels": blake2b(labels.encode(), digest_size=12).hexdigest(),
     }
-    instances = [one for side in sides for one in side or ()]
+    instances = [instance for side in sides for instance in side or ()]
     return Work.of(checkpoints, settings=settings, fingerprint=fingerprint, instances=instances)
 
 

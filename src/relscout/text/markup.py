@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
 from relscout.text import Passage
-from relscout.text.paragraphs import Line, joined, kept, lines_of, paragraphs, pieces
+from relscout.text.paragraphs import Line, joined, selected, lines_of, paragraphs, pieces
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -50,7 +50,7 @@ def markdown_paragraphs(lines: Iterable[Line], *, document: str, place: str) -> 
     """Yield the paragraphs of a Markdown file, without mark-up.
 
     Headings, list items and rows of a table are passages of their own. Code blocks, front matter, definitions of links,
-    images and HTML tags are left out; of a link, its text is kept.
+    images and HTML tags are left out; of a link, its text is selected.
 
     Args:
         lines: The lines in order, blank ones included.
@@ -63,7 +63,7 @@ def markdown_paragraphs(lines: Iterable[Line], *, document: str, place: str) -> 
             spans[0] = (spans[0][0] + 1, spans[0][1])
             spans = spans if spans[0][0] < spans[0][1] else spans[1:]
         if spans and any(raw.text[start:end].strip() for start, end in spans):
-            yield kept(raw, spans)
+            yield selected(raw, spans)
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[Line]:

@@ -50,7 +50,7 @@ def markdown_paragraphs(lines: Iterable[Line], *, document: str, place: str) -> 
     """Yield the paragraphs of a Markdown file, without mark-up.
 
     Headings, list items and rows of a table are passages of their own. Code blocks, front matter, definitions of links,
-    images and HTML tags are left out; of a link, its text is selected.
+    images and HTML tags are left out; of a link, its text is kept.
 
     Args:
         lines: The lines in order, blank ones included.

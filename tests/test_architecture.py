@@ -18,7 +18,17 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 #: count on their own: they do not import each other.
 LAYERS = (
     {"core"},
-    {"io", "io.readers", "io.writers", "io.datasets", "metrics", "naming", "clustering", "alignment"},
+    {
+        "io",
+        "io.packing",
+        "io.readers",
+        "io.writers",
+        "io.datasets",
+        "metrics",
+        "naming",
+        "clustering",
+        "alignment",
+    },
     {"text"},
     {"encoders"},
     {"training"},
@@ -50,7 +60,7 @@ HOMES = {
 
 #: Libraries that must not be loaded with a light package.
 HEAVY = {*HOMES, "sklearn"}
-LIGHT_PACKAGES = LAYERS[0] | LAYERS[1] | {"text", "report", "__init__"}
+LIGHT_PACKAGES = LAYERS[0] | LAYERS[1] | LAYERS[2] | {"text", "report", "__init__"}
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,6 @@ def test_latin_1(complaint_about_last):
     assert "line 31: byte 12 (0xeb) is not UTF-8" in complaint_about_last('{"text": "Zoë"}'.encode("latin-1"))
 
 
-def test_marked_pairs_in_utf_16(complaint, good):
-    assert "the file is UTF-16; save it as UTF-8" in complaint(good.read_text().encode("utf-16"))
-
-
 @pytest.mark.parametrize(
     ("field", "kind"), [("text", "a string"), ("head", "an object"), ("tail", "an object")]
 )

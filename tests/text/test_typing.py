@@ -61,7 +61,9 @@ def test_types_that_are_there_stay(nlp):
 def test_a_text_that_is_too_long_is_an_error_with_its_place(nlp):
     nlp.max_length, before = 10, nlp.max_length
     try:
-        with pytest.raises(InputError, match="here, line 3: 47 characters, but the pipeline takes 10"):
+        with pytest.raises(
+            InputError, match="here, line 3: 47 characters, but the pipeline accepts at most 10"
+        ):
             list(with_types([marked("Ida Kron", "Berlin")], nlp))
         typed = marked("Ida Kron", "Berlin", "A", "B")
         assert list(with_types([typed], nlp)) == [typed]

@@ -49,6 +49,7 @@ Known = Annotated[
     _input(metavar="raise|drop|keep", help="Labelled relations that are also in INPUT."),
 ]
 Format = Annotated[str | None, _input(metavar="NAME", help="Input format (default: recognised).")]
+Encoding = Annotated[str | None, _input(metavar="NAME", help="Text encoding, e.g. cp1252 (default: UTF-8).")]
 OnError = Annotated[
     Literal["raise", "skip"], _input(metavar="raise|skip", help="Stop at invalid records, or skip them.")
 ]

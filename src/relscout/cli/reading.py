@@ -43,6 +43,7 @@ class Reading:
     relation_names: options.RelationNames = None
     entity_types: options.EntityTypes = None
     pairs: options.Pairs = "related"
+    encoding: options.Encoding = None
     text: PlainText | None = None
     """Options about plain text; ``None`` for a command that reads marked pairs only."""
     annotations: Path | None = None
@@ -94,17 +95,17 @@ class Reading:
         columns = self.column_map
         kinds: dict[bool, Path] = {}
         for path in paths:
-            if self._marks_entities() or path == Path("-"):
+            if self._marks_entities():
                 kinds.setdefault(True, path)
                 continue
             try:
-                recognise(Source(path, columns=columns))
+                recognise(Source(path, columns=columns, encoding=self.encoding))
                 kinds.setdefault(False, path)
             except InputError:
                 from relscout.text.documents import is_plain_text
 
                 of_text = {name: value for name, value in columns.items() if name in _TEXT_FIELDS}
-                if self.text is None or not is_plain_text(path, columns=of_text):
+                if self.text is None or not is_plain_text(path, columns=of_text, encoding=self.encoding):
                     raise
                 kinds.setdefault(True, path)
         if len(kinds) == 2:
@@ -219,6 +220,7 @@ class Reading:
             columns=self.column_map,
             relation_names=self.relation_names,
             pairs=self.pairs,
+            encoding=self.encoding,
         )
 
     def _of_text(
@@ -239,7 +241,10 @@ class Reading:
             name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS
         }
         passages = read_passages(
-            paths, columns=columns or None, on_skip=skipped if self.on_error == "skip" else None
+            paths,
+            columns=columns or None,
+            on_skip=skipped if self.on_error == "skip" else None,
+            encoding=self.encoding,
         )
         found = list(passages)
         if not found:

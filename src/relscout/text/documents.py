@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.io.packing import PACKED_ENDINGS, exists
 from relscout.text import Passage
 from relscout.text.paragraphs import (
     FOREIGN,
-    PACKED_ENDINGS,
     SAMPLE_BYTES,
     STANDARD_INPUT,
     File,
@@ -291,8 +291,9 @@ def read_passages(
     columns: Mapping[str, str] | None = None,
     names: Mapping[Path, str] | None = None,
     on_skip: OnSkip | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Passage]:
-    """Yield the passages of files and folders of text in order; gzip, bzip2 and xz are decompressed.
+    """Yield the passages of files and folders of text in order; packed files are decompressed.
 
     Text, Markdown, JSON Lines, CSV and Parquet are streamed and may be of any size; HTML and PDF are loaded whole.
     Offsets of passages count the characters of their document: of the decoded file, line ends included, for text and
@@ -306,6 +307,7 @@ def read_passages(
             ``NAME_COLUMNS`` of :mod:`relscout.text.documents` that exists.
         names: Document names that differ from the file name, such as for temporary files.
         on_skip: Called with the error of each invalid record; without it, the first error is raised.
+        encoding: Encoding of the text; UTF-8 when left out, unless the file says otherwise.
 
     Raises:
         InputError: A file is missing, empty, binary, given twice, or cannot be read; a folder holds no text.
@@ -318,7 +320,7 @@ def read_passages(
             raise UnknownNameError("column field", field, ("text", "document"))
     lengths: dict[str, int] = {}
     for file in _files(paths, names or {}):
-        with opened(file) as stream:
+        with opened(file, encoding=encoding) as stream:
             for item in _read(file, stream, columns or {}, lengths):
                 if isinstance(item, Passage):
                     yield item
@@ -328,7 +330,9 @@ def read_passages(
                     on_skip(item)
 
 
-def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bool:
+def is_plain_text(
+    path: Path, *, columns: Mapping[str, str] | None = None, encoding: str | None = None
+) -> bool:
     """Return whether :func:`read_passages` can read a path, by its extension and its first 64 KiB.
 
     It is meant for files that no reader of marked pairs recognises. Records need a text column and no field of
@@ -337,13 +341,12 @@ def is_plain_text(path: Path, *, columns: Mapping[str, str] | None = None) -> bo
     Args:
         path: A file or folder.
         columns: As for :func:`read_passages`.
+        encoding: As for :func:`read_passages`.
     """
-    if path == Path("-"):
-        return True
     if path.is_dir():
         return any(True for _ in _text_files(path))
     try:
-        with opened(File(path, path.name)) as stream:
+        with opened(File(path, path.name), encoding=encoding) as stream:
             sample = stream.read(SAMPLE_BYTES)
             kind = _kind(path.name, sample)
             if kind in ("html", "pdf"):
@@ -382,7 +385,7 @@ def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[File]:
                     f"{path}: the folder holds no text; expected files that end in {', '.join(ENDINGS)}"
                 )
             files += inside
-        elif path.exists():
+        elif exists(path):
             files.append((path, names.get(path, path.name), path.as_posix()))
         else:
             raise InputError(f"{path}: no such file or folder")

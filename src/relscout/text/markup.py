@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
 from relscout.text import Passage
-from relscout.text.paragraphs import Line, joined, selected, lines_of, paragraphs, pieces
+from relscout.text.paragraphs import Line, joined, lines_of, paragraphs, pieces, selected
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -275,7 +275,7 @@ def pdf_passages(stream: IO[bytes], *, document: str, path: object) -> Iterator[
     pages = _pages(stream, path)
     if not any(page.strip() for page in pages):
         raise InputError(
-            f"{path}: no text in its {len(pages)} pages; where they are scanned, recognise the text first, for example "
+            f"{path}: no text in its {len(pages)} pages; if they are scanned, recognise the text first, for example "
             "with ocrmypdf"
         )
     yield from paragraphs(page_lines(pages), document=document, place=f"{document}, page")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import io
-import lzma
 import re
-import sys
-import tempfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from statistics import median
-from typing import IO, cast
+from typing import IO
 
 from relscout.core.errors import InputError, RecordError
+from relscout.io.packing import DAMAGED, as_utf8, damaged, unpacked
 from relscout.text import Passage
 
 #: Approximate maximum length of a passage in characters, which limits the memory of pipelines.
@@ -261,16 +256,7 @@ def _parts(previous: Line, line: Line, arrangement: Layout, *, first: bool) -> b
 SAMPLE_BYTES = 65_536
 #: Half surrogates: an undecodable byte, or half of a character in a JSON escape.
 FOREIGN = re.compile("[\ud800-\udfff]")
-_PACKINGS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda raw: cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb")),
-    b"BZh": lambda raw: cast(IO[bytes], bz2.BZ2File(raw)),
-    b"\xfd7zXZ\x00": lambda raw: cast(IO[bytes], lzma.LZMAFile(raw)),  # noqa: SIM115
-}
-
-PACKED_ENDINGS = (".gz", ".bz2", ".xz")
-
 _UNPACKED_BY_HAND = {
-    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first (zstd -d)",
     b"PK\x03\x04": "a ZIP archive or an office document; unpack it, or save it as .txt, .html or .pdf",
     b"\xd0\xcf\x11\xe0": "an office document; save it as .txt, .html or .pdf",
 }
@@ -294,48 +280,19 @@ class File:
 
 
 @contextmanager
-def opened(file: File) -> Iterator[IO[bytes]]:
-    """Open a file for reading, unpacked; standard input and pipes are copied to a temporary file first.
+def opened(file: File, *, encoding: str | None = None) -> Iterator[IO[bytes]]:
+    """Open a file for reading, unpacked; see :func:`relscout.io.packing.unpacked`.
 
     Raises:
         InputError: The file is missing, unreadable or damaged; also inside the ``with`` block.
     """
     try:
-        if file.path == Path("-"):
-            raw: IO[bytes] = _copied(sys.stdin.buffer)
-        else:
-            raw = file.path.open("rb")
-            if not raw.seekable():
-                with raw as pipe:
-                    raw = _copied(pipe)
+        with unpacked(file.path) as stream:
+            yield stream if encoding is None else as_utf8(stream, file.path, encoding)
+    except DAMAGED as error:
+        raise damaged(file.path, error) from error
     except OSError as error:
         raise InputError(f"{file.path}: {error.strerror or error}") from error
-    try:
-        with raw:
-            beginning = raw.read(6)
-            raw.seek(0)
-            packing = next(
-                (unpack for magic, unpack in _PACKINGS.items() if beginning.startswith(magic)), None
-            )
-            if packing is None:
-                yield raw
-            else:
-                with packing(raw) as stream:
-                    yield stream
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{file.path}: the packed file is damaged or cut off ({error}); fetch or pack it again"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror or error}") from error
-
-
-def _copied(stream: IO[bytes]) -> IO[bytes]:
-    copy = tempfile.SpooledTemporaryFile(max_size=16 * 2**20)  # noqa: SIM115 - closed by the caller
-    while chunk := stream.read(SAMPLE_BYTES):
-        copy.write(chunk)
-    copy.seek(0)
-    return cast(IO[bytes], copy)
 
 
 def problem_of(sample: bytes) -> str | None:

@@ -293,7 +293,7 @@ def _text(instance: RelationInstance, limit: int) -> str:
     if len(instance.text) > limit:
         raise InputError(
             f"{instance.source or instance.id}: {len(instance.text)} characters, but the pipeline accepts at "
-            "most; give the entities of this record a type, or leave it out"
+            f"most {limit}; give the entities of this record a type, or leave it out"
         )
     return instance.text
 

@@ -12,7 +12,6 @@ Other packages register such a module, or an object with the same attributes, un
 
 from __future__ import annotations
 
-import codecs
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -28,6 +27,7 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import RelationInstance
+from relscout.io.packing import exists
 from relscout.io.readers.source import Pairs, RelationNames, Source
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 #: Format name → module, in the order in which they are asked whether a file is theirs.
 FORMATS: dict[str, str] = {
     "parquet": "relscout.io.readers.parquet",
+    "xlsx": "relscout.io.readers.xlsx",
     "docbin": "relscout.io.readers.docbin",
     "brat": "relscout.io.readers.brat",
     "jsonl": "relscout.io.readers.jsonl",
@@ -65,12 +66,16 @@ FORMATS: dict[str, str] = {
 }
 
 #: Argument of :func:`read` → the only formats that have a use for it.
-ONLY_FOR = {"columns": ("csv", "parquet"), "labels": ("nyt-fb",), "pairs": ("docred", "spert", "brat")}
+ONLY_FOR = {
+    "columns": ("csv", "xlsx", "parquet"),
+    "labels": ("nyt-fb",),
+    "pairs": ("docred", "spert", "brat"),
+}
 
 _GROUP: Final = "relscout.readers"
 
 #: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
-_NO_JSON = ("parquet", "docbin", "brat")
+_NO_JSON = ("parquet", "xlsx", "docbin", "brat")
 
 OnError = Literal["raise", "skip"]
 
@@ -124,7 +129,7 @@ def recognise(source: Source) -> str:
     Raises:
         InputError: The file is missing, empty, binary or of no known format.
     """
-    if not source.path.exists():
+    if not exists(source.path):
         raise InputError(f"{source.path}: no such file or folder")
     if not source.path.is_dir() and not source.sample.strip():
         raise InputError(f"{source.path}: the file is empty")
@@ -154,11 +159,13 @@ def read(
     columns: Mapping[str, str] | None = None,
     relation_names: str | Path | None = None,
     pairs: Pairs = "related",
+    encoding: str | None = None,
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
 
     Args:
-        path: The file (gzip is seen through) or folder.
+        path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; ``archive.zip/member`` is a
+            member of an archive, ``-`` standard input.
         format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
@@ -169,6 +176,7 @@ def read(
         pairs: For formats in which every pair is judged (DocRED, SpERT, brat): ``"related"`` gives the pairs that
             have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
             instances of the relation ``no_relation``, the earlier entity as the head.
+        encoding: Encoding of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
 
     Raises:
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
@@ -180,10 +188,10 @@ def read(
         raise UnknownNameError("on_error", on_error, ("raise", "skip"))
     if pairs not in ("related", "all"):
         raise UnknownNameError("pairs", pairs, ("related", "all"))
-    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs)
+    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding)
     if format is not None:
         reader(format)  # an unknown name is reported before a missing file
-        if not source.path.exists():
+        if not exists(source.path):
             raise InputError(f"{source.path}: no such file or folder")
         if not source.path.is_dir() and not source.sample.strip():
             raise InputError(f"{source.path}: the file is empty")
@@ -226,14 +234,15 @@ def _why_unknown(source: Source) -> str:
             "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, and no "
             "state.json (Hugging Face datasets)"
         )
-    if source.sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "the file is UTF-16; save it as UTF-8"
     if b"\x00" in source.sample:
         return "the file is binary"
     try:
         source.sample[: len(source.sample) - 4].decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8"
+        return (
+            f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8; name its encoding, such as "
+            "--encoding cp1252"
+        )
     near = _resembled(source)
     return f"the format is not recognised from the content; {near}if you know it, name it with --format"
 

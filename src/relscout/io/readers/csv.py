@@ -20,13 +20,14 @@ _LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
 _COLUMN_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
 _ROWS_TO_JUDGE = 5
+_SEPARATOR = re.compile(r"\Asep=[,;\t|]\r?\n")
 #: Characters of a sample that may end in the middle of a line.
 _LONGEST_SAMPLE = 16_000
 
 
 def sniff(source: Source) -> bool:
     """Return whether the first line names the required columns, or begins a table of three or more columns."""
-    header, *lines = source.sample_text.lstrip("\r\n").split("\n")
+    header, *lines = _sample_lines(source)
     delimiter = _delimiter(header)
     names = _cells(header, delimiter)
     if is_table_of_ours(names, source.columns):
@@ -62,13 +63,18 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         yield attempt(source, place, row, instance)
 
 
+def _sample_lines(source: Source) -> list[str]:
+    """Return the first lines, without the line ``sep=;`` by which spreadsheets name the delimiter."""
+    return _SEPARATOR.sub("", source.sample_text.lstrip("\r\n"), count=1).split("\n")
+
+
 def _quoting(source: Source) -> int:
     """Return how quotation marks are to be read: as those of cells or, in tables with tabs only, as text.
 
     Programs write tables with tabs either way. The first rows are read both ways, and what makes more instances of
     whole words is right; cells in quotation marks where both do.
     """
-    lines = source.sample_text.lstrip("\r\n").split("\n")
+    lines = _sample_lines(source)
     if _delimiter(lines[0]) != "\t" or '"' not in source.sample_text or '"' in lines[0]:
         return csv.QUOTE_MINIMAL
     if len(source.sample_text) > _LONGEST_SAMPLE:
@@ -104,9 +110,13 @@ def _cuts_a_word(text: str, start: int, end: int) -> bool:
 
 
 def _rows(source: Source, quoting: int) -> Iterator[tuple[str, list[str] | RecordError]]:
-    header = source.sample_text.lstrip("\r\n").split("\n", 1)[0]
+    header = _sample_lines(source)[0]
     # a byte that is not UTF-8 must cost one row only, so it travels through the parser in disguise
-    lines = (raw.decode("utf-8", "surrogateescape") for _, raw in source.raw_lines())
+    # a first line "sep=;" goes as a blank one, so that the others keep their numbers
+    lines = (
+        "\n" if number == 1 and _SEPARATOR.match(line) else line
+        for number, line in ((n, raw.decode("utf-8", "surrogateescape")) for n, raw in source.raw_lines())
+    )
     csv.field_size_limit(_LONGEST_CELL)
     parser = csv.reader(lines, delimiter=_delimiter(header), strict=True, quoting=quoting)  # type: ignore[arg-type]
     while True:
@@ -120,7 +130,12 @@ def _rows(source: Source, quoting: int) -> Iterator[tuple[str, list[str] | Recor
             continue
         if foreign := re.search("[\udc80-\udcff]", "".join(row)):
             byte = ord(foreign[0]) - 0xDC00
-            yield place, source.error(place, f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")
+            yield (
+                place,
+                source.error(
+                    place, f"byte 0x{byte:02x} is not UTF-8; name its encoding, such as --encoding cp1252"
+                ),
+            )
         elif row:
             yield place, row
 

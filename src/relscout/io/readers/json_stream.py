@@ -123,7 +123,7 @@ def records(
     text = source.sample_text.lstrip()
     known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
     if source.has_rows:
-        yield from rows(source.path)
+        yield from rows(source.local)
     elif (known and text.startswith("[")) or (not known and published == "list"):
         yield from list_records(source)
     elif _is_concatenated(text):

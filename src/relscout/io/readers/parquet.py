@@ -18,11 +18,11 @@ DESCRIPTION = (
 
 def sniff(source: Source) -> bool:
     """Return whether it holds rows with the required columns; rows of another shape are another format's records."""
-    if not source.has_rows or not is_table_of_ours(column_names(source.path), source.columns):
+    if not source.has_rows or not is_table_of_ours(column_names(source.local), source.columns):
         return False
     head = source.columns.get("head", "head")
     return not any(
-        isinstance(row.get(head), dict) for _, row in rows(source.path, per_batch=1) if isinstance(row, dict)
+        isinstance(row.get(head), dict) for _, row in rows(source.local, per_batch=1) if isinstance(row, dict)
     )
 
 
@@ -34,8 +34,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """
     if not source.has_rows:
         raise InputError(f"{source.path}: the file is not a Parquet file")
-    columns = columns_of(source, column_names(source.path))
-    for place, row in rows(source.path, list(columns.values())):
+    columns = columns_of(source, column_names(source.local))
+    for place, row in rows(source.local, list(columns.values())):
         record = (
             row if isinstance(row, RecordError) else {field: row[column] for field, column in columns.items()}
         )

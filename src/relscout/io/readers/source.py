@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, cast
+from typing import IO, Any, Literal, TypeVar
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.packing import DAMAGED, LONGEST_LINE, as_utf8, damaged, local, unpacked
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_BYTES = 65_536
 _LONG_SAMPLE_BYTES = 1 << 21
+#: Bytes of a file that a format needs as a whole.
+_LONGEST_TEXT = 1 << 30
 
 #: Which pairs of a fully judged format are read: those with a relation, or also those without.
 Pairs = Literal["related", "all"]
@@ -34,12 +34,19 @@ class Source:
         labels: File with the labels, for formats that keep them apart (NYT+FB).
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
+        encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
     """
 
     path: Path
     labels: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     pairs: Pairs = "related"
+    encoding: str | None = None
+
+    @cached_property
+    def local(self) -> Path:
+        """The file or folder; of a pipe or standard input, a copy of what it gave."""
+        return local(self.path)
 
     @cached_property
     def sample(self) -> bytes:
@@ -56,7 +63,7 @@ class Source:
         Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
         """
         if self.has_rows:
-            return first_rows(self.path)[:_SAMPLE_BYTES]
+            return first_rows(self.local)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
 
     @cached_property
@@ -79,17 +86,17 @@ class Source:
         return self.sample.startswith(ROWS_MAGIC)
 
     def open(self) -> IO[bytes]:
-        """Open the content as bytes, unpacking gzip.
+        """Open the content as bytes, unpacked, its text as UTF-8.
 
         Raises:
             InputError: The file does not exist or cannot be read.
+            SettingError: There is no such encoding.
         """
+        stream = unpacked(self.path)
         try:
-            with self.path.open("rb") as raw:
-                packed = raw.read(2) == _GZIP_MAGIC
-            return cast(IO[bytes], gzip.open(self.path, "rb")) if packed else self.path.open("rb")
-        except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror or error}") from error
+            return as_utf8(stream, self.path, self.encoding)
+        except DAMAGED as error:
+            raise damaged(self.path, error) from error
 
     def raw_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(line number from 1, line with its line end)``, without a byte-order mark.
@@ -115,7 +122,10 @@ class Source:
             try:
                 line = raw.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                reason = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+                reason = (
+                    f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; name its encoding, such as "
+                    "--encoding cp1252"
+                )
                 yield number, self.error(f"line {number}", reason)
             else:
                 if line.strip():
@@ -140,13 +150,18 @@ class Source:
             InputError: The content is not UTF-8 or cannot be read.
         """
         with self.open() as stream:
-            raw = _guarded_read(self.path, stream, -1)
+            raw = _guarded_read(self.path, stream, _LONGEST_TEXT)
+        if len(raw) == _LONGEST_TEXT:
+            raise InputError(
+                f"{self.path}: the file is larger than 1 GiB, which this format has to be read at once"
+            )
         try:
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             raise self.error(
-                f"line {line}", f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+                f"line {line}",
+                f"byte 0x{raw[error.start]:02x} is not UTF-8; name its encoding, such as --encoding cp1252",
             ) from error
 
     def json_lines(self) -> Iterator[tuple[int, Any | RecordError]]:
@@ -180,13 +195,16 @@ def shorten(text: object, limit: int = 60) -> str:
 
 def _guarded_read(path: Path, stream: IO[bytes], size: int, *, line: bool = False) -> bytes:
     try:
-        return stream.readline() if line else stream.read(size)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: the gzip file is damaged or cut off ({error}); fetch or pack it again"
-        ) from error
+        content = stream.readline(LONGEST_LINE) if line else stream.read(size)
+    except DAMAGED as error:
+        raise damaged(path, error) from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+    if line and len(content) == LONGEST_LINE:
+        raise InputError(
+            f"{path}: a line is longer than {LONGEST_LINE >> 20} MB; expected a record in each line, or a JSON list"
+        )
+    return content
 
 
 Kind = TypeVar("Kind", str, int, list[Any], dict[str, Any])

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, MissingExtraError
 from relscout.text import Passage
-from relscout.text.paragraphs import Line, joined, selected, lines_of, paragraphs, pieces
+from relscout.text.paragraphs import Line, joined, lines_of, paragraphs, pieces, selected
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

@@ -93,9 +93,9 @@ def test_a_random_start_does_not_look_at_the_vectors() -> None:
 def test_training_teaches_to_tell_pairs_apart() -> None:
     taught, _ = learner(RSNSettings(**SUPERVISED))
     told = list(taught.epochs())
-    assert [set(epoch) for epoch in told] == [{"loss", "accuracy"}] * 4
-    assert told[-1]["loss"] < told[0]["loss"] < 0.7
-    assert told[-1]["accuracy"] > 0.9
+    assert [result.epoch for result in told] == [0, 1, 2, 3]
+    assert told[-1].loss < told[0].loss < 0.7
+    assert told[-1].accuracy > 0.9
 
 
 def test_what_is_learnt_carries_over_to_other_relations() -> None:
@@ -165,7 +165,7 @@ def test_one_unlabelled_instance_has_no_pairs_and_does_no_harm() -> None:
     network = Network(found, settings=settings, seed=0)
     material = Material(np.arange(40), LabelledPairs(relations[:40]), np.array([41]))
     taught = Learner(network, frozen(found, network), material, encoder=None, settings=settings, seed=0)
-    assert all(np.isfinite(epoch["loss"]) for epoch in taught.epochs())
+    assert all(np.isfinite(epoch.loss) for epoch in taught.epochs())
 
 
 def test_steps_have_the_size_of_a_batch_or_almost() -> None:

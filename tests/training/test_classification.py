@@ -16,7 +16,8 @@ from relscout.core.errors import SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.training.classification import ClassificationSettings, Classifier, EpochResult
+from relscout.training.checkpointing import EpochResult
+from relscout.training.classification import ClassificationSettings, Classifier
 
 Labels = NDArray[np.int64]
 
@@ -63,7 +64,7 @@ def classifier(
 
 
 def everything(classifier: Classifier) -> dict[str, bytes]:
-    return {name: array.tobytes() for name, array in classifier.arrays().items()}
+    return {name: array.tobytes() for name, array in classifier.state.arrays().items()}
 
 
 def slow_cross_entropy(
@@ -186,9 +187,9 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
     first = build()
     results = first.epochs()
     before = [next(results) for _ in range(done)]
-    kept = first.arrays()
+    kept = first.state.arrays()
     second = build()
-    second.load(kept)
+    second.state.restore(kept)
     assert before + list(second.epochs(first=done)) == expected
     assert everything(second) == everything(whole)
 
@@ -220,7 +221,7 @@ def test_arrays_are_a_copy(classifier: Callable[..., Classifier]) -> None:
     built = classifier()
     results = built.epochs()
     next(results)
-    kept = built.arrays()
+    kept = built.state.arrays()
     before = {name: array.tobytes() for name, array in kept.items()}
     next(results)
     assert {name: array.tobytes() for name, array in kept.items()} == before
@@ -303,9 +304,9 @@ def test_an_epoch_may_pass_over_the_instances_several_times(classifier: Callable
 def test_plain_descent_goes_on_behind_an_interruption_too(classifier: Callable[..., Classifier]) -> None:
     first = classifier(plain=True)
     next(first.epochs())
-    kept = first.arrays()
+    kept = first.state.arrays()
     second = classifier(plain=True)
-    second.load(kept)
+    second.state.restore(kept)
     assert everything(second) == everything(first)
 
 

@@ -111,7 +111,7 @@ def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
     if inverses:
         backwards = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
         vectors, told = np.concatenate([vectors, backwards]), np.concatenate([told, told + 2])
-    directions = built.arrays()["directions"].astype(np.float64)
+    directions = built.state.arrays()["directions.weight"].astype(np.float64)
     losses, hits = [], 0
     for vector, label in zip(vectors, told, strict=True):
         scores = np.array(
@@ -124,8 +124,8 @@ def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
 
 
 def test_a_relation_and_its_inverse_are_two(teacher: Build) -> None:
-    assert teacher().arrays()["directions"].shape[0] == 4
-    assert teacher(replace(SMALL, inverses=False)).arrays()["directions"].shape[0] == 2
+    assert teacher().state.arrays()["directions.weight"].shape[0] == 4
+    assert teacher(replace(SMALL, inverses=False)).state.arrays()["directions.weight"].shape[0] == 2
 
 
 def test_teaching_lowers_the_loss(teacher: Build) -> None:
@@ -149,7 +149,7 @@ def test_the_seed_decides(teacher: Build, tunable: TunableEncoder) -> None:
         tunable.load(before)
         built = teacher(seed=seed)
         losses = [result.loss for result in built.epochs()]
-        found.append((losses, built.arrays()["directions"].tobytes()))
+        found.append((losses, built.state.arrays()["directions.weight"].tobytes()))
     assert found[0] == found[1] != found[2]
 
 
@@ -162,13 +162,13 @@ def test_interrupted_teaching_ends_as_it_would_have(teacher: Build, tunable: Tun
     tunable.load(before)
     begun = teacher(settings)
     next(begun.epochs())
-    kept = begun.arrays()
+    kept = begun.state.arrays()
     tunable.load(before)
     resumed = teacher(settings)
-    resumed.load(kept)
+    resumed.state.restore(kept)
     assert [result.loss for result in resumed.epochs(first=1)] == losses[1:]
-    for name, array in resumed.arrays().items():
-        np.testing.assert_array_equal(array, whole.arrays()[name])
+    for name, array in resumed.state.arrays().items():
+        np.testing.assert_array_equal(array, whole.state.arrays()[name])
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_directions_start_at_the_means_of_the_relations(
         backwards = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
         vectors, labels = np.concatenate([vectors, backwards]), np.concatenate([labels, labels + 2])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = built.arrays()["directions"]
+    found = built.state.arrays()["directions.weight"]
     for label in range(len(found)):
         mean = vectors[labels == label].mean(axis=0) - vectors.mean(axis=0)
         assert found[label] @ mean / np.linalg.norm(found[label]) / np.linalg.norm(mean) == pytest.approx(
@@ -218,9 +218,9 @@ def test_means_are_of_as_many_instances_of_each_relation(
     teacher: Build,
 ) -> None:
     of_five = replace(SMALL, imprint_samples=5)
-    few = teacher(of_five).arrays()["directions"]
-    assert few.tobytes() == teacher(of_five).arrays()["directions"].tobytes()
-    assert few.tobytes() != teacher(of_five, seed=1).arrays()["directions"].tobytes()
+    few = teacher(of_five).state.arrays()["directions.weight"]
+    assert few.tobytes() == teacher(of_five).state.arrays()["directions.weight"].tobytes()
+    assert few.tobytes() != teacher(of_five, seed=1).state.arrays()["directions.weight"].tobytes()
 
 
 def test_a_relation_that_is_where_all_are_starts_at_random(
@@ -229,13 +229,13 @@ def test_a_relation_that_is_where_all_are_starts_at_random(
     one = CosineClassifierTrainer(
         tunable, prepared, np.zeros(40, dtype=np.int64), settings=replace(SMALL, inverses=False), seed=0
     )
-    found = one.arrays()["directions"]
+    found = one.state.arrays()["directions.weight"]
     assert found.shape[0] == 1
     assert found.std() == pytest.approx(0.05, rel=0.3)
 
 
 def test_directions_can_start_at_random(teacher: Build) -> None:
     at_random = replace(SMALL, imprint_samples=0)
-    found = teacher(at_random).arrays()["directions"]
-    assert found.tobytes() != teacher(at_random, seed=1).arrays()["directions"].tobytes()
+    found = teacher(at_random).state.arrays()["directions.weight"]
+    assert found.tobytes() != teacher(at_random, seed=1).state.arrays()["directions.weight"].tobytes()
     assert found.std() == pytest.approx(0.05, rel=0.1)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import Mention, RelationInstance
-from relscout.training.stored import Work
+from relscout.training.stored import Checkpoints
 
 ANN = RelationInstance("Ann met Bob", Mention(0, 3), Mention(8, 11))
 SETTINGS = {"seed": 0, "layers": "500-200"}
 ARRAYS = {"labels": np.arange(4)}
 
 
-def work(folder: Path | None, **change: Any) -> Work:
+def work(folder: Path | None, **change: Any) -> Checkpoints:
     told = {"settings": SETTINGS, "fingerprint": "f" * 32, "instances": [ANN, ANN.swapped()], **change}
-    return Work.of(folder, **told)
+    return Checkpoints.of(folder, **told)
 
 
 def test_what_is_kept_is_loaded(tmp_path: Path) -> None:

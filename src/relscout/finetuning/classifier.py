@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self
@@ -21,9 +22,10 @@ from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.classification import ClassificationSettings, Classifier, Learner, Read
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import Work, below, load_kind, whole
+from relscout.training.stored import Checkpoints, load_kind, whole
 
 
 @dataclass(frozen=True)
@@ -54,84 +56,14 @@ class HeldOut(Generic[Read]):
         total = int(positive.sum()) + int(self.related.sum())
         return 2 * int((right & self.related).sum()) / total if total else 0.0
 
-
-_BEST = "best."
-#: What stands before the names of the encoder's weights, and of the head, in a classifier's arrays.
-_ENCODER, _HEAD = "encoder.", "head."
-
-
-@dataclass
-class Tuning(Generic[Read]):
-    """Training of one classifier; what comes of it is in :attr:`weights` and :attr:`head` after :meth:`run`.
-
-    Args:
-        classifier: What trains.
-        learner: Its encoder.
-        dev: What the epoch is chosen on; ``None`` takes the last one.
-        work: Where progress is kept.
-        epochs: How the epochs went, as JSON values.
-        best: The chosen epoch, from 0.
-    """
-
-    classifier: Classifier[Read]
-    learner: Learner[Read]
-    dev: HeldOut[Read] | None
-    work: Work
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    best: int = 0
-    _chosen: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    def run(self, progress: Progress = silent) -> None:
-        """Train to the end, from where an interrupted run stopped.
-
-        Raises:
-            DivergedError: The loss is no longer a number.
-            ArtifactError: What was kept is damaged.
-        """
-        if (kept := self.work.load()) is not None:
-            state, arrays = kept
-            self.epochs, self.best = state["epochs"], state["best"]
-            self._chosen = below(_BEST, arrays) or _parameters(arrays)
-            self.classifier.load(arrays)
-        for epoch in self.classifier.epochs(first=len(self.epochs), progress=progress):
-            details: dict[str, Any] = {"loss": round(epoch.loss, 6), "accuracy": round(epoch.accuracy, 6)}
-            if self.dev is not None:
-                details["dev"] = round(self.dev.score(self._predicted(self.dev, progress)), 6)
-            self.epochs.append(details)
-            arrays = self.classifier.arrays()
-            # the first of equally good ones; without held-out sentences, the last
-            if self.dev is None or details["dev"] > max(
-                (one["dev"] for one in self.epochs[:-1]), default=-1.0
-            ):
-                self.best, self._chosen = len(self.epochs) - 1, _parameters(arrays)
-                older: Mapping[str, NDArray[np.float32]] = {}
-            else:
-                older = {_BEST + name: array for name, array in self._chosen.items()}
-            self.work.keep({"epochs": self.epochs, "best": self.best}, {**arrays, **older})
-
-    @property
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Weights of the encoder in the chosen epoch, by name."""
-        return below(_ENCODER, self._chosen)
-
-    @property
-    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weight (R, D), float32, for vectors as the encoder gives them, and bias (R,), in the chosen epoch."""
-        scale = np.float32(self.learner.scale)
-        return self._chosen[f"{_HEAD}weight"] * scale, self._chosen[f"{_HEAD}bias"]
-
-    def _predicted(self, dev: HeldOut[Read], progress: Progress) -> NDArray[np.int64]:
-        weight, bias = self.classifier.head
-        weight = weight.T * np.float32(self.learner.scale)
-        of_content = np.empty(len(dev.prepared.lengths), dtype=np.int64)
-        for contents, vectors in self.learner.encoded(dev.prepared, progress):
+    def score_of(self, classifier: Classifier[Read], learner: Learner[Read], progress: Progress) -> float:
+        """Return the score of a classifier, and of its encoder, in their current state."""
+        weight, bias = classifier.head
+        weight = weight.T * np.float32(learner.scale)
+        of_content = np.empty(len(self.prepared.lengths), dtype=np.int64)
+        for contents, vectors in learner.encoded(self.prepared, progress):
             of_content[contents] = (vectors @ weight + bias).argmax(axis=1)
-        return np.asarray(of_content[dev.prepared.row_of], dtype=np.int64)
-
-
-def _parameters(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """Return encoder and head without the optimizer's memory."""
-    return {name: array for name, array in arrays.items() if name.startswith((_ENCODER, _HEAD))}
+        return self.score(of_content[self.prepared.row_of])
 
 
 @dataclass(frozen=True)
@@ -363,7 +295,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         prepared = self._prepare(
             learner, given.known, progress=progress, on_loss=lambda _, what: lost.update([what])
         )
-        work = Work.of(
+        work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "kind": self.KIND, "labels": given.digest()},
             fingerprint=self._fingerprint(),
@@ -374,14 +306,17 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
             of_dev = self._prepare(learner, given.held, progress=progress)
             dev_set = HeldOut(of_dev, given.gold, given.related, given.none)
         classifier = self._classifier(learner, prepared, given.classes, len(given.names))
-        tuning = Tuning(classifier, learner, dev_set, work)
-        tuning.run(progress)
-        self._take(given.names, *tuning.head)
-        self._keep(learner, tuning.weights)
+        training = CheckpointedTraining(
+            classifier, work, None if dev_set is None else partial(dev_set.score_of, classifier, learner)
+        )
+        training.run(progress)
+        weight, bias = classifier.head
+        self._take(given.names, weight * np.float32(learner.scale), bias)
+        self._keep(learner, learner.weights())
         self.report_ = {
             "instances": len(given.known),
-            "epochs": tuning.epochs,
-            "chosen_epoch": tuning.best + 1,
+            "epochs": training.epochs,
+            "chosen_epoch": training.best,
             "dev_score": None if dev_set is None else dev_set.score_name,
             "warnings": [*given.warnings, *loss_warnings(lost)],
         }

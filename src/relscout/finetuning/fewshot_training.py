@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,11 @@ from relscout.finetuning.episodes import (
     placed,
     similarities,
 )
-from relscout.training.classification import EpochResult
+from relscout.training.checkpointing import CheckpointedTraining, EpochResult, Trainer, TrainingState
 from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, content, digest
-from relscout.training.loop import memory, restore_memory, train
-from relscout.training.stored import Trained, Work, below, trainable
+from relscout.training.loop import train
+from relscout.training.stored import Checkpoints, Trained, below, trainable
 
 if TYPE_CHECKING:
     import torch
@@ -253,9 +253,11 @@ class EpisodicTraining:
         least = Episode(2, wanted.shots, wanted.queries)
         self._chosen, self.warnings = large_enough(of_content, names, least)
         self._episode = Episode(min(wanted.ways, len(self._chosen)), wanted.shots, wanted.queries)
-        self._optimizer = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             encoder.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
         )
+        #: What a checkpoint restores.
+        self.state = TrainingState({"encoder": encoder}, optimizer)
 
     @property
     def n_epochs(self) -> int:
@@ -266,7 +268,7 @@ class EpisodicTraining:
         return -(-self._settings.iterations // self._settings.check_every)
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
+        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -285,7 +287,7 @@ class EpisodicTraining:
         for step in train(
             self._episodes,
             loss,
-            self._optimizer,
+            self.state.optimizer,
             epochs=self.n_epochs,
             first_epoch=first,
             warm_up=self._settings.warm_up,
@@ -298,18 +300,6 @@ class EpisodicTraining:
                 asked = len(losses) * self._episode.ways * self._episode.queries
                 yield EpochResult(step.epoch, float(np.mean(losses)), right / asked)
                 losses, right = [], 0
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return encoder and the optimizer's memory as arrays."""
-        encoder = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
-        return encoder | memory(self._optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
-        self._encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        restore_memory(self._optimizer, arrays)
 
     def _episodes(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         """Return the episodes of an epoch (N, K + Q)."""
@@ -334,30 +324,6 @@ class EpisodicTraining:
         return cross_entropy(self._settings.sharpness * scores, truth), right
 
 
-_ENCODER, _BEST = "encoder.", "best."
-
-
-class Trainer(Protocol):
-    """What trains an encoder: by all relations at once, or by episodes."""
-
-    @property
-    def n_epochs(self) -> int:
-        """Number of epochs in all."""
-        ...
-
-    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went."""
-        ...
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return all that is needed to go on."""
-        ...
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
-        ...
-
-
 @dataclass(frozen=True)
 class DevEpisodes:
     """Episodes of held-out relations, by which the best weights are chosen.
@@ -365,79 +331,24 @@ class DevEpisodes:
     The mean of the labelled instances, which would have to be encoded once more each time, is not taken off here.
 
     Args:
+        encoder: What is tuned.
         prepared: The held-out instances.
         episodes: Places in them (E, N, K + 1).
         shots: K.
         similarity: How a query is compared with a prototype.
     """
 
+    encoder: TunableEncoder
     prepared: Prepared
     episodes: NDArray[np.int64]
     shots: int
     similarity: str
 
-    def accuracy(self, encoder: TunableEncoder, progress: Progress) -> float:
+    def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
-        vectors = placed(encoder.encode(self.prepared, progress=progress), None)
+        vectors = placed(self.encoder.encode(self.prepared, progress=progress), None)
         found = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
-        return round(float(found.mean()), 6)
-
-
-@dataclass
-class Tuning:
-    """Tuning of one encoder; :meth:`run` leaves it with the weights that were chosen.
-
-    Args:
-        encoder: What is tuned.
-        trainer: How.
-        dev: What the weights are chosen on; ``None`` takes those at the end.
-        work: Where progress is kept.
-        epochs: How each epoch went, as JSON values.
-        best: Number of epochs after which the chosen weights were reached; 0 if the untuned encoder is best.
-    """
-
-    encoder: TunableEncoder
-    trainer: Trainer
-    dev: DevEpisodes | None
-    work: Work
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    best: int = 0
-    dev_untuned: float | None = None
-
-    def run(self, progress: Progress) -> dict[str, NDArray[np.float32]]:
-        """Train to the end, from where an interrupted run stopped, and return the weights that were chosen.
-
-        Raises:
-            DivergedError: The loss is no longer a number.
-            ArtifactError: What was kept is damaged.
-        """
-        chosen = self.encoder.weights()
-        if (kept := self.work.load()) is not None:
-            state, arrays = kept
-            self.epochs, self.best, self.dev_untuned = state["epochs"], state["best"], state["dev_untuned"]
-            self.trainer.load(arrays)
-            chosen = below(_BEST, arrays) or below(_ENCODER, arrays)
-        elif self.dev is not None:
-            self.dev_untuned = self.dev.accuracy(self.encoder, progress)
-        for result in self.trainer.epochs(first=len(self.epochs), progress=progress):
-            details = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
-            if self.dev is not None:
-                details["dev"] = self.dev.accuracy(self.encoder, progress)
-            better = self.dev is None or details["dev"] > self._best_so_far()
-            self.epochs.append(details)
-            arrays = self.trainer.arrays()
-            if better:
-                self.best, chosen = len(self.epochs), below(_ENCODER, arrays)
-            older = {} if better else {_BEST + name: array for name, array in chosen.items()}
-            self.work.keep(
-                {"epochs": self.epochs, "best": self.best, "dev_untuned": self.dev_untuned},
-                {**arrays, **older},
-            )
-        self.encoder.load(chosen)
-        return chosen if self.best else {}
-
-    def _best_so_far(self) -> float:
-        return max([self.dev_untuned or 0.0, *(one["dev"] for one in self.epochs)])
+        return float(found.mean())
 
 
 def tune(
@@ -451,7 +362,7 @@ def tune(
     checkpoints: Path | None,
     progress: Progress,
     on_loss: OnLoss,
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any], Work]:
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any], Checkpoints]:
     """Tune an encoder; return the weights chosen, vectors of ``known`` (N, D) with them, how it went, and its work.
 
     The work is to be cleared once the result is safe.
@@ -495,18 +406,29 @@ def tune(
     dev = None
     if held is not None and episodes is not None:
         dev = DevEpisodes(
-            encoder.prepare(held, progress=progress), episodes, settings.dev_shots, settings.similarity
+            encoder,
+            encoder.prepare(held, progress=progress),
+            episodes,
+            settings.dev_shots,
+            settings.similarity,
         )
-    work = Work.of(
+    work = Checkpoints.of(
         checkpoints,
         settings={**described, "kind": "few-shot", "classes": digest(classes), "dev": digest(dev_classes)},
         fingerprint=base.fingerprint,
         instances=[*known, *(held or ())],
     )
-    tuning = Tuning(encoder, trainer, dev, work)
-    weights = tuning.run(progress)
+    training = CheckpointedTraining(
+        trainer, work, None if dev is None else dev.accuracy, untrained_competes=True
+    )
+    chosen = training.run(progress)
+    weights = below("encoder.", chosen) if training.best else {}
     vectors = encoder.encode(prepared, progress=progress)
-    details = {"epochs": tuning.epochs, "chosen_epoch": tuning.best, "dev_untuned": tuning.dev_untuned}
+    details = {
+        "epochs": training.epochs,
+        "chosen_epoch": training.best,
+        "dev_untuned": training.untrained,
+    }
     return weights, vectors, {**details, "inverses": settings.inverses, "warnings": warnings}, work
 
 
@@ -541,7 +463,7 @@ def learn(
     described: Mapping[str, Any],
     checkpoints: Path | None,
     progress: Progress,
-) -> tuple[FewShotFit, Work]:
+) -> tuple[FewShotFit, Checkpoints]:
     """Learn from labelled instances; return what was learnt, and the work, to be cleared once the result is safe.
 
     Args:
@@ -574,7 +496,7 @@ def learn(
 
     details: dict[str, Any] = {}
     weights: dict[str, NDArray[np.float32]] = {}
-    work = Work(None)
+    work = Checkpoints(None)
     if settings.iterations:
         weights, vectors, details, work = tune(
             trainable("FewShot", encoder),

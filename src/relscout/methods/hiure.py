@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,8 +19,9 @@ from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
-from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
-from relscout.training.stored import Work
+from relscout.training.checkpointing import TrainingState
+from relscout.training.loop import Terms, batches_by_length
+from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -182,7 +183,7 @@ class _Granularity:
 
 
 @dataclass
-class HiURETraining:
+class HiURETraining(SelfTraining):
     """The loop, and what happened in it.
 
     Args:
@@ -203,7 +204,7 @@ class HiURETraining:
     prepared: Prepared
     seed: int
     progress: Progress
-    work: Work
+    work: Checkpoints
     epochs: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _granularities: Sequence[_Granularity] = ()
@@ -232,26 +233,7 @@ class HiURETraining:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        if (resumed := self.work.load()) is not None:
-            state, arrays = resumed
-            self.epochs, self.warnings = state["epochs"], state["warnings"]
-            self._labels = arrays.get("labels")
-            weights = {name: array for name, array in arrays.items() if name.startswith("encoder.")}
-            self.encoder.load({name.removeprefix("encoder."): array for name, array in weights.items()})
-            restore_memory(optimizer, arrays)
-        for step in train(
-            self._begin,
-            self._loss,
-            optimizer,
-            epochs=settings.epochs,
-            first_epoch=len(self.epochs),
-            warm_up=0.0,
-            falls=False,
-            seed=self._seed("train"),
-        ):
-            self.progress("train", step.number, step.total)
-            if step.ends_epoch:
-                self._keep(optimizer)
+        self._train(TrainingState({"encoder": self.encoder}, optimizer))
 
     def _begin(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         settings = self.settings
@@ -329,8 +311,7 @@ class HiURETraining:
             "prototypes", torch.stack(of_prototypes).mean()
         )
 
-    def _keep(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take down what came of an epoch, and keep it."""
+    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         temperatures = [one.temperatures for one in self._granularities]
         self.epochs.append(
             {
@@ -342,10 +323,11 @@ class HiURETraining:
                 "agreement": self._agreement,
             }
         )
-        arrays = {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
-        labels = {} if self._labels is None else {"labels": self._labels}
-        state = {"epochs": self.epochs, "warnings": self.warnings}
-        self.work.keep(state, {**arrays, **labels, **memory(optimizer)})
+        return {}, {} if self._labels is None else {"labels": self._labels}
+
+    def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        del record
+        self._labels = arrays.get("labels")
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"hiure {purpose}").integers(2**31))
@@ -384,7 +366,12 @@ class HiURE(SelfTrained):
         return options.sampled_words
 
     def _training(
-        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        n_relations: int,
+        progress: Progress,
+        work: Checkpoints,
     ) -> SelfTraining:
         del n_relations  # the prototypes have granularities of their own
         options = self._settings

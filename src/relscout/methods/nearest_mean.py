@@ -19,7 +19,7 @@ from relscout.core.seeding import generator
 from relscout.encoders import Encoder, OnLoss, loss_warnings
 from relscout.methods.estimator import NRelations, VectorMethod, check_labels, checked_n_relations
 from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters
-from relscout.training.stored import Trained, Work, below, check_encoder
+from relscout.training.stored import Checkpoints, Trained, below, check_encoder
 
 
 class NearestMean(VectorMethod):
@@ -37,7 +37,7 @@ class NearestMean(VectorMethod):
     _FITTED: ClassVar[str] = "_centroids"
 
     #: Work in progress of what ``_represent`` trains.
-    _work = Work(None)
+    _work = Checkpoints(None)
 
     def fit(
         self,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,75 @@ from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import NRelations, check_enough
 from relscout.methods.nearest_mean import NearestMean
 from relscout.methods.vectors import encode, unit_length
-from relscout.training.stored import Trained, Work, trainable
+from relscout.training.checkpointing import TrainingState
+from relscout.training.loop import train
+from relscout.training.stored import Checkpoints, Trained, trainable
+
+if TYPE_CHECKING:
+    import torch
+
+Batch = NDArray[np.int64]
 
 
-class SelfTraining(Protocol):
-    """Training without labels, with a record of each epoch."""
+class SelfTraining(ABC):
+    """Training without labels, with a record of each epoch.
 
+    Attributes:
+        settings: With the field ``epochs``.
+        epochs: What is known of each, as JSON values.
+        warnings: What a user should know.
+    """
+
+    settings: Any
+    progress: Progress
+    work: Checkpoints
     epochs: list[dict[str, Any]]
     warnings: list[str]
 
+    @abstractmethod
     def run(self) -> None:
         """Train the encoder, or resume where training was interrupted."""
-        ...
+
+    def _train(self, state: TrainingState) -> None:
+        """Train all epochs that are left, and save a checkpoint after each."""
+        if (resumed := state.resume(self.work)) is not None:
+            record, arrays = resumed
+            self.epochs, self.warnings = record["epochs"], record["warnings"]
+            self._restore(record, arrays)
+        for step in train(
+            self._begin,
+            self._loss,
+            state.optimizer,
+            epochs=self.settings.epochs,
+            first_epoch=len(self.epochs),
+            warm_up=0.0,
+            falls=False,
+            seed=self._seed("train"),
+        ):
+            self.progress("train", step.number, step.total)
+            if step.ends_epoch:
+                record, arrays = self._judge()
+                state.save(self.work, {**record, "epochs": self.epochs, "warnings": self.warnings}, arrays)
+
+    @abstractmethod
+    def _begin(self, epoch: int) -> Sequence[Batch]:
+        """Return the batches of an epoch that begins."""
+
+    @abstractmethod
+    def _loss(self, epoch: int, rows: Batch, /) -> torch.Tensor:
+        """Return the loss of a batch."""
+
+    @abstractmethod
+    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Record an epoch that ended; return what else :meth:`_restore` needs, as JSON values and arrays."""
+
+    @abstractmethod
+    def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Restore what :meth:`_judge` returned."""
+
+    @abstractmethod
+    def _seed(self, purpose: str) -> int:
+        """Return a random seed for one purpose."""
 
 
 class SelfTrained(NearestMean):
@@ -61,7 +118,7 @@ class SelfTrained(NearestMean):
             untrained = unit_length(tunable.encode(prepared, progress=progress))
             n_relations = self._number(untrained, n_relations, progress)
             del untrained
-        self._work = Work.of(
+        self._work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME},
             fingerprint=base.fingerprint,
@@ -82,7 +139,12 @@ class SelfTrained(NearestMean):
 
     @abstractmethod
     def _training(
-        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        n_relations: int,
+        progress: Progress,
+        work: Checkpoints,
     ) -> SelfTraining:
         """Return the training, set up."""
 

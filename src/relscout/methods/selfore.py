@@ -47,7 +47,7 @@ from relscout.methods.vectors import (
 )
 from relscout.metrics import align
 from relscout.training.classification import ClassificationSettings, Classifier
-from relscout.training.stored import Trained, Work, below, trainable
+from relscout.training.stored import Checkpoints, Trained, below, trainable
 
 _HEADS = ("aligned", "fresh")
 
@@ -115,7 +115,7 @@ class Bootstrap:
     n_relations: int
     seed: int
     progress: Progress
-    work: Work
+    work: Checkpoints
     contents: ContentVectors | None = None
     loops: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
@@ -147,7 +147,7 @@ class Bootstrap:
             self.loops, self.warnings = state["loops"], state["warnings"]
             loop, epochs, labels = state["loop"], state["epochs"], arrays["labels"]
             classifier = self._classifier(encoder, prepared, labels, loop, None)
-            classifier.load(arrays)
+            classifier.state.restore(arrays)
             contents = None  # of the untrained encoder
         while True:
             if classifier is None:
@@ -160,7 +160,9 @@ class Bootstrap:
             for result in training:
                 self.loops[loop]["classification_loss"].append(round(result.loss, 6))
                 self.loops[loop]["classification_accuracy"].append(round(result.accuracy, 6))
-                self._keep(loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.arrays()})
+                self._keep(
+                    loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.state.arrays()}
+                )
             contents = room_for_frozen_epochs(self.settings, loop + 1, encoder, prepared)
             vectors = unit_length(
                 encoder.encode(prepared, into=vectors, contents=contents, progress=self.progress)
@@ -495,7 +497,7 @@ class SelfORE(VectorMethod):
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
-        work = Work.of(
+        work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME},
             fingerprint=base.fingerprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,8 +21,9 @@ from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
-from relscout.training.loop import Terms, batches_by_length, memory, restore_memory, train
-from relscout.training.stored import Work
+from relscout.training.checkpointing import TrainingState
+from relscout.training.loop import Terms, batches_by_length
+from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -196,7 +197,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass
-class SiameseTraining:
+class SiameseTraining(SelfTraining):
     """The loop, and what happened in it.
 
     Args:
@@ -217,7 +218,7 @@ class SiameseTraining:
     prepared: Prepared
     seed: int
     progress: Progress
-    work: Work
+    work: Checkpoints
     epochs: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _watch: Watch = field(init=False)
@@ -241,25 +242,7 @@ class SiameseTraining:
             )
             return
         self._watch = Watch(by_clusters=settings.pull == "clustering" and network.n_clusters > 1)
-        if (resumed := self.work.load()) is not None:
-            state, arrays = resumed
-            self.epochs, self.warnings = state["epochs"], state["warnings"]
-            self._watch.first = state["first"]
-            self._neighbours = arrays.get("neighbours")
-            network.load(arrays)
-        for step in train(
-            self._begin,
-            self._loss,
-            network.optimizer,
-            epochs=settings.epochs,
-            first_epoch=len(self.epochs),
-            warm_up=0.0,
-            falls=False,
-            seed=self._seed("train"),
-        ):
-            self.progress("train", step.number, step.total)
-            if step.ends_epoch:
-                self._judge()
+        self._train(network.state)
 
     def _begin(self, epoch: int) -> Sequence[Rows]:
         settings = self.settings
@@ -324,8 +307,7 @@ class SiameseTraining:
             return found
         return self._random.permuted(found, axis=1)[:, :count]
 
-    def _judge(self) -> None:
-        """Take down what came of an epoch."""
+    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         losses = self._terms.means()
         self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
         # collapsed training is not resumed
@@ -333,8 +315,10 @@ class SiameseTraining:
         if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
             self.warnings.append(warning)
         arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
-        state = {"epochs": self.epochs, "warnings": self.warnings, "first": self._watch.first}
-        self.work.keep(state, {**self.network.arrays(), **arrays})
+        return {"first": self._watch.first}, arrays
+
+    def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._watch.first, self._neighbours = record["first"], arrays.get("neighbours")
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"siamese {purpose}").integers(2**31))
@@ -360,7 +344,7 @@ class Network:
         self, encoder: TunableEncoder, n_clusters: int, *, settings: SiameseSettings, seed: int
     ) -> None:
         import torch
-        from torch.nn import BatchNorm1d, LayerNorm, Linear, ReLU, Sequential
+        from torch.nn import BatchNorm1d, LayerNorm, Linear, ModuleDict, ReLU, Sequential
 
         norm = (
             LayerNorm
@@ -382,17 +366,19 @@ class Network:
                     *(Linear(width, width), norm(width)),
                 )
                 parts["d"] = Sequential(*(Linear(width, hidden), norm(hidden), ReLU()), Linear(hidden, width))
-        self._parts = {name: part.to(encoder.device) for name, part in parts.items()}
+        self._parts = ModuleDict(parts).to(encoder.device)
         groups = [
             {"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate},
-            {"params": [tensor for _, tensor in self._named()], "lr": settings.learning_rate},
+            {"params": list(self._parts.parameters()), "lr": settings.learning_rate},
         ]
         decay = settings.weight_decay
-        self.optimizer: torch.optim.Optimizer = (
+        optimizer: torch.optim.Optimizer = (
             torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=decay)
             if settings.optimizer == "sgd"
             else torch.optim.AdamW(groups, weight_decay=decay, fused=True)
         )
+        #: What a checkpoint restores.
+        self.state = TrainingState({"encoder": encoder, "mappings": self._parts}, optimizer)
 
     def h(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
         """Return a view of some contents (B, D), scaled to a mean square of 1: dropout draws anew in every call."""
@@ -411,29 +397,6 @@ class Network:
         """Return the scores of the clusters (…, C), whose softmax is Φ."""
         found: torch.Tensor = self._parts["head"](h)
         return found
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return everything that is needed to go on, as arrays."""
-        found = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named()}
-        found |= {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
-        return found | memory(self.optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`arrays` gave."""
-        import torch
-
-        self.encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        with torch.no_grad():
-            for name, tensor in self._named():
-                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
-        restore_memory(self.optimizer, arrays)
-
-    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for part, module in self._parts.items():
-            for name, tensor in module.named_parameters():
-                yield f"{part}.{name}", tensor
 
 
 #: Collapsed: instances differ by less than this share of what they differed by in the first epoch.
@@ -563,7 +526,12 @@ class Siamese(SelfTrained):
     )
 
     def _training(
-        self, encoder: TunableEncoder, prepared: Prepared, n_relations: int, progress: Progress, work: Work
+        self,
+        encoder: TunableEncoder,
+        prepared: Prepared,
+        n_relations: int,
+        progress: Progress,
+        work: Checkpoints,
     ) -> SelfTraining:
         options = self._settings
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))

@@ -24,9 +24,10 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
 from relscout.pretraining.corpus import Excluded
+from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, check_left, classes_of, digest
-from relscout.training.stored import Work
+from relscout.training.stored import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def train_adapter(
         rank=options.rank,
         seed=seed,
     )
-    work = Work.of(
+    work = Checkpoints.of(
         checkpoints,
         settings={"taught": to_mapping(options), "seed": seed, "labelled": digest(classes)},
         fingerprint=encoder.fingerprint,
@@ -118,14 +119,8 @@ def train_adapter(
     lost: Counter[str] = Counter()
     prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
     teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=seed)
-    details: dict[str, Any] = {"loss": [], "accuracy": []}
-    if (resumed := work.load()) is not None:
-        details = dict(resumed[0])
-        teacher.load(resumed[1])
-    for result in teacher.epochs(first=len(details["loss"]), progress=progress):
-        details["loss"].append(round(result.loss, 6))
-        details["accuracy"].append(round(result.accuracy, 6))
-        work.keep(details, teacher.arrays())
+    training = CheckpointedTraining(teacher, work)
+    training.run(progress)
     factors = tunable.weights()
     report = {
         "objective": "labels",
@@ -136,7 +131,7 @@ def train_adapter(
         "instances": len(known),
         "relations": sorted(names),
         "parameters": sum(array.size for array in factors.values()),
-        **details,
+        **training.history(),
         "warnings": [*left_out, *warnings, *loss_warnings(lost)],
     }
     if out is not None:

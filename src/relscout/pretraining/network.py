@@ -273,22 +273,22 @@ class Network:
         """Return whether weight decay may act: where only markers' embeddings train, it would change the others."""
         return not (self._adapts and name.startswith("encoder.") and ".lora_" not in name)
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of all that trains, by name."""
         return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_parameters()}
 
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
+    def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take over weights as :meth:`weights` gives them."""
         with torch.no_grad():
             for name, parameter in self.named_parameters():
-                parameter.copy_(torch.from_numpy(arrays[name]))
+                parameter.copy_(torch.from_numpy(weights[name]))
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
+    def encoder_weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the encoder's weights that were trained, by their names in its model, an adapter merged."""
         own = "encoder."
         trained = {
             name.removeprefix(own): array
-            for name, array in self.arrays().items()
+            for name, array in self.weights().items()
             if name.startswith(own) and ".lora_" not in name
         }
         return trained | (merged(self._model) if self._adapts else {})

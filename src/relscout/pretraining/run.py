@@ -24,7 +24,7 @@ from relscout.pretraining.network import Network
 from relscout.pretraining.pairs import Bags, EntityPairs
 from relscout.pretraining.settings import PretrainingSettings, check_names, settings_of
 from relscout.pretraining.trainer import Processes, Trainer, arithmetic, check_batch, processes
-from relscout.training.stored import Work
+from relscout.training.stored import Checkpoints
 
 #: How an encoder is read where the user does not say: with markers, at their first tokens (eq. 1), 64 tokens.
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
@@ -145,7 +145,7 @@ def pretrain(
     )
     for done in trainer.steps():
         progress("pre-train", done, trainer.total)
-    weights = network.weights()
+    weights = network.encoder_weights()
     report = {
         "objective": objective,
         "settings": to_mapping(chosen),
@@ -191,9 +191,9 @@ def _work(
     settings: PretrainingSettings,
     seed: int,
     fellows: Processes,
-) -> Work:
+) -> Checkpoints:
     if folder is None:
-        return Work(None)
+        return Checkpoints(None)
     details = {
         "scheme": _SCHEME,
         "objective": objective,
@@ -206,7 +206,9 @@ def _work(
         "processes": fellows.count,
         "batch_tokens": encoder.settings.batch_tokens,
     }
-    return Work.of(folder, settings={"pretraining": details}, fingerprint=encoder.fingerprint, instances=())
+    return Checkpoints.of(
+        folder, settings={"pretraining": details}, fingerprint=encoder.fingerprint, instances=()
+    )
 
 
 def _warnings(details: Mapping[str, int], network: Network) -> list[str]:

@@ -20,8 +20,9 @@ from relscout.pretraining.corpus import Corpus
 from relscout.pretraining.network import Network
 from relscout.pretraining.objectives import Contrast, Read, backpropagate, contrast
 from relscout.pretraining.settings import PretrainingSettings
-from relscout.training.loop import RandomStream, devices_of, memory, restore_memory, share_of_rate
-from relscout.training.stored import Work
+from relscout.training.checkpointing import TrainingState
+from relscout.training.loop import RandomStream, devices_of, share_of_rate
+from relscout.training.stored import Checkpoints
 
 #: Collapsed: sentences differ by less than this share of what they differed by in the first epoch.
 _LEAST_SPREAD = 0.05
@@ -281,7 +282,7 @@ class Trainer:
         settings: PretrainingSettings,
         seed: int,
         processes: Processes,
-        work: Work,
+        work: Checkpoints,
     ) -> None:
         self._network, self._corpus, self._pairs, self._preparation = network, corpus, pairs, preparation
         self._objective, self._settings, self._seed = objective, settings, seed
@@ -300,6 +301,7 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], lr=settings.learning_rate, fused=True
         )
+        self._state = TrainingState({"network": network}, self._optimizer)
         self.dtype = arithmetic(settings, processes)
         self._scaler = torch.amp.GradScaler(processes.device.type, enabled=self.dtype == "float16")
         self._planned: tuple[int, list[Ints], Ints, NDArray[np.bool_]] | None = None
@@ -413,16 +415,14 @@ class Trainer:
 
     def _keep(self) -> None:
         if self._processes.rank == 0:
-            state = {"done": self._done, "watch": self.watch.kept(), "scaler": self._scaler.state_dict()}
-            self._work.keep(state, {**self._network.arrays(), **memory(self._optimizer)})
+            record = {"done": self._done, "watch": self.watch.kept(), "scaler": self._scaler.state_dict()}
+            self._state.save(self._work, record)
 
     def _resume(self) -> None:
-        if (kept := self._work.load()) is not None:
-            state, arrays = kept
-            self._network.load(arrays)
-            restore_memory(self._optimizer, arrays)
-            self._scaler.load_state_dict(state["scaler"])
-            self._done, self.watch = int(state["done"]), Watch(state["watch"])
+        if (resumed := self._state.resume(self._work)) is not None:
+            record, _ = resumed
+            self._scaler.load_state_dict(record["scaler"])
+            self._done, self.watch = int(record["done"]), Watch(record["watch"])
         check_same_step(self._done, self._processes)
 
 

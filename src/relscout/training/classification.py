@@ -15,7 +15,8 @@ from relscout.core.seeding import generator
 from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import ContentVectors
-from relscout.training.loop import batches_by_length, memory, restore_memory, train
+from relscout.training.checkpointing import EpochResult, TrainingState
+from relscout.training.loop import batches_by_length, train
 
 if TYPE_CHECKING:
     import torch
@@ -128,21 +129,6 @@ class ClassificationSettings:
         check_shares(self, ("warm_up",))
 
 
-@dataclass(frozen=True)
-class EpochResult:
-    """How an epoch went.
-
-    Args:
-        epoch: Its number, from 0.
-        loss: Mean cross entropy, in nats.
-        accuracy: Share of the labels that were predicted correctly while training, in [0, 1].
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-
-
 class Classifier(Generic[Read]):
     """A linear head on an encoder, and with it what of the encoder trains.
 
@@ -186,26 +172,31 @@ class Classifier(Generic[Read]):
         if head is None:
             drawn = generator(seed, "head").standard_normal((n_labels, encoder.dimension))
             head = (_HEAD_STD * drawn.astype(np.float32), np.zeros(n_labels, dtype=np.float32))
-        self._head = [
-            torch.from_numpy(array.copy()).to(encoder.device).requires_grad_(True) for array in head
-        ]
+        self._head = torch.nn.ParameterDict(
+            [
+                (name, torch.from_numpy(array.copy()).to(encoder.device))
+                for name, array in zip(("weight", "bias"), head, strict=True)
+            ]
+        )
         groups = [
             {"params": list(encoder.parameters()), "lr": settings.classifier_learning_rate},
-            {"params": self._head, "lr": settings.head_learning_rate},
+            {"params": list(self._head.parameters()), "lr": settings.head_learning_rate},
         ]
         descent = torch.optim.SGD if plain else torch.optim.AdamW
-        self._optimizer: torch.optim.Optimizer = descent(groups, weight_decay=weight_decay, fused=True)
+        optimizer: torch.optim.Optimizer = descent(groups, weight_decay=weight_decay, fused=True)
+        #: What a checkpoint restores.
+        self.state = TrainingState({"encoder": encoder, "head": self._head}, optimizer)
 
     @property
     def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight (n_labels, D) and bias (n_labels,) of the classification layer, float32."""
-        weight, bias = (tensor.detach().cpu().numpy().copy() for tensor in self._head)
+        weight, bias = (self._head[name].detach().cpu().numpy().copy() for name in ("weight", "bias"))
         return weight, bias
 
     def epochs(
         self, *, first: int = 0, contents: ContentVectors | None = None, progress: Progress = silent
     ) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
+        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -234,7 +225,7 @@ class Classifier(Generic[Read]):
             else:
                 fixed = None  # as large as all vectors, and not read again
                 h = encoder(self._prepared, rows)
-            weight, bias = self._head
+            weight, bias = self._head["weight"], self._head["bias"]
             scores = (
                 dropout(h * encoder.scale, settings.classifier_dropout) @ weight.T + bias
             )  # (B, n_labels)
@@ -246,7 +237,7 @@ class Classifier(Generic[Read]):
         for step in train(
             self._batches,
             loss,
-            self._optimizer,
+            self.state.optimizer,
             epochs=settings.classifier_epochs,
             first_epoch=first,
             warm_up=settings.warm_up,
@@ -264,21 +255,3 @@ class Classifier(Generic[Read]):
         random, size = generator(self._seed, f"batches {epoch}"), self._settings.classifier_batch
         passes = [batches_by_length(self._prepared.lengths, size, random) for _ in range(self._passes)]
         return [rows for batches in passes for rows in batches]
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return head, encoder and the optimizer's memory as arrays."""
-        found = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
-        found |= dict(zip(("head.weight", "head.bias"), self.head, strict=True))
-        return found | memory(self._optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
-        import torch
-
-        self._encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        with torch.no_grad():
-            for tensor, name in zip(self._head, ("head.weight", "head.bias"), strict=True):
-                tensor.copy_(torch.from_numpy(arrays[name]))
-        restore_memory(self._optimizer, arrays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ from relscout.core.seeding import generator
 from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
-from relscout.training.classification import EpochResult
-from relscout.training.loop import batches_by_length, memory, restore_memory, train
+from relscout.training.checkpointing import EpochResult, TrainingState
+from relscout.training.loop import batches_by_length, train
 
 if TYPE_CHECKING:
     import torch
@@ -109,8 +109,8 @@ class CosineClassifierTrainer:
                 "'none' and a pooling that reads both mentions; choose such ones, or set inverses=false"
             )
         first = self._means() if settings.imprint_samples else self._random()
-        self._directions = first.to(encoder.device).requires_grad_(True)
-        self._optimizer = torch.optim.AdamW(
+        self._directions = torch.nn.Parameter(first.to(encoder.device))
+        optimizer = torch.optim.AdamW(
             [
                 {"params": list(encoder.parameters()), "lr": settings.supervised_learning_rate},
                 {"params": [self._directions], "lr": settings.directions_learning_rate},
@@ -118,6 +118,9 @@ class CosineClassifierTrainer:
             weight_decay=_WEIGHT_DECAY,
             fused=True,
         )
+        directions = torch.nn.ParameterDict({"weight": self._directions})
+        #: What a checkpoint restores.
+        self.state = TrainingState({"encoder": encoder, "directions": directions}, optimizer)
 
     @property
     def n_epochs(self) -> int:
@@ -126,7 +129,7 @@ class CosineClassifierTrainer:
         return max(self._settings.supervised_epochs, -(-self._settings.supervised_steps // n_batches))
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
+        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -146,7 +149,7 @@ class CosineClassifierTrainer:
         for step in train(
             self._batches,
             loss,
-            self._optimizer,
+            self.state.optimizer,
             epochs=self.n_epochs,
             first_epoch=first,
             warm_up=settings.supervised_warm_up,
@@ -227,20 +230,3 @@ class CosineClassifierTrainer:
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")
         return batches_by_length(self._prepared.lengths, self._settings.supervised_batch, random)
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return directions, encoder and the optimizer's memory as arrays."""
-        found = {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
-        found["directions"] = self._directions.detach().cpu().numpy().copy()
-        return found | memory(self._optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
-        import torch
-
-        self._encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        with torch.no_grad():
-            self._directions.copy_(torch.from_numpy(arrays["directions"]))
-        restore_memory(self._optimizer, arrays)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,30 +100,6 @@ def _set_state(device: torch.device, state: torch.Tensor) -> None:
         torch.mps.set_rng_state(state)
     else:
         torch.set_rng_state(state)
-
-
-_PREFIX = "optimizer."
-
-
-def memory(optimizer: torch.optim.Optimizer) -> dict[str, NDArray[np.float32]]:
-    """Return a copy of the optimizer's state of each parameter."""
-    return {
-        f"{_PREFIX}{number}.{name}": tensor.detach().cpu().float().numpy().copy()
-        for number, entry in optimizer.state_dict()["state"].items()
-        for name, tensor in entry.items()
-    }
-
-
-def restore_memory(optimizer: torch.optim.Optimizer, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Restore the optimizer state that :func:`memory` returned; other arrays are ignored."""
-    import torch
-
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, array in arrays.items():
-        if key.startswith(_PREFIX):
-            _, number, name = key.split(".")
-            state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 class Terms:

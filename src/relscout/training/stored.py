@@ -196,11 +196,11 @@ class Trained:
 
 _KIND = "work in progress"
 #: Increased whenever this version cannot resume the work of an older one.
-_SCHEME = 3
+_SCHEME = 4
 
 
-class Work:
-    """Where one fit keeps what it has done.
+class Checkpoints:
+    """The checkpoint of one fit.
 
     Args:
         folder: A folder of its own; ``None`` keeps nothing.
@@ -217,7 +217,7 @@ class Work:
         settings: Mapping[str, Any],
         fingerprint: str,
         instances: Sequence[RelationInstance],
-    ) -> Work:
+    ) -> Checkpoints:
         """Return the place, below a folder for many, of the fit that these settings, encoder and instances decide.
 
         Raises:
@@ -236,6 +236,11 @@ class Work:
         for instance in instances:
             digest.update(instance_key(instance))
         return cls(folder / digest.hexdigest())
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept."""
+        return self._folder is not None
 
     def load(self) -> tuple[dict[str, Any], Mapping[str, NDArray[Any]]] | None:
         """Return what was kept last, or ``None``.

@@ -73,29 +73,29 @@ def test_the_first_layer_begins_at_the_strongest_directions() -> None:
     found, _ = vectors()
     network = Network(found, settings=RSNSettings(layers="5"), seed=0)
     left = np.linalg.svd(found.astype(float), full_matrices=False)[2][:5]
-    weight = network.arrays()["layer.0.weight"]
+    weight = network.weights()["layer.0.weight"]
     np.testing.assert_allclose(np.abs(np.sum(weight * left, axis=1)), 1, atol=1e-5)
 
 
 def test_a_layer_that_is_wider_than_there_are_directions_begins_at_random_beyond() -> None:
     few = vectors()[0][:3]
-    weight = Network(few, settings=RSNSettings(layers="5"), seed=0).arrays()["layer.0.weight"]
+    weight = Network(few, settings=RSNSettings(layers="5"), seed=0).weights()["layer.0.weight"]
     np.testing.assert_allclose(weight[:3] @ weight[:3].T, np.eye(3), atol=1e-6)
     assert np.linalg.matrix_rank(weight) == 5
 
 
 def test_a_random_start_does_not_look_at_the_vectors() -> None:
     settings = RSNSettings(layers="5", start="random")
-    one, other = (Network(vectors(seed)[0], settings=settings, seed=0).arrays() for seed in (0, 1))
+    one, other = (Network(vectors(seed)[0], settings=settings, seed=0).weights() for seed in (0, 1))
     np.testing.assert_array_equal(one["layer.0.weight"], other["layer.0.weight"])
 
 
 def test_training_teaches_to_tell_pairs_apart() -> None:
     taught, _ = learner(RSNSettings(**SUPERVISED))
     told = list(taught.epochs())
-    assert [set(epoch) for epoch in told] == [{"loss", "accuracy"}] * 4
-    assert told[-1]["loss"] < told[0]["loss"] < 0.7
-    assert told[-1]["accuracy"] > 0.9
+    assert [result.epoch for result in told] == [0, 1, 2, 3]
+    assert told[-1].loss < told[0].loss < 0.7
+    assert told[-1].accuracy > 0.9
 
 
 def test_what_is_learnt_carries_over_to_other_relations() -> None:
@@ -119,7 +119,7 @@ def test_training_is_repeatable_and_the_seed_decides_it() -> None:
         taught, network = learner(RSNSettings(**QUICK, adversarial_weight=0.1), seed=seed)
         torch.manual_seed(len(arrays))  # the program's own random numbers do not matter
         list(taught.epochs())
-        arrays.append(network.arrays()["weight"])
+        arrays.append(network.weights()["weight"])
     assert arrays[0].tobytes() == arrays[1].tobytes() != arrays[2].tobytes()
 
 
@@ -131,10 +131,10 @@ def test_training_goes_on_from_its_arrays_as_if_nothing_had_happened() -> None:
     epochs = begun.epochs()
     first = [next(epochs), next(epochs)]
     resumed, network = learner(settings)
-    resumed.load(begun.arrays())
+    resumed.state.restore(begun.state.arrays())
     assert first + list(resumed.epochs(first=2)) == told
     assert all(
-        array.tobytes() == expected.arrays()[name].tobytes() for name, array in network.arrays().items()
+        array.tobytes() == expected.weights()[name].tobytes() for name, array in network.weights().items()
     )
 
 
@@ -165,7 +165,7 @@ def test_one_unlabelled_instance_has_no_pairs_and_does_no_harm() -> None:
     network = Network(found, settings=settings, seed=0)
     material = Material(np.arange(40), LabelledPairs(relations[:40]), np.array([41]))
     taught = Learner(network, frozen(found, network), material, encoder=None, settings=settings, seed=0)
-    assert all(np.isfinite(epoch["loss"]) for epoch in taught.epochs())
+    assert all(np.isfinite(epoch.loss) for epoch in taught.epochs())
 
 
 def test_steps_have_the_size_of_a_batch_or_almost() -> None:

@@ -26,7 +26,7 @@ from relscout.lab.analysis.figures import commonest, compare_trained_formats, no
 from relscout.lab.analysis.formats import formats_for, same
 from relscout.metrics import MeanStd, classification_scores, mean_std
 from relscout.training.labels import check_labelled, check_left
-from relscout.training.stored import Work
+from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     from relscout.finetuning.cnn import CNNClassifier
@@ -300,7 +300,7 @@ def _work(
     seeds: Sequence[int],
     *sides: Sequence[RelationInstance] | None,
     fingerprint: str,
-) -> Work:
+) -> Checkpoints:
     # predictions are stored in the order of the test instances, so that the order is part of the key
     labels = json.dumps([[instance.relation for instance in side or ()] for side in sides])
     made = {row: {format: make(format, 0).settings() for format in formats} for row, make in rows.items()}
@@ -311,7 +311,7 @@ def _work(
         "labels": blake2b(labels.encode(), digest_size=12).hexdigest(),
     }
     instances = [instance for side in sides for instance in side or ()]
-    return Work.of(checkpoints, settings=settings, fingerprint=fingerprint, instances=instances)
+    return Checkpoints.of(checkpoints, settings=settings, fingerprint=fingerprint, instances=instances)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -33,7 +33,7 @@ from relscout.methods.vectors import (
     unit_length,
 )
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import Trained, Work, below, trainable
+from relscout.training.stored import Checkpoints, Trained, below, trainable
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class RoCORE(VectorMethod):
             self.report_["k_curve"] = choice.as_dict()
             n_relations = choice.k
         names, classes = classes_of(known)
-        work = Work.of(
+        work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
             fingerprint=base.fingerprint,

@@ -16,7 +16,7 @@ from relscout.core.seeding import generator
 from relscout.core.settings import check_above_zero, check_choices, check_least, check_shares, whole_numbers
 from relscout.encoders.settings import ARITHMETICS
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.training.loop import batches_by_length, memory, restore_memory
+from relscout.training.loop import batches_by_length
 
 if TYPE_CHECKING:
     import torch
@@ -305,17 +305,13 @@ class Network:
             (w.detach().cpu().numpy().copy(), b.detach().cpu().numpy().copy()) for w, b in self._layers["g"]
         ]
 
-    def parts(self) -> dict[str, NDArray[np.float32]]:
+    def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of all weights as arrays, those of the encoder under ``encoder.``."""
         found = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named()}
         return found | {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return everything that is needed to go on, as arrays."""
-        return self.parts() | memory(self.optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[Any]], *, goes_on: bool = True) -> None:
-        """Take over what :meth:`arrays` gave, or :meth:`parts` where training does not go on."""
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what :meth:`weights` gave."""
         import torch
 
         self.encoder.load(
@@ -324,8 +320,6 @@ class Network:
         with torch.no_grad():
             for name, tensor in self._named():
                 tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
-        if goes_on:
-            restore_memory(self.optimizer, arrays)
 
     def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
         for part, layers in self._layers.items():

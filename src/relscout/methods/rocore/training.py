@@ -21,8 +21,9 @@ from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.methods.rocore.network import Layers, Network, Pair, RoCORESettings, Sides
 from relscout.metrics import align
+from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import Terms, train
-from relscout.training.stored import Work
+from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -146,8 +147,9 @@ class JointTraining:
     sides: Sides
     seed: int
     progress: Progress
-    work: Work
+    work: Checkpoints
     selector: EpochSelector = field(init=False)
+    _state: TrainingState = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     pretrained: Layers = ()
@@ -158,7 +160,8 @@ class JointTraining:
     def run(self) -> None:
         """Train; the network is left as it was in the epoch that is kept."""
         self.selector = EpochSelector(self.settings)
-        if (resumed := self.work.load()) is not None:
+        self._state = TrainingState({"network": self.network}, self.network.optimizer)
+        if (resumed := self._state.resume(self.work)) is not None:
             state, arrays = resumed
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
             self.selector.load(state["selector"], arrays)
@@ -167,7 +170,6 @@ class JointTraining:
                 (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
                 for number in range(state["pretrained"])
             ]
-            self.network.load(arrays)
         else:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
@@ -175,7 +177,7 @@ class JointTraining:
         if not self.selector.stopped:
             self._train()
         if self.selector.best:
-            self.network.load(self.selector.best, goes_on=False)
+            self.network.load(self.selector.best)
 
         self.warnings += self.selector.warnings()
 
@@ -307,7 +309,7 @@ class JointTraining:
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
-        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.parts)
+        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.weights)
         self._keep()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
@@ -368,7 +370,7 @@ class JointTraining:
         }
         for number, (weight, bias) in enumerate(self.pretrained):
             arrays |= {f"pretrained.{number}.weight": weight, f"pretrained.{number}.bias": bias}
-        self.work.keep(state, {**arrays, "pseudo": self._pseudo, **self.network.arrays()})
+        self._state.save(self.work, state, {**arrays, "pseudo": self._pseudo})
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"rocore {purpose}").integers(2**31))

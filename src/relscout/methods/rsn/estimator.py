@@ -25,7 +25,7 @@ from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
-from relscout.training.stored import Trained, Work, below, check_encoder, trainable
+from relscout.training.stored import Checkpoints, Trained, below, check_encoder, trainable
 
 _CHUNK = 1024
 #: Keeps shares defined where nothing is like anything.
@@ -251,7 +251,7 @@ class RSN(Method):
         if n_relations != "auto" and n_relations > len(rows):
             raise too_alike(len(instances), n_relations)
         data = LabelledData(labeled or ())
-        work = Work.of(
+        work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME, "labelled": digest(data.classes)},
             fingerprint=self.encoder.fingerprint,

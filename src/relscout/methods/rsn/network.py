@@ -271,12 +271,12 @@ class Network:
         apart = functional.dropout((left - right).abs(), dropout)
         return apart @ self._weight + self._bias
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of what trains as arrays."""
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.parameters.items()}
 
     def load(self, arrays: NamedArrays[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`arrays` gave."""
+        """Take over what :meth:`weights` gave."""
         import torch
 
         with torch.no_grad():

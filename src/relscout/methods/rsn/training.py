@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,10 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.rsn.network import Network, RSNSettings, Similarity
 from relscout.methods.vectors import encode, unit_length
+from relscout.training.checkpointing import CheckpointedTraining, EpochResult, TrainingState
 from relscout.training.labels import canonical, classes_of
-from relscout.training.loop import memory, restore_memory, train
-from relscout.training.stored import Work, below, trainable
+from relscout.training.loop import train
+from relscout.training.stored import Checkpoints, trainable
 
 if TYPE_CHECKING:
     import torch
@@ -260,25 +261,27 @@ class Learner:
         ]
         if encoder is not None:
             groups.append({"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate})
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+        parts = {"network": network} | ({} if encoder is None else {"encoder": encoder})
+        #: What a checkpoint restores.
+        self.state = TrainingState(parts, optimizer)
         self._correct = 0
 
-    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[dict[str, Any]]:
-        """Train, and yield how each epoch went; between epochs, :meth:`arrays` returns the state.
+    def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
+        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
             progress: Called with the steps done, stage ``"train"``.
 
         Yields:
-            The mean ``loss`` of the epoch, and its ``accuracy``: the share of labelled pairs that were classified
-            correctly.
+            Its ``accuracy`` is the share of labelled pairs that were classified correctly.
         """
         losses: list[float] = []
         for step in train(
             lambda epoch: self._material.drawn(self._settings, generator(self._seed, f"pairs {epoch}")),
             self._loss,
-            self._optimizer,
+            self.state.optimizer,
             epochs=self._settings.epochs,
             first_epoch=first,
             warm_up=self._settings.warm_up,
@@ -287,23 +290,8 @@ class Learner:
             progress("train", step.number, step.total)
             losses.append(step.loss)
             if step.ends_epoch:
-                accuracy = self._correct / self._settings.pairs
-                yield {"loss": round(float(np.mean(losses)), 6), "accuracy": round(accuracy, 6)}
+                yield EpochResult(step.epoch, float(np.mean(losses)), self._correct / self._settings.pairs)
                 losses, self._correct = [], 0
-
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return network, encoder and the optimizer's memory as arrays."""
-        found = {f"network.{name}": array for name, array in self._network.arrays().items()}
-        weights = self._encoder.weights() if self._encoder is not None else {}
-        found |= {f"encoder.{name}": array for name, array in weights.items()}
-        return found | memory(self._optimizer)
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go back to where :meth:`arrays` was called."""
-        self._network.load(below("network.", arrays))
-        if self._encoder is not None:
-            self._encoder.load(below("encoder.", arrays))
-        restore_memory(self._optimizer, arrays)
 
     def _loss(self, _: int, batch: tuple[Pairs, Pairs]) -> torch.Tensor:
         import torch
@@ -386,7 +374,7 @@ def transfer(
     seed: int,
     progress: Progress,
     on_loss: OnLoss,
-    work: Work,
+    work: Checkpoints,
 ) -> TrainedSimilarity:
     """Train the similarity on labelled instances.
 
@@ -433,14 +421,10 @@ def transfer(
         settings=settings,
         seed=int(generator(seed, "rsn training").integers(2**31)),
     )
-    epochs: list[dict[str, Any]] = []
-    if (resumed := work.load()) is not None:
-        epochs = resumed[0]["epochs"]
-        learner.load(resumed[1])
-    for epoch in learner.epochs(first=len(epochs), progress=progress):
-        epochs.append(epoch)
-        work.keep({"epochs": epochs}, learner.arrays())
-    return TrainedSimilarity(network.similarity(), tunable.weights() if tunable is not None else {}, epochs)
+    training = CheckpointedTraining(learner, work)
+    training.run(progress)
+    weights = tunable.weights() if tunable is not None else {}
+    return TrainedSimilarity(network.similarity(), weights, training.epochs)
 
 
 def _prepared(

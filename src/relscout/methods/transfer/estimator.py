@@ -21,9 +21,10 @@ from relscout.methods.estimator import Labels, Method, check_enough, check_label
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld, OpenWorldFit, TransferSettings
 from relscout.methods.vectors import encode, scattered
+from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.cosine_classifier import CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import Trained, Work, below, trainable
+from relscout.training.stored import Checkpoints, Trained, below, trainable
 
 
 class Transfer(Method):
@@ -81,7 +82,7 @@ class Transfer(Method):
         known, left_out = canonical(labeled or ())
         names, classes = classes_of(known)
         base = trainable(self.NAME, self.encoder)
-        work = Work.of(
+        work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
             fingerprint=base.fingerprint,
@@ -192,7 +193,7 @@ class Transfer(Method):
         base: TransformerEncoder,
         known: Sequence[RelationInstance],
         classes: NDArray[np.int64],
-        work: Work,
+        work: Checkpoints,
         lost: Counter[str],
         progress: Progress,
     ) -> dict[str, Any]:
@@ -201,21 +202,11 @@ class Transfer(Method):
         tunable = TunableEncoder(
             base, trained_layers=options.supervised_layers, arithmetic=options.supervised_dtype
         )
-        details: dict[str, Any] = {"loss": [], "accuracy": []}
-        resumed = work.load()
-        if resumed is not None:
-            details = {name: resumed[0][name] for name in details}
-            if len(details["loss"]) == resumed[0]["of"]:
-                return {**details, "weights": below("encoder.", resumed[1])}
         prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
         teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=self.seed)
-        if resumed is not None:
-            teacher.load(resumed[1])
-        for result in teacher.epochs(first=len(details["loss"]), progress=progress):
-            details["loss"].append(round(result.loss, 6))
-            details["accuracy"].append(round(result.accuracy, 6))
-            work.keep({**details, "of": teacher.n_epochs}, teacher.arrays())
-        return {**details, "weights": tunable.weights()}
+        training = CheckpointedTraining(teacher, work)
+        training.run(progress)
+        return {**training.history(), "weights": tunable.weights()}
 
     def _count(self) -> None:
         self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_

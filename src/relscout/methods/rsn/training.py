@@ -18,7 +18,7 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.rsn.network import Network, RSNSettings, Similarity
 from relscout.methods.vectors import encode, unit_length
-from relscout.training.checkpointing import CheckpointedTraining, EpochResult, TrainingState
+from relscout.training.checkpointing import CheckpointedTraining, EpochResult, TrainingState, Weights
 from relscout.training.labels import canonical, classes_of
 from relscout.training.loop import train
 from relscout.training.stored import Checkpoints, trainable
@@ -262,7 +262,9 @@ class Learner:
         if encoder is not None:
             groups.append({"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate})
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        parts = {"network": network} | ({} if encoder is None else {"encoder": encoder})
+        parts: dict[str, Weights] = {"network": network}
+        if encoder is not None:
+            parts["encoder"] = encoder
         #: What a checkpoint restores.
         self.state = TrainingState(parts, optimizer)
         self._correct = 0

@@ -18,9 +18,9 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 #: count on their own: they do not import each other.
 LAYERS = (
     {"core"},
+    {"io.packing"},
     {
         "io",
-        "io.packing",
         "io.readers",
         "io.writers",
         "io.datasets",

@@ -313,8 +313,14 @@ def test_the_page_about_experiments_names_every_key_of_a_record() -> None:
     assert [key for key in Record.__annotations__ if f"`{key}`" not in page] == []
 
 
+def reported(method: str) -> str:
+    """Return the page of a method and the one about reports."""
+    pages = (DOCS / "methods" / f"{method}.md", DOCS / "reference" / "reports.md")
+    return "".join(page.read_text(encoding="utf-8") for page in pages)
+
+
 def test_the_page_about_selfore_names_every_key_of_its_report() -> None:
-    page = (DOCS / "methods" / "selfore.md").read_text(encoding="utf-8")
+    page = reported("selfore")
     quick = {"layers": "8", "autoencoder_steps": 1, "autoencoder_epochs": 1, "cluster_epochs": 1}
     found = discover(
         list(bundled_corpus())[:8],
@@ -327,7 +333,7 @@ def test_the_page_about_selfore_names_every_key_of_its_report() -> None:
 
 
 def test_the_page_about_rocore_names_every_key_of_its_report() -> None:
-    page = (DOCS / "methods" / "rocore.md").read_text(encoding="utf-8")
+    page = reported("rocore")
     quick = {"layers": "8", "pretrain_epochs": 1, "pretrain_steps": 0, "epochs": 1, "epoch_steps": 0}
     corpus = list(bundled_corpus())
     found = discover(
@@ -343,7 +349,7 @@ def test_the_page_about_rocore_names_every_key_of_its_report() -> None:
 
 
 def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
-    page = (DOCS / "methods" / "rsn.md").read_text(encoding="utf-8")
+    page = reported("rsn")
     corpus = list(bundled_corpus())
     found = discover(
         [one for one in corpus if one.relation == "orbits"][:4],
@@ -362,7 +368,7 @@ def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
 def test_the_page_about_a_self_taught_method_names_every_key_of_its_report(
     method: str, settings: dict[str, Any]
 ) -> None:
-    page = (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8")
+    page = reported(method)
     found = discover(
         [one for one in bundled_corpus() if one.relation == "orbits"][:6],
         method=method,

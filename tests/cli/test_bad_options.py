@@ -44,7 +44,7 @@ def test_columns_that_are_malformed(complaint):
 
 
 def test_columns_of_what_is_no_table(complaint):
-    assert "'columns' is for csv and parquet, but the file is jsonl" in complaint(
+    assert "'columns' is for csv and xlsx and parquet, but the file is jsonl" in complaint(
         "--columns", "text=sentence"
     )
 

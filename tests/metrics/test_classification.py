@@ -81,7 +81,7 @@ def test_nothing_but_no_relation_scores_zero_and_divides_by_nothing() -> None:
 
 
 def test_a_no_relation_label_that_does_not_occur_is_refused() -> None:
-    with pytest.raises(InputError, match="na_label 'no_relation' is neither a gold label"):
+    with pytest.raises(InputError, match="na_label 'no_relation' is not among the"):
         classification_scores(PREDICTED, GOLD, na_label="no_relation")
 
 

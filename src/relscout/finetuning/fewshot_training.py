@@ -421,8 +421,8 @@ def tune(
     training = CheckpointedTraining(
         trainer, work, None if dev is None else dev.accuracy, untrained_competes=True
     )
-    chosen = training.run(progress)
-    weights = below("encoder.", chosen) if training.best else {}
+    best = training.run(progress)
+    weights = below("encoder.", best) if training.best else {}
     vectors = encoder.encode(prepared, progress=progress)
     details = {
         "epochs": training.epochs,

@@ -233,13 +233,13 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
         )
 
     def undirected(name: Hashable) -> Hashable:
-        found = _DIRECTED.fullmatch(str(name))
-        return name if found is None or name == na_label else found["relation"]
+        match = _DIRECTED.fullmatch(str(name))
+        return name if match is None or name == na_label else match["relation"]
 
-    hits = Counter(undirected(one) for one, other in zip(given, right, strict=True) if one == other)
-    found, there = Counter(map(undirected, given)), Counter(map(undirected, right))
-    relations = sorted((found.keys() | there.keys()) - {na_label}, key=str)
-    return sum(2 * hits[one] / (found[one] + there[one]) for one in relations) / len(relations)
+    hits = Counter(undirected(label) for label, truth in zip(given, right, strict=True) if label == truth)
+    n_given, n_gold = Counter(map(undirected, given)), Counter(map(undirected, right))
+    relations = sorted((n_given.keys() | n_gold.keys()) - {na_label}, key=str)
+    return sum(2 * hits[name] / (n_given[name] + n_gold[name]) for name in relations) / len(relations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,18 +286,18 @@ def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]
         raise InputError(
             f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
         )
-    details, truth, names = list(found), list(gold), frozenset(predefined)
-    known = [one == two for one, two in zip(details, truth, strict=True) if two in names]
-    novel = [(one, two) for one, two in zip(details, truth, strict=True) if two not in names]
-    clustered = [(one, two) for one, two in novel if one not in names]
+    labels, truths, names = list(found), list(gold), frozenset(predefined)
+    known = [label == truth for label, truth in zip(labels, truths, strict=True) if truth in names]
+    novel = [(label, truth) for label, truth in zip(labels, truths, strict=True) if truth not in names]
+    clustered = [(label, truth) for label, truth in novel if label not in names]
     right_novel = 0
     if clustered:
-        matched = align([one for one, _ in clustered], [two for _, two in clustered])
+        matched = align([label for label, _ in clustered], [truth for _, truth in clustered])
         right_novel = round(matched.accuracy * len(clustered))
     return OpenWorldScores(
         predefined=sum(known) / len(known) if known else None,
         novel=right_novel / len(novel) if novel else None,
-        all=(sum(known) + right_novel) / len(truth),
+        all=(sum(known) + right_novel) / len(truths),
         n_predefined=len(known),
         n_novel=len(novel),
     )

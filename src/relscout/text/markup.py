@@ -192,10 +192,10 @@ def _html_blocks(root: HtmlElement) -> Iterator[tuple[str, int]]:
     skipped = 0
 
     def block() -> Iterator[tuple[str, int]]:
-        found = _SPACE.sub(" ", "".join(text)).strip()
+        content = _SPACE.sub(" ", "".join(text)).strip()
         text.clear()
-        if found:
-            yield found, line
+        if content:
+            yield content, line
 
     # iterwalk does not recurse, so a page nested a million deep does no harm
     for event, element in etree.iterwalk(root, events=("start", "end")):

@@ -1,4 +1,4 @@
-"""Time and peak memory of scoring many instances and of a bootstrap, and what scikit-learn takes for its part of it.
+"""Time and peak memory of scoring many instances and of a bootstrap, and how long scikit-learn needs for its part.
 
 Run as ``python benchmarks/metrics_speed.py --instances 1000000 --clusters 1000 --out metrics_speed.json``.
 """

@@ -1,6 +1,6 @@
 """The page of a run of 10,000 instances: how long it takes to build, how large it is, how soon a browser shows it.
 
-Building is timed without the projection, which is details beside it. In the browser: the first paint, when the page
+Building is timed without the projection, whose time is separate. In the browser: the first paint, when the page
 answers, when its library is there, and how long it takes to answer a search, to draw the map, and to hide a relation.
 """
 

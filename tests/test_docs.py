@@ -314,9 +314,10 @@ def test_the_page_about_experiments_names_every_key_of_a_record() -> None:
 
 
 def reported(method: str) -> str:
-    """Return the page of a method and the one about reports."""
-    pages = (DOCS / "methods" / f"{method}.md", DOCS / "reference" / "reports.md")
-    return "".join(page.read_text(encoding="utf-8") for page in pages)
+    """Return the page of a method and its section of the one about reports."""
+    sections = (DOCS / "reference" / "reports.md").read_text(encoding="utf-8").split("\n## ")
+    (section,) = [section for section in sections if section.startswith(f"{method}\n")]
+    return (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8") + section
 
 
 def test_the_page_about_selfore_names_every_key_of_its_report() -> None:

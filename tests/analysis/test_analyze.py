@@ -118,8 +118,8 @@ def test_names_that_mislead_on_the_whole_are_told(said, rules):
     many = [said(f"N{i}", "was born in", "Rome", "born") for i in range(100)]
     many += [said("Acme", "was born in", f"M{i}", "born") for i in range(20)]
     found = analyze(rules({"Acme": "works", "born": "born"}), many)
-    (told,) = [one.replace("\xa0", " ") for one in found.findings.cautions if "mislead" in one]
-    assert told == (
+    (caution,) = [one.replace("\xa0", " ") for one in found.findings.cautions if "mislead" in one]
+    assert caution == (
         "20 instances (17 %) are right without names only, and 0 (0 %) with names only: on the whole, names mislead it."
     )
 

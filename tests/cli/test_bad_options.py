@@ -34,6 +34,13 @@ def test_settings_that_are_malformed(complaint, value):
     assert "error: --set " in complaint("--set", value)
 
 
+def test_settings_of_several_options_all_count(complaint):
+    assert "--set gives 'n_init' twice, as '2' and as '3'" in complaint(
+        "--set", "n_init=2", "--set", "n_init=3"
+    )
+    assert "unknown setting 'hops'" in complaint("--set", "hops=2", "--set", "n_init=3")
+
+
 @pytest.mark.parametrize(("value", "what"), [("n_init=x", "expected int"), ("n_init=0", "at least 1")])
 def test_a_setting_that_cannot_work(complaint, value, what):
     assert what in complaint("--set", value)
@@ -44,7 +51,7 @@ def test_columns_that_are_malformed(complaint):
 
 
 def test_columns_of_what_is_no_table(complaint):
-    assert "'columns' is for csv and xlsx and parquet, but the file is jsonl" in complaint(
+    assert "'columns' is for csv, xlsx, parquet, but the file is jsonl" in complaint(
         "--columns", "text=sentence"
     )
 

@@ -120,7 +120,7 @@ def test_an_unknown_encoding_is_an_error(tmp_path: Path) -> None:
 def test_bytes_that_an_encoding_does_not_have_are_an_error_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(TABLE.encode("utf-8"))
-    with pytest.raises(InputError, match="line 1, byte 0xc3 is not ascii"):
+    with pytest.raises(InputError, match="line 2: byte 0xc3 is not ascii"):
         list(read(path, encoding="ascii"))
 
 

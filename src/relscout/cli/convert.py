@@ -18,7 +18,9 @@ from relscout.core.wording import counted
 @options.grouped
 def command(
     inputs: options.Inputs,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Output: .jsonl or .jsonl.gz; with --to, the tool's file.")
+    ],
     to: Annotated[
         str | None, typer.Option(metavar="TOOL", help="Write pre-annotations for an annotation tool.")
     ] = None,

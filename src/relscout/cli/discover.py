@@ -45,7 +45,7 @@ def command(
     overwrite: options.Overwrite = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
-        str | None,
+        list[str] | None,
         options.set_option(help="Method settings, e.g. n_init=20,start=k-means++."),
     ] = None,
     none: Annotated[

@@ -31,10 +31,10 @@ Dev = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Other relations to select the weights on; repeatable."),
 ]
-Settings = Annotated[str | None, options.set_option(help="Settings, e.g. similarity=dot,iterations=0.")]
+Settings = Annotated[list[str] | None, options.set_option(help="Settings, e.g. similarity=dot,iterations=0.")]
 
 
-def new(described: EncoderSettings, settings: str | None, *, seed: int = 0) -> FewShot:
+def new(described: EncoderSettings, settings: list[str] | None, *, seed: int = 0) -> FewShot:
     """Return a few-shot classifier that has learnt nothing, with the settings that are given.
 
     Raises:

@@ -94,7 +94,7 @@ def command(
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of seeds, starting at --seed.")] = 1,
     seed: options.Seed = 0,
     settings: Annotated[
-        str | None,
+        list[str] | None,
         options.set_option(help="Model settings, e.g. epochs=20,learning_rate=3e-5."),
     ] = None,
     overwrite: options.Overwrite = False,

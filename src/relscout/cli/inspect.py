@@ -17,7 +17,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
 from relscout.io.readers import FORMATS
 
-EPILOG = f"Formats: {', '.join(FORMATS)}. Every one is recognised from its content and may be gzip'ed."
+EPILOG = f"Formats: {', '.join(FORMATS)}. A file is recognised from its content, packed or not."
 
 
 @options.grouped

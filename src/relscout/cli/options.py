@@ -204,14 +204,15 @@ def n_relations(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def assignments_of(text: str | None, option: str) -> dict[str, str]:
-    """Read ``key=value,key=value``.
+def assignments_of(texts: Sequence[str] | str | None, option: str) -> dict[str, str]:
+    """Read ``key=value,key=value``, given once or several times.
 
     Raises:
         SettingError: A piece is not like that, or gives a key once more.
     """
     pairs: dict[str, str] = {}
-    for piece in [] if text is None else text.split(","):
+    given = [texts] if isinstance(texts, str) else texts or ()
+    for piece in (piece for text in given for piece in text.split(",")):
         key, _, value = (part.strip() for part in piece.partition("="))
         if not key or not value:
             raise SettingError(f"{option} has {piece!r}; expected key=value, several joined by commas")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _Preset = Annotated[str, typer.Option(metavar="NAME", help="Settings: minilm, paper or released.")]
 _Set = Annotated[
-    str | None,
+    list[str] | None,
     options.set_option(help="Single settings, e.g. batch=128,epochs=5."),
 ]
 _TITLES = {
@@ -152,7 +152,7 @@ def labels_command(
     out: options.OutputFolder,
     overwrite: options.Overwrite = False,
     settings: Annotated[
-        str | None,
+        list[str] | None,
         options.set_option(help="Settings, e.g. rank=8,supervised_epochs=2."),
     ] = None,
     seed: options.Seed = 0,

@@ -250,10 +250,11 @@ class _Recoded(io.RawIOBase):
             try:
                 text = self._decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
+                text_lines = error.object[: error.start].decode(self._encoding, "replace").count("\n")
                 raise InputError(
-                    f"{self._path}: after line {self._line}, byte 0x{error.object[error.start]:02x} is not "
-                    f"{self._encoding}; "
-                    "name its encoding, such as --encoding cp1252 (as an argument: encoding='cp1252')"
+                    f"{self._path}, line {self._line + text_lines}: byte 0x{error.object[error.start]:02x} is not "
+                    f"{self._encoding}; name the encoding of the file, such as --encoding cp1252 (in Python "
+                    "encoding='cp1252')"
                 ) from error
             self._line += text.count("\n")
             self._waiting = text.encode("utf-8", "surrogatepass")

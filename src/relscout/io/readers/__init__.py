@@ -2,12 +2,14 @@
 
 Every module of :data:`FORMATS` has
 
-* ``DESCRIPTION``: one line for people, * ``sniff(source) -> bool``: is this the format, judged by the first bytes (or,
-for a folder, its file names)? * ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order
-of the file, a wrong one as an error that says what is wrong with it.
+* ``DESCRIPTION``: one line for people,
+* ``sniff(source) -> bool``: whether the source is of this format, judged by its first bytes (or, for a folder, its file
+  names),
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, an invalid one as an
+  error that says what is wrong with it.
 
 Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
-``relscout.io.readers``. It is asked whether a file is of its format once none of ours is.
+``relscout.readers``. They are asked whether a file is of their format if none of our readers recognises it.
 """
 
 from __future__ import annotations
@@ -200,7 +202,7 @@ def read(
     for option, given in (("columns", columns), ("labels", labels)):
         if given and name not in ONLY_FOR[option]:
             raise SettingError(
-                f"{source.path}: {option!r} is for {' and '.join(ONLY_FOR[option])}, but the file is {name}; "
+                f"{source.path}: {option!r} is for {', '.join(ONLY_FOR[option])}, but the file is {name}; "
                 "leave it out"
             )
     if pairs == "all" and name not in ONLY_FOR["pairs"]:

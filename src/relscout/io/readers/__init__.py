@@ -5,7 +5,7 @@ Every module of :data:`FORMATS` has
 * ``DESCRIPTION``: one line for people,
 * ``sniff(source) -> bool``: whether the source is of this format, judged by its first bytes (or, for a folder, its file
   names),
-* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in the order of the file, an invalid one as an
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in file order, an invalid one as an
   error that says what is wrong with it.
 
 Other packages register such a module, or an object with the same attributes, under its name in the entry-point group

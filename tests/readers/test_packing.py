@@ -19,6 +19,7 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.io.readers import read, recognise
 from relscout.io.readers.source import Source
+from relscout.text.documents import is_plain_text, read_passages
 
 RECORD = {"text": "Zoë lives in Oslo.", "head": {"start": 0, "end": 3}, "tail": {"start": 13, "end": 17}}
 LINE = json.dumps(RECORD, ensure_ascii=False).encode() + b"\n"
@@ -110,6 +111,22 @@ def test_an_encoding_is_given(tmp_path: Path) -> None:
     assert instance.tail_text == "Köln"
 
 
+def test_plain_text_has_an_encoding_too(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes("Zoë lives in Köln.".encode("cp1252"))
+    assert is_plain_text(path, encoding="cp1252")
+    (passage,) = read_passages([path], encoding="cp1252")
+    assert passage.text == "Zoë lives in Köln."
+
+
+def test_packed_text_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt.zst"
+    path.write_bytes(zstandard("Zoë lives in Köln.".encode()))
+    assert is_plain_text(path)
+    (passage,) = read_passages([path])
+    assert passage.text == "Zoë lives in Köln."
+
+
 def test_an_unknown_encoding_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(TABLE, encoding="utf-8")
@@ -122,6 +139,13 @@ def test_bytes_that_an_encoding_does_not_have_are_an_error_with_their_line(tmp_p
     path.write_bytes(TABLE.encode("utf-8"))
     with pytest.raises(InputError, match="line 2: byte 0xc3 is not ascii"):
         list(read(path, encoding="ascii"))
+
+
+def test_text_without_the_byte_order_mark_of_its_encoding_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    with pytest.raises(InputError, match="does not start with BOM; name the encoding"):
+        list(read(path, encoding="utf-16"))
 
 
 def test_a_line_that_fills_the_memory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,9 @@ def test_unicode_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) 
 
 def test_another_encoding_is_an_error_with_line_and_remedy(tmp_path: Path) -> None:
     reason = error_of(write(tmp_path / "a.txt", b"fine\n\ncaf\xe9\n"))
-    assert "a.txt, line 3: byte 0xe9 is not UTF-8 (it would be 'é' in Windows-1252); save" in reason
+    assert (
+        "a.txt, line 3: byte 0xe9 is not UTF-8 (it would be 'é' in Windows-1252); name its encoding" in reason
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,22 @@ _ZIP = b"PK\x03\x04"
 _COPIED_AT_ONCE = 1 << 20
 
 
-class _Zstandard(io.RawIOBase):
-    """The content of a Zstandard file; Python has no module for it before 3.14, and Arrow's stream has no lines."""
+class _Rewindable(io.RawIOBase):
+    """A stream that is made from another one, and can go back to its beginning but nowhere else."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self.seek(0)
+    _stream: Any
+
+    def __init__(self) -> None:
+        self._place = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prepare to read from the beginning of ``_stream``."""
+        raise NotImplementedError
+
+    def _next(self, size: int) -> bytes:
+        """Return the next bytes, at most ``size``; none at the end."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -45,37 +55,50 @@ class _Zstandard(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            content = self._stream.read(len(buffer))
-        except OSError as error:  # what Arrow raises for damaged content
-            raise EOFError(str(error)) from error
+        content = self._next(len(buffer))
         buffer[: len(content)] = content
         self._place += len(content)
         return len(content)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        import pyarrow as pa
-
         if offset or whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("a Zstandard file is read from its beginning only")
-        self._raw.seek(0)
-        self._stream = pa.CompressedInputStream(pa.PythonFile(self._raw, mode="r"), "zstd")
+            raise io.UnsupportedOperation("only the beginning can be sought")
         self._place = 0
+        self._begin()
         return 0
 
     def tell(self) -> int:
         return self._place
 
     def close(self) -> None:
-        self._raw.close()
+        self._stream.close()
         super().close()
+
+
+class _Zstandard(_Rewindable):
+    """The content of a Zstandard file; Python has no module for it before 3.14, and Arrow's stream has no lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__()
+
+    def _begin(self) -> None:
+        import pyarrow as pa
+
+        self._stream = pa.CompressedInputStream(pa.OSFile(str(self._path)), "zstd")
+
+    def _next(self, size: int) -> bytes:
+        try:
+            return bytes(self._stream.read(size))
+        except OSError as error:  # what Arrow raises for damaged content
+            raise EOFError(str(error)) from error
 
 
 _PACKINGS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
-    b"\x28\xb5\x2f\xfd": lambda path: io.BufferedReader(_Zstandard(path.open("rb"))),
+    b"\x28\xb5\x2f\xfd": lambda path: io.BufferedReader(_Zstandard(path)),
 }
 
 #: Ends of the names of packed files.
@@ -219,7 +242,7 @@ def as_utf8(stream: IO[bytes], path: Path, encoding: str | None) -> IO[bytes]:
             return stream
     try:
         name = codecs.lookup(encoding).name
-        decoder = codecs.getincrementaldecoder(name)()
+        new_decoder = codecs.getincrementaldecoder(name)
     except LookupError:
         stream.close()
         raise SettingError(
@@ -227,44 +250,40 @@ def as_utf8(stream: IO[bytes], path: Path, encoding: str | None) -> IO[bytes]:
         ) from None
     if name in ("utf-8", "utf-8-sig"):
         return stream
-    return cast(IO[bytes], io.BufferedReader(_Recoded(stream, path, name, decoder)))
+    return cast(IO[bytes], io.BufferedReader(_Recoded(stream, path, name, new_decoder)))
 
 
-class _Recoded(io.RawIOBase):
+class _Recoded(_Rewindable):
     """Text of another encoding as UTF-8."""
 
     def __init__(
-        self, stream: IO[bytes], path: Path, encoding: str, decoder: codecs.IncrementalDecoder
+        self, stream: IO[bytes], path: Path, encoding: str, decoder: Callable[[], codecs.IncrementalDecoder]
     ) -> None:
-        self._decoder = decoder
-        self._stream, self._path, self._encoding = stream, path, encoding
+        self._stream, self._path, self._encoding, self._new_decoder = stream, path, encoding, decoder
+        super().__init__()
+
+    def _begin(self) -> None:
+        self._stream.seek(0)
+        self._decoder = self._new_decoder()
         self._waiting = b""
         self._line = 1
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def _next(self, size: int) -> bytes:
         while not self._waiting:
             chunk = self._stream.read(65_536)
             try:
                 text = self._decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
-                text_lines = error.object[: error.start].decode(self._encoding, "replace").count("\n")
+                line = self._line + error.object[: error.start].decode(self._encoding, "replace").count("\n")
                 raise InputError(
-                    f"{self._path}, line {self._line + text_lines}: byte 0x{error.object[error.start]:02x} is not "
-                    f"{self._encoding}; name the encoding of the file, such as --encoding cp1252 (in Python "
-                    "encoding='cp1252')"
+                    f"{self._path}, line {line}: byte 0x{error.object[error.start]:02x} is not {self._encoding}; name "
+                    "the encoding of the file, such as --encoding cp1252 (in Python encoding='cp1252')"
                 ) from error
+            except UnicodeError as error:  # a byte-order mark is missing
+                raise InputError(f"{self._path}: {error}; name the encoding of the file") from error
             self._line += text.count("\n")
             self._waiting = text.encode("utf-8", "surrogatepass")
             if not chunk:
                 break
-        count = min(len(buffer), len(self._waiting))
-        buffer[:count] = self._waiting[:count]
-        self._waiting = self._waiting[count:]
-        return count
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+        content, self._waiting = self._waiting[:size], self._waiting[size:]
+        return content

@@ -117,7 +117,7 @@ def _check(column: str, text: str) -> None:
         byte = ord(foreign[0]) - 0xDC00
         if 0x80 <= byte <= 0xFF:
             raise InputError(
-                f"byte 0x{byte:02x} in the field {column!r} is not UTF-8; save the file as UTF-8"
+                f"byte 0x{byte:02x} in the field {column!r} is not UTF-8; name its encoding, such as --encoding cp1252"
             )
         raise InputError(
             f"the field {column!r} has half a surrogate pair at character {foreign.start()}, which is not Unicode "
@@ -157,7 +157,8 @@ def json_rows(file: File, stream: IO[bytes]) -> Iterator[Row]:
                 continue
             record = json.loads(line)
         except UnicodeDecodeError as error:
-            reason = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; save the file as UTF-8"
+            byte = f"byte {error.start} (0x{raw[error.start]:02x})"
+            reason = f"{byte} is not UTF-8; name its encoding, such as --encoding cp1252"
             yield place, RecordError(file.path, place, reason)
         except (ValueError, RecursionError) as error:
             yield (

@@ -360,5 +360,5 @@ def _check(file: File, text: str, number: int) -> None:
         raise RecordError(
             file.path,
             f"line {number}",
-            f"byte 0x{byte:02x} is not UTF-8{hint}; save the file as UTF-8, for example with iconv -t UTF-8",
+            f"byte 0x{byte:02x} is not UTF-8{hint}; name its encoding, such as --encoding cp1252",
         )

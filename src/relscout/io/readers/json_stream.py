@@ -250,7 +250,9 @@ class JsonWindow:
         self._position = end
         if foreign:
             byte = ord(foreign[0]) - 0xDC00
-            return self.source.error(self.place, f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8")
+            return self.source.error(
+                self.place, f"byte 0x{byte:02x} is not UTF-8; name its encoding, such as --encoding cp1252"
+            )
         return value
 
     def next_text(self, position: int | None = None) -> str:

@@ -80,6 +80,19 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def user_cache() -> Path | None:
+    """Return relscout's folder in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
+
+    ``None`` if neither that variable nor a home directory is known.
+    """
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "relscout"
+    try:
+        return Path.home() / ".cache" / "relscout"
+    except RuntimeError:
+        return None
+
+
 #: Where an older folder waits while a new one takes its place.
 _ASIDE = "old"
 #: The end of the name of a temporary file or folder: what :mod:`tempfile` draws, and our mark.

@@ -53,14 +53,14 @@ class Command:
         run: Runs it in the current folder and returns its exit code.
         outputs: What it writes into that folder.
         copied: Files and folders that it finds there, by name.
-        older: What it may find under the names of its outputs: folders to copy; other outputs are files.
+        earlier: Writes an older result, as ``run`` writes the new one; without it, older files hold a line.
     """
 
     name: str
     run: Callable[[], int]
     outputs: Sequence[str]
     copied: Mapping[str, Path] = field(default_factory=dict)
-    older: Mapping[str, Path] = field(default_factory=dict)
+    earlier: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,20 @@ class Torture:
 
     def __init__(self, command: Command, home: Path) -> None:
         self.command, self.home = command, home
+        self.older = self._older()
         self.usual = {older: self._undisturbed(older=older) for older in (False, True)}
+
+    def _older(self) -> dict[str, Path]:
+        """Write the older outputs, and return where they are."""
+        folder = _made(self.home / "older")
+        if self.command.earlier is not None:
+            _must(self.command.earlier, folder)
+        else:
+            for name in self.command.outputs:
+                # a folder, and what was published, are not replaced by a file
+                if "." in name and "/" not in name:
+                    (folder / name).write_bytes(_OLDER)
+        return {name: folder / name for name in self.command.outputs if (folder / name).exists()}
 
     def _undisturbed(self, *, older: bool) -> tuple[Ended, dict[str, bytes]]:
         folder = self._prepared(older=older)
@@ -202,13 +215,8 @@ class Torture:
     def _prepared(self, *, older: bool) -> Path:
         folder = self.home / "trial"
         folder.mkdir()
-        for name, source in {**self.command.copied, **(self.command.older if older else {})}.items():
+        for name, source in {**self.command.copied, **(self.older if older else {})}.items():
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, folder / name)
-        if older:
-            for name in self.command.outputs:
-                # a folder, and what was published, are not replaced by a file
-                if not (folder / name).exists() and "." in name and "/" not in name:
-                    (folder / name).write_bytes(_OLDER)
         return folder
 
     def trial(self, chance: random.Random) -> tuple[bool, list[str]]:
@@ -278,40 +286,65 @@ def _is_database(name: str) -> bool:
     return name.startswith(f"{_CACHE}/") and name.endswith(".sqlite")
 
 
-def commands(home: Path) -> list[Command]:
-    """Return all commands that write, on small inputs that are made in a folder."""
-    from relscout.io.datasets import DataFile, DataSet
+@dataclass(frozen=True)
+class Prepared:
+    """Small inputs, and runs on them.
+
+    Args:
+        marked: Marked pairs with gold relations.
+        other: Others with the same relations.
+        reads: Options of the encoder.
+        fit: The command that discovers the relations of ``marked``.
+        plain: Its run, without a page.
+        older: Its run with another seed, with a page.
+    """
+
+    marked: Path
+    other: Path
+    reads: Sequence[object]
+    fit: Sequence[object]
+    plain: Path
+    older: Path
+
+
+def prepared(home: Path) -> Prepared:
+    """Make small inputs, and runs on them, in a folder."""
     from tests.conftest import UNUSED, save_bert
 
     encoder = save_bert(_made(home / "encoder"), unused=UNUSED)
     marked, other = home / "marked.jsonl", home / "other.jsonl"
     for path, people in ((marked, "Ada Bob Carl Dora Emil Fred"), (other, "Gina Hugo Ida Jan Kurt Lea")):
-        path.write_text("".join(_records(people.split())), encoding="utf-8")
+        path.write_text("".join(records(people.split())), encoding="utf-8")
     config = home / "encoder.json"
     config.write_text('{"pooling": "sentence"}', encoding="utf-8")
     reads = ("--encoder", encoder, "--encoder-config", config)
     fit = ("discover", marked, *reads, "--set", "n_init=1", "--relations", 2)
-    runs = {name: home / name / "run" for name in ("plain", "older")}
     for name, more in (("plain", ("--no-report",)), ("older", ("--seed", 7))):
         _must(partial(relscout, *fit, *more, "--out", "run"), _made(home / name))
+    return Prepared(marked, other, reads, fit, *(home / name / "run" for name in ("plain", "older")))
+
+
+def commands(home: Path) -> list[Command]:
+    """Return all commands that write, on small inputs that are made in a folder."""
+    from relscout.io.datasets import DataFile, DataSet
+
+    made = prepared(home)
+    marked, other, reads, fit = made.marked, made.other, made.reads, made.fit
     decisions = home / "decisions.json"
     steps = [{"rename": 0, "to": "a name"}, {"merge": [0, 1]}]
     header = {"format": "relscout-decisions", "version": 1}
     decisions.write_text(json.dumps({**header, "decisions": steps}), encoding="utf-8")
     lab = {
-        "encoder": ("pretrain", "labels", marked, "--set", "rank=2,inverses=false"),
-        "cp": ("pretrain", "cp", marked, "--set", "batch=8,epochs=1"),
+        "adapter": ("pretrain", "labels", marked, "--set", "rank=2,inverses=false"),
+        "encoder": ("pretrain", "cp", marked, "--set", "batch=8,epochs=1"),
         "tuned": ("finetune", marked, "--test", other, "--set", "epochs=2"),
     }
-    for name, arguments in lab.items():
-        command = partial(relscout, "lab", *arguments, *reads, "--seed", 7, "--out", name)
-        _must(command, _made(home / "older-lab" / name))
     site = _made(home / "site")
     (site / "big.json").write_bytes(random.Random(0).randbytes(3_000_000))
     checksum = hashlib.sha256((site / "big.json").read_bytes()).hexdigest()
     file = DataFile("big.json", f"{_served(site)}/big.json", 3_000_000, checksum)
     published = DataSet("own", "a set", "free", "page", "paper", (file,), "relscout inspect {folder}")
-    run = {"run": runs["plain"]}
+    run = {"run": made.plain}
     return [
         Command("convert", partial(relscout, "convert", marked, "--out", "out.jsonl.gz"), ["out.jsonl.gz"]),
         Command(
@@ -323,31 +356,31 @@ def commands(home: Path) -> list[Command]:
             "discover",
             partial(relscout, *fit, "--out", "run", "--overwrite"),
             ["run"],
-            older={"run": runs["older"]},
+            earlier=partial(relscout, *fit, "--seed", 7, "--out", "run"),
         ),
         Command("discover without overwriting", partial(relscout, *fit, "--out", "run"), ["run"]),
         Command(
-            "extract", partial(relscout, "extract", runs["plain"], other, "--out", "t.parquet"), ["t.parquet"]
+            "extract", partial(relscout, "extract", made.plain, other, "--out", "t.parquet"), ["t.parquet"]
         ),
-        Command("export", partial(relscout, "export", runs["plain"], "--out", "facts.ttl"), ["facts.ttl"]),
+        Command("export", partial(relscout, "export", made.plain, "--out", "facts.ttl"), ["facts.ttl"]),
         Command(
             "export to neo4j",
-            partial(relscout, "export", runs["plain"], "--to", "neo4j", "--out", "graph"),
+            partial(relscout, "export", made.plain, "--to", "neo4j", "--out", "graph"),
             ["graph"],
         ),
         Command("report", partial(relscout, "report", "run"), ["run"], copied=run),
         Command(
             "apply",
-            partial(relscout, "apply", decisions, runs["plain"], "--out", "run", "--overwrite"),
+            partial(relscout, "apply", decisions, made.plain, "--out", "run", "--overwrite"),
             ["run"],
-            older={"run": runs["older"]},
+            earlier=partial(relscout, *fit, "--seed", 7, "--out", "run"),
         ),
         *(
             Command(
                 f"lab {arguments[0]} {name}",
                 partial(relscout, "lab", *arguments, *reads, "--out", name, "--overwrite"),
                 [name],
-                older={name: home / "older-lab" / name / name},
+                earlier=partial(relscout, "lab", *arguments, *reads, "--seed", 7, "--out", name),
             )
             for name, arguments in lab.items()
         ),
@@ -355,7 +388,8 @@ def commands(home: Path) -> list[Command]:
     ]
 
 
-def _records(people: Sequence[str]) -> Iterator[str]:
+def records(people: Sequence[str]) -> Iterator[str]:
+    """Yield marked pairs of two relations as lines of JSON."""
     for phrase, relation, places in (
         ("was born in", "birthplace", ("London", "Paris", "Rome")),
         ("works for", "employer", ("Acme", "Ford")),

@@ -94,6 +94,18 @@ def test_brat_replaces_no_folder_of_others(tmp_path: Path) -> None:
         TOOLS["brat"].write_instances([], tmp_path)
 
 
+def test_brat_is_written_again_with_the_same_content_only(tmp_path: Path) -> None:
+    one = RelationInstance("Ann was born in Rome.", Mention(0, 3), Mention(16, 20), "born in")
+    for _ in range(2):
+        TOOLS["brat"].write_instances([one], tmp_path / "out")
+    annotated = tmp_path / "out" / "000001.ann"
+    annotated.write_text(annotated.read_text("utf-8") + "#1\tAnnotatorNotes T1\tsure\n", encoding="utf-8")
+    with pytest.raises(OutputError, match="which is not written here"):
+        TOOLS["brat"].write_instances([one], tmp_path / "out")
+    assert "sure" in annotated.read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_blanks_in_names_become_underscores_in_brat(tmp_path: Path) -> None:
     one = RelationInstance("Ann of Rome", Mention(0, 3, "a person"), Mention(7, 11), "born in")
     TOOLS["brat"].write_instances([one], tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import gzip
 import json
 import os
@@ -209,7 +210,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
+def whole_folder(path: Path, *, contents: Collection[str], same_content: bool = False) -> Iterator[Path]:
     """Yield a temporary folder next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises, nothing appears under the final name and an older folder there stays as it was. An older
@@ -219,6 +220,7 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
     Args:
         path: The final name of the folder.
         contents: File names that an older folder may hold; with any other in it, it is not replaced.
+        same_content: Whether an older folder that holds the same files as the new one stays, whatever their names.
 
     Raises:
         OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
@@ -227,7 +229,8 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
     remove_stale(path)
 
     try:
-        check_replaceable(path, contents=contents)
+        if not same_content:
+            check_replaceable(path, contents=contents)
         with _temporary(place, lambda holder: holder.mkdir(0o700)) as holder:
             fresh = holder / "new"
             fresh.mkdir()
@@ -236,6 +239,8 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
             except OutputError as error:
                 # the user knows the folder by its final name
                 raise OutputError(str(error).replace(str(fresh), str(path))) from error
+            if same_content and _are_same(fresh, place):
+                return
             check_replaceable(path, contents=contents)
             if place.exists():
                 place.rename(holder / _ASIDE)
@@ -244,6 +249,14 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
+
+
+def _are_same(first: Path, second: Path) -> bool:
+    """Return whether two folders hold the same files."""
+    names = sorted(entry.name for entry in first.iterdir())
+    if not second.is_dir() or names != sorted(entry.name for entry in second.iterdir()):
+        return False
+    return not any(filecmp.cmpfiles(first, second, names, shallow=False)[1:])
 
 
 def check_replaceable(path: Path, *, contents: Collection[str]) -> None:

@@ -243,8 +243,11 @@ _BLANK = re.compile(r"\s")
 
 
 def _brat(records: Iterable[_Record], path: Path) -> None:
-    """Write a folder with a ``.txt`` and an ``.ann`` file per record, numbered in their order."""
-    with whole_folder(path, contents=()) as folder:
+    """Write a folder with a ``.txt`` and an ``.ann`` file per record, numbered in their order.
+
+    People annotate in such a folder, so it is never replaced; the same content again is no error.
+    """
+    with whole_folder(path, contents=(), same_content=True) as folder:
         for number, record in enumerate(records, 1):
             lines = [
                 f"T{place + 1}\t{_BLANK.sub('_', kind)} {mention.start} {mention.end}\t"

@@ -1,7 +1,7 @@
 """Mutates valid records of every reader and checks what reading, recognising, inspecting and exporting them gives.
 
-``python -m tests.readers.fuzzing --records 1000000`` (or ``make fuzz``) does so in a process of its own, so that a hang or
-a crash in a library is a fault like any other; the tests do the same with few records in theirs.
+``python -m tests.readers.fuzzing --records 1000000`` (or ``make fuzz``) does so in a process of its own, so that a hang
+or a crash in a library is a fault like any other; the tests do the same with few records in theirs.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from relscout.core.errors import InputError, RecordError, RelscoutError
+from relscout.core.errors import RecordError, RelscoutError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import FORMATS, read, reader, recognise
+from relscout.io.readers import read, recognise
 from relscout.io.readers.source import Source
 from relscout.io.writers.jsonl import write_instances
 from relscout.io.writers.tools import TOOLS
@@ -54,17 +54,106 @@ _WORDS = re.compile(r"(?<![\w\\])(?:Ina|Roth|lives|in|Graz)(?![\w\\])")
 _LETTERS = "aZéßİﬁ北京東ไทยשלוםمرحبا09한"
 #: Inside a word: combining marks, joiners, marks of direction, signs that formats give a meaning.
 _INNER = "\u0301\u0300\u200d\u202e\ufeff'’-_.%&;,:!?$#@*+~^`"
-_SIGNS = "\"\\/{}()=\x00\x01\x7f\x85\u2028\u00a0"
+_SIGNS = '"\\/{}()=\x00\x01\x7f\x85\u2028\u00a0'
 _ASTRAL = "😀👩🏽🇫🇮𝒜𠀀\U0010ffff"
 
 _TEXTS = [
-    *("", " ", "\t", "\n", "\r\n", "\x00", "\ud83d", "\ude00", "a\ud83db", "😀", "👩‍👩‍👧", "e\u0301", "\u0301", "\u202e", "שלום"),
-    *("\x85", "\u2028", "\ufeff", "\x1b[31m", "Ina", "Graz", "O", "_", "*", "B-PER", "I-PER", "NaN", "1e5", "-1", "0.0"),
-    *("nil", "(", ")", "[[ x ]]", "<e1>", "</e1>", "<< ", "1-1", "2[1]", "\\", "\\u", '"', "'", "|", "=", "a" * 300, "right", "bi"),
+    *(
+        "",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\x00",
+        "\ud83d",
+        "\ude00",
+        "a\ud83db",
+        "😀",
+        "👩‍👩‍👧",
+        "e\u0301",
+        "\u0301",
+        "\u202e",
+        "שלום",
+    ),
+    *(
+        "\x85",
+        "\u2028",
+        "\ufeff",
+        "\x1b[31m",
+        "Ina",
+        "Graz",
+        "O",
+        "_",
+        "*",
+        "B-PER",
+        "I-PER",
+        "NaN",
+        "1e5",
+        "-1",
+        "0.0",
+    ),
+    *(
+        "nil",
+        "(",
+        ")",
+        "[[ x ]]",
+        "<e1>",
+        "</e1>",
+        "<< ",
+        "1-1",
+        "2[1]",
+        "\\",
+        "\\u",
+        '"',
+        "'",
+        "|",
+        "=",
+        "a" * 300,
+        "right",
+        "bi",
+    ),
 ]
-_NUMBERS = [0, 1, 2, 3, 4, 5, 8, 22, 23, 24, -1, -8, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**30, 0.0, 4.0, 0.5, -0.0]
+_NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    8,
+    22,
+    23,
+    24,
+    -1,
+    -8,
+    2**31,
+    2**53,
+    2**63,
+    2**64,
+    -(2**63),
+    10**30,
+    0.0,
+    4.0,
+    0.5,
+    -0.0,
+]
 _NUMBERS += [1e308, float("inf"), float("-inf"), float("nan"), True, False]
-_VALUES: list[Any] = [*_TEXTS, *_NUMBERS, None, [], {}, [[]], [None], [0], [0, 1], ["a"], {"": 0}, {"start": 0}, [{}], [[0]]]
+_VALUES: list[Any] = [
+    *_TEXTS,
+    *_NUMBERS,
+    None,
+    [],
+    {},
+    [[]],
+    [None],
+    [0],
+    [0, 1],
+    ["a"],
+    {"": 0},
+    {"start": 0},
+    [{}],
+    [[0]],
+]
 #: Of these, JSON itself is the trouble; they stand in for what :func:`_spelled` writes.
 _HUGE, _DEEP = "@huge@", "@deep@"
 
@@ -156,7 +245,9 @@ def restructure(record: Any, random: Random) -> Any:
             case 3:
                 holder[key] = random.choice(([value], {"x": value}, [value, value], {"text": value}))
             case 4 if isinstance(holder, dict):
-                name = random.choice(["id", "text", "label", "start", "relations", "\ud83d", "", "type", random.choice(_TEXTS)])
+                name = random.choice(
+                    ["id", "text", "label", "start", "relations", "\ud83d", "", "type", random.choice(_TEXTS)]
+                )
                 holder[name] = copy.deepcopy(random.choice(_VALUES))
             case 5 if isinstance(holder, dict):
                 holder[random.choice(_TEXTS)] = holder.pop(key)
@@ -227,8 +318,33 @@ def rearrange(text: str, random: Random) -> str:
     return "\n".join(lines)
 
 
-_BYTES = [b"\x00", b"\xff", b"\xed\xa0\xbd", b"\xf0\x9f\x98", b"\r", b"\n", b'"', b"{", b"}", b"[", b"]", b"\\", b"<", b"\xef\xbb\xbf"]
-_BYTES += [b"&", b"9" * 30, b"\xc3", b"\x80", b"<!DOCTYPE x [<!ENTITY a 'b'>]>", b"&a;", b"\t", b",", b"\xff\xfe"]
+_BYTES = [
+    b"\x00",
+    b"\xff",
+    b"\xed\xa0\xbd",
+    b"\xf0\x9f\x98",
+    b"\r",
+    b"\n",
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\\",
+    b"<",
+    b"\xef\xbb\xbf",
+]
+_BYTES += [
+    b"&",
+    b"9" * 30,
+    b"\xc3",
+    b"\x80",
+    b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
+    b"&a;",
+    b"\t",
+    b",",
+    b"\xff\xfe",
+]
 
 
 def damage(content: bytes, random: Random, times: int = 0) -> bytes:
@@ -285,13 +401,19 @@ def _json_case(name: str, random: Random) -> Case:
     elif container in ("lines", "pretty"):
         if container == "lines" and not valid and random.random() < 0.05:
             records.append(random.choice((_HUGE, _DEEP, {"text": _HUGE}, {"text": [_DEEP]})))
-        text = "\n".join(_spelled(record, random, indent=1 if container == "pretty" else None) for record in records)
+        text = "\n".join(
+            _spelled(record, random, indent=1 if container == "pretty" else None) for record in records
+        )
     else:
         text = _spelled(records, random, indent=1 if container == "pretty list" else None)
     # a first line that is no object makes a text another one
     objects = all(isinstance(record, dict) for record in records[:5])
     files = {"input": text.encode("utf-8", "surrogatepass")}
-    if "\ud800" <= max(text) <= "\udfff" or re.search("[\ud800-\udfff]", text) or not (valid or objects or name == "nyt-fb"):
+    if (
+        "\ud800" <= max(text) <= "\udfff"
+        or re.search("[\ud800-\udfff]", text)
+        or not (valid or objects or name == "nyt-fb")
+    ):
         whole = Counter()
     if random.random() < 0.15 and not valid:
         files["input"] = damage(files["input"], random, times=_RECORDS_PER_FILE // 2)
@@ -316,7 +438,11 @@ _TEXT_FORMATS: dict[str, tuple[str, str, str]] = {
     "conll04 of multi-head models": ("", seeds.MULTI_HEAD.partition("#doc 2")[0], ""),
     "conllu": ("", seeds.CONLLU, ""),
     "semeval": ("", _SEMEVAL, ""),
-    "csv": ("text,head,tail,head_start,relation\n", '"Ina Roth lives in Graz.",Ina Roth,Graz,0,lives_in\n', ""),
+    "csv": (
+        "text,head,tail,head_start,relation\n",
+        '"Ina Roth lives in Graz.",Ina Roth,Graz,0,lives_in\n',
+        "",
+    ),
     "csv with tabs": (
         "text\thead_start\thead_end\ttail_start\ttail_end\n",
         "Ina Roth lives in Graz.\t0\t8\t18\t22\n",
@@ -335,7 +461,11 @@ def _text_case(name: str, random: Random) -> Case:
     format = name.partition(" ")[0]
     alphabet = _LETTERS if format == "webanno-tsv" else _LETTERS + _ASTRAL
     # words of XML, and of tables without quotation marks, have no signs
-    inner = alphabet + ("\u0301\u0300\u200d'-_." if format in ("bioc", "csv", "conll04", "webanno-tsv") else _INNER.replace("|", ""))
+    inner = alphabet + (
+        "\u0301\u0300\u200d'-_."
+        if format in ("bioc", "csv", "conll04", "webanno-tsv")
+        else _INNER.replace("|", "")
+    )
     count = 8 if format == "bioc" else _RECORDS_PER_FILE
     mode = random.choice(("valid", "lines", "lines", "lines", "lines", "bytes"))
     parts, whole = [], Counter[tuple[str, str]]()
@@ -413,9 +543,11 @@ def _xmi_case(random: Random) -> Case:
     members = " ".join(map(str, range(10, 10 + 3 * count)))
     content = (
         '<?xml version="1.0" encoding="UTF-8"?>\n<xmi:XMI xmlns:xmi="http://www.omg.org/XMI" '
-        'xmlns:cas="http:///uima/cas.ecore" xmlns:custom="http:///custom.ecore" xmi:version="2.0"><cas:NULL xmi:id="0"/>\n'
+        'xmlns:cas="http:///uima/cas.ecore" xmlns:custom="http:///custom.ecore" xmi:version="2.0">\n'
+        '<cas:NULL xmi:id="0"/>\n'
         + "".join(spans)
-        + f'<cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text/plain" sofaString="{"&#10;".join(texts)}"/>'
+        + '<cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text/plain" '
+        + f'sofaString="{"&#10;".join(texts)}"/>'
         f'<cas:View sofa="1" members="{members}"/></xmi:XMI>'
     ).encode("utf-8", "surrogatepass")
     types = seeds.TYPE_SYSTEM.encode()
@@ -427,11 +559,45 @@ def _xmi_case(random: Random) -> Case:
     return Case("xmi", mode, files, {"valid": 0, "bytes": 1}.get(mode, count), whole, mode == "valid")
 
 
-_ROW: dict[str, Any] = {"text": seeds.TEXT, "head": "Ina Roth", "tail": "Graz", "head_start": 0, "head_end": 8, "id": 7}
-_TYPES = [pa.string(), pa.large_string(), pa.binary(), pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.bool_()]
-_TYPES += [pa.date32(), pa.date64(), pa.timestamp("ns"), pa.timestamp("s", tz="UTC"), pa.time64("ns"), pa.duration("ns")]
-_TYPES += [pa.decimal128(38, 3), pa.list_(pa.int64()), pa.struct([("start", pa.int64())]), pa.null(), pa.month_day_nano_interval()]
-_TYPES += [pa.dictionary(pa.int8(), pa.string()), pa.map_(pa.string(), pa.int8()), pa.string_view(), pa.float16()]
+_ROW: dict[str, Any] = {
+    "text": seeds.TEXT,
+    "head": "Ina Roth",
+    "tail": "Graz",
+    "head_start": 0,
+    "head_end": 8,
+    "id": 7,
+}
+_TYPES = [
+    pa.string(),
+    pa.large_string(),
+    pa.binary(),
+    pa.int8(),
+    pa.uint64(),
+    pa.float32(),
+    pa.float64(),
+    pa.bool_(),
+]
+_TYPES += [
+    pa.date32(),
+    pa.date64(),
+    pa.timestamp("ns"),
+    pa.timestamp("s", tz="UTC"),
+    pa.time64("ns"),
+    pa.duration("ns"),
+]
+_TYPES += [
+    pa.decimal128(38, 3),
+    pa.list_(pa.int64()),
+    pa.struct([("start", pa.int64())]),
+    pa.null(),
+    pa.month_day_nano_interval(),
+]
+_TYPES += [
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.map_(pa.string(), pa.int8()),
+    pa.string_view(),
+    pa.float16(),
+]
 
 
 def _column(random: Random, kind: pa.DataType) -> pa.Array:
@@ -472,7 +638,9 @@ def _parquet_case(random: Random) -> Case:
                 case 1:
                     table = table.append_column(table.column_names[place], table.column(place))
                 case _:
-                    table = table.set_column(place, table.column_names[place], _column(random, random.choice(_TYPES)))
+                    table = table.set_column(
+                        place, table.column_names[place], _column(random, random.choice(_TYPES))
+                    )
     sink = io.BytesIO()
     try:
         if random.random() < 0.5:
@@ -506,8 +674,17 @@ def _xlsx_case(random: Random) -> Case:
         else:
             row = restructure(row, random)
         # openpyxl refuses what is no cell
-        cells = [cell if isinstance(cell, str | int | float | None) else str(cell) for cell in row] if isinstance(row, list) else []
-        cells = [re.sub("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", "", cell) if isinstance(cell, str) else cell for cell in cells]
+        cells = (
+            [cell if isinstance(cell, str | int | float | None) else str(cell) for cell in row]
+            if isinstance(row, list)
+            else []
+        )
+        cells = [
+            re.sub("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", "", cell)
+            if isinstance(cell, str)
+            else cell
+            for cell in cells
+        ]
         sheet.append([None if isinstance(cell, float) and abs(cell) > 1e300 else cell for cell in cells])
     sink = io.BytesIO()
     book.save(sink)
@@ -526,7 +703,9 @@ def _docbin_tree() -> dict[str, Any]:
     doc = spacy.blank("xx")(seeds.TEXT)
     doc.ents = (Span(doc, 0, 2, "PER"), Span(doc, 4, 5, "LOC"))
     doc.user_data[("._.", "rel", None, None)] = {(0, 4): {"lives_in": 1.0, "x": 0.0}}
-    tree: dict[str, Any] = srsly.msgpack_loads(zlib.decompress(DocBin(docs=[doc], store_user_data=True).to_bytes()))
+    tree: dict[str, Any] = srsly.msgpack_loads(
+        zlib.decompress(DocBin(docs=[doc], store_user_data=True).to_bytes())
+    )
     return tree
 
 
@@ -543,7 +722,9 @@ def _docbin_case(random: Random, trees: list[dict[str, Any]] = []) -> Case:  # n
             data = srsly.msgpack_loads(trees[0]["user_data"][0], use_list=False)
             changed = restructure([[list(entry) for entry in data]], random)
             with contextlib.suppress(Exception):
-                tree["user_data"] = [srsly.msgpack_dumps(changed[0] if isinstance(changed, list) else changed)]
+                tree["user_data"] = [
+                    srsly.msgpack_dumps(changed[0] if isinstance(changed, list) else changed)
+                ]
     try:
         packed = srsly.msgpack_dumps(tree)
     except Exception:  # what MessagePack has no form for
@@ -584,7 +765,11 @@ def _packed_case(random: Random) -> Case:
 #: What makes cases: name → how, and how often. Those that libraries take long to read are fewer.
 MAKERS: dict[str, tuple[Callable[[Random], Case], int]] = {
     **{name: (lambda random, name=name: _json_case(name, random), 10) for name in _JSON},
-    **{f"{name} as text": (lambda random, name=name: _text_case(name, random), 10) for name in _TEXT_FORMATS if name != "bioc"},
+    **{
+        f"{name} as text": (lambda random, name=name: _text_case(name, random), 10)
+        for name in _TEXT_FORMATS
+        if name != "bioc"
+    },
     "bioc as text": (lambda random: _text_case("bioc", random), 4),
     "brat": (_brat_case, 10),
     "packed": (_packed_case, 20),
@@ -640,24 +825,22 @@ def faults_of(case: Case, folder: Path, random: Random) -> list[str]:
 
 
 def _checked(case: Case, path: Path, folder: Path, random: Random) -> Iterator[str]:
-    outcomes: list[RelationInstance | RecordError] = []
+    instances: list[RelationInstance] = []
+    skipped: list[RecordError] = []
     try:
-        outcomes += reader(case.format).read(Source(path))
+        instances += read(path, format=case.format, on_error="skip", on_skip=skipped.append)
     except RelscoutError as error:
         yield from _about_error(error)
         if case.valid:
             yield f"refused: {error}"
-    instances = []
-    for outcome in outcomes:
-        if isinstance(outcome, RelationInstance):
-            instances.append(outcome)
-            yield from _about_instance(outcome)
-        else:
-            yield from _about_error(outcome)
+    for error in skipped:
+        yield from _about_error(error)
+    for instance in instances:
+        yield from _about_instance(instance)
     there = Counter((bare(instance.head_text), bare(instance.tail_text)) for instance in instances)
     if missing := case.whole - there:
-        refusals = [str(outcome) for outcome in outcomes if not isinstance(outcome, RelationInstance)]
-        yield f"surface: {missing.total()} of {case.whole.total()} whole records are not read, such as {min(missing)}: {refusals[:1]}"
+        number = f"{missing.total()} of {case.whole.total()} whole records"
+        yield f"surface: {number} are not read, such as {min(missing)}; {[str(error) for error in skipped[:1]]}"
     yield from _recognised(case, path, instances)
     if random.random() < 0.05:
         yield from _inspected(path)
@@ -746,7 +929,9 @@ class Tally:
     def report(self) -> str:
         """Return the rates and the faults, as lines."""
         total, seconds = self.records.total(), sum(self.seconds.values())
-        lines = [f"{total:,} mutated records in {seconds:,.0f} s of computing: {total / max(seconds, 1e-9):,.0f} a second"]
+        lines = [
+            f"{total:,} mutated records in {seconds:,.0f} s of computing: {total / max(seconds, 1e-9):,.0f} a second"
+        ]
         lines += [
             f"  {name:<36}{count:>10,} records {count / max(self.seconds[name], 1e-9):>9,.0f} a second"
             for name, count in sorted(self.records.items())
@@ -754,7 +939,9 @@ class Tally:
         kinds = Counter[str]()
         for fault, count in self.faults.items():
             kinds[fault.partition(":")[0]] += count
-        lines.append(f"{self.faults.total():,} faults" + "".join(f"; {kind}: {n:,}" for kind, n in kinds.most_common()))
+        lines.append(
+            f"{self.faults.total():,} faults" + "".join(f"; {kind}: {n:,}" for kind, n in kinds.most_common())
+        )
         return "\n".join(lines + [f"  {count:>6,} × {fault}" for fault, count in self.faults.most_common(60)])
 
 
@@ -801,9 +988,13 @@ def fuzz(records: int, seed: int, *, names: list[str] | None = None, keep: Path 
                     tally.faults.update(f"{fault} [{name}]" for fault in faults)
             except EOFError:
                 process.join(0.5)
-                how = f"crash: signal {-(process.exitcode or 0)}" if process.exitcode else "hang: in a library"
+                how = (
+                    f"crash: signal {-(process.exitcode or 0)}" if process.exitcode else "hang: in a library"
+                )
                 tally.faults[how] += 1
-                shutil.copytree(folder, Path(place) / "faults" / f"{how.replace(':', '')} {seed}", dirs_exist_ok=True)
+                shutil.copytree(
+                    folder, Path(place) / "faults" / f"{how.replace(':', '')} {seed}", dirs_exist_ok=True
+                )
             process.kill()
             process.join()
         if keep is not None and (Path(place) / "faults").exists():

@@ -13,7 +13,7 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_file
-from relscout.cli.reading import TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
@@ -71,7 +71,8 @@ def command(
     _check_output(out, to)
     if precision is not None:
         checked_precision(precision)
-    every_pair = reading.is_plain_text(inputs) or reading.pairs == "all"
+    is_text = reading.is_plain_text(inputs)
+    every_pair = is_text or reading.pairs == "all"
     predict = _loaded(model)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
@@ -85,6 +86,8 @@ def command(
             on_loss=lambda _, what: lost.update([what]),
         )
     skipped.report()
+    if not instances and not skipped.count and is_text:
+        say_note(NOTHING_PAIRED)
     for warning in loss_warnings(lost):
         say_note(warning)
     triples = (

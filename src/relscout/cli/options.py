@@ -95,6 +95,10 @@ class PlainText:
     gazetteer: Annotated[
         Path | None, _of_text(metavar="FILE", help="Also mark the names in this list: name<TAB>type.")
     ] = None
+    ignore: Annotated[
+        str | None,
+        _of_text(metavar="WHAT", help="Match names of the list whatever their case,width,accents."),
+    ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],
         _of_text(metavar="entities|noun-chunks", help="Pair named entities or noun phrases."),
@@ -238,6 +242,21 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
             raise SettingError(f"--types has {piece!r}; expected HEAD:TAIL, several joined by commas")
         pairs.add((head, tail))
     return frozenset(pairs)
+
+
+def differences(text: str | None) -> frozenset[str]:
+    """Read ``--ignore``: some of ``case``, ``width`` and ``accents``, joined by commas.
+
+    Raises:
+        SettingError: A piece is none of these.
+    """
+    if text is None:
+        return frozenset()
+    from relscout.text.gazetteer import sensitivity
+
+    ignored = frozenset(part.strip() for part in text.split(","))
+    sensitivity(ignored)
+    return ignored
 
 
 def check_file(path: Path) -> None:

@@ -42,7 +42,10 @@ $ {COMMAND}
 ```
 
 [Evaluate](how-to/evaluate.md) explains B³ F1, V-measure and ARI. They are computed on raw clusters unless a
-table says otherwise. A figure without ± comes from one seed."""
+table says otherwise. A figure without ± comes from one seed.
+
+Each table names the commit that it was measured at. Where it says *commit not recorded*, the record does not have it,
+and the first commit that contains the record is given instead. The code may have been older, or not committed."""
     yield "## Plain text"
     yield _relatedness(_record("relatedness"), "Is a pair related?", "Trained on all six corpora.")
     yield _relatedness(
@@ -158,12 +161,12 @@ def _facts_read(path: Path) -> str:
     return f"""### Facts, read by hand
 
 `discover` on 600 sentences of NYT+FB (`validate`) and 600 of FewRel (`val_wiki`) as plain text, none of them in the
-training data of the relatedness model: {len(rows)} of the 794 facts, drawn at random. One of us compared each with its
+training data of the relatedness model: {len(rows)} of its facts, drawn at random. One of us compared each with its
 sentence; a fact counts as correct if the pair, the relation and both names are. Since then, the threshold for lists of
 sentences keeps more pairs.
 
 {_table(("facts", "read", "correct"), table)}
-Record: `benchmarks/results/{path.name}`."""
+Record: `benchmarks/results/{path.name}`, commit not recorded (record added in 823bd5c)."""
 
 
 def _is_vague(fact: Row) -> bool:
@@ -260,11 +263,11 @@ _PARTS = (("novel", "novel"), ("predefined", "labelled relations"), ("none", "un
 def _open_world(record: Row) -> str:
     table = []
     for row in record["rows"]:
-        counts, rejected = row["instances"], row["told_none"]
+        counts, rejected = row["instances"], row["classified_as_none"]
         table += [
             ("held-out instances of labelled relations: accuracy", _number(row["predefined_accuracy"])),
             ("the same, when no relation is novel", _number(row["closed_set_accuracy"])),
-            ("novel instances classified as novel", _number(row["novel_told_novel"])),
+            ("novel instances classified as novel", _number(row["novel_classified_as_novel"])),
             ("B³ F1 of the novel instances", _number(row["novel"]["b3_f1"])),
             ("the same, when they are clustered alone", _number(row["novel_alone"]["b3_f1"])),
             ("AUROC of *no relation* for unlabelled pairs", _number(row["none_auroc"])),
@@ -293,8 +296,8 @@ def _no_relation(record: Row) -> str:
                 for key in (
                     "none_share",
                     "auroc",
-                    "told_of_none",
-                    "told_of_related",
+                    "rejected_unrelated",
+                    "rejected_related",
                     "b3_f1_clustering_everything",
                     "b3_f1",
                     "b3_f1_judged",

@@ -203,6 +203,7 @@ def main() -> None:
         from benchmarks import results_page
 
         results_page.write_page()
+        results_page.write_figures()
     elif options.command == "examples":
         from benchmarks import examples
 

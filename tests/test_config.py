@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from relscout.core.errors import SettingError, UnknownNameError
-from relscout.core.settings import documentation, from_mapping, to_mapping
+from relscout.core.settings import documentation, from_mapping, settings_class, to_mapping
 
 
-@dataclass(frozen=True)
+@settings_class
 class Oven:
     """How to bake."""
 
@@ -48,16 +46,16 @@ def test_a_whole_number_may_stand_for_a_decimal_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("degrees", "hot", "int"),
-        ("degrees", "1.5", "int"),
-        ("degrees", 1.5, "int"),
-        ("degrees", True, "int"),
-        ("degrees", None, "int"),
-        ("hours", "long", "float"),
-        ("hours", False, "float"),
+        ("degrees", "hot", "a whole number"),
+        ("degrees", "1.5", "a whole number"),
+        ("degrees", 1.5, "a whole number"),
+        ("degrees", True, "a whole number"),
+        ("degrees", None, "a whole number"),
+        ("hours", "long", "a number"),
+        ("hours", False, "a number"),
         ("fan", "yes", "true or false"),
-        ("fan", 1, "bool"),
-        ("shelf", 2, "str"),
+        ("fan", 1, "true or false"),
+        ("shelf", 2, "a text"),
     ],
 )
 def test_a_value_of_another_kind_is_refused(name: str, value: object, expected: str) -> None:
@@ -77,8 +75,8 @@ def test_the_settings_own_check_is_kept() -> None:
 
 def test_the_text_under_a_field_documents_it() -> None:
     assert documentation(Oven) == {
-        "degrees": ("int", 180, "Temperature in °C,\nfrom 50 to 250."),
-        "hours": ("float", 0.5, "How long."),
-        "fan": ("bool", False, "Whether air moves."),
-        "shelf": ("str", "middle", ""),
+        "degrees": ("integer", 180, "Temperature in °C,\nfrom 50 to 250."),
+        "hours": ("number", 0.5, "How long."),
+        "fan": ("boolean", False, "Whether air moves."),
+        "shelf": ("string", "middle", ""),
     }

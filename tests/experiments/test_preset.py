@@ -119,7 +119,7 @@ def changed(description, *way, to):
         (("rows", 0, "method"), "kmean", r"rows\[0\] \(plain\): unknown method 'kmean'"),
         (("rows", 0, "settings"), {"n_int": 1}, r"rows\[0\] \(plain\): unknown setting 'n_int': did you mean 'n_init'"),
         (("rows", 0, "settings"), {"n_init": 0}, "n_init is 0, expected at least 1"),
-        (("rows", 0, "settings"), {"n_init": 1.5}, "n_init is 1.5, expected int"),
+        (("rows", 0, "settings"), {"n_init": 1.5}, "n_init is 1.5, expected a whole number"),
         (("rows", 0, "encoder"), {"poling": "x"}, "unknown setting 'poling': did you mean 'pooling'"),
         (("rows", 0, "encoder"), {"pooling": "spam"}, r"rows\[0\] \(plain\): .*'spam'"),
         (("rows", 1, "name"), "plain", "rows: two rows have the name 'plain'"),

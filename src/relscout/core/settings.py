@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, TypeVar, cast, dataclass_transform, get_type_hints
 
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from relscout.core.errors import RelscoutError, SettingError, UnknownNameError
+from relscout.core.errors import SettingError, UnknownNameError
 
 #: Largest whole number that a setting may have.
 LARGEST: Final = 10**9
@@ -42,10 +42,11 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
     "string_type": "a text",
+    "literal_error": "a text",
     "string_too_short": "a text that is not empty",
     "tuple_type": "a list",
     "dict_type": "a mapping",
-    "dataclass_type": "a mapping",
+    "dataclass_exact_type": "a mapping",
     "too_short": "a list that is not empty",
 }
 T = TypeVar("T")
@@ -60,6 +61,37 @@ class OneOf:
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema, for pydantic."""
         return core_schema.literal_schema(list(self.names))
+
+
+@dataclasses.dataclass(frozen=True)
+class _FromMapping:
+    """Builds settings that stand inside others from a mapping."""
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema, for pydantic."""
+
+        def built(value: Any) -> Any:
+            if not isinstance(value, Mapping):
+                return value
+            check_fields(kind, value)
+            return kind(**value)
+
+        return core_schema.no_info_before_validator_function(built, handler(kind))
+
+
+def _without_repeats(values: tuple[T, ...]) -> tuple[T, ...]:
+    if any(value in values[:place] for place, value in enumerate(values)):
+        raise SettingError(f"holds a value twice: {list(values)}")
+    return values
+
+
+Text = Annotated[str, Field(min_length=1)]
+#: Settings inside others, which may be given as a mapping.
+Nested = Annotated[T, _FromMapping()]
+#: Values that may be given as a list.
+Listed = Annotated[tuple[T, ...], Field(strict=False)]
+#: The same, each once.
+Distinct = Annotated[tuple[T, ...], Field(strict=False), AfterValidator(_without_repeats)]
 
 
 @dataclass_transform(frozen_default=True)
@@ -84,38 +116,47 @@ def settings_class(kind: type[T]) -> type[T]:
     return cast(type[T], made)
 
 
-def refusal(kind: type[Any], error: ErrorDetails, *, name: str = "", noun: str = "setting") -> RelscoutError:
+def refusal(kind: type[Any], error: ErrorDetails) -> SettingError:
     """Return the error of relscout for one of pydantic's: what was given, and what was expected.
 
     Args:
         kind: The class that refused a value.
         error: What pydantic says of it.
-        name: What the value is called; the name of its field when left out.
-        noun: What a field is called.
     """
-    if isinstance(raised := error.get("ctx", {}).get("error"), RelscoutError):
-        return raised
-    given = error["input"]
-    field = str(error["loc"][-1]) if error["loc"] else name
-    name = name or field
+    keys, given = error["loc"], error["input"]
+    name = "".join(f"[{key}]" if isinstance(key, int) else f", {key}" for key in keys).removeprefix(", ")
+    raised = error.get("ctx", {}).get("error")
+    known = schema(kind)["properties"].get(keys[0], {}) if keys else {}
+    refused: SettingError
     match error["type"]:
+        case "value_error" if isinstance(raised, SettingError) and not keys:
+            return raised
+        case "value_error":
+            refused = SettingError(f"{name}: {raised}" if name else str(raised))
+            keys += getattr(raised, "keys", ())
         case "unexpected_keyword_argument":
-            return UnknownNameError(noun, name, [known.name for known in dataclasses.fields(kind)])
+            refused = UnknownNameError("setting", name, [field.name for field in dataclasses.fields(kind)])
         case "missing":
-            return SettingError(f"the {noun} {name!r} is missing")
+            refused = SettingError(f"{name} is missing")
         case "literal_error" if isinstance(given, str):
-            return UnknownNameError(name, given, schema(kind)["properties"][field]["enum"])
-        case "string_pattern_mismatch":
-            example = schema(kind)["properties"][field]["default"]
-            expected = f"whole numbers from 1 to {WIDEST:,} joined by '-', such as {example!r}"
-        case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
-            expected = _range(schema(kind)["properties"][field], error["type"].startswith("less"))
+            refused = UnknownNameError(name, given, known["enum"])
         case other:
-            expected = _EXPECTED.get(other, "a text" if other == "literal_error" else error["msg"])
-    return SettingError(f"{name} is {given!r}, expected {expected}")
+            refused = SettingError(f"{name} is {given!r}, expected {_expected(other, error, known)}")
+    refused.keys = keys
+    return refused
 
 
-def _range(number: Mapping[str, Any], is_too_large: bool) -> str:
+def _expected(what: str, error: ErrorDetails, known: Mapping[str, Any]) -> str:
+    """Return what was expected in place of a value, in words."""
+    if what == "string_pattern_mismatch":
+        return f"whole numbers from 1 to {WIDEST:,} joined by '-', such as {known['default']!r}"
+    if what.startswith(("greater", "less")):
+        number = known.get("items") or known.get("additionalProperties") or known
+        return _range(number, is_too_large=what.startswith("less"))
+    return _EXPECTED.get(what, error["msg"])
+
+
+def _range(number: Mapping[str, Any], *, is_too_large: bool) -> str:
     """Return what a number must be, in words; of a whole number the bound that it exceeds."""
     least, above = number.get("minimum"), number.get("exclusiveMinimum")
     most, below = number.get("maximum"), number.get("exclusiveMaximum")
@@ -141,14 +182,14 @@ def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
         SettingError: A value is not of its field's type.
     """
     hints = get_type_hints(kind)
-    _check_fields(kind, values)
+    check_fields(kind, values)
     return kind(**{name: _read(value, hints[name]) for name, value in values.items()})
 
 
 def converted(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return plain values as fields of settings, each checked alone; see :func:`from_mapping`."""
     hints, plain = get_type_hints(kind, include_extras=True), get_type_hints(kind)
-    _check_fields(kind, values)
+    check_fields(kind, values)
     read = {}
     for name, value in values.items():
         try:
@@ -158,9 +199,17 @@ def converted(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _check_fields(kind: type[Any], names: Iterable[str]) -> None:
+def check_fields(kind: type[Any], names: Iterable[object]) -> None:
+    """Refuse names that are no fields of settings.
+
+    Raises:
+        UnknownNameError: A field has not that name; the nearest is named.
+        SettingError: A name is no text.
+    """
     known = [field.name for field in dataclasses.fields(kind)]
     for name in names:
+        if not isinstance(name, str):
+            raise SettingError(f"the key {name!r} is no text; put it into quotes")
         if name not in known:
             raise UnknownNameError("setting", name, known)
 

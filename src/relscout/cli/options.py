@@ -391,15 +391,11 @@ def _with_nearest(word: str, known: Sequence[str]) -> str:
     return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
 
 
-@contextlib.contextmanager
-def _naming(path: Path | None) -> Iterator[None]:
-    """Put the file's name before the message of an error about a setting."""
-    try:
-        yield
-    except SettingError as error:
-        if path is None:
-            raise
-        raise SettingError(f"{path}: {error}") from error
+def _naming(path: Path | None) -> contextlib.AbstractContextManager[None]:
+    """Put the file, and the line of the value, before the message of an error about a setting."""
+    from relscout.core.config_files import located
+
+    return contextlib.nullcontext() if path is None else located(path)
 
 
 @dataclass(frozen=True)

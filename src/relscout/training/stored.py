@@ -196,7 +196,7 @@ class Trained:
 
 _KIND = "work in progress"
 #: Increased whenever this version cannot resume the work of an older one.
-_SCHEME = 4
+_SCHEME = 5
 
 
 class Checkpoints:

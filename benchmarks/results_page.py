@@ -108,6 +108,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _method_speed("SelfORE", _record("selfore-speed"))
     yield _method_speed("RoCORE", _record("rocore-speed"))
     yield _pretraining_speed(_record("pretraining-speed"))
+    yield _examples(_record("examples"))
 
 
 _METHODS = {
@@ -208,7 +209,10 @@ def _card_relatedness() -> str:
     chosen = (
         ("with syntax", {"test": "documents"}),
         ("without a parse", {"test": "documents", "without": "syntax"}),
-        ("without the pairs of labels that name no evidence", {"test": "documents", "without": "unjudged pairs"}),
+        (
+            "without the pairs of labels that name no evidence",
+            {"test": "documents", "without": "unjudged pairs"},
+        ),
         ("CoNLL04, mean of five models that were not trained on it", {"test": "conll04"}),
     )
     table = [
@@ -571,6 +575,15 @@ Time of a step on padded sentences, divided by that of a step on sentences group
 {record["threads"]} threads, medians of {record["rounds"]} rounds.
 
 {_table(head, table)}
+{_source(record)}"""
+
+
+def _examples(record: Row) -> str:
+    return f"""## Outputs on other pages
+
+The README, the tutorial and other pages show what these commands and programs print: {", ".join(record["outputs"])}.
+The times in them were measured on a busy machine.
+
 {_source(record)}"""
 
 

@@ -69,7 +69,8 @@ NOT_MEASURED = {
     "docs/concepts.md": {".999"},  # the highest confidence of a fact
     "docs/experiments.md": {"1.000"},  # of singletons, by definition
     "docs/how-to/analyze.md": set(  # Peng et al. 2020, table 1
-        ".547 .591 .441 .434 .295 .683 .686 .570 .466 .277 .691 .696 .581 .433 .304".split()),
+        ".547 .591 .441 .434 .295 .683 .686 .570 .466 .277 .691 .696 .581 .433 .304".split()
+    ),
     "docs/how-to/scripting.md": {".999"},
     "docs/methods/rocore.md": {"0.005"},  # a setting
 }

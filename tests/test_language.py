@@ -65,7 +65,6 @@ NAMES_NOT_YET = {
     "cli",
     "clustering/adaptive.py",
     "core",
-    "encoders",
     "finetuning",
     "io",
     "methods",

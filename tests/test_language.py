@@ -72,7 +72,6 @@ NAMES_NOT_YET = {
     "methods/hiure.py",
     "methods/rocore",
     "methods/rsn",
-    "methods/self_training.py",
     "methods/selfore.py",
     "methods/siamese.py",
     "methods/transfer",

@@ -108,6 +108,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _method_speed("SelfORE", _record("selfore-speed"))
     yield _method_speed("RoCORE", _record("rocore-speed"))
     yield _pretraining_speed(_record("pretraining-speed"))
+    yield _examples(_record("examples"))
 
 
 _METHODS = {
@@ -163,9 +164,9 @@ def _readme_limits() -> str:
         for name in ("kmeans", "trivial: entity-type pair")
     )
     return f"""It does not always win. On SemEval's common nouns (18 relations, one seed), the adapter lowers the
-scores: {adapter}, against {minilm} with `minilm`. On the NYT+FB sample (10 clusters, one seed), `minilm` reaches
-{ours}, below clusters that are just the pair of entity types: {types}. `relscout evaluate` prints this
-baseline."""
+scores: {adapter}, against {minilm} with `minilm`. On the NYT+FB sample (10 clusters, one seed), `minilm`
+reaches {ours}, below clusters that are just the pair of entity types: {types}.
+`relscout evaluate` prints this baseline."""
 
 
 def _reproduced_scores(name: str, row: str) -> str:
@@ -575,6 +576,15 @@ Time of a step on padded sentences, divided by that of a step on sentences group
 {record["threads"]} threads, medians of {record["rounds"]} rounds.
 
 {_table(head, table)}
+{_source(record)}"""
+
+
+def _examples(record: Row) -> str:
+    return f"""## Outputs on other pages
+
+The README, the tutorial and other pages show what these commands and programs print: {", ".join(record["outputs"])}.
+The times in them were measured on a busy machine.
+
 {_source(record)}"""
 
 

@@ -477,7 +477,6 @@ def test_rows_of_a_table_may_be_json_lines(tmp_path: Path) -> None:
             '{"tokenised_text": [], "ner": [], "relations": [{"head": {"position": []}}]}',
             r"glirel \(missing: tokenized_text",
         ),
-        ("text,subject\na,b\n", r"csv \(missing: 'head'"),
         ("1\tAnn\tNNP\n", r"conllu \(missing: 10 columns, there are 3\)"),
         ("<doc/>", r"bioc \(missing: <collection>"),
     ],
@@ -486,3 +485,15 @@ def test_an_unknown_format_says_what_it_resembles(tmp_path: Path, content: str, 
     path = saved(tmp_path, content)
     with pytest.raises(InputError, match=f"resembles .*{expected}"):
         recognise(Source(path))
+
+
+def test_a_table_that_lacks_columns_says_which_and_how_to_map_those_it_has(tmp_path: Path) -> None:
+    path = saved(tmp_path, "sentence,subj,obj\nAnn in Rome,Ann,Rome\n")
+    with pytest.raises(
+        InputError, match=r"a table, but no column for 'text'.*the columns are 'sentence', 'subj', 'obj'"
+    ) as caught:
+        recognise(Source(path))
+    assert str(caught.value).endswith(
+        f"run: relscout inspect {path} --columns text=sentence,head=subj,tail=obj"
+    )
+    assert facts(path, columns={"text": "sentence", "head": "subj", "tail": "obj"}) == [("Ann", None, "Rome")]

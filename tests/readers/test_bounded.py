@@ -5,20 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 import relscout
-from relscout.core.errors import RelscoutError
-from relscout.io.readers import read, recognise
-from relscout.io.readers.source import Source
-from relscout.text.documents import is_plain_text, read_passages
 
-from .fuzzing import MAKERS, Hang, watched
+from .fuzzing import Hang, watched
 
 SOURCE = Path(relscout.__file__).parent
 #: Packages whose patterns meet what people give.
@@ -54,9 +48,7 @@ CLASSES = {
     "emoji": "😀",
 }
 #: A million characters of each, with one at the end that is none of them.
-TEXTS = {
-    name: character * (MILLION // len(character)) + "\x00" for name, character in CLASSES.items()
-}
+TEXTS = {name: character * (MILLION // len(character)) + "\x00" for name, character in CLASSES.items()}
 
 
 def patterns() -> dict[str, tuple[Any, str]]:
@@ -66,14 +58,18 @@ def patterns() -> dict[str, tuple[Any, str]]:
         place = path.relative_to(SOURCE)
         if place.parts[0] not in PACKAGES:
             continue
-        module = importlib.import_module(".".join(("relscout", *place.with_suffix("").parts)).removesuffix(".__init__"))
+        module = importlib.import_module(
+            ".".join(("relscout", *place.with_suffix("").parts)).removesuffix(".__init__")
+        )
         compiled = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
                 continue
             match call.func.value:
                 case ast.Name("re") if call.func.attr not in ("compile", "escape"):
-                    given = [ast.unparse(part) for part in (*call.args, *(key.value for key in call.keywords))]
+                    given = [
+                        ast.unparse(part) for part in (*call.args, *(key.value for key in call.keywords))
+                    ]
                     if isinstance(call.args[0], ast.Constant):
                         flags = re.IGNORECASE if "re.IGNORECASE" in given else 0
                         uses[f"{place}:{call.lineno}"] = re.compile(call.args[0].value, flags), call.func.attr
@@ -94,7 +90,9 @@ def test_the_patterns_of_all_readers_are_known() -> None:
 def test_a_pattern_is_bounded_on_a_million_of_each_character(use: str) -> None:
     pattern, method = USES[use]
     # all that they find would fill the memory rather than the time
-    method = {"finditer": "search", "findall": "search", "split": "search", "sub": "search"}.get(method, method)
+    method = {"finditer": "search", "findall": "search", "split": "search", "sub": "search"}.get(
+        method, method
+    )
     apply = getattr(pattern, method)
     for name, text in TEXTS.items():
         try:

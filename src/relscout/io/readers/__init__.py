@@ -77,6 +77,11 @@ ONLY_FOR = {
     "pairs": ("docred", "spert", "brat"),
 }
 
+#: Formats of annotation tools, which export a file per text, or per person: several in an archive are one data set.
+_TOGETHER = frozenset(
+    ["xmi", "webanno-tsv", "brat", "bioc", "conllu", "label-studio", "doccano", "prodigy", "pubannotation"]
+)
+
 _GROUP: Final = "relscout.readers"
 
 #: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
@@ -171,9 +176,9 @@ def read(
     """Read relation instances from a file or folder, one at a time, in its order.
 
     Args:
-        path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; of a ZIP archive, all files
-            with marked pairs are read, which must be of one format. ``archive.zip/member`` is one of them, ``-``
-            standard input.
+        path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; of a ZIP archive, the file
+            with marked pairs is read, or all files of an annotation tool. ``archive.zip/member`` is one of several,
+            ``-`` standard input.
         format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
@@ -244,7 +249,7 @@ def _in_archive(source: Source, format: str | None = None) -> tuple[str, list[So
         format: Their format where it is known.
 
     Raises:
-        InputError: No file is of a known format, or several files are of different ones.
+        InputError: No file is of a known format, or several are, which are no export of an annotation tool.
     """
     inside = members(source.path)
     if len(inside) < 2:
@@ -264,18 +269,17 @@ def _in_archive(source: Source, format: str | None = None) -> tuple[str, list[So
             others.append(path)
     if format is not None:
         formats = {format: formats.get(format, [])}
-    if len(formats) != 1 or not next(iter(formats.values())):
+    name, sources = next(iter(formats.items()), ("", []))
+    if len(formats) != 1 or not sources or (len(sources) > 1 and name not in _TOGETHER):
         listed = ", ".join(path.relative_to(source.path).as_posix() for path in inside[:5])
+        listed += ", …" * (len(inside) > 5)
         kinds = (
-            f"of several formats ({', '.join(sorted(formats))})"
-            if len(formats) > 1
-            else "without marked pairs"
+            "" if len(formats) == 1 else f" of {len(formats)} formats" if sources else " without marked pairs"
         )
         raise InputError(
-            f"{source.path}: the archive holds {len(inside)} files {kinds}: {listed}{', …' * (len(inside) > 5)}; name "
-            f"one of them, such as {inside[0]}, or unpack it"
+            f"{source.path}: the archive holds {len(inside)} files ({listed}){kinds}; name the one to read, such as "
+            f"{sources[0].path if sources else inside[0]}"
         )
-    ((name, sources),) = formats.items()
     return name, sources, [path for path in others if not path.name.lower().startswith("typesystem")]
 
 

@@ -169,7 +169,7 @@ def _lacking_columns(source: Source) -> str | None:
 
 
 def _guessed(source: Source, names: Sequence[str]) -> str:
-    """Return the columns of a table as ``--columns`` has them, where the required ones have usual names; else nothing."""
+    """Return the columns of a table as ``--columns`` has them, if the required ones have usual names; else nothing."""
     mapping = dict(source.columns)
     for field, usual in _USUAL.items():
         name = next((name for name in names if name.casefold() in usual), None)

@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from relscout.cli import options
 from relscout.cli.command_files import asked_for
-from relscout.cli.reading import TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Fact
@@ -288,10 +288,7 @@ def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
     if skipped.count:
         return f"no relation instances: all {counted(skipped.count, 'record')} were skipped"
     if plain:
-        return (
-            "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
-            "--mentions noun-chunks for text without names, or --spacy for another language"
-        )
+        return NOTHING_PAIRED
     return "no relation instances"
 
 

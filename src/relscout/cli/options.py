@@ -95,6 +95,10 @@ class PlainText:
     gazetteer: Annotated[
         Path | None, _of_text(metavar="FILE", help="Also mark the names in this list: name<TAB>type.")
     ] = None
+    ignore: Annotated[
+        str | None,
+        _of_text(metavar="WHAT", help="Match names of the list whatever their case,width,accents."),
+    ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],
         _of_text(metavar="entities|noun-chunks", help="Pair named entities or noun phrases."),
@@ -240,6 +244,21 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
     return frozenset(pairs)
 
 
+def differences(text: str | None) -> frozenset[str]:
+    """Read ``--ignore``: some of ``case``, ``width`` and ``accents``, joined by commas.
+
+    Raises:
+        SettingError: A piece is none of these.
+    """
+    if text is None:
+        return frozenset()
+    from relscout.text.gazetteer import sensitivity
+
+    ignored = frozenset(part.strip() for part in text.split(","))
+    sensitivity(ignored)
+    return ignored
+
+
 def check_file(path: Path) -> None:
     """Refuse a file that could not be written at the end.
 
@@ -372,15 +391,11 @@ def _with_nearest(word: str, known: Sequence[str]) -> str:
     return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
 
 
-@contextlib.contextmanager
-def _naming(path: Path | None) -> Iterator[None]:
-    """Put the file's name before the message of an error about a setting."""
-    try:
-        yield
-    except SettingError as error:
-        if path is None:
-            raise
-        raise SettingError(f"{path}: {error}") from error
+def _naming(path: Path | None) -> contextlib.AbstractContextManager[None]:
+    """Put the file, and the line of the value, before the message of an error about a setting."""
+    from relscout.core.config_files import located
+
+    return contextlib.nullcontext() if path is None else located(path)
 
 
 @dataclass(frozen=True)

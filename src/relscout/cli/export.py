@@ -16,11 +16,15 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .nt, .ttl, .graphml; with --triples .parquet."),
+        typer.Option(
+            metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .nt, .ttl, .graphml; with --triples .parquet."
+        ),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
+        typer.Option(
+            metavar="NAME", help="Output format: csv-excel, neo4j (a directory), an annotation tool, …"
+        ),
     ] = None,
     triples: Annotated[
         bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")
@@ -42,4 +46,5 @@ def command(
     if triples:
         say(f"{counted(write(found.triples(), out, format=to), 'triple')} written to {out}")
     else:
-        say(f"{counted(write_facts(found.facts(), out, format=to), 'fact')} written to {out}")
+        count = write_facts(found.facts(), out, format=to, triples=found.triples())
+        say(f"{counted(count, 'fact')} written to {out}")

@@ -32,7 +32,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .parquet, .nt, .ttl or .graphml."),
     ] = None,
     to: Annotated[
         str | None,
@@ -101,11 +101,12 @@ def command(
         and not (drop_negated and triple.polarity != "asserted")
     )
     if facts:
-        gathered = find_facts(triples).facts
+        evidence = list(triples)
+        gathered = find_facts(evidence).facts
         if out is None:
             _print(map(fact_record, gathered))
             return
-        say(f"{counted(write_facts(gathered, out, format=to), 'fact')} written to {out}")
+        say(f"{counted(write_facts(gathered, out, format=to, triples=evidence), 'fact')} written to {out}")
         return
     if out is None:
         _print(map(record, triples))

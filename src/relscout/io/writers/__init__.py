@@ -30,7 +30,7 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import Entity, Fact, Triple
-from relscout.io.writers.tools import TOOLS
+from relscout.io.writers.tools import MODEL_VERSION, TOOLS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -154,7 +154,13 @@ def recognise(path: str | Path) -> str:
     )
 
 
-def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = None) -> int:
+def write(
+    triples: Iterable[Triple],
+    path: str | Path,
+    *,
+    format: str | None = None,
+    model_version: str = MODEL_VERSION,
+) -> int:
     """Write triples to a file, or a folder for neo4j, which appears whole or not at all.
 
     Triples are taken one at a time and not kept; graph formats keep the URIs of the entities. An older file
@@ -164,6 +170,7 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
         triples: What to write; may be a generator.
         path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
         format: A name of :func:`writer_names`; taken from the end of the file name when left out.
+        model_version: For annotation tools: what is shown as the origin of the predictions.
 
     Returns:
         The number of triples written.
@@ -179,7 +186,10 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
     module = writer(chosen)
     _check_folder(target, chosen)
     counted = _Counted(triples)
-    module.write(counted, target)
+    if chosen in TOOLS:
+        TOOLS[chosen].write(counted, target, model_version=model_version)
+    else:
+        module.write(counted, target)
     return counted.number
 
 

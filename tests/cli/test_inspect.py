@@ -161,14 +161,13 @@ OTHERS = {
         b"version https://git-lfs.github.com/spec/v1\n",
         "a pointer of Git LFS instead of the file; fetch it",
     ),
-    "page.json": (b"<!DOCTYPE html><title>404</title>", "the file is a web page"),
     "table.csv": (
         b"sentence,subj,obj\nAda in London,Ada,London\n",
         "run: relscout inspect table.csv --columns text=sentence,head=subj,tail=obj",
     ),
     "unknown.json": (
-        b'[{"text": "a", "entities": [{"start_offset": 1}]}]',
-        "it resembles doccano (missing: entities.end_offset, relations.from_id)",
+        b'[{"text": "a", "entities": [{"id": 1, "begin": 0}]}]',
+        "it resembles doccano (missing: label)",
     ),
     "strange.json": (
         b'[{"who": "Ada"}]',
@@ -185,6 +184,13 @@ def test_what_cannot_be_read_is_said_to_be_what_it_is(relscout, tmp_path, name):
     done = relscout("inspect", name)
     assert explained in done.err
     assert done.code == (0 if name == "latin.csv" else 2)
+
+
+def test_a_web_page_in_place_of_a_file_is_noted(relscout, tmp_path):
+    (tmp_path / "data.json").write_text("<!DOCTYPE html><title>404</title><p>Page not found.</p>")
+    done = relscout("inspect", "data.json")
+    assert done.out.startswith("data.json: HTML, 1 passage, ")
+    assert "note: data.json is a web page, which some servers send in place of a file" in done.err
 
 
 def test_marked_pairs_end_with_the_next_command(relscout, good):

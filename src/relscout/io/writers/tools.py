@@ -114,7 +114,7 @@ class Tool:
 
         Args:
             triples: The triples.
-            path: Where to.
+            path: The file.
             model_version: What the tool shows as the origin of the predictions.
 
         Raises:

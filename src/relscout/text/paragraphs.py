@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
-from relscout.core.errors import InputError, RecordError
-from relscout.io.packing import DAMAGED, as_utf8, damaged, unpacked
+from relscout.core.errors import RecordError
+from relscout.io.packing import UNREADABLE, as_utf8, unpacked, unreadable
 from relscout.text import IDEOGRAPHS, Passage
 
 #: Approximate maximum length of a passage in characters, which limits the memory of pipelines.
@@ -295,10 +295,8 @@ def opened(file: File, *, encoding: str | None = None) -> Iterator[IO[bytes]]:
     try:
         with unpacked(file.path) as stream:
             yield stream if encoding is None else as_utf8(stream, file.path, encoding)
-    except DAMAGED as error:
-        raise damaged(file.path, error) from error
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(file.path, error) from error
 
 
 def problem_of(sample: bytes) -> str | None:

@@ -29,9 +29,8 @@ half of its facts have a head (or tail) of one type: a typical type, not a const
 
 NUL and lone surrogates, which ``xsd:string`` excludes, become U+FFFD.
 
-The files are not written by rdflib, which cannot stream: for 50,000 triples it needs 1 GB instead of 8 MiB and at least
-four times the time
-(``benchmarks/export_speed.py``).
+The files are not written by rdflib, which holds the whole graph in memory and takes several times as long (measured by
+``benchmarks/export_speed.py``).
 """
 
 from __future__ import annotations

@@ -179,3 +179,15 @@ def test_a_label_that_rejects_is_not_added_where_there_is_one(tmp_path: Path) ->
     TOOLS["doccano"].write_instances(some, tmp_path / "a.jsonl")
     names = [one["text"] for one in json.loads((tmp_path / "a.relation-labels.json").read_text())]
     assert names == ["NA"]
+
+
+def test_brat_is_written_again_with_the_same_content_only(tmp_path: Path) -> None:
+    one = RelationInstance("Ann was born in Rome.", Mention(0, 3), Mention(16, 20), "born in")
+    for _ in range(2):
+        TOOLS["brat"].write_instances([one], tmp_path / "out")
+    annotated = tmp_path / "out" / "000001.ann"
+    annotated.write_text(annotated.read_text("utf-8") + "#1\tAnnotatorNotes T1\tsure\n", encoding="utf-8")
+    with pytest.raises(OutputError, match="which is not written here"):
+        TOOLS["brat"].write_instances([one], tmp_path / "out")
+    assert "sure" in annotated.read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,20 +54,24 @@ def sheet_rows(source: Source) -> Iterator[Iterator[tuple[int, tuple[Any, ...]]]
         from openpyxl import load_workbook
     except ImportError as error:
         raise MissingExtraError("reading Excel workbooks", "xlsx") from error
-    try:
-        # as a stream: of a path, openpyxl judges the end; of a formula, the value that was computed last
-        book = load_workbook(io.BytesIO(source.local.read_bytes()), read_only=True, data_only=True)
-    except Exception as error:  # openpyxl lets those of zipfile, its XML parser and its own through
-        raise InputError(f"{source.path}: the workbook cannot be read ({error}); save it again") from error
-    try:
+    # openpyxl would judge a file by its name
+    with source.local.open("rb") as stream:
+        try:
+            # of a formula, the value that was computed last
+            book = load_workbook(stream, read_only=True, data_only=True)
+        except Exception as error:  # openpyxl lets those of zipfile, its XML parser and its own through
+            raise InputError(
+                f"{source.path}: the workbook cannot be read ({error}); save it again"
+            ) from error
         rows = book.worksheets[0].iter_rows(values_only=True) if book.worksheets else iter(())
-        yield (
-            (number, tuple(map(_unescaped, row)))
-            for number, row in enumerate(rows, start=1)
-            if any(cell is not None for cell in row)
-        )
-    finally:
-        book.close()
+        try:
+            yield (
+                (number, tuple(map(_unescaped, row)))
+                for number, row in enumerate(rows, start=1)
+                if any(cell is not None for cell in row)
+            )
+        finally:
+            book.close()
 
 
 def _unescaped(cell: Any) -> Any:

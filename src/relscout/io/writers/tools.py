@@ -364,10 +364,11 @@ class _BratNames:
 def _brat(records: Iterable[_Record], path: Path) -> None:
     """Write a folder with a ``.txt`` and an ``.ann`` file per record, numbered in their order, and two ``.conf`` files.
 
-    The confidence of a relation is a note. ``visual.conf`` has the names as they are.
+    The confidence of a relation is a note. ``visual.conf`` has the names as they are. People annotate in such a folder,
+    so it is never replaced; the same content again is no error.
     """
     names, labels = _BratNames(), _Labels()
-    with whole_folder(path, contents=()) as folder:
+    with whole_folder(path, contents=(), same_content=True) as folder:
         for number, record in enumerate(labels.counted(records), 1):
             lines = [
                 f"T{place + 1}\t{names(kind)} {mention.start} {mention.end}\t"

@@ -274,6 +274,14 @@ def check_file(path: Path) -> None:
         raise OutputError(f"cannot write {path}: no permission to write in {folder}")
 
 
+def written_files(out: Path, to: str | None) -> str:
+    """Return the files that a writer writes for ``--out`` and ``--to``, in words."""
+    from relscout.io.writers.tools import TOOLS
+
+    labels = TOOLS[to].label_paths(out) if to in TOOLS else []
+    return f"{out}, its labels to {' and '.join(map(str, labels))}" if labels else str(out)
+
+
 def check_exchange_file(path: Path) -> None:
     """Refuse a file for instances that could not be written at the end, or that is not named as relscout's own format.
 
@@ -391,15 +399,11 @@ def _with_nearest(word: str, known: Sequence[str]) -> str:
     return f"{word!r} (did you mean {nearest[0]!r}?)" if nearest else repr(word)
 
 
-@contextlib.contextmanager
-def _naming(path: Path | None) -> Iterator[None]:
-    """Put the file's name before the message of an error about a setting."""
-    try:
-        yield
-    except SettingError as error:
-        if path is None:
-            raise
-        raise SettingError(f"{path}: {error}") from error
+def _naming(path: Path | None) -> contextlib.AbstractContextManager[None]:
+    """Put the file, and the line of the value, before the message of an error about a setting."""
+    from relscout.core.config_files import located
+
+    return contextlib.nullcontext() if path is None else located(path)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,9 @@ class Reading:
             columns = self.column_map
             if columns and recognise(Source(path, None, columns)) not in ONLY_FOR["columns"]:
                 columns = {}
-            yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
+            yield from read(
+                path, on_error=self.on_error, on_skip=skipped, columns=columns, on_warning=say_note
+            )
 
     def others(self) -> Reading:
         """Return how files with formats of their own are read, such as labelled data next to the input."""
@@ -240,6 +242,7 @@ class Reading:
             relation_names=self.relation_names,
             pairs=self.pairs,
             encoding=self.encoding,
+            on_warning=say_note,
         )
 
     def _of_text(

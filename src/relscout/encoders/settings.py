@@ -8,17 +8,19 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b, file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from relscout.core.errors import ArtifactError, SettingError, UnknownNameError
 from relscout.core.files import parsed_json, whole_file
+from relscout.core.settings import LARGEST, OneOf, settings_class
 from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import parse_pooling
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 #: What the layers that train may be asked to compute in.
-ARITHMETICS = ("auto", "float32", "bfloat16")
+Arithmetic = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_device(asked: str) -> torch.device:
@@ -73,38 +75,34 @@ def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-DTYPES = ("float32", "bfloat16", "float16")
+Dtype = Literal["float32", "bfloat16", "float16"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Holds two entities and the longest markers (two types of four tokens each) and the tokenizer's special tokens.
 SHORTEST_INPUT = 32
 
 
-@dataclass(frozen=True)
+@settings_class
 class EncoderSettings:
     """Settings that decide how a relation instance becomes a vector."""
 
     model: str = "minilm"
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
-    marking: str = "none"
+    marking: Annotated[str, OneOf(MARKINGS)] = "none"
     """Entity marking scheme; a name of ``MARKINGS``."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
-    max_length: int = 128
+    max_length: Annotated[int, Field(le=LARGEST)] = 128
     """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
-    dtype: str = "float32"
+    dtype: Dtype = "float32"
     """Data type of the transformer; the vectors are always float32."""
     device: str = "auto"
     """``cpu``, ``mps``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA, then MPS, then the CPU."""
-    batch_tokens: int = 2048
+    batch_tokens: Annotated[int, Field(le=LARGEST)] = 2048
     """Tokens in a batch, padding included: sets memory and speed, not results (beyond rounding)."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Random seed for the embeddings of marker tokens that the model does not know."""
 
     def __post_init__(self) -> None:
-        if self.marking not in MARKINGS:
-            raise UnknownNameError("marking", self.marking, MARKINGS)
-        if self.dtype not in DTYPES:
-            raise UnknownNameError("dtype", self.dtype, DTYPES)
         if self.device not in DEVICES and not re.fullmatch("cuda:[0-9]{1,3}", self.device):
             raise UnknownNameError("device", self.device, (*DEVICES, "cuda:N"))
         if self.max_length < SHORTEST_INPUT:

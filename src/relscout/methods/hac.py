@@ -6,57 +6,49 @@ RW-HAC, on vectors of a transformer instead of re-weighted word embeddings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
+from relscout.clustering.hierarchy import Distance, Linkage, agglomerate
 from relscout.clustering.kmeans import Clusters
-from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError
 from relscout.core.progress import Progress
-from relscout.core.settings import check_least
+from relscout.core.settings import AtLeast0, AtLeast1, AtLeast2, NotNegative, settings_class
 from relscout.encoders import Encoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.nearest_mean import FrozenClusters
 
 
-@dataclass(frozen=True)
+@settings_class
 class HACSettings:
     """Settings of the method ``hac``."""
 
-    linkage: str = "ward"
+    linkage: Linkage = "ward"
     """How the distance of two clusters is defined: ``ward`` (increase of the inertia), ``average`` or ``complete``."""
-    distance: str = "euclidean"
+    distance: Distance = "euclidean"
     """Distance of two vectors of unit length: ``euclidean`` or ``cosine``. ``ward`` needs ``euclidean``."""
-    apart: float = 0.0
+    apart: NotNegative = 0.0
     """Distance at which merging stops if the number of relations is estimated; at least 0. It depends on the encoder
     and the pooling. 0 estimates the number from the neighbour graph, as ``kmeans`` does."""
-    smallest: int = 1
+    smallest: AtLeast0 = 1
     """Smallest size of a relation; at least 0. Instances of smaller clusters are assigned to the nearest other cluster.
     0 means a tenth of the square root of the number of instances, at least 2."""
-    directions: int = 128
+    directions: AtLeast0 = 128
     """Number of principal components in which distances are computed; 0 uses the whole vectors, which is slower."""
-    max_instances: int = 10_000
+    max_instances: AtLeast2 = 10_000
     """Largest number of instances that are clustered; at least 2. Of more, a sample is clustered, and the others are
     assigned to the nearest mean."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered if it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        if self.linkage not in LINKAGES:
-            raise UnknownNameError("linkage", self.linkage, LINKAGES)
-        if self.distance not in DISTANCES:
-            raise UnknownNameError("distance", self.distance, DISTANCES)
         if self.linkage == "ward" and self.distance != "euclidean":
             raise SettingError(
                 f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
                 "use linkage 'average' or 'complete', or leave the distance out"
             )
-        check_least(
-            self, {"apart": 0, "smallest": 0, "directions": 0, "max_instances": 2, "max_relations": 1}
-        )
 
 
 class HAC(FrozenClusters):
@@ -81,8 +73,8 @@ class HAC(FrozenClusters):
         *,
         n_relations: NRelations = "auto",
         seed: int = 0,
-        linkage: str = HACSettings.linkage,
-        distance: str = HACSettings.distance,
+        linkage: Linkage = HACSettings.linkage,
+        distance: Distance = HACSettings.distance,
         apart: float = HACSettings.apart,
         smallest: int = HACSettings.smallest,
         directions: int = HACSettings.directions,

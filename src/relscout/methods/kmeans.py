@@ -6,39 +6,31 @@ Extraction" (ESWC 2017). Here the vectors are those of a transformer instead of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import STARTS, Clusters, started_kmeans
-from relscout.core.errors import SettingError, UnknownNameError
+from relscout.clustering.kmeans import Clusters, Start, started_kmeans
 from relscout.core.progress import Progress
+from relscout.core.settings import AtLeast1, settings_class
 from relscout.encoders import Encoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.nearest_mean import FrozenClusters
 
 
-@dataclass(frozen=True)
+@settings_class
 class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Starting centres: ``neighbours`` (clusters of a UMAP projection of the neighbour graph) or ``k-means++``."""
-    n_init: int = 10
+    n_init: AtLeast1 = 10
     """Number of starts by k-means++, of which that with the lowest inertia is kept; at least 1."""
-    max_iterations: int = 100
+    max_iterations: AtLeast1 = 100
     """Largest number of iterations of each start; at least 1."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered if it is estimated; at least 1."""
-
-    def __post_init__(self) -> None:
-        if self.start not in STARTS:
-            raise UnknownNameError("start", self.start, STARTS)
-        for name in ("n_init", "max_iterations", "max_relations"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected at least 1")
 
 
 class KMeans(FrozenClusters):
@@ -66,7 +58,7 @@ class KMeans(FrozenClusters):
         *,
         n_relations: NRelations = "auto",
         seed: int = 0,
-        start: str = KMeansSettings.start,
+        start: Start = KMeansSettings.start,
         n_init: int = KMeansSettings.n_init,
         max_iterations: int = KMeansSettings.max_iterations,
         max_relations: int = KMeansSettings.max_relations,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,10 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
-from relscout.core.errors import InputError, RecordError
+from relscout.core.errors import InputError, InputWarning, RecordError
 from relscout.core.files import parsed_json
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.packing import LONGEST_LINE, UNREADABLE, as_utf8, local, unpacked, unreadable
+from relscout.io.packing import (
+    LONGEST_LINE,
+    UNREADABLE,
+    as_utf8,
+    local,
+    marked_encoding,
+    unpacked,
+    unreadable,
+)
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
@@ -36,6 +45,7 @@ class Source:
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
         encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        on_warning: Called with what :meth:`warn` announces; an :class:`InputWarning` if left out.
     """
 
     path: Path
@@ -43,11 +53,20 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     pairs: Pairs = "related"
     encoding: str | None = None
+    on_warning: Callable[[str], None] | None = None
 
     @cached_property
     def local(self) -> Path:
         """The file or folder; of a pipe or standard input, a copy of what it gave."""
         return local(self.path)
+
+    @property
+    def marked_encoding(self) -> str | None:
+        """``"utf-16"`` or ``"utf-32"`` where a byte-order mark says so, else ``None``."""
+        if self.path.is_dir():
+            return None
+        with unpacked(self.path) as stream:
+            return marked_encoding(_guarded_read(self.path, stream, 4))
 
     @cached_property
     def sample(self) -> bytes:
@@ -180,8 +199,16 @@ class Source:
                 yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
 
     def error(self, place: str, reason: object) -> RecordError:
-        """Return the error of one record of this file."""
-        return RecordError(self.path, place, str(reason))
+        """Return the error of one record of this file; what is not Unicode in it stands there as an escape."""
+        return RecordError(self.path, place, str(reason).encode("utf-8", "backslashreplace").decode())
+
+    def warn(self, message: str) -> None:
+        """Announce how the file is read, where it does not say so itself."""
+        text = f"{self.path}: {message}"
+        if self.on_warning is None:
+            warnings.warn(text, InputWarning, stacklevel=2)
+        else:
+            self.on_warning(text)
 
     def at(self, place: str) -> str:
         """Return the provenance text of an instance read at ``place``."""

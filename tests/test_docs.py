@@ -177,14 +177,17 @@ def run_python(block: Block, namespace: dict[str, Any]) -> str:
 
 
 def run_bash(block: Block) -> str:
-    with io.StringIO() as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+    # some commands write bytes
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         for line in block.code.splitlines():
             words = shlex.split(line, comments=True)
             if words and words[0] == "relscout":
                 assert run(words[1:]) == 0, f"{block.place}: {line}"
             elif words:
                 subprocess.run(["bash", "-c", line], check=True)  # noqa: S607 - the pages are ours
-        return output.getvalue()
+    output.seek(0)
+    return output.read()
 
 
 @pytest.mark.parametrize(

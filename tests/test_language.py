@@ -70,7 +70,6 @@ NAMES_NOT_YET = {
     "io",
     "methods",
     "pretraining",
-    "training",
 }
 
 #: Files that have not been rewritten yet. Take a name out when it has.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self, get_type_hints
 
 from relscout.core.errors import UnknownNameError
-from relscout.core.settings import from_mapping
+from relscout.core.settings import from_mapping, settings_class
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
@@ -147,4 +147,4 @@ def _settings_of(cls: type[Any], parameters: list[inspect.Parameter], others: fr
         for one in parameters
         if one.name not in others and one.default is not inspect.Parameter.empty
     ]
-    return dataclasses.make_dataclass(f"{cls.__name__}Settings", fields, frozen=True)
+    return settings_class(dataclasses.make_dataclass(f"{cls.__name__}Settings", fields, frozen=True))

@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import (
-    check_above_zero,
-    check_choices,
-    check_least,
-    check_rates,
-    check_shares,
-    whole_numbers,
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    OneOf,
+    Rate,
+    Share,
+    Width,
+    numbers_of,
+    settings_class,
 )
 from relscout.encoders import OnLoss
 from relscout.encoders.inputs import batches, rows_by_content
@@ -409,72 +415,57 @@ def first_weights(
 _DESCENTS = ("adamw", "sgd")
 
 
-@dataclass(frozen=True)
+@settings_class
 class CNNSettings:
     """Settings of the convolutional network; what the papers say stands in each description."""
 
-    marking: str = "C+M"
+    marking: Annotated[str, OneOf(FORMATS)] = "C+M"
     """Input format: ``C+M``, ``C+T``, ``OnlyC``, ``OnlyM`` or ``OnlyT``."""
-    windows: str = "2-3-4-5"
+    windows: Numbers = "2-3-4-5"
     """Words that a filter reads, joined by ``-`` (Nguyen and Grishman 2015)."""
-    dimension: int = 230
+    dimension: Width = 230
     """Dimensions of the representation, shared by the windows (paper: a hidden size of 230)."""
-    word_dimension: int = 100
+    word_dimension: Width = 100
     """Dimensions of a word embedding, at least 1; word vectors that are given decide it."""
-    position_dimension: int = 50
+    position_dimension: Width = 50
     """Dimensions of the embedding of a word's distance from the head, and from the tail (Nguyen and Grishman: 50)."""
-    type_dimension: int = 30
+    type_dimension: Width = 30
     """Dimensions of the embedding of an entity type (Zhang et al. 2017: 30); not used where no mention has a type."""
     vectors: str = ""
     """Text file of word vectors to start from, such as GloVe's; empty draws them all."""
-    least_count: int = 1
+    least_count: AtLeast1 = 1
     """How often a word must be in the training data to be known, at least 1."""
-    max_length: int = 100
+    max_length: AtLeast2 = 100
     """Most words of an input, at least 2 (paper: 100); longer sentences are cut around the entities."""
-    epochs: int = 20
+    epochs: AtLeast1 = 20
     """Epochs, of which the best is chosen: passes over the training data; at least 1."""
-    least_steps: int = 300
+    least_steps: AtLeast0 = 300
     """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     """``adamw``, which learns more in as many epochs, or ``sgd``, stochastic gradient descent (paper)."""
-    learning_rate: float = 2e-3
+    learning_rate: AboveZero = 2e-3
     """Highest learning rate (paper: 0.5, for ``sgd``)."""
-    batch: int = 64
+    batch: AtLeast1 = 64
     """Sentences in a step, at least 1 (paper: 160)."""
-    dropout: float = 0.5
+    dropout: Rate = 0.5
     """Dropout rate on the representation, in [0, 1) (Nguyen and Grishman: 0.5)."""
-    word_dropout: float = 0.04
+    word_dropout: Rate = 0.04
     """Share of the words read as unknown ones in training, in [0, 1), so that these are learnt (Zhang et al.: 0.04)."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
     """Weight decay, at least 0."""
 
     def __post_init__(self) -> None:
-        check_choices(self, {"marking": FORMATS, "optimizer": _DESCENTS})
-        least = {"dimension": len(self.widths), "max_length": 2, "least_steps": 0, "weight_decay": 0}
-        ones = (
-            "epochs",
-            "batch",
-            "word_dimension",
-            "position_dimension",
-            "type_dimension",
-            "least_count",
-        )
-        check_least(self, {**least, **dict.fromkeys(ones, 1)})
-        check_above_zero(self, ("learning_rate",))
-        check_rates(self, ("dropout", "word_dropout"))
-        check_shares(self, ("warm_up",))
+        if self.dimension < len(self.widths):
+            raise SettingError(
+                f"dimension is {self.dimension}, expected at least {len(self.widths)}, one for each window"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The windows, each once, from the narrowest.
-
-        Raises:
-            SettingError: ``windows`` is not whole numbers joined by ``-``.
-        """
-        found = whole_numbers("windows", self.windows, what="whole numbers", example="2-3-4-5")
-        return tuple(sorted(set(found)))
+        """The windows, each once, from the narrowest."""
+        return tuple(sorted(set(numbers_of(self.windows))))
 
 
 class _WordEncoder(ConvolutionalEncoder):

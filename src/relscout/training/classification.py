@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -12,8 +11,16 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    Rate,
+    Share,
+    TrainedLayers,
+    settings_class,
+)
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import ContentVectors
 from relscout.training.checkpointing import EpochResult, TrainingState
 from relscout.training.loop import batches_by_length, train
@@ -93,40 +100,35 @@ _HEAD_STD = 0.02
 _WEIGHT_DECAY = 0.01
 
 
-@dataclass(frozen=True)
+@settings_class
 class ClassificationSettings:
     """Settings of relation classification; what the paper says stands in each description."""
 
-    classifier_epochs: int = 5
+    classifier_epochs: AtLeast1 = 5
     """Epochs of relation classification in each loop, at least 1 (released code: 5; the paper gives none)."""
-    frozen_epochs: int = 3
+    frozen_epochs: AtLeast0 = 3
     """First epochs in which only the classification layer trains (paper: 3); fewer than ``classifier_epochs``."""
-    classifier_learning_rate: float = 2e-4
+    classifier_learning_rate: AboveZero = 2e-4
     """Highest learning rate of the encoder (paper: 1e-5, for all layers of BERT-base)."""
-    head_learning_rate: float = 1e-4
+    head_learning_rate: AboveZero = 1e-4
     """Highest learning rate of the classification layer (paper: 1e-5)."""
-    classifier_batch: int = 64
+    classifier_batch: AtLeast1 = 64
     """Sentences in a step of relation classification; the paper gives none."""
-    classifier_dropout: float = 0.1
+    classifier_dropout: Rate = 0.1
     """Dropout rate on the representation, in [0, 1) (paper: 0.1); the encoder keeps its own."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1] (paper: 0.1)."""
-    trained_layers: int = 3
+    trained_layers: TrainedLayers = 3
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
     def __post_init__(self) -> None:
-        check_choices(self, {"training_dtype": ARITHMETICS})
-        check_least(self, {"classifier_epochs": 1, "frozen_epochs": 0, "classifier_batch": 1})
         if self.frozen_epochs >= self.classifier_epochs:
             raise SettingError(
                 f"frozen_epochs is {self.frozen_epochs} of {self.classifier_epochs} classifier_epochs: the encoder "
                 "would never train; give fewer"
             )
-        check_above_zero(self, ("classifier_learning_rate", "head_learning_rate"))
-        check_rates(self, ("classifier_dropout",))
-        check_shares(self, ("warm_up",))
 
 
 class Classifier(Generic[Read]):

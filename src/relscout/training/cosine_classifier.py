@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,16 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    Rate,
+    Share,
+    TrainedLayers,
+    settings_class,
+)
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.training.checkpointing import EpochResult, TrainingState
 from relscout.training.loop import batches_by_length, train
@@ -28,44 +35,35 @@ _NEAR_ZERO = 1e-6
 _WEIGHT_DECAY = 0.01
 
 
-@dataclass(frozen=True)
+@settings_class
 class CosineClassifierSettings:
     """Settings of training an encoder on labelled relations; chosen on the development draws."""
 
     inverses: bool = True
     """Whether the inverse of each labelled relation (head and tail exchanged) is learnt as a relation of its own."""
-    supervised_layers: int = 3
+    supervised_layers: TrainedLayers = 3
     """Layers of the encoder to train, counted from the highest one that pooling uses; -1 for the whole encoder."""
-    supervised_epochs: int = 1
+    supervised_epochs: AtLeast1 = 1
     """Passes over the labelled instances, at least 1; a second pass fits the labels better, and other relations
     worse."""
-    supervised_steps: int = 100
+    supervised_steps: AtLeast0 = 100
     """Minimum number of steps: few labelled instances get more passes; at least 0."""
-    supervised_learning_rate: float = 2e-4
+    supervised_learning_rate: AboveZero = 2e-4
     """Highest learning rate of the encoder."""
-    directions_learning_rate: float = 3e-3
+    directions_learning_rate: AboveZero = 3e-3
     """Highest learning rate of the relations' directions."""
-    imprint_samples: int = 32
+    imprint_samples: AtLeast0 = 32
     """Number of instances per relation whose mean initialises its direction, at least 0; 0 initialises at random."""
-    supervised_batch: int = 64
+    supervised_batch: AtLeast1 = 64
     """Labelled instances in a step, at least 1."""
-    supervised_dropout: float = 0.1
+    supervised_dropout: Rate = 0.1
     """Dropout rate on the representation, in [0, 1); the encoder keeps its own."""
-    sharpness: float = 16.0
+    sharpness: AboveZero = 16.0
     """Factor of the cosines before the softmax, above 0."""
-    supervised_warm_up: float = 0.1
+    supervised_warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]."""
-    supervised_dtype: str = "auto"
+    supervised_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, {"supervised_dtype": ARITHMETICS})
-        check_least(
-            self, {"imprint_samples": 0, "supervised_epochs": 1, "supervised_steps": 0, "supervised_batch": 1}
-        )
-        check_above_zero(self, ("supervised_learning_rate", "directions_learning_rate", "sharpness"))
-        check_rates(self, ("supervised_dropout",))
-        check_shares(self, ("supervised_warm_up",))
 
 
 class CosineClassifierTrainer:

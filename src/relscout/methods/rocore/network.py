@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.adaptive import first_weights, fully_connected, linear
+from relscout.clustering.kmeans import Start
 from relscout.core.errors import SettingError
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_shares, whole_numbers
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    Share,
+    TrainedLayers,
+    numbers_of,
+    settings_class,
+)
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import batches_by_length
@@ -25,17 +37,9 @@ if TYPE_CHECKING:
 
 #: Slope below 0 of the released code's LeakyReLU, that of torch.
 _SLOPE = 0.01
-_CHOICES = {
-    "activation": ("relu", "leaky-relu"),
-    "initial": ("normal", "xavier"),
-    "reconstruction_scale": ("mean", "sum"),
-    "start": ("neighbours", "k-means++"),
-    "select": ("agreement", "last"),
-    "training_dtype": ARITHMETICS,
-}
 
 
-@dataclass(frozen=True)
+@settings_class
 class RoCORESettings:
     """Settings of the method ``rocore``; what the paper says stands in each description."""
 
@@ -47,80 +51,60 @@ class RoCORESettings:
     """The cross entropy on pre-defined relations, eq. 15 (Table 3: w/o CE)."""
     incremental: bool = False
     """One classifier η_l for pre-defined and novel relations together (section 3.5.2, eq. 17)."""
-    n_clusters: int = 0
+    n_clusters: AtLeast0 = 0
     """Pseudo labels and outputs of η_u, at least as many as novel relations, into which they are merged; 0: as many."""
-    layers: str = "512-512-256"
+    layers: Numbers = "512-512-256"
     """Widths of the mapping g, the code last; d mirrors it (paper: 512-512-256)."""
-    activation: str = "relu"
+    activation: Literal["relu", "leaky-relu"] = "relu"
     """Between the layers of g and d: ``relu`` (paper) or ``leaky-relu`` (released code)."""
-    initial: str = "xavier"
+    initial: Literal["xavier", "normal"] = "xavier"
     """First weights of g and d: ``normal`` (N(0, 0.01²)) or ``xavier``; the paper says nothing."""
-    reconstruction_scale: str = "mean"
+    reconstruction_scale: Literal["mean", "sum"] = "mean"
     """Reconstruction error ``mean`` over the dimensions (released code), or half the ``sum`` over them (eq. 6)."""
-    center_weight: float = 0.005
+    center_weight: NotNegative = 0.005
     """λ, weight of the centre loss, at least 0 (paper: 0.005 on FewRel); means other things to ``mean`` and ``sum``."""
-    weight_penalty: float = 0.0
+    weight_penalty: NotNegative = 0.0
     """Factor of the summed squares of the weights of g and d, at least 0 (released code: 1e-5; not in the paper)."""
-    pretrain_epochs: int = 10
+    pretrain_epochs: AtLeast0 = 10
     """Epochs L in which only g and d train, at least 0 (paper: 10)."""
-    pretrain_steps: int = 1000
+    pretrain_steps: AtLeast0 = 1000
     """Least steps of these, so that small corpora get more epochs; 0 for the epochs alone (paper)."""
     pretrain_center: bool = False
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
-    fresh_starts: int = 5
+    fresh_starts: AtLeast1 = 5
     """Clusterings that start anew, at least 1; later ones start at the clusters before (released code: all anew)."""
-    margin: float = 2.0
+    margin: AboveZero = 2.0
     """σ, the divergence that two instances of different clusters should have, above 0, in nats (paper: 2)."""
-    batch: int = 100
+    batch: AtLeast2 = 100
     """Instances of each side in a step, at least 2 (paper: 100)."""
-    epochs: int = 30
+    epochs: AtLeast1 = 30
     """Most epochs of joint training, at least 1 (released code: 100, pre-training counted)."""
-    epoch_steps: int = 50
+    epoch_steps: AtLeast0 = 50
     """Least steps of an epoch, so that a small corpus is passed several times; 0 for one pass (paper)."""
-    learning_rate: float = 1e-4
+    learning_rate: AboveZero = 1e-4
     """Learning rate of Adam for g, d and the classifiers (paper: 1e-4)."""
-    encoder_learning_rate: float = 1e-4
+    encoder_learning_rate: AboveZero = 1e-4
     """Learning rate of Adam for the encoder (paper: 1e-4)."""
-    trained_layers: int = 1
+    trained_layers: TrainedLayers = 1
     """Layers of the encoder that train, counted from the highest that is read (paper: 1); -1 for the whole encoder."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    stop_change: float = 0.04
+    stop_change: Share = 0.04
     """End when fewer than this share of the predictions change, in [0, 1]; 0 never ends early. No labels are asked."""
-    patience: int = 3
+    patience: AtLeast1 = 3
     """Epochs in a row for which that must hold, at least 1."""
-    select: str = "agreement"
+    select: Literal["agreement", "last"] = "agreement"
     """Epoch that is kept: the ``last``, or that of the highest ``agreement`` of predictions and clusters."""
-    ramp_up_weight: float = 1.0
+    ramp_up_weight: NotNegative = 1.0
     """μ₀, weight of the novel relations in the one classifier, at least 0 (paper: 1; released code: 0.05)."""
-    ramp_up_epochs: int = 10
+    ramp_up_epochs: AtLeast1 = 10
     """T, epochs until it has that weight, at least 1 (paper: 10; released code: 50); no earlier one is kept."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        _ = self.widths
-        check_least(
-            self,
-            {
-                "n_clusters": 0,
-                "pretrain_epochs": 0,
-                "pretrain_steps": 0,
-                "batch": 2,
-                "fresh_starts": 1,
-                "epochs": 1,
-                "epoch_steps": 0,
-                "patience": 1,
-                "ramp_up_epochs": 1,
-                "max_relations": 1,
-            },
-        )
-        check_above_zero(self, ("learning_rate", "encoder_learning_rate", "margin"))
-        check_least(self, {"center_weight": 0, "weight_penalty": 0, "ramp_up_weight": 0})
-        check_shares(self, ("stop_change",))
         if self.incremental and not self.cross_entropy:
             raise SettingError(
                 "incremental is true but cross_entropy is false: the classifier for all relations learns by it; "
@@ -135,7 +119,7 @@ class RoCORESettings:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of g, the code last."""
-        return whole_numbers("layers", self.layers, what="widths", example="512-512-256")
+        return numbers_of(self.layers)
 
 
 #: Rows of the unlabelled and of the labelled contents in a step.

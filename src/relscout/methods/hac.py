@@ -57,7 +57,8 @@ class HAC(FrozenClusters):
         encoder: Gives the representations; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Draws the sample, where not all instances are clustered.
-        **settings: Fields of :class:`HACSettings`.
+
+    The other parameters are the fields of :class:`HACSettings`.
     """
 
     NAME: ClassVar[str] = "hac"
@@ -80,18 +81,7 @@ class HAC(FrozenClusters):
         max_instances: int = HACSettings.max_instances,
         max_relations: int = HACSettings.max_relations,
     ) -> None:
-        super().__init__(
-            encoder,
-            n_relations=n_relations,
-            seed=seed,
-            linkage=linkage,
-            distance=distance,
-            apart=apart,
-            smallest=smallest,
-            directions=directions,
-            max_instances=max_instances,
-            max_relations=max_relations,
-        )
+        self._store(locals())
 
     def _cluster(
         self,

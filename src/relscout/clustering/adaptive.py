@@ -8,8 +8,9 @@ moved so that confident assignments become more so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as NamedArrays
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,60 +129,58 @@ _CHUNK = 8192
 _NORMAL_STD = 0.01
 
 
+@dataclass(frozen=True)
 class Mapping:
-    """Fully connected layers from vectors to codes, with ReLU between them: z = g(scale · h).
+    """Fully connected layers from vectors to codes: z = g(scale · h) (SelfORE eq. 3–4).
 
     Args:
-        weights: Of each layer the weight (out, in) and the bias (out,), torch float32.
+        network: g, from :func:`fully_connected`.
         scale: Brings the vectors to a mean square of 1, for which the papers' constants are meant.
     """
 
-    def __init__(self, weights: Sequence[tuple[torch.Tensor, torch.Tensor]], scale: float) -> None:
-        self.weights = list(weights)
-        self.scale = scale
+    network: torch.nn.Sequential
+    scale: float
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return codes (N, Z), float32, of vectors (N, D), float32."""
         import torch
 
-        codes = np.empty((len(vectors), len(self.weights[-1][1])), dtype=np.float32)
+        *_, bias = self.network.parameters()
+        codes = np.empty((len(vectors), len(bias)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(vectors), _CHUNK):
                 codes[start : start + _CHUNK] = self.forward(vectors[start : start + _CHUNK]).numpy()
         return codes
 
     def forward(self, vectors: NDArray[np.float32]) -> torch.Tensor:
-        """Return codes (B, Z), from which gradients reach the weights."""
+        """Return codes (B, Z) of vectors (B, D); gradients reach the weights."""
         import torch
 
-        return through(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)), self.weights)
-
-    def parameters(self) -> Iterator[torch.Tensor]:
-        """Yield weights and biases."""
-        for weight, bias in self.weights:
-            yield weight
-            yield bias
+        codes: Tensor = self.network(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)))
+        return codes
 
     def copy(self) -> Mapping:
         """Return a mapping of its own with the same weights."""
-        return Mapping([(w.detach().clone(), b.detach().clone()) for w, b in self.weights], self.scale)
+        return Mapping(deepcopy(self.network), self.scale)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
-        found: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
-        for number, (weight, bias) in enumerate(self.weights):
-            found |= {f"weight.{number}": weight.detach().numpy(), f"bias.{number}": bias.detach().numpy()}
-        return found
+        arrays: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
+        for place, (name, tensor) in enumerate(self.network.state_dict().items()):
+            arrays[f"{name.split('.')[1]}.{place // 2}"] = tensor.numpy()  # numbered without the activations
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Mapping:
-        """Build a mapping from what :meth:`arrays` gave."""
+        """Build a mapping from what :meth:`arrays` returned."""
         import torch
 
-        count = sum(name.startswith("weight.") for name in arrays)
-        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        layers = [(tensors[f"weight.{number}"], tensors[f"bias.{number}"]) for number in range(count)]
-        return cls(layers, float(arrays["scale"][0]))
+        n_layers = sum(name.startswith("weight.") for name in arrays)
+        network = fully_connected(
+            (torch.tensor(arrays[f"weight.{number}"]), torch.tensor(arrays[f"bias.{number}"]))
+            for number in range(n_layers)
+        )
+        return cls(network.requires_grad_(False), float(arrays["scale"][0]))
 
 
 @dataclass(frozen=True)
@@ -225,12 +224,14 @@ def pretrain(
     random = generator(seed, "autoencoder")
     stream = torch.Generator().manual_seed(int(random.integers(2**62)))
     widths = (vectors.shape[1], *settings.widths)
-    down = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)]
-    up = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])]
+    down = fully_connected(first_weights(widths, settings.initial, stream))
+    up = fully_connected(first_weights(widths[::-1], settings.initial, stream))
     mapping = Mapping(down, _scale(vectors))
-    trained = [tensor.requires_grad_(True) for layer in (*down, *up) for tensor in layer]
     optimizer = torch.optim.Adam(
-        trained, lr=settings.autoencoder_learning_rate, weight_decay=settings.weight_decay, fused=True
+        [*down.parameters(), *up.parameters()],
+        lr=settings.autoencoder_learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     n_batches = -(-len(vectors) // settings.autoencoder_batch)
     n_epochs = max(settings.autoencoder_epochs, -(-settings.autoencoder_steps // n_batches))
@@ -241,10 +242,11 @@ def pretrain(
         for rows in np.array_split(random.permutation(len(vectors)), n_batches):
             rows.sort()
             given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
-            codes = through(_noised(given, settings.noise, stream), down)  # (B, Z)
-            loss = (through(_noised(codes, settings.noise, stream), up) - given).square().mean()
+            codes = down(_noised(given, settings.noise, stream))  # (B, Z), eq. 3–4
+            back = up(_noised(codes, settings.noise, stream))  # (B, D), eq. 5
+            loss = (back - given).square().mean()  # eq. 6, over the dimensions as well
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item() * len(rows)
         losses.append(total / len(vectors))
@@ -254,38 +256,46 @@ def pretrain(
                 f"{settings.autoencoder_learning_rate}"
             )
     progress("autoencoder", n_epochs, n_epochs)
-    for tensor in trained:
-        tensor.requires_grad_(False)
+    down.requires_grad_(False)
     return Pretrained(mapping, tuple(losses))
 
 
-def first_layer(
-    n_in: int, n_out: int, initial: str, stream: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return first weights (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a bias (out,) of zeros."""
-    import torch
-
-    std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
-    return std * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out)
-
-
-def through(
-    states: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
-) -> torch.Tensor:
-    """Return what fully connected layers make of states (B, D), with ReLU between them.
+def fully_connected(
+    layers: Iterable[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
+) -> torch.nn.Sequential:
+    """Return linear layers with ReLU between them.
 
     Args:
-        states: What goes in.
-        layers: Weight and bias of each layer.
-        slope: Of the ReLU below 0; above 0 it is a leaky one.
+        layers: Weight (out, in) and bias (out,) of each layer, such as :func:`first_weights` draws.
+        slope: Slope of the ReLU below 0; above 0 it is a leaky ReLU.
     """
-    from torch.nn.functional import leaky_relu, linear
+    from torch import nn
 
-    for number, (weight, bias) in enumerate(layers):
-        if number:
-            states = leaky_relu(states, slope) if slope else states.relu()
-        states = linear(states, weight, bias)
-    return states
+    modules: list[nn.Module] = []
+    for weight, bias in layers:
+        modules += [nn.LeakyReLU(slope) if slope else nn.ReLU(), linear(weight, bias)]
+    return nn.Sequential(*modules[1:])
+
+
+def linear(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
+    """Return the linear layer of a weight (out, in) and a bias (out,)."""
+    from torch.nn import Linear
+
+    n_out, n_in = weight.shape
+    layer = Linear(n_in, n_out, device="meta")  # elsewhere, it draws from the program's own random numbers
+    layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
+    return layer
+
+
+def first_weights(
+    widths: Sequence[int], initial: str, stream: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield a drawn weight (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a zero bias (out,) of each layer."""
+    import torch
+
+    for n_in, n_out in pairwise(widths):
+        std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
+        yield std * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out)
 
 
 def _noised(states: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
@@ -461,9 +471,7 @@ class _Run:
 
         settings, n_vectors = self.settings, len(vectors)
         self.centroids = torch.from_numpy(self.start.copy()).requires_grad_(True)
-        trained = [*self.mapping.parameters(), self.centroids]
-        for parameter in trained:
-            parameter.requires_grad_(True)
+        trained = [*self.mapping.network.requires_grad_(True).parameters(), self.centroids]
         optimizer: torch.optim.Optimizer = (
             torch.optim.Adam(trained, lr=settings.cluster_learning_rate, fused=True)
             if settings.optimizer == "adam"
@@ -502,8 +510,7 @@ class _Run:
         settings, mapping, centroids = self.settings, self.mapping, self.centroids.detach().numpy()
         if settings.keep == "lowest-loss" and self._best is not None:
             _, mapping, centroids = self._best
-        for parameter in mapping.parameters():
-            parameter.requires_grad_(False)
+        mapping.network.requires_grad_(False)
         assignment = assign(mapping, centroids, vectors, alpha=settings.alpha)
         frequencies = assignment.sum(axis=0, dtype=np.float64)
         found = AdaptiveClusters(

@@ -291,62 +291,64 @@ class ConvolutionalEncoder:
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], *, word_dropout: float = 0.0) -> None:
         import torch
+        from torch.nn import Conv1d, Embedding, ModuleDict
 
         self.device = torch.device("cpu")
         self.scale = 1.0
         self._word_dropout = word_dropout
-        self._training = False
-        self._parameters = {
-            name: torch.nn.Parameter(torch.from_numpy(array.copy()))
-            for name, array in sorted(weights.items())
-        }
-        self._windows = sorted(int(name.split(".")[1]) for name in weights if name.startswith("filters."))
+        tensors = {name: torch.tensor(array) for name, array in weights.items()}
+        self._tables, self._filters = ModuleDict(), dict[int, Conv1d]()
+        for name in _TABLES:
+            if (table := tensors.get(f"tables.{name}.weight")) is not None:
+                self._tables[name] = Embedding(len(table), table.shape[1], device="meta")
+        for window in sorted({int(name.split(".")[1]) for name in tensors if name.startswith("filters.")}):
+            n_filters, width, _ = tensors[f"filters.{window}.weight"].shape
+            self._filters[window] = Conv1d(width, n_filters, window, device="meta")
+        filters = ModuleDict({str(window): layer for window, layer in self._filters.items()})
+        self._network = ModuleDict({"tables": self._tables, "filters": filters}).eval()
+        self._network.load_state_dict(tensors, assign=True)
 
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
-        return sum(len(self._parameters[f"filters.{window}"]) for window in self._windows)
+        return sum(layer.out_channels for layer in self._filters.values())
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """Return what trains: everything."""
-        return iter(self._parameters.values())
+        return self._network.parameters()
 
     def train(self, mode: bool = True) -> None:
         """Switch the dropout of words on or off."""
-        self._training = mode
+        self._network.train(mode)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of all weights, by name."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self._parameters.items()}
+        return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over weights as :meth:`weights` gives them."""
         import torch
 
-        with torch.no_grad():
-            for name, tensor in self._parameters.items():
-                tensor.copy_(torch.from_numpy(weights[name]))
+        self._network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
     def __call__(self, prepared: WordSentences, contents: NDArray[np.int64]) -> torch.Tensor:
         """Return vectors (B, D), float32, of some contents."""
         import torch
-        from torch.nn.functional import conv1d, embedding, pad
+        from torch.nn.functional import pad
 
-        tensors = self._parameters
         words, from_head, from_tail, types = torch.from_numpy(prepared.padded(contents))
         inside = words != PADDING  # (B, T)
-        if self._training and self._word_dropout:
+        if self._network.training and self._word_dropout:
             hidden = torch.rand(words.shape) < self._word_dropout
             words = torch.where(hidden & inside, UNKNOWN, words)
-        read = zip((words, from_head, from_tail, types), _TABLES, strict=True)
-        x = torch.cat([embedding(ids, tensors[name]) for ids, name in read if name in tensors], dim=2)
+        ids = dict(zip(_TABLES, (words, from_head, from_tail, types), strict=True))
+        x = torch.cat([table(ids[name]) for name, table in self._tables.items()], dim=2)  # (B, T, E)
         x = (x * inside[..., None]).transpose(1, 2)  # (B, E, T)
         pooled = []
-        for window in self._windows:
-            around = pad(x, ((window - 1) // 2, window // 2))
-            found = conv1d(around, tensors[f"filters.{window}"], tensors[f"bias.{window}"])  # (B, F, T)
-            pooled.append(found.masked_fill(~inside[:, None], -torch.inf).amax(dim=2))
-        return torch.cat(pooled, dim=1).tanh()
+        for window, layer in self._filters.items():
+            scores = layer(pad(x, ((window - 1) // 2, window // 2)))  # (B, F, T)
+            pooled.append(scores.masked_fill(~inside[:, None], -torch.inf).amax(dim=2))
+        return torch.cat(pooled, dim=1).tanh()  # (B, D)
 
     def encoded(
         self, prepared: WordSentences, progress: Progress
@@ -396,17 +398,17 @@ def first_weights(
     def normal(*shape: int, std: float) -> NDArray[Any]:
         return (std * random.standard_normal(shape)).astype(np.float32)
 
-    found = {"words": words}
+    found = {"tables.words.weight": words}
     for name in ("from_head", "from_tail"):
-        found[name] = normal(n_distances, position_dimension, std=0.1)
+        found[f"tables.{name}.weight"] = normal(n_distances, position_dimension, std=0.1)
     width = words.shape[1] + 2 * position_dimension
     if n_types:
-        found["types"] = normal(n_types + 1, type_dimension, std=0.1)
+        found["tables.types.weight"] = normal(n_types + 1, type_dimension, std=0.1)
         width += type_dimension
     for place, window in enumerate(windows):
         n_filters = dimension // len(windows) + (place < dimension % len(windows))
-        found[f"filters.{window}"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
-        found[f"bias.{window}"] = np.zeros(n_filters, dtype=np.float32)
+        found[f"filters.{window}.weight"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
+        found[f"filters.{window}.bias"] = np.zeros(n_filters, dtype=np.float32)
     return found
 
 

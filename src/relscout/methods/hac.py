@@ -1,7 +1,7 @@
-"""Frozen encoder and hierarchical agglomerative clustering: no training, no labels, no starts to choose.
+"""Hierarchical agglomerative clustering of the vectors of a frozen encoder: no training and no labels.
 
-The clustering of Elsahar et al., "Unsupervised Open Relation Extraction" (ESWC 2017), which others compare with as
-RW-HAC, on representations of a transformer in place of re-weighted word embeddings.
+This is the clustering of Elsahar et al., "Unsupervised Open Relation Extraction" (ESWC 2017), which other papers call
+RW-HAC, on vectors of a transformer instead of re-weighted word embeddings.
 """
 
 from __future__ import annotations
@@ -26,37 +26,38 @@ class HACSettings:
     """Settings of the method ``hac``."""
 
     linkage: Linkage = "ward"
-    """Which two clusters merge: those that add least to the inertia (``ward``), or ``average`` or ``complete``."""
+    """How the distance of two clusters is defined: ``ward`` (increase of the inertia), ``average`` or ``complete``."""
     distance: Distance = "euclidean"
-    """Distance of two vectors of unit length, ``euclidean`` or ``cosine``; ``ward`` is Euclidean."""
+    """Distance of two vectors of unit length: ``euclidean`` or ``cosine``. ``ward`` needs ``euclidean``."""
     apart: NotNegative = 0.0
-    """Where the number of relations is estimated: distance from which clusters are not merged, at least 0, which
-    depends on the encoder and its pooling; 0 estimates the number from the neighbour graph as ``kmeans`` does."""
+    """Distance at which merging stops if the number of relations is estimated; at least 0. It depends on the encoder
+    and the pooling. 0 estimates the number from the neighbour graph, as ``kmeans`` does."""
     smallest: AtLeast0 = 1
-    """Instances below which a cluster is no relation: its instances go to the nearest one that is; at least 0.
-    0 takes a tenth of the square root of the number of instances, and at least 2."""
+    """Smallest size of a relation; at least 0. Instances of smaller clusters are assigned to the nearest other cluster.
+    0 means a tenth of the square root of the number of instances, at least 2."""
     directions: AtLeast0 = 128
-    """Strongest directions of the vectors in which distances are taken; 0 takes them whole, which is slower."""
+    """Number of principal components in which distances are computed; 0 uses the whole vectors, which is slower."""
     max_instances: AtLeast2 = 10_000
-    """Of more instances than this, a sample is clustered, from which the others get their relation; at least 2."""
+    """Largest number of instances that are clustered; at least 2. Of more, a sample is clustered, and the others are
+    assigned to the nearest mean."""
     max_relations: AtLeast1 = 128
-    """Largest number of relations that is considered where it is estimated; at least 1."""
+    """Largest number of relations that is considered if it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
         if self.linkage == "ward" and self.distance != "euclidean":
             raise SettingError(
                 f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
-                "take linkage 'average' or 'complete', or leave the distance out"
+                "use linkage 'average' or 'complete', or leave the distance out"
             )
 
 
 class HAC(FrozenClusters):
-    """Cluster frozen relation representations hierarchically.
+    """Cluster the vectors of a frozen encoder hierarchically.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws the sample, where not all instances are clustered.
+        seed: Random seed of the sample, if not all instances are clustered.
 
     The other parameters are the fields of :class:`HACSettings`.
     """

@@ -1,7 +1,7 @@
-"""Frozen encoder and k-means: no training, no labels. Where every other method starts from.
+"""K-means on the vectors of a frozen encoder, scaled to unit length: no training and no labels.
 
-Representations are those of the encoder, scaled to unit length. The baseline of the field since Elsahar et al.,
-"Unsupervised Open Relation Extraction" (ESWC 2017), here with a transformer in place of re-weighted word embeddings.
+Clustering of frozen vectors has been the baseline of the field since Elsahar et al., "Unsupervised Open Relation
+Extraction" (ESWC 2017). Here the vectors are those of a transformer instead of re-weighted word embeddings.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
     start: Start = "neighbours"
-    """Where k-means starts: ``neighbours`` (the parts of the neighbour graph, laid out by UMAP) or ``k-means++``."""
+    """Starting centres: ``neighbours`` (clusters of a UMAP projection of the neighbour graph) or ``k-means++``."""
     n_init: AtLeast1 = 10
-    """Starts drawn by k-means++, of which the one with the lowest inertia is kept; at least 1."""
+    """Number of starts by k-means++, of which that with the lowest inertia is kept; at least 1."""
     max_iterations: AtLeast1 = 100
-    """Most iterations of each start; at least 1."""
+    """Largest number of iterations of each start; at least 1."""
     max_relations: AtLeast1 = 128
-    """Largest number of relations that is considered where it is estimated; at least 1."""
+    """Largest number of relations that is considered if it is estimated; at least 1."""
 
 
 class KMeans(FrozenClusters):
-    """Cluster frozen relation representations by k-means.
+    """Cluster the vectors of a frozen encoder by k-means.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws the starts.
+        seed: Random seed of the starts.
 
     The other parameters are the fields of :class:`KMeansSettings`.
     """

@@ -126,7 +126,9 @@ def whole(folder: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ArtifactError(f"{folder} is not a whole {kind!r} ({error}); save the model again") from error
+        raise ArtifactError(
+            f"{folder} is not a whole {kind!r} of this version of relscout ({error}); fit and save the model again"
+        ) from error
 
 
 def encoder_settings(values: Mapping[str, Any]) -> EncoderSettings:
@@ -196,7 +198,7 @@ class Trained:
 
 _KIND = "work in progress"
 #: Increased whenever this version cannot resume the work of an older one.
-_SCHEME = 4
+_SCHEME = 5
 
 
 class Checkpoints:

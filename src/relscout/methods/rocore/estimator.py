@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from relscout.methods.estimator import (
     check_labels,
     checked_n_relations,
 )
-from relscout.methods.rocore.network import Layers, Network, RoCORESettings, Sides, mapped
+from relscout.methods.rocore.network import Network, RoCORESettings, Sides, outputs
 from relscout.methods.rocore.training import JointTraining
 from relscout.methods.vectors import (
     checked_n_clusters,
@@ -43,6 +43,9 @@ from relscout.methods.vectors import (
 )
 from relscout.training.labels import canonical, classes_of, digest
 from relscout.training.stored import Checkpoints, Trained, below, trainable
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -188,9 +191,8 @@ class RoCORE(VectorMethod):
     )
     SETTINGS: ClassVar[type[RoCORESettings]] = RoCORESettings
     LABELS: ClassVar[Labels] = "required"
-    # Eq. 2 and 3 read one layer at the mentions, `span-max@8` for BERT-base. One layer of the small encoder says too
-    # little: on dev-transfer-A, seed 0, span-max@4 gave .741 B³ F1, this .804. Layer 5, which trains, is read at the
-    # mentions only; all else lies below and is computed once.
+    # Eq. 2 and 3 pool one layer at the mentions, `span-max@8` for BERT-base. For the small encoder, several layers
+    # score higher (on dev-transfer-A). Of layer 5, which trains, only mentions are pooled; lower layers run once.
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )
@@ -302,13 +304,14 @@ class RoCORE(VectorMethod):
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
         loop = JointTraining(options, network, sides, self.seed, progress, work)
         loop.run()
-        self._pretrained = loop.pretrained
+        self._pretrained = network.pretrained.cpu() if loop.pretraining_loss else None
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
         final = encode(self._ready_encoder(), instances, progress=progress)
-        unified = Linear(*network.head("known")) if options.incremental else None
+        weights = network.state.weights()
+        unified = Linear(**below("known.", weights)) if options.incremental else None
         self._classifiers = Classifiers.of(
-            Linear(*network.head("novel")), unified, names, final, n_relations, seed=self.seed
+            Linear(**below("novel.", weights)), unified, names, final, n_relations, seed=self.seed
         )
         self._count()
         # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
@@ -337,7 +340,7 @@ class RoCORE(VectorMethod):
         Raises:
             SettingError: This was not fitted here, or without pre-training.
         """
-        if not self._pretrained:
+        if self._pretrained is None:
             raise SettingError(
                 "the codes after pre-training are not available: they are not saved, and there is no pre-training "
                 "without reconstruction or with pretrain_epochs and pretrain_steps 0; fit it again"
@@ -346,8 +349,7 @@ class RoCORE(VectorMethod):
         base = trainable(self.NAME, self.encoder)
         # in pre-training the encoder stays as it is
         vectors = base.encode([instances[place] for place in order])
-        slope = self._settings.slope
-        return scattered(mapped(vectors, self._pretrained, scale=base.scale, slope=slope), order)
+        return scattered(outputs(self._pretrained, vectors, scale=base.scale), order)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the classifiers, and the weights that were trained."""
@@ -386,7 +388,7 @@ class RoCORE(VectorMethod):
     def _vector_encoder(self) -> TransformerEncoder:
         return self._ready_encoder()
 
-    _pretrained: Layers = ()
+    _pretrained: torch.nn.Module | None = None
     _classifiers: Classifiers
     _exponent: float
     _trained: Trained

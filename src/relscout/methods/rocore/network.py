@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import first_layer, through
+from relscout.clustering.adaptive import first_weights, fully_connected, linear
 from relscout.clustering.kmeans import Start
 from relscout.core.errors import SettingError
 from relscout.core.seeding import generator
@@ -28,6 +28,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import batches_by_length
 
 if TYPE_CHECKING:
@@ -186,9 +187,6 @@ def _of_contents(prepared: Prepared, labels: NDArray[np.int64]) -> NDArray[np.in
 _HEAD_STD = 0.02
 _CHUNK = 4096
 
-#: Weight and bias of each layer.
-Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
-
 
 class Network:
     """Mapping, classifiers and encoder, with one optimizer.
@@ -204,8 +202,13 @@ class Network:
         seed: Draws the first weights.
 
     Attributes:
-        encoder: f.
-        optimizer: Adam.
+        encoder: f, with vectors (B, D).
+        g: The mapping from h (B, D) to codes h′ (B, Z).
+        d: The mapping back from h′ to h (B, D).
+        known: η_l, from h to scores (B, n_known).
+        novel: η_u, from h to scores (B, n_novel).
+        pretrained: g as pre-training left it, on its own; the first weights before.
+        state: What a checkpoint restores.
     """
 
     def __init__(
@@ -214,130 +217,60 @@ class Network:
         import torch
 
         self.encoder = encoder
-        self._slope = settings.slope
-        random = generator(seed, "first weights")
-        stream = torch.Generator().manual_seed(int(random.integers(2**62)))
+        stream = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
         widths = (encoder.dimension, *settings.widths)
-        first = {
-            "g": [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)],
-            "d": [
-                first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])
-            ],
-        }
-        for part, n_out in (("known", n_known), ("novel", n_novel)):
+
+        def mapping(widths: Sequence[int]) -> torch.nn.Sequential:
+            weights = first_weights(widths, settings.initial, stream)
+            return fully_connected(weights, slope=settings.slope).to(encoder.device)
+
+        def classifier(n_out: int) -> torch.nn.Linear:
             weight = _HEAD_STD * torch.randn((n_out, encoder.dimension), generator=stream)
-            first[part] = [(weight, torch.zeros(n_out))]
-        self._layers = {
-            part: [
-                (w.to(encoder.device).requires_grad_(True), b.to(encoder.device).requires_grad_(True))
-                for w, b in layers
-            ]
-            for part, layers in first.items()
-        }
-        self.optimizer = torch.optim.Adam(
+            return linear(weight, torch.zeros(n_out)).to(encoder.device)
+
+        self.g, self.d = mapping(widths), mapping(widths[::-1])
+        self.known, self.novel = classifier(n_known), classifier(n_novel)
+        self.pretrained = deepcopy(self.g)
+        parts = {"g": self.g, "d": self.d, "known": self.known, "novel": self.novel}
+        trained = [parameter for part in parts.values() for parameter in part.parameters()]
+        optimizer = torch.optim.Adam(
             [
                 {"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate},
-                {"params": [tensor for _, tensor in self._named()], "lr": settings.learning_rate},
+                {"params": trained, "lr": settings.learning_rate},
             ],
             fused=True,
         )
-
-    def code(self, h: torch.Tensor) -> torch.Tensor:
-        """Return h′ = g(h) (B, Z)."""
-        return through(h, self._layers["g"], slope=self._slope)
-
-    def restore(self, code: torch.Tensor) -> torch.Tensor:
-        """Return d(h′) (B, D)."""
-        return through(code, self._layers["d"], slope=self._slope)
-
-    def known(self, h: torch.Tensor) -> torch.Tensor:
-        """Return the scores of η_l (B, n_known)."""
-        return through(h, self._layers["known"])
-
-    def novel(self, h: torch.Tensor) -> torch.Tensor:
-        """Return the scores of η_u (B, n_novel)."""
-        return through(h, self._layers["novel"])
-
-    def h(self, vectors: NDArray[np.float32]) -> torch.Tensor:
-        """Return vectors of the encoder as h (B, D): on its device, and scaled to a mean square of 1."""
-        import torch
-
-        return torch.from_numpy(np.asarray(vectors)).to(self.encoder.device) * self.encoder.scale
-
-    def codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return g(h) (M, Z), float32, of vectors of the encoder (M, D)."""
-        return _in_chunks(lambda rows: self.code(self.h(rows)), vectors)
-
-    def novel_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of η_u (M, n_novel), float32, of vectors of the encoder (M, D)."""
-        return _in_chunks(lambda rows: self.novel(self.h(rows)), vectors)
+        self.state = TrainingState({"encoder": encoder, **parts, "pretrained": self.pretrained}, optimizer)
 
     def penalty(self) -> torch.Tensor:
         """Return the summed squares of the weights of g and d, biases not counted, a scalar."""
         import torch
 
-        return torch.stack([w.square().sum() for w, _ in (*self._layers["g"], *self._layers["d"])]).sum()
-
-    def head(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return a copy of weight and bias of the classifier ``known`` or ``novel``."""
-        ((weight, bias),) = self._layers[part]
-        return weight.detach().cpu().numpy().copy(), bias.detach().cpu().numpy().copy()
-
-    def mapping(self) -> Layers:
-        """Return a copy of weight and bias of each layer of g."""
-        return [
-            (w.detach().cpu().numpy().copy(), b.detach().cpu().numpy().copy()) for w, b in self._layers["g"]
-        ]
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of all weights as arrays, those of the encoder under ``encoder.``."""
-        found = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named()}
-        return found | {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`weights` gave."""
-        import torch
-
-        self.encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        with torch.no_grad():
-            for name, tensor in self._named():
-                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
-
-    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for part, layers in self._layers.items():
-            for number, (weight, bias) in enumerate(layers):
-                yield f"{part}.{number}.weight", weight
-                yield f"{part}.{number}.bias", bias
+        parameters = (*self.g.parameters(), *self.d.parameters())
+        return torch.stack([weight.square().sum() for weight in parameters if weight.ndim == 2]).sum()
 
 
-def mapped(
-    vectors: NDArray[np.float32], layers: Layers, *, scale: float, slope: float
-) -> NDArray[np.float32]:
-    """Return g(h) (M, Z), float32, of vectors of the encoder (M, D), with the layers of a :meth:`Network.mapping`.
+def scaled(vectors: NDArray[np.float32], scale: float, device: torch.device) -> torch.Tensor:
+    """Return vectors of the encoder (B, D) as h, whose mean square is 1."""
+    import torch
+
+    return torch.from_numpy(np.asarray(vectors)).to(device) * scale
+
+
+def outputs(network: torch.nn.Module, vectors: NDArray[np.float32], *, scale: float) -> NDArray[np.float32]:
+    """Return the codes (M, Z) of g, or the scores (M, C) of a classifier, float32, without gradients.
 
     Args:
-        vectors: What is mapped.
-        layers: Those of g.
+        network: g or a classifier.
+        vectors: Vectors of the encoder (M, D), float32.
         scale: Factor that makes h of a vector.
-        slope: Slope of the ReLU below 0.
     """
     import torch
 
-    weights = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in layers]
-    return _in_chunks(
-        lambda rows: through(torch.from_numpy(np.asarray(rows)) * scale, weights, slope=slope), vectors
-    )
-
-
-def _in_chunks(
-    compute: Callable[[NDArray[np.float32]], torch.Tensor], vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    import torch
-
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        found = [
-            compute(vectors[start : start + _CHUNK]).cpu().numpy() for start in range(0, len(vectors), _CHUNK)
+        chunks = [
+            network(scaled(vectors[start : start + _CHUNK], scale, device)).cpu().numpy()
+            for start in range(0, len(vectors), _CHUNK)
         ]
-    return np.concatenate(found)
+    return np.concatenate(chunks)

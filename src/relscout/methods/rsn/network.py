@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as NamedArrays
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from relscout.clustering.adaptive import Mapping, first_layer, through
+from relscout.clustering.adaptive import Mapping, first_weights, fully_connected, linear
 from relscout.clustering.neighbours import directions
 from relscout.core.seeding import generator
 from relscout.core.settings import (
@@ -169,6 +169,10 @@ class Network:
         settings: See :class:`RSNSettings`.
         seed: Draws the first weights.
         device: Where it trains, the CPU where left out.
+
+    Attributes:
+        f: From scaled vectors h (B, D) to codes (B, Z).
+        w: From |f(a) − f(b)| (P, Z) to logits (P, 1), with the bias c.
     """
 
     def __init__(
@@ -185,17 +189,14 @@ class Network:
         self.scale, self.device = dimension**0.5, device or torch.device("cpu")
         stream = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
         widths = (dimension, *settings.widths)
-        layers = [first_layer(n_in, n_out, "xavier", stream) for n_in, n_out in pairwise(widths)]
+        layers = list(first_weights(widths, "xavier", stream))
         if settings.start == "directions":
-            found = torch.from_numpy(directions(drawn(vectors, generator(seed, "directions")), widths[1]))
-            layers[0][0][: len(found)] = found.float()
+            strongest = directions(drawn(vectors, generator(seed, "directions")), widths[1])
+            layers[0][0][: len(strongest)] = torch.from_numpy(strongest).float()
+        self.f = fully_connected(layers).to(self.device)
         # training begins with what is sure: the farther apart, the less alike
-        layers.append((torch.full((widths[-1],), -1 / widths[-1]), torch.zeros(1)))
-        trained = [
-            (w.to(self.device).requires_grad_(True), b.to(self.device).requires_grad_(True))
-            for w, b in layers
-        ]
-        self._layers, (self._weight, self._bias) = trained[:-1], trained[-1]
+        nearness = torch.full((1, widths[-1]), -1 / widths[-1])
+        self.w = linear(nearness, torch.zeros(1)).to(self.device)
 
     def balance(self, left: torch.Tensor, right: torch.Tensor) -> None:
         """Set w and c so that on some pairs (P, D) the logits have mean 0 and variance 1.
@@ -205,55 +206,22 @@ class Network:
         import torch
 
         with torch.no_grad():
-            logits = self.logit(self.code(left), self.code(right))
+            logits = self.logit(self.f(left), self.f(right))
             spread = float(logits.std()) if len(logits) > 1 else 0.0
-            self._weight /= spread if spread > _SMALLEST else 1.0
-            self._bias.copy_(-self.logit(self.code(left), self.code(right)).mean())
-
-    @property
-    def parameters(self) -> dict[str, torch.Tensor]:
-        """What trains, by name."""
-        found = {"weight": self._weight, "bias": self._bias}
-        for number, (weight, bias) in enumerate(self._layers):
-            found |= {f"layer.{number}.weight": weight, f"layer.{number}.bias": bias}
-        return found
-
-    @property
-    def of_similarity(self) -> list[torch.Tensor]:
-        """W and c."""
-        return [self._weight, self._bias]
-
-    @property
-    def of_f(self) -> list[torch.Tensor]:
-        """Weights and biases of f."""
-        return [tensor for layer in self._layers for tensor in layer]
-
-    def code(self, h: torch.Tensor) -> torch.Tensor:
-        """Return f(h) (B, Z) of scaled vectors (B, D)."""
-        return through(h, self._layers)
+            self.w.weight /= spread if spread > _SMALLEST else 1.0
+            self.w.bias.copy_(-self.logit(self.f(left), self.f(right)).mean())
 
     def logit(self, left: torch.Tensor, right: torch.Tensor, *, dropout: float = 0.0) -> torch.Tensor:
         """Return w · |f(a) − f(b)| + c (P,) of the codes of pairs (P, Z); ``dropout`` leaves out dimensions."""
         from torch.nn import functional
 
         # on the difference: noise of each side's own would put all pairs farther apart than they are later
-        apart = functional.dropout((left - right).abs(), dropout)
-        return apart @ self._weight + self._bias
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of what trains as arrays."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.parameters.items()}
-
-    def load(self, arrays: NamedArrays[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`weights` gave."""
-        import torch
-
-        with torch.no_grad():
-            for name, tensor in self.parameters.items():
-                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
+        apart = functional.dropout((left - right).abs(), dropout)  # (P, Z)
+        logits: torch.Tensor = self.w(apart)[:, 0]
+        return logits
 
     def similarity(self) -> Similarity:
-        """Return what was learnt, apart from torch."""
-        layers = [(w.detach().cpu().clone(), b.detach().cpu().clone()) for w, b in self._layers]
-        weight = self._weight.detach().cpu().numpy().astype(np.float32)
-        return Similarity(Mapping(layers, self.scale), weight, float(self._bias.detach().cpu()))
+        """Return a copy of what was learnt, on the CPU."""
+        weight, bias = (parameter.detach().cpu().numpy().copy() for parameter in self.w.parameters())
+        mapping = Mapping(deepcopy(self.f).cpu().requires_grad_(False), self.scale)
+        return Similarity(mapping, weight[0], float(bias[0]))

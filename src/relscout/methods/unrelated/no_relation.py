@@ -1,4 +1,4 @@
-"""A wrapper that leaves unrelated pairs out before a method is fitted and gives them no relation."""
+"""A wrapper that leaves out unrelated pairs before a method is fitted, and returns no relation for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,9 @@ from relscout.methods.vectors import encode, scattered
 from relscout.text.relatedness import Relatedness
 from relscout.training.stored import below, whole
 
-if TYPE_CHECKING:
-    pass
-
-#: What of the method is shown as it is.
+#: Attributes that are those of the method.
 _OF_THE_METHOD = frozenset(
-    {
+    [
         "NAME",
         "CITATION",
         "LABELS",
@@ -51,9 +48,9 @@ _OF_THE_METHOD = frozenset(
         "n_relations_",
         "names_",
         "predefined_",
-    }
+    ]
 )
-#: What a saved one is called.
+#: Kind of the saved artifact.
 KIND = "no-relation-wrapper"
 
 
@@ -63,9 +60,9 @@ class Choice:
 
     Args:
         share: Share of the corpus that is unrelated, ``"auto"``, or ``"judged"``; ``None`` with a precision.
-        precision: Expected share of related pairs among those that are kept; ``None`` to go by the share.
+        precision: Expected share of related pairs among the kept ones; ``None`` to use the share.
         judged: Judged instances.
-        judged_by: A hash of them, which decides the fit; ``None`` where there are none.
+        judged_by: Hash of the judged instances, because they affect the fit; ``None`` if there are none.
     """
 
     share: Share | Literal["judged"] | None
@@ -75,11 +72,11 @@ class Choice:
 
     @classmethod
     def of(cls, share: Share | Judged | None, precision: float | None) -> Self:
-        """Check what was given.
+        """Check the parameters of a wrapper.
 
         Raises:
             InputError: A judged instance has no gold relation, or all are of one kind.
-            SettingError: The share or the precision is none, or both are given.
+            SettingError: The share or the precision is invalid, or both are given.
         """
         checked = None if precision is None else checked_precision(precision)
         if isinstance(share, list | tuple):
@@ -96,23 +93,21 @@ class Choice:
 
 
 class NoRelationWrapper(Estimator):
-    """A method with a component that leaves unrelated pairs out: an :class:`Estimator` with ``none_``.
+    """A method with a detector that leaves out unrelated pairs: an :class:`Estimator` with ``none_``.
 
-    What the component judges to be unrelated, before anything is clustered, is left out of the fit and has relation -1.
-    Everything else is the method's. There are two such components. With a ``precision``, the relatedness model that
-    comes with relscout judges the pairs: for plain text, where every pair of entities is a candidate. Else a
-    :class:`Detector` learns from pairs of other entities, drawn at random from the same sentences, on the vectors of
-    the untrained encoder; where a corpus has too few to draw, the relatedness model takes its place.
+    Pairs that the detector rejects are left out of the fit and have relation -1. With a ``precision``, the bundled
+    relatedness model is the detector, for plain text, where every pair of entities is a candidate. Otherwise a
+    :class:`Detector` is trained on random pairs of other entities of the same sentences, with vectors of the untrained
+    encoder. If too few such pairs can be drawn, the relatedness model is used instead.
 
     Args:
-        method: Not yet fitted.
-        share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or instances that
-            somebody has judged, with gold relations: those of :data:`relscout.core.instances.NAMES_OF_NONE` are
-            unrelated.
-            Judged instances set the threshold where both kinds are as likely; with a ``precision``, they calibrate the
-            relatedness model anew.
-        precision: Expected share of related pairs among those that are kept, in (0, 1]; ``None`` to go by ``share``.
-        relatedness_model: The relatedness model; the one that comes with relscout when left out.
+        method: A method that is not fitted.
+        share: Share of the corpus that is unrelated, in [0, 1), or ``"auto"`` to estimate it, or judged instances with
+            gold relations, of which those in :data:`relscout.core.instances.NAMES_OF_NONE` mean unrelated. Judged
+            instances set the threshold where both kinds are equally likely; with a ``precision``, they calibrate the
+            relatedness model.
+        precision: Expected share of related pairs among the kept ones, in (0, 1]; ``None`` to use ``share``.
+        relatedness_model: The relatedness model; the bundled one by default.
 
     Attributes:
         related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it was not estimated.
@@ -162,12 +157,12 @@ class NoRelationWrapper(Estimator):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Detect unrelated pairs, and fit the method to the rest.
+        """Detect unrelated pairs, and fit the method to the others.
 
         Raises:
-            InputError: Nothing is left, or too little for the relations that are asked for; or a judged instance has
-                no gold relation, or all are of one kind.
-            SettingError: The share or the precision is none, both are given, or the method separates unrelated pairs
+            InputError: Fewer related pairs than relations are left; or a judged instance has no gold relation, or all
+                are of one kind.
+            SettingError: The share or the precision is invalid, both are given, or the method separates unrelated pairs
                 itself.
         """
         self._loaded_choice = None
@@ -183,18 +178,18 @@ class NoRelationWrapper(Estimator):
             warnings, related = self._learn(unlabeled, labeled or (), choice, progress)
             self._check_enough_left(related)
             self.method.fit(
-                [one for one, kept in zip(unlabeled, related, strict=True) if kept],
+                [instance for instance, kept in zip(unlabeled, related, strict=True) if kept],
                 labeled,
                 progress=progress,
                 checkpoints=checkpoints,
             )
             self.none_ = None if self._detector is None else self.method.n_relations_
-            found = self.method.predict_proba(unlabeled, progress=progress)
+            shares = self.method.predict_proba(unlabeled, progress=progress)
             if isinstance(self._detector, RelatednessDetector) and self.related_ is not None:
                 self._detector.set_own_thresholds(
-                    self.related_, found.argmax(axis=1), self.method.n_relations_
+                    self.related_, shares.argmax(axis=1), self.method.n_relations_
                 )
-            self.probabilities_ = self._append_no_relation(found, unlabeled, progress, related=self.related_)
+            self.probabilities_ = self._append_no_relation(shares, unlabeled, progress, related=self.related_)
             self.labels_ = self._likeliest(self.probabilities_)
             self.vectors_ = self.method.transform(unlabeled, progress=progress)
         self.report_ = dict(self.method.report_)
@@ -213,7 +208,7 @@ class NoRelationWrapper(Estimator):
     def relatedness(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
+        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated."""
         if not isinstance(self._detector, RelatednessDetector):
             return None
         return self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
@@ -240,9 +235,9 @@ class NoRelationWrapper(Estimator):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probability of each relation, and last of none (N, K + 1), float32, rows summing to 1."""
-        found = self.method.predict_proba(instances, progress=progress, on_loss=on_loss)
-        return self._append_no_relation(found, instances, progress)
+        """Return the probabilities of the relations, and last of no relation (N, K + 1), float32, rows summing to 1."""
+        shares = self.method.predict_proba(instances, progress=progress, on_loss=on_loss)
+        return self._append_no_relation(shares, instances, progress)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -251,7 +246,7 @@ class NoRelationWrapper(Estimator):
         return self.method.transform(instances, progress=progress)
 
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return everything that determines the fit, except the data, as JSON values."""
         choice = self._choice
         settings = {**self.method.settings(), "none": choice.share}
         if choice.precision is not None:
@@ -262,7 +257,7 @@ class NoRelationWrapper(Estimator):
         """Write the fitted method with its detector to a folder.
 
         Raises:
-            SettingError: Nothing was fitted yet.
+            SettingError: The method is not fitted.
             OutputError: The folder holds other files or cannot be written.
         """
         choice = self._choice
@@ -292,27 +287,27 @@ class NoRelationWrapper(Estimator):
 
         Args:
             folder: Where :meth:`save` wrote it.
-            encoder: The encoder that it was fitted with, where relscout did not build that.
-            kind: Class of the method, where it is neither ours nor registered.
+            encoder: The encoder that it was fitted with, if relscout did not build it.
+            kind: Class of the method, if it is neither ours nor registered.
 
         Raises:
-            ArtifactError: The folder does not hold one.
+            ArtifactError: The folder does not hold a method with its detector.
         """
         from relscout.methods import load_fitted
 
         artifact = load_artifact(folder)
         with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
-            details = dict(artifact.settings)
-            inner = Artifact(str(details["kind"]), details["settings"], below("method.", artifact.tensors))
+            saved = dict(artifact.settings)
+            inner = Artifact(str(saved["kind"]), saved["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
-            share, precision = details["share"], details.get("precision")
+            share, precision = saved["share"], saved.get("precision")
             method = load_fitted(Path(place) / "method", encoder=encoder, kind=kind)
             loaded = cls(method, None if share == "judged" else share, precision=precision)
-            loaded._loaded_choice = Choice(share, precision, judged_by=details.get("judged"))
+            loaded._loaded_choice = Choice(share, precision, judged_by=saved.get("judged"))
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
             elif arrays := below("relatedness.", artifact.tensors):
-                loaded._detector = RelatednessDetector.restored(details["relatedness"], arrays)
+                loaded._detector = RelatednessDetector.restored(saved["relatedness"], arrays)
         loaded.none_ = None if loaded._detector is None else loaded.method.n_relations_
         loaded.report_ = {"warnings": []}
         return loaded
@@ -324,12 +319,12 @@ class NoRelationWrapper(Estimator):
         choice: Choice,
         progress: Progress,
     ) -> tuple[list[str], NDArray[np.bool_]]:
-        """Set up the detector; return what a user should know, and which pairs are related (N,)."""
+        """Set up the detector; return warnings, and which pairs are related (N,)."""
         self._detector, self.related_ = None, None
         if choice.precision is not None:
             return [], self._judge_by_relatedness(unlabeled, choice, progress)
         sides = [[side[place] for place in canonical_order(side)] for side in (unlabeled, labeled)]
-        pairs = redrawn_pairs([one for side in sides for one in side], seed=self.method.seed)
+        pairs = redrawn_pairs([instance for side in sides for instance in side], seed=self.method.seed)
         if min(len(pairs), len(unlabeled)) < LEAST:
             note = (
                 f"in {sum(map(len, sides))} sentences, {len(pairs)} pairs of other entities could be drawn, too few "
@@ -337,12 +332,12 @@ class NoRelationWrapper(Estimator):
                 "relatedness model decides"
             )
             return [note], self._judge_by_relatedness(unlabeled, choice, progress)
-        # each side as it is encoded later, since what is encoded together decides the last bits
+        # each side separately, as it is encoded later: the last bits depend on what is encoded together
         own, known, redrawn = (encode(self.encoder, side, progress=progress) for side in (*sides, pairs))
         judged = None
         if choice.judged:
-            unrelated = np.array([one.is_unrelated for one in choice.judged])
-            bare = [one.without_relation() for one in choice.judged]
+            unrelated = np.array([instance.is_unrelated for instance in choice.judged])
+            bare = [instance.without_relation() for instance in choice.judged]
             judged = encode(self.encoder, bare, progress=progress), unrelated
         self._detector = Detector.of(
             own,
@@ -360,11 +355,10 @@ class NoRelationWrapper(Estimator):
         model = self.relatedness_model or Relatedness.load()
         detector = RelatednessDetector(model, precision=choice.precision, connected=is_connected(unlabeled))
         if choice.judged:
-            bare = [one.without_relation() for one in choice.judged]
+            bare = [instance.without_relation() for instance in choice.judged]
             vectors = detector.vectors(bare, encoder=self.encoder, progress=progress)
-            detector.model = model.recalibrated(
-                bare, vectors, [not one.is_unrelated for one in choice.judged]
-            )
+            is_related = [not instance.is_unrelated for instance in choice.judged]
+            detector.model = model.recalibrated(bare, vectors, is_related)
         self.related_ = detector.probabilities(unlabeled, encoder=self.encoder, progress=progress)
         detector.set_threshold(self.related_, None if choice.share == "judged" else choice.share)
         self._detector = detector
@@ -386,19 +380,19 @@ class NoRelationWrapper(Estimator):
 
     def _append_no_relation(
         self,
-        found: NDArray[np.float32],
+        shares: NDArray[np.float32],
         instances: Sequence[RelationInstance],
         progress: Progress,
         *,
         related: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         if self._detector is None:
-            return found
+            return shares
         if isinstance(self._detector, Detector):
-            return append_no_relation(found, self._none(self._detector, instances, progress))
+            return append_no_relation(shares, self._none(self._detector, instances, progress))
         if related is None:
             related = self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
-        return append_no_relation(found, self._detector.none(related, found.argmax(axis=1)))
+        return append_no_relation(shares, self._detector.none(related, shares.argmax(axis=1)))
 
     def _none(
         self, detector: Detector, instances: Sequence[RelationInstance], progress: Progress

@@ -1,0 +1,102 @@
+"""No pattern and no reader takes more than time in proportion to its input, whatever that is full of."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import relscout
+
+from .fuzzing import Hang, watched
+
+SOURCE = Path(relscout.__file__).parent
+#: Packages whose patterns meet what people give.
+PACKAGES = ("io", "text", "naming", "alignment", "discovery", "core", "cli", "encoders", "metrics")
+MILLION = 1_000_000
+
+CLASSES = {
+    "blanks": " ",
+    "tabs": "\t",
+    "letters": "a",
+    "capitals with full stops": "A.",
+    "digits": "7",
+    "digits and blanks": "7 ",
+    "words": "ab ",
+    "quotation marks": '"',
+    "apostrophes": "'",
+    "backslashes": "\\",
+    "brackets": "[",
+    "parentheses": "(",
+    "closing parentheses": ")",
+    "braces": '{"a":',
+    "smaller than": "<",
+    "markers": "<e1>",
+    "line feeds": "\n",
+    "carriage returns": "\r",
+    "line separators": "\u2028",
+    "dashes": "-",
+    "stars": "*",
+    "pipes": "| ",
+    "colons": "a:",
+    "combining marks": "e\u0301",
+    "Chinese": "漢。",
+    "emoji": "😀",
+}
+#: A million characters of each, with one at the end that is none of them.
+TEXTS = {name: character * (MILLION // len(character)) + "\x00" for name, character in CLASSES.items()}
+
+
+def patterns() -> dict[str, tuple[Any, str]]:
+    """Return how patterns are used: where → (pattern, method)."""
+    uses: dict[str, tuple[Any, str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        place = path.relative_to(SOURCE)
+        if place.parts[0] not in PACKAGES:
+            continue
+        module = importlib.import_module(
+            ".".join(("relscout", *place.with_suffix("").parts)).removesuffix(".__init__")
+        )
+        compiled = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            match call.func.value:
+                case ast.Name("re") if call.func.attr not in ("compile", "escape"):
+                    given = [
+                        ast.unparse(part) for part in (*call.args, *(key.value for key in call.keywords))
+                    ]
+                    if isinstance(call.args[0], ast.Constant):
+                        flags = re.IGNORECASE if "re.IGNORECASE" in given else 0
+                        uses[f"{place}:{call.lineno}"] = re.compile(call.args[0].value, flags), call.func.attr
+                case ast.Name(name) if name in compiled:
+                    uses.setdefault(f"{place} {name}.{call.func.attr}", (compiled[name], call.func.attr))
+    return uses
+
+
+USES = patterns()
+
+
+def test_the_patterns_of_all_readers_are_known() -> None:
+    assert len(USES) > 80
+    assert "io/readers/semeval.py _RELATION.fullmatch" in USES
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_pattern_is_bounded_on_a_million_of_each_character(use: str) -> None:
+    pattern, method = USES[use]
+    # all that they find would fill the memory rather than the time
+    method = {"finditer": "search", "findall": "search", "split": "search", "sub": "search"}.get(
+        method, method
+    )
+    apply = getattr(pattern, method)
+    for name, text in TEXTS.items():
+        try:
+            with watched(1.0):
+                apply(text.encode() if isinstance(pattern.pattern, bytes) else text)
+        except Hang:
+            pytest.fail(f"{pattern.pattern!r}.{method} on {name}")

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from relscout.discovery.storage import checksums
+
 
 @pytest.fixture
 def damaged(finished, tmp_path):
@@ -137,4 +139,7 @@ def test_an_encoder_that_is_gone_is_refused(refused, damaged, good):
     described = json.loads(description.read_text())
     described["settings"]["encoder"]["model"] = "/nowhere/bert"
     description.write_text(json.dumps(described))
+    record = json.loads((damaged / "run.json").read_text())
+    record["sha256"] = checksums(damaged, record)
+    (damaged / "run.json").write_text(json.dumps(record))
     assert "cannot load encoder '/nowhere/bert'" in refused("extract", damaged, good)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from relscout.cli import options
-from relscout.cli.options import check_exchange_file
+from relscout.cli.options import check_exchange_file, written_files
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import UnknownNameError
@@ -45,4 +45,4 @@ def command(
     skipped.report()
     if not count and not skipped.count and reading.is_plain_text(inputs):
         say_note(NOTHING_PAIRED)
-    say(f"{counted(count, 'instance')} written to {out}")
+    say(f"{counted(count, 'instance')} written to {written_files(out, to)}")

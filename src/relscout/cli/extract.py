@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relscout.cli import options
-from relscout.cli.options import check_file
+from relscout.cli.options import check_file, written_files
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
@@ -32,7 +32,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .parquet, .nt, .ttl or .graphml."),
     ] = None,
     to: Annotated[
         str | None,
@@ -76,7 +76,7 @@ def command(
     is_text = reading.is_plain_text(inputs)
     every_pair = is_text or reading.pairs == "all"
     given = _min_confidence(min_confidence or ())
-    predict, names = _loaded(model)
+    predict, names, version = _loaded(model)
     least = minimum_confidences(given, names)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
@@ -101,17 +101,19 @@ def command(
         and not (drop_negated and triple.polarity != "asserted")
     )
     if facts:
-        gathered = find_facts(triples).facts
+        evidence = list(triples)
+        gathered = find_facts(evidence).facts
         if out is None:
             _print(map(fact_record, gathered))
             return
-        say(f"{counted(write_facts(gathered, out, format=to), 'fact')} written to {out}")
+        say(f"{counted(write_facts(gathered, out, format=to, triples=evidence), 'fact')} written to {out}")
         return
     if out is None:
         _print(map(record, triples))
         return
-    count = write(triples, out, format=to)
-    say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
+    count = write(triples, out, format=to, model_version=version)
+    of = f"{counted(count, 'triple')} of {counted(len(instances), 'instance')}"
+    say(f"{of} written to {written_files(out, to)}")
 
 
 def _min_confidence(given: Sequence[str]) -> dict[str, float]:
@@ -155,12 +157,14 @@ def _share(number: str, part: str) -> float:
     return share
 
 
-def _loaded(folder: Path) -> tuple[_Predict, Sequence[str]]:
-    """Return what predicts the triples of instances, and the names of the relations.
+def _loaded(folder: Path) -> tuple[_Predict, Sequence[str], str]:
+    """Return what predicts the triples of instances, the names of the relations, and the version of the model.
 
     Args:
         folder: Folder of a run or of a fine-tuning.
     """
+    from importlib.metadata import version as installed
+
     from relscout.discovery import Discovery
     from relscout.encoders import use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
@@ -181,7 +185,7 @@ def _loaded(folder: Path) -> tuple[_Predict, Sequence[str]]:
                 classifier.encoder.cache = cache
             return list(triples_of(classifier, instances, **options))
 
-        return learnt, classifier.relations_
+        return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
     run = Discovery.load(folder)
 
     def discovered(
@@ -190,11 +194,11 @@ def _loaded(folder: Path) -> tuple[_Predict, Sequence[str]]:
         use_cache(run.model.encoder, cache)
         return run.triples_of(run.predict(instances, **options))
 
-    return discovered, list(run.names.values())
+    return discovered, list(run.names.values()), run.model_version
 
 
 def _check_output(out: Path | None, to: str | None) -> None:
-    from relscout.io.writers import recognise, writer
+    from relscout.io.writers import FOLDERS, recognise, writer
 
     if to is not None:
         writer(to)
@@ -202,7 +206,7 @@ def _check_output(out: Path | None, to: str | None) -> None:
         if to not in (None, "jsonl"):
             raise SettingError(f"--to {to} needs --out: only jsonl goes to standard output")
         return
-    if (to or recognise(out)) != "neo4j":
+    if (to or recognise(out)) not in FOLDERS:
         check_file(out)
 
 

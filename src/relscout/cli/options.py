@@ -274,6 +274,14 @@ def check_file(path: Path) -> None:
         raise OutputError(f"cannot write {path}: no permission to write in {folder}")
 
 
+def written_files(out: Path, to: str | None) -> str:
+    """Return the files that a writer writes for ``--out`` and ``--to``, in words."""
+    from relscout.io.writers.tools import TOOLS
+
+    labels = TOOLS[to].label_paths(out) if to in TOOLS else []
+    return f"{out}, its labels to {' and '.join(map(str, labels))}" if labels else str(out)
+
+
 def check_exchange_file(path: Path) -> None:
     """Refuse a file for instances that could not be written at the end, or that is not named as relscout's own format.
 

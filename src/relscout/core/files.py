@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import gzip
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -115,26 +116,46 @@ def remove_stale(path: Path) -> None:
             if (handle := _locked(leftover, wait=False)) is None:
                 continue
             try:
-                if (leftover / _ASIDE).exists() and not place.exists():
-                    (leftover / _ASIDE).rename(place)
-                _remove(leftover)
+                _discard(leftover, place)
             finally:
                 os.close(handle)
 
 
 @contextlib.contextmanager
-def _temporary(make: Callable[[], Path]) -> Iterator[Path]:
-    """Yield a new temporary file or folder, with a lock by which other processes know that it is in use."""
+def _temporary(place: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield a new temporary file or folder, with a lock by which other processes know that it is in use.
+
+    Args:
+        place: The final name.
+        make: Makes the file or folder.
+    """
     handle = None
-    partial = make()
+    partial = place.parent / f".{place.name}.{secrets.token_hex(4)}.partial"
     try:
-        # another process may have removed it before it was locked
+        make(partial)
+        # another process may remove it before it is locked
         while (handle := _locked(partial, wait=True)) is None and not partial.exists():
-            partial = make()
+            make(partial)
         yield partial
     finally:
-        if handle is not None:
-            os.close(handle)
+        try:
+            _discard(partial, place)
+        except BaseException:  # it was interrupted
+            _discard(partial, place)
+            raise
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+
+def _discard(partial: Path, place: Path) -> None:
+    """Remove a temporary file or folder; an older folder that waits in it goes back to its place."""
+    if (partial / _ASIDE).exists() and not place.exists():
+        (partial / _ASIDE).rename(place)
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.unlink(missing_ok=True)
 
 
 def _locked(path: Path, *, wait: bool) -> int | None:
@@ -160,13 +181,6 @@ def _locked(path: Path, *, wait: bool) -> int | None:
     return None
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to ``path`` to write to, and move it into place once the block has succeeded.
@@ -182,33 +196,21 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
     remove_stale(path)
 
-    def make() -> Path:
-        try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        os.close(handle)
-        return Path(name)
-
-    with _temporary(make) as partial:
-        try:
+    try:
+        with _temporary(path, lambda partial: partial.touch(0o600, exist_ok=False)) as partial:
             yield partial
             with partial.open("rb") as written:
                 os.fsync(written.fileno())
             partial.chmod(0o666 & ~_umask())
             partial.replace(path)
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; nothing was written"
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
+def whole_folder(path: Path, *, contents: Collection[str], same_content: bool = False) -> Iterator[Path]:
     """Yield a temporary folder next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises, nothing appears under the final name and an older folder there stays as it was. An older
@@ -218,6 +220,7 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
     Args:
         path: The final name of the folder.
         contents: File names that an older folder may hold; with any other in it, it is not replaced.
+        same_content: Whether an older folder that holds the same files as the new one stays, whatever their names.
 
     Raises:
         OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
@@ -225,32 +228,35 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
     place = path.resolve()
     remove_stale(path)
 
-    def make() -> Path:
-        try:
+    try:
+        if not same_content:
             check_replaceable(path, contents=contents)
-            return Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-
-    with _temporary(make) as holder:
-        fresh, aside = holder / "new", holder / _ASIDE
-        try:
+        with _temporary(place, lambda holder: holder.mkdir(0o700)) as holder:
+            fresh = holder / "new"
             fresh.mkdir()
-            yield fresh
+            try:
+                yield fresh
+            except OutputError as error:
+                # the user knows the folder by its final name
+                raise OutputError(str(error).replace(str(fresh), str(path))) from error
+            if same_content and _are_same(fresh, place):
+                return
             check_replaceable(path, contents=contents)
-            _swap(fresh, place, aside)
-        except OutputError as error:
-            # the user knows the folder by its final name
-            raise OutputError(str(error).replace(str(fresh), str(path))) from error
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; nothing was written"
-            ) from error
-        finally:
-            if place.exists() or not aside.exists():  # else it holds the only copy of the older folder
-                shutil.rmtree(holder, ignore_errors=True)
+            if place.exists():
+                place.rename(holder / _ASIDE)
+            fresh.rename(place)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
+
+
+def _are_same(first: Path, second: Path) -> bool:
+    """Return whether two folders hold the same files."""
+    names = sorted(entry.name for entry in first.iterdir())
+    if not second.is_dir() or names != sorted(entry.name for entry in second.iterdir()):
+        return False
+    return not any(filecmp.cmpfiles(first, second, names, shallow=False)[1:])
 
 
 def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
@@ -316,17 +322,6 @@ def make_above(folder: Path) -> None:
         folder.resolve().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
-
-
-def _swap(fresh: Path, place: Path, aside: Path) -> None:
-    try:
-        if place.exists():
-            place.rename(aside)
-        fresh.rename(place)
-    except BaseException:
-        if aside.exists() and not place.exists():
-            aside.rename(place)
-        raise
 
 
 def _umask() -> int:

@@ -160,7 +160,7 @@ class RelationInstance:
                 f"[{self.tail.start}, {self.tail.end}) cross; one may lie inside the other, but not overlap it in part"
             )
         if not self.id:
-            object.__setattr__(self, "id", _content_hash(self.text, self.head, self.tail))
+            object.__setattr__(self, "id", content_id(self.text, self.head, self.tail))
 
     @classmethod
     def from_strings(
@@ -281,7 +281,8 @@ def _check_span(role: str, mention: Mention, text: str) -> None:
         raise InputError(f"{role} span [{mention.start}, {mention.end}) covers only white space")
 
 
-def _content_hash(text: str, head: Mention, tail: Mention) -> str:
+def content_id(text: str, head: Mention, tail: Mention) -> str:
+    """Return the id of an instance that is given none: a hash of its text and offsets."""
     offsets = f"{head.start},{head.end},{tail.start},{tail.end};"
     # surrogatepass: a lone surrogate (legal in JSON escapes) must not make an instance unhashable
     return blake2b((offsets + text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -90,6 +90,12 @@ class Discovery:
         return names | {id: name for id, name in ids.items() if id >= 0 and id not in names}
 
     @property
+    def model_version(self) -> str:
+        """What predictions are attributed to: version of relscout, method, and a hash of the relations."""
+        relscout = self.run.get("versions", {}).get("relscout", "")
+        return " ".join(f"relscout {relscout} {self.run['method']} {fingerprint(self.relations)}".split())
+
+    @property
     def parents(self) -> tuple[ParentRelation, ...]:
         """The hierarchy of the relations as discovered, empty unless it was requested."""
         return tuple(ParentRelation.from_dict(record) for record in self.run.get("hierarchy", ()))

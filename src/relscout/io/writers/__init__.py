@@ -30,7 +30,7 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import Entity, Fact, Triple
-from relscout.io.writers.tools import TOOLS
+from relscout.io.writers.tools import MODEL_VERSION, TOOLS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,6 +43,9 @@ WRITERS: dict[str, str] = {
     "turtle": "relscout.io.writers.rdf:TURTLE",
     "graphml": "relscout.io.writers.property_graph:GRAPHML",
     "neo4j": "relscout.io.writers.property_graph:NEO4J",
+    "csv": "relscout.io.writers.table:CSV",
+    "csv-excel": "relscout.io.writers.table:CSV_EXCEL",
+    "xlsx": "relscout.io.writers.table:EXCEL",
 }
 
 _OURS: Final = {**WRITERS, **dict.fromkeys(TOOLS, "relscout.io.writers.tools")}
@@ -51,11 +54,14 @@ _OURS: Final = {**WRITERS, **dict.fromkeys(TOOLS, "relscout.io.writers.tools")}
 FOLDERS: Final = ("neo4j", *(name for name, tool in TOOLS.items() if tool.is_folder))
 
 #: Formats that hold facts, too.
-FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j")
+FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j", "csv", "csv-excel", "xlsx")
+
+#: Those that show an example of each fact.
+_WITH_EXAMPLES: Final = ("csv", "csv-excel", "xlsx")
 
 _GROUP: Final = "relscout.writers"
 
-#: End of a file name → format; neo4j is a folder and has none.
+#: End of a file name → format. neo4j is a folder and has none; csv-excel must be named.
 SUFFIXES: dict[str, str] = {
     ".jsonl": "jsonl",
     ".jsonl.gz": "jsonl",
@@ -66,6 +72,9 @@ SUFFIXES: dict[str, str] = {
     ".ttl.gz": "turtle",
     ".graphml": "graphml",
     ".graphml.gz": "graphml",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".xlsx": "xlsx",
 }
 
 
@@ -85,6 +94,10 @@ class FactWriter(Protocol):
     def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
         """Write all facts to ``path``, which appears whole or not at all."""
         ...
+
+
+class _Table(Protocol):
+    def write_facts(self, facts: Iterable[Fact], path: Path, *, triples: Iterable[Triple]) -> None: ...
 
 
 def writer(name: str) -> Writer:
@@ -141,7 +154,13 @@ def recognise(path: str | Path) -> str:
     )
 
 
-def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = None) -> int:
+def write(
+    triples: Iterable[Triple],
+    path: str | Path,
+    *,
+    format: str | None = None,
+    model_version: str = MODEL_VERSION,
+) -> int:
     """Write triples to a file, or a folder for neo4j, which appears whole or not at all.
 
     Triples are taken one at a time and not kept; graph formats keep the URIs of the entities. An older file
@@ -151,6 +170,7 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
         triples: What to write; may be a generator.
         path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
         format: A name of :func:`writer_names`; taken from the end of the file name when left out.
+        model_version: For annotation tools: what is shown as the origin of the predictions.
 
     Returns:
         The number of triples written.
@@ -166,11 +186,16 @@ def write(triples: Iterable[Triple], path: str | Path, *, format: str | None = N
     module = writer(chosen)
     _check_folder(target, chosen)
     counted = _Counted(triples)
-    module.write(counted, target)
+    if chosen in TOOLS:
+        TOOLS[chosen].write(counted, target, model_version=model_version)
+    else:
+        module.write(counted, target)
     return counted.number
 
 
-def write_facts(facts: Iterable[Fact], path: str | Path, *, format: str | None = None) -> int:
+def write_facts(
+    facts: Iterable[Fact], path: str | Path, *, format: str | None = None, triples: Iterable[Triple] = ()
+) -> int:
     """Write facts to a file, or a folder for neo4j, which appears whole or not at all.
 
     An older file of that name is replaced once all has been written.
@@ -179,6 +204,8 @@ def write_facts(facts: Iterable[Fact], path: str | Path, *, format: str | None =
         facts: What to write.
         path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
         format: A name of :data:`FACT_FORMATS`; taken from the end of the file name when left out.
+        triples: The triples that are the evidence of the facts. CSV and Excel show the sentence of the surest one of
+            each fact, and where it stands; other formats have no examples.
 
     Returns:
         The number of facts written.
@@ -194,7 +221,10 @@ def write_facts(facts: Iterable[Fact], path: str | Path, *, format: str | None =
     check_fact_format(chosen)
     _check_folder(target, chosen)
     given = list(facts)
-    cast(FactWriter, module).write_facts(given, target)
+    if chosen in _WITH_EXAMPLES:
+        cast(_Table, module).write_facts(given, target, triples=triples)
+    else:
+        cast(FactWriter, module).write_facts(given, target)
     return len(given)
 
 

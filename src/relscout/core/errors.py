@@ -47,7 +47,13 @@ class RecordError(InputError):
 
 
 class SettingError(RelscoutError, ValueError):
-    """A setting has a value that cannot work."""
+    """A setting has a value that cannot work.
+
+    Attributes:
+        keys: Where the value stands in a file of settings: the keys and positions that lead to it, if they are known.
+    """
+
+    keys: tuple[str | int, ...] = ()
 
 
 class UnknownNameError(SettingError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import BRAT_NAMES, Mention, RelationInstance
 from relscout.io.packing import is_file
 from relscout.io.readers.annotated import named, span
 from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
@@ -55,6 +56,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         raise InputError(
             f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
         )
+    names = _shown_names(found[0].parent)
     for path in found:
         text_path = path.with_suffix(".txt")
         annotations = replace(source, path=path)
@@ -68,7 +70,27 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         except RecordError as error:
             yield error
         else:
-            yield from _read_pair(annotations, text, source.pairs)
+            for record in _read_pair(annotations, text, source.pairs):
+                yield _renamed(record, names) if isinstance(record, RelationInstance) else record
+
+
+def _shown_names(folder: Path) -> Mapping[str, str]:
+    """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
+    path = folder / "visual.conf"
+    first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
+    if first != BRAT_NAMES:
+        return {}
+    parts = (line.partition(" | ") for line in lines)
+    return {stored: name for stored, bar, name in parts if bar}
+
+
+def _renamed(instance: RelationInstance, names: Mapping[str, str]) -> RelationInstance:
+    head, tail = (
+        replace(mention, type=mention.type and names.get(mention.type, mention.type))
+        for mention in (instance.head, instance.tail)
+    )
+    relation = instance.relation and names.get(instance.relation, instance.relation)
+    return replace(instance, head=head, tail=tail, relation=relation)
 
 
 def _as_counted(text: str, entities: Collection[re.Match[str]]) -> str:

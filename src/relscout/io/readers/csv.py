@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
+from relscout.io.formulas import restored
 from relscout.io.readers.source import Source, attempt, shorten
 from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
 
@@ -18,6 +19,8 @@ DESCRIPTION = (
 #: Python refuses cells of over 131,072 characters by default.
 _LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
+#: Columns that only our tables of triples have, in which text that looks like a formula begins with an apostrophe.
+_OF_TRIPLES = frozenset({"relation_id", "confidence", "polarity", "document_start"})
 _SEPARATOR = re.compile(r"\Asep=[,;\t|]\r?\n")
 #: Characters of a sample that may end in the middle of a line.
 _LONGEST_SAMPLE = 16_000
@@ -44,13 +47,16 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     names = [name.strip() for name in header]
     positions = {field: names.index(column) for field, column in columns_of(source, names).items()}
 
+    of_triples = set(names) >= _OF_TRIPLES
+
     def instance(row: list[str], provenance: str) -> RelationInstance:
         if len(row) != len(names):
             raise InputError(
                 f"the row has {len(row)} cells, the header has {len(names)}: {shorten(row)}; "
                 "is a cell with the delimiter in it missing its quotation marks?"
             )
-        return row_instance({field: row[position] for field, position in positions.items()}, provenance)
+        cells = [restored(cell) for cell in row] if of_triples else row
+        return row_instance({field: cells[position] for field, position in positions.items()}, provenance)
 
     for place, row in rows:
         yield attempt(source, place, row, instance)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
 from relscout.core.errors import InputError, InputWarning, RecordError
+from relscout.core.files import parsed_json
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.packing import (
     LONGEST_LINE,
@@ -390,7 +391,7 @@ class RelationNames:
             InputError: The file is missing, not JSON or of another shape.
         """
         try:
-            table = json.loads(path.read_text(encoding="utf-8-sig"))
+            table = parsed_json(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
         except ValueError as error:

@@ -24,16 +24,16 @@ __all__ = [
     "method_names",
 ]
 
-#: Name → ``module:Class``.
+#: Name → ``module:Class``, in the order of the documentation, whose pages, tables and navigation follow from it.
 METHODS: dict[str, str] = {
-    "hac": "relscout.methods.hac:HAC",
-    "hiure": "relscout.methods.hiure:HiURE",
     "kmeans": "relscout.methods.kmeans:KMeans",
-    "rocore": "relscout.methods.rocore:RoCORE",
-    "rsn": "relscout.methods.rsn:RSN",
+    "hac": "relscout.methods.hac:HAC",
     "selfore": "relscout.methods.selfore:SelfORE",
-    "siamese": "relscout.methods.siamese:Siamese",
+    "rocore": "relscout.methods.rocore:RoCORE",
     "transfer": "relscout.methods.transfer:Transfer",
+    "rsn": "relscout.methods.rsn:RSN",
+    "siamese": "relscout.methods.siamese:Siamese",
+    "hiure": "relscout.methods.hiure:HiURE",
 }
 _GROUP: Final = "relscout.methods"
 #: What a class must have to be a method.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -120,7 +121,7 @@ def load_fitted(
 
     name = load_artifact(folder).kind
     if name == KIND:
-        return NoRelationWrapper.load(folder, encoder=encoder, kind=kind)
+        return NoRelationWrapper.load(folder, encoder=encoder, read=partial(load_fitted, kind=kind))
     if kind is not None and name != check_method(kind).NAME:
         raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")
     return (kind or method(name)).load(folder, encoder=encoder)

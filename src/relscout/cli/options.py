@@ -401,9 +401,11 @@ def _with_nearest(word: str, known: Sequence[str]) -> str:
 
 def _naming(path: Path | None) -> contextlib.AbstractContextManager[None]:
     """Put the file, and the line of the value, before the message of an error about a setting."""
+    if path is None:
+        return contextlib.nullcontext()
     from relscout.core.config_files import located
 
-    return contextlib.nullcontext() if path is None else located(path)
+    return located(path)
 
 
 @dataclass(frozen=True)

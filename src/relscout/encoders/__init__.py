@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
+from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import to_mapping
 from relscout.encoders.cache import VectorCache, empty_vectors, instance_key
@@ -25,6 +26,7 @@ from relscout.encoders.transformer import OnLoss, TransformerEncoder
 
 __all__ = [
     "Encoder",
+    "EncoderParameter",
     "EncoderSettings",
     "OnLoss",
     "Precomputed",
@@ -331,3 +333,32 @@ def unknown_token_warning(share: float, model: str) -> str | None:
         f"{share:.0%} of the tokens of these texts are unknown to the encoder {model!r}, which reads them all as the "
         f"same token; choose an encoder that was trained on their language, such as {_MULTILINGUAL} (--encoder)"
     )
+
+
+E = TypeVar("E", bound=Encoder)
+
+
+class EncoderParameter(Parameters, Generic[E]):
+    """Base class of estimators with a parameter ``encoder``."""
+
+    #: The encoder that is used where none is given.
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+
+    _given_encoder: E | None = None
+    _default_encoder: TransformerEncoder | None = None
+
+    @property
+    def encoder(self) -> E:
+        """The encoder of the representations."""
+        if self._given_encoder is not None:
+            return self._given_encoder
+        if self._default_encoder is None:
+            self._default_encoder = TransformerEncoder(self.ENCODER)
+        return cast(E, self._default_encoder)
+
+    @encoder.setter
+    def encoder(self, encoder: E | None) -> None:
+        self._given_encoder = encoder
+
+    def _parameter(self, name: str) -> Any:
+        return self._given_encoder if name == "encoder" else getattr(self, name)

@@ -20,8 +20,7 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed
 from relscout.core.settings import to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, described, loss_warnings
-from relscout.encoders.parameter import EncoderParameter
+from relscout.encoders import Encoder, EncoderParameter, EncoderSettings, OnLoss, described, loss_warnings
 from relscout.methods.vectors import encode, scattered, transformed
 from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
 

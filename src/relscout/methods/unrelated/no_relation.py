@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -281,27 +281,35 @@ class NoRelationWrapper(Estimator):
 
     @classmethod
     def load(
-        cls, folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None
+        cls,
+        folder: Path,
+        *,
+        encoder: Encoder | None = None,
+        read: Callable[..., Estimator] | None = None,
     ) -> Self:
         """Read a fitted method with its detector from a folder.
 
         Args:
             folder: Where :meth:`save` wrote it.
             encoder: The encoder that it was fitted with, if relscout did not build it.
-            kind: Class of the method, if it is neither ours nor registered.
+            read: Reads the method itself from a folder, given ``encoder`` as well; required. Use
+                :func:`relscout.methods.load_fitted`, which knows all methods.
 
         Raises:
             ArtifactError: The folder does not hold a method with its detector.
+            SettingError: ``read`` is missing.
         """
-        from relscout.methods import load_fitted
-
+        if read is None:
+            raise SettingError(
+                "this needs to know all methods; read the folder by relscout.methods.load_fitted"
+            )
         artifact = load_artifact(folder)
         with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
             saved = dict(artifact.settings)
             inner = Artifact(str(saved["kind"]), saved["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
             share, precision = saved["share"], saved.get("precision")
-            method = load_fitted(Path(place) / "method", encoder=encoder, kind=kind)
+            method = read(Path(place) / "method", encoder=encoder)
             loaded = cls(method, None if share == "judged" else share, precision=precision)
             loaded._loaded_choice = Choice(share, precision, judged_by=saved.get("judged"))
             if arrays := below("detector.", artifact.tensors):

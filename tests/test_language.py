@@ -65,7 +65,6 @@ NAMES_NOT_YET = {
     "cli",
     "clustering/adaptive.py",
     "core",
-    "finetuning",
     "io",
     "methods/__init__.py",
     "methods/estimator.py",

@@ -74,7 +74,6 @@ NAMES_NOT_YET = {
     "methods/selfore.py",
     "methods/siamese.py",
     "methods/transfer",
-    "pretraining",
 }
 
 #: Files that have not been rewritten yet. Take a name out when it has.

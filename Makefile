@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 .DELETE_ON_ERROR:
 # Goals share one virtual environment, in which two pips must not work at once.
 .NOTPARALLEL:
-.PHONY: help demo test check format bench docs dist corpus train-adapter train-relatedness constraints clean
+.PHONY: help demo test fuzz torture check format bench docs dist corpus train-adapter train-relatedness constraints clean
 
 help: ## List the goals
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-17s %s\n", $$1, $$2 }'
@@ -25,11 +25,18 @@ demo: .venv/.installed ## Find the relations in the bundled corpus
 test: .venv/.installed-dev ## Run the tests
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
+fuzz: .venv/.installed-dev ## Mutate records of every reader; RECORDS=1000000, a file of each fault goes to build/fuzz
+	$(BIN)/python -m tests.readers.fuzzing --records $(or $(RECORDS),1000000) --keep build/fuzz
+
 check: .venv/.installed-dev ## All that CI checks: style, types, tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(MAKE) --no-print-directory test
+
+torture: .venv/.installed-dev ## Kill every command that writes N=200 times, and damage a run DAMAGES=1000 times
+	$(BIN)/python -m benchmarks.torture --kills $(or $(N),200)
+	$(BIN)/python -m benchmarks.damage --damages $(or $(DAMAGES),1000)
 
 format: .venv/.installed-dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix

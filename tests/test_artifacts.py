@@ -139,3 +139,48 @@ def test_tensors_of_another_kind_are_told_even_with_their_hash(folder: Path) -> 
     described(folder, tensors_sha256=sha256(b"no tensors").hexdigest())
     with pytest.raises(ArtifactError, match="is missing or damaged"):
         load_artifact(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38, -1e38])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_with_which_nothing_can_be_computed_are_refused(
+    tmp_path: Path, value: float, dtype: type[np.floating]
+) -> None:
+    centroids = np.ones((3, 4), dtype=dtype)
+    centroids[1, 2] = value
+    save_artifact(tmp_path / "model", Artifact("model", {}, {"centroids": centroids}))
+    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is no number or above 2e\+19"):
+        load_artifact(tmp_path / "model")
+
+
+@pytest.mark.parametrize("change", ["shorter", "missing"])
+def test_arrays_of_other_shapes_are_refused_even_with_their_hash(folder: Path, change: str) -> None:
+    from hashlib import sha256
+
+    from safetensors.numpy import save
+
+    tensors = dict(ARTIFACT.tensors)
+    if change == "missing":
+        del tensors["centroids"]
+    else:
+        tensors["centroids"] = np.ascontiguousarray(tensors["centroids"][:-1])
+    (folder / "tensors.safetensors").write_bytes(save(tensors))
+    described(folder, tensors_sha256=sha256(save(tensors)).hexdigest())
+    with pytest.raises(ArtifactError, match="has arrays of the shapes"):
+        load_artifact(folder)
+
+
+@pytest.mark.parametrize("kind", [None, 3, ["kmeans"], {"kmeans": 1}])
+def test_a_kind_that_is_no_text_is_damage(folder: Path, kind: object) -> None:
+    described(folder, kind=kind)
+    with pytest.raises(ArtifactError, match=r"artifact\.json is damaged"):
+        load_artifact(folder)
+
+
+def test_a_threshold_may_be_infinite_but_must_be_a_number(tmp_path: Path) -> None:
+    for value in (np.inf, np.nan):
+        thresholds = np.array([0.5, value], dtype=np.float32)
+        save_artifact(tmp_path / str(value), Artifact("model", {}, {"trees.threshold": thresholds}))
+    assert load_artifact(tmp_path / "inf").tensors["trees.threshold"][1] == np.inf
+    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is no number"):
+        load_artifact(tmp_path / "nan")

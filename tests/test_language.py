@@ -65,12 +65,17 @@ NAMES_NOT_YET = {
     "cli",
     "clustering/adaptive.py",
     "core",
-    "encoders",
     "finetuning",
     "io",
-    "methods",
+    "methods/__init__.py",
+    "methods/estimator.py",
+    "methods/hiure.py",
+    "methods/rocore",
+    "methods/rsn",
+    "methods/selfore.py",
+    "methods/siamese.py",
+    "methods/transfer",
     "pretraining",
-    "training",
 }
 
 #: Files that have not been rewritten yet. Take a name out when it has.
@@ -215,7 +220,7 @@ def fields(tree: ast.AST) -> set[int]:
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_local_variables_say_what_they_hold(module: Path) -> None:
     place = module.relative_to(SOURCE)
-    if place.parts[0] in NAMES_NOT_YET or place.as_posix() in NAMES_NOT_YET:
+    if NAMES_NOT_YET & {part.as_posix() for part in (place, *place.parents)}:
         pytest.skip("not renamed yet")
     tree = ast.parse(module.read_text(encoding="utf-8"))
     public = fields(tree)

@@ -174,7 +174,7 @@ def preset_keys() -> str:
     """Return the keys of a preset, and of what stands inside it."""
     from relscout.lab import schema
     from relscout.lab.learners import EPISODES
-    from relscout.lab.preset import SCORES
+    from relscout.lab.schema import SCORES
 
     scores = (
         ", ".join(f"`{name}`" for name in SCORES),

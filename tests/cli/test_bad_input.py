@@ -41,7 +41,11 @@ def test_a_binary_file(complaint):
 
 def test_a_file_of_no_known_format_says_how_to_name_it(complaint):
     said = complaint('{"who": "Ada", "where": "London"}\n')
-    assert "the format is not recognised from the content; if you know it, name it with --format" in said
+    assert (
+        "the format is not recognised from the content; it resembles none, its records have the fields"
+        in said
+    )
+    assert "'where', 'who'; if you know it, name it with --format: relscout inspect " in said
 
 
 def test_another_format_than_was_named(complaint, good):

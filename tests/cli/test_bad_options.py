@@ -41,7 +41,9 @@ def test_settings_of_several_options_all_count(complaint):
     assert "unknown setting 'hops'" in complaint("--set", "hops=2", "--set", "n_init=3")
 
 
-@pytest.mark.parametrize(("value", "what"), [("n_init=x", "expected int"), ("n_init=0", "at least 1")])
+@pytest.mark.parametrize(
+    ("value", "what"), [("n_init=x", "expected a whole number"), ("n_init=0", "at least 1")]
+)
 def test_a_setting_that_cannot_work(complaint, value, what):
     assert what in complaint("--set", value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import shutil
@@ -9,6 +10,9 @@ import sys
 
 import pytest
 
+from relscout.discovery import Discovery
+from relscout.io.readers import read
+from relscout.io.readers.facts import read_facts
 from tests.cli.conftest import call
 
 PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller", "Peter Novak", "Laura Rossi")
@@ -193,6 +197,86 @@ def test_exported_facts_are_those_of_the_run(run, noted, tmp_path):
 def test_facts_go_to_neo4j_as_a_folder(run, noted, tmp_path):
     noted("export", run, "--out", tmp_path / "graph", "--to", "neo4j")
     assert {path.name for path in (tmp_path / "graph").iterdir()} == {"entities.csv", "relations.csv"}
+
+
+@pytest.mark.parametrize(
+    ("name", "to"), [("facts.csv", ()), ("x.csv", ("--to", "csv-excel")), ("x.xlsx", ())]
+)
+def test_a_table_of_facts_is_that_of_the_run_with_an_example_of_each(run, noted, tmp_path, name, to):
+    if name.endswith(".xlsx"):
+        pytest.importorskip("openpyxl")
+    noted("export", run, *to, "--out", tmp_path / name)
+    assert read_facts(tmp_path / name) == list(Discovery.load(run).facts())
+    if name == "facts.csv":
+        with (tmp_path / name).open(encoding="utf-8", newline="") as lines:
+            (row,) = [
+                row for row in csv.DictReader(lines) if (row["head"], row["tail"]) == ("Anna Berg", "Oslo")
+            ]
+        assert row["sentence"] == "Anna Berg was born in Oslo and grew up near the harbour."
+        assert row["source"] == "a.txt, line 1"
+
+
+def to_annotations(path):
+    """Do what a person does in the tool: accept all predictions, but reject the first relation."""
+    if path.is_dir():
+        first = path / "000001.ann"
+        names = dict(
+            line.split(" | ")[::-1]
+            for line in (path / "visual.conf").read_text().splitlines()[2:]
+            if "|" in line
+        )
+        lines = first.read_text(encoding="utf-8").splitlines()
+        place = next(number for number, line in enumerate(lines) if line.startswith("R"))
+        lines[place] = f"R1\tno_relation {lines[place].split(' ', 1)[1]}"
+        first.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        assert names
+        return
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        tasks = json.loads(text)
+        for task in tasks:
+            task["annotations"] = task.pop("predictions")
+        next(one for one in tasks[0]["annotations"][0]["result"] if one["type"] == "relation")["labels"] = [
+            "no_relation"
+        ]
+        path.write_text(json.dumps(tasks), encoding="utf-8")
+        return
+    examples = records(text)
+    examples[0]["relations"][0]["type"] = "no_relation"
+    path.write_text("".join(json.dumps(one) + "\n" for one in examples), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"), [("label-studio", "tasks.json"), ("doccano", "texts.jsonl"), ("brat", "folder")]
+)
+def test_predictions_are_corrected_in_a_tool_and_scored(run, noted, relscout, tmp_path, tool, name):
+    said = noted("export", run, "--to", tool, "--out", tmp_path / name)
+    triples = written(run, "triples.jsonl")
+    assert said.startswith(f"{len(triples)} triples written to ")
+    to_annotations(tmp_path / name)
+    done = relscout("evaluate", run, "--gold", tmp_path / name, "--json")
+    assert done.code == 0, done.err
+    scores = json.loads(done.out)
+    assert scores["n_instances"] == len(triples)
+    assert scores["n_gold"] == len({one["relation"] for one in triples}) + 1
+    in_python = Discovery.load(run).evaluate(list(read(tmp_path / name)))
+    assert in_python.b3_f1 == pytest.approx(scores["b3_f1"])
+    assert in_python.n_not_in_corpus == 0
+
+
+def test_predictions_say_which_model_made_them(run, noted, tmp_path):
+    noted("export", run, "--to", "label-studio", "--out", tmp_path / "tasks.json")
+    tasks = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
+    (version,) = {task["predictions"][0]["model_version"] for task in tasks}
+    assert version == Discovery.load(run).model_version
+    assert version.startswith("relscout 0.")
+    scores = [task["predictions"][0]["score"] for task in tasks]
+    assert scores == sorted(scores)
+
+
+def test_extracted_triples_go_to_a_tool(run, noted, folder, tmp_path):
+    noted("extract", run, folder / "a.txt", "--no-cache", "--to", "brat", "--out", tmp_path / "brat")
+    assert (tmp_path / "brat/annotation.conf").is_file()
 
 
 def test_a_format_that_holds_no_facts_is_refused(run, refused, tmp_path):

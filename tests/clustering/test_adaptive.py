@@ -19,6 +19,7 @@ from relscout.clustering.adaptive import (
     adapt,
     assign,
     effective_number,
+    fully_connected,
     pretrain,
 )
 from relscout.clustering.kmeans import kmeans
@@ -61,7 +62,7 @@ def mapping(vectors: NDArray[np.float32]) -> Mapping:
 
 
 def identity(dimension: int) -> Mapping:
-    return Mapping([(torch.eye(dimension), torch.zeros(dimension))], scale=1.0)
+    return Mapping(fully_connected([(torch.eye(dimension), torch.zeros(dimension))]), scale=1.0)
 
 
 def everything(found: AdaptiveClusters) -> list[bytes]:
@@ -114,7 +115,7 @@ def test_one_step_of_all_vectors_is_that_of_the_published_gradients(blobs: Any) 
     weight, centroids = slow_step(vectors.astype(float), started.astype(float), 0.5)
     assert np.abs(centroids - started).max() > 1e-3
     np.testing.assert_allclose(found.centroids, centroids, atol=1e-5)
-    np.testing.assert_allclose(found.mapping.weights[0][0], weight, atol=1e-5)
+    np.testing.assert_allclose(found.mapping.network[0].weight, weight, atol=1e-5)
 
 
 def test_a_second_step_has_momentum(blobs: Any) -> None:
@@ -132,9 +133,9 @@ def test_the_mapping_that_is_given_stays_as_it_is(vectors: NDArray[np.float32], 
     before = [array.tobytes() for array in mapping.arrays().values()]
     found = adapt(vectors, 5, mapping, settings=SMALL, seed=0)
     assert [array.tobytes() for array in mapping.arrays().values()] == before
-    assert not any(parameter.requires_grad for parameter in mapping.parameters())
+    assert not any(parameter.requires_grad for parameter in mapping.network.parameters())
     assert [array.tobytes() for array in found.mapping.arrays().values()] != before
-    assert not any(parameter.requires_grad for parameter in found.mapping.parameters())
+    assert not any(parameter.requires_grad for parameter in found.mapping.network.parameters())
 
 
 def test_vectors_are_left_as_they_are(vectors: NDArray[np.float32], mapping: Mapping) -> None:
@@ -317,7 +318,7 @@ def test_more_clusters_than_vectors_are_refused(vectors: NDArray[np.float32], ma
 
 
 def test_codes_that_do_not_differ_are_refused(vectors: NDArray[np.float32]) -> None:
-    blind = Mapping([(torch.zeros(4, 16), torch.ones(4))], scale=1.0)
+    blind = Mapping(fully_connected([(torch.zeros(4, 16), torch.ones(4))]), scale=1.0)
     with pytest.raises(InputError, match="cannot make 5 clusters"):
         adapt(vectors, 5, blind, settings=SMALL, seed=0)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import AdaptiveSettings, Mapping, Pretrained, pretrain
+from relscout.clustering.adaptive import AdaptiveSettings, Mapping, Pretrained, fully_connected, pretrain
 from relscout.core.errors import InputError, SettingError
 from relscout.core.seeding import generator
 
@@ -31,10 +31,10 @@ def slow_codes(vectors: NDArray[Any], mapping: Mapping) -> NDArray[np.float64]:
     found = []
     for h in vectors.astype(float) * mapping.scale:
         states = list(h)
-        for number, (weight, bias) in enumerate(mapping.weights):
+        for number, layer in enumerate(mapping.network[::2]):
             if number:
                 states = [max(0.0, state) for state in states]
-            rows, offsets = weight.numpy().astype(float), bias.numpy().astype(float)
+            rows, offsets = (parameter.numpy().astype(float) for parameter in layer.parameters())
             states = [
                 sum(w * x for w, x in zip(row, states, strict=True)) + b
                 for row, b in zip(rows, offsets, strict=True)
@@ -54,12 +54,12 @@ def test_worked_codes() -> None:
         (torch.tensor([[1.0, 3.0]]), torch.tensor([0.5])),
     ]
     # scaled to (2, 4): W₁h + b₁ = (−2, 3), of which ReLU leaves (0, 3); 0 + 9 + ½
-    found = Mapping(layers, scale=2.0)(np.array([[1, 2]], dtype=np.float32))
+    found = Mapping(fully_connected(layers), scale=2.0)(np.array([[1, 2]], dtype=np.float32))
     assert (found.tolist(), found.dtype) == ([[9.5]], np.float32)
 
 
 def test_no_vectors_have_no_codes() -> None:
-    mapping = Mapping([(torch.ones(3, 2), torch.zeros(3))], scale=1.0)
+    mapping = Mapping(fully_connected([(torch.ones(3, 2), torch.zeros(3))]), scale=1.0)
     assert mapping(np.empty((0, 2), dtype=np.float32)).shape == (0, 3)
 
 
@@ -98,7 +98,9 @@ def test_the_loss_is_that_of_equations_3_to_6_and_the_decoder_mirrors_the_encode
     found = pretrain(vectors, settings=settings, seed=0)
     down, given = found.mapping, vectors * np.float32(found.mapping.scale)
     up = drawn_decoder(settings, dimension=16, seed=0)
-    back = slow_codes(slow_codes(vectors, down), Mapping(up, scale=1.0))
+    back = slow_codes(
+        slow_codes(vectors, down), Mapping(fully_connected(up).requires_grad_(False), scale=1.0)
+    )
     assert found.losses[0] == pytest.approx(np.mean((back - given) ** 2), rel=1e-4)
 
 
@@ -115,14 +117,14 @@ def drawn_decoder(settings: AdaptiveSettings, *, dimension: int, seed: int) -> l
 
 def test_the_code_is_the_last_width(vectors: NDArray[np.float32]) -> None:
     mapping = pretrain(vectors, settings=replace(SMALL, layers="12-7-5"), seed=0).mapping
-    assert [tuple(weight.shape) for weight, _ in mapping.weights] == [(12, 16), (7, 12), (5, 7)]
+    assert [tuple(layer.weight.shape) for layer in mapping.network[::2]] == [(12, 16), (7, 12), (5, 7)]
     assert mapping(vectors).shape == (120, 5)
 
 
 @pytest.mark.parametrize(("initial", "std"), [("normal", 0.01), ("xavier", (2 / 616) ** 0.5)])
 def test_first_weights_are_as_wide_as_told(initial: str, std: float, vectors: NDArray[np.float32]) -> None:
     settings = replace(SMALL, initial=initial, layers="600-4", autoencoder_epochs=0)
-    weight, bias = pretrain(vectors, settings=settings, seed=0).mapping.weights[0]
+    weight, bias = pretrain(vectors, settings=settings, seed=0).mapping.network[0].parameters()
     assert float(weight.std()) == pytest.approx(std, rel=0.03)
     assert float(weight.mean()) == pytest.approx(0, abs=0.05 * std)
     assert not bias.any()
@@ -185,6 +187,17 @@ def test_arrays_give_the_same_mapping_back(vectors: NDArray[np.float32]) -> None
     assert again.scale == mapping.scale
 
 
+def test_saved_arrays_are_numbered_by_layer(vectors: NDArray[np.float32]) -> None:
+    mapping = pretrain(vectors, settings=SMALL, seed=0).mapping
+    assert {name: array.shape for name, array in mapping.arrays().items()} == {
+        "scale": (1,),
+        "weight.0": (24, 16),
+        "bias.0": (24,),
+        "weight.1": (4, 24),
+        "bias.1": (4,),
+    }
+
+
 def test_a_mapping_of_many_layers_comes_back_in_order(vectors: NDArray[np.float32]) -> None:
     settings = replace(SMALL, layers="-".join(["6"] * 11), autoencoder_epochs=1)
     mapping = pretrain(vectors, settings=settings, seed=0).mapping
@@ -195,7 +208,7 @@ def test_a_copy_is_a_mapping_of_its_own(vectors: NDArray[np.float32]) -> None:
     mapping = pretrain(vectors, settings=SMALL, seed=0).mapping
     before = mapping(vectors)
     copied = mapping.copy()
-    for parameter in copied.parameters():
+    for parameter in copied.network.parameters():
         parameter.zero_()
     assert mapping(vectors).tobytes() == before.tobytes()
     assert not copied(vectors).any()
@@ -203,7 +216,7 @@ def test_a_copy_is_a_mapping_of_its_own(vectors: NDArray[np.float32]) -> None:
 
 def test_what_was_trained_trains_no_more(vectors: NDArray[np.float32]) -> None:
     mapping = pretrain(vectors, settings=SMALL, seed=0).mapping
-    assert not any(parameter.requires_grad for parameter in mapping.parameters())
+    assert not any(parameter.requires_grad for parameter in mapping.network.parameters())
 
 
 def test_vectors_are_left_as_they_are(vectors: NDArray[np.float32]) -> None:

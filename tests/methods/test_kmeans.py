@@ -26,7 +26,7 @@ def test_the_estimated_number_comes_with_its_curve(encoder: TransformerEncoder, 
         ("n_init", 0, "n_init is 0, expected at least 1"),
         ("max_iterations", -1, "max_iterations is -1"),
         ("max_relations", "0", "max_relations is 0"),
-        ("n_init", "many", "n_init is 'many', expected int"),
+        ("n_init", "many", "n_init is 'many', expected a whole number"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:

@@ -124,11 +124,11 @@ def test_more_relations_than_novel_instances_are_refused_with_the_numbers(
 def test_settings_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(SettingError, match="open_world is true and so is classification"):
         TransferSettings(open_world=True, classification=True)
-    with pytest.raises(SettingError, match="known_fnr is 1, expected a share from 0 to below 1"):
+    with pytest.raises(SettingError, match="known_fnr is 1, expected a number from 0 to below 1"):
         TransferSettings(known_fnr=1)
     with pytest.raises(SettingError, match="neighbours is 0, expected at least 1"):
         TransferSettings(neighbours=0)
-    with pytest.raises(SettingError, match="no_relation_fnr is 1, expected a share from 0 to below 1"):
+    with pytest.raises(SettingError, match="no_relation_fnr is 1, expected a number from 0 to below 1"):
         TransferSettings(no_relation_fnr=1)
     with pytest.raises(SettingError, match="shrinkage is 0, expected a share above 0"):
         TransferSettings(shrinkage=0)

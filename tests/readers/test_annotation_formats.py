@@ -16,7 +16,7 @@ from relscout.core.instances import RelationInstance
 from relscout.io.readers import FORMATS, read, reader, recognise
 from relscout.io.readers.source import Source
 
-from .annotations import FILES, MIXED, RECORDS, TYPE_SYSTEM, WEBANNO, XMI
+from .annotations import CONLLU, FILES, MIXED, RECORDS, TYPE_SYSTEM, WEBANNO, XMI
 
 UNTYPED = {"casrel", "trex"}
 
@@ -477,7 +477,6 @@ def test_rows_of_a_table_may_be_json_lines(tmp_path: Path) -> None:
             '{"tokenised_text": [], "ner": [], "relations": [{"head": {"position": []}}]}',
             r"glirel \(missing: tokenized_text",
         ),
-        ("text,subject\na,b\n", r"csv \(missing: 'head'"),
         ("1\tAnn\tNNP\n", r"conllu \(missing: 10 columns, there are 3\)"),
         ("<doc/>", r"bioc \(missing: <collection>"),
     ],
@@ -486,3 +485,65 @@ def test_an_unknown_format_says_what_it_resembles(tmp_path: Path, content: str, 
     path = saved(tmp_path, content)
     with pytest.raises(InputError, match=f"resembles .*{expected}"):
         recognise(Source(path))
+
+
+def test_a_table_that_lacks_columns_says_which_and_how_to_map_those_it_has(tmp_path: Path) -> None:
+    path = saved(tmp_path, "sentence,subj,obj\nAnn in Rome,Ann,Rome\n")
+    with pytest.raises(
+        InputError, match=r"a table, but no column for 'text'.*the columns are 'sentence', 'subj', 'obj'"
+    ) as caught:
+        recognise(Source(path))
+    assert str(caught.value).endswith(
+        f"run: relscout inspect {path} --columns text=sentence,head=subj,tail=obj"
+    )
+    assert facts(path, columns={"text": "sentence", "head": "subj", "tail": "obj"}) == [("Ann", None, "Rome")]
+
+
+def test_a_relation_of_webanno_stands_in_the_row_of_its_target_and_names_its_source(tmp_path: Path) -> None:
+    # as INCEpTION's guide has it: a stacked target beside a source without a number, several lines, sub-tokens
+    layers = "#T_SP=custom.Span|value\n#T_RL=custom.Relation|value|BT_custom.Span\n\n\n"
+    document = (
+        "#FORMAT=WebAnno TSV 3.3\n" + layers + "#Sentence.id=s1\n#Text=Graz 😀 is\n#Text=Ina's home.\n"
+        "1-1\t0-4\tGraz\tLOC\t_\t_\t\n1-2\t5-7\t😀\t_\t_\t_\t\n1-3\t8-10\tis\t_\t_\t_\t\n"
+        "1-4\t11-16\tIna's\t_\t_\t_\t\n1-4.1\t11-14\tIna\tPER[1]|HUM[2]\thome\\->of\t1-1[0_2]\t\n"
+        "1-5\t17-21\thome\tPLACE\tof|is\t1-4.1[1_0]|1-1\t\n"
+    )
+    instances = list(read(saved(tmp_path, document)))
+    assert [(one.head_text, one.relation, one.tail_text) for one in instances] == [
+        ("Graz", "home->of", "Ina"),
+        ("Ina", "of", "home"),
+        ("Graz", "is", "home"),
+    ]
+    assert [one.type_pair for one in instances] == [("LOC", "HUM"), ("PER", "PLACE"), ("LOC", "PLACE")]
+    assert instances[0].text == "Graz 😀 is\nIna's home."
+
+
+@pytest.mark.parametrize("skipped", ["was_cancelled", "skipped"])
+def test_label_studio_before_2021_has_completions(tmp_path: Path, skipped: str) -> None:
+    task = copy.deepcopy(RECORDS["label-studio"])
+    completion = task.pop("annotations")[0]
+    del completion["was_cancelled"]
+    for result in completion["result"]:
+        result.pop("labels", None)
+    task["completions"] = [
+        {"lead_time": 3.2, **completion},
+        {**completion, skipped: True, "result": [{"type": "relation"}]},
+    ]
+    path = saved(tmp_path, [task])
+    assert recognise(Source(path)) == "label-studio"
+    assert facts(path) == [("Ina Roth", None, "Graz")]
+
+
+def test_scierc_reads_the_names_of_fields_that_models_write(tmp_path: Path) -> None:
+    record = RECORDS["scierc"]
+    for names in (
+        {"ner": "predicted_ner", "relations": "predicted_relations"},
+        {"ner": "ner_with_subtoken", "relations": "relations_with_subtoken"},
+    ):
+        path = saved(tmp_path, {names.get(name, name): value for name, value in record.items()})
+        assert facts(path) == IN
+
+
+def test_a_relation_of_conllu_names_a_word_or_an_entity_of_its_tail(tmp_path: Path) -> None:
+    for tail in ("5", "e2"):
+        assert facts(saved(tmp_path, CONLLU.replace("lives_in:5", f"lives_in:{tail}"))) == IN

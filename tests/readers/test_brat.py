@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.core.errors import InputError, RecordError
+from relscout.core.errors import InputError, InputWarning, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers import brat, recognise
 from relscout.io.readers.source import Source
@@ -60,6 +60,14 @@ def test_carriage_returns_count_as_characters_and_stay_out_of_the_text(tmp_path:
     text = "Old.\r\nMira met Jon.\r\nNew.\r\n"
     folder = write(tmp_path / "crlf", "T1\tP 6 10\tMira", "T2\tP 15 18\tJon", PLAYS, text=text)
     assert instance(folder).text == "Mira met Jon."
+
+
+def test_carriage_returns_that_the_offsets_leave_out_are_noticed_and_announced(tmp_path: Path) -> None:
+    text = "Old.\r\nMira met Jon.\r\nNew.\r\n"
+    folder = write(tmp_path / "crlf", "T1\tP 5 9\tMira", "T2\tP 14 17\tJon", PLAYS, text=text)
+    with pytest.warns(InputWarning, match="each CRLF of the text as one character"):
+        found = instance(folder)
+    assert (found.text, found.head_text, found.tail_text) == ("Mira met Jon.", "Mira", "Jon")
 
 
 def test_relations_may_stand_before_their_entities(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.core.errors import InputError, InputWarning, RecordError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers import csv, read
 from relscout.io.readers.source import Source
@@ -208,12 +208,16 @@ def test_the_columns_of_deepke_need_no_mapping(tmp_path: Path) -> None:
 def test_quotation_marks_in_a_table_with_tabs_are_text_unless_they_hold_cells(
     tmp_path: Path, rows: str, texts: list[str]
 ) -> None:
-    found = results(tmp_path, f"text\thead\ttail\n{rows}")
-    assert [one.text for one in found if isinstance(one, RelationInstance)] == texts
+    (tmp_path / "input.tsv").write_text(f"text\thead\ttail\n{rows}", encoding="utf-8")
+    notes: list[str] = []
+    instances = read(tmp_path / "input.tsv", on_error="skip", on_warning=notes.append)
+    assert [instance.text for instance in instances] == texts
+    as_text = ["quotation marks are read as text" in note for note in notes]
+    assert as_text == [True] * ('"' in texts[0] and '""' not in rows)
 
 
 def test_quotation_marks_are_text_where_offsets_count_them(tmp_path: Path) -> None:
-    found = instance(
-        tmp_path, 'text\thead_start\thead_end\ttail_start\ttail_end\n"Ann of Rome"\t1\t4\t8\t12\n'
-    )
+    table = 'text\thead_start\thead_end\ttail_start\ttail_end\n"Ann of Rome"\t1\t4\t8\t12\n'
+    with pytest.warns(InputWarning, match="quotation marks are read as text"):
+        found = instance(tmp_path, table)
     assert (found.head_text, found.tail_text) == ("Ann", "Rome")

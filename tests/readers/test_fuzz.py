@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import csv as csv_writer
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -18,31 +18,15 @@ from pyarrow import parquet as pq
 
 from relscout.core.errors import RecordError, RelscoutError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import read, reader
+from relscout.io.readers import reader
 from relscout.io.readers.source import Source
+
+from .fuzzing import MAKERS, Case, Hang, cases, faults_of, watched
 
 settings.register_profile("readers", deadline=None, max_examples=60)
 settings.load_profile("readers")
 
 JSON_FORMATS = ["jsonl", "opennre", "fewrel", "tacred"]
-FORMATS = [*JSON_FORMATS, "semeval", "csv", "parquet"]
-
-TOKENS = ["Ann", "moved", "to", "Rome"]
-RECORDS: dict[str, list[dict[str, Any]]] = {
-    "jsonl": [
-        {"text": "Ann moved", "head": {"start": 0, "end": 3, "text": "Ann"}, "tail": {"start": 4, "end": 9}},
-        {
-            "tokens": TOKENS,
-            "head": {"start": 0, "end": 1, "type": "P"},
-            "tail": {"start": 3, "end": 4},
-            "id": "a",
-        },
-    ],
-    "opennre": [{"token": TOKENS, "h": {"name": "ann", "pos": [0, 1]}, "t": {"name": "rome", "pos": [3, 4]}}],
-    "fewrel": [{"tokens": TOKENS, "h": ["ann", "Q1", [[0]]], "t": ["rome", "Q220", [[3]]]}],
-    "tacred": [{"token": TOKENS, "subj_start": 0, "subj_end": 0, "obj_start": 3, "obj_end": 3, "id": "a"}],
-}
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
@@ -112,60 +96,49 @@ def as_file(name: str, records: list[Any]) -> bytes:
     return json.dumps(records if name == "tacred" else {"P551": records}).encode()
 
 
-def assert_only_plain_errors(action: Callable[[], object]) -> None:
-    error: RelscoutError | None = None
-    try:
-        action()
-    except RelscoutError as caught:
-        error = caught
-    assert error is None or is_one_plain_line(error)
-
-
 def is_one_plain_line(error: RelscoutError) -> bool:
     return len(str(error).encode().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@given(
-    content=st.binary(max_size=200),
-    start=st.sampled_from([b"", b"{", b"[", b'1\t"<e1>', b"text,head,tail\n", b"PAR1"]),
-)
-def test_arbitrary_bytes_give_nothing_worse_than_a_plain_error(
-    path: Path, name: str, content: bytes, start: bytes
-) -> None:
-    assert_only_plain_errors(lambda: list(outcomes(path, start + content, name)))
+@pytest.mark.parametrize("name", MAKERS)
+def test_mutated_records_give_instances_or_plain_errors(tmp_path: Path, name: str) -> None:
+    random = Random(name)
+    mutated, faults = 0, list[str]()
+    while mutated < 120:
+        case = MAKERS[name][0](random)
+        mutated += max(case.records, 10)
+        faults += faults_of(case, tmp_path, random)
+    assert faults == []
 
 
-@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_recognising_arbitrary_bytes_gives_nothing_worse_than_a_plain_error(
-    path: Path, content: bytes
-) -> None:
-    path.write_bytes(content)
-    assert_only_plain_errors(lambda: list(read(path)))
+def test_valid_records_of_every_format_are_recognised_and_read(tmp_path: Path) -> None:
+    random = Random(0)
+    for name in MAKERS.keys() - {"packed"}:
+        case = next(case for _, case in cases(random, [name]) if case.valid)
+        assert case.whole
+        assert faults_of(case, tmp_path, random) == []
+
+
+def test_the_fuzzer_notices_what_is_wrong(tmp_path: Path) -> None:
+    case = Case("jsonl", "structure", {"input": b'{"text": "Ann in Rome", "head": "Ann", "tail": "Rome"}'}, 1)
+    case.whole[("bob", "rome")] += 1
+    (fault,) = faults_of(case, tmp_path, Random(0))
+    assert fault.startswith("surface: 1 of 1 whole records are not read, such as ('bob', 'rome')")
+
+
+def test_a_hang_ends() -> None:
+    def without_end() -> None:
+        while True:
+            pass
+
+    with pytest.raises(Hang), watched(0.05):
+        without_end()
 
 
 @pytest.mark.parametrize("name", JSON_FORMATS)
 @given(values=st.lists(json_values, max_size=4))
 def test_arbitrary_json_values_give_one_outcome_each(path: Path, name: str, values: list[Any]) -> None:
     assert len(list(outcomes(path, as_file(name, values), name))) == len(values)
-
-
-@pytest.mark.parametrize("name", JSON_FORMATS)
-@given(data=st.data())
-def test_a_record_with_any_part_replaced_gives_one_outcome(
-    path: Path, name: str, data: st.DataObject
-) -> None:
-    record = copy.deepcopy(data.draw(st.sampled_from(RECORDS[name])))
-    place: Any = record
-    key: Any = data.draw(st.sampled_from(sorted(record)))
-    while isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
-        place = place[key]
-        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
-    place[key] = data.draw(json_values | st.integers(-3, 6))
-    before_and_after = RECORDS[name][0]
-    first, _, last = outcomes(path, as_file(name, [before_and_after, record, before_and_after]), name)
-    assert isinstance(first, RelationInstance)
-    assert isinstance(last, RelationInstance)
 
 
 @given(rows=st.lists(st.lists(hard_texts, min_size=3, max_size=3), max_size=4))

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, InputWarning, RecordError, SettingError
 from relscout.io.readers import read, recognise
 from relscout.io.readers.source import Source
 from relscout.text.documents import is_plain_text, read_passages
+
+from .annotations import RECORDS, TYPE_SYSTEM, WEBANNO, XMI
 
 RECORD = {"text": "Zoë lives in Oslo.", "head": {"start": 0, "end": 3}, "tail": {"start": 13, "end": 17}}
 LINE = json.dumps(RECORD, ensure_ascii=False).encode() + b"\n"
@@ -41,6 +43,18 @@ def zipped(**members: bytes) -> bytes:
         for name, content in members.items():
             archive.writestr(name.replace("_", "."), content)
     return buffer.getvalue()
+
+
+def archived(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+BRAT_TEXT = b"Ina Roth lives in Graz.\n"
+BRAT = b"T1\tPER 0 8\tIna Roth\nT2\tLOC 18 22\tGraz\nR1\tlives_in Arg1:T1 Arg2:T2\n"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,53 @@ def test_an_archive_of_several_files_asks_for_one(tmp_path: Path) -> None:
     assert len(list(read(path / "b.jsonl"))) == 2
 
 
+TASK = json.dumps([RECORDS["label-studio"]]).encode()
+EXPORTS = {
+    "XMI": {"anna/input.xmi": XMI.encode(), "anna/TypeSystem.xml": TYPE_SYSTEM.encode()},
+    "WebAnno TSV": {"annotation/a.txt/anna.tsv": WEBANNO.encode(), "exportedproject.json": b'{"name": "p"}'},
+    "Label Studio": {"result.json": TASK, "notes.md": b"# Notes"},
+    "doccano": {"all.jsonl": json.dumps(RECORDS["doccano"]).encode()},
+    "brat": {
+        "set/a.txt": BRAT_TEXT,
+        "set/a.ann": BRAT,
+        "__MACOSX/set/._a.ann": b"x",
+        "set/.stats_cache": b"x",
+    },
+}
+
+
+@pytest.mark.parametrize("tool", EXPORTS)
+def test_the_archive_that_a_tool_exports_is_read(tmp_path: Path, tool: str) -> None:
+    path = tmp_path / "export.zip"
+    path.write_bytes(archived(EXPORTS[tool]))
+    notes: list[str] = []
+    (instance,) = read(path, on_warning=notes.append)
+    assert (instance.head_text, instance.relation, instance.tail_text) == ("Ina Roth", "lives_in", "Graz")
+    left_out = {"WebAnno TSV": "exportedproject.json", "Label Studio": "notes.md"}.get(tool)
+    assert [left_out in note for note in notes if left_out] == [True] * (left_out is not None)
+    assert bool(notes) == (left_out is not None)
+
+
+def test_the_files_of_an_annotation_tool_are_read_one_after_another(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    line = json.dumps(RECORDS["doccano"]).encode()
+    path.write_bytes(archived({"anna.jsonl": line, "bob.jsonl": line + b"\n{}\n"}))
+    assert recognise(Source(path)) == "doccano"
+    skipped: list[RecordError] = []
+    instances = list(read(path, on_error="skip", on_skip=skipped.append))
+    assert [instance.source.partition(",")[0] for instance in instances] == ["anna.jsonl", "bob.jsonl"]
+    assert str(skipped[0]).startswith(f"{path}/bob.jsonl, line 2: ")
+
+
+def test_an_archive_of_several_formats_asks_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    path.write_bytes(archived({"a.json": TASK, "b.tsv": WEBANNO.encode()}))
+    with pytest.raises(
+        InputError, match=r"a\.json, b\.tsv\) of 2 formats; name the one to read, such as .*zip/a\.json"
+    ):
+        recognise(Source(path))
+
+
 def test_a_member_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "corpus.zip"
     path.write_bytes(zipped(a_jsonl=LINE))
@@ -98,8 +159,17 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_byte_order_mark_says_the_encoding(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(TABLE.encode(encoding))
-    (instance,) = read(path)
+    notes: list[str] = []
+    (instance,) = read(path, on_warning=notes.append)
     assert (instance.head_text, instance.tail_text) == ("Zoë", "Köln")
+    assert notes == [] if encoding == "utf-8-sig" else f"read as {encoding.upper()}" in notes[0]
+
+
+def test_what_a_reader_decides_is_a_warning_where_nobody_listens(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(TABLE.encode("utf-16"))
+    with pytest.warns(InputWarning, match="read as UTF-16"):
+        list(read(path))
 
 
 def test_an_encoding_is_given(tmp_path: Path) -> None:

@@ -329,8 +329,8 @@ def test_a_loss_that_is_no_number_ends_it(classifier: Callable[..., Classifier])
         ("classifier_batch", 0, "classifier_batch is 0"),
         ("classifier_learning_rate", 0.0, "classifier_learning_rate is 0.0, expected a number above 0"),
         ("head_learning_rate", float("nan"), "head_learning_rate is nan"),
-        ("classifier_dropout", 1.0, "classifier_dropout is 1.0, expected a rate from 0 to below 1"),
-        ("warm_up", 1.5, "warm_up is 1.5, expected a share from 0 to 1"),
+        ("classifier_dropout", 1.0, "classifier_dropout is 1.0, expected a number from 0 to below 1"),
+        ("warm_up", 1.5, "warm_up is 1.5, expected a number from 0 to 1"),
         ("warm_up", float("nan"), "warm_up is nan"),
     ],
 )

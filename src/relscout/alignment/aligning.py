@@ -23,11 +23,11 @@ from relscout.alignment.graph import KnowledgeGraph
 from relscout.core.errors import InputError, OutputError
 from relscout.core.instances import Mention, RelationInstance, normalized
 from relscout.core.progress import Progress, silent
-from relscout.core.settings import check_choices, check_least
+from relscout.core.settings import AtLeast1, settings_class
 from relscout.core.wording import counted
 
 
-@dataclass(frozen=True)
+@settings_class
 class AlignmentSettings:
     """How instances are linked to a graph, and which are kept.
 
@@ -45,12 +45,8 @@ class AlignmentSettings:
     both_ways: bool = True
     """Whether a pair that the graph relates from tail to head gives an instance with head and tail exchanged, rather
     than none."""
-    min_sentences: int = 2
+    min_sentences: AtLeast1 = 2
     """Minimum number of different sentences of a relation, at least 1. Two sentences are needed to form a pair."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, {"link": ("id-or-name", "id", "name"), "ambiguous": ("resolve", "drop")})
-        check_least(self, {"min_sentences": 1})
 
 
 #: Reasons to leave out an instance.

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -19,8 +19,9 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from relscout.cli.command_files import check_outputs
 from relscout.cli.screen import say_error, say_note
-from relscout.core.errors import PluginWarning, RelscoutError, SettingError
+from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
 #: The class of all complaints about options and arguments, of which typer exports one subclass only.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -85,7 +86,15 @@ def _without_python(command: Any) -> Any:
     if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
         for inner in getattr(command, "commands", {}).values():
             _without_python(inner)
+    if not isinstance(command, TyperGroup):
+        command.invoke = partial(_invoke, command.invoke)
     return command
+
+
+def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Run a command if it would not write over what it reads."""
+    check_outputs(context)
+    return usual(context)
 
 
 class Program(TyperGroup):
@@ -201,8 +210,8 @@ def _show_warning(
     *place: Any,
     **more: Any,
 ) -> None:
-    """Show what is wrong with a plug-in in one line, once; other warnings the usual way."""
-    if issubclass(category, PluginWarning):
+    """Show what is wrong with a plug-in, or how an input is read, in one line, once; other warnings the usual way."""
+    if issubclass(category, PluginWarning | InputWarning):
         if str(message) not in shown:
             shown.add(str(message))
             say_note(str(message))

@@ -59,8 +59,8 @@ def command(
     """Score discovered relations against gold relations.
 
     The scores are B³, V-measure, ARI, NMI and the accuracy of the best one-to-one match. Trivial baselines are
-    scored too: one cluster, singletons, entity-type pairs. Instances are matched by their ids, bare labels line by
-    line.
+    scored too: one cluster, singletons, entity-type pairs. Instances are matched by their ids, else by text and
+    offsets; bare labels line by line.
 
     FOUND may also be JSON Lines written by 'relscout extract', which lack instances without a relation. With
     --labeled, the accuracy on pre-defined and on novel relations is reported too.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from relscout.cli.options import check_file
+from relscout.cli.options import check_file, written_files
 from relscout.cli.screen import say
 from relscout.core.wording import counted
 
@@ -16,11 +16,11 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .nt, .ttl, .graphml; with --triples .parquet."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
+        typer.Option(metavar="NAME", help="Output format, such as csv-excel or doccano."),
     ] = None,
     triples: Annotated[
         bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")
@@ -29,17 +29,23 @@ def command(
     """Write the facts of a run in a format that other programs read.
 
     A fact is a head entity, a relation and a tail entity, with the number of sentences and documents that support it.
+    For annotation tools (label-studio, doccano, prodigy, pubannotation, brat), the triples are written as
+    predictions, the least certain texts first.
     """
     from relscout.discovery import Discovery
     from relscout.io.writers import FOLDERS, check_fact_format, recognise, write, write_facts
+    from relscout.io.writers.tools import TOOLS
 
     chosen = to or recognise(out)
+    triples = triples or chosen in TOOLS
     if not triples:
         check_fact_format(chosen)
     if chosen not in FOLDERS:
         check_file(out)
     found = Discovery.load(run)
     if triples:
-        say(f"{counted(write(found.triples(), out, format=to), 'triple')} written to {out}")
+        count = write(found.triples(), out, format=to, model_version=found.model_version)
+        say(f"{counted(count, 'triple')} written to {written_files(out, to)}")
     else:
-        say(f"{counted(write_facts(found.facts(), out, format=to), 'fact')} written to {out}")
+        count = write_facts(found.facts(), out, format=to, triples=found.triples())
+        say(f"{counted(count, 'fact')} written to {out}")

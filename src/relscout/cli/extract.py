@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relscout.cli import options
-from relscout.cli.options import check_file
-from relscout.cli.reading import TextReading
+from relscout.cli.options import check_file, written_files
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
@@ -32,16 +32,16 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
     ] = None,
     min_confidence: Annotated[
-        float,
-        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Drop triples below this confidence, 0 to 1."),
-    ] = 0.0,
+        list[str] | None,
+        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
+    ] = None,
     facts: Annotated[
         bool,
         typer.Option("--facts", help="Write facts instead of triples."),
@@ -61,7 +61,7 @@ def command(
     'relscout discover'.
     """
     from relscout.discovery import TEXT_PRECISION
-    from relscout.discovery.relation import find_facts
+    from relscout.discovery.relation import find_facts, minimum_confidences
     from relscout.encoders import loss_warnings
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
@@ -71,8 +71,11 @@ def command(
     _check_output(out, to)
     if precision is not None:
         checked_precision(precision)
-    every_pair = reading.is_plain_text(inputs) or reading.pairs == "all"
-    predict = _loaded(model)
+    is_text = reading.is_plain_text(inputs)
+    every_pair = is_text or reading.pairs == "all"
+    given = _min_confidence(min_confidence or ())
+    predict, names, version = _loaded(model)
+    least = minimum_confidences(given, names)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
@@ -85,29 +88,81 @@ def command(
             on_loss=lambda _, what: lost.update([what]),
         )
     skipped.report()
+    if not instances and not skipped.count and is_text:
+        say_note(NOTHING_PAIRED)
     for warning in loss_warnings(lost):
         say_note(warning)
     triples = (
         triple
         for triple in found
-        if triple.confidence >= min_confidence and not (drop_negated and triple.polarity != "asserted")
+        if triple.confidence >= least[triple.relation]
+        and not (drop_negated and triple.polarity != "asserted")
     )
     if facts:
-        gathered = find_facts(triples).facts
+        evidence = list(triples)
+        gathered = find_facts(evidence).facts
         if out is None:
             _print(map(fact_record, gathered))
             return
-        say(f"{counted(write_facts(gathered, out, format=to), 'fact')} written to {out}")
+        say(f"{counted(write_facts(gathered, out, format=to, triples=evidence), 'fact')} written to {out}")
         return
     if out is None:
         _print(map(record, triples))
         return
-    count = write(triples, out, format=to)
-    say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
+    count = write(triples, out, format=to, model_version=version)
+    of = f"{counted(count, 'triple')} of {counted(len(instances), 'instance')}"
+    say(f"{of} written to {written_files(out, to)}")
 
 
-def _loaded(folder: Path) -> _Predict:
-    """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
+def _min_confidence(given: Sequence[str]) -> dict[str, float]:
+    """Return minimum confidences by relation: numbers, ``NAME=NUMBER``, or files that map names to numbers.
+
+    Raises:
+        SettingError: A part is none of these, or a relation is given twice.
+        InputError: A file cannot be read.
+    """
+    from relscout.core.config_files import read_config
+    from relscout.discovery.relation import OTHER_RELATIONS
+
+    by_name: dict[str, float] = {}
+    for part in given:
+        name, equals, number = part.rpartition("=")
+        if not equals and (path := Path(part)).is_file():
+            content = read_config(path)
+            if not isinstance(content, dict):
+                raise SettingError(f"{path} is {content!r:.60}; expected a mapping of relations to numbers")
+            shares = {str(relation): share for relation, share in content.items()}
+        else:
+            shares = {name.strip() if equals else OTHER_RELATIONS: _share(number, part)}
+        if twice := by_name.keys() & shares.keys():
+            of = min(twice)
+            what = "all relations" if of == OTHER_RELATIONS else repr(of)
+            raise SettingError(f"--min-confidence is given twice for {what}")
+        by_name |= shares
+    return by_name
+
+
+def _share(number: str, part: str) -> float:
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingError(
+            f"invalid value for '--min-confidence': {part!r}; expected a number from 0 to 1, NAME=NUMBER, or an "
+            "existing YAML or JSON file of names and numbers"
+        )
+    return share
+
+
+def _loaded(folder: Path) -> tuple[_Predict, Sequence[str], str]:
+    """Return what predicts the triples of instances, the names of the relations, and the version of the model.
+
+    Args:
+        folder: Folder of a run or of a fine-tuning.
+    """
+    from importlib.metadata import version as installed
+
     from relscout.discovery import Discovery
     from relscout.encoders import use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
@@ -128,7 +183,7 @@ def _loaded(folder: Path) -> _Predict:
                 classifier.encoder.cache = cache
             return list(triples_of(classifier, instances, **options))
 
-        return learnt
+        return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
     run = Discovery.load(folder)
 
     def discovered(
@@ -137,11 +192,11 @@ def _loaded(folder: Path) -> _Predict:
         use_cache(run.model.encoder, cache)
         return run.triples_of(run.predict(instances, **options))
 
-    return discovered
+    return discovered, list(run.names.values()), run.model_version
 
 
 def _check_output(out: Path | None, to: str | None) -> None:
-    from relscout.io.writers import recognise, writer
+    from relscout.io.writers import FOLDERS, recognise, writer
 
     if to is not None:
         writer(to)
@@ -149,7 +204,7 @@ def _check_output(out: Path | None, to: str | None) -> None:
         if to not in (None, "jsonl"):
             raise SettingError(f"--to {to} needs --out: only jsonl goes to standard output")
         return
-    if (to or recognise(out)) != "neo4j":
+    if (to or recognise(out)) not in FOLDERS:
         check_file(out)
 
 

@@ -2,46 +2,82 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from relscout.cli import options
 from relscout.cli.reading import Reading
-from relscout.cli.screen import Skipped, counts_table, excerpt, output, print_json
+from relscout.cli.screen import Skipped, counts_table, excerpt, output, print_json, say_note
+from relscout.core.errors import ArtifactError, InputError
 from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
+from relscout.io.packing import exists
 from relscout.io.readers import FORMATS
+from relscout.io.readers.unknown import quoted
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. A file is recognised from its content, packed or not."
+
+#: Kind of text → its name.
+_KINDS = {
+    "text": "plain text",
+    "markdown": "Markdown",
+    "html": "HTML",
+    "pdf": "PDF",
+    "jsonl": "JSON Lines of texts",
+    "csv": "table of texts",
+    "parquet": "Parquet table of texts",
+}
+#: Ends of names of files that are no web pages.
+_OF_RECORDS = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".ann")
+#: Characters of the first passage that are shown, if the screen is that wide.
+_BEGINNING = 200
 
 
 @options.grouped
 def command(
-    path: Annotated[Path, typer.Argument(metavar="INPUT", help="File (or directory) of marked pairs.")],
+    path: Annotated[Path, typer.Argument(metavar="INPUT", help="Any file or directory.")],
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names")],
+    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding")],
 ) -> None:
-    """Show the content of a file of marked pairs, and its invalid records.
+    """Show what a file holds, what is wrong with it, and what to do next.
 
-    Counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid records.
+    Of marked pairs, counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid
+    records. Of plain text, counts passages. Other files are explained.
     """
+    from relscout.discovery.storage import RUN
     from relscout.io.readers import recognise
     from relscout.io.readers.source import Source
+    from relscout.text.documents import is_plain_text
 
     reading = replace(reading, on_error="skip")
-    name = reading.format or recognise(Source(path, columns=reading.column_map))
+    if (path / RUN).is_file():
+        _show_run(path, as_json)
+        return
+    try:
+        name = reading.format or recognise(
+            Source(path, columns=reading.column_map, encoding=reading.encoding)
+        )
+    except InputError:
+        if not exists(path) or not is_plain_text(path, encoding=reading.encoding):
+            raise
+        _show_text(path, reading.encoding, as_json)
+        return
     skipped = Skipped()
     summary = _Summary()
     for instance in reading.instances([path], skipped):
         summary.add(instance)
+    following = f"relscout discover {quoted(path)}" if summary.count else None
     if as_json:
-        print_json({"path": str(path), "format": name, **summary.as_json(), "problems": skipped.as_json()})
+        content = {"path": str(path), "format": name, **summary.as_json(), "problems": skipped.as_json()}
+        print_json({**content, "next": following})
         return
     console = output()
     console.print(
@@ -58,7 +94,73 @@ def command(
         console.print(
             Text("  ").append_text(excerpt(example, console.width - 2)), no_wrap=True, overflow="ellipsis"
         )
+    if following is not None:
+        _say_next(console, following)
+    elif not skipped.count:
+        say_note(
+            "no record relates two marked entities; annotate relations, or give a text to 'relscout discover'"
+        )
     skipped.report()
+
+
+def _say_next(console: Console, command: str) -> None:
+    console.print(Text.assemble(("Next: ", "bold"), visible(command)), soft_wrap=True)
+
+
+def _show_text(path: Path, encoding: str | None, as_json: bool) -> None:
+    """Show a file or folder in which entities are yet to be marked."""
+    from relscout.text.documents import kind_of, read_passages
+
+    kind = "folder of texts" if path.is_dir() else _KINDS[kind_of(path, encoding=encoding)]
+    if kind == "HTML" and path.suffix.lower() in _OF_RECORDS:
+        say_note(
+            f"{path} is a web page, which some servers send in place of a file; is it the file that you meant?"
+        )
+    skipped = Skipped()
+    passages = characters = 0
+    beginning = ""
+    for passage in read_passages([path], on_skip=skipped, encoding=encoding):
+        beginning = beginning or passage.text[:_BEGINNING]
+        passages += 1
+        characters += len(passage.text)
+    following = f"relscout discover {quoted(path)}" + (f" --encoding {encoding}" if encoding else "")
+    if as_json:
+        counts = {"passages": passages, "characters": characters, "problems": skipped.as_json()}
+        print_json({"path": str(path), "format": kind, **counts, "next": following})
+        return
+    console = output()
+    sizes = f"{counted(passages, 'passage')}, {counted(characters, 'character')}"
+    console.print(Text.assemble((visible(str(path)), "bold"), f": {kind}, {sizes}"), soft_wrap=True)
+    console.print(Text(f"  {visible(beginning)}"), no_wrap=True, overflow="ellipsis")
+    _say_next(console, following)
+    skipped.report()
+
+
+def _show_run(folder: Path, as_json: bool) -> None:
+    """Show the folder that ``relscout discover --out`` wrote."""
+    from relscout.discovery.storage import RELATIONS, RUN
+
+    try:
+        run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        relations = len((folder / RELATIONS).read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(
+            f"{folder}: the folder of a run is damaged ({error}); run 'relscout discover' again with --overwrite"
+        ) from error
+    version = run.get("version") if isinstance(run, dict) else None
+    following = f"relscout report {quoted(folder)}"
+    if as_json:
+        print_json({"path": str(folder), "format": "run", "relations": relations, "next": following})
+        return
+    console = output()
+    written = f" of relscout {version}" if isinstance(version, str) else ""
+    console.print(
+        Text.assemble(
+            (visible(str(folder)), "bold"), f": run{visible(written)}, {counted(relations, 'relation')}"
+        ),
+        soft_wrap=True,
+    )
+    _say_next(console, following)
 
 
 class _Summary:

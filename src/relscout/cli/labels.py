@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped
 from relscout.core.errors import InputError
+from relscout.core.files import parsed_json
+from relscout.core.instances import content_id
 
 #: What a label never begins with: the line is JSON of another kind, and scoring it would give figures without meaning.
 _JSON = ("{", "[")
@@ -23,6 +26,8 @@ class Labelled:
         path: The file.
         labels: The labels (N,).
         ids: Ids of their instances (N,); empty where the file holds bare labels.
+        contents: Of gold labels: ids by text and offsets alone (N,), by which instances are matched whose ids differ,
+            as annotation tools keep no ids.
         names: Names of the relations (N,), ``None`` for none; where the file holds bare labels, these.
         type_pairs: Entity types of head and tail (N,); empty if the file does not have them.
         n_unlabelled: Number of instances that were left out because they have no label.
@@ -31,6 +36,7 @@ class Labelled:
     path: Path
     labels: list[str]
     ids: list[str] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
     type_pairs: list[tuple[str | None, str | None]] = field(default_factory=list)
     n_unlabelled: int = 0
@@ -41,11 +47,14 @@ def found_labels(path: Path) -> Labelled:
 
     Raises:
         InputError: It is none of these.
+        ArtifactError: The run is damaged.
     """
-    from relscout.discovery.storage import ASSIGNMENTS
+    from relscout.discovery.storage import ASSIGNMENTS, RUN, checked_record
 
     file = path / ASSIGNMENTS if path.is_dir() else path
-    if path.is_dir() and not file.exists():
+    if (path / RUN).is_file():
+        checked_record(path)
+    elif path.is_dir() and not file.exists():
         raise InputError(f"{path}: not a run directory, there is no {ASSIGNMENTS} in it")
     lines = _lines(file)
     if not lines[0][1].startswith("{"):
@@ -54,16 +63,16 @@ def found_labels(path: Path) -> Labelled:
     labels, ids, names = [], [], []
     for number, line in lines:
         try:
-            record = json.loads(line)
-            ids.append(str(record["id"]))
-            labels.append(str(record["relation_id"]))
+            record = parsed_json(line)
+            ids.append(_checked(record, "id", str, int))
+            labels.append(_checked(record, "relation_id", int))
             names.append(_name(record.get("relation")))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{file}, line {number}: not a JSON object with 'id' and 'relation_id', and a name as 'relation'; "
                 f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label per line"
             ) from error
-    return Labelled(path, labels, ids, names)
+    return Labelled(path, labels, ids, names=names)
 
 
 def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
@@ -91,6 +100,7 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
         path,
         [str(instance.relation) for instance in known],
         [instance.id for instance in known],
+        [content_id(instance.text, instance.head, instance.tail) for instance in known],
         type_pairs=[instance.type_pair for instance in known],
         n_unlabelled=len(instances) - len(known),
     )
@@ -98,6 +108,8 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
 
 def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
     """Pair the rows of both sides: by id (the n-th of an id with its n-th), or line by line where there are no ids.
+
+    Rows whose id is not on the other side are paired by text and offsets.
 
     Raises:
         InputError: They have no id in common, or without ids a different number of labels.
@@ -109,16 +121,52 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
                 "are matched line by line, so both need the same number"
             )
         return [(row, row) for row in range(len(found.labels))]
-    places: dict[str, list[int]] = defaultdict(list)
-    for row in reversed(range(len(found.ids))):
-        places[found.ids[row]].append(row)
-    rows = [(places[id].pop(), row) for row, id in enumerate(gold.ids) if places.get(id)]
+    rows = _paired(found.ids, gold.ids, {})
+    if len(rows) < len(gold.ids) and gold.contents:
+        rows = _paired(_contents(found), gold.contents, rows)
     if not rows:
         raise InputError(
-            f"no instance of {gold.path} is in {found.path}: they have no id in common; was the run made from "
-            "this file?"
+            f"no instance of {gold.path} is in {found.path}: they have no id in common, nor a text with the same "
+            "entities; was the run made from this file?"
         )
-    return rows
+    return [(row, other) for other, row in sorted(rows.items())]
+
+
+def _paired(found: Sequence[str], gold: Sequence[str], already: Mapping[int, int]) -> dict[int, int]:
+    """Return row of gold → row found: the pairs that there are already, and those of equal keys."""
+    taken = set(already.values())
+    places: dict[str, list[int]] = defaultdict(list)
+    for row in reversed(range(len(found))):
+        if row not in taken:
+            places[found[row]].append(row)
+    return dict(already) | {
+        row: places[key].pop() for row, key in enumerate(gold) if row not in already and places.get(key)
+    }
+
+
+def _contents(found: Labelled) -> list[str]:
+    """Return ids by text and offsets of found instances; empty where their texts are not known.
+
+    Triples have their texts, and the instances of assignments are in another file of the run.
+    """
+    from relscout.discovery.storage import ASSIGNMENTS, INSTANCES
+    from relscout.io.readers import read
+
+    file = found.path / ASSIGNMENTS if found.path.is_dir() else found.path
+    place = file if '"text"' in _lines(file)[0][1] else file.with_name(INSTANCES)
+    if not place.is_file():
+        return []
+    contents = [
+        content_id(instance.text, instance.head, instance.tail) for instance in read(place, format="jsonl")
+    ]
+    return contents if len(contents) == len(found.ids) else []
+
+
+def _checked(record: Any, field: str, *kinds: type[Any]) -> str:
+    value = record[field]
+    if type(value) not in kinds:
+        raise TypeError(f"{field} is {value!r}")
+    return str(value)
 
 
 def _name(value: object) -> str | None:

@@ -8,97 +8,79 @@ moved so that confident assignments become more so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as NamedArrays
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import check_finite, kmeans, neighbour_seeds
+from relscout.clustering.kmeans import Start, check_finite, kmeans, neighbour_seeds
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, whole_numbers
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    NotNegative,
+    Numbers,
+    Rate,
+    numbers_of,
+    settings_class,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
-_STARTS = ("neighbours", "k-means++")
-_CHOICES = {
-    "initial": ("normal", "xavier"),
-    "optimizer": ("adam", "sgd"),
-    "start": _STARTS,
-    "label_from": ("target", "assignment"),
-    "keep": ("last", "lowest-loss"),
-}
-
-
-@dataclass(frozen=True)
+@settings_class
 class AdaptiveSettings:
     """Settings of adaptive clustering; what the paper says stands in each description."""
 
-    layers: str = "500-500-200"
+    layers: Numbers = "500-500-200"
     """Widths of the autoencoder's encoder, the code last; the decoder mirrors it (paper: 500-500-200)."""
-    initial: str = "xavier"
+    initial: Literal["xavier", "normal"] = "xavier"
     """First weights: ``normal`` (N(0, 0.01²), the paper's, which learns late on small corpora) or ``xavier``."""
-    noise: float = 0.1
+    noise: Rate = 0.1
     """Dropout rate on the input and on the code while the autoencoder trains, in [0, 1); the paper gives none."""
-    autoencoder_epochs: int = 20
+    autoencoder_epochs: AtLeast0 = 20
     """Epochs of the autoencoder, at least 0 (paper: 20)."""
-    autoencoder_steps: int = 800
+    autoencoder_steps: AtLeast0 = 800
     """Least steps of the autoencoder, so that small corpora get more epochs; the paper's 41,000 sentences need none."""
-    autoencoder_batch: int = 64
+    autoencoder_batch: AtLeast1 = 64
     """Vectors in a step of the autoencoder (released code: 16; the paper gives none)."""
-    autoencoder_learning_rate: float = 1e-3
+    autoencoder_learning_rate: AboveZero = 1e-3
     """Learning rate of Adam for the autoencoder (paper: 1e-3)."""
-    weight_decay: float = 1e-5
+    weight_decay: NotNegative = 1e-5
     """Weight decay of the autoencoder (paper: 1e-5)."""
-    alpha: float = 1.0
+    alpha: AboveZero = 1.0
     """Degrees of freedom of the Student t-distribution, above 0 (paper: 1)."""
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++`` (paper)."""
-    optimizer: str = "adam"
+    optimizer: Literal["adam", "sgd"] = "adam"
     """Moves mapping and centroids: ``adam`` or ``sgd`` (released code; momentum 0.9); the paper names none."""
-    cluster_learning_rate: float = 3e-4
+    cluster_learning_rate: AboveZero = 3e-4
     """Learning rate of mapping and centroids (released code: 0.1)."""
-    cluster_epochs: int = 30
+    cluster_epochs: AtLeast0 = 30
     """Epochs in which mapping and centroids adapt, at least 0; targets are renewed at the start of each."""
-    cluster_batch: int = 256
+    cluster_batch: AtLeast0 = 256
     """Vectors in a step of the clustering; 0 takes all at once (released code)."""
-    label_from: str = "target"
+    label_from: Literal["target", "assignment"] = "target"
     """Pseudo labels are the highest p of the ``target`` (paper, eq. 10) or q of the ``assignment`` (released code)."""
-    keep: str = "last"
+    keep: Literal["last", "lowest-loss"] = "last"
     """State that is kept: the ``last``, or that of the ``lowest-loss`` (released code)."""
-    redraws: int = 3
+    redraws: AtLeast0 = 3
     """How often centroids are redrawn when the first epoch does not lower the loss, at least 0 (released code: 0)."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        _ = self.widths
-        check_rates(self, ("noise",))
-        check_least(
-            self,
-            {
-                "autoencoder_epochs": 0,
-                "autoencoder_steps": 0,
-                "autoencoder_batch": 1,
-                "cluster_epochs": 0,
-                "cluster_batch": 0,
-                "redraws": 0,
-                "weight_decay": 0,
-            },
-        )
-        check_above_zero(self, ("autoencoder_learning_rate", "cluster_learning_rate", "alpha"))
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the autoencoder's encoder, the code last."""
-        return whole_numbers("layers", self.layers, what="widths", example="500-500-200")
+        return numbers_of(self.layers)
 
 
 def student_t(codes: Tensor, centroids: Tensor, *, alpha: float = 1.0) -> Tensor:
@@ -147,60 +129,58 @@ _CHUNK = 8192
 _NORMAL_STD = 0.01
 
 
+@dataclass(frozen=True)
 class Mapping:
-    """Fully connected layers from vectors to codes, with ReLU between them: z = g(scale · h).
+    """Fully connected layers from vectors to codes: z = g(scale · h) (SelfORE eq. 3–4).
 
     Args:
-        weights: Of each layer the weight (out, in) and the bias (out,), torch float32.
+        network: g, from :func:`fully_connected`.
         scale: Brings the vectors to a mean square of 1, for which the papers' constants are meant.
     """
 
-    def __init__(self, weights: Sequence[tuple[torch.Tensor, torch.Tensor]], scale: float) -> None:
-        self.weights = list(weights)
-        self.scale = scale
+    network: torch.nn.Sequential
+    scale: float
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return codes (N, Z), float32, of vectors (N, D), float32."""
         import torch
 
-        codes = np.empty((len(vectors), len(self.weights[-1][1])), dtype=np.float32)
+        *_, bias = self.network.parameters()
+        codes = np.empty((len(vectors), len(bias)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(vectors), _CHUNK):
                 codes[start : start + _CHUNK] = self.forward(vectors[start : start + _CHUNK]).numpy()
         return codes
 
     def forward(self, vectors: NDArray[np.float32]) -> torch.Tensor:
-        """Return codes (B, Z), from which gradients reach the weights."""
+        """Return codes (B, Z) of vectors (B, D); gradients reach the weights."""
         import torch
 
-        return through(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)), self.weights)
-
-    def parameters(self) -> Iterator[torch.Tensor]:
-        """Yield weights and biases."""
-        for weight, bias in self.weights:
-            yield weight
-            yield bias
+        codes: Tensor = self.network(torch.from_numpy(np.asarray(vectors) * np.float32(self.scale)))
+        return codes
 
     def copy(self) -> Mapping:
         """Return a mapping of its own with the same weights."""
-        return Mapping([(w.detach().clone(), b.detach().clone()) for w, b in self.weights], self.scale)
+        return Mapping(deepcopy(self.network), self.scale)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
-        found: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
-        for number, (weight, bias) in enumerate(self.weights):
-            found |= {f"weight.{number}": weight.detach().numpy(), f"bias.{number}": bias.detach().numpy()}
-        return found
+        arrays: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
+        for place, (name, tensor) in enumerate(self.network.state_dict().items()):
+            arrays[f"{name.split('.')[1]}.{place // 2}"] = tensor.numpy()  # numbered without the activations
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Mapping:
-        """Build a mapping from what :meth:`arrays` gave."""
+        """Build a mapping from what :meth:`arrays` returned."""
         import torch
 
-        count = sum(name.startswith("weight.") for name in arrays)
-        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        layers = [(tensors[f"weight.{number}"], tensors[f"bias.{number}"]) for number in range(count)]
-        return cls(layers, float(arrays["scale"][0]))
+        n_layers = sum(name.startswith("weight.") for name in arrays)
+        network = fully_connected(
+            (torch.tensor(arrays[f"weight.{number}"]), torch.tensor(arrays[f"bias.{number}"]))
+            for number in range(n_layers)
+        )
+        return cls(network.requires_grad_(False), float(arrays["scale"][0]))
 
 
 @dataclass(frozen=True)
@@ -244,12 +224,14 @@ def pretrain(
     random = generator(seed, "autoencoder")
     stream = torch.Generator().manual_seed(int(random.integers(2**62)))
     widths = (vectors.shape[1], *settings.widths)
-    down = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)]
-    up = [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])]
+    down = fully_connected(first_weights(widths, settings.initial, stream))
+    up = fully_connected(first_weights(widths[::-1], settings.initial, stream))
     mapping = Mapping(down, _scale(vectors))
-    trained = [tensor.requires_grad_(True) for layer in (*down, *up) for tensor in layer]
     optimizer = torch.optim.Adam(
-        trained, lr=settings.autoencoder_learning_rate, weight_decay=settings.weight_decay, fused=True
+        [*down.parameters(), *up.parameters()],
+        lr=settings.autoencoder_learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     n_batches = -(-len(vectors) // settings.autoencoder_batch)
     n_epochs = max(settings.autoencoder_epochs, -(-settings.autoencoder_steps // n_batches))
@@ -260,10 +242,11 @@ def pretrain(
         for rows in np.array_split(random.permutation(len(vectors)), n_batches):
             rows.sort()
             given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
-            codes = through(_noised(given, settings.noise, stream), down)  # (B, Z)
-            loss = (through(_noised(codes, settings.noise, stream), up) - given).square().mean()
+            codes = down(_noised(given, settings.noise, stream))  # (B, Z), eq. 3–4
+            back = up(_noised(codes, settings.noise, stream))  # (B, D), eq. 5
+            loss = (back - given).square().mean()  # eq. 6, over the dimensions as well
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item() * len(rows)
         losses.append(total / len(vectors))
@@ -273,38 +256,46 @@ def pretrain(
                 f"{settings.autoencoder_learning_rate}"
             )
     progress("autoencoder", n_epochs, n_epochs)
-    for tensor in trained:
-        tensor.requires_grad_(False)
+    down.requires_grad_(False)
     return Pretrained(mapping, tuple(losses))
 
 
-def first_layer(
-    n_in: int, n_out: int, initial: str, stream: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return first weights (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a bias (out,) of zeros."""
-    import torch
-
-    std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
-    return std * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out)
-
-
-def through(
-    states: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
-) -> torch.Tensor:
-    """Return what fully connected layers make of states (B, D), with ReLU between them.
+def fully_connected(
+    layers: Iterable[tuple[torch.Tensor, torch.Tensor]], *, slope: float = 0.0
+) -> torch.nn.Sequential:
+    """Return linear layers with ReLU between them.
 
     Args:
-        states: What goes in.
-        layers: Weight and bias of each layer.
-        slope: Of the ReLU below 0; above 0 it is a leaky one.
+        layers: Weight (out, in) and bias (out,) of each layer, such as :func:`first_weights` draws.
+        slope: Slope of the ReLU below 0; above 0 it is a leaky ReLU.
     """
-    from torch.nn.functional import leaky_relu, linear
+    from torch import nn
 
-    for number, (weight, bias) in enumerate(layers):
-        if number:
-            states = leaky_relu(states, slope) if slope else states.relu()
-        states = linear(states, weight, bias)
-    return states
+    modules: list[nn.Module] = []
+    for weight, bias in layers:
+        modules += [nn.LeakyReLU(slope) if slope else nn.ReLU(), linear(weight, bias)]
+    return nn.Sequential(*modules[1:])
+
+
+def linear(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
+    """Return the linear layer of a weight (out, in) and a bias (out,)."""
+    from torch.nn import Linear
+
+    n_out, n_in = weight.shape
+    layer = Linear(n_in, n_out, device="meta")  # elsewhere, it draws from the program's own random numbers
+    layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
+    return layer
+
+
+def first_weights(
+    widths: Sequence[int], initial: str, stream: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield a drawn weight (out, in), ``normal`` (N(0, 0.01²)) or ``xavier``, and a zero bias (out,) of each layer."""
+    import torch
+
+    for n_in, n_out in pairwise(widths):
+        std = _NORMAL_STD if initial == "normal" else (2 / (n_in + n_out)) ** 0.5
+        yield std * torch.randn((n_out, n_in), generator=stream), torch.zeros(n_out)
 
 
 def _noised(states: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
@@ -480,9 +471,7 @@ class _Run:
 
         settings, n_vectors = self.settings, len(vectors)
         self.centroids = torch.from_numpy(self.start.copy()).requires_grad_(True)
-        trained = [*self.mapping.parameters(), self.centroids]
-        for parameter in trained:
-            parameter.requires_grad_(True)
+        trained = [*self.mapping.network.requires_grad_(True).parameters(), self.centroids]
         optimizer: torch.optim.Optimizer = (
             torch.optim.Adam(trained, lr=settings.cluster_learning_rate, fused=True)
             if settings.optimizer == "adam"
@@ -521,8 +510,7 @@ class _Run:
         settings, mapping, centroids = self.settings, self.mapping, self.centroids.detach().numpy()
         if settings.keep == "lowest-loss" and self._best is not None:
             _, mapping, centroids = self._best
-        for parameter in mapping.parameters():
-            parameter.requires_grad_(False)
+        mapping.network.requires_grad_(False)
         assignment = assign(mapping, centroids, vectors, alpha=settings.alpha)
         frequencies = assignment.sum(axis=0, dtype=np.float64)
         found = AdaptiveClusters(

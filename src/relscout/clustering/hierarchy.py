@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal, get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,10 @@ from relscout.core.errors import UnknownNameError
 from relscout.core.seeding import generator
 
 #: Distance of two clusters: the inertia added by merging (Ward 1963), or the mean or maximum distance of members.
-LINKAGES = ("ward", "average", "complete")
-DISTANCES = ("euclidean", "cosine")
+Linkage = Literal["ward", "average", "complete"]
+Distance = Literal["euclidean", "cosine"]
+LINKAGES: Final = get_args(Linkage)
+DISTANCES: Final = get_args(Distance)
 
 
 def agglomerate(

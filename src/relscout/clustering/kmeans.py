@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -318,14 +318,14 @@ def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 #: Starts at the parts of the neighbour graph, or at distant vectors.
-STARTS = ("neighbours", "k-means++")
+Start = Literal["neighbours", "k-means++"]
 
 
 def started_kmeans(
     vectors: NDArray[np.float32],
     n_clusters: int,
     *,
-    start: str,
+    start: Start,
     seed: int,
     n_init: int = 10,
     max_iterations: int = 100,
@@ -336,7 +336,7 @@ def started_kmeans(
     Args:
         vectors: The vectors.
         n_clusters: K, from 1 to N.
-        start: One of ``STARTS``.
+        start: Where k-means starts.
         seed: Random seed.
         n_init: Number of starts; the result has the lowest inertia.
         max_iterations: Maximum number of iterations of each start.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, RelscoutError, SettingError
 
 
 def read_config(path: Path) -> Any:
@@ -36,6 +38,44 @@ def read_config(path: Path) -> Any:
         raise InputError(f"{path}{line}: {' '.join(str(problem or error).split())}") from error
     except _RepeatedKeyError as error:
         raise InputError(f"{path}: the key {error.args[0]!r} is given twice") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: it is nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits, a date that does not exist
+        raise InputError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def located(path: Path, *keys: str | int, place: str = "") -> Iterator[None]:
+    """Put a file, and the line of the value, before the message of an error about what stands there.
+
+    Args:
+        path: The file, which :func:`read_config` reads.
+        *keys: Keys and positions that lead to the value, before those that the error names.
+        place: How the place of the value is called.
+    """
+    try:
+        yield
+    except RelscoutError as error:
+        line = _line_of(path, (*keys, *getattr(error, "keys", ())))
+        raise SettingError(", ".join(filter(None, (str(path), line, place))) + f": {error}") from error
+
+
+def _line_of(path: Path, keys: tuple[str | int, ...]) -> str:
+    """Return ``line N`` for the innermost of some keys that is in a file; nothing where there is none."""
+    try:
+        node: Any = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return ""
+    line = None
+    for key in keys:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                if key_node.value == key:
+                    node, line = value_node, key_node.start_mark.line + 1
+    return f"line {line}" if line else ""
 
 
 class _RepeatedKeyError(Exception):

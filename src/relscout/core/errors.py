@@ -47,7 +47,13 @@ class RecordError(InputError):
 
 
 class SettingError(RelscoutError, ValueError):
-    """A setting has a value that cannot work."""
+    """A setting has a value that cannot work.
+
+    Attributes:
+        keys: Where the value stands in a file of settings: the keys and positions that lead to it, if they are known.
+    """
+
+    keys: tuple[str | int, ...] = ()
 
 
 class UnknownNameError(SettingError):
@@ -93,6 +99,10 @@ class MissingExtraError(RelscoutError, ImportError):
 
 class PluginError(RelscoutError):
     """A method, reader or writer that another package registers cannot be loaded."""
+
+
+class InputWarning(UserWarning):
+    """An input was read in a way that it does not name itself, or probably not as it was meant."""
 
 
 class PluginWarning(UserWarning):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import gzip
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
+import sys
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -66,12 +69,124 @@ def _decoded(path: Path, number: int, raw_line: bytes) -> str | RecordError:
         return RecordError(path, f"line {number}", reason)
 
 
+def parsed_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: It is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def user_cache() -> Path | None:
+    """Return relscout's folder in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
+
+    ``None`` if neither that variable nor a home directory is known.
+    """
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "relscout"
+    try:
+        return Path.home() / ".cache" / "relscout"
+    except RuntimeError:
+        return None
+
+
+#: Where an older folder waits while a new one takes its place.
+_ASIDE = "old"
+#: The end of the name of a temporary file or folder: what :mod:`tempfile` draws, and our mark.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.partial", re.DOTALL)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove the temporary files that killed processes left next to a file or folder; what is being written stays.
+
+    If a process was killed when it had moved an older folder aside to replace it, the older folder is moved back.
+    """
+    place = path.resolve()
+    with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(".partial")]
+        for name in names:
+            match = _TEMPORARY.fullmatch(name)
+            if match is None or match["name"] != place.name:
+                continue
+            leftover = place.parent / name
+            if (handle := _locked(leftover, wait=False)) is None:
+                continue
+            try:
+                _discard(leftover, place)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def _temporary(place: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield a new temporary file or folder, with a lock by which other processes know that it is in use.
+
+    Args:
+        place: The final name.
+        make: Makes the file or folder.
+    """
+    handle = None
+    partial = place.parent / f".{place.name}.{secrets.token_hex(4)}.partial"
+    try:
+        make(partial)
+        # another process may remove it before it is locked
+        while (handle := _locked(partial, wait=True)) is None and not partial.exists():
+            make(partial)
+        yield partial
+    finally:
+        try:
+            _discard(partial, place)
+        except BaseException:  # it was interrupted
+            _discard(partial, place)
+            raise
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+
+def _discard(partial: Path, place: Path) -> None:
+    """Remove a temporary file or folder; an older folder that waits in it goes back to its place."""
+    if (partial / _ASIDE).exists() and not place.exists():
+        (partial / _ASIDE).rename(place)
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.unlink(missing_ok=True)
+
+
+def _locked(path: Path, *, wait: bool) -> int | None:
+    """Return a handle that locks a file or folder until it is closed, at the latest when the process ends.
+
+    ``None`` if another process has the lock, the path is gone, or the file system has no locks.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if os.path.samestat(os.fstat(handle), path.lstat()):
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises (a full disk, an interruption), nothing appears under the final name, an older file
-    there stays as it was, and the temporary file is removed.
+    there stays as it was, and the temporary file is removed. One that a killed process left is removed by the next.
 
     Raises:
         OutputError: The folder is missing or not writable, or the disk is full.
@@ -79,67 +194,75 @@ def whole_file(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path  # what the link leads to is replaced, not the link
     if path.exists() and not path.is_file():
         raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
+    remove_stale(path)
+
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
+        with _temporary(path, lambda partial: partial.touch(0o600, exist_ok=False)) as partial:
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(path)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
+def whole_folder(path: Path, *, contents: Collection[str], same_content: bool = False) -> Iterator[Path]:
     """Yield a temporary folder next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises, nothing appears under the final name and an older folder there stays as it was. An older
-    folder is replaced by two renamings; if the machine fails between them, the older folder is left next to its place,
-    in a hidden folder whose name ends in ``.partial``.
+    folder is replaced by two renamings; if the process is killed between them, the older folder is left next to its
+    place, in a hidden folder whose name ends in ``.partial``, and the next process moves it back.
 
     Args:
         path: The final name of the folder.
         contents: File names that an older folder may hold; with any other in it, it is not replaced.
+        same_content: Whether an older folder that holds the same files as the new one stays, whatever their names.
 
     Raises:
         OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
     """
     place = path.resolve()
+    remove_stale(path)
+
     try:
-        check_replaceable(path, contents=contents)
-        holder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+        if not same_content:
+            check_replaceable(path, contents=contents)
+        with _temporary(place, lambda holder: holder.mkdir(0o700)) as holder:
+            fresh = holder / "new"
+            fresh.mkdir()
+            try:
+                yield fresh
+            except OutputError as error:
+                # the user knows the folder by its final name
+                raise OutputError(str(error).replace(str(fresh), str(path))) from error
+            if same_content and _are_same(fresh, place):
+                return
+            check_replaceable(path, contents=contents)
+            if place.exists():
+                place.rename(holder / _ASIDE)
+            fresh.rename(place)
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        fresh = holder / "new"
-        fresh.mkdir()
-        yield fresh
-        check_replaceable(path, contents=contents)
-        _swap(fresh, place, holder / "old")
-    except OutputError as error:
-        # the user knows the folder by its final name
-        raise OutputError(str(error).replace(str(fresh), str(path))) from error
-    except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
-    finally:
-        if place.exists() or not (holder / "old").exists():  # else it holds the only copy of the older folder
-            shutil.rmtree(holder, ignore_errors=True)
+
+
+def _are_same(first: Path, second: Path) -> bool:
+    """Return whether two folders hold the same files."""
+    names = sorted(entry.name for entry in first.iterdir())
+    if not second.is_dir() or names != sorted(entry.name for entry in second.iterdir()):
+        return False
+    return not any(filecmp.cmpfiles(first, second, names, shallow=False)[1:])
 
 
 def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
     """Refuse a folder that may not be replaced; one that is not there or is empty may.
+
+    Temporary files that killed processes left in it are removed.
 
     Args:
         path: The folder.
@@ -154,6 +277,9 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
         raise OutputError(
             f"cannot write {path}: it is a file, and a folder belongs there; choose another name"
         )
+    for name in {match["name"] for entry in path.iterdir() if (match := _TEMPORARY.fullmatch(entry.name))}:
+        if name in contents:
+            remove_stale(path / name)
     if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in contents):
         raise OutputError(
             f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
@@ -198,17 +324,6 @@ def make_above(folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
-def _swap(fresh: Path, place: Path, aside: Path) -> None:
-    try:
-        if place.exists():
-            place.rename(aside)
-        fresh.rename(place)
-    except BaseException:
-        if aside.exists() and not place.exists():
-            aside.rename(place)
-        raise
-
-
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
@@ -219,6 +334,8 @@ _FORMAT = 1
 #: The file that describes an artifact.
 DESCRIPTION = "artifact.json"
 _TENSORS = "tensors.safetensors"
+#: Largest absolute value of a tensor: the squares of larger ones do not fit into 32 bits.
+_LARGEST = 1.8e19
 #: Every file name an artifact folder may hold.
 CONTENTS = frozenset({DESCRIPTION, _TENSORS})
 
@@ -256,7 +373,8 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
         described = {
             "format": _FORMAT,
             "kind": artifact.kind,
-            "tensors_sha256": _sha256(tensors),
+            "tensors_sha256": sha256(tensors),
+            "shapes": {name: list(array.shape) for name, array in sorted(artifact.tensors.items())},
             "settings": artifact.settings,
         }
         with whole_file(fresh / DESCRIPTION) as partial:
@@ -268,14 +386,18 @@ def load_artifact(folder: Path) -> Artifact:
     """Read an artifact.
 
     Raises:
-        ArtifactError: The folder is missing, incomplete, damaged, or was written by a newer relscout.
+        ArtifactError: The folder is missing, incomplete, damaged, holds values that are no numbers or far too large, or
+            was written by a newer relscout.
     """
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        described = parsed_json((folder / DESCRIPTION).read_text(encoding="utf-8"))
         version, kind, settings = described["format"], described["kind"], dict(described["settings"])
+        if not isinstance(kind, str):
+            raise TypeError(f"the kind is {kind!r}, expected a text")
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
@@ -287,16 +409,38 @@ def load_artifact(folder: Path) -> Artifact:
             f"{folder} has format {version}, this relscout reads format {_FORMAT}; update relscout"
         )
     try:
-        if _sha256(folder / _TENSORS) != described["tensors_sha256"]:
+        if sha256(folder / _TENSORS) != described["tensors_sha256"]:
             raise ArtifactError(f"{folder / _TENSORS} was changed after it was saved; save the model again")
         tensors = load_file(folder / _TENSORS)
+        shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
+        if shapes != described["shapes"]:
+            raise ArtifactError(
+                f"{folder / _TENSORS} has arrays of the shapes {shapes}, and {described['shapes']} were saved; "
+                "save the model again"
+            )
     except (OSError, KeyError, SafetensorError) as error:
         raise ArtifactError(
             f"{folder / _TENSORS} is missing or damaged ({error}); save the model again"
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind != "f":
+            continue
+        # everything is below an infinite threshold: trees of a relatedness model have some
+        valid = np.isinf(tensor) if name.rpartition(".")[2].startswith("threshold") else False
+        largest = min(_LARGEST, float(np.finfo(tensor.dtype).max))
+        if not ((np.abs(tensor) <= largest) | valid).all():
+            raise ArtifactError(
+                f"{folder / _TENSORS}: {name!r} has a value that is no number or above {_LARGEST:.0e}, with which "
+                "nothing can be computed; fit and save the model again"
+            )
     return Artifact(kind, settings, tensors)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 checksum of a file in hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

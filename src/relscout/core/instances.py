@@ -83,6 +83,9 @@ def normalized(name: str) -> str:
 #: What is written to tools that need a name where the type of an entity, or the relation of a pair, is not known.
 UNTYPED, UNKNOWN = "relscout-untyped", "relscout-unknown"
 
+#: First line of what is written to brat with the names of types and relations, of which it stores a plain form only.
+BRAT_NAMES = "# written by relscout: stored name | name"
+
 #: What data sets call a pair that no relation relates, in small letters.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 
@@ -160,7 +163,7 @@ class RelationInstance:
                 f"[{self.tail.start}, {self.tail.end}) cross; one may lie inside the other, but not overlap it in part"
             )
         if not self.id:
-            object.__setattr__(self, "id", _content_hash(self.text, self.head, self.tail))
+            object.__setattr__(self, "id", content_id(self.text, self.head, self.tail))
 
     @classmethod
     def from_strings(
@@ -281,7 +284,8 @@ def _check_span(role: str, mention: Mention, text: str) -> None:
         raise InputError(f"{role} span [{mention.start}, {mention.end}) covers only white space")
 
 
-def _content_hash(text: str, head: Mention, tail: Mention) -> str:
+def content_id(text: str, head: Mention, tail: Mention) -> str:
+    """Return the id of an instance that is given none: a hash of its text and offsets."""
     offsets = f"{head.start},{head.end},{tail.start},{tail.end};"
     # surrogatepass: a lone surrogate (legal in JSON escapes) must not make an instance unhashable
     return blake2b((offsets + text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from relscout.core.errors import InputError
-from relscout.core.instances import RelationInstance
+from relscout.core.instances import RelationInstance, content_id
 from relscout.discovery.relation import Assignments
 from relscout.io.readers.given import as_instances
 from relscout.metrics import ClusteringScores, score
@@ -70,7 +70,8 @@ def evaluate(assignments: Assignments, gold: Any) -> Evaluation:
     Args:
         assignments: The assignments of the corpus.
         gold: Instances with gold relations in any form that :func:`relscout.discover` accepts, matched by their ids
-            (repeated ids in order); or the gold relation of each instance of the corpus in order, ``None`` if unknown.
+            (repeated ids in order), else by text and offsets; or the gold relation of each instance of the corpus in
+            order, ``None`` if unknown.
 
     Raises:
         InputError: Nothing can be scored, or the number of labels differs from that of the instances.
@@ -105,15 +106,29 @@ def _labels(instances: Sequence[RelationInstance], gold: Any) -> tuple[list[str 
                 )
             # only NaN, a missing value in a frame, differs from itself
             return [None if value is None or value != value else str(value) for value in values], 0
-    known: defaultdict[str, list[str]] = defaultdict(list)
-    for instance in as_instances(gold, what="gold"):
-        if instance.relation is not None:
-            known[instance.id].append(instance.relation)
-    matched_so_far: Counter[str] = Counter()
-    labels: list[str | None] = []
-    for instance in instances:
-        place = matched_so_far[instance.id]
-        labels.append(known[instance.id][place] if place < len(known.get(instance.id, ())) else None)
-        matched_so_far[instance.id] += 1
-    matched = sum(label is not None for label in labels)
-    return labels, sum(map(len, known.values())) - matched
+    left = [instance for instance in as_instances(gold, what="gold") if instance.relation is not None]
+    labels: list[str | None] = [None] * len(instances)
+    for key in (_id, _content):
+        # what no id matches may have come back from an annotation tool, which keeps no ids
+        places: defaultdict[str, deque[int]] = defaultdict(deque)
+        for place, instance in enumerate(instances):
+            if labels[place] is None:
+                places[key(instance)].append(place)
+        unmatched = []
+        for instance in left:
+            if places.get(key(instance)):
+                labels[places[key(instance)].popleft()] = instance.relation
+            else:
+                unmatched.append(instance)
+        left = unmatched
+        if not left:
+            break
+    return labels, len(left)
+
+
+def _id(instance: RelationInstance) -> str:
+    return instance.id
+
+
+def _content(instance: RelationInstance) -> str:
+    return content_id(instance.text, instance.head, instance.tail)

@@ -23,6 +23,7 @@ from relscout.discovery.relation import (
     Relation,
     find_facts,
     fingerprint,
+    minimum_confidences,
     polarities_of,
 )
 from relscout.encoders import Encoder, OnLoss, known_share
@@ -87,6 +88,12 @@ class Discovery:
         names = {relation.id: relation.name for relation in self.relations}
         ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
         return names | {id: name for id, name in ids.items() if id >= 0 and id not in names}
+
+    @property
+    def model_version(self) -> str:
+        """What predictions are attributed to: version of relscout, method, and a hash of the relations."""
+        relscout = self.run.get("versions", {}).get("relscout", "")
+        return " ".join(f"relscout {relscout} {self.run['method']} {fingerprint(self.relations)}".split())
 
     @property
     def parents(self) -> tuple[ParentRelation, ...]:
@@ -178,9 +185,28 @@ class Discovery:
             phrases_of(links, ids),
         )
 
-    def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
-        """Yield the triples of unseen instances."""
-        return self.triples_of(self.predict(instances, progress=progress))
+    def extract(
+        self,
+        instances: Given,
+        *,
+        min_confidence: float | Mapping[str, float] = 0.0,
+        progress: Progress = silent,
+    ) -> Iterator[Triple]:
+        """Yield the triples of unseen instances.
+
+        Args:
+            instances: Instances in any form that :func:`relscout.discover` accepts.
+            min_confidence: Least confidence of a triple, in [0, 1]: one for all relations, or name of a relation →
+                least confidence, with ``"*"`` for all others (default 0).
+            progress: Progress callback.
+
+        Raises:
+            UnknownNameError: ``min_confidence`` names a relation that does not exist.
+            SettingError: A minimum confidence is not in [0, 1].
+        """
+        least = minimum_confidences(min_confidence, self.names.values())
+        triples = self.triples_of(self.predict(instances, progress=progress))
+        return (triple for triple in triples if triple.confidence >= least[triple.relation])
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
         """Yield the triples of assignments; instances without a relation have none."""

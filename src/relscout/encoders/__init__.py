@@ -1,7 +1,7 @@
 """Encoders turn relation instances into vectors.
 
-Any object with ``encode`` and ``fingerprint`` is one. Methods take it as it is, or as a :class:`Precomputed`, which
-knows vectors that it returned before.
+Any object with ``encode`` and ``fingerprint`` is an encoder. Methods use it directly, or through a
+:class:`Precomputed`, which holds vectors that it returned before.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ __all__ = [
 
 
 class Encoder(Protocol):
-    """The interface of encoders: any object with these two members is one."""
+    """The interface of encoders: any object with these two members is an encoder."""
 
     @property
     def fingerprint(self) -> str:
-        """Text that changes whenever the vectors do, such as a hash of weights and settings."""
+        """Text that changes whenever the vectors change, such as a hash of weights and settings."""
         ...
 
     def encode(self, instances: Sequence[RelationInstance], /) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ class Encoder(Protocol):
 
 
 class WrappingEncoder:
-    """Base class of encoders that wrap another one, and report progress and losses as it does."""
+    """Base class of encoders that wrap another encoder and report progress and cuts as it does."""
 
     def encode(
         self,
@@ -66,11 +66,11 @@ def check_encoder_like(encoder: object) -> None:
     """Check that an object can be used as an encoder.
 
     Raises:
-        SettingError: It lacks ``encode``, or a ``fingerprint`` that is a text.
+        SettingError: It has no ``encode``, or no ``fingerprint`` that is a text.
     """
     if isinstance(encoder, EncoderSettings):
         raise SettingError("encoder is an EncoderSettings; build the encoder: TransformerEncoder(settings)")
-    # a text has a method encode, too
+    # str has a method encode, too
     if isinstance(encoder, str | bytes) or not callable(getattr(encoder, "encode", None)):
         raise SettingError(
             f"encoder is a {type(encoder).__name__}; expected TransformerEncoder(EncoderSettings(model=NAME)), or "
@@ -93,10 +93,10 @@ def encoded(
     progress: Progress = silent,
     on_loss: OnLoss | None = None,
 ) -> NDArray[np.float32]:
-    """Return the vectors (N, D), float32, of any encoder, which the caller may change.
+    """Return the vectors (N, D), float32, of any encoder. The caller may change them.
 
     Raises:
-        InputError: The encoder returned something else than one finite vector for each instance.
+        InputError: The encoder did not return one finite vector for each instance.
     """
     if isinstance(encoder, TransformerEncoder):
         return encoder.encode(instances, progress=progress, on_loss=on_loss)
@@ -111,15 +111,15 @@ def encoded(
 
 
 def checked_vectors(vectors: Any, n_instances: int, who: str) -> NDArray[np.float32]:
-    """Return vectors as an array (N, D), float32, which is a copy.
+    """Return a copy of vectors as an array (N, D), float32.
 
     Args:
         vectors: Anything that NumPy can turn into an array of numbers.
         n_instances: N.
-        who: Begins the error, such as ``"the encoder E returned"``.
+        who: First words of the error, such as ``"the encoder E returned"``.
 
     Raises:
-        InputError: They are no such array, or a value is not finite.
+        InputError: They do not form such an array, or a value is not finite.
     """
     try:
         array = np.array(vectors)
@@ -130,24 +130,23 @@ def checked_vectors(vectors: Any, n_instances: int, who: str) -> NDArray[np.floa
             f"{who} an array of shape {array.shape} and type {array.dtype} for {n_instances} instances; expected "
             f"({n_instances}, D) numbers, one row for each instance in their order"
         )
-    if not np.isfinite(found := array.astype(np.float32)).all():
-        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+    if not np.isfinite(checked := array.astype(np.float32)).all():
+        row = int(np.flatnonzero(~np.isfinite(checked).all(axis=1))[0])
         raise InputError(f"{who} NaN or infinite values, the first of them in row {row} (from 0)")
-    return found
+    return checked
 
 
 class Precomputed(WrappingEncoder):
-    """An encoder that returns given vectors for the instances that it knows, and encodes others.
+    """An encoder that returns given vectors for known instances, and encodes the others.
 
-    It stands for the wrapped encoder everywhere: methods that train take that one, and what is saved is that one.
-    Without an encoder it is a table of vectors, which knows no other instances.
+    It represents the wrapped encoder: methods that train use the wrapped encoder, and saving saves it. Without an
+    encoder it is a table of vectors that knows no other instances.
 
     Args:
-        encoder: Encodes whatever is not known; :attr:`encoder`. ``None`` where nobody can.
-        instances: What is known; an instance with the same text, offsets and types counts as the same one.
+        encoder: Encodes unknown instances; :attr:`encoder`. ``None`` if there is no encoder.
+        instances: The known instances. Instances with the same text, offsets and types are the same.
         vectors: Their vectors (N, D), float32, as ``encoder`` returned them. They are not copied.
-        lost: What of each instance did not fit into the encoder's length (N,), see
-            :func:`relscout.encoders.marking.fit`; nothing where left out.
+        lost: What was cut from each instance (N,), see :func:`relscout.encoders.marking.fit`; ``None`` if nothing was.
 
     Raises:
         InputError: There are more or fewer vectors than instances, or equal instances have different vectors.
@@ -179,24 +178,24 @@ class Precomputed(WrappingEncoder):
 
     @property
     def settings(self) -> EncoderSettings:
-        """What rebuilds the encoder, where it is a transformer."""
+        """Settings of the wrapped encoder, which must be a transformer."""
         return self._transformer.settings
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything but the instance that decides a vector; of the vectors where there is no encoder."""
+        """Fingerprint of the wrapped encoder; without an encoder, a hash of the vectors."""
         return self._own_fingerprint if self.encoder is None else self.encoder.fingerprint
 
     @cached_property
     def _own_fingerprint(self) -> str:
-        found = blake2b(digest_size=16)
+        digest = blake2b(digest_size=16)
         for key, row in sorted(self._rows.items()):
-            found.update(key + np.ascontiguousarray(self._vectors[row]).tobytes())
-        return found.hexdigest()
+            digest.update(key + np.ascontiguousarray(self._vectors[row]).tobytes())
+        return digest.hexdigest()
 
     @property
     def cache(self) -> VectorCache | None:
-        """The cache of the wrapped encoder, where it is a transformer."""
+        """Cache of the wrapped encoder, which must be a transformer."""
         return self._transformer.cache
 
     @cache.setter
@@ -206,7 +205,7 @@ class Precomputed(WrappingEncoder):
     @property
     def _transformer(self) -> TransformerEncoder:
         if not isinstance(self.encoder, TransformerEncoder):
-            raise AttributeError("the wrapped encoder is no TransformerEncoder")
+            raise AttributeError("the wrapped encoder is not a TransformerEncoder")
         return self.encoder
 
     def encode(
@@ -216,15 +215,15 @@ class Precomputed(WrappingEncoder):
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return vectors (N, D), float32, in the order of the instances; errors are those of the wrapped encoder.
+        """Return vectors (N, D), float32, in the order of the instances. Errors of the wrapped encoder are passed on.
 
         Args:
-            instances: What to encode.
-            progress: Called with the number of instances done of those that are not known, stage ``"encode"``.
-            on_loss: Called with each instance that did not fit whole, and what was lost.
+            instances: The instances to encode.
+            progress: Called with the number of unknown instances that are done, stage ``"encode"``.
+            on_loss: Called with each instance that was cut, and what was cut.
 
         Raises:
-            SettingError: An instance is not known, and there is no encoder.
+            SettingError: An instance is unknown, and there is no encoder.
         """
         known = [self._rows.get(instance_key(instance), -1) for instance in instances]
         new = [place for place, row in enumerate(known) if row < 0]
@@ -236,7 +235,7 @@ class Precomputed(WrappingEncoder):
             )
         if new and self.encoder is not None and len(new) == len(instances):
             return encoded(self.encoder, instances, progress=progress, on_loss=on_loss)
-        # a copy: whoever asks may change the vectors in place
+        # a copy, because callers may change the vectors in place
         vectors = empty_vectors(len(instances), self._vectors.shape[1])
         for place, row in enumerate(known):
             if row >= 0:
@@ -250,14 +249,14 @@ class Precomputed(WrappingEncoder):
 
 
 def underlying(encoder: object) -> TransformerEncoder | None:
-    """Return the transformer that an encoder is or wraps; ``None`` where there is none."""
+    """Return the transformer that an encoder is or wraps; ``None`` if there is none."""
     if isinstance(encoder, Precomputed):
         encoder = encoder.encoder
     return encoder if isinstance(encoder, TransformerEncoder) else None
 
 
 def described(encoder: Encoder) -> dict[str, Any]:
-    """Return what decides the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
+    """Return what determines the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
     transformer = underlying(encoder)
     if transformer is not None:
         return to_mapping(transformer.settings)
@@ -266,26 +265,26 @@ def described(encoder: Encoder) -> dict[str, Any]:
 
 
 def name_of(encoder: Encoder) -> str:
-    """Return what errors call an encoder: the name of its model, or of its class."""
+    """Return the name of an encoder in errors: that of its model, or of its class."""
     transformer = underlying(encoder)
     return type(encoder).__name__ if transformer is None else transformer.settings.model
 
 
 def use_cache(encoder: Encoder, cache: VectorCache | None) -> None:
-    """Let an encoder keep its vectors in a cache, if it is one of relscout's; ``None`` keeps none."""
+    """Set the cache of an encoder if it is one of relscout's; ``None`` removes the cache."""
     transformer = underlying(encoder)
     if transformer is not None:
         transformer.cache = cache
 
 
 def cache_of(encoder: Encoder) -> VectorCache | None:
-    """Return the cache of an encoder; ``None`` where it has none."""
+    """Return the cache of an encoder; ``None`` if it has none."""
     transformer = underlying(encoder)
     return None if transformer is None else transformer.cache
 
 
 def can_encode(encoder: Encoder) -> bool:
-    """Return whether an encoder encodes any instance; a table of vectors knows its own only."""
+    """Return whether an encoder can encode any instance; a table of vectors cannot."""
     return not isinstance(encoder, Precomputed) or encoder.encoder is not None
 
 
@@ -297,14 +296,14 @@ _SENTENCES = {
 
 
 def loss_warnings(lost: Counter[str]) -> list[str]:
-    """Return one sentence for each kind of loss (see :func:`relscout.encoders.marking.fit`) and its count."""
+    """Return a sentence for each kind of cut (see :func:`relscout.encoders.marking.fit`), with its count."""
     return [
         f"in {count} {'instance' if count == 1 else 'instances'}, {_SENTENCES[what]}"
         for what, count in sorted(lost.items())
     ]
 
 
-#: Share of unknown tokens above which a user is warned.
+#: Share of unknown tokens above which there is a warning.
 MOST_UNKNOWN = 0.05
 _MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 
@@ -312,7 +311,7 @@ _MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 def known_share(encoder: object, texts: Sequence[str]) -> float:
     """Return the share of the texts' tokens that an encoder knows, in [0, 1].
 
-    It is 1 for an encoder that does not say, and where next to all are known.
+    It is 1 if nearly all are known, and for an encoder that cannot say.
     """
     unknown_share = getattr(underlying(encoder), "unknown_share", None)
     unknown = 0.0 if unknown_share is None else float(unknown_share(texts))
@@ -320,10 +319,10 @@ def known_share(encoder: object, texts: Sequence[str]) -> float:
 
 
 def unknown_token_warning(share: float, model: str) -> str | None:
-    """Return a warning where too many of the texts' tokens are unknown to the encoder; ``None`` where they are few.
+    """Return a warning if too many of the texts' tokens are unknown to the encoder, else ``None``.
 
     Args:
-        share: Share of the tokens that are unknown, in [0, 1].
+        share: Share of unknown tokens, in [0, 1].
         model: Name of the encoder.
     """
     if share <= MOST_UNKNOWN:

@@ -1,7 +1,7 @@
 """Vectors stored by sentence, so that nothing is encoded twice, and space for many vectors in memory or on disk.
 
-A row holds a sentence and its pairs: the pooled states that they share (see :mod:`relscout.encoders.pooling`), each
-once, and which of them every pair uses. Files of earlier versions hold no such rows, and are filled anew.
+A row holds a sentence and its pairs: the pooled states of all pairs (see :mod:`relscout.encoders.pooling`), each state
+once, and which states each pair uses. Files of earlier versions have another table and are filled again.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from relscout.core.instances import RelationInstance
 from relscout.encoders.pooling import Pieces, side_by_side
 
 _LOSSES = ("", "context", "between", "mention")
-#: SQLite takes no more than 999 variables in a statement.
-_ASKED_AT_ONCE = 500
-#: Seconds for which others are waited for that have locked the file, and between two tries to open it.
+#: Sentences in a query; older versions of SQLite allow at most 999 variables.
+_PER_QUERY = 500
+#: Seconds to wait for other processes that have locked the file, and between two attempts to open it.
 _PATIENCE = 60.0
 _PAUSE = 0.02
-#: Pairs, slots of each, pooled states and their dimensions.
+#: Number of pairs, of slots of each pair, of pooled states, and of their dimensions.
 _HEADER = struct.Struct("<4I")
 _KEY = 16
 _TABLE = """
@@ -44,12 +44,12 @@ _TABLE = """
 
 @dataclass(frozen=True, slots=True)
 class StoredSentence:
-    """What is stored of one sentence.
+    """The stored pairs of a sentence.
 
     Args:
-        keys: Keys of its pairs (N,), as :func:`instance_key` gives them.
-        lost: What of each pair did not fit (N,), see :func:`relscout.encoders.marking.fit`.
-        pieces: What their vectors consist of.
+        keys: Keys of its pairs (N,), see :func:`instance_key`.
+        lost: What was cut from each pair (N,), see :func:`relscout.encoders.marking.fit`.
+        pieces: The pooled states of their vectors.
     """
 
     keys: Sequence[bytes]
@@ -57,7 +57,7 @@ class StoredSentence:
     pieces: Pieces
 
     def with_others(self, other: StoredSentence) -> StoredSentence:
-        """Return these pairs, and after them the pairs of ``other`` that are not among them."""
+        """Return these pairs, followed by the pairs of ``other`` that are not among them."""
         known = set(self.keys)
         new = [row for row, key in enumerate(other.keys) if key not in known]
         if not new:
@@ -70,8 +70,8 @@ class StoredSentence:
 def instance_key(instance: RelationInstance) -> bytes:
     """Return a hash of what an encoder reads of an instance: text, offsets and types, not id or gold relation."""
     head, tail = instance.head, instance.tail
-    details = repr((head.start, head.end, head.type, tail.start, tail.end, tail.type))
-    return blake2b((details + instance.text).encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
+    mentions = repr((head.start, head.end, head.type, tail.start, tail.end, tail.type))
+    return blake2b((mentions + instance.text).encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 
 def sentence_key(text: str) -> bytes:
@@ -82,11 +82,11 @@ def sentence_key(text: str) -> bytes:
 class VectorCache:
     """A file of vectors, keyed by the encoder's fingerprint and the sentence.
 
-    Several processes and threads may use one file at a time; what a killed process had stored stays. The vector that a
-    pair got first is never replaced: pairs that a known sentence had not are added to it.
+    Several processes and threads may use a file at the same time. What a killed process has stored stays. A stored
+    vector is never replaced; new pairs of a stored sentence are added to it.
 
     Args:
-        path: The file; ``None`` keeps the vectors in memory instead.
+        path: The file; ``None`` keeps the vectors in memory.
 
     Raises:
         OutputError: The file cannot be opened or created.
@@ -107,7 +107,7 @@ class VectorCache:
             ) from error
 
     def _prepare(self) -> None:
-        """Set the file up; waits for others that do the same, as SQLite itself does not when the journal changes."""
+        """Create the table. Wait for other processes that do so: SQLite does not when the journal mode changes."""
         until = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -124,12 +124,12 @@ class VectorCache:
     def load(
         self, encoder: str, sentences: Sequence[bytes], *, slots: int, width: int
     ) -> Mapping[bytes, StoredSentence]:
-        """Return what is stored of each sentence, by its key.
+        """Return the stored sentences by their keys.
 
         Args:
             encoder: Name of the encoder, hexadecimal.
-            sentences: Keys of sentences, all different.
-            slots: Pooled states S that a vector consists of.
+            sentences: Distinct keys of sentences.
+            slots: Number of pooled states S of a vector.
             width: Dimensions D of a pooled state.
 
         Raises:
@@ -142,7 +142,7 @@ class VectorCache:
             raise ArtifactError(f"the vector cache {self.path} is damaged: {error}; remove it") from error
 
     def store(self, encoder: str, sentences: Mapping[bytes, StoredSentence]) -> None:
-        """Store sentences by their keys; they are safe when this returns.
+        """Store sentences by their keys. They are on disk when this returns.
 
         Raises:
             ArtifactError: The file is damaged.
@@ -154,7 +154,7 @@ class VectorCache:
         fingerprint = bytes.fromhex(encoder)
         try:
             with self._lock, self._database:
-                # nobody may add pairs to a sentence between reading and writing it
+                # no other process may add pairs to a sentence between reading and writing it
                 self._database.execute("BEGIN IMMEDIATE")
                 known = dict(self._stored(encoder, list(sentences), some.uses.shape[1], some.states.shape[1]))
                 rows = []
@@ -170,11 +170,11 @@ class VectorCache:
     def _stored(
         self, encoder: str, sentences: Sequence[bytes], slots: int, width: int
     ) -> Iterator[tuple[bytes, StoredSentence]]:
-        for start in range(0, len(sentences), _ASKED_AT_ONCE):
-            asked = sentences[start : start + _ASKED_AT_ONCE]
-            marks = ",".join("?" * len(asked))
-            query = f"SELECT sentence, content, checksum FROM sentences WHERE encoder = ? AND sentence IN ({marks})"  # noqa: S608 - only question marks are put in
-            rows = self._database.execute(query, (bytes.fromhex(encoder), *asked)).fetchall()
+        for start in range(0, len(sentences), _PER_QUERY):
+            part = sentences[start : start + _PER_QUERY]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT sentence, content, checksum FROM sentences WHERE encoder = ? AND sentence IN ({marks})"  # noqa: S608 - only question marks are inserted
+            rows = self._database.execute(query, (bytes.fromhex(encoder), *part)).fetchall()
             for key, content, checksum in rows:
                 sentence = _sentence(content, slots, width) if zlib.crc32(content) == checksum else None
                 if sentence is None:
@@ -184,7 +184,7 @@ class VectorCache:
                 yield key, sentence
 
     def close(self) -> None:
-        """Close the file; it also closes when the cache is no longer used."""
+        """Close the file. It is also closed when the cache is deleted."""
         self._closing()
 
 
@@ -198,7 +198,7 @@ def _content(sentence: StoredSentence) -> bytes:
 
 
 def _sentence(content: bytes, slots: int, width: int) -> StoredSentence | None:
-    """Return a stored sentence from its bytes; ``None`` where they are not those of vectors of this shape."""
+    """Return a stored sentence from its bytes; ``None`` if they do not hold vectors of this shape."""
     n_pairs, n_slots, n_states, n_dimensions = _HEADER.unpack_from(content)
     lengths = _KEY * n_pairs, n_pairs, 4 * n_pairs * n_slots, 4 * n_states * n_dimensions
     if (n_slots, n_dimensions) != (slots, width) or len(content) != _HEADER.size + sum(lengths):
@@ -221,8 +221,8 @@ _IN_MEMORY = 1 << 30
 def empty_vectors(count: int, dimension: int, *, in_memory: int = _IN_MEMORY) -> NDArray[np.float32]:
     """Return an array (count, dimension) of float32 to write vectors into.
 
-    One of more than ``in_memory`` bytes is a memory map of a file without a name, which disappears with the array;
-    ``TMPDIR`` says where.
+    An array of more than ``in_memory`` bytes is a memory map of an unnamed file in ``TMPDIR``, which is deleted with
+    the array.
 
     Raises:
         OutputError: The disk does not have enough space.
@@ -233,7 +233,7 @@ def empty_vectors(count: int, dimension: int, *, in_memory: int = _IN_MEMORY) ->
     try:
         with tempfile.TemporaryFile() as file:
             if hasattr(os, "posix_fallocate"):
-                # a file with holes would end the process with SIGBUS once the disk is full
+                # with a sparse file, a full disk would end the process with SIGBUS
                 os.posix_fallocate(file.fileno(), 0, n_bytes)
             return np.memmap(file, dtype=np.float32, mode="w+", shape=(count, dimension))
     except OSError as error:

@@ -1,6 +1,6 @@
-"""From instances to batches of token ids: the tokenizer with what marking needs, and batches of similar length.
+"""From instances to batches of token ids: tokenise, mark, cut to length, and batch by similar length.
 
-Text cannot fake a special token or a marker.
+Text cannot imitate a special token or a marker.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     import torch
 
 
-#: A sentence longer than this many characters for each token is cut around its mentions before it is tokenised.
+#: Text that is farther from the mentions than this many characters per token of the input is cut off before tokenising.
 _CHARACTERS_PER_TOKEN = 40
-#: Characters of a text in which unknown tokens are counted.
-_LOOKED_AT = 2000
-#: Half a character, which JSON escapes can write and tokenizers refuse.
+#: Number of characters of a text in which unknown tokens are counted.
+_COUNTED_CHARACTERS = 2000
+#: Half a character, which JSON can escape and tokenizers refuse.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of the transformer.
+    """An input of the transformer.
 
     Args:
-        marked: The marked sentence; its places count from the first token that is not special.
-        mask: Place of the prompt's mask token, or -1.
-        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
-        types: As :func:`relscout.encoders.pooling.type_codes` returns them.
+        marked: The marked sentence; its positions count from the first token that is not special.
+        mask: Position of the prompt's mask token, or -1.
+        lost: What was cut (see :func:`relscout.encoders.marking.fit`).
+        types: Codes of the entity types, see :func:`relscout.encoders.pooling.type_codes`.
     """
 
     marked: Marked
@@ -64,12 +64,12 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the entity types of an instance decide of how it is shown.
+    """The part of the marking that depends on the entity types of an instance.
 
     Args:
-        markers: What stands around the head and around the tail.
-        instead: What stands in place of the head and of the tail; ``None`` where the mentions are shown.
-        types: As :func:`relscout.encoders.pooling.type_codes` returns them.
+        markers: Markers around the head and around the tail.
+        instead: Token ids that replace the head and the tail; ``None`` if the mentions stay.
+        types: Codes of the entity types, see :func:`relscout.encoders.pooling.type_codes`.
     """
 
     markers: tuple[Markers, Markers]
@@ -79,12 +79,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """An instance in tokens, cut to length, and not yet marked.
+    """A tokenised instance, cut to length and not yet marked.
 
     Args:
-        window: What of the sentence is shown.
-        look: Place of its :class:`Look` in :attr:`Vocabulary.looks`.
-        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
+        window: The part of the sentence that fits.
+        look: Index of its :class:`Look` in :attr:`Vocabulary.looks`.
+        lost: What was cut (see :func:`relscout.encoders.marking.fit`).
     """
 
     window: Sentence
@@ -102,19 +102,19 @@ class Vocabulary:
         max_length: Longest input in tokens, special tokens included.
 
     Attributes:
-        before: Special tokens that the tokenizer puts before a text.
-        after: Special tokens that it puts after it.
-        overhead: Number of both.
+        before: Special tokens that the tokenizer adds before a text.
+        after: Special tokens that it adds after a text.
+        overhead: Number of all these special tokens.
         pad_id: Id of the padding token.
         n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
-        n_tokens: Every id is below.
-        reserved: Ids of markers and of the mask token, which no text gives.
-        mask_id: Id of the mask token; ``None`` where there is none.
-        blank: What a blanked mention shows: ``[BLANK]``, or where the marking has none, the mask or unknown token.
-        looks: One for each pair of entity types that was seen.
+        n_tokens: Number of ids; all are below it.
+        reserved: Ids of markers and of the mask token, which text never yields.
+        mask_id: Id of the mask token; ``None`` if there is none.
+        blank: Token ids of a blanked mention: ``[BLANK]``, or, if the marking has none, the mask or unknown token.
+        looks: A :class:`Look` for each pair of entity types that has occurred.
 
     Raises:
-        SettingError: The tokenizer has no offsets, no mask token where the marking needs one, or more tokens than
+        SettingError: The tokenizer has no offsets, lacks the mask token that the marking needs, or has more tokens than
             the model has embeddings.
     """
 
@@ -132,7 +132,7 @@ class Vocabulary:
         self.before, self.after = _around(self._backend.encode("a", add_special_tokens=True))
         self._max_length = max_length
         self.overhead = len(self.before) + len(self.after)
-        self._room = max_length - self.overhead
+        self._space = max_length - self.overhead
         self._marking = marking
         ids = assign(marking, tokenizer.get_vocab(), n_embeddings)
         self.n_new_embeddings = sum(token >= n_embeddings for token in ids.values())
@@ -149,17 +149,17 @@ class Vocabulary:
         """Mark and tokenise instances.
 
         Raises:
-            SettingError: The longest input has no space for both entities and the markers.
+            SettingError: The maximum length has no space for both entities and the markers.
         """
-        return [self.shown(one) for one in self.fitted(instances)]
+        return [self.shown(fitted) for fitted in self.fitted(instances)]
 
     def fitted(self, instances: Sequence[RelationInstance]) -> list[Fitted]:
-        """Tokenise instances and cut them to length: what marking them again and again starts from.
+        """Tokenise instances and cut them to length. They can then be marked repeatedly, see :meth:`shown`.
 
         Raises:
-            SettingError: The longest input has no space for both entities and the markers.
+            SettingError: The maximum length has no space for both entities and the markers.
         """
-        reach = self._room * _CHARACTERS_PER_TOKEN
+        reach = self._space * _CHARACTERS_PER_TOKEN
         cut = [excerpt(instance, reach) for instance in instances]
         texts = [_LONE_SURROGATE.sub("\ufffd", text) for text, _, _ in cut]
         tokenized = self._tokenized(texts)
@@ -169,15 +169,15 @@ class Vocabulary:
         ]
 
     def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
-        """Return the share of tokens that are the unknown token, from 0 to 1; 0 where there are no tokens.
+        """Return the share of unknown tokens, in [0, 1]; 0 if there are no tokens.
 
         Args:
-            texts: What would be encoded.
-            most: Of more different texts, this many are looked at, whatever their order.
+            texts: The texts.
+            most: Largest number of distinct texts that are tokenised; the choice does not depend on their order.
         """
         if self._no_unknown:
             return 0.0
-        sample = sorted({text[:_LOOKED_AT] for text in texts}, key=_digest)[:most]
+        sample = sorted({text[:_COUNTED_CHARACTERS] for text in texts}, key=_digest)[:most]
         unknown = total = 0
         for ids, _ in self._tokenized([_LONE_SURROGATE.sub("\ufffd", text) for text in sample]).values():
             unknown += ids.count(self._unknown_id)
@@ -185,20 +185,20 @@ class Vocabulary:
         return unknown / total if total else 0.0
 
     def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
-        """Return token ids and their characters of each different text."""
-        different = list(dict.fromkeys(texts))
-        encodings = self._backend.encode_batch(different, add_special_tokens=False)
+        """Return the token ids of each distinct text, and the characters of each token."""
+        distinct = list(dict.fromkeys(texts))
+        encodings = self._backend.encode_batch(distinct, add_special_tokens=False)
         return {
             text: (self._without_reserved(encoding.ids), encoding.offsets)
-            for text, encoding in zip(different, encodings, strict=True)
+            for text, encoding in zip(distinct, encodings, strict=True)
         }
 
     def shown(self, fitted: Fitted, *, blanks: tuple[bool, bool] = (False, False)) -> Input:
-        """Mark what :meth:`fitted` gave.
+        """Mark an instance that :meth:`fitted` returned.
 
         Args:
             fitted: The instance.
-            blanks: Whether the head and the tail are blanked; mentions that share tokens are both or neither.
+            blanks: Whether the head and the tail are blanked; mentions that share tokens are blanked together.
         """
         look = self.looks[fitted.look]
         window = blanked(fitted.window, blanks, self.blank)
@@ -240,27 +240,27 @@ class Vocabulary:
         return self._look_of[pair]
 
     def _without_reserved(self, ids: list[int]) -> tuple[int, ...]:
-        # some vocabularies read a literal "[unused0]" as that token
+        # some tokenizers turn a literal "[unused0]" into that token
         if self.reserved.isdisjoint(ids):
             return tuple(ids)
         return tuple(self._unknown_id if token in self.reserved else token for token in ids)
 
     def _budget(self, taken: int) -> int:
-        if self._room - taken < 2:
+        if self._space - taken < 2:
             raise SettingError(
                 f"max_length is {self._max_length}, but marking {self._marking!r} takes {taken} tokens and the "
                 f"tokenizer {self.overhead}; that leaves none for the entities: give a longer max_length"
             )
-        return self._room - taken
+        return self._space - taken
 
     def _prompt(self, sentence: Sentence) -> tuple[tuple[int, ...], int, str]:
-        """Return the prompt after the sentence, the position of its mask, and what of the mentions did not fit."""
+        """Return the prompt after the sentence, the position of its mask, and what was cut from the mentions."""
         if self._marking != "prompt":
             return (), -1, ""
-        longest = max(self._room // 6, 1)
+        longest = max(self._space // 6, 1)
         head, tail = (tuple(sentence.ids[start:end]) for start, end in (sentence.head, sentence.tail))
         prompt = (*head[:longest], self.mask_id, *tail[:longest], *self._full_stop)
-        # a blanked head is shown as a mask as well, so that the place follows from its length
+        # a blanked head may be a mask, too, so the position follows from the head's length
         return prompt, len(head[:longest]), "mention" if max(len(head), len(tail)) > longest else ""
 
     def _words(self, text: str) -> tuple[int, ...]:
@@ -286,7 +286,7 @@ def _check(tokenizer: Any, n_embeddings: int, marking: str) -> None:
 
 
 def _around(encoding: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the special tokens that the tokenizer puts before and after a text."""
+    """Return the special tokens that the tokenizer adds before and after a text."""
     of_text = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
     return tuple(encoding.ids[: of_text[0]]), tuple(encoding.ids[of_text[-1] + 1 :])
 
@@ -295,7 +295,7 @@ _SHARD = 8192
 
 
 def rows_by_content(instances: Sequence[RelationInstance]) -> dict[bytes, list[int]]:
-    """Return the rows that hold each content, by its key: what reads the same is encoded once."""
+    """Return the rows of each content, by its key. Instances with the same content are encoded once."""
     rows: dict[bytes, list[int]] = {}
     for row, instance in enumerate(instances):
         rows.setdefault(instance_key(instance), []).append(row)
@@ -307,11 +307,11 @@ def shards(
 ) -> Iterator[list[bytes]]:
     """Yield the keys of up to ``size`` contents at a time, shortest texts first.
 
-    A shard is what is tokenised at once, so that memory does not grow with the corpus.
+    A shard is tokenised at once, so that memory does not grow with the corpus.
 
     Args:
         instances: All instances.
-        rows: Their rows, as :func:`rows_by_content` gives them.
+        rows: Their rows, see :func:`rows_by_content`.
         size: Number of contents in a shard.
     """
     order = sorted(rows, key=lambda key: (len(instances[rows[key][0]].text), key))
@@ -322,18 +322,18 @@ def shards(
 def by_sentence(
     instances: Sequence[RelationInstance], rows: Mapping[bytes, Sequence[int]], *, size: int = _SHARD
 ) -> Iterator[list[tuple[bytes, bytes]]]:
-    """Yield the keys of up to ``size`` contents at a time, shortest texts first and those of a text together.
+    """Yield the keys of up to ``size`` contents at a time, shortest texts first, and those of a text together.
 
-    A text is divided over several shards only where it has more than ``size`` contents. Where every text has one
+    A text is spread over several shards only if it has more than ``size`` contents. If every text has a single
     content, the order is that of :func:`shards`.
 
     Args:
         instances: All instances.
-        rows: Their rows, as :func:`rows_by_content` gives them.
+        rows: Their rows, see :func:`rows_by_content`.
         size: Number of contents in a shard.
 
     Yields:
-        Pairs of the text's key, as :func:`relscout.encoders.cache.sentence_key` gives it, and the content's key.
+        Pairs of the text's key (see :func:`relscout.encoders.cache.sentence_key`) and the content's key.
     """
     of_text: dict[str, list[bytes]] = {}
     for key, same in rows.items():
@@ -356,7 +356,7 @@ def by_sentence(
 def batches(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
     """Yield rows that fill a batch of at most ``budget`` tokens, padding included, shortest first.
 
-    Batches are filled one after the other: without the rows of the first ones, the others stay what they are.
+    Batches are filled one after the other, so dropping the rows of the first batches does not change the others.
 
     Args:
         lengths: Number of tokens of each row, (N,).
@@ -375,10 +375,10 @@ def batches(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int6
 def collate(
     inputs: Sequence[Input], vocabulary: Vocabulary, device: torch.device
 ) -> tuple[torch.Tensor, Places]:
-    """Put special tokens around the inputs and pad them to the longest.
+    """Add special tokens around the inputs and pad them to the longest.
 
     Returns:
-        Token ids (B, T), int64, and where the parts of each input lie in them.
+        Token ids (B, T), int64, and the places of the parts of each input.
     """
     import torch
 
@@ -392,7 +392,7 @@ def collate(
 
 
 def places_of(inputs: Sequence[Input], vocabulary: Vocabulary) -> Places:
-    """Return where the parts of inputs lie, special tokens included; tensors on the CPU."""
+    """Return the places of the parts of inputs, special tokens included, as tensors on the CPU."""
     import torch
 
     shift = len(vocabulary.before)

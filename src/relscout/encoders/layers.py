@@ -1,4 +1,4 @@
-"""Changes to the layers of a model: removed, skipped, narrowed to some tokens, trained by low-rank factors."""
+"""Changes to the layers of a model: remove or skip them, narrow them to some tokens, add low-rank factors."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
-    """Remove the layers above ``wanted`` where the hidden states up to it stay the same.
+    """Remove the layers above ``wanted`` if the hidden states up to it do not change.
 
-    Models that normalise after their last layer give another state there once it is not their last one: they keep one
-    layer more. Where the layers are not recognised, all stay.
+    Models that normalise after their last layer return another state for a layer that becomes the last, so they keep
+    one layer more. If the layers are not recognised, all stay.
 
     Args:
         model: A Hugging Face model.
-        wanted: The highest hidden state that is read; 0 is the embeddings.
+        wanted: The highest hidden state that is used; 0 is the embeddings.
         n_layers: Number of layers of the model.
 
     Returns:
-        Number of layers that are left.
+        Number of remaining layers.
     """
     import torch
 
@@ -43,15 +43,15 @@ def drop_layers_above(model: Any, wanted: int, *, n_layers: int) -> int:
     expected = _hidden_states(model)[: wanted + 1]
     for kept in range(max(wanted, 1), min(wanted + 2, n_layers)):
         setattr(owner, name, layers[:kept])
-        found = _hidden_states(model)
-        if len(found) > wanted and all(map(torch.equal, expected, found)):
+        states = _hidden_states(model)
+        if len(states) > wanted and all(map(torch.equal, expected, states)):
             return kept
     setattr(owner, name, layers)
     return n_layers
 
 
 def find_layers(model: Any, n_layers: int) -> tuple[Any, str] | None:
-    """Return the module that owns the list of layers, and the list's name there; ``None`` where it is unknown."""
+    """Return the module that owns the list of layers, and the list's name there; ``None`` if it is not recognised."""
     import torch
 
     for module in model.modules():
@@ -73,7 +73,7 @@ def _hidden_states(model: Any) -> Sequence[Tensor]:
 
 
 def add_embeddings(model: Any, count: int, *, seed: int) -> None:
-    """Append embeddings for marker tokens, drawn around the mean of the known ones, as far out as they are."""
+    """Append random embeddings for marker tokens, with the mean and standard deviation of the known ones."""
     import torch
 
     known = model.get_input_embeddings().weight.detach().float()  # (V, D)
@@ -88,13 +88,13 @@ def check_length(model: Any, max_length: int) -> None:
     """Check that a model has a position for each token of the longest input.
 
     Raises:
-        SettingError: It has not.
+        SettingError: The model has fewer positions.
     """
     import torch
 
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa and its kin count positions from after the padding's
+            # RoBERTa and its relatives count positions from the one after the padding's
             first = 0 if module.padding_idx is None else module.padding_idx + 1
             longest = module.num_embeddings - first
             if max_length > longest:
@@ -104,20 +104,20 @@ def check_length(model: Any, max_length: int) -> None:
 
 
 def overlay(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Replace weights of a model by others of the same names and shapes.
+    """Replace weights of a model by others with the same names and shapes.
 
     Raises:
-        ArtifactError: The model has no weight of that name and shape.
+        ArtifactError: The model has no weight of such a name and shape.
     """
     import torch
 
     known = dict(model.named_parameters())
     with torch.no_grad():
         for name, weight in weights.items():
-            there = tuple(known[name].shape) if name in known else None
-            if there != weight.shape:
+            shape = tuple(known[name].shape) if name in known else None
+            if shape != weight.shape:
                 raise ArtifactError(
-                    f"the model has {'no weight' if there is None else f'a weight of shape {there}'} named {name!r}, "
+                    f"the model has {'no weight' if shape is None else f'a weight of shape {shape}'} named {name!r}, "
                     f"expected one of shape {weight.shape}; these weights were trained from another model"
                 )
             known[name].copy_(torch.from_numpy(weight))
@@ -129,12 +129,12 @@ def keep_states(
     *,
     embeddings: bool = False,
 ) -> None:
-    """Write the output of every layer into ``states`` when the model runs, the first one's under 1.
+    """Store the output of every layer in ``states`` whenever the model runs, by its number from 1.
 
     Args:
         layers: The layers of a model.
-        states: Where they are written.
-        embeddings: Whether what the first layer reads is written as well, under 0.
+        states: Receives the outputs.
+        embeddings: Whether to store the input of the first layer as well, under 0.
     """
     for number, layer in enumerate(layers, start=1):
         layer.register_forward_hook(_keeper(states, number))
@@ -149,13 +149,13 @@ def keep_states(
 def skip_layers(
     model: Any, place: tuple[Any, str], boundary: int, states: MutableMapping[int, torch.Tensor]
 ) -> None:
-    """Leave out the lowest layers of a model; the next one reads the hidden state ``states[boundary]``.
+    """Skip the lowest layers of a model; the next layer reads the hidden state ``states[boundary]``.
 
     Args:
         model: A Hugging Face model.
         place: The module that owns the list of layers, and the list's name there.
-        boundary: Number of layers that are left out, at least 0.
-        states: Where the next layer finds what it reads, when the model runs.
+        boundary: Number of skipped layers, at least 0.
+        states: Has the input of the next layer whenever the model runs.
     """
     owner, name = place
     layers = list(getattr(owner, name))
@@ -170,7 +170,7 @@ def skip_layers(
 
 
 class LowestLayers:
-    """The lowest layers of a model, run alone; they share its weights, and the model stays as it is.
+    """The lowest layers of a model, run alone. They share its weights; the model itself does not change.
 
     Args:
         model: A Hugging Face model whose layers are recognised.
@@ -192,7 +192,7 @@ class LowestLayers:
             layer.register_forward_pre_hook(self._read, with_kwargs=True)
 
     def __call__(self, **inputs: Any) -> Sequence[torch.Tensor]:
-        """Return the hidden states (B, T, D) from the embeddings (0) to what the last of the layers gives."""
+        """Return the hidden states (B, T, D) from the embeddings (0) to the output of the last of these layers."""
         import torch
 
         self._states = []
@@ -206,23 +206,23 @@ class LowestLayers:
 
 
 def _pass_on(model: Any, place: tuple[Any, str], left_out: range) -> None:
-    """Put, in the place of some layers, ones that give what they get."""
+    """Replace some layers by layers that return their input."""
     import torch
 
     owner, name = place
     layers = list(getattr(owner, name))
-    besides = _besides(model, layers[0])
+    n_others = _n_other_outputs(model, layers[0])
 
     class Skipped(torch.nn.Module):
         def __init__(self, layer: torch.nn.Module) -> None:
             super().__init__()
-            # some models ask a layer for its kind before they run it
+            # some models look at attributes of a layer before they run it
             self.__dict__ |= {name: value for name, value in vars(layer).items() if name[0] != "_"}
 
         def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> Any:
-            return hidden_states if besides is None else (hidden_states, *[None] * besides)
+            return hidden_states if n_others is None else (hidden_states, *[None] * n_others)
 
-    # layers keep their numbers, by which some models choose their attention
+    # layers keep their numbers, because some models choose the attention by them
     for number in left_out:
         layers[number] = Skipped(layers[number])
     setattr(owner, name, torch.nn.ModuleList(layers))
@@ -247,8 +247,8 @@ def _keeper(states: MutableMapping[int, torch.Tensor], number: int) -> Callable[
     return keep
 
 
-def _besides(model: Any, layer: Any) -> int | None:
-    """Return how many items follow the hidden states in a layer's output; ``None`` if it is no tuple."""
+def _n_other_outputs(model: Any, layer: Any) -> int | None:
+    """Return how many items follow the hidden states in a layer's output; ``None`` if it is not a tuple."""
     import torch
 
     seen: list[int | None] = []
@@ -262,22 +262,24 @@ def _besides(model: Any, layer: Any) -> int | None:
     return seen[0]
 
 
-#: Implementations of attention that compute what the formula says, on a mask of one row for each query.
+#: Implementations of attention that compute the plain formula, with a mask of one row for each query.
 _PLAIN = frozenset({"eager", "sdpa"})
-#: Attention that is BERT's: others of the same parts normalise in other places (RoBERTa-PreLayerNorm, XLM-RoBERTa-XL).
-_ALIKE = frozenset(f"{name}Attention" for name in ("Bert", "Camembert", "Electra", "Roberta", "XLMRoberta"))
-#: Parts that read a few tokens of each sentence.
+#: Classes with BERT's attention. Others have the same parts and normalise elsewhere (RoBERTa-PreLayerNorm, …).
+_LIKE_BERT = frozenset(
+    f"{name}Attention" for name in ("Bert", "Camembert", "Electra", "Roberta", "XLMRoberta")
+)
+#: Parts of a pooling that use a few tokens of each sentence.
 _FEW = frozenset({"start", "span-mean", "span-max"})
 
 
 def reads_few(parts: Sequence[PoolingPart], depth: int, n_layers: int) -> bool:
-    """Return whether pooling reads only mentions, or their starts, from the highest hidden state ``depth``."""
+    """Return whether pooling uses only mentions, or their starts, of the highest hidden state ``depth``."""
     highest = [part for part in parts if (n_layers if part.layer is None else part.layer) == depth]
     return bool(highest) and all(part.name in _FEW for part in highest)
 
 
 def tokens_read(places: Places, longest: int) -> torch.Tensor:
-    """Return which tokens the parts of :func:`reads_few` read (B, T), bool."""
+    """Return which tokens are used by the parts of :func:`reads_few` (B, T), bool."""
     import torch
 
     position = torch.arange(longest, device=places.length.device)  # (T,)
@@ -287,28 +289,28 @@ def tokens_read(places: Places, longest: int) -> torch.Tensor:
 
 
 def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
-    """Let a layer leave out what only tokens need that are not read: five sixths of the work on each of these.
+    """Make a layer skip the computations that only serve unused tokens: five sixths of the work for each of these.
 
-    The feed-forward half is two thirds of a layer; queries and the output of the attention, which are left out while
-    it trains, another sixth. What the layer gives for the tokens of ``read["tokens"]`` (B, T) stays the same up to
-    rounding; for others it gives zeros.
+    Two thirds of a layer's multiplications are in its feed-forward half. Another sixth are the queries and the output
+    of the attention, which are skipped during training. The output for the tokens of ``read["tokens"]`` (B, T) stays
+    the same up to rounding; for others it is zero.
 
     Args:
-        layer: A layer of BERT or one built alike (RoBERTa, ELECTRA, …).
-        read: Where the layer finds which tokens are read, when it runs.
+        layer: A layer of BERT, or one with the same parts (RoBERTa, ELECTRA, …).
+        read: Has, under ``"tokens"``, the mask of the used tokens (B, T) whenever the layer runs.
 
     Returns:
-        Whether the layer is built so; any other stays as it is.
+        Whether the layer has these parts; any other layer stays unchanged.
     """
     whole = getattr(layer, "feed_forward_chunk", None)
-    # chunks along the sentence would not fit the mask
+    # chunks of a sentence would not match the mask
     if whole is None or layer.chunk_size_feed_forward:
         return False
 
     def narrowed(states: torch.Tensor) -> torch.Tensor:
         chosen = read["tokens"]
-        found: torch.Tensor = whole(states[chosen])  # (tokens that are read, D)
-        return _among_zeros(found, chosen)
+        outputs: torch.Tensor = whole(states[chosen])  # (used tokens, D)
+        return _among_zeros(outputs, chosen)
 
     layer.feed_forward_chunk = narrowed
     if _attends_plainly(layer):
@@ -317,12 +319,12 @@ def narrow(layer: Any, read: MutableMapping[str, torch.Tensor]) -> bool:
 
 
 def _attends_plainly(layer: Any) -> bool:
-    """Return whether a layer's attention is one of those known to be BERT's, computed in a way that is known."""
+    """Return whether a layer has BERT's attention, in an implementation of :data:`_PLAIN`."""
     attention = getattr(layer, "attention", None)
     inner: Any = getattr(attention, "self", None)
     config = getattr(inner, "config", None)
     return (
-        type(attention).__name__ in _ALIKE
+        type(attention).__name__ in _LIKE_BERT
         and not getattr(layer, "is_decoder", False)
         and getattr(inner, "position_embedding_type", "absolute") == "absolute"
         and getattr(config, "_attn_implementation", "") in _PLAIN
@@ -336,58 +338,56 @@ def _narrow_attention(attention: Any, read: MutableMapping[str, torch.Tensor]) -
     inner, whole = attention.self, attention.forward
 
     def heads(states: torch.Tensor) -> torch.Tensor:
-        found = states.view(*states.shape[:2], inner.num_attention_heads, -1)  # (B, T, H, D/H)
-        return found.transpose(1, 2)
+        split = states.view(*states.shape[:2], inner.num_attention_heads, -1)  # (B, T, H, D/H)
+        return split.transpose(1, 2)
 
     def attend(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **others: Any) -> Any:
         if not inner.training:
-            # matrices of another shape are rounded differently, and vectors are to be those of the encoder bit for bit
+            # matrices of another shape round differently, and vectors must equal the encoder's to the last bit
             return whole(hidden_states, attention_mask, **others)
         chosen = read["tokens"]  # (B, T)
         most = int(chosen.sum(dim=1).max())
-        # of a sentence with fewer tokens that are read, some that are not
+        # sentences with fewer used tokens are filled up with unused ones
         places = chosen.byte().argsort(dim=1, descending=True, stable=True)[:, :most]  # (B, M)
         few = hidden_states.gather(1, places[:, :, None].expand(-1, -1, hidden_states.shape[2]))
-        found = scaled_dot_product_attention(
+        attended = scaled_dot_product_attention(
             heads(inner.query(few)),
             heads(inner.key(hidden_states)),
             heads(inner.value(hidden_states)),
-            # nothing but padding is masked, for every query alike
+            # only padding is masked, in the same way for every query
             attn_mask=None if attention_mask is None else attention_mask[:, :, :1],
             dropout_p=inner.dropout.p,
         )
-        output: torch.Tensor = attention.output(found.transpose(1, 2).flatten(2), few)  # (B, M, D)
+        output: torch.Tensor = attention.output(attended.transpose(1, 2).flatten(2), few)  # (B, M, D)
         is_read = torch.arange(most, device=places.device) < chosen.sum(dim=1)[:, None]
         return _among_zeros(output[is_read], chosen), None
 
     attention.forward = attend
 
 
-def _among_zeros(found: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """Return what was found for the chosen of tokens (B, T), and zeros for the others (B, T, D)."""
+def _among_zeros(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """Return (B, T, D) with the values at the chosen tokens (B, T), and zeros elsewhere."""
     import torch
 
-    shape = (*chosen.shape, found.shape[1])
-    return torch.zeros(shape, dtype=found.dtype, device=found.device).index_put(
-        torch.nonzero(chosen, as_tuple=True), found
+    shape = (*chosen.shape, values.shape[1])
+    return torch.zeros(shape, dtype=values.dtype, device=values.device).index_put(
+        torch.nonzero(chosen, as_tuple=True), values
     )
 
 
-#: peft's name for the one adapter that a model gets here.
+#: peft's name for the only adapter of a model.
 _ADAPTER = "default"
 
 
 def alpha_of(rank: int) -> int:
-    """Return α of the factors of a rank r: a weight W becomes W + α/r · B A, and here α is 2 r."""
+    """Return α = 2 r for factors of rank r: a weight W becomes W + α/r · B A."""
     return 2 * rank
 
 
 def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, rank: int, seed: int) -> None:
     """Add two factors to the weight of every linear map in some layers of a model: W x + α/r · B (A x).
 
-    α is what :func:`alpha_of` says.
-
-    B starts at zero, so that the model is at first what it was.
+    For α see :func:`alpha_of`. B starts at zero, so the model's output does not change at first.
 
     Args:
         model: A Hugging Face model.
@@ -410,7 +410,7 @@ def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, ra
         for name, part in model.named_modules()
         if isinstance(part, torch.nn.Linear) and id(part) in inside
     ]
-    # dropout stays that of the model; what is drawn here leaves the program's random numbers alone
+    # dropout stays that of the model; the fork keeps the random numbers of the program unchanged
     settings = LoraConfig(r=rank, lora_alpha=alpha_of(rank), lora_dropout=0.0, target_modules=targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, "low-rank factors").integers(2**62)))
@@ -420,10 +420,10 @@ def add_factors(model: torch.nn.Module, layers: Sequence[torch.nn.Module], *, ra
 
 
 def is_factor(name: str) -> bool:
-    """Return whether a parameter is one of the factors that :func:`add_factors` put there."""
+    """Return whether a parameter is a factor that :func:`add_factors` added."""
     return name.endswith((f".lora_A.{_ADAPTER}.weight", f".lora_B.{_ADAPTER}.weight"))
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a factor without the adapter's, as :func:`relscout.encoders.saved.save_adapter` takes it."""
+    """Return the name of a factor without the adapter's name, for :func:`relscout.encoders.saved.save_adapter`."""
     return name.replace(f".{_ADAPTER}.weight", ".weight")

@@ -1,8 +1,8 @@
 """Entity marking: mentions in tokens, and markers, types, blanks or prompts on token ids.
 
-Markers are inserted between tokens by their place, never by replacing strings, so nothing in a text can break
-them. A sentence is marked in two steps, and cut to length in between: :func:`reveal` leaves out what the scheme
-hides, :func:`mark` puts the markers around what is left of the mentions.
+Markers are inserted between tokens by position, never by replacing strings, so no text can break them. A sentence is
+marked in two steps, and cut to length in between: :func:`reveal` leaves out what the scheme hides, :func:`mark` adds
+markers around the mentions.
 
 Sources of the schemes: entity markers (Soares et al. 2019; SelfORE eq. 1), the input formats C+M, C+T, OnlyC,
 OnlyM and OnlyT (Peng et al. 2020, section 2.2), typed markers in words of the vocabulary (Zhou and Chen 2022),
@@ -25,10 +25,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Token ids without the tokenizer's own special tokens, and where the mentions lie in them.
+    """Token ids without the tokenizer's own special tokens, and the spans of the mentions.
 
-    The spans are never empty. They may nest; where one token holds the end of one mention and the start of the
-    other, they may also cross or be equal, although the mentions in the text do not.
+    The spans are never empty. They may nest. If a token contains the end of a mention and the start of the other, they
+    may also cross or be equal, although the mentions in the text do not.
 
     Args:
         ids: Token ids.
@@ -62,10 +62,10 @@ _WITHOUT_CONTEXT = frozenset({"OnlyM", "OnlyT"})
 
 @dataclass(frozen=True, slots=True)
 class Markers:
-    """What stands around one mention.
+    """The markers around a mention.
 
     Args:
-        before: Token ids in front of it.
+        before: Token ids before it.
         after: Token ids after it.
     """
 
@@ -78,14 +78,14 @@ class Markers:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A marked sentence in token ids, and where its parts lie.
+    """The token ids of a marked sentence, and the positions of its parts.
 
     Args:
         ids: Token ids without the tokenizer's own special tokens.
-        head_start: Where the head's marker (or, unmarked, its first token) stands.
+        head_start: Position of the head's first marker, or of its first token if it has no marker.
         tail_start: The same for the tail.
-        head: Tokens of the head mention or of what stands in its place, its own markers left out. A mention
-            around the other one includes the other's markers.
+        head: Tokens of the head mention or of its replacement, without its own markers. If it contains the other
+            mention, it includes the markers of the latter.
         tail: Tokens of the tail mention.
     """
 
@@ -97,7 +97,7 @@ class Marked:
 
 
 def keeps_context(marking: str) -> bool:
-    """Return whether the scheme shows the encoder the words around the mentions."""
+    """Return whether the scheme keeps the words around the mentions."""
     return marking not in _WITHOUT_CONTEXT
 
 
@@ -107,15 +107,15 @@ def reveal(
     instead: tuple[Sequence[int], Sequence[int]] | None = None,
     keep_context: bool = True,
 ) -> Sentence:
-    """Leave out of a sentence what its marking scheme hides.
+    """Return a sentence without what its marking scheme hides.
 
-    Where mentions that share tokens are replaced, or stand without their context, one follows the other, so that
-    nothing of a replaced mention shows.
+    Mentions that share tokens are placed one after the other if they are replaced or the context is left out, so that
+    no token of a replaced mention remains.
 
     Args:
         sentence: The whole sentence.
-        instead: Token ids in place of the head and of the tail; ``None`` keeps the mentions.
-        keep_context: Whether tokens outside the mentions stay. Without them, the head comes first.
+        instead: Token ids that replace the head and the tail; ``None`` keeps the mentions.
+        keep_context: Whether to keep tokens outside the mentions. Without them, the head comes first.
     """
     if instead is None and keep_context:
         return sentence
@@ -125,17 +125,17 @@ def reveal(
         return _joined((), shown, (), (), first=0)
     first = min((0, 1), key=lambda role: (spans[role][0], -spans[role][1]))
     (low, gap), (resume, high) = spans[first], spans[1 - first]
-    # where the mentions overlap, gap > resume and the slice between them is empty
+    # if the mentions overlap, gap > resume and the slice between them is empty
     return _joined(ids[:low], shown, ids[gap:resume], ids[max(gap, high) :], first=first)
 
 
 def blanked(sentence: Sentence, blanks: tuple[bool, bool], blank: Sequence[int]) -> Sentence:
-    """Put a blank in place of mentions (Soares et al. 2019).
+    """Replace mentions by a blank (Soares et al. 2019).
 
     Args:
         sentence: The sentence.
-        blanks: Whether the head and the tail are blanked, see :func:`together`: of two mentions that share tokens, one
-            that is shown would give the other away.
+        blanks: Whether the head and the tail are blanked, see :func:`together`: if two mentions share tokens, a mention
+            that stays would reveal the other.
         blank: Token ids of the blank.
     """
     blanks = together(sentence, blanks)
@@ -149,7 +149,7 @@ def blanked(sentence: Sentence, blanks: tuple[bool, bool], blank: Sequence[int])
 
 
 def together(sentence: Sentence, blanks: tuple[bool, bool]) -> tuple[bool, bool]:
-    """Return which mentions are blanked: of two that share tokens both or neither, as the head has it."""
+    """Return which mentions are blanked. If they share tokens, ``blanks`` of the head decides for both."""
     share = sentence.head[0] < sentence.tail[1] and sentence.tail[0] < sentence.head[1]
     return (blanks[0], blanks[0]) if share else blanks
 
@@ -169,7 +169,7 @@ def _joined(
 
 
 def mark(sentence: Sentence, head_markers: Markers, tail_markers: Markers) -> Marked:
-    """Put markers around the mentions of a sentence, which grows by exactly their length."""
+    """Return a sentence with markers around its mentions; it grows by exactly the number of marker tokens."""
     if not head_markers and not tail_markers:
         # all pairs of a sentence then share one tuple
         return Marked(tuple(sentence.ids), sentence.head[0], sentence.tail[0], sentence.head, sentence.tail)
@@ -177,7 +177,7 @@ def mark(sentence: Sentence, head_markers: Markers, tail_markers: Markers) -> Ma
     edges: list[tuple[int, int, int, int]] = []
     for role, (start, end) in enumerate((sentence.head, sentence.tail)):
         width = end - start
-        # at one place: what ends comes before what begins; the wider begins first and ends last
+        # at the same position, ends precede begins; the wider mention begins first and ends last
         edges += [(end, 0, width, role), (start, 1, -width, role)]
     out: list[int] = []
     starts, opened, closed = [0, 0], [0, 0], [0, 0]
@@ -198,9 +198,9 @@ def mark(sentence: Sentence, head_markers: Markers, tail_markers: Markers) -> Ma
 
 
 def excerpt(instance: RelationInstance, reach: int) -> tuple[str, Mention, Mention]:
-    """Return the text up to ``reach`` characters around the mentions, and head and tail in it.
+    """Return the text up to ``reach`` characters around the mentions, with the offsets of head and tail in it.
 
-    Tokenising takes time for every character, also for those far outside the window.
+    It saves the time to tokenise characters far outside the window.
     """
     head, tail = instance.head, instance.tail
     start = max(min(head.start, tail.start) - reach, 0)
@@ -213,21 +213,21 @@ def excerpt(instance: RelationInstance, reach: int) -> tuple[str, Mention, Menti
 def align(
     ids: Sequence[int], offsets: Sequence[tuple[int, int]], head: Mention, tail: Mention, *, unknown_id: int
 ) -> Sentence:
-    """Find the tokens of two mentions: all that share a character with them.
+    """Return the tokens of a sentence and of its two mentions: all tokens that share a character with a mention.
 
-    A mention of which the tokenizer drops every character (control characters, lone combining marks) gets an
-    unknown token at its place, so that no mention is without tokens.
+    If the tokenizer drops every character of a mention (control characters, lone combining marks), an unknown token is
+    inserted at its position, so that every mention has a token.
 
     Args:
         ids: Token ids of the text.
-        offsets: Characters ``[start, end)`` of each token; neither starts nor ends ever decrease.
+        offsets: Characters ``[start, end)`` of each token; starts and ends never decrease.
         head: Mention of the head in the text.
         tail: Mention of the tail.
         unknown_id: Id of the unknown token.
     """
     mentions = (head, tail)
     spans = [_covering(offsets, mention) for mention in mentions]
-    # the later one first: of two at the same place, the earlier in the text is then put in front of the other
+    # the later mention first: at the same position, the earlier one is then inserted before it
     for role in sorted((0, 1), key=lambda role: mentions[role].start, reverse=True):
         place, end = spans[role]
         if place == end:
@@ -245,23 +245,23 @@ def _covering(offsets: Sequence[tuple[int, int]], mention: Mention) -> Span:
 
 def _after_insertion(span: Span, place: int) -> Span:
     start, end = span
-    begins_behind = start > place or (start == place and end > start)
-    return start + begins_behind, end + (end > place)
+    begins_after = start > place or (start == place and end > start)
+    return start + begins_after, end + (end > place)
 
 
 def fit(sentence: Sentence, budget: int) -> tuple[Sentence, str]:
-    """Choose at most ``budget`` tokens that hold both mentions.
+    """Return at most ``budget`` tokens of a sentence that contain both mentions.
 
-    The window moves so that both mentions stay with as much context on either side as fits. Where they stand too
-    far apart, the middle between them is left out; only where both together are longer than the budget, the end
-    of a mention is (of two nested mentions, tokens of the outer one).
+    Both mentions stay, with as much context on either side as fits. If they are too far apart, tokens between them are
+    left out. Only if both together exceed the budget, the end of a mention is cut (of nested mentions, tokens of the
+    outer one).
 
     Args:
         sentence: The whole sentence.
         budget: Largest number of tokens, at least 2.
 
     Returns:
-        The part that the encoder sees, and what was left out: ``""`` (nothing), ``"context"`` (words before or after
+        The part that the encoder reads, and what was left out: ``""`` (nothing), ``"context"`` (words before or after
         both mentions), ``"between"`` (words between the mentions) or ``"mention"`` (part of a mention).
     """
     ids, head, tail = sentence.ids, sentence.head, sentence.tail
@@ -280,56 +280,56 @@ def _apart(sentence: Sentence, budget: int) -> tuple[Sentence, str]:
     ids = sentence.ids
     first, second = sorted((sentence.head, sentence.tail))
     widths = first[1] - first[0], second[1] - second[0]
-    # half for each, unless one mention needs more and the other can spare it
-    room = sorted((budget // 2, widths[0], budget - widths[1]))[1]
-    left = _centred(first, room, len(ids))
-    right = _centred(second, budget - room, len(ids))
-    kept = [*ids[left : left + room], *ids[right : right + budget - room]]
+    # half for each, unless a mention needs more and the other needs less
+    share = sorted((budget // 2, widths[0], budget - widths[1]))[1]
+    left = _centred(first, share, len(ids))
+    right = _centred(second, budget - share, len(ids))
+    kept = [*ids[left : left + share], *ids[right : right + budget - share]]
     spans = (
-        (first[0] - left, min(first[1] - left, room)),
-        (second[0] - right + room, min(second[1] - right + room, budget)),
+        (first[0] - left, min(first[1] - left, share)),
+        (second[0] - right + share, min(second[1] - right + share, budget)),
     )
     head, tail = spans if sentence.head == first else spans[::-1]
     return Sentence(kept, head, tail), "mention" if sum(widths) > budget else "between"
 
 
 def _overlapping(sentence: Sentence, budget: int) -> Sentence:
-    """Keep the start of the first mention, followed by the start of the second one."""
+    """Return the start of the first mention, followed by the start of the second one."""
     ids = sentence.ids
     head_first = (sentence.head[0], -sentence.head[1]) <= (sentence.tail[0], -sentence.tail[1])
     outer, inner = (sentence.head, sentence.tail) if head_first else (sentence.tail, sentence.head)
-    room = min(inner[0] - outer[0], budget - min(inner[1] - inner[0], budget // 2))
-    kept = [*ids[outer[0] : outer[0] + room], *ids[inner[0] : inner[0] + budget - room]]
-    by = room - inner[0]
-    spans = (0, min(outer[1] + by, budget)), (room, min(inner[1] + by, budget))
+    share = min(inner[0] - outer[0], budget - min(inner[1] - inner[0], budget // 2))
+    kept = [*ids[outer[0] : outer[0] + share], *ids[inner[0] : inner[0] + budget - share]]
+    by = share - inner[0]
+    spans = (0, min(outer[1] + by, budget)), (share, min(inner[1] + by, budget))
     head, tail = spans if head_first else spans[::-1]
     return Sentence(kept, head, tail)
 
 
-def _centred(span: Span, room: int, length: int) -> int:
-    """Return the start of a window of ``room`` tokens with a span, or the start of the span, in its middle."""
-    slack = max(room - (span[1] - span[0]), 0)
-    return min(max(span[0] - slack // 2, 0), length - room)
+def _centred(span: Span, width: int, length: int) -> int:
+    """Return the start of a window of ``width`` tokens with a span in its middle, or from the start of a wider span."""
+    slack = max(width - (span[1] - span[0]), 0)
+    return min(max(span[0] - slack // 2, 0), length - width)
 
 
 def _moved(span: Span, by: int) -> Span:
     return span[0] + by, span[1] + by
 
 
-#: The marker tokens and the blank, by the names that they get in a vocabulary without a place for them.
+#: The marker tokens and the blank, by their names in a vocabulary that has no unused tokens.
 NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
 _WITHOUT_NEW_TOKENS = frozenset({"none", "typed-markers", "prompt"})
-#: What stands for a type that is not known.
+#: Word for an unknown type.
 NO_TYPE = "entity"
-#: Longest type in tokens, so that types never crowd the sentence out.
+#: Largest number of tokens of a type, so that types leave space for the sentence.
 _TYPE_TOKENS = 4
 
 
 def assign(marking: str, known: Mapping[str, int], n_embeddings: int) -> dict[str, int]:
     """Return the ids of the marker tokens that a scheme needs.
 
-    Tokens that the vocabulary keeps free (``[unused0]``, …) serve where there are enough of them, and marker tokens
-    of a saved encoder under their own names; elsewhere new ids start at ``n_embeddings``.
+    Marker tokens of a saved encoder have their own names. Otherwise, unused tokens of the vocabulary (``[unused0]``, …)
+    are used if there are enough. If not, new ids start at ``n_embeddings``.
 
     Args:
         marking: The scheme.
@@ -350,7 +350,7 @@ class MarkerTokens:
 
     Args:
         marking: The scheme.
-        ids: Ids of the marker tokens, as :func:`assign` gives them.
+        ids: Ids of the marker tokens, see :func:`assign`.
         words: Turns words into token ids.
         unknown_id: Id of the unknown token, for types that the tokenizer drops.
     """
@@ -371,7 +371,7 @@ class MarkerTokens:
         self._types: dict[str | None, tuple[int, ...]] = {}
 
     def around(self, instance: RelationInstance) -> tuple[Markers, Markers]:
-        """Return what stands around the head and around the tail."""
+        """Return the markers around the head and around the tail."""
         if self._marking in ("none", "prompt"):
             return Markers(), Markers()
         if self._marking == "typed-markers":
@@ -384,7 +384,7 @@ class MarkerTokens:
         return Markers((head_begins,), (head_ends,)), Markers((tail_begins,), (tail_ends,))
 
     def instead(self, instance: RelationInstance) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Return what stands in place of the head and of the tail; ``None`` where the mentions are shown."""
+        """Return the token ids that replace the head and the tail; ``None`` if the mentions stay."""
         if self._marking in TYPES_INSTEAD:
             return self._type(instance.head.type), self._type(instance.tail.type)
         if self._marking == "OnlyC":
@@ -399,5 +399,5 @@ class MarkerTokens:
 
 
 def type_words(kind: str | None) -> str:
-    """Return an entity type as words of a sentence; ``"entity"`` where it is not known."""
+    """Return an entity type as words of a sentence; ``"entity"`` if it is unknown."""
     return (kind or NO_TYPE).replace("_", " ").replace("-", " ").lower()

@@ -1,13 +1,12 @@
 """Pooling: from hidden states to one vector per instance.
 
-A pooling is written as parts joined by ``+``: ``span-mean@4+sentence`` reads the mean of each mention's tokens
-after layer 4 and the mean of all tokens after the last layer. Each part is scaled to unit length (times its weight,
-where one is given: ``sentence*0.5``), so that no part drowns another.
+A pooling is written as parts joined by ``+``: ``span-mean@4+sentence`` is the mean of each mention's tokens after layer
+4, and the mean of all tokens after the last layer. Each part is scaled to unit length, or to its weight
+(``sentence*0.5``), so that no part dominates another.
 
-Apart from ``types``, which reads no hidden state, every part of a pooling is the mean or the maximum of one layer's
-states over a range of tokens, or two of them side by side. All pairs of a sentence share the ranges of their mentions
-and of the whole sentence. :func:`pieces_of` computes the different ranges of a batch, and :func:`joined` puts the
-vectors together.
+Except for ``types``, which uses no hidden state, every part is the mean or the maximum of a layer's states over a range
+of tokens, or two of these side by side. All pairs of a sentence share the ranges of their mentions and of the whole
+sentence. :func:`pieces_of` computes the distinct ranges of a batch, and :func:`joined` concatenates them to vectors.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ NO_TYPE = 0
 
 
 def type_code(name: str | None) -> int:
-    """Return a number, from 1 to below 2⁶³, that stands for an entity type; ``NO_TYPE`` where there is none."""
+    """Return the code of an entity type, from 1 to below 2⁶³; ``NO_TYPE`` for no type."""
     if name is None:
         return NO_TYPE
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -42,7 +41,7 @@ def type_code(name: str | None) -> int:
 
 
 def type_codes(head: str | None, tail: str | None) -> tuple[int, int, int, int]:
-    """Return the codes of the types of head and tail, then those of their coarse types.
+    """Return the codes of the types of head and tail, followed by those of their coarse types.
 
     An entity without a type has no coarse type either; see :func:`relscout.text.coarse_type`.
     """
@@ -51,17 +50,17 @@ def type_codes(head: str | None, tail: str | None) -> tuple[int, int, int, int]:
 
 
 def codes_read(part: str, codes: Tensor) -> Tensor:
-    """Return the codes (B, 2) that a part of a pooling reads of those (B, 4) of :func:`type_codes`."""
+    """Return the codes (B, 2) that a part of a pooling uses, from those (B, 4) of :func:`type_codes`."""
     return codes[:, 2:] if part == "coarse-types" else codes[:, :2]
 
 
 def directions_of(codes: Tensor, width: int) -> Tensor:
     """Return the directions of head's and tail's types side by side (B, 2 · width), float32, each of length √½.
 
-    Directions of different types are nearly at right angles, and the same on every machine; that of no type is zero.
+    Directions of different types are nearly orthogonal, and the same on every machine. Without a type it is zero.
 
     Args:
-        codes: As :func:`type_code` gives them (B, 2), int64.
+        codes: Codes (B, 2), int64, see :func:`type_code`.
         width: Dimensions of a direction.
     """
     import torch
@@ -75,13 +74,13 @@ def directions_of(codes: Tensor, width: int) -> Tensor:
 def _direction(code: int, width: int) -> NDArray[np.float32]:
     if code == NO_TYPE:
         return np.zeros(width, dtype=np.float32)
-    # bits of a hash rather than of a random generator, whose streams change with its versions
+    # bits of a hash, because the streams of a random generator may change with its version
     content = shake_256(code.to_bytes(8, "little")).digest(-(-width // 8))
     signs = np.unpackbits(np.frombuffer(content, dtype=np.uint8))[:width].astype(np.float32) * 2 - 1
     return np.asarray(signs * np.float32(width**-0.5), dtype=np.float32)
 
 
-#: Part → what it reads.
+#: Part → what it is.
 POOLINGS: dict[str, str] = {
     "start": "the tokens where the head and the tail (or their markers) begin (SelfORE eq. 2)",
     "span-mean": "the mean of the tokens of the head and of the tail",
@@ -94,7 +93,7 @@ POOLINGS: dict[str, str] = {
     "coarse-types": "the same for the coarse types that the tags of all recognisers are mapped to",
 }
 _TWO_SIDED = frozenset({"start", "span-mean", "span-max", "types", "coarse-types"})
-#: Parts that read no hidden state.
+#: Parts that use no hidden state.
 _OF_NO_LAYER = frozenset({"types", "coarse-types"})
 _PART = re.compile(r"(?P<name>[a-z-]+)(@(?P<layer>[0-9]{1,4}))?(\*(?P<weight>[0-9]{0,9}\.?[0-9]{1,9}))?")
 
@@ -105,8 +104,8 @@ class PoolingPart:
 
     Args:
         name: A name of :data:`POOLINGS`.
-        layer: Hidden state it reads: 0 is the embeddings (or none, for ``types``), ``None`` the last layer.
-        weight: Length of the part in the joined vector, > 0.
+        layer: Hidden state that it uses: 0 is the embeddings (or nothing, for ``types``), ``None`` the last layer.
+        weight: Length of the part in the whole vector, > 0.
     """
 
     name: str
@@ -114,16 +113,16 @@ class PoolingPart:
     weight: float = 1.0
 
     def width(self, hidden: int) -> int:
-        """Return the number of dimensions it gives for hidden states of ``hidden`` dimensions."""
+        """Return the number of its dimensions for hidden states of ``hidden`` dimensions."""
         return 2 * hidden if self.name in _TWO_SIDED else hidden
 
 
 def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
-    """Read a pooling such as ``span-mean@4+sentence*0.5``.
+    """Parse a pooling such as ``span-mean@4+sentence*0.5``.
 
     Raises:
-        SettingError: The text is not of that form, a weight is zero, or all parts are ``types``.
-        UnknownNameError: A part has no known name.
+        SettingError: The text does not have this form, a weight is zero, or all parts are ``types``.
+        UnknownNameError: A part has an unknown name.
     """
     parts = []
     for piece in text.split("+"):
@@ -147,22 +146,21 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
             layer = 0
         parts.append(PoolingPart(match["name"], layer, weight))
     if all(part.name in _OF_NO_LAYER for part in parts):
-        # without types, which not every instance has, nothing would be left
+        # not every instance has types: its vector would be zero
         raise SettingError(f"pooling {text!r} reads no text; add a part that does, such as 'span-mean@4'")
     return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the parts of each sentence of a batch lie; every field an int64 tensor.
+    """Positions of the parts of each sentence of a batch; every field is an int64 tensor.
 
     Args:
-        length: Number of tokens, padding not counted, (B,).
-        starts: Tokens where head and tail begin, (B, 2).
+        length: Number of tokens without padding, (B,).
+        starts: First tokens of head and tail, (B, 2).
         spans: Tokens of head and tail, (B, 2, 2) as ``[start, end)``.
-        mask: Place of the ``[MASK]`` token, (B,); -1 where there is none.
-        types: Entity types of head and tail and their coarse types, (B, 4), as
-            :func:`relscout.encoders.pooling.type_codes` returns them.
+        mask: Position of the ``[MASK]`` token, (B,); -1 if there is none.
+        types: Codes of the entity types of head and tail and of their coarse types, (B, 4), see :func:`type_codes`.
     """
 
     length: Tensor
@@ -179,17 +177,16 @@ class Places:
 def pool_part(
     states: Tensor, places: Places, part: PoolingPart, *, sampled: int = 0, of_unit_length: bool = True
 ) -> Tensor:
-    """Read one part of a pooling from the hidden states of its layer, so that gradients flow.
+    """Compute a part of a pooling from the hidden states of its layer, with gradients.
 
-    :func:`relscout.encoders.pooling.pool` gives the same, to rounding, where none are needed.
+    Without gradients, :func:`pool` returns the same up to rounding.
 
     Args:
-        states: (B, T, D).
-        places: Where each sentence's parts lie.
-        part: What is read.
-        sampled: Of the tokens between the mentions, ``between`` reads this many, drawn anew in every call, or as many
-            as there are; 0 reads all.
-        of_unit_length: Whether the part is scaled to unit length, or is what the states say.
+        states: Hidden states (B, T, D).
+        places: Positions of each sentence's parts.
+        part: The part.
+        sampled: Largest number of tokens between the mentions that ``between`` uses, drawn in every call; 0 uses all.
+        of_unit_length: Whether to scale the part to unit length.
 
     Returns:
         (B, the part's width), float32.
@@ -197,34 +194,34 @@ def pool_part(
     from torch.nn.functional import normalize
 
     if part.name in _OF_NO_LAYER:
-        # not of unit length where a type is missing: it would count more than one that is known
+        # not scaled to unit length: if a type is missing, the other would count more
         return part.weight * directions_of(codes_read(part.name, places.types), states.shape[2])
-    found = _read(part.name, states.float(), places, sampled)
-    return part.weight * (normalize(found, dim=1) if of_unit_length else found)
+    pooled = _read(part.name, states.float(), places, sampled)
+    return part.weight * (normalize(pooled, dim=1) if of_unit_length else pooled)
 
 
 def is_two_sided(part: PoolingPart) -> bool:
-    """Return whether a part reads head and tail apart, one next to the other."""
+    """Return whether a part has separate halves for head and tail."""
     return part.name in _TWO_SIDED
 
 
 def reads_states(part: PoolingPart) -> bool:
-    """Return whether a part reads hidden states."""
+    """Return whether a part uses hidden states."""
     return part.name not in _OF_NO_LAYER
 
 
 def encodes_direction(parts: Sequence[PoolingPart]) -> bool:
-    """Return whether a part reads head and tail apart."""
+    """Return whether any part has separate halves for head and tail."""
     return any(part.name in _TWO_SIDED for part in parts)
 
 
 def turned(vectors: Tensor, parts: Sequence[PoolingPart], hidden: int) -> Tensor:
-    """Return the vectors (B, D) that the same sentences have with head and tail exchanged.
+    """Return the vectors (B, D) of the same sentences with head and tail exchanged.
 
-    Exact where the encoder is not shown which mention is the head, as with the marking ``none``.
+    This is exact if the marking does not show which mention is the head, as with ``none``.
 
     Args:
-        vectors: As :func:`pool` gives them.
+        vectors: Vectors (B, D), see :func:`pool`.
         parts: The pooling.
         hidden: Dimensions of a hidden state.
     """
@@ -272,7 +269,7 @@ def _read(name: str, states: Tensor, places: Places, sampled: int) -> Tensor:
 
 
 def _drawn(tokens: Tensor, count: int) -> Tensor:
-    """Return ``count`` of the tokens that are True in each row (B, T), at random, or all where there are fewer."""
+    """Return ``count`` random tokens of those that are True in each row (B, T), or all if there are fewer."""
     import torch
 
     keys = torch.rand(tokens.shape, device=tokens.device).masked_fill(~tokens, -1)
@@ -281,45 +278,45 @@ def _drawn(tokens: Tensor, count: int) -> Tensor:
 
 
 def _mean(states: Tensor, chosen: Tensor) -> Tensor:
-    # masked, not multiplied by 0: whatever stands in the padding, were it NaN, must not reach the sum
+    # masked, not multiplied by 0, because the padding may be NaN
     return states.masked_fill(~chosen[:, :, None], 0).sum(dim=1) / chosen.sum(dim=1, keepdim=True)
 
 
-#: Rows that are computed at a time.
+#: Number of rows that are computed at a time.
 _CHUNK = 4096
-#: Tokens of which the maximum is taken at a time.
+#: Number of tokens over which maxima are computed at a time.
 _TOKENS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Pooled states, and which of them the vector of each pair consists of.
+    """Pooled states, and the rows of them that form the vector of each pair.
 
     Args:
         states: Means and maxima (P, D), float32, not of unit length.
-        uses: Rows of ``states`` that each pair uses (N, S), int32: two for a part that reads head and tail, one for
-            another, none for ``types``; in the order of the parts.
+        uses: Rows of ``states`` of each pair (N, S), int32, in the order of the parts: two for a part with halves for
+            head and tail, none for ``types``, one for any other part.
     """
 
     states: NDArray[np.float32]
     uses: NDArray[np.int32]
 
     def of(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Pieces:
-        """Return the pieces of some pairs, in the order of ``rows``, without those that none of them uses."""
+        """Return the pieces of some pairs, in the order of ``rows``, without the states that none of them uses."""
         used, places = np.unique(self.uses[rows], return_inverse=True)
         return Pieces(self.states[used], places.reshape(len(rows), -1).astype(np.int32))
 
 
 def n_slots(parts: Sequence[PoolingPart]) -> int:
-    """Return S, the number of pooled states that a vector consists of."""
+    """Return S, the number of pooled states of a vector."""
     return sum(2 if is_two_sided(part) else 1 for part in parts if reads_states(part))
 
 
 def side_by_side(several: Sequence[Pieces]) -> Pieces:
-    """Return pieces one after the other, as pieces of all their pairs; there is at least one."""
-    begins = np.cumsum([0, *(len(one.states) for one in several[:-1])])
-    uses = [one.uses + np.int32(begin) for one, begin in zip(several, begins, strict=True)]
-    return Pieces(np.concatenate([one.states for one in several]), np.concatenate(uses))
+    """Return at least one pieces object concatenated to a single one of all pairs."""
+    begins = np.cumsum([0, *(len(pieces.states) for pieces in several[:-1])])
+    uses = [pieces.uses + np.int32(begin) for pieces, begin in zip(several, begins, strict=True)]
+    return Pieces(np.concatenate([pieces.states for pieces in several]), np.concatenate(uses))
 
 
 def pieces_of(
@@ -329,16 +326,15 @@ def pieces_of(
     *,
     sentences: NDArray[np.int64] | None = None,
 ) -> Pieces:
-    """Read what a pooling needs from the hidden states of a batch, every range of tokens once.
+    """Compute the pooled states of a batch from its hidden states, every range of tokens once.
 
-    Sums are taken in float64, so that a mean does not depend on which other ranges are read, and nothing that stands in
-    the padding reaches it.
+    Sums are computed in float64, so that a mean depends neither on the other ranges nor on the padding.
 
     Args:
         hidden_states: Hidden states (B, T, D) from the embeddings (0) to the last layer that was computed.
-        places: Where the parts of each of N pairs lie; ``length`` is that of the pair's sentence.
+        places: Positions of the parts of each of N pairs; ``length`` is that of the pair's sentence.
         parts: The pooling.
-        sentences: Sentence of each pair (N,); pair i lies in sentence i where left out.
+        sentences: Sentence of each pair (N,); by default, pair i is in sentence i.
     """
     import torch
 
@@ -367,19 +363,19 @@ def pieces_of(
         ],
         axis=1,
     )
-    different, uses = np.unique(codes, return_inverse=True)
-    rest, ends = np.divmod(different, base)
+    distinct, uses = np.unique(codes, return_inverse=True)
+    rest, ends = np.divmod(distinct, base)
     rest, begins = np.divmod(rest, base)
     of_sentence, of_operation = np.divmod(rest, n_operations)
-    states = np.empty((len(different), hidden_states[0].shape[2]), dtype=np.float32)
+    states = np.empty((len(distinct), hidden_states[0].shape[2]), dtype=np.float32)
     for (layer, maximum), operation in operations.items():
         chosen = np.flatnonzero(of_operation == operation)
         read = _maxima if maximum else _means
-        ranges = tuple(torch.from_numpy(one[chosen]) for one in (of_sentence, begins, ends))
+        ranges = tuple(torch.from_numpy(values[chosen]) for values in (of_sentence, begins, ends))
         done = 0
-        for found in read(hidden_states[layer], *ranges):
-            states[chosen[done : done + len(found)]] = found.cpu().numpy()
-            done += len(found)
+        for pooled in read(hidden_states[layer], *ranges):
+            states[chosen[done : done + len(pooled)]] = pooled.cpu().numpy()
+            done += len(pooled)
     return Pieces(states, uses.reshape(codes.shape).astype(np.int32))
 
 
@@ -390,16 +386,16 @@ def joined(
     *,
     chosen: Sequence[int] | NDArray[np.integer[Any]] | None = None,
 ) -> NDArray[np.float32]:
-    """Return vectors (N, sum of the parts' widths), float32, each part of the length of its weight.
+    """Return vectors (N, sum of the parts' widths), float32, in which each part has the length of its weight.
 
-    The vector of a pair depends on its own pieces only, bit for bit.
+    The vector of a pair depends on its own pieces only, to the last bit.
 
     Args:
-        pieces: As :func:`pieces_of` gives them.
-        types: Entity types of head and tail and their coarse types (N, 4), as
-            :func:`relscout.encoders.pooling.type_codes` returns them; read only where a part reads types.
+        pieces: The pooled states, see :func:`pieces_of`.
+        types: Codes of the entity types of head and tail and of their coarse types (N, 4), see :func:`type_codes`;
+            only needed if a part uses types.
         parts: The pooling.
-        chosen: Rows of the pairs that are wanted; all where left out.
+        chosen: Rows of the pairs to return; all by default.
     """
     import torch
 
@@ -407,7 +403,7 @@ def joined(
     width = pieces.states.shape[1]
     squares = np.empty(len(pieces.states))
     vectors = np.empty((len(uses), sum(part.width(width) for part in parts)), dtype=np.float32)
-    # states that are not finite give vectors that are not, which whoever uses them reports
+    # states that are not finite make vectors that are not finite, which the caller reports
     with np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, len(squares), _CHUNK):
             wide = pieces.states[start : start + _CHUNK].astype(np.float64)
@@ -435,15 +431,15 @@ def joined(
 
 
 def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
-    """Read a pooling from the hidden states of a batch in which each sentence has one pair; no gradients flow.
+    """Compute a pooling from the hidden states of a batch in which each sentence has one pair, without gradients.
 
     Args:
         hidden_states: Hidden states (B, T, D) from the embeddings (0) to the last layer that was computed.
-        places: Where each sentence's parts lie.
+        places: Positions of each sentence's parts.
         parts: The pooling.
 
     Returns:
-        Vectors (B, sum of the parts' widths), float32, where the hidden states are.
+        Vectors (B, sum of the parts' widths), float32, on the device of the hidden states.
     """
     import torch
 
@@ -460,7 +456,7 @@ def _ranges(
     spans: NDArray[np.int64],
     mask: NDArray[np.int64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield begins and ends (N,) of the tokens that a part reads of each pair, head before tail."""
+    """Yield the first and the end (N,) of the tokens that a part uses for each pair, head before tail."""
     zero = np.zeros_like(length)
     if name == "sentence":
         yield zero, length
@@ -485,14 +481,16 @@ def _means(states: Tensor, sentences: Tensor, begins: Tensor, ends: Tensor) -> I
     import torch
 
     if states.device.type == "mps":
-        states = states.cpu()  # which has no float64
+        states = states.cpu()  # MPS has no float64
     device = states.device
     sums = torch.zeros(
         (states.shape[0], states.shape[1] + 1, states.shape[2]), dtype=torch.float64, device=device
     )
     torch.cumsum(states, dim=1, dtype=torch.float64, out=sums[:, 1:])
     for start in range(0, len(sentences), _CHUNK):
-        rows, first, last = (one[start : start + _CHUNK].to(device) for one in (sentences, begins, ends))
+        rows, first, last = (
+            values[start : start + _CHUNK].to(device) for values in (sentences, begins, ends)
+        )
         yield ((sums[rows, last] - sums[rows, first]) / (last - first)[:, None]).float()
 
 
@@ -503,11 +501,11 @@ def _maxima(states: Tensor, sentences: Tensor, begins: Tensor, ends: Tensor) -> 
     device = states.device
     start = 0
     while start < len(sentences):
-        # as many as fit, each taken to be as long as the longest that may be among them
+        # as many rows as fit if each is as long as the longest of the chunk
         longest = int((ends - begins)[start : start + _CHUNK].max())
         end = min(start + max(1, min(_CHUNK, _TOKENS // longest)), len(sentences))
-        rows, first, last = (one[start:end].to(device) for one in (sentences, begins, ends))
+        rows, first, last = (values[start:end].to(device) for values in (sentences, begins, ends))
         tokens = first[:, None] + torch.arange(longest, device=device)  # (R, W)
-        tokens = torch.minimum(tokens, last[:, None] - 1)  # the last token again: it changes no maximum
+        tokens = torch.minimum(tokens, last[:, None] - 1)  # repeats the last token, which changes no maximum
         yield states[rows[:, None], tokens].amax(dim=1).float()
         start = end

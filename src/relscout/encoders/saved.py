@@ -1,7 +1,7 @@
-"""An encoder as a folder of its own: a Hugging Face model, with the marking and pooling it was trained with.
+"""Save an encoder to a folder: a Hugging Face model, with the marking and pooling that it was trained with.
 
-Such a folder goes wherever the name of an encoder goes, in relscout (``--encoder FOLDER``) and, being an ordinary
-model folder, elsewhere.
+Such a folder can be given wherever relscout takes the name of an encoder (``--encoder FOLDER``). It is an ordinary
+model folder, so other programs can load it, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, lo
 
 #: The report of pre-training, written into the same folder.
 _REPORT = "pretraining.json"
-#: File names that a folder with an encoder or an adapter may hold, in addition to those that its description lists.
+#: Names of files that a folder with an encoder or an adapter may have, in addition to those that its description lists.
 _CONTENTS = frozenset(
     {
         DESCRIPTION,
@@ -56,24 +56,24 @@ _CONTENTS = frozenset(
 
 
 def contents_of(folder: Path) -> frozenset[str]:
-    """Return the file names that a folder may hold to be replaced by an encoder or adapter."""
+    """Return the names of the files that may be in a folder that an encoder or adapter replaces."""
     try:
         listed = description(str(folder.resolve())).get("files")
     except (ArtifactError, OSError):
-        listed = None  # what cannot be read lists nothing
+        listed = None
     return _CONTENTS.union(map(str, listed if isinstance(listed, list) else ()))
 
 
 def check_adapter(folder: Path, encoder: TransformerEncoder) -> None:
-    """Refuse to save an adapter that could not be loaded again; to be asked before long work begins.
+    """Check that an adapter could be loaded again after saving it. Call this before long work begins.
 
     Args:
-        folder: Where the adapter is to be written.
+        folder: Output folder of the adapter.
         encoder: The encoder that it is for.
 
     Raises:
-        OutputError: The folder is that of the encoder's own model, or of one that this builds on.
-        SettingError: The encoder has weights of its own, which no folder holds.
+        OutputError: The folder holds the encoder's own model, or a model that this one builds on.
+        SettingError: The encoder has trained weights, which no folder holds.
         ArtifactError: The encoder is an adapter with a damaged configuration.
     """
     for model in lineage(encoder.settings.model):
@@ -97,16 +97,16 @@ def save_encoder(
     weights: Mapping[str, NDArray[np.float32]] | None = None,
     made: Mapping[str, Any],
 ) -> None:
-    """Write an encoder to a folder that loads like any Hugging Face model, whole or not at all.
+    """Write an encoder, completely or not at all, to a folder that loads like any Hugging Face model.
 
-    All layers of the model are written, those that the pooling does not read as they were. Marker tokens for which the
-    vocabulary kept no place are added to it.
+    All layers of the model are written; those that the pooling does not use are unchanged. Marker tokens that are not
+    in the vocabulary are added to it.
 
     Args:
-        folder: Where it is written; an older encoder or adapter in it is replaced, be it the encoder's own.
-        encoder: The encoder, whose own weights are written where ``weights`` has none of the name.
+        folder: Output folder; an older encoder or adapter in it is replaced, even the encoder's own.
+        encoder: The encoder. Its own weights are written if ``weights`` does not have them.
         weights: Trained weights by their names in :attr:`TransformerEncoder.model`.
-        made: How it was made, returned by :func:`about`; JSON values only.
+        made: How it was made, see :func:`relscout.encoders.settings.about`; JSON values only.
 
     Raises:
         ArtifactError: The model has no weight of a name and shape in ``weights``.
@@ -124,16 +124,16 @@ def save_encoder(
     with whole_folder(folder, contents=contents_of(folder)) as fresh, quiet():
         model.save_pretrained(fresh)
         tokenizer.save_pretrained(fresh)
-        # large models come in pieces, and each tokenizer has files of its own
+        # large models are saved in several files, and each tokenizer has its own files
         describe(fresh, settings, made, files=sorted(entry.name for entry in fresh.iterdir()))
-        for file in fresh.iterdir():  # safetensors lets nobody but the owner read its files
+        for file in fresh.iterdir():  # safetensors makes its files readable for the owner only
             if file.is_file():
                 shutil.copymode(fresh / DESCRIPTION, file)
 
 
 def _add_markers(tokenizer: Any, n_embeddings: int, count: int) -> None:
-    """Give the marker tokens the ids that :func:`relscout.encoders.marking.assign` gave them."""
-    # some models have more embeddings than tokens: the ids between them are filled, so that markers come after them
+    """Add marker tokens with the ids of :func:`relscout.encoders.marking.assign`."""
+    # some models have more embeddings than tokens: tokens without a name fill the gap, so that the ids match
     unnamed = [f"[unnamed{number}]" for number in range(n_embeddings - len(tokenizer))]
     tokenizer.add_tokens(unnamed + list(NAMES[:count]), special_tokens=True)
 
@@ -150,24 +150,23 @@ def save_adapter(
     made: Mapping[str, Any],
     flexible: bool = False,
 ) -> None:
-    """Write an adapter of an encoder to a folder that loads like a model, whole or not at all.
+    """Write an adapter of an encoder, completely or not at all, to a folder that loads like a model.
 
     Args:
-        folder: Where it is written; an older encoder or adapter in it is replaced, unless this one is for it.
-        encoder: The encoder that it is for, with the weights that its model comes with.
-        lora: The two factors of each changed weight, under the name of its module in
-            :attr:`TransformerEncoder.model` and ``.lora_A.weight`` (r, inputs) or ``.lora_B.weight`` (outputs, r).
+        folder: Output folder; an older encoder or adapter in it is replaced, unless the adapter is for that model.
+        encoder: The encoder that it is for, with the original weights of its model.
+        lora: The two factors of each changed weight, by the name of its module in
+            :attr:`TransformerEncoder.model` with ``.lora_A.weight`` (r, inputs) or ``.lora_B.weight`` (outputs, r).
         rank: r, at least 1.
         alpha: α; a changed weight is W + α/r · B A.
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
-        made: How it was made, returned by :func:`relscout.encoders.settings.about`; JSON values only.
-        flexible: Whether it may be read in any way, so that each method reads it in its own; otherwise it is read as
-            the encoder is.
+        made: How it was made, see :func:`relscout.encoders.settings.about`; JSON values only.
+        flexible: Whether each method may use its own marking and pooling with it; otherwise those of the encoder apply.
 
     Raises:
-        SettingError: Embeddings were trained of tokens for which the model has no place, or the encoder has weights
-            that its model's files do not hold.
+        SettingError: The model has no embeddings for the marker tokens, or the encoder has weights that the files of
+            its model do not hold.
         OutputError: The folder holds other files or the encoder's own model, or cannot be written.
     """
     check_adapter(folder, encoder)

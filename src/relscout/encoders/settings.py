@@ -8,17 +8,19 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b, file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from relscout.core.errors import ArtifactError, SettingError, UnknownNameError
-from relscout.core.files import whole_file
+from relscout.core.files import parsed_json, whole_file
+from relscout.core.settings import LARGEST, OneOf, settings_class
 from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import parse_pooling
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 #: What the layers that train may be asked to compute in.
-ARITHMETICS = ("auto", "float32", "bfloat16")
+Arithmetic = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_device(asked: str) -> torch.device:
@@ -73,38 +75,34 @@ def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-DTYPES = ("float32", "bfloat16", "float16")
+Dtype = Literal["float32", "bfloat16", "float16"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Holds two entities and the longest markers (two types of four tokens each) and the tokenizer's special tokens.
 SHORTEST_INPUT = 32
 
 
-@dataclass(frozen=True)
+@settings_class
 class EncoderSettings:
     """Settings that decide how a relation instance becomes a vector."""
 
     model: str = "minilm"
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
-    marking: str = "none"
+    marking: Annotated[str, OneOf(MARKINGS)] = "none"
     """Entity marking scheme; a name of ``MARKINGS``."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
-    max_length: int = 128
+    max_length: Annotated[int, Field(le=LARGEST)] = 128
     """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
-    dtype: str = "float32"
+    dtype: Dtype = "float32"
     """Data type of the transformer; the vectors are always float32."""
     device: str = "auto"
     """``cpu``, ``mps``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA, then MPS, then the CPU."""
-    batch_tokens: int = 2048
+    batch_tokens: Annotated[int, Field(le=LARGEST)] = 2048
     """Tokens in a batch, padding included: sets memory and speed, not results (beyond rounding)."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Random seed for the embeddings of marker tokens that the model does not know."""
 
     def __post_init__(self) -> None:
-        if self.marking not in MARKINGS:
-            raise UnknownNameError("marking", self.marking, MARKINGS)
-        if self.dtype not in DTYPES:
-            raise UnknownNameError("dtype", self.dtype, DTYPES)
         if self.device not in DEVICES and not re.fullmatch("cuda:[0-9]{1,3}", self.device):
             raise UnknownNameError("device", self.device, (*DEVICES, "cuda:N"))
         if self.max_length < SHORTEST_INPUT:
@@ -154,6 +152,24 @@ def absolute(model: str) -> str:
     return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
 
 
+#: A name of a model on the Hugging Face hub.
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+
+
+def check_exists(model: str) -> None:
+    """Refuse a name that can only be a folder, and is not; other names may be on the Hugging Face hub.
+
+    Raises:
+        SettingError: There is no such folder.
+    """
+    if model in (BUNDLED, RELATION) or Path(model).is_dir():
+        return
+    beginning, separator, _ = model.partition("/")
+    if not _HUB_NAME.fullmatch(model) or (separator and Path(beginning).is_dir()):
+        state = "is a file" if Path(model).exists() else "does not exist"
+        raise unknown_encoder(model, f"the folder {state}")
+
+
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     name = model.rsplit("/", maxsplit=1)[-1].lower()
@@ -176,14 +192,14 @@ def check_weights(folder: Path, sha256: str) -> None:
     weights = folder / "model.safetensors"
     try:
         with weights.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
+            digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ArtifactError(
             f"the bundled encoder is incomplete: {weights}: {error.strerror or error}; {_REINSTALL}"
         ) from error
-    if found != sha256:
+    if digest != sha256:
         raise ArtifactError(
-            f"the bundled encoder is not the known one: {weights} has sha256 {found}, expected {sha256}; {_REINSTALL}"
+            f"the bundled encoder is not the known one: {weights} has sha256 {digest}, expected {sha256}; {_REINSTALL}"
         )
 
 
@@ -224,10 +240,10 @@ def describe(
     """
     # all of it, like the defaults of today or not: a method has defaults of its own, and defaults change
     read_by = {} if flexible else {name: getattr(settings, name) for name in _READ_BY}
-    said = {"flexible": True} if flexible else {}
-    details = {"format": _FORMAT, **more, "read_by": read_by, **said, "made": dict(made)}
+    marked = {"flexible": True} if flexible else {}
+    content = {"format": _FORMAT, **more, "read_by": read_by, **marked, "made": dict(made)}
     with whole_file(folder / DESCRIPTION) as partial:
-        partial.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def description(model: str) -> dict[str, Any]:
@@ -240,15 +256,15 @@ def description(model: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        details = dict(json.loads(path.read_text(encoding="utf-8")))
-        if details["format"] != _FORMAT:
+        content = dict(parsed_json(path.read_text(encoding="utf-8")))
+        if content["format"] != _FORMAT:
             raise ArtifactError(
-                f"{path} has format {details['format']}, this relscout reads format {_FORMAT}; update relscout"
+                f"{path} has format {content['format']}, this relscout reads format {_FORMAT}; update relscout"
             )
-        dict(details["read_by"]), dict(details["made"])
+        dict(content["read_by"]), dict(content["made"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); save the encoder again") from error
-    return details
+    return content
 
 
 def about(model: str) -> dict[str, Any]:
@@ -271,12 +287,13 @@ def settings_for(model: str, *, default: EncoderSettings | None = None, **given:
         **given: Fields of :class:`EncoderSettings`; ``None`` leaves one open.
 
     Raises:
-        SettingError: A setting has a value that cannot work.
+        SettingError: A setting has a value that cannot work, or there is no such folder.
         ArtifactError: The folder's description is damaged.
     """
-    details = description(model)
-    read_by = {name: value for name, value in details.get("read_by", {}).items() if name in _READ_BY}
-    if details and details.get("flexible") is not True:
+    check_exists(model)
+    stored = description(model)
+    read_by = {name: value for name, value in stored.get("read_by", {}).items() if name in _READ_BY}
+    if stored and stored.get("flexible") is not True:
         # what such a folder leaves out is as usual, not as a method has it
         read_by = {name: getattr(EncoderSettings(), name) for name in _READ_BY} | read_by
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -321,25 +338,25 @@ def lineage(model: str) -> list[str]:
     Raises:
         ArtifactError: As :func:`base_of`.
     """
-    found, places = [model], {absolute(locate(model))}
-    while (base := _stated_base(found[-1])) is not None:
+    models, places = [model], {absolute(locate(model))}
+    while (base := _stated_base(models[-1])) is not None:
         place = absolute(locate(base))
         if place in places:
             raise ArtifactError(
-                f"the adapter {found[-1]!r} is for {base!r}, which leads back to it, so that there is no model below; "
+                f"the adapter {models[-1]!r} is for {base!r}, which leads back to it, so that there is no model below; "
                 "give the folder of a whole model as 'base_model_name_or_path' in its adapter_config.json"
             )
-        found.append(base)
+        models.append(base)
         places.add(place)
-    return found
+    return models
 
 
 def _stated_base(model: str) -> str | None:
     path = Path(locate(model)) / CONFIGURATION
     if not path.is_file():
         return None
-    details = _configuration(path)
-    base = details.get("base_model_name_or_path")
+    adapter = _configuration(path)
+    base = adapter.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ArtifactError(f"{path} names no base model: give it as 'base_model_name_or_path'")
     return base
@@ -366,12 +383,12 @@ def merge(model: Any, adapter: str) -> None:
     from safetensors.torch import load_file  # which knows bfloat16, unlike that of NumPy
 
     folder = Path(locate(adapter))
-    details = _configuration(folder / CONFIGURATION)
+    config = _configuration(folder / CONFIGURATION)
     expected = description(adapter).get("base_hash")
-    if expected is not None and (found := weights_hash(model)) != expected:
+    if expected is not None and (own_hash := weights_hash(model)) != expected:
         raise ArtifactError(
-            f"the adapter {folder} is for weights of {details['base_model_name_or_path']!r} with hash {expected}, "
-            f"but that model has hash {found}; get the model that it was trained on, or train the adapter again"
+            f"the adapter {folder} is for weights of {config['base_model_name_or_path']!r} with hash {expected}, "
+            f"but that model has hash {own_hash}; get the model that it was trained on, or train the adapter again"
         )
     try:
         tensors = load_file(folder / WEIGHTS)
@@ -379,16 +396,16 @@ def merge(model: Any, adapter: str) -> None:
         raise ArtifactError(f"{folder / WEIGHTS} is missing or damaged ({error})") from error
     rows = tensors.pop(_EMBEDDINGS, None)
     known = dict(model.named_parameters())
-    scale = details["lora_alpha"] / details["r"]
+    scale = config["lora_alpha"] / config["r"]
     with torch.no_grad():
         for name in sorted(tensors):
             module = name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP)
             weight = known.get(f"{module}.weight")
             down, up = (tensors.get(f"{_PREFIX}{module}{end}") for end in (_DOWN, _UP))
-            if down is None or up is None or not _go_together(weight, down, up, rank=details["r"]):
+            if down is None or up is None or not _go_together(weight, down, up, rank=config["r"]):
                 raise ArtifactError(
-                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {details['r']}, "
-                    f"which does not go with {details['base_model_name_or_path']!r}; it is for another model"
+                    f"the adapter {folder} has {name!r} of shape {tuple(tensors[name].shape)} and rank {config['r']}, "
+                    f"which does not go with {config['base_model_name_or_path']!r}; it is for another model"
                 )
             if name.endswith(_UP):
                 weight += scale * (up.float() @ down.float())
@@ -438,7 +455,7 @@ def write(
     from safetensors.numpy import save_file
 
     modules = sorted({name.removesuffix(_DOWN).removesuffix(_UP) for name in lora})
-    details = {
+    configuration = {
         "peft_type": "LORA",
         "task_type": "FEATURE_EXTRACTION",
         "base_model_name_or_path": base,
@@ -450,7 +467,7 @@ def write(
         **_NOT_READ,
     }
     with whole_file(folder / CONFIGURATION) as partial:
-        partial.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
     tensors = {f"{_PREFIX}{name}": np.ascontiguousarray(array) for name, array in lora.items()}
     if markers is not None:
         tensors[_EMBEDDINGS] = np.ascontiguousarray(markers)
@@ -460,24 +477,24 @@ def write(
 
 def _configuration(path: Path) -> dict[str, Any]:
     try:
-        details = dict(json.loads(path.read_text(encoding="utf-8")))
-        rank, alpha = details["r"], details["lora_alpha"]
+        entries = dict(parsed_json(path.read_text(encoding="utf-8")))
+        rank, alpha = entries["r"], entries["lora_alpha"]
         of_use = (
             type(rank) is int and rank >= 1 and type(alpha) in (int, float) and math.isfinite(alpha) and alpha
         )
-        if details.get("peft_type") != "LORA" or not of_use:
-            raise ValueError(f"peft_type is {details.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
+        if entries.get("peft_type") != "LORA" or not of_use:
+            raise ValueError(f"peft_type is {entries.get('peft_type')!r}, r {rank!r}, lora_alpha {alpha!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{path} does not describe a low-rank adapter ({error}); expected one of LoRA"
         ) from error
     for name, usual in {**_NOT_READ, **dict.fromkeys(_MUST_BE_EMPTY)}.items():
-        if details.get(name) and details[name] != usual:
+        if entries.get(name) and entries[name] != usual:
             raise ArtifactError(
-                f"{path} has {name} {details[name]!r}, which is not read here; merge that adapter with peft, save the "
+                f"{path} has {name} {entries[name]!r}, which is not read here; merge that adapter with peft, save the "
                 "model, and give its folder"
             )
-    return details
+    return entries
 
 
 def learnt_relations(model: str) -> frozenset[str]:
@@ -492,17 +509,17 @@ def learnt_relations(model: str) -> frozenset[str]:
     Raises:
         ArtifactError: A description is damaged.
     """
-    found: set[str] = set()
+    relations: set[str] = set()
     visited: set[str] = set()
     waiting = [model]
     while waiting:
-        if (one := waiting.pop()) in visited:
+        if (current := waiting.pop()) in visited:
             continue
-        visited.add(one)
-        made = about(one)
-        found.update(str(name) for name in _listed(made.get("relations")))
-        waiting += [source for source in (made.get("encoder"), base_of(one)) if isinstance(source, str)]
-    return frozenset(found)
+        visited.add(current)
+        made = about(current)
+        relations.update(str(name) for name in _listed(made.get("relations")))
+        waiting += [source for source in (made.get("encoder"), base_of(current)) if isinstance(source, str)]
+    return frozenset(relations)
 
 
 def learnt_note(model: str, relations: Iterable[str]) -> str | None:
@@ -522,5 +539,5 @@ def learnt_note(model: str, relations: Iterable[str]) -> str | None:
     return f"the encoder {model!r} has learnt {len(both)} of the {counted(len(scored), 'scored relation')} from labels"
 
 
-def _listed(details: Any) -> list[Any]:
-    return details if isinstance(details, list) else []
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,12 +1,13 @@
-"""Hugging Face models as relation encoders: mark, tokenize, run the layers that are needed, pool."""
+"""Hugging Face models as relation encoders: mark, tokenise, run the layers that the pooling uses, pool."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,15 +38,25 @@ from relscout.encoders.pooling import (
     side_by_side,
     type_codes,
 )
-from relscout.encoders.settings import EncoderSettings, base_of, choose_device, locate, merge, unknown_encoder
+from relscout.encoders.settings import (
+    EncoderSettings,
+    base_of,
+    check_exists,
+    choose_device,
+    locate,
+    merge,
+    unknown_encoder,
+)
 
 if TYPE_CHECKING:
     import torch
 
 
-#: Raised whenever marking, fitting into the length or pooling changes what a vector is.
+#: Seconds in which the Hugging Face hub must answer at all.
+_HUB_PATIENCE = 5.0
+#: Increase this whenever a change of marking, cutting or pooling changes vectors.
 _SCHEME = 1
-#: Entries of a configuration that decide vectors and that the weights do not show.
+#: Entries of a configuration that determine vectors and cannot be seen in the weights.
 _CONFIGURATION = (
     "model_type",
     "hidden_act",
@@ -58,21 +69,21 @@ _CONFIGURATION = (
 
 
 def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: Any) -> str:
-    """Return a hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length.
+    """Return a hash of what determines a vector up to rounding: weights, vocabulary, marking, pooling and length.
 
     Args:
-        settings: Settings of the encoder; device, size of batches and the model's name are left out.
+        settings: Settings of the encoder; device, size of batches and the model's name do not count.
         config: Configuration of the model.
-        tokenizer: Tokenizer as it is used.
-        model: Model as it is used: without the layers that are not read, with the embeddings of new markers.
+        tokenizer: The tokenizer in use.
+        model: The model in use: without unused layers, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    details = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
-    how = [str(getattr(config, name, "")) for name in _CONFIGURATION]
-    digest.update(repr((*details, *how)).encode())
+    scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    architecture = [str(getattr(config, name, "")) for name in _CONFIGURATION]
+    digest.update(repr((*scheme, *architecture)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(model.state_dict().items()):
-        if "pooler" not in name:  # never read, and random where the checkpoint has none
+        if "pooler" not in name:  # unused, and random if the checkpoint has none
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()
@@ -93,7 +104,7 @@ def load_config(model: str) -> Any:
     with _loading(model):
         from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(locate(model), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(locate(model), trust_remote_code=False, **_only_local(model))
     if config.is_encoder_decoder or not hasattr(config, "vocab_size"):
         raise SettingError(
             f"{model!r} is a {config.model_type} model; expected one that only encodes text, like BERT"
@@ -112,7 +123,7 @@ def load_tokenizer(model: str) -> Any:
     with _loading(model):
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False, **_only_local(model))
 
 
 def load_weights(model: str, *, dtype: str) -> Any:
@@ -132,12 +143,16 @@ def load_weights(model: str, *, dtype: str) -> Any:
         import torch
         from transformers import AutoModel
 
-        # a pooler that the checkpoint lacks is drawn, with random numbers that are the program's
+        # a missing pooler is initialised with random numbers, which must not be taken from the program's
         with torch.random.fork_rng(devices=[]):
             loaded, info = AutoModel.from_pretrained(
-                locate(model), dtype=getattr(torch, dtype), trust_remote_code=False, output_loading_info=True
+                locate(model),
+                dtype=getattr(torch, dtype),
+                trust_remote_code=False,
+                output_loading_info=True,
+                **_only_local(model),
             )
-    # many checkpoints come without a pooler, which nothing here reads
+    # many checkpoints have no pooler, which is not used here
     if missing := sorted(name for name in info["missing_keys"] if "pooler" not in name):
         raise SettingError(
             f"the files of {model!r} lack {len(missing)} weights of a {loaded.config.model_type} model, "
@@ -147,9 +162,9 @@ def load_weights(model: str, *, dtype: str) -> Any:
 
 
 def load_language_model(model: str) -> Any | None:
-    """Return a model with its head for masked language modelling, float32; ``None`` where its files have no such head.
+    """Return a model with its head for masked language modelling, float32; ``None`` if its files have no such head.
 
-    The head of an adapter is that of its base model, which is returned as it is.
+    For an adapter, this is its base model, without the adapter.
 
     Raises:
         SettingError: The weights cannot be read.
@@ -167,19 +182,46 @@ def load_language_model(model: str) -> Any | None:
             loaded, info = AutoModelForMaskedLM.from_pretrained(
                 locate(model), dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )
-    # what is missing would stay random
+    # missing weights would stay random
     return None if any("pooler" not in name for name in info["missing_keys"]) else loaded
+
+
+def _only_local(model: str) -> dict[str, bool]:
+    """Return what keeps transformers from asking the hub again and again where that cannot be reached.
+
+    Raises:
+        SettingError: The hub cannot be reached, and its model was not downloaded before.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if Path(locate(model)).is_dir() or constants.HF_HUB_OFFLINE or _hub_answers(constants.ENDPOINT):
+        return {}
+    if not isinstance(try_to_load_from_cache(model, "config.json"), str):
+        raise unknown_encoder(model, f"there is no such folder, and {constants.ENDPOINT} cannot be reached")
+    return {"local_files_only": True}
+
+
+@cache
+def _hub_answers(address: str) -> bool:
+    import httpx
+
+    try:
+        httpx.head(address, timeout=_HUB_PATIENCE)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def _loading(model: str) -> Iterator[None]:
+    check_exists(model)
     with quiet():
         try:
             yield
         except RelscoutError:
             raise
         except Exception as error:
-            # broken files raise whatever the parser of their format raises, down to a bare Exception
+            # broken files raise any exception of the parser of their format, even a bare Exception
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             raise unknown_encoder(model, lines[0] if lines else type(error).__name__) from error
 
@@ -201,27 +243,27 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-#: Called with an instance and what of it did not fit into the encoder's length.
+#: Called with an instance that was cut to the encoder's length, and what was cut.
 OnLoss = Callable[[RelationInstance, str], None]
-#: Some instances of a shard: their places in it, their vectors (N, D), and what of each did not fit.
+#: Some instances of a shard: their positions in it, their vectors (N, D), and what was cut from each.
 _Encoded = tuple[Sequence[int], NDArray[np.float32], Sequence[str]]
-#: Vectors that are put together at a time.
+#: Number of vectors that are assembled at a time.
 _JOINED = 2048
 
 
 class TransformerEncoder:
-    """Turns relation instances into vectors with a transformer whose weights stay as they are.
+    """Turns relation instances into vectors with a transformer whose weights do not change.
 
-    Nothing is loaded before it is needed.
+    The model is loaded when it is first used.
 
     Args:
         settings: Model, marking, pooling and the rest.
-        cache: Keeps vectors, so that nothing is encoded twice and interrupted work goes on; ``None`` keeps none.
-        weights: Weights by name that a method trained, in place of the model's own.
+        cache: Stores vectors, so that nothing is encoded twice and interrupted work resumes; ``None`` stores nothing.
+        weights: Weights trained by a method, by their names in the model, which replace the model's own.
 
     Attributes:
         parts: The parts of the pooling.
-        weights: Weights that were trained, by their names in the model.
+        weights: The trained weights by their names in the model.
     """
 
     def __init__(
@@ -239,9 +281,9 @@ class TransformerEncoder:
     def __repr__(self) -> str:
         usual = EncoderSettings()
         given = [
-            f"{one.name}={value!r}"
-            for one in fields(self.settings)
-            if (value := getattr(self.settings, one.name)) != getattr(usual, one.name)
+            f"{field.name}={value!r}"
+            for field in fields(self.settings)
+            if (value := getattr(self.settings, field.name)) != getattr(usual, field.name)
         ]
         return f"TransformerEncoder(EncoderSettings({', '.join(given)}))"
 
@@ -258,8 +300,8 @@ class TransformerEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of what decides a vector, up to rounding: weights, vocabulary, marking, pooling and length."""
-        _ = self.vocabulary  # sets the tokenizer up, which is part of what is hashed
+        """Hash of what determines a vector up to rounding: weights, vocabulary, marking, pooling and length."""
+        _ = self.vocabulary  # configures the tokenizer, which is hashed
         return fingerprint(self.settings, self._config, self._tokenizer, self.model)
 
     @property
@@ -274,7 +316,7 @@ class TransformerEncoder:
 
     @cached_property
     def depth(self) -> int:
-        """The highest hidden state that the pooling reads; 0 is the embeddings."""
+        """The highest hidden state that the pooling uses; 0 is the embeddings."""
         n_layers = int(self._config.num_hidden_layers)
         deepest = max(n_layers if part.layer is None else part.layer for part in self.parts)
         if deepest > n_layers:
@@ -285,7 +327,7 @@ class TransformerEncoder:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """What turns instances into token ids."""
+        """Turns instances into token ids."""
         return Vocabulary(
             self._tokenizer, self._config.vocab_size, self.settings.marking, self.settings.max_length
         )
@@ -309,21 +351,21 @@ class TransformerEncoder:
     ) -> NDArray[np.float32]:
         """Encode instances.
 
-        The work is planned from the set of instances alone, so that neither their order nor an interruption
-        changes the result. Pairs for which the transformer reads the same tokens, as all pairs of a sentence with
-        marking ``none``, share one pass.
+        Batches depend on the set of instances only, so neither their order nor an interruption changes the result.
+        Pairs with the same tokens, such as all pairs of a sentence with marking ``none``, share a pass through the
+        transformer.
 
         Args:
-            instances: What to encode.
+            instances: The instances.
             progress: Called with the number of instances done, stage ``"encode"``.
-            on_loss: Called with each truncated instance and what was lost.
+            on_loss: Called with each instance that was cut, and what was cut.
 
         Returns:
-            Vectors (N, :attr:`dimension`), float32, in the order of ``instances``; a memory map where they take
-            more than 1 GiB.
+            Vectors (N, :attr:`dimension`), float32, in the order of ``instances``; a memory map if they take more than
+            1 GiB.
 
         Raises:
-            SettingError: The model cannot be loaded or does not go with the settings.
+            SettingError: The model cannot be loaded or does not match the settings.
             ArtifactError: The bundled model or the cache is damaged.
             OutputError: There is no space for the vectors, in the cache or on disk.
         """
@@ -333,9 +375,9 @@ class TransformerEncoder:
         progress("encode", 0, len(instances))
         for shard in by_sentence(instances, rows):
             same = [rows[key] for _, key in shard]
-            for places, found, lost in self._encode_shard(shard, [instances[one[0]] for one in same]):
-                vectors[[same[place][0] for place in places]] = found
-                for place, vector, what in zip(places, found, lost, strict=True):
+            for places, encoded, lost in self._encode_shard(shard, [instances[first] for first, *_ in same]):
+                vectors[[same[place][0] for place in places]] = encoded
+                for place, vector, what in zip(places, encoded, lost, strict=True):
                     if len(same[place]) > 1:
                         vectors[same[place][1:]] = vector
                     done += len(same[place])
@@ -363,15 +405,15 @@ class TransformerEncoder:
             places = [todo[place] for place in places]
             if self.cache is not None:
                 self.cache.store(
-                    self._cache_name, _stored_sentences([keys[one] for one in places], pieces, lost)
+                    self._cache_name, _stored_sentences([keys[place] for place in places], pieces, lost)
                 )
             yield from self._joined(places, pieces, lost, types)
 
     def _passes(self, instances: Sequence[RelationInstance]) -> Iterator[tuple[list[int], Pieces, list[str]]]:
-        """Run the transformer over what the instances show it, everything once.
+        """Run the transformer once over every distinct input of the instances.
 
         Yields:
-            Instances of a batch by their places, what their vectors consist of, and what of each did not fit.
+            For each batch the positions of its instances, their pooled states, and what was cut from each.
         """
         inputs = self.vocabulary.inputs(instances)
         pairs_of: dict[tuple[int, ...], list[int]] = {}
@@ -398,23 +440,23 @@ class TransformerEncoder:
     def _stored(
         self, keys: Sequence[tuple[bytes, bytes]], cache: VectorCache
     ) -> tuple[list[int], list[str], Pieces | None]:
-        """Return what of a shard is stored: places in it, what of each did not fit, and what the vectors consist of."""
+        """Return the stored pairs of a shard: positions in it, what was cut from each, and their pooled states."""
         wanted: dict[bytes, dict[bytes, int]] = {}
         for place, (sentence, key) in enumerate(keys):
             wanted.setdefault(sentence, {})[key] = place
         stored = cache.load(self._cache_name, list(wanted), slots=n_slots(self.parts), width=self.hidden_size)
         places: list[int] = []
         lost: list[str] = []
-        found: list[Pieces] = []
+        pieces: list[Pieces] = []
         for sentence, places_of_keys in wanted.items():
             if sentence not in stored:
                 continue
-            one = stored[sentence]
-            rows = [row for row, key in enumerate(one.keys) if key in places_of_keys]
-            places += [places_of_keys[one.keys[row]] for row in rows]
-            lost += [one.lost[row] for row in rows]
-            found.append(Pieces(one.pieces.states, one.pieces.uses[rows]))
-        return places, lost, side_by_side(found) if places else None
+            known = stored[sentence]
+            rows = [row for row, key in enumerate(known.keys) if key in places_of_keys]
+            places += [places_of_keys[known.keys[row]] for row in rows]
+            lost += [known.lost[row] for row in rows]
+            pieces.append(Pieces(known.pieces.states, known.pieces.uses[rows]))
+        return places, lost, side_by_side(pieces) if places else None
 
     def _joined(
         self, places: Sequence[int], pieces: Pieces, lost: Sequence[str], types: NDArray[np.int64] | None
@@ -432,7 +474,7 @@ class TransformerEncoder:
 
         Args:
             ids: Token ids (B, T), int64.
-            places: Where the parts of each sentence lie.
+            places: Positions of the parts of each sentence.
         """
         import torch
 
@@ -443,11 +485,11 @@ class TransformerEncoder:
         return states
 
     def model_inputs(self, ids: torch.Tensor, places: Places) -> dict[str, torch.Tensor | None]:
-        """Return what the model is given for a batch; no attention mask where nothing is padded.
+        """Return the inputs of the model for a batch; the attention mask is ``None`` if nothing is padded.
 
         Args:
             ids: Token ids (B, T), int64.
-            places: Where the parts of each sentence lie.
+            places: Positions of the parts of each sentence.
         """
         import torch
 
@@ -457,15 +499,15 @@ class TransformerEncoder:
         return {"input_ids": ids, "attention_mask": attention.long() if padded else None}
 
     def unknown_share(self, texts: Sequence[str]) -> float:
-        """Return the share of tokens that the model does not know, from 0 to 1, in a sample of texts.
+        """Return the share of unknown tokens, in [0, 1], in a sample of texts.
 
-        Which texts are sampled depends on the set of texts only.
+        The sample depends on the set of texts only.
         """
         return self.vocabulary.unknown_share(texts)
 
     @cached_property
     def _cache_name(self) -> str:
-        # other arithmetic gives other bytes for the same vector
+        # the bytes of a vector depend on the arithmetic
         how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}"
         return blake2b(how.encode(), digest_size=16).hexdigest()
 

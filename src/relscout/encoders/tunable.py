@@ -1,4 +1,4 @@
-"""The top layers of an encoder, trained on hidden states of the frozen layers below, which are computed once."""
+"""Train the top layers of an encoder on hidden states of the frozen layers, which are computed once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def can_turn(encoder: TransformerEncoder) -> bool:
-    """Return whether :func:`turned_by` is exact: pooling alone depends on which mention is the head."""
+    """Return whether :func:`turned_by` is exact: whether only the pooling depends on which mention is the head."""
     return encoder.settings.marking == "none" and encodes_direction(encoder.parts)
 
 
@@ -50,22 +50,22 @@ def turned_by(encoder: TransformerEncoder, vectors: Tensor) -> Tensor:
     return turned(vectors, encoder.parts, encoder.hidden_size)
 
 
-#: Bytes above which states are kept on disk.
+#: Bytes above which states are stored on disk.
 _IN_MEMORY = 1 << 30
-#: The same for vectors of contents, which lie there while others of the same size are clustered.
+#: The same for vectors of contents, because others of the same size are clustered at the same time.
 _VECTORS_IN_MEMORY = 1 << 24
 
 
 class HiddenStates:
     """Hidden states of sentences of different lengths, one after the other.
 
-    More than ``in_memory`` bytes lie in a file without a name, which disappears with this object; they are read with
-    plain reads rather than mapped, so that memory does not grow with the corpus. ``TMPDIR`` says where it is.
+    More than ``in_memory`` bytes are stored in an unnamed file in ``TMPDIR``, which is deleted with this object. It is
+    read, not mapped, so that memory does not grow with the corpus.
 
     Args:
-        lengths: Tokens of each sentence (N,), int64.
+        lengths: Number of tokens of each sentence (N,), int64.
         width: Dimensions D of a state.
-        in_memory: Bytes that may be held in memory.
+        in_memory: Largest number of bytes in memory.
 
     Raises:
         OutputError: The disk does not have enough space.
@@ -82,17 +82,17 @@ class HiddenStates:
             self._array = np.empty((n_bytes // (4 * width), width), dtype=np.float32)
             return
         try:
-            # unbuffered: what a full disk refused must not be tried again when the file is closed
+            # unbuffered, so that closing the file does not try again to write what a full disk refused
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
             weakref.finalize(self, self._file.close)
             self._file.truncate(n_bytes)
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(self._file.fileno(), 0, n_bytes)
         except OSError as error:
-            raise _no_room(n_bytes, error) from error
+            raise _no_space(n_bytes, error) from error
 
     def write(self, row: int, states: NDArray[np.float32]) -> None:
-        """Keep the states (length, D) of one sentence.
+        """Store the states (length, D) of a sentence.
 
         Raises:
             OutputError: The disk is full.
@@ -109,7 +109,7 @@ class HiddenStates:
             while left:
                 left = left[file.write(left) :]
         except OSError as error:
-            raise _no_room(int(self._ends[-1]) * self.width * 4, error) from error
+            raise _no_space(int(self._ends[-1]) * self.width * 4, error) from error
 
     def padded(self, rows: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
         """Return the states of some sentences (B, T, D), float32, zero after the end of each."""
@@ -131,12 +131,12 @@ class HiddenStates:
 
 
 class ContentVectors:
-    """Vectors of contents as an encoder gave them, read by the batch; on disk beyond 16 MiB.
+    """Vectors of contents, read by the batch; above 16 MiB they are stored on disk.
 
     Args:
         count: Number of contents M.
         dimension: Dimensions D of a vector.
-        in_memory: Bytes that may be held in memory.
+        in_memory: Largest number of bytes in memory.
 
     Raises:
         OutputError: The disk does not have enough space.
@@ -146,7 +146,7 @@ class ContentVectors:
         self._rows = HiddenStates(np.ones(count, dtype=np.int64), dimension, in_memory=in_memory)
 
     def __setitem__(self, content: int, vector: NDArray[np.float32]) -> None:
-        """Keep the vector (D,) of one content."""
+        """Store the vector (D,) of a content."""
         self._rows.write(content, vector[None])
 
     def __getitem__(self, contents: NDArray[np.int64]) -> torch.Tensor:
@@ -154,7 +154,7 @@ class ContentVectors:
         return self._rows.padded(contents)[:, 0]
 
 
-def _no_room(n_bytes: int, error: OSError) -> OutputError:
+def _no_space(n_bytes: int, error: OSError) -> OutputError:
     return OutputError(
         f"cannot store {n_bytes / 1e9:.1f} GB of hidden states in {tempfile.gettempdir()}: {error.strerror or error}; "
         "set TMPDIR to a folder with more space, or train more layers, whose states are not stored"
@@ -163,14 +163,14 @@ def _no_room(n_bytes: int, error: OSError) -> OutputError:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Instances as far as the frozen layers bring them, every content once; M contents.
+    """The output of the frozen layers for some instances, with M distinct contents.
 
     Args:
         row_of: Content of each instance (N,), int64.
         ids: Token ids of all contents, one after the other.
-        ends: Where the ids of each content end (M,), int64.
-        places: Where the parts of each sentence lie; tensors of M rows.
-        states: What the lowest trained layer reads; ``None`` where the whole model trains.
+        ends: End of the ids of each content (M,), int64.
+        places: Positions of the parts of each content; tensors of M rows.
+        states: Input of the lowest trained layer; ``None`` if the whole model trains.
         fixed: The parts of the vectors that no trained layer changes, side by side (M, their widths), float32.
     """
 
@@ -183,7 +183,7 @@ class Prepared:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each content (M,)."""
+        """Number of tokens of each content (M,)."""
         return np.diff(self.ends, prepend=0)
 
 
@@ -200,11 +200,11 @@ def prepare(
 
     Args:
         base: The encoder.
-        instances: What will be trained on.
+        instances: The instances to train on.
         fixed: Parts of the pooling that no trained layer changes.
-        boundary: Hidden state that the lowest trained layer reads; ``None`` where the whole model trains.
+        boundary: Number of the hidden state that the lowest trained layer reads; ``None`` if the whole model trains.
         progress: Called with the number of instances done, stage ``"encode"``.
-        on_loss: Called with each truncated instance and what was lost.
+        on_loss: Called with each instance that was cut, and what was cut.
     """
     import torch
 
@@ -221,9 +221,8 @@ def prepare(
     ends = np.cumsum(lengths)
     vectors = torch.from_numpy(empty_vectors(len(keys), sum(part.width(base.hidden_size) for part in fixed)))
     states = HiddenStates(lengths, base.hidden_size) if boundary is not None else None
-    # nothing above the boundary is read here
     frozen = LowestLayers(base.model, boundary, n_layers=base.n_layers) if boundary is not None else None
-    found: list[Places] = []
+    places_of_batches: list[Places] = []
     order: list[int] = []
     done = 0
     progress("encode", 0, len(instances))
@@ -239,17 +238,18 @@ def prepare(
             ids[ends[row] - length : ends[row]] = tokens[place, :length].cpu().numpy()
             if states is not None:
                 states.write(row, kept[place, :length])
-        found.append(places)
+        places_of_batches.append(places)
         order += batch.tolist()
         for row in batch:
             same = rows[keys[row]]
             done += len(same)
             if inputs[row].lost and on_loss is not None:
-                for one in same:
-                    on_loss(instances[one], inputs[row].lost)
+                for place in same:
+                    on_loss(instances[place], inputs[row].lost)
         progress("encode", done, len(instances))
     back = torch.from_numpy(np.argsort(order))
-    places = Places(*(torch.cat([getattr(one, name) for one in found])[back] for name in Places.__slots__))
+    columns = ([getattr(places, name) for places in places_of_batches] for name in Places.__slots__)
+    places = Places(*(torch.cat(column)[back] for column in columns))
     return Prepared(row_of, ids, ends, places, states, vectors.to(base.device))
 
 
@@ -260,25 +260,25 @@ _ALL = -1
 class TunableEncoder:
     """A copy of an encoder whose top layers train.
 
-    Dropout acts in the layers that train and in no other, so that what the frozen ones give can be computed once.
+    Only trained layers have dropout, so that the output of the frozen layers can be computed once.
 
     Args:
-        encoder: The encoder to start from, which stays as it is; :attr:`base`.
-        trained_layers: How many layers train, counted from the highest that the pooling reads; -1 trains the whole
-            model, embeddings included.
+        encoder: The encoder to start from, which does not change; :attr:`base`.
+        trained_layers: Number of layers that train, counted from the highest that the pooling uses; -1 trains the whole
+            model with its embeddings.
         dropout: Dropout rate of the trained layers, in [0, 1); ``None`` keeps the model's own.
-        arithmetic: ``float32``, ``bfloat16`` or ``auto`` (see :func:`trains_in_bfloat16`): how the trained layers
-            compute while dropout is on; their weights are float32, and so is what they compute without it.
-        sampled: While dropout is on, the part ``between`` of the pooling reads this many tokens, drawn anew in every
-            call, as HiURE does; 0 reads all, as is always done without dropout.
-        rank: Train low-rank factors of this rank (and α twice as large) and keep the weights and the embeddings frozen;
+        arithmetic: ``float32``, ``bfloat16`` or ``auto`` (see :func:`trains_in_bfloat16`): arithmetic of the trained
+            layers while dropout is on. Their weights, and computations without dropout, are float32.
+        sampled: While dropout is on, the part ``between`` of the pooling uses this many tokens, drawn in every call, as
+            in HiURE. 0, or no dropout, uses all.
+        rank: Train low-rank factors of this rank (with α twice the rank) and keep weights and embeddings frozen;
             0 trains the weights.
-        seed: Draws the factors.
+        seed: Random seed of the factors.
 
     Raises:
-        SettingError: The encoder has not as many layers, its layers are not recognised, or tokens are to be sampled of
-            a layer below those that train.
-        MissingExtraError: There is a rank, and peft is not installed.
+        SettingError: The encoder has fewer layers, its layers are not recognised, or tokens would be sampled from a
+            layer below the trained ones.
+        MissingExtraError: ``rank`` is above 0, and peft is not installed.
     """
 
     def __init__(
@@ -293,7 +293,7 @@ class TunableEncoder:
         seed: int = 0,
     ) -> None:
         self.base, self.rank = encoder, rank
-        # in float32 whatever the encoder computes in: steps as small as these are lost in the rounding of others
+        # always float32: other types round away steps as small as those of the training
         self._model = copy.deepcopy(encoder.model).float()
         self.device = encoder.device
         self._low_precision = trains_in_bfloat16(arithmetic, self.device)
@@ -313,7 +313,7 @@ class TunableEncoder:
             )
         if rank and trained_layers == _ALL:
             trained_layers = depth
-        #: Hidden state that the lowest trained layer reads; -1 where the embeddings train too.
+        #: Number of the hidden state that the lowest trained layer reads; -1 if the embeddings train too.
         self._boundary = _ALL if trained_layers == _ALL else depth - trained_layers
         for part in encoder.parts:
             if self._samples(part) and part.layer is not None and part.layer < self._boundary:
@@ -329,7 +329,7 @@ class TunableEncoder:
         self._trained: list[torch.nn.Module] = (
             [self._model] if self._boundary == _ALL else layers[self._boundary : depth]
         )
-        #: Which tokens the highest layer is read at, where these are few.
+        #: Tokens of the highest layer that the pooling uses, if these are few.
         self._read: dict[str, torch.Tensor] = {}
         self._narrowed = reads_few(encoder.parts, depth, encoder.n_layers) and narrow(
             layers[depth - 1], self._read
@@ -357,7 +357,7 @@ class TunableEncoder:
         return self.base.scale
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Return what trains."""
+        """Return the parameters that train."""
         return (parameter for _, parameter in self._named())
 
     def train(self, mode: bool = True) -> None:
@@ -367,14 +367,14 @@ class TunableEncoder:
             module.train(mode)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of the weights (or low-rank factors) that train, by their names in the model."""
+        """Return copies of the trained weights or low-rank factors, by their names in the model."""
         return {
             plain_name(name): parameter.detach().cpu().float().numpy().copy()
             for name, parameter in self._named()
         }
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over weights as :meth:`weights` gives them."""
+        """Set the weights to those that :meth:`weights` returned."""
         import torch
 
         with torch.no_grad():
@@ -391,9 +391,9 @@ class TunableEncoder:
         """Run the frozen layers once.
 
         Args:
-            instances: What will be trained on.
+            instances: The instances to train on.
             progress: Called with the number of instances done, stage ``"encode"``.
-            on_loss: Called with each truncated instance and what was lost.
+            on_loss: Called with each instance that was cut, and what was cut.
         """
         fixed = [part for part in self.base.parts if self._is_fixed(part)]
         return prepare(
@@ -406,7 +406,7 @@ class TunableEncoder:
         )
 
     def __call__(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
-        """Return vectors (B, D), float32, of some contents, from which gradients reach the trained layers."""
+        """Return vectors (B, D), float32, of some contents, with gradients for the trained layers."""
         import torch
 
         places = prepared.places[torch.from_numpy(contents).to(self.device)]
@@ -440,7 +440,7 @@ class TunableEncoder:
                     sampled = self._sampled if self._training else 0
                     pieces.append(pool_part(state, places, part, sampled=sampled))
                 else:
-                    # vectors are to be those of the encoder bit for bit
+                    # the vectors must equal the encoder's to the last bit
                     pieces.append(pool([state], places, [replace(part, layer=None)]))
         self._states.clear()
         return torch.cat(pieces, dim=1)
@@ -457,25 +457,25 @@ class TunableEncoder:
 
         Args:
             prepared: The instances.
-            into: Where they are written; an array of its own where left out, on disk beyond 1 GiB.
-            contents: Where those of the contents are written as well.
+            into: Array for the vectors; by default a new one, above 1 GiB on disk.
+            contents: Receives the vectors of the contents as well.
             progress: Called with the number of contents done, stage ``"encode again"``.
         """
         vectors = empty_vectors(len(prepared.row_of), self.dimension) if into is None else into
         order = np.argsort(prepared.row_of, kind="stable")
         ends = np.cumsum(np.bincount(prepared.row_of, minlength=len(prepared.lengths)))
-        for batch, found in self.encoded(prepared, progress):
-            for content, vector in zip(batch, found, strict=True):
+        for batch, encoded in self.encoded(prepared, progress):
+            for content, vector in zip(batch, encoded, strict=True):
                 vectors[order[ends[content - 1] if content else 0 : ends[content]]] = vector
                 if contents is not None:
                     contents[content] = vector
         return vectors
 
     def encode_contents(self, prepared: Prepared, *, progress: Progress = silent) -> NDArray[np.float32]:
-        """Return vectors (M, D), float32, of all prepared contents, without dropout; on disk beyond 1 GiB."""
+        """Return vectors (M, D), float32, of all prepared contents, without dropout; above 1 GiB on disk."""
         vectors = empty_vectors(len(prepared.lengths), self.dimension)
-        for batch, found in self.encoded(prepared, progress):
-            vectors[batch] = found
+        for batch, encoded in self.encoded(prepared, progress):
+            vectors[batch] = encoded
         return vectors
 
     def encoded(
@@ -488,8 +488,8 @@ class TunableEncoder:
         lengths, done = prepared.lengths, 0
         for batch in batches(lengths, self.base.settings.batch_tokens):
             with torch.inference_mode():
-                found: NDArray[np.float32] = self(prepared, batch).cpu().numpy()
-            yield batch, found
+                vectors: NDArray[np.float32] = self(prepared, batch).cpu().numpy()
+            yield batch, vectors
             done += len(batch)
             progress("encode again", done, len(lengths))
 

@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import (
-    check_above_zero,
-    check_choices,
-    check_least,
-    check_rates,
-    check_shares,
-    whole_numbers,
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    OneOf,
+    Rate,
+    Share,
+    Width,
+    numbers_of,
+    settings_class,
 )
 from relscout.encoders import OnLoss
 from relscout.encoders.inputs import batches, rows_by_content
@@ -285,62 +291,64 @@ class ConvolutionalEncoder:
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], *, word_dropout: float = 0.0) -> None:
         import torch
+        from torch.nn import Conv1d, Embedding, ModuleDict
 
         self.device = torch.device("cpu")
         self.scale = 1.0
         self._word_dropout = word_dropout
-        self._training = False
-        self._parameters = {
-            name: torch.nn.Parameter(torch.from_numpy(array.copy()))
-            for name, array in sorted(weights.items())
-        }
-        self._windows = sorted(int(name.split(".")[1]) for name in weights if name.startswith("filters."))
+        tensors = {name: torch.tensor(array) for name, array in weights.items()}
+        self._tables, self._filters = ModuleDict(), dict[int, Conv1d]()
+        for name in _TABLES:
+            if (table := tensors.get(f"tables.{name}.weight")) is not None:
+                self._tables[name] = Embedding(len(table), table.shape[1], device="meta")
+        for window in sorted({int(name.split(".")[1]) for name in tensors if name.startswith("filters.")}):
+            n_filters, width, _ = tensors[f"filters.{window}.weight"].shape
+            self._filters[window] = Conv1d(width, n_filters, window, device="meta")
+        filters = ModuleDict({str(window): layer for window, layer in self._filters.items()})
+        self._network = ModuleDict({"tables": self._tables, "filters": filters}).eval()
+        self._network.load_state_dict(tensors, assign=True)
 
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
-        return sum(len(self._parameters[f"filters.{window}"]) for window in self._windows)
+        return sum(layer.out_channels for layer in self._filters.values())
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """Return what trains: everything."""
-        return iter(self._parameters.values())
+        return self._network.parameters()
 
     def train(self, mode: bool = True) -> None:
         """Switch the dropout of words on or off."""
-        self._training = mode
+        self._network.train(mode)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of all weights, by name."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self._parameters.items()}
+        return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over weights as :meth:`weights` gives them."""
         import torch
 
-        with torch.no_grad():
-            for name, tensor in self._parameters.items():
-                tensor.copy_(torch.from_numpy(weights[name]))
+        self._network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
     def __call__(self, prepared: WordSentences, contents: NDArray[np.int64]) -> torch.Tensor:
         """Return vectors (B, D), float32, of some contents."""
         import torch
-        from torch.nn.functional import conv1d, embedding, pad
+        from torch.nn.functional import pad
 
-        tensors = self._parameters
         words, from_head, from_tail, types = torch.from_numpy(prepared.padded(contents))
         inside = words != PADDING  # (B, T)
-        if self._training and self._word_dropout:
+        if self._network.training and self._word_dropout:
             hidden = torch.rand(words.shape) < self._word_dropout
             words = torch.where(hidden & inside, UNKNOWN, words)
-        read = zip((words, from_head, from_tail, types), _TABLES, strict=True)
-        x = torch.cat([embedding(ids, tensors[name]) for ids, name in read if name in tensors], dim=2)
+        ids = dict(zip(_TABLES, (words, from_head, from_tail, types), strict=True))
+        x = torch.cat([table(ids[name]) for name, table in self._tables.items()], dim=2)  # (B, T, E)
         x = (x * inside[..., None]).transpose(1, 2)  # (B, E, T)
         pooled = []
-        for window in self._windows:
-            around = pad(x, ((window - 1) // 2, window // 2))
-            found = conv1d(around, tensors[f"filters.{window}"], tensors[f"bias.{window}"])  # (B, F, T)
-            pooled.append(found.masked_fill(~inside[:, None], -torch.inf).amax(dim=2))
-        return torch.cat(pooled, dim=1).tanh()
+        for window, layer in self._filters.items():
+            scores = layer(pad(x, ((window - 1) // 2, window // 2)))  # (B, F, T)
+            pooled.append(scores.masked_fill(~inside[:, None], -torch.inf).amax(dim=2))
+        return torch.cat(pooled, dim=1).tanh()  # (B, D)
 
     def encoded(
         self, prepared: WordSentences, progress: Progress
@@ -390,89 +398,74 @@ def first_weights(
     def normal(*shape: int, std: float) -> NDArray[Any]:
         return (std * random.standard_normal(shape)).astype(np.float32)
 
-    found = {"words": words}
+    found = {"tables.words.weight": words}
     for name in ("from_head", "from_tail"):
-        found[name] = normal(n_distances, position_dimension, std=0.1)
+        found[f"tables.{name}.weight"] = normal(n_distances, position_dimension, std=0.1)
     width = words.shape[1] + 2 * position_dimension
     if n_types:
-        found["types"] = normal(n_types + 1, type_dimension, std=0.1)
+        found["tables.types.weight"] = normal(n_types + 1, type_dimension, std=0.1)
         width += type_dimension
     for place, window in enumerate(windows):
         n_filters = dimension // len(windows) + (place < dimension % len(windows))
-        found[f"filters.{window}"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
-        found[f"bias.{window}"] = np.zeros(n_filters, dtype=np.float32)
+        found[f"filters.{window}.weight"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
+        found[f"filters.{window}.bias"] = np.zeros(n_filters, dtype=np.float32)
     return found
 
 
 _DESCENTS = ("adamw", "sgd")
 
 
-@dataclass(frozen=True)
+@settings_class
 class CNNSettings:
     """Settings of the convolutional network; what the papers say stands in each description."""
 
-    marking: str = "C+M"
+    marking: Annotated[str, OneOf(FORMATS)] = "C+M"
     """Input format: ``C+M``, ``C+T``, ``OnlyC``, ``OnlyM`` or ``OnlyT``."""
-    windows: str = "2-3-4-5"
+    windows: Numbers = "2-3-4-5"
     """Words that a filter reads, joined by ``-`` (Nguyen and Grishman 2015)."""
-    dimension: int = 230
+    dimension: Width = 230
     """Dimensions of the representation, shared by the windows (paper: a hidden size of 230)."""
-    word_dimension: int = 100
+    word_dimension: Width = 100
     """Dimensions of a word embedding, at least 1; word vectors that are given decide it."""
-    position_dimension: int = 50
+    position_dimension: Width = 50
     """Dimensions of the embedding of a word's distance from the head, and from the tail (Nguyen and Grishman: 50)."""
-    type_dimension: int = 30
+    type_dimension: Width = 30
     """Dimensions of the embedding of an entity type (Zhang et al. 2017: 30); not used where no mention has a type."""
     vectors: str = ""
     """Text file of word vectors to start from, such as GloVe's; empty draws them all."""
-    least_count: int = 1
+    least_count: AtLeast1 = 1
     """How often a word must be in the training data to be known, at least 1."""
-    max_length: int = 100
+    max_length: AtLeast2 = 100
     """Most words of an input, at least 2 (paper: 100); longer sentences are cut around the entities."""
-    epochs: int = 20
+    epochs: AtLeast1 = 20
     """Epochs, of which the best is chosen: passes over the training data; at least 1."""
-    least_steps: int = 300
+    least_steps: AtLeast0 = 300
     """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     """``adamw``, which learns more in as many epochs, or ``sgd``, stochastic gradient descent (paper)."""
-    learning_rate: float = 2e-3
+    learning_rate: AboveZero = 2e-3
     """Highest learning rate (paper: 0.5, for ``sgd``)."""
-    batch: int = 64
+    batch: AtLeast1 = 64
     """Sentences in a step, at least 1 (paper: 160)."""
-    dropout: float = 0.5
+    dropout: Rate = 0.5
     """Dropout rate on the representation, in [0, 1) (Nguyen and Grishman: 0.5)."""
-    word_dropout: float = 0.04
+    word_dropout: Rate = 0.04
     """Share of the words read as unknown ones in training, in [0, 1), so that these are learnt (Zhang et al.: 0.04)."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
     """Weight decay, at least 0."""
 
     def __post_init__(self) -> None:
-        check_choices(self, {"marking": FORMATS, "optimizer": _DESCENTS})
-        least = {"dimension": len(self.widths), "max_length": 2, "least_steps": 0, "weight_decay": 0}
-        ones = (
-            "epochs",
-            "batch",
-            "word_dimension",
-            "position_dimension",
-            "type_dimension",
-            "least_count",
-        )
-        check_least(self, {**least, **dict.fromkeys(ones, 1)})
-        check_above_zero(self, ("learning_rate",))
-        check_rates(self, ("dropout", "word_dropout"))
-        check_shares(self, ("warm_up",))
+        if self.dimension < len(self.widths):
+            raise SettingError(
+                f"dimension is {self.dimension}, expected at least {len(self.widths)}, one for each window"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The windows, each once, from the narrowest.
-
-        Raises:
-            SettingError: ``windows`` is not whole numbers joined by ``-``.
-        """
-        found = whole_numbers("windows", self.windows, what="whole numbers", example="2-3-4-5")
-        return tuple(sorted(set(found)))
+        """The windows, each once, from the narrowest."""
+        return tuple(sorted(set(numbers_of(self.windows))))
 
 
 class _WordEncoder(ConvolutionalEncoder):
@@ -499,7 +492,8 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
 
     Args:
         seed: Draws first weights, batches and dropout.
-        **settings: Fields of :class:`CNNSettings`.
+
+    The other parameters are the fields of :class:`CNNSettings`.
     """
 
     KIND: ClassVar[str] = "cnn-classifier"
@@ -508,6 +502,31 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         "Workshop on Vector Space Modeling for NLP 2015"
     )
     SETTINGS: ClassVar[type[Any]] = CNNSettings
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        marking: str = CNNSettings.marking,
+        windows: str = CNNSettings.windows,
+        dimension: int = CNNSettings.dimension,
+        word_dimension: int = CNNSettings.word_dimension,
+        position_dimension: int = CNNSettings.position_dimension,
+        type_dimension: int = CNNSettings.type_dimension,
+        vectors: str = CNNSettings.vectors,
+        least_count: int = CNNSettings.least_count,
+        max_length: int = CNNSettings.max_length,
+        epochs: int = CNNSettings.epochs,
+        least_steps: int = CNNSettings.least_steps,
+        optimizer: Literal["adamw", "sgd"] = CNNSettings.optimizer,
+        learning_rate: float = CNNSettings.learning_rate,
+        batch: int = CNNSettings.batch,
+        dropout: float = CNNSettings.dropout,
+        word_dropout: float = CNNSettings.word_dropout,
+        warm_up: float = CNNSettings.warm_up,
+        weight_decay: float = CNNSettings.weight_decay,
+    ) -> None:
+        self._store(locals())
 
     def _learner(self, train: Sequence[RelationInstance]) -> _WordEncoder:
         options = self._settings

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,19 @@ from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, check_shares
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    OneOf,
+    Rate,
+    Share,
+    TrainedLayers,
+    settings_class,
+)
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.finetuning.episodes import (
     SIMILARITIES,
@@ -46,61 +56,46 @@ OBJECTIVES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
+@settings_class
 class FewShotSettings:
     """Settings of few-shot classification; chosen on the development draws."""
 
-    similarity: str = "euclid"
+    similarity: Annotated[str, OneOf(SIMILARITIES)] = "euclid"
     """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
     """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
-    objective: str = "relations"
+    objective: Annotated[str, OneOf(OBJECTIVES)] = "relations"
     """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
-    iterations: int = 200
+    iterations: AtLeast0 = 200
     """Steps of training at least, so that all epochs are of one length (released code: 20,000); 0 trains nothing."""
-    learning_rate: float = 2e-4
+    learning_rate: AboveZero = 2e-4
     """Highest learning rate of the encoder (released code: 2e-5, for BERT-base)."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Dropout rate on the representation, in [0, 1) (released code: 0.5); the encoder keeps its own."""
-    trained_layers: int = 3
+    trained_layers: TrainedLayers = 3
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
     inverses: bool = True
     """Whether relations are learnt backwards, too, where the encoder allows it: marking ``none``, mentions read."""
-    train_ways: int = 16
+    train_ways: AtLeast2 = 16
     """Relations in an episode of training, at least 2 (or as many as there are): more teach more."""
-    train_shots: int = 2
+    train_shots: AtLeast1 = 2
     """Examples of each relation in an episode of training, at least 1."""
-    train_queries: int = 2
+    train_queries: AtLeast1 = 2
     """Queries of each relation in an episode of training, at least 1."""
-    sharpness: float = 16.0
+    sharpness: AboveZero = 16.0
     """Factor of the similarities of unit vectors before the softmax, above 0 (paper: no unit length, no factor)."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
-    dtype: str = "auto"
+    dtype: Arithmetic = "auto"
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    check_every: int = 50
+    check_every: AtLeast1 = 50
     """Steps of ``episodes`` after which work is kept and ``dev`` scored; ``relations`` does so after each pass."""
-    dev_ways: int = 5
+    dev_ways: AtLeast2 = 5
     """Relations in an episode of ``dev``, at least 2."""
-    dev_shots: int = 1
+    dev_shots: AtLeast1 = 1
     """Examples of each relation in an episode of ``dev``, at least 1."""
-    dev_episodes: int = 1000
+    dev_episodes: AtLeast2 = 1000
     """Episodes of ``dev`` by which the best weights are chosen, at least 2."""
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise UnknownNameError("objective", self.objective, OBJECTIVES)
-        if self.similarity not in SIMILARITIES:
-            raise UnknownNameError("similarity", self.similarity, SIMILARITIES)
-        check_choices(self, {"dtype": ARITHMETICS})
-        least = {"iterations": 0, "check_every": 1, "dev_episodes": 2}
-        check_least(
-            self,
-            {**least, "train_ways": 2, "train_shots": 1, "train_queries": 1, "dev_ways": 2, "dev_shots": 1},
-        )
-        check_above_zero(self, ("learning_rate", "sharpness"))
-        check_rates(self, ("dropout",))
-        check_shares(self, ("warm_up",))
 
     @property
     def of_training(self) -> Episode:

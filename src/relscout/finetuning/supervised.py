@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,60 +11,54 @@ from numpy.typing import NDArray
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.settings import (
-    check_above_zero,
-    check_choices,
-    check_least,
-    check_rates,
-    check_shares,
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    NotNegative,
+    Rate,
+    Share,
+    TrainedLayers,
+    settings_class,
     to_mapping,
 )
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
-from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.parameter import EncoderParameter
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.finetuning.classifier import SentenceClassifier, linear_head
 from relscout.training.classification import Classifier, Learner
 from relscout.training.stored import Trained, below, own_weights, portable, stored_transformer
 
-#: [h; t] at the start markers, context and mentions shown, 100 tokens (Peng et al. 2020, section 2.2 and Table 10).
-ENCODER = EncoderSettings(marking="C+M", pooling="start", max_length=100)
 
-
-@dataclass(frozen=True)
+@settings_class
 class SupervisedSettings:
     """Settings of supervised fine-tuning; what the paper says stands in each description."""
 
-    epochs: int = 6
+    epochs: AtLeast1 = 6
     """Epochs, of which the best is chosen: passes over the training data; at least 1 (paper: 6; 20 at 1 % of it)."""
-    least_steps: int = 100
+    least_steps: AtLeast0 = 100
     """Steps of the optimizer that there are at least: an epoch passes over few instances several times; at least 0."""
-    learning_rate: float = 2e-4
+    learning_rate: AboveZero = 2e-4
     """Highest learning rate of the encoder (paper: 3e-5, for BERT-base)."""
-    head_learning_rate: float = 1e-3
+    head_learning_rate: AboveZero = 1e-3
     """Highest learning rate of the linear layer (paper: 3e-5)."""
-    batch: int = 64
+    batch: AtLeast1 = 64
     """Sentences in a step, at least 1 (paper: 64)."""
-    dropout: float = 0.0
+    dropout: Rate = 0.0
     """Dropout rate on the representation, in [0, 1) (released code: none); the encoder keeps its own."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; then they fall (released code: 500 steps)."""
-    clip: float = 1.0
+    clip: AboveZero = 1.0
     """Longest gradient, above 0; longer ones are shortened to it (released code: 1)."""
-    weight_decay: float = 1e-5
+    weight_decay: NotNegative = 1e-5
     """Decoupled weight decay, at least 0 (released code: 1e-5)."""
-    trained_layers: int = -1
+    trained_layers: TrainedLayers = -1
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
-    def __post_init__(self) -> None:
-        check_least(self, {"epochs": 1, "least_steps": 0, "batch": 1, "weight_decay": 0})
-        check_above_zero(self, ("learning_rate", "head_learning_rate", "clip"))
-        check_rates(self, ("dropout",))
-        check_shares(self, ("warm_up",))
-        check_choices(self, {"training_dtype": ARITHMETICS})
 
-
-class RelationClassifier(SentenceClassifier[Prepared]):
+class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifier[Prepared]):
     """A transformer with a linear layer on its representation, trained with cross entropy.
 
     By default the representation is [h; t], what the last layer gives at the markers in front of head and tail, as in
@@ -75,7 +68,8 @@ class RelationClassifier(SentenceClassifier[Prepared]):
     Args:
         encoder: What training starts from; ``ENCODER`` when left out.
         seed: Draws the first weights of the linear layer, batches and dropout.
-        **settings: Fields of :class:`SupervisedSettings`.
+
+    The other parameters are the fields of :class:`SupervisedSettings`.
     """
 
     KIND: ClassVar[str] = "relation-classifier"
@@ -83,10 +77,26 @@ class RelationClassifier(SentenceClassifier[Prepared]):
         "Peng et al.: Learning from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
     )
     SETTINGS: ClassVar[type[Any]] = SupervisedSettings
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(marking="C+M", pooling="start", max_length=100)
 
-    def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
-        super().__init__(seed=seed, **settings)
-        self.encoder: TransformerEncoder = encoder if encoder is not None else TransformerEncoder(ENCODER)
+    def __init__(
+        self,
+        encoder: TransformerEncoder | None = None,
+        *,
+        seed: int = 0,
+        epochs: int = SupervisedSettings.epochs,
+        least_steps: int = SupervisedSettings.least_steps,
+        learning_rate: float = SupervisedSettings.learning_rate,
+        head_learning_rate: float = SupervisedSettings.head_learning_rate,
+        batch: int = SupervisedSettings.batch,
+        dropout: float = SupervisedSettings.dropout,
+        warm_up: float = SupervisedSettings.warm_up,
+        clip: float = SupervisedSettings.clip,
+        weight_decay: float = SupervisedSettings.weight_decay,
+        trained_layers: int = SupervisedSettings.trained_layers,
+        training_dtype: Arithmetic = SupervisedSettings.training_dtype,
+    ) -> None:
+        self._store(locals())
 
     @property
     def trained_encoder(self) -> TransformerEncoder:

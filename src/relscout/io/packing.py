@@ -1,4 +1,4 @@
-"""Opening an input: packed files, members of ZIP archives, pipes and standard input, text in any encoding."""
+"""Opens inputs: packed files, members of ZIP archives, pipes and standard input, text in any encoding."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from relscout.core.errors import InputError, SettingError
 
 #: The path that stands for standard input.
 STANDARD_INPUT = Path("-")
-#: What reading a damaged packed file raises.
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
-#: A line is no longer than this many bytes: a packed file of a few MB can hold a line that fills any memory.
+#: What reading a file may raise.
+UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+#: Longest line in bytes: a packed file of a few MB can hold a line that exhausts the memory.
 LONGEST_LINE = 1 << 28
 
 _ZIP = b"PK\x03\x04"
+#: What a ZIP archive has that is an office document.
+_OFFICE = "[Content_Types].xml"
 _COPIED_AT_ONCE = 1 << 20
 
 
 class _Rewindable(io.RawIOBase):
-    """A stream that is made from another one, and can go back to its beginning but nowhere else."""
+    """A stream that is computed from another one; it can only be rewound to its beginning."""
 
     _stream: Any
 
@@ -104,17 +106,52 @@ _PACKINGS: dict[bytes, Callable[[Path], Any]] = {
 #: Ends of the names of packed files.
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
-#: Pipes and streams → when they were last written to, and the file that holds a copy of what they gave.
+#: Pipes and streams → the time of their last change, and the file with a copy of their content.
 _copies: dict[Any, tuple[int, Path]] = {}
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is something to read: a file, folder, pipe, standard input or a member of an archive."""
+    """Return whether a path can be read: a file, folder, pipe, standard input or a member of an archive."""
     return path == STANDARD_INPUT or path.exists() or _archive_of(path) is not None
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file, or a member of a ZIP archive."""
+    archive = None if path.exists() else _archive_of(path)
+    return path.is_file() if archive is None else path in members(archive)
+
+
+def members(archive: Path) -> list[Path]:
+    """Return the files in a ZIP archive, each as a path that leads into it; none where it is no archive.
+
+    Excel workbooks and other office documents are no archives, and what macOS adds is left out.
+
+    Raises:
+        InputError: The archive is damaged.
+    """
+    if archive.suffix.lower() != ".zip" or not archive.is_file():
+        return []
+    try:
+        with archive.open("rb") as raw:
+            if raw.read(4) != _ZIP:
+                return []
+        with zipfile.ZipFile(archive) as opened:
+            names = _names(opened)
+    except UNREADABLE as error:
+        raise unreadable(archive, error) from error
+    return [] if _OFFICE in names else [archive / name for name in names]
+
+
+def siblings(path: Path) -> list[Path]:
+    """Return the files next to a file, itself included, sorted: those of its folder, in an archive too."""
+    archive = None if path.exists() else _archive_of(path)
+    if archive is None:
+        return sorted(file for file in path.parent.iterdir() if file.is_file())
+    return sorted(member for member in members(archive) if member.parent == path.parent)
+
+
 def local(path: Path) -> Path:
-    """Return a file that can be read several times: the path itself, or a copy of what a pipe or standard input gives.
+    """Return a file that can be read several times: the path itself, or a copy of a pipe or of standard input.
 
     A pipe is read to its end, once.
 
@@ -170,10 +207,8 @@ def unpacked(path: Path) -> IO[bytes]:
             return _member(file, None, shown=path)
         opening = next((opening for magic, opening in _PACKINGS.items() if beginning.startswith(magic)), None)
         return cast(IO[bytes], file.open("rb") if opening is None else opening(file))
-    except DAMAGED as error:
-        raise damaged(path, error) from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def is_workbook(path: Path) -> bool:
@@ -182,26 +217,28 @@ def is_workbook(path: Path) -> bool:
         return "xl/workbook.xml" in archive.namelist()
 
 
-def damaged(path: Path, error: Exception) -> InputError:
-    """Return the error of a packed file that cannot be unpacked to its end."""
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Return the error of a file that the system cannot read, or that cannot be unpacked to its end."""
+    # bzip2 and gzip have system errors of their own, without a number
+    if isinstance(error, OSError) and error.errno is not None:
+        return InputError(f"{path}: {error.strerror or error}")
     return InputError(f"{path}: the packed file is damaged or cut off ({error}); fetch or pack it again")
 
 
 def _archive_of(path: Path) -> Path | None:
-    """Return the ZIP archive that a path leads into; ``None`` where it leads into none."""
-    return next((one for one in path.parents if one.suffix.lower() == ".zip" and one.is_file()), None)
+    """Return the ZIP archive that contains a path, if there is one."""
+    return next((above for above in path.parents if above.suffix.lower() == ".zip" and above.is_file()), None)
 
 
 def _member(archive: Path, name: str | None, *, shown: Path | None = None) -> IO[bytes]:
     shown = shown or archive
     opened = zipfile.ZipFile(archive)
-    names = [
-        info.filename
-        for info in opened.infolist()
-        if not info.is_dir() and not info.filename.startswith(("__MACOSX/", "."))
-    ]
-    if "[Content_Types].xml" in names:
-        raise InputError(f"{shown}: the file is an office document; save it as text or CSV")
+    names = _names(opened)
+    if _OFFICE in names:
+        raise InputError(
+            f"{shown}: the file is {_office_document(names)}; save it as text (.txt) or PDF, and run "
+            "'relscout discover' on that"
+        )
     if name is None and len(names) != 1:
         listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         hint = f"; name the one to read, such as {shown}/{names[0]}" if names else ""
@@ -215,6 +252,28 @@ def _member(archive: Path, name: str | None, *, shown: Path | None = None) -> IO
         raise InputError(f"{shown}: {wanted!r} cannot be unpacked ({error}); unpack it first") from error
 
 
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [
+        info.filename
+        for info in archive.infolist()
+        if not info.is_dir()
+        and not info.filename.startswith("__MACOSX/")
+        and Path(info.filename).name[:1] != "."
+    ]
+
+
+def _office_document(names: list[str]) -> str:
+    kinds = {
+        "word": "a Word document",
+        "ppt": "a PowerPoint file",
+        "xl": "an Excel workbook of an unusual kind",
+    }
+    return next(
+        (kind for folder, kind in kinds.items() if any(name.startswith(f"{folder}/") for name in names)),
+        "an office document",
+    )
+
+
 #: Byte-order marks of encodings that are recognised by them.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -222,6 +281,11 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
+
+def marked_encoding(beginning: bytes) -> str | None:
+    """Return ``"utf-16"`` or ``"utf-32"`` where a byte-order mark says so, else ``None``."""
+    return next((name for mark, name in _MARKS.items() if beginning.startswith(mark)), None)
 
 
 def as_utf8(stream: IO[bytes], path: Path, encoding: str | None) -> IO[bytes]:
@@ -236,8 +300,7 @@ def as_utf8(stream: IO[bytes], path: Path, encoding: str | None) -> IO[bytes]:
         SettingError: There is no such encoding.
     """
     if encoding is None:
-        beginning = cast(io.BufferedReader, stream).peek(4)
-        encoding = next((name for mark, name in _MARKS.items() if beginning.startswith(mark)), None)
+        encoding = marked_encoding(cast(io.BufferedReader, stream).peek(4))
         if encoding is None:
             return stream
     try:

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import field, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
 
 from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.settings import (
+    AtLeast0,
+    AtLeast1,
+    Distinct,
+    Listed,
+    Nested,
+    OneOf,
+    Text,
+    settings_class,
+)
 from relscout.lab.protocols import VARIED
+from relscout.metrics import ClusteringScores
 
-KINDS = ("method", "frozen")
-FIGURES = ("tsne", "sweep", "losses")
+#: Names of the scores.
+SCORES = tuple(field.name for field in dataclasses.fields(ClusteringScores) if field.type in ("float", float))
 #: Scoring in presets → key in records.
 SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped", "gold-selected": "gold_selected"}
 
 #: Placeholder for the encoder of ``run --encoder``.
 GIVEN = "given"
 
-NRelations = int | Literal["gold", "auto"]
+
+def _checked_number(value: Any) -> Any:
+    if value in ("gold", "auto") or (type(value) is int and value >= 1):
+        return value
+    raise SettingError(f"{value!r} is none; expected a whole number from 1, 'gold' or 'auto'")
+
+
+NRelations = Annotated[
+    int | Literal["gold", "auto"],
+    PlainValidator(_checked_number, json_schema_input_type=int | Literal["gold", "auto"]),
+]
 """A number of relations; ``gold``: that of the scored instances; ``auto``: estimated."""
 
 
-@dataclass(frozen=True)
+@settings_class
 class Row:
     """A line of the table: a method with settings of its own."""
 
-    name: str
-    method: str
+    name: Text
+    method: Text
     """A key of ``relscout.methods.METHODS``, or of ``relscout.lab.learners.LEARNERS`` for given relations."""
-    kind: str = "method"
+    kind: Literal["method", "frozen"] = "method"
     """``method``, or ``frozen``: an untrained encoder, which never gets labelled instances."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method; they override those of the preset."""
@@ -38,64 +62,68 @@ class Row:
     """Number of relations, if different from the preset."""
 
 
-@dataclass(frozen=True)
+@settings_class
 class Sweep:
     """A setting with several values: each is a variation of some rows."""
 
-    setting: str
+    setting: Text
     """Name of the setting, or ``labeled.relations`` or ``labeled.share``: the amount of labelled data of a row."""
-    values: tuple[Any, ...]
-    rows: tuple[str, ...]
+    values: Annotated[Distinct[Any], Field(min_length=1)]
+    rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
 
 
-@dataclass(frozen=True)
+@settings_class
 class Figure:
     """A figure of the paper, drawn from the results."""
 
-    kind: str
+    kind: Literal["tsne", "sweep", "losses"]
     """``tsne`` (projected points), ``sweep`` (a score over its values) or ``losses`` (over the loops)."""
-    rows: tuple[str, ...] = ()
+    rows: Distinct[Text] = ()
     """Names of the rows whose points are drawn."""
-    relations: int = 4
+    relations: AtLeast1 = 4
     """Number of gold relations among the points."""
-    instances: int = 50
+    instances: AtLeast1 = 50
     """Maximum number of points of each relation."""
-    score: str = "b3_f1"
+    score: Annotated[str, OneOf(SCORES)] = "b3_f1"
     """The score of a sweep."""
 
+    def __post_init__(self) -> None:
+        if self.kind == "tsne" and not self.rows:
+            raise SettingError("a figure 'tsne' needs the key 'rows'")
 
-@dataclass(frozen=True)
+
+@settings_class
 class Published:
     """The scores of one row of a table in a paper."""
 
-    row: str
+    row: Text
     """A row of the preset, or a trivial one (``one cluster`` …), to compare with; any name for a reference."""
     scoring: str
     """``raw`` clusters, ``majority-mapped``, or ``gold-selected`` (the best epoch by gold relations); for discovery
     only."""
-    source: str
+    source: Text
     """Table and page."""
-    scores: Mapping[str, float]
+    scores: Annotated[Mapping[str, Annotated[float, Field(ge=-100, le=100)]], Field(min_length=1)]
     """Name of a score, a protocol or a kind of episodes → the figure in percent, as printed."""
     reference: bool = False
     """Whether the row is not run here and only listed for comparison."""
 
 
-@dataclass(frozen=True)
+@settings_class
 class Preset:
     """An experiment. The fields are the keys of the YAML file, except the name, which is the file's."""
 
     name: str
-    title: str
+    title: Text
     """The experiment in a few words."""
-    protocol: str
+    protocol: Text
     """A key of ``relscout.lab.protocols.PROTOCOLS``."""
-    rows: tuple[Row, ...]
+    rows: Annotated[Listed[Nested[Row]], Field(min_length=1)]
     """Lines of the table, in order."""
     n_relations: NRelations | None = None
     """Number of relations, required for discovery; ``gold``: that of the scored instances; ``auto``: estimated."""
-    protocols: tuple[str, ...] = ()
+    protocols: Distinct[Text] = ()
     """Several protocols in place of ``protocol``, each with a table of its own; not for discovery."""
     paper: str = ""
     """The paper; its authors come before the first colon."""
@@ -103,11 +131,11 @@ class Preset:
     """Settings of the encoder of all rows."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name of a method → settings of all its rows."""
-    sweep: Sweep | None = None
-    seeds: tuple[int, ...] = (0, 1, 2)
-    figures: tuple[Figure, ...] = ()
+    sweep: Nested[Sweep] | None = None
+    seeds: Annotated[Distinct[AtLeast0], Field(min_length=1)] = (0, 1, 2)
+    figures: Listed[Nested[Figure]] = ()
     """Figures for ``relscout lab reproduce figure``."""
-    published: tuple[Published, ...] = ()
+    published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""
 

@@ -1,71 +1,65 @@
-"""Frozen encoder and hierarchical agglomerative clustering: no training, no labels, no starts to choose.
+"""Hierarchical agglomerative clustering of the vectors of a frozen encoder: no training and no labels.
 
-The clustering of Elsahar et al., "Unsupervised Open Relation Extraction" (ESWC 2017), which others compare with as
-RW-HAC, on representations of a transformer in place of re-weighted word embeddings.
+This is the clustering of Elsahar et al., "Unsupervised Open Relation Extraction" (ESWC 2017), which other papers call
+RW-HAC, on vectors of a transformer instead of re-weighted word embeddings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.hierarchy import DISTANCES, LINKAGES, agglomerate
+from relscout.clustering.hierarchy import Distance, Linkage, agglomerate
 from relscout.clustering.kmeans import Clusters
-from relscout.core.errors import SettingError, UnknownNameError
+from relscout.core.errors import SettingError
 from relscout.core.progress import Progress
-from relscout.core.settings import check_least
+from relscout.core.settings import AtLeast0, AtLeast1, AtLeast2, NotNegative, settings_class
 from relscout.encoders import Encoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.nearest_mean import FrozenClusters
 
 
-@dataclass(frozen=True)
+@settings_class
 class HACSettings:
     """Settings of the method ``hac``."""
 
-    linkage: str = "ward"
-    """Which two clusters merge: those that add least to the inertia (``ward``), or ``average`` or ``complete``."""
-    distance: str = "euclidean"
-    """Distance of two vectors of unit length, ``euclidean`` or ``cosine``; ``ward`` is Euclidean."""
-    apart: float = 0.0
-    """Where the number of relations is estimated: distance from which clusters are not merged, at least 0, which
-    depends on the encoder and its pooling; 0 estimates the number from the neighbour graph as ``kmeans`` does."""
-    smallest: int = 1
-    """Instances below which a cluster is no relation: its instances go to the nearest one that is; at least 0.
-    0 takes a tenth of the square root of the number of instances, and at least 2."""
-    directions: int = 128
-    """Strongest directions of the vectors in which distances are taken; 0 takes them whole, which is slower."""
-    max_instances: int = 10_000
-    """Of more instances than this, a sample is clustered, from which the others get their relation; at least 2."""
-    max_relations: int = 128
-    """Largest number of relations that is considered where it is estimated; at least 1."""
+    linkage: Linkage = "ward"
+    """How the distance of two clusters is defined: ``ward`` (increase of the inertia), ``average`` or ``complete``."""
+    distance: Distance = "euclidean"
+    """Distance of two vectors of unit length: ``euclidean`` or ``cosine``. ``ward`` needs ``euclidean``."""
+    apart: NotNegative = 0.0
+    """Distance at which merging stops if the number of relations is estimated; at least 0. It depends on the encoder
+    and the pooling. 0 estimates the number from the neighbour graph, as ``kmeans`` does."""
+    smallest: AtLeast0 = 1
+    """Smallest size of a relation; at least 0. Instances of smaller clusters are assigned to the nearest other cluster.
+    0 means a tenth of the square root of the number of instances, at least 2."""
+    directions: AtLeast0 = 128
+    """Number of principal components in which distances are computed; 0 uses the whole vectors, which is slower."""
+    max_instances: AtLeast2 = 10_000
+    """Largest number of instances that are clustered; at least 2. Of more, a sample is clustered, and the others are
+    assigned to the nearest mean."""
+    max_relations: AtLeast1 = 128
+    """Largest number of relations that is considered if it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        if self.linkage not in LINKAGES:
-            raise UnknownNameError("linkage", self.linkage, LINKAGES)
-        if self.distance not in DISTANCES:
-            raise UnknownNameError("distance", self.distance, DISTANCES)
         if self.linkage == "ward" and self.distance != "euclidean":
             raise SettingError(
                 f"linkage 'ward' needs distance 'euclidean', not {self.distance!r}; "
-                "take linkage 'average' or 'complete', or leave the distance out"
+                "use linkage 'average' or 'complete', or leave the distance out"
             )
-        check_least(
-            self, {"apart": 0, "smallest": 0, "directions": 0, "max_instances": 2, "max_relations": 1}
-        )
 
 
 class HAC(FrozenClusters):
-    """Cluster frozen relation representations hierarchically.
+    """Cluster the vectors of a frozen encoder hierarchically.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws the sample, where not all instances are clustered.
-        **settings: Fields of :class:`HACSettings`.
+        seed: Random seed of the sample, if not all instances are clustered.
+
+    The other parameters are the fields of :class:`HACSettings`.
     """
 
     NAME: ClassVar[str] = "hac"
@@ -80,26 +74,15 @@ class HAC(FrozenClusters):
         *,
         n_relations: NRelations = "auto",
         seed: int = 0,
-        linkage: str = HACSettings.linkage,
-        distance: str = HACSettings.distance,
+        linkage: Linkage = HACSettings.linkage,
+        distance: Distance = HACSettings.distance,
         apart: float = HACSettings.apart,
         smallest: int = HACSettings.smallest,
         directions: int = HACSettings.directions,
         max_instances: int = HACSettings.max_instances,
         max_relations: int = HACSettings.max_relations,
     ) -> None:
-        super().__init__(
-            encoder,
-            n_relations=n_relations,
-            seed=seed,
-            linkage=linkage,
-            distance=distance,
-            apart=apart,
-            smallest=smallest,
-            directions=directions,
-            max_instances=max_instances,
-            max_relations=max_relations,
-        )
+        self._store(locals())
 
     def _cluster(
         self,

@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import STARTS, kmeans
+from relscout.clustering.kmeans import Start, kmeans
 from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates, whole_numbers
-from relscout.encoders import EncoderSettings
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    Rate,
+    TrainedLayers,
+    numbers_of,
+    settings_class,
+)
+from relscout.encoders import Encoder, EncoderSettings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
 from relscout.training.checkpointing import TrainingState
@@ -28,54 +40,46 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_CHOICES = {"start": STARTS, "training_dtype": ARITHMETICS}
-
-
-@dataclass(frozen=True)
+@settings_class
 class HiURESettings:
     """Settings of the method ``hiure``."""
 
     prototypes: bool = True
     """The contrast of prototypes; without it only instances are contrasted."""
-    granularities: str = "4-6-10-16-100"
+    granularities: Numbers = "4-6-10-16-100"
     """Numbers of prototypes, joined by ``-``; of all the contrast is taken (released code: 4-6-10-16-100)."""
-    sampled_words: int = 2
+    sampled_words: AtLeast0 = 2
     """Tokens between the mentions that each view reads of the part ``between``, drawn anew; 0 reads all."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Dropout rate of the layers that train, in [0, 1)."""
-    vector_dropout: float = 0.1
+    vector_dropout: Rate = 0.1
     """Dropout rate on the representation, in [0, 1), since layers that do not train give both views the same."""
-    temperature: float = 0.05
+    temperature: AboveZero = 0.05
     """τ of instances, and the mean of the prototypes' φ, above 0."""
-    smoothing: float = 10.0
+    smoothing: AboveZero = 10.0
     """α of φ, above 0: the higher, the less the size of a cluster counts (released code: 10)."""
-    prototype_weight: float = 1.0
+    prototype_weight: NotNegative = 1.0
     """Weight of the contrast of prototypes, at least 0."""
-    warm_up_epochs: int = 1
+    warm_up_epochs: AtLeast0 = 1
     """Epochs without that contrast, at least 0."""
-    epochs: int = 5
+    epochs: AtLeast1 = 5
     """Epochs in all, at least 1 (released code: 5)."""
-    batch: int = 64
+    batch: AtLeast2 = 64
     """Instances in a step, at least 2."""
-    learning_rate: float = 1e-5
+    learning_rate: AboveZero = 1e-5
     """Learning rate of AdamW (released code: 1e-5)."""
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     """Weight decay, at least 0."""
-    trained_layers: int = 1
+    trained_layers: TrainedLayers = 1
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Where the last k-means starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        check_least(self, {"batch": 2, "epochs": 1, "warm_up_epochs": 0, "sampled_words": 0})
-        check_least(self, {"max_relations": 1, "prototype_weight": 0, "weight_decay": 0})
-        check_above_zero(self, ("temperature", "smoothing", "learning_rate"))
-        check_rates(self, ("dropout", "vector_dropout"))
         if min(self.counts) < 2:
             raise SettingError(
                 f"granularities is {self.granularities!r}, but one prototype has nothing to contrast with; "
@@ -95,10 +99,7 @@ class HiURESettings:
     @property
     def counts(self) -> tuple[int, ...]:
         """Numbers of prototypes, in ascending order."""
-        read = whole_numbers(
-            "granularities", self.granularities, what="numbers of prototypes", example="4-10-100"
-        )
-        return tuple(sorted(set(read)))
+        return tuple(sorted(set(numbers_of(self.granularities))))
 
 
 #: Percentiles to which temperatures are clipped.
@@ -347,7 +348,8 @@ class HiURE(SelfTrained):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`HiURESettings`.
+
+    The other parameters are the fields of :class:`HiURESettings`.
     """
 
     NAME: ClassVar[str] = "hiure"
@@ -360,6 +362,32 @@ class HiURE(SelfTrained):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        prototypes: bool = HiURESettings.prototypes,
+        granularities: str = HiURESettings.granularities,
+        sampled_words: int = HiURESettings.sampled_words,
+        dropout: float = HiURESettings.dropout,
+        vector_dropout: float = HiURESettings.vector_dropout,
+        temperature: float = HiURESettings.temperature,
+        smoothing: float = HiURESettings.smoothing,
+        prototype_weight: float = HiURESettings.prototype_weight,
+        warm_up_epochs: int = HiURESettings.warm_up_epochs,
+        epochs: int = HiURESettings.epochs,
+        batch: int = HiURESettings.batch,
+        learning_rate: float = HiURESettings.learning_rate,
+        weight_decay: float = HiURESettings.weight_decay,
+        trained_layers: int = HiURESettings.trained_layers,
+        training_dtype: Arithmetic = HiURESettings.training_dtype,
+        start: Start = HiURESettings.start,
+        max_relations: int = HiURESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def _sampled(self) -> int:
         options: HiURESettings = self._settings

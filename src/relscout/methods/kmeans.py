@@ -1,57 +1,47 @@
-"""Frozen encoder and k-means: no training, no labels. Where every other method starts from.
+"""K-means on the vectors of a frozen encoder, scaled to unit length: no training and no labels.
 
-Representations are those of the encoder, scaled to unit length. The baseline of the field since Elsahar et al.,
-"Unsupervised Open Relation Extraction" (ESWC 2017), here with a transformer in place of re-weighted word embeddings.
+Clustering of frozen vectors has been the baseline of the field since Elsahar et al., "Unsupervised Open Relation
+Extraction" (ESWC 2017). Here the vectors are those of a transformer instead of re-weighted word embeddings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import STARTS, Clusters, started_kmeans
-from relscout.core.errors import SettingError, UnknownNameError
+from relscout.clustering.kmeans import Clusters, Start, started_kmeans
 from relscout.core.progress import Progress
+from relscout.core.settings import AtLeast1, settings_class
 from relscout.encoders import Encoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.nearest_mean import FrozenClusters
 
 
-@dataclass(frozen=True)
+@settings_class
 class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
-    start: str = "neighbours"
-    """Where k-means starts: ``neighbours`` (the parts of the neighbour graph, laid out by UMAP) or ``k-means++``."""
-    n_init: int = 10
-    """Starts drawn by k-means++, of which the one with the lowest inertia is kept; at least 1."""
-    max_iterations: int = 100
-    """Most iterations of each start; at least 1."""
-    max_relations: int = 128
-    """Largest number of relations that is considered where it is estimated; at least 1."""
-
-    def __post_init__(self) -> None:
-        if self.start not in STARTS:
-            raise UnknownNameError("start", self.start, STARTS)
-        for name in ("n_init", "max_iterations", "max_relations"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected at least 1")
+    start: Start = "neighbours"
+    """Starting centres: ``neighbours`` (clusters of a UMAP projection of the neighbour graph) or ``k-means++``."""
+    n_init: AtLeast1 = 10
+    """Number of starts by k-means++, of which that with the lowest inertia is kept; at least 1."""
+    max_iterations: AtLeast1 = 100
+    """Largest number of iterations of each start; at least 1."""
+    max_relations: AtLeast1 = 128
+    """Largest number of relations that is considered if it is estimated; at least 1."""
 
 
 class KMeans(FrozenClusters):
-    """Cluster frozen relation representations by k-means.
+    """Cluster the vectors of a frozen encoder by k-means.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Draws the starts.
-        start: See :class:`KMeansSettings`, as the others.
-        n_init: Starts drawn by k-means++, of which the best is kept.
-        max_iterations: Most iterations of each start.
-        max_relations: Largest number of relations that is considered where it is estimated.
+        seed: Random seed of the starts.
+
+    The other parameters are the fields of :class:`KMeansSettings`.
     """
 
     NAME: ClassVar[str] = "kmeans"
@@ -66,20 +56,12 @@ class KMeans(FrozenClusters):
         *,
         n_relations: NRelations = "auto",
         seed: int = 0,
-        start: str = KMeansSettings.start,
+        start: Start = KMeansSettings.start,
         n_init: int = KMeansSettings.n_init,
         max_iterations: int = KMeansSettings.max_iterations,
         max_relations: int = KMeansSettings.max_relations,
     ) -> None:
-        super().__init__(
-            encoder,
-            n_relations=n_relations,
-            seed=seed,
-            start=start,
-            n_init=n_init,
-            max_iterations=max_iterations,
-            max_relations=max_relations,
-        )
+        self._store(locals())
 
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
         options: KMeansSettings = self._settings

@@ -1,4 +1,4 @@
-"""Clusters around the means of their vectors: what ``kmeans``, ``hac`` and the self-supervised methods share."""
+"""Base classes of methods that assign each instance to the nearest cluster mean."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from relscout.training.stored import Checkpoints, Trained, below, check_encoder
 
 
 class NearestMean(VectorMethod):
-    """A method that clusters relation representations; a subclass says which and how.
+    """A method that clusters vectors; subclasses define how these are computed and clustered.
 
-    Every instance belongs to the relation with the nearest mean, those that were fitted as well as new ones.
+    Every instance, fitted or new, belongs to the relation with the nearest mean.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Random seed.
-        **settings: Fields of ``SETTINGS``, which has a field ``max_relations``.
+        **settings: Fields of ``SETTINGS``, which must have a field ``max_relations``.
     """
 
     _FITTED: ClassVar[str] = "_centroids"
 
-    #: Work in progress of what ``_represent`` trains.
+    #: Checkpoints of the training in ``_represent``.
     _work = Checkpoints(None)
 
     def fit(
@@ -50,22 +50,20 @@ class NearestMean(VectorMethod):
         """Find the relations of ``unlabeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Nothing: the method learns from no labels.
+            unlabeled: The instances.
+            labeled: Must be ``None``, because the method cannot use labels.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done, where something is trained, so that an interrupted fit resumes
-                there with the same result.
+            checkpoints: Folder for the state of a training, so that an interrupted fit resumes with the same result.
 
         Raises:
-            InputError: There is no instance, or there are fewer (different) ones than relations.
-            SettingError: ``labeled`` is given, which this method cannot use, or ``n_relations`` or ``seed`` is no
-                number that can work.
+            InputError: There are no instances, or fewer distinct ones than relations.
+            SettingError: ``labeled`` is given, or ``n_relations`` or ``seed`` is invalid.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
-        _ = self._settings  # a setting that cannot work is reported before anything is encoded
+        _ = self._settings  # reports an invalid setting before anything is encoded
         order = canonical_order(unlabeled)
         lost: Counter[str] = Counter()
         self.report_ = {"warnings": []}
@@ -89,21 +87,21 @@ class NearestMean(VectorMethod):
         return self
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
         self._check_fitted()
         return soft_assignment(vectors, self._centroids, self._variance)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the centroids with their variance, and the weights that were trained."""
+        """Return the variance and the encoder's fingerprint, and the centroids and trained weights."""
         weights = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
         values = {"variance": self._variance, "trained_from": self._trained.fingerprint}
         return values, {"centroids": self._centroids, **weights}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned.
+        """Restore what :meth:`state` returned.
 
         Raises:
-            ArtifactError: The centroids are none, or the variance is no number above 0.
+            ArtifactError: The centroids do not have the shape (K, D), or the variance is not above 0.
         """
         variance, centroids = float(values["variance"]), arrays["centroids"]
         if centroids.ndim != 2 or not len(centroids) or not variance > 0:
@@ -121,7 +119,7 @@ class NearestMean(VectorMethod):
 
     @abstractmethod
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
-        """Return K clusters, none of them empty, in which each vector is in that with the nearest centroid."""
+        """Return K clusters, none of them empty, in which each vector has the nearest centroid."""
 
     @abstractmethod
     def _represent(
@@ -133,7 +131,7 @@ class NearestMean(VectorMethod):
         on_loss: OnLoss,
         checkpoints: Path | None,
     ) -> tuple[NDArray[np.float32], int]:
-        """Return vectors (N, D) of unit length, as ``transform`` gives them, and K; set ``_trained``."""
+        """Return vectors (N, D) of unit length, equal to those of ``transform``, and K. Set ``_trained``."""
 
     def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
@@ -144,7 +142,7 @@ class NearestMean(VectorMethod):
 
 
 class FrozenClusters(NearestMean):
-    """A method that clusters frozen relation representations; a subclass implements ``_cluster``."""
+    """A method that clusters the vectors of a frozen encoder; a subclass implements ``_cluster``."""
 
     def _represent(
         self,
@@ -153,7 +151,7 @@ class FrozenClusters(NearestMean):
         *,
         progress: Progress,
         on_loss: OnLoss,
-        checkpoints: Path | None,  # noqa: ARG002 - the encoder's cache keeps all that takes long
+        checkpoints: Path | None,  # noqa: ARG002 - nothing trains, and the encoder has a cache
     ) -> tuple[NDArray[np.float32], int]:
         vectors = encode(self.encoder, instances, progress=progress, on_loss=on_loss)
         self._trained = Trained(self.encoder.fingerprint, {})
@@ -166,10 +164,10 @@ class FrozenClusters(NearestMean):
 
 
 class ClusteringMethod(FrozenClusters):
-    """A method that is one clustering of frozen vectors; a subclass sets ``NAME`` and implements :meth:`cluster`.
+    """A clustering of frozen vectors; a subclass sets ``NAME`` and implements :meth:`cluster`.
 
-    All else is done here: every instance belongs to the relation with the nearest mean, relations are numbered by their
-    size, and fitted methods are saved and loaded.
+    This class does the rest: it assigns every instance to the relation with the nearest mean, numbers relations by
+    size, and saves and loads fitted methods.
     """
 
     @abstractmethod
@@ -177,18 +175,18 @@ class ClusteringMethod(FrozenClusters):
         """Return a cluster for each vector.
 
         Args:
-            vectors: Representations (N, D), float32, of unit length.
-            n_relations: Number of clusters K, from 1 to N, as it was asked for or estimated.
+            vectors: Vectors (N, D), float32, of unit length.
+            n_relations: Number of clusters K, from 1 to N, given or estimated.
 
         Returns:
-            Numbers of the clusters (N,), any integers; a negative number leaves a vector out of the means.
+            Numbers of the clusters (N,), any integers. A vector with a negative number does not count in any mean.
         """
 
     def _cluster(
         self,
         vectors: NDArray[np.float32],
         n_relations: int,
-        progress: Progress,  # noqa: ARG002 - the clustering does not report how far it is
+        progress: Progress,  # noqa: ARG002 - ``cluster`` reports no progress
     ) -> Clusters:
         check_count(len(vectors), n_relations)
         labels = np.asarray(self.cluster(vectors.copy(), n_relations))
@@ -204,7 +202,7 @@ class ClusteringMethod(FrozenClusters):
             )
         _, numbers = np.unique(labels[kept], return_inverse=True)
         centroids = means(vectors[kept], numbers, int(numbers.max()) + 1)
-        # a mean that is nearest to no vector is no relation; without it, no other vector moves
+        # a mean that is nearest to no vector is dropped; no vector changes its cluster by this
         near, _ = nearest(vectors, centroids)
         left = np.unique(near)
         near, distances = nearest(vectors, centroids[left])

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,24 @@ from relscout.clustering.adaptive import (
     pretrain,
 )
 from relscout.clustering.adaptive import Mapping as VectorMapping
-from relscout.clustering.kmeans import Clusters, kmeans, nearest, neighbour_seeds, soft_assignment, spread
-from relscout.core.errors import DivergedError, InputError, UnknownNameError
+from relscout.clustering.kmeans import (
+    Clusters,
+    Start,
+    kmeans,
+    nearest,
+    neighbour_seeds,
+    soft_assignment,
+    spread,
+)
+from relscout.core.errors import DivergedError, InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.settings import check_least, check_shares
-from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.core.settings import AtLeast0, AtLeast1, Share, settings_class
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.methods.estimator import Labels, VectorMethod, check_labels, checked_n_relations
+from relscout.methods.estimator import Labels, NRelations, VectorMethod, check_labels, checked_n_relations
 from relscout.methods.vectors import (
     checked_n_clusters,
     drawn,
@@ -49,10 +58,8 @@ from relscout.metrics import align
 from relscout.training.classification import ClassificationSettings, Classifier
 from relscout.training.stored import Checkpoints, Trained, below, trainable
 
-_HEADS = ("aligned", "fresh")
 
-
-@dataclass(frozen=True)
+@settings_class
 class SelfORESettings(AdaptiveSettings, ClassificationSettings):
     """Settings of the method ``selfore``; what the paper says stands in each description."""
 
@@ -60,28 +67,20 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
     """Adaptive clustering; without it, k-means on the representations (Table 1, w/o Adaptive Clustering)."""
     classification: bool = True
     """Relation classification; without it, one clustering of the frozen encoder (Table 1, w/o Classification)."""
-    max_loops: int = 5
+    max_loops: AtLeast1 = 5
     """Most clusterings, at least 1, with a classification between every two (released code: always 5)."""
-    stop_change: float = 0.1
+    stop_change: Share = 0.1
     """End when fewer than this share of the pseudo labels change, in [0, 1] (paper: 0.1); 0 never ends early."""
-    head: str = "aligned"
+    head: Literal["aligned", "fresh"] = "aligned"
     """Classification layer of the next loop: ``aligned`` (kept, pseudo labels renumbered to agree) or ``fresh``."""
-    n_clusters: int = 0
+    n_clusters: AtLeast0 = 0
     """Number of pseudo labels K̂, not below the number of relations, which 0 takes (paper: 10 to 1250)."""
     merge: bool = True
     """Whether K̂ clusters are merged into the number of relations, by k-means on their means (paper: centroids)."""
-    restarts: int = 2
+    restarts: AtLeast0 = 2
     """How often a clustering that collapsed or diverged is tried again, slower, before k-means stands in for it."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
-
-    def __post_init__(self) -> None:
-        AdaptiveSettings.__post_init__(self)
-        ClassificationSettings.__post_init__(self)
-        if self.head not in _HEADS:
-            raise UnknownNameError("head", self.head, _HEADS)
-        check_least(self, {"max_loops": 1, "n_clusters": 0, "restarts": 0, "max_relations": 1})
-        check_shares(self, ("stop_change",))
 
 
 #: A clustering has collapsed when its entropy is that of fewer clusters than this share of what k-means finds.
@@ -433,7 +432,8 @@ class SelfORE(VectorMethod):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`SelfORESettings`.
+
+    The other parameters are the fields of :class:`SelfORESettings`.
     """
 
     NAME: ClassVar[str] = "selfore"
@@ -446,6 +446,50 @@ class SelfORE(VectorMethod):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     _FITTED: ClassVar[str] = "_partition"
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        classifier_epochs: int = SelfORESettings.classifier_epochs,
+        frozen_epochs: int = SelfORESettings.frozen_epochs,
+        classifier_learning_rate: float = SelfORESettings.classifier_learning_rate,
+        head_learning_rate: float = SelfORESettings.head_learning_rate,
+        classifier_batch: int = SelfORESettings.classifier_batch,
+        classifier_dropout: float = SelfORESettings.classifier_dropout,
+        warm_up: float = SelfORESettings.warm_up,
+        trained_layers: int = SelfORESettings.trained_layers,
+        training_dtype: Arithmetic = SelfORESettings.training_dtype,
+        layers: str = SelfORESettings.layers,
+        initial: Literal["xavier", "normal"] = SelfORESettings.initial,
+        noise: float = SelfORESettings.noise,
+        autoencoder_epochs: int = SelfORESettings.autoencoder_epochs,
+        autoencoder_steps: int = SelfORESettings.autoencoder_steps,
+        autoencoder_batch: int = SelfORESettings.autoencoder_batch,
+        autoencoder_learning_rate: float = SelfORESettings.autoencoder_learning_rate,
+        weight_decay: float = SelfORESettings.weight_decay,
+        alpha: float = SelfORESettings.alpha,
+        start: Start = SelfORESettings.start,
+        optimizer: Literal["adam", "sgd"] = SelfORESettings.optimizer,
+        cluster_learning_rate: float = SelfORESettings.cluster_learning_rate,
+        cluster_epochs: int = SelfORESettings.cluster_epochs,
+        cluster_batch: int = SelfORESettings.cluster_batch,
+        label_from: Literal["target", "assignment"] = SelfORESettings.label_from,
+        keep: Literal["last", "lowest-loss"] = SelfORESettings.keep,
+        redraws: int = SelfORESettings.redraws,
+        adaptive: bool = SelfORESettings.adaptive,
+        classification: bool = SelfORESettings.classification,
+        max_loops: int = SelfORESettings.max_loops,
+        stop_change: float = SelfORESettings.stop_change,
+        head: Literal["aligned", "fresh"] = SelfORESettings.head,
+        n_clusters: int = SelfORESettings.n_clusters,
+        merge: bool = SelfORESettings.merge,
+        restarts: int = SelfORESettings.restarts,
+        max_relations: int = SelfORESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from relscout.clustering.kmeans import STARTS, check_finite
+from relscout.clustering.kmeans import Start, check_finite
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.core.errors import CollapsedError, SettingError
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_rates
-from relscout.encoders import EncoderSettings
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    WIDEST,
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Rate,
+    TrainedLayers,
+    Width,
+    settings_class,
+)
+from relscout.encoders import Encoder, EncoderSettings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
 from relscout.training.checkpointing import TrainingState
@@ -30,18 +43,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_CHOICES = {
-    "pull": ("clustering", "cosine"),
-    "neighbour_scale": ("mean", "sum"),
-    "metric": ("cosine", "inner-product"),
-    "normalisation": ("batch", "layer"),
-    "optimizer": ("adamw", "sgd"),
-    "start": STARTS,
-    "training_dtype": ARITHMETICS,
-}
-
-
-@dataclass(frozen=True)
+@settings_class
 class SiameseSettings:
     """Settings of the method ``siamese``; what the paper says stands in each description."""
 
@@ -49,77 +51,58 @@ class SiameseSettings:
     """The mappings g and d (Table 2: w/o MLPs); without them the views themselves are compared."""
     semantic_clustering: bool = True
     """The relational semantic clustering loss, eq. 7 (Table 2: w/o semantic clustering)."""
-    dropout: float = 0.1
+    dropout: Rate = 0.1
     """Dropout rate r of the layers that train, which makes the two views, in [0, 1) (paper: 0.1)."""
-    vector_dropout: float = 0.1
+    vector_dropout: Rate = 0.1
     """Dropout rate on the representation, in [0, 1): layers that do not train give both views the same (paper: 0)."""
-    normalisation: str = "batch"
+    normalisation: Literal["batch", "layer"] = "batch"
     """How layers of g and d are normalised: ``batch``, or ``layer`` (paper), with which g soon collapses."""
-    projector_width: int = 512
+    projector_width: Annotated[int, Field(ge=0, le=WIDEST)] = 512
     """Width of g, whose layers are all equally wide; 0: that of the representation (released code)."""
-    predictor_width: int = 512
+    predictor_width: Width = 512
     """Width of the hidden layer of d, at least 1 (released code: 512)."""
-    n_clusters: int = 0
+    n_clusters: AtLeast0 = 0
     """Clusters C of Φ, at least as many as relations; 0: as many."""
-    neighbours: int = 20
+    neighbours: AtLeast1 = 20
     """Neighbours K of each instance, at least 1 (paper: 20; released code: 30)."""
-    sampled_neighbours: int = 1
+    sampled_neighbours: AtLeast0 = 1
     """Neighbours that are drawn in a step, of these; 0 takes all, as eq. 7 does (released code: 1)."""
-    neighbour_scale: str = "mean"
+    neighbour_scale: Literal["mean", "sum"] = "mean"
     """Whether eq. 7 takes the ``mean`` over the neighbours, or their ``sum``, as it is written."""
-    metric: str = "cosine"
+    metric: Literal["cosine", "inner-product"] = "cosine"
     """By what neighbours are near: ``cosine``, or the ``inner-product`` of h as it is (released code)."""
-    mine_every: int = 1
+    mine_every: AtLeast0 = 1
     """Epochs after which neighbours are mined again; 0: once, after the warm-up."""
-    pull: str = "clustering"
+    pull: Literal["clustering", "cosine"] = "clustering"
     """What neighbours share: their clusters (``clustering``, eq. 7), or h itself (``cosine``, released code)."""
-    entropy_weight: float = 2.0
+    entropy_weight: NotNegative = 2.0
     """λ, weight of the entropy of the clusters' sizes, at least 0; the paper gives none."""
-    loss_weight: float = 0.5
+    loss_weight: NotNegative = 0.5
     """η, weight of the semantic clustering loss, at least 0 (paper: 0.5)."""
-    warm_up_epochs: int = 2
+    warm_up_epochs: AtLeast0 = 2
     """Epochs L without that loss, at least 0 (paper: 5)."""
-    epochs: int = 6
+    epochs: AtLeast1 = 6
     """Epochs in all, at least 1 (released code: 20)."""
-    batch: int = 64
+    batch: AtLeast2 = 64
     """Instances in a step, at least 2 (paper: 64)."""
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     """``sgd`` with momentum 0.9 (paper), or ``adamw``."""
-    encoder_learning_rate: float = 1e-5
+    encoder_learning_rate: AboveZero = 1e-5
     """Learning rate of the encoder (paper: 1e-5)."""
-    learning_rate: float = 1e-3
+    learning_rate: AboveZero = 1e-3
     """Learning rate of g, d and Φ (paper: 1e-5)."""
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     """Weight decay, at least 0 (paper: 1e-4)."""
-    trained_layers: int = 1
+    trained_layers: TrainedLayers = 1
     """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Where k-means on h starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times (paper)."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        check_least(
-            self,
-            {
-                "projector_width": 0,
-                "predictor_width": 1,
-                "n_clusters": 0,
-                "neighbours": 1,
-                "sampled_neighbours": 0,
-                "mine_every": 0,
-                "warm_up_epochs": 0,
-                "epochs": 1,
-                "batch": 2,
-                "max_relations": 1,
-            },
-        )
-        check_above_zero(self, ("encoder_learning_rate", "learning_rate"))
-        check_least(self, {"entropy_weight": 0, "loss_weight": 0, "weight_decay": 0})
-        check_rates(self, ("dropout", "vector_dropout"))
         if self.semantic_clustering and self.warm_up_epochs >= self.epochs:
             raise SettingError(
                 f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "
@@ -511,7 +494,8 @@ class Siamese(SelfTrained):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`SiameseSettings`.
+
+    The other parameters are the fields of :class:`SiameseSettings`.
     """
 
     NAME: ClassVar[str] = "siamese"
@@ -524,6 +508,42 @@ class Siamese(SelfTrained):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        mlps: bool = SiameseSettings.mlps,
+        semantic_clustering: bool = SiameseSettings.semantic_clustering,
+        dropout: float = SiameseSettings.dropout,
+        vector_dropout: float = SiameseSettings.vector_dropout,
+        normalisation: Literal["batch", "layer"] = SiameseSettings.normalisation,
+        projector_width: int = SiameseSettings.projector_width,
+        predictor_width: int = SiameseSettings.predictor_width,
+        n_clusters: int = SiameseSettings.n_clusters,
+        neighbours: int = SiameseSettings.neighbours,
+        sampled_neighbours: int = SiameseSettings.sampled_neighbours,
+        neighbour_scale: Literal["mean", "sum"] = SiameseSettings.neighbour_scale,
+        metric: Literal["cosine", "inner-product"] = SiameseSettings.metric,
+        mine_every: int = SiameseSettings.mine_every,
+        pull: Literal["clustering", "cosine"] = SiameseSettings.pull,
+        entropy_weight: float = SiameseSettings.entropy_weight,
+        loss_weight: float = SiameseSettings.loss_weight,
+        warm_up_epochs: int = SiameseSettings.warm_up_epochs,
+        epochs: int = SiameseSettings.epochs,
+        batch: int = SiameseSettings.batch,
+        optimizer: Literal["adamw", "sgd"] = SiameseSettings.optimizer,
+        encoder_learning_rate: float = SiameseSettings.encoder_learning_rate,
+        learning_rate: float = SiameseSettings.learning_rate,
+        weight_decay: float = SiameseSettings.weight_decay,
+        trained_layers: int = SiameseSettings.trained_layers,
+        training_dtype: Arithmetic = SiameseSettings.training_dtype,
+        start: Start = SiameseSettings.start,
+        max_relations: int = SiameseSettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def _training(
         self,

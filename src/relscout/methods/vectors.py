@@ -1,4 +1,4 @@
-"""Vectors and clusters as the methods use them: unit length, a fixed order, confidences, merged clusters."""
+"""What methods do with vectors and clusters: unit length, canonical order, numbering by size, confidences, merging."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def encode(
     """Return vectors (N, D), float32, of unit length.
 
     Raises:
-        InputError: Some are not finite.
+        InputError: A vector is not finite.
     """
     vectors = encoded(encoder, instances, progress=progress, on_loss=on_loss)
     check_finite(vectors)
@@ -36,13 +36,13 @@ def encode(
 def transformed(
     encoder: Encoder, instances: Sequence[RelationInstance], *, progress: Progress = silent
 ) -> NDArray[np.float32]:
-    """Return vectors (N, D), float32, of unit length, encoded in canonical order and given back in the input's."""
+    """Return vectors (N, D), float32, of unit length, encoded in canonical order and returned in the input's order."""
     order = canonical_order(instances)
     return scattered(encode(encoder, [instances[place] for place in order], progress=progress), order)
 
 
 def scattered(rows: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:
-    """Put row i back to place ``order[i]``; rows that stand in order are not copied."""
+    """Return the rows with row i at position ``order[i]``; rows that are in order already are not copied."""
     if all(place == row for row, place in enumerate(order)):
         return rows
     return rows[np.argsort(order)]
@@ -57,14 +57,14 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def drawn(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """Return the vectors, or a sample of a few thousand, where a sample serves as well as all."""
+    """Return the vectors, or a random sample of :data:`_CHUNK` of them."""
     if len(vectors) <= _CHUNK:
         return vectors
     return np.asarray(vectors[np.sort(random.choice(len(vectors), _CHUNK, replace=False))])
 
 
 def largest_first(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:
-    """Return clusters (K,), int64, the largest first; of equal ones, that whose first member comes first."""
+    """Return clusters (K,), int64, the largest first; of equal size, that with the first member first."""
     sizes = np.bincount(labels, minlength=n_clusters)
     first_member = np.full(n_clusters, len(labels))
     np.minimum.at(first_member, labels, np.arange(len(labels)))
@@ -72,7 +72,7 @@ def largest_first(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int6
 
 
 def outputs_by_size(labels: NDArray[np.int64], n_outputs: int) -> NDArray[np.int64]:
-    """Return the outputs that any instance chose, the largest first."""
+    """Return the outputs that some instance is assigned to, the largest first."""
     order = largest_first(labels, n_outputs)
     return order[np.bincount(labels, minlength=n_outputs)[order] > 0]
 
@@ -83,19 +83,19 @@ def sorted_clusters(clusters: Clusters) -> Clusters:
     return Clusters(clusters.centroids[order], np.argsort(order)[clusters.labels], clusters.inertia)
 
 
-#: Bisections of the exponent of :func:`exponent_for`, and the smallest share that counts.
+#: Number of bisections of the exponent in :func:`exponent_for`, and the lowest share that is not raised.
 _BISECTIONS, _TINY = 40, 1e-30
 
 
 def exponent_for(shares: NDArray[np.float32], confidence: float) -> float:
-    """Return the power that brings the mean of the highest shares to a confidence, in (0, 1].
+    """Return the exponent, in (0, 1], with which the mean of the highest shares equals a confidence.
 
-    Clustering drives shares to 0 and 1 however often it errs, so that they rank instances by confidence, but are not
-    calibrated. A power keeps the former and sets the latter.
+    Clustering drives shares to 0 and 1 regardless of its errors. They rank instances by confidence, but are not
+    calibrated. Raising them to a power keeps the ranking and sets their mean.
 
     Args:
         shares: Shares of the relations (N, K), float32.
-        confidence: The mean to reach, in [0, 1].
+        confidence: The desired mean, in [0, 1].
     """
     low, high = 0.0, 1.0
     if len(shares) == 0 or float(softened(shares, high).max(axis=1).mean()) <= confidence:
@@ -108,49 +108,49 @@ def exponent_for(shares: NDArray[np.float32], confidence: float) -> float:
 
 
 def softened(shares: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
-    """Return shares (N, K) raised to a power in (0, 1], rows summing to 1; which one is highest stays."""
-    found: NDArray[np.float32] = np.maximum(shares, np.float32(_TINY)) ** np.float32(exponent)
-    found /= found.sum(axis=1, keepdims=True)
+    """Return shares (N, K) raised to a power in (0, 1], rows summing to 1. The highest of a row stays the highest."""
+    powers: NDArray[np.float32] = np.maximum(shares, np.float32(_TINY)) ** np.float32(exponent)
+    powers /= powers.sum(axis=1, keepdims=True)
     best = shares.argmax(axis=1)
-    # rounding may make equal what was not
-    moved = np.flatnonzero(found.argmax(axis=1) != best)
-    found[moved, best[moved]] = np.nextafter(found[moved].max(axis=1), np.float32(2))
-    return found
+    # rounding may make different shares equal
+    moved = np.flatnonzero(powers.argmax(axis=1) != best)
+    powers[moved, best[moved]] = np.nextafter(powers[moved].max(axis=1), np.float32(2))
+    return powers
 
 
 def checked_n_clusters(n_clusters: int, n_relations: int, n_instances: int) -> int:
-    """Return the number of clusters K̂: that of the setting ``n_clusters``, or of the relations where it is 0.
+    """Return the number of clusters K̂: the setting ``n_clusters``, or the number of relations if it is 0.
 
     Raises:
         SettingError: There are fewer clusters than relations.
         InputError: There are fewer instances than clusters.
     """
-    found = n_clusters or n_relations
-    if found < n_relations:
+    number = n_clusters or n_relations
+    if number < n_relations:
         raise SettingError(
-            f"n_clusters is {found}, but {n_relations} relations were asked for; give as many pseudo labels, or 0"
+            f"n_clusters is {number}, but {n_relations} relations were asked for; give as many pseudo labels, or 0"
         )
-    if n_relations <= n_instances < found:
+    if n_relations <= n_instances < number:
         raise InputError(
-            f"n_clusters is {found}, but there are only {n_instances} instances; ask for at most as many"
+            f"n_clusters is {number}, but there are only {n_instances} instances; ask for at most as many"
         )
-    return found
+    return number
 
 
 def merged(
     vectors: NDArray[np.float32], labels: NDArray[np.int64], n_relations: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Return the group of each cluster that some vector is in (K′,), int64, by k-means on the clusters' means.
+    """Return the group of each non-empty cluster (K′,), int64, by k-means on the clusters' means, weighted by size.
 
-    SelfORE (section 3.2) merges centroids, and does not say whether they are weighted. Where K̂ ≫ K, most are chosen by
-    few vectors or by none, and would take most of the K groups for themselves. And where a mapping was adapted to K̂ ≫
-    K clusters, its codes no longer show which clusters are alike; the means of the representations do.
+    SelfORE (section 3.2) merges centroids and does not say whether they are weighted. If K̂ ≫ K, most clusters have few
+    vectors or none, and unweighted they would fill most of the K groups. Codes of a mapping that was adapted to K̂ ≫ K
+    clusters do not show which clusters are similar either, but the means of the vectors do.
 
     Args:
-        vectors: Representations (N, D), float32.
-        labels: Cluster of each (N,), int64.
-        n_relations: Number of groups, of which fewer may be left.
-        seed: Draws the starts of k-means.
+        vectors: Vectors (N, D), float32.
+        labels: Cluster of each vector (N,), int64.
+        n_relations: Largest number of groups.
+        seed: Random seed of the starts of k-means.
     """
     from sklearn.cluster import KMeans
 
@@ -159,26 +159,26 @@ def merged(
     of_clusters = means(vectors, member, len(sizes))
     n_groups = min(n_relations, len(np.unique(of_clusters.round(4), axis=0)))
     starts = neighbour_seeds(vectors, n_groups, seed=seed)
-    found = KMeans(
+    groups = KMeans(
         n_groups,
         init="k-means++" if starts is None else starts,
         n_init=10 if starts is None else 1,
         random_state=seed % 2**32,
     ).fit_predict(of_clusters, sample_weight=sizes)
     # k-means may leave a group empty
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def of_relations(shares: NDArray[np.float32], relation_of: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the share of each relation (N, K), float32: the highest of its clusters, so that the likeliest decides.
+    """Return the share of each relation (N, K), float32: the highest share of its clusters.
 
-    The sum of its clusters would let a relation of many clusters take what belongs to one of few.
+    The sum over its clusters would favour relations with many clusters.
 
     Args:
         shares: Shares of the clusters (N, K̂), float32.
-        relation_of: Relation of each cluster (K̂,), int64, every one from 0 to K - 1 among them.
+        relation_of: Relation of each cluster (K̂,), int64, from 0 to K - 1; each occurs.
     """
     order = np.argsort(relation_of, kind="stable")
     first = np.searchsorted(relation_of[order], np.arange(int(relation_of.max()) + 1))
-    found: NDArray[np.float32] = np.maximum.reduceat(shares[:, order], first, axis=1)
-    return found
+    highest: NDArray[np.float32] = np.maximum.reduceat(shares[:, order], first, axis=1)
+    return highest

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.core.settings import check_least, from_mapping, to_mapping
+from relscout.core.settings import AboveZero, Width, from_mapping, settings_class, to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import TunableEncoder
@@ -30,18 +30,14 @@ from relscout.training.labels import canonical, check_left, classes_of, digest
 from relscout.training.stored import Checkpoints
 
 
-@dataclass(frozen=True)
+@settings_class
 class AdapterSettings(CosineClassifierSettings):
     """Settings of an adapter trained on labelled relations; chosen on the development draws."""
 
-    supervised_learning_rate: float = 1e-3
+    supervised_learning_rate: AboveZero = 1e-3
     """Highest learning rate of the adapter."""
-    rank: int = 16
+    rank: Width = 16
     """Rank of the adapter's factors, at least 1 (α is twice as large)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_least(self, {"rank": 1})
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from relscout.core.errors import SettingError, UnknownNameError
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_shares, from_mapping
-from relscout.encoders.settings import DTYPES
+from relscout.core.settings import (
+    WIDEST,
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Share,
+    from_mapping,
+    settings_class,
+)
 
 #: Objective → what is pulled together.
 OBJECTIVES: dict[str, str] = {
@@ -18,75 +28,54 @@ OBJECTIVES: dict[str, str] = {
 LOSSES = ("paper", "released")
 
 
-@dataclass(frozen=True)
+@settings_class
 class PretrainingSettings:
     """How an encoder is pre-trained; what the paper says stands in each description."""
 
-    loss: str = "released"
+    loss: Literal["released", "paper"] = "released"
     """For cp, ``paper`` (eq. 2: dot product, one positive) or ``released`` (cosine, all positives); mtb has one."""
-    temperature: float = 0.05
+    temperature: AboveZero = 0.05
     """Divides the cosines of ``released``, above 0 (released code: 0.05)."""
-    blanks: float = 0.7
+    blanks: Share = 0.7
     """Probability that a mention is blanked, in [0, 1], drawn again every time (paper: 0.7)."""
-    mlm_weight: float = 1.0
+    mlm_weight: NotNegative = 1.0
     """Weight of masked language modelling relative to the contrast, at least 0 (paper: 1, eq. 3); 0 disables it."""
-    mlm_rate: float = 0.15
+    mlm_rate: Share = 0.15
     """Share of the tokens that masked language modelling asks for, in [0, 1] (BERT: 0.15)."""
     distinct_pairs: bool = True
     """For cp, whether the two sentences of a pair name different entity pairs (paper: any two sentences)."""
     same_relation_negatives: bool = False
     """For the loss ``paper`` of cp, whether sentences of the anchor's own relation can be negatives."""
-    sentences_per_pair: int = 8
+    sentences_per_pair: AtLeast2 = 8
     """For mtb, most sentences of an entity pair in an epoch, at least 2 (released code: 8)."""
     all_pairs: bool = False
     """For mtb, whether all two of those sentences are a pair (released code), or each sentence is in one."""
-    batch: int = 64
+    batch: AtLeast2 = 64
     """Pairs of sentences in a step, at least 2 (paper: 2,048 for cp, 256 for mtb)."""
-    among: int = 0
+    among: AtLeast0 = 0
     """Pairs among which cp looks for negatives; 0 for the whole batch (released code: 32 of 2,048)."""
-    micro_batch: int = 256
+    micro_batch: AtLeast1 = 256
     """Sentences in memory at once, at least 1; what is learnt is the same up to dropout, which groups draw anew."""
-    epochs: int = 3
+    epochs: AtLeast1 = 3
     """Passes over the corpus, at least 1, where ``steps`` is 0."""
-    steps: int = 0
+    steps: AtLeast0 = 0
     """Steps in all; 0 lets ``epochs`` decide (paper: 3,500 for cp, 30,000 for mtb)."""
-    learning_rate: float = 1e-4
+    learning_rate: AboveZero = 1e-4
     """Highest learning rate (paper: 3e-5); it rises from 0, and falls to 0."""
-    weight_decay: float = 1e-5
+    weight_decay: NotNegative = 1e-5
     """Decoupled weight decay, at least 0 (released code: 1e-5)."""
-    warm_up_steps: int = 500
+    warm_up_steps: AtLeast0 = 500
     """Steps in which the learning rate rises, at least 0 (released code: 500)."""
-    warm_up_most: float = 0.1
+    warm_up_most: Share = 0.1
     """Largest share of the steps that is warm-up, in [0, 1], so that short runs get beyond it."""
-    clip: float = 1.0
+    clip: AboveZero = 1.0
     """Longest gradient; longer ones are scaled to it (released code: 1)."""
-    dtype: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """``float32``, ``bfloat16``, ``float16``, or ``auto``: the setting of ``accelerate launch``, else float32."""
-    adapter_rank: int = 0
+    adapter_rank: Annotated[int, Field(ge=0, le=WIDEST)] = 0
     """Rank r of a LoRA adapter that trains in place of the model, at least 0; α is 2 r. 0 trains the whole model."""
-    checkpoint_steps: int = 100
+    checkpoint_steps: AtLeast1 = 100
     """Steps between checkpoints, at least 1."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, {"loss": LOSSES, "dtype": ("auto", *DTYPES)})
-        check_above_zero(self, ("temperature", "learning_rate", "clip"))
-        check_shares(self, ("blanks", "mlm_rate", "warm_up_most"))
-        check_least(
-            self,
-            {
-                "mlm_weight": 0,
-                "sentences_per_pair": 2,
-                "batch": 2,
-                "among": 0,
-                "micro_batch": 1,
-                "epochs": 1,
-                "steps": 0,
-                "weight_decay": 0,
-                "warm_up_steps": 0,
-                "adapter_rank": 0,
-                "checkpoint_steps": 1,
-            },
-        )
 
 
 _PUBLISHED = {"learning_rate": 3e-5, "warm_up_most": 1.0, "distinct_pairs": False}

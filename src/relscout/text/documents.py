@@ -371,6 +371,16 @@ def is_plain_text(
     )
 
 
+def kind_of(path: Path, *, encoding: str | None = None) -> Kind:
+    """Return the kind of content of a file of text, by its extension or else by its first bytes.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    with opened(File(path, path.name), encoding=encoding) as stream:
+        return _kind(path.name, stream.read(SAMPLE_BYTES))
+
+
 def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[File]:
     """Return the files of paths and folders, each with a unique name."""
     files: list[tuple[Path, str, str]] = []
@@ -467,7 +477,8 @@ def _read(
             empty = False
             yield passage
         if empty:
-            raise InputError(f"{file.path}: the page holds no text")
+            scanned = "; if it is scanned, recognise its text with an OCR program" if kind == "pdf" else ""
+            raise InputError(f"{file.path}: the page holds no text{scanned}")
         return
     if kind in ("text", "markdown"):
         yield from _running_text(file, stream, sample, kind)

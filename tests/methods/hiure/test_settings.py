@@ -11,14 +11,17 @@ from relscout.methods.hiure import HiURESettings
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"granularities": "4,8"}, "granularities is '4,8', expected numbers of prototypes joined by '-'"),
+        (
+            {"granularities": "4,8"},
+            "granularities is '4,8', expected whole numbers from 1 to 9,999 joined by '-'",
+        ),
         ({"granularities": "1-8"}, "one prototype has nothing to contrast with"),
         ({"batch": 1}, "batch is 1, expected at least 2"),
         ({"sampled_words": -1}, "sampled_words is -1, expected at least 0"),
         ({"epochs": 2, "warm_up_epochs": 2}, "no prototype is ever seen; give fewer"),
         ({"temperature": 0.0}, "temperature is 0.0, expected a number above 0"),
         ({"smoothing": float("nan")}, "smoothing is nan"),
-        ({"dropout": 1.0}, "dropout is 1.0, expected a rate from 0 to below 1"),
+        ({"dropout": 1.0}, "dropout is 1.0, expected a number from 0 to below 1"),
         (
             {"dropout": 0.0, "vector_dropout": 0.0, "sampled_words": 0},
             "both views of an instance are the same",

@@ -274,7 +274,7 @@ def test_codes_behind_the_pre_training_are_those_that_reconstruction_alone_leave
 def test_a_leaky_mapping_gives_codes_of_its_own(rocore: Build, few: Few, known: Few) -> None:
     found = rocore(activation="leaky-relu", epochs=1).fit(few, known)
     vectors = np.asarray(found.encoder.encode(few)) * found.encoder.scale
-    (first, bias), (second, last) = found._pretrained
+    first, bias, second, last = (parameter.numpy(force=True) for parameter in found._pretrained.parameters())
     hidden = vectors @ first.T + bias
     by_hand = np.where(hidden > 0, hidden, 0.01 * hidden) @ second.T + last
     np.testing.assert_allclose(found.pretrained_codes(few), by_hand, rtol=1e-4, atol=1e-5)

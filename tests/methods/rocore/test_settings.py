@@ -21,8 +21,8 @@ def test_the_defaults_work() -> None:
         ({"margin": 0.0}, "margin is 0.0, expected a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"center_weight": -1.0}, "center_weight is -1.0, expected at least 0"),
-        ({"stop_change": 1.5}, "stop_change is 1.5, expected a share"),
-        ({"layers": "512x256"}, "expected widths joined by '-'"),
+        ({"stop_change": 1.5}, "stop_change is 1.5, expected a number from 0 to 1"),
+        ({"layers": "512x256"}, "expected whole numbers from 1 to 9,999 joined by '-'"),
         ({"incremental": True, "cross_entropy": False}, "switch one of them"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_network_begins_undecided() -> None:
     pairs = LabelledPairs(relations[:40]).draw(1000, np.random.default_rng(0))
     h = torch.from_numpy(found) * 4
     with torch.no_grad():
-        logits = network.logit(network.code(h[pairs.left]), network.code(h[pairs.right]))
+        logits = network.logit(network.f(h[pairs.left]), network.f(h[pairs.right]))
     assert float(logits.mean()) == pytest.approx(0, abs=1e-5)
     assert float(logits.std()) == pytest.approx(1, rel=1e-5)
 
@@ -73,21 +73,21 @@ def test_the_first_layer_begins_at_the_strongest_directions() -> None:
     found, _ = vectors()
     network = Network(found, settings=RSNSettings(layers="5"), seed=0)
     left = np.linalg.svd(found.astype(float), full_matrices=False)[2][:5]
-    weight = network.weights()["layer.0.weight"]
+    weight = network.f[0].weight.detach().numpy()
     np.testing.assert_allclose(np.abs(np.sum(weight * left, axis=1)), 1, atol=1e-5)
 
 
 def test_a_layer_that_is_wider_than_there_are_directions_begins_at_random_beyond() -> None:
     few = vectors()[0][:3]
-    weight = Network(few, settings=RSNSettings(layers="5"), seed=0).weights()["layer.0.weight"]
+    weight = Network(few, settings=RSNSettings(layers="5"), seed=0).f[0].weight.detach().numpy()
     np.testing.assert_allclose(weight[:3] @ weight[:3].T, np.eye(3), atol=1e-6)
     assert np.linalg.matrix_rank(weight) == 5
 
 
 def test_a_random_start_does_not_look_at_the_vectors() -> None:
     settings = RSNSettings(layers="5", start="random")
-    one, other = (Network(vectors(seed)[0], settings=settings, seed=0).weights() for seed in (0, 1))
-    np.testing.assert_array_equal(one["layer.0.weight"], other["layer.0.weight"])
+    one, other = (Network(vectors(seed)[0], settings=settings, seed=0).f[0].weight for seed in (0, 1))
+    assert torch.equal(one, other)
 
 
 def test_training_teaches_to_tell_pairs_apart() -> None:
@@ -119,7 +119,7 @@ def test_training_is_repeatable_and_the_seed_decides_it() -> None:
         taught, network = learner(RSNSettings(**QUICK, adversarial_weight=0.1), seed=seed)
         torch.manual_seed(len(arrays))  # the program's own random numbers do not matter
         list(taught.epochs())
-        arrays.append(network.weights()["weight"])
+        arrays.append(network.similarity().weight)
     assert arrays[0].tobytes() == arrays[1].tobytes() != arrays[2].tobytes()
 
 
@@ -133,9 +133,11 @@ def test_training_goes_on_from_its_arrays_as_if_nothing_had_happened() -> None:
     resumed, network = learner(settings)
     resumed.state.restore(begun.state.arrays())
     assert first + list(resumed.epochs(first=2)) == told
-    assert all(
-        array.tobytes() == expected.weights()[name].tobytes() for name, array in network.weights().items()
+    found, wanted = (
+        {name: array.tobytes() for name, array in one.similarity().arrays().items()}
+        for one in (network, expected)
     )
+    assert found == wanted
 
 
 def test_the_conditional_entropy_makes_unlabelled_pairs_decided() -> None:

@@ -5,12 +5,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import Mapping
+from relscout.clustering.adaptive import Mapping, fully_connected
 from relscout.methods.rsn.estimator import Grouping, Prototypes, grouped, large_enough
 from relscout.methods.rsn.network import RSNSettings, Similarity
 
 #: p(a, b) = σ(2 − |a − b|): at least 0.5 up to a distance of 2.
-NEAR = Similarity(Mapping([(torch.eye(1), torch.zeros(1))], 1.0), np.array([-1], dtype=np.float32), 2.0)
+NEAR = Similarity(
+    Mapping(fully_connected([(torch.eye(1), torch.zeros(1))]), 1.0), np.array([-1], dtype=np.float32), 2.0
+)
 
 
 def line(*places: float) -> NDArray[np.float32]:

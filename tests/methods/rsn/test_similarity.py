@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import Mapping
+from relscout.clustering.adaptive import Mapping, fully_connected
 from relscout.methods.rsn.network import Network, RSNSettings, Similarity
 
 VECTORS = np.random.default_rng(5).normal(size=(9, 6)).astype(np.float32)
@@ -16,7 +16,7 @@ VECTORS = np.random.default_rng(5).normal(size=(9, 6)).astype(np.float32)
 def similarity(weight: list[float], bias: float) -> Similarity:
     """One whose f leaves vectors as they are."""
     size = len(weight)
-    mapping = Mapping([(torch.eye(size), torch.zeros(size))], 1.0)
+    mapping = Mapping(fully_connected([(torch.eye(size), torch.zeros(size))]), 1.0)
     return Similarity(mapping, np.array(weight, dtype=np.float32), bias)
 
 
@@ -68,11 +68,11 @@ def test_arrays_build_the_same_similarity() -> None:
 def test_the_network_and_what_is_taken_from_it_agree() -> None:
     network = Network(VECTORS, settings=RSNSettings(layers="5-3"), seed=1)
     with torch.no_grad():
-        for tensor in network.parameters.values():
+        for tensor in (*network.f.parameters(), *network.w.parameters()):
             tensor += 0.3 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0))
     vectors = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
     with torch.no_grad():
-        codes = network.code(torch.from_numpy(vectors) * 6**0.5)
+        codes = network.f(torch.from_numpy(vectors) * 6**0.5)
         expected = network.logit(codes[:1], codes[1:]).sigmoid()
     found = network.similarity()
     np.testing.assert_allclose(found.codes(vectors), codes.numpy(), rtol=1e-5, atol=1e-6)
@@ -81,11 +81,11 @@ def test_the_network_and_what_is_taken_from_it_agree() -> None:
 
 def test_a_network_is_layers_with_relu_between_them() -> None:
     network = Network(VECTORS[:, :4], settings=RSNSettings(layers="3-2"), seed=0)
-    weights = {name: tensor.detach().numpy() for name, tensor in network.parameters.items()}
+    first, second = (layer.state_dict() for layer in network.f[::2])
     h = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    hidden = np.maximum(h @ weights["layer.0.weight"].T + weights["layer.0.bias"], 0)
-    expected = hidden @ weights["layer.1.weight"].T + weights["layer.1.bias"]
-    np.testing.assert_allclose(network.code(torch.from_numpy(h)).detach().numpy(), expected, atol=1e-6)
+    hidden = np.maximum(h @ first["weight"].numpy().T + first["bias"].numpy(), 0)
+    expected = hidden @ second["weight"].numpy().T + second["bias"].numpy()
+    np.testing.assert_allclose(network.f(torch.from_numpy(h)).detach().numpy(), expected, atol=1e-6)
 
 
 def test_before_training_the_nearer_are_the_more_alike() -> None:
@@ -96,9 +96,7 @@ def test_before_training_the_nearer_are_the_more_alike() -> None:
 
 def test_the_seed_draws_the_first_weights() -> None:
     one, same, other = (
-        Network(VECTORS[:, :4], settings=RSNSettings(layers="2", start="random"), seed=seed).parameters[
-            "layer.0.weight"
-        ]
+        Network(VECTORS[:, :4], settings=RSNSettings(layers="2", start="random"), seed=seed).f[0].weight
         for seed in (0, 0, 1)
     )
     assert torch.equal(one, same)

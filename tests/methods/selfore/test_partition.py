@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import AdaptiveClusters, Mapping
+from relscout.clustering.adaptive import AdaptiveClusters, Mapping, fully_connected
 from relscout.clustering.kmeans import kmeans
 from relscout.methods.selfore import Adaptive, Hard, relations_of_clusters, restored
 from relscout.methods.vectors import exponent_for, of_relations, softened
@@ -25,7 +25,7 @@ def hard(centroids: NDArray[np.float32] = PLACES, variance: float = 0.01) -> Har
 
 
 def adaptive(label_from: str = "target") -> Adaptive:
-    mapping = Mapping([(torch.eye(2), torch.zeros(2))], scale=1.0)
+    mapping = Mapping(fully_connected([(torch.eye(2), torch.zeros(2))]), scale=1.0)
     nothing = np.empty(0, dtype=np.int64)
     frequencies = np.array([1.0, 4, 2, 3, 2])
     return Adaptive.of(

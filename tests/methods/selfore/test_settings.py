@@ -22,14 +22,14 @@ def test_it_has_the_settings_of_clustering_and_classification_too() -> None:
         ("n_clusters", -1, "n_clusters is -1, expected at least 0"),
         ("restarts", -1, "restarts is -1"),
         ("max_relations", 0, "max_relations is 0"),
-        ("stop_change", 1.1, "stop_change is 1.1, expected a share from 0 to 1"),
+        ("stop_change", 1.1, "stop_change is 1.1, expected a number from 0 to 1"),
         ("stop_change", float("nan"), "stop_change is nan"),
         # of its two parents
         ("alpha", 0.0, "alpha is 0.0"),
-        ("layers", "500,200", "expected widths joined by '-'"),
+        ("layers", "500,200", "expected whole numbers from 1 to 9,999 joined by '-'"),
         ("warm_up", -0.1, "warm_up is -0.1"),
         ("classifier_batch", 0, "classifier_batch is 0"),
-        ("trained_layers", "all", "trained_layers is 'all', expected int"),
+        ("trained_layers", "all", "trained_layers is 'all', expected a whole number"),
         ("adaptive", "no", "adaptive is 'no', expected true or false"),
     ],
 )

@@ -19,7 +19,7 @@ from relscout.methods.siamese import SiameseSettings
         ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
         ({"encoder_learning_rate": float("nan")}, "encoder_learning_rate is nan"),
         ({"entropy_weight": -1.0}, "entropy_weight is -1.0, expected at least 0"),
-        ({"dropout": 1.0}, "dropout is 1.0, expected a rate from 0 to below 1"),
+        ({"dropout": 1.0}, "dropout is 1.0, expected a number from 0 to below 1"),
         ({"dropout": 0.0, "vector_dropout": 0.0}, "both views of an instance are the same"),
     ],
 )

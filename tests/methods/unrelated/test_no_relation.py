@@ -121,9 +121,11 @@ def test_more_relations_than_are_left_are_refused(
         NoRelationWrapper(kmeans(encoder, 30), 0.99).fit(mixed[0])
 
 
-def test_a_method_that_tells_unrelated_pairs_itself_is_refused(encoder: TransformerEncoder) -> None:
+def test_a_method_that_separates_unrelated_pairs_itself_is_refused(
+    encoder: TransformerEncoder, mixed: tuple[Instances, list[bool]]
+) -> None:
     with pytest.raises(SettingError, match="open_world the method separates unrelated pairs itself"):
-        NoRelationWrapper(Transfer(encoder, n_relations=4, open_world=True))
+        NoRelationWrapper(Transfer(encoder, n_relations=4, open_world=True)).fit(mixed[0])
 
 
 @pytest.mark.parametrize("name", ["hac", "rocore", "siamese"])
@@ -168,10 +170,10 @@ def test_a_few_judged_instances_take_the_place_of_a_share(
 
 def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) -> None:
     with pytest.raises(InputError, match=r"0 of 5 judged instances are unrelated; some of either kind"):
-        NoRelationWrapper(KMeans(), instances[:5])
+        NoRelationWrapper(KMeans(), instances[:5]).settings()
     with pytest.raises(InputError, match=r"5 of 5 judged instances are unrelated"):
-        NoRelationWrapper(KMeans(), [replace(one, relation="NA") for one in instances[:5]])
+        NoRelationWrapper(KMeans(), [replace(one, relation="NA") for one in instances[:5]]).settings()
     with pytest.raises(InputError, match=r"a judged instance needs a gold relation"):
-        NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]])
+        NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]]).settings()
     with pytest.raises(InputError, match=r"0 of 0 judged instances"):
-        NoRelationWrapper(KMeans(), [])
+        NoRelationWrapper(KMeans(), []).settings()

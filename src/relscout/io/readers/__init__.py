@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
@@ -29,8 +31,10 @@ from relscout.core.errors import (
     UnknownNameError,
 )
 from relscout.core.instances import RelationInstance
-from relscout.io.packing import exists
-from relscout.io.readers.source import Pairs, RelationNames, Source
+from relscout.core.wording import counted
+from relscout.io.packing import exists, members
+from relscout.io.readers.source import Pairs, RelationNames, Source, check_unicode, readable
+from relscout.io.readers.unknown import why_unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -73,6 +77,11 @@ ONLY_FOR = {
     "labels": ("nyt-fb",),
     "pairs": ("docred", "spert", "brat"),
 }
+
+#: Formats of annotation tools, which export a file per text, or per person: several in an archive are one data set.
+_TOGETHER = frozenset(
+    ["xmi", "webanno-tsv", "brat", "bioc", "conllu", "label-studio", "doccano", "prodigy", "pubannotation"]
+)
 
 _GROUP: Final = "relscout.readers"
 
@@ -131,10 +140,9 @@ def recognise(source: Source) -> str:
     Raises:
         InputError: The file is missing, empty, binary or of no known format.
     """
-    if not exists(source.path):
-        raise InputError(f"{source.path}: no such file or folder")
-    if not source.path.is_dir() and not source.sample.strip():
-        raise InputError(f"{source.path}: the file is empty")
+    _check_content(source)
+    if inside := _in_archive(source):
+        return inside[0]
     is_json = source.path.suffix not in (".ann", ".txt") and source.sample.startswith(b"{")
     for name in FORMATS:
         if not (is_json and name in _NO_JSON) and reader(name).sniff(source):
@@ -148,7 +156,8 @@ def recognise(source: Source) -> str:
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     if source.has_rows:
         return "parquet"
-    raise InputError(f"{source.path}: {_why_unknown(source)}; known formats are {', '.join(format_names())}")
+    fields = {name: getattr(reader(name), "FIELDS", ()) for name in FORMATS} | dict.fromkeys(_others(), ())
+    raise InputError(f"{source.path}: {why_unknown(source, fields)}")
 
 
 def read(
@@ -162,12 +171,14 @@ def read(
     relation_names: str | Path | None = None,
     pairs: Pairs = "related",
     encoding: str | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
 
     Args:
-        path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; ``archive.zip/member`` is a
-            member of an archive, ``-`` standard input.
+        path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; of a ZIP archive, the file
+            with marked pairs is read, or all files of an annotation tool. ``archive.zip/member`` is one of several,
+            ``-`` standard input.
         format: A name of :func:`format_names`; recognised from the content when left out.
         on_error: ``"raise"`` stops at the first wrong record; ``"skip"`` leaves wrong records out.
         on_skip: With ``on_error="skip"``: called with the error of every record that is left out.
@@ -179,6 +190,8 @@ def read(
             have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
             instances of the relation ``no_relation``, the earlier entity as the head.
         encoding: Encoding of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        on_warning: Called with each decision that the file leaves to the reader, such as which quotation marks are
+            text; an :class:`relscout.core.errors.InputWarning` if left out.
 
     Raises:
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
@@ -190,14 +203,14 @@ def read(
         raise UnknownNameError("on_error", on_error, ("raise", "skip"))
     if pairs not in ("related", "all"):
         raise UnknownNameError("pairs", pairs, ("related", "all"))
-    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding)
+    source = Source(
+        Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding, on_warning
+    )
     if format is not None:
         reader(format)  # an unknown name is reported before a missing file
-        if not exists(source.path):
-            raise InputError(f"{source.path}: no such file or folder")
-        if not source.path.is_dir() and not source.sample.strip():
-            raise InputError(f"{source.path}: the file is empty")
-    name = format or recognise(source)
+        _check_content(source)
+    inside = _in_archive(source, format) if exists(source.path) else None
+    name = format or (inside[0] if inside else recognise(source))
     chosen = reader(name)
     for option, given in (("columns", columns), ("labels", labels)):
         if given and name not in ONLY_FOR[option]:
@@ -211,7 +224,63 @@ def read(
             f"({', '.join(ONLY_FOR['pairs'])}), but the file is {name}; leave it out"
         )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
-    return _read(chosen, source, names, on_error, on_skip)
+    if inside is None:
+        return _read(chosen, source, names, on_error, on_skip)
+    _, sources, others = inside
+    if others:
+        source.warn(
+            f"{counted(len(others), 'file')} of the archive without marked pairs left out ({others[0].name} …)"
+        )
+    return chain.from_iterable(_read(chosen, member, names, on_error, on_skip) for member in sources)
+
+
+def _check_content(source: Source) -> None:
+    if not exists(source.path):
+        raise InputError(f"{source.path}: no such file or folder; check its name")
+    if not source.path.is_dir() and not members(source.path) and not source.sample.strip():
+        raise InputError(f"{source.path}: the file is empty; was it saved, or fetched, to its end?")
+
+
+def _in_archive(source: Source, format: str | None = None) -> tuple[str, list[Source], list[Path]] | None:
+    """Return the format of the files in a ZIP archive, these files, and those that have no marked pairs.
+
+    Args:
+        source: The archive; of anything else, and of an archive of one file, ``None`` is returned.
+        format: Their format where it is known.
+
+    Raises:
+        InputError: No file is of a known format, or several are, which are no export of an annotation tool.
+    """
+    inside = members(source.path)
+    if len(inside) < 2:
+        return None
+    formats: dict[str, list[Source]] = {}
+    others = []
+    for path in inside:
+        # a text of brat is read with its annotations
+        if path.suffix == ".txt" and path.with_suffix(".ann") in inside:
+            continue
+        member = replace(source, path=path)
+        try:
+            formats.setdefault(
+                format if format and reader(format).sniff(member) else recognise(member), []
+            ).append(member)
+        except InputError:
+            others.append(path)
+    if format is not None:
+        formats = {format: formats.get(format, [])}
+    name, sources = next(iter(formats.items()), ("", []))
+    if len(formats) != 1 or not sources or (len(sources) > 1 and name not in _TOGETHER):
+        listed = ", ".join(path.relative_to(source.path).as_posix() for path in inside[:5])
+        listed += ", …" * (len(inside) > 5)
+        kinds = (
+            "" if len(formats) == 1 else f" of {len(formats)} formats" if sources else " without marked pairs"
+        )
+        raise InputError(
+            f"{source.path}: the archive holds {len(inside)} files ({listed}){kinds}; name the one to read, such as "
+            f"{sources[0].path if sources else inside[0]}"
+        )
+    return name, sources, [path for path in others if not path.name.lower().startswith("typesystem")]
 
 
 def _read(
@@ -221,73 +290,40 @@ def _read(
     on_error: OnError,
     on_skip: Callable[[RecordError], None] | None,
 ) -> Iterator[RelationInstance]:
+    if source.encoding is None and (encoding := source.marked_encoding) is not None:
+        source.warn(
+            f"read as {encoding.upper()}, as its byte-order mark says; for another encoding, pass --encoding"
+        )
     for record in chosen.read(source):
         if isinstance(record, RelationInstance):
-            yield names.rename(record)
+            record = _of_unicode(source, names.rename(record))
+        if isinstance(record, RelationInstance):
+            yield record
         elif on_error == "raise":
             raise record
         elif on_skip is not None:
             on_skip(record)
 
 
-def _why_unknown(source: Source) -> str:
-    if source.path.is_dir():
-        return (
-            "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, and no "
-            "state.json (Hugging Face datasets)"
-        )
-    if b"\x00" in source.sample:
-        return "the file is binary"
+def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:
+    """Return the instance, or its error where one of its texts has half a surrogate pair, which no file can hold."""
+    head, tail = instance.head, instance.tail
+    texts = {
+        "text": instance.text,
+        "relation": instance.relation,
+        "id": instance.id,
+        "document": instance.document,
+        "source": instance.source,
+        "head type": head.type,
+        "tail type": tail.type,
+        "head id": head.entity_id,
+        "tail id": tail.entity_id,
+    }
     try:
-        source.sample[: len(source.sample) - 4].decode("utf-8")
-    except UnicodeDecodeError as error:
-        return (
-            f"byte {error.start} (0x{source.sample[error.start]:02x}) is not UTF-8; name its encoding, such as "
-            "--encoding cp1252"
-        )
-    near = _resembled(source)
-    return f"the format is not recognised from the content; {near}if you know it, name it with --format"
-
-
-def _resembled(source: Source) -> str:
-    """Return which two formats the content is most like, and what it lacks for each; empty where it is like none."""
-    from relscout.io.readers.json_stream import record_outlines
-
-    text = source.sample_text.lstrip()
-    if text.startswith(("{", "[")):
-        found = _by_fields({field for keys in record_outlines(source) for field in keys})
-    elif text.startswith("<"):
-        found = [
-            ("bioc", [f"<{tag}>" for tag in ("collection", "document", "passage") if f"<{tag}" not in text]),
-            ("xmi", [f"'{part}'" for part in ("xmi:XMI", "http:///uima/cas.ecore") if part not in text]),
-        ]
-    else:
-        found = _by_columns(text.split("\n", 1)[0].rstrip("\r"))
-    parts = [
-        f"{name} (missing: {', '.join(lacks) or 'fields of the right kind'})" for name, lacks in found[:2]
-    ]
-    return f"it resembles {' and '.join(parts)}; " if parts else ""
-
-
-def _by_fields(there: set[str]) -> list[tuple[str, list[str]]]:
-    nearest = []
-    for place, name in enumerate(FORMATS):
-        for fields in getattr(reader(name), "FIELDS", ()):
-            lacks = [field for field in fields if field not in there]
-            if len(lacks) < len(fields):
-                nearest.append((len(lacks) / len(fields), place, name, lacks))
-    # of each format the variant that lacks least
-    best = {name: lacks for _, _, name, lacks in sorted(nearest, reverse=True)}
-    return [(name, best[name]) for name in dict.fromkeys(name for _, _, name, _ in sorted(nearest))]
-
-
-def _by_columns(line: str) -> list[tuple[str, list[str]]]:
-    from relscout.io.readers.table import FIELDS, missing_fields
-
-    cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) > 1 and cells[0].partition("-")[0].isdigit():
-        widths = (("conllu", 10), ("conll04", 9))
-        return [(name, [f"{width} columns, there are {len(cells)}"]) for name, width in widths]
-    names = max((line.split(delimiter) for delimiter in "\t,;|"), key=len)
-    present = [name for cell in names if (name := cell.strip().strip('"')) in FIELDS]
-    return [("csv", missing_fields(present))] if present else []
+        for name, text in texts.items():
+            if text:
+                check_unicode(name, text)
+    except InputError as error:
+        place = readable(instance.source).removeprefix(f"{readable(source.path.name)}, ")
+        return source.error(place, error)
+    return instance

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import BRAT_NAMES, Mention, RelationInstance
+from relscout.io.packing import is_file
 from relscout.io.readers.annotated import named, span
 from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
 
@@ -30,9 +33,7 @@ def sniff(source: Source) -> bool:
     if source.path.suffix not in (".ann", ".txt"):
         return False
     annotations = source.path.with_suffix(".ann")
-    if not annotations.is_file():
-        return False
-    return _STANDOFF.match(Source(annotations).sample_text) is not None
+    return is_file(annotations) and _STANDOFF.match(Source(annotations).sample_text) is not None
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
@@ -51,23 +52,45 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """
     is_folder = source.path.is_dir()
     found = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
-    if not found or not all(path.is_file() for path in found):
+    if not found or not all(is_file(path) for path in found):
         raise InputError(
             f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
         )
+    names = _shown_names(found[0].parent)
     for path in found:
         text_path = path.with_suffix(".txt")
-        if not text_path.is_file():
-            yield Source(path).error(
+        annotations = replace(source, path=path)
+        if not is_file(text_path):
+            yield annotations.error(
                 "line 1", f"the text is missing; expected it in {text_path.name} next to it"
             )
             continue
         try:
-            text = Source(text_path).text()
+            text = replace(source, path=text_path).text()
         except RecordError as error:
             yield error
         else:
-            yield from _read_pair(Source(path), text, source.pairs)
+            for record in _read_pair(annotations, text, source.pairs):
+                yield _renamed(record, names) if isinstance(record, RelationInstance) else record
+
+
+def _shown_names(folder: Path) -> Mapping[str, str]:
+    """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
+    path = folder / "visual.conf"
+    first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
+    if first != BRAT_NAMES:
+        return {}
+    parts = (line.partition(" | ") for line in lines)
+    return {stored: name for stored, bar, name in parts if bar}
+
+
+def _renamed(instance: RelationInstance, names: Mapping[str, str]) -> RelationInstance:
+    head, tail = (
+        replace(mention, type=mention.type and names.get(mention.type, mention.type))
+        for mention in (instance.head, instance.tail)
+    )
+    relation = instance.relation and names.get(instance.relation, instance.relation)
+    return replace(instance, head=head, tail=tail, relation=relation)
 
 
 def _as_counted(text: str, entities: Collection[re.Match[str]]) -> str:
@@ -91,6 +114,9 @@ def _read_pair(annotations: Source, text: str, pairs: Pairs) -> Iterator[Relatio
     entities = {found[1]: found for found in matches if found}
     counted = _as_counted(text, entities.values())
     if counted is not text:
+        annotations.warn(
+            "offsets are read with each CRLF of the text as one character, because only these fit"
+        )
         yield from _read_lines(
             annotations, lines, entities, counted, pairs, " (CRLF counted as one character)"
         )

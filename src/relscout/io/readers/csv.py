@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
+from relscout.io.formulas import restored
 from relscout.io.readers.source import Source, attempt, shorten
 from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
 
@@ -18,30 +19,25 @@ DESCRIPTION = (
 #: Python refuses cells of over 131,072 characters by default.
 _LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
-_COLUMN_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
-_ROWS_TO_JUDGE = 5
+#: Columns that only our tables of triples have, in which text that looks like a formula begins with an apostrophe.
+_OF_TRIPLES = frozenset({"relation_id", "confidence", "polarity", "document_start"})
 _SEPARATOR = re.compile(r"\Asep=[,;\t|]\r?\n")
 #: Characters of a sample that may end in the middle of a line.
 _LONGEST_SAMPLE = 16_000
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the first line names the required columns, or begins a table of three or more columns."""
-    header, *lines = _sample_lines(source)
-    delimiter = _delimiter(header)
-    names = _cells(header, delimiter)
-    if is_table_of_ours(names, source.columns):
-        return True
-    if len(names) < 3 or len(set(names)) < len(names) or not all(map(_COLUMN_NAME.fullmatch, names)):
-        return False
-    # the sample's last line may be broken off
-    widths = [len(_cells(line, delimiter)) for line in lines[:_ROWS_TO_JUDGE] if line.strip()]
-    return bool(widths) and all(width == len(names) for width in widths[:-1] or widths)
+    """Return whether the first line names the required columns."""
+    header = _sample_lines(source)[0]
+    return is_table_of_ours(_cells(header, _delimiter(header)), source.columns)
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per row; the place of a row is the line that it begins on."""
-    rows = _rows(source, _quoting(source))
+    quoting = _quoting(source)
+    if quoting == csv.QUOTE_NONE:
+        source.warn("quotation marks are read as text, because more rows, or more whole words, fit so")
+    rows = _rows(source, quoting)
     for _, header in rows:
         if isinstance(header, RecordError):
             raise header
@@ -51,13 +47,16 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     names = [name.strip() for name in header]
     positions = {field: names.index(column) for field, column in columns_of(source, names).items()}
 
+    of_triples = set(names) >= _OF_TRIPLES
+
     def instance(row: list[str], provenance: str) -> RelationInstance:
         if len(row) != len(names):
             raise InputError(
                 f"the row has {len(row)} cells, the header has {len(names)}: {shorten(row)}; "
                 "is a cell with the delimiter in it missing its quotation marks?"
             )
-        return row_instance({field: row[position] for field, position in positions.items()}, provenance)
+        cells = [restored(cell) for cell in row] if of_triples else row
+        return row_instance({field: cells[position] for field, position in positions.items()}, provenance)
 
     for place, row in rows:
         yield attempt(source, place, row, instance)

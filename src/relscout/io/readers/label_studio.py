@@ -84,7 +84,9 @@ def _versions(record: Any) -> list[tuple[str, int, Any]] | None:
         kept = [
             version
             for version in require(record, name, list)
-            if not (isinstance(version, dict) and version.get("was_cancelled") is True)
+            if not (
+                isinstance(version, dict) and True in (version.get("was_cancelled"), version.get("skipped"))
+            )
         ]
         if kept:
             return [(name, number, version) for number, version in enumerate(kept)]

@@ -10,6 +10,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.packing import is_file
 from relscout.io.readers.json_stream import list_records
 from relscout.io.readers.source import Source, attempt, check_unicode, kind_name
 from relscout.io.readers.tokens import Markup
@@ -66,7 +67,7 @@ def _labels_file(source: Source) -> Source | None:
     if source.labels is not None:
         return Source(source.labels)
     sibling = source.path.with_name(source.path.name.replace("_sentence.json", "_label_id.json"))
-    return Source(sibling) if sibling != source.path and sibling.exists() else None
+    return Source(sibling) if sibling != source.path and is_file(sibling) else None
 
 
 def _relation(label: Any) -> str | None:

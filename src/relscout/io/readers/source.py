@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
-from relscout.core.errors import InputError, RecordError
+from relscout.core.errors import InputError, InputWarning, RecordError
+from relscout.core.files import parsed_json
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.packing import DAMAGED, LONGEST_LINE, as_utf8, damaged, local, unpacked
+from relscout.io.packing import (
+    LONGEST_LINE,
+    UNREADABLE,
+    as_utf8,
+    local,
+    marked_encoding,
+    unpacked,
+    unreadable,
+)
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
@@ -35,6 +45,7 @@ class Source:
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
         encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        on_warning: Called with what :meth:`warn` announces; an :class:`InputWarning` if left out.
     """
 
     path: Path
@@ -42,11 +53,20 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     pairs: Pairs = "related"
     encoding: str | None = None
+    on_warning: Callable[[str], None] | None = None
 
     @cached_property
     def local(self) -> Path:
         """The file or folder; of a pipe or standard input, a copy of what it gave."""
         return local(self.path)
+
+    @property
+    def marked_encoding(self) -> str | None:
+        """``"utf-16"`` or ``"utf-32"`` where a byte-order mark says so, else ``None``."""
+        if self.path.is_dir():
+            return None
+        with unpacked(self.path) as stream:
+            return marked_encoding(_guarded_read(self.path, stream, 4))
 
     @cached_property
     def sample(self) -> bytes:
@@ -95,8 +115,8 @@ class Source:
         stream = unpacked(self.path)
         try:
             return as_utf8(stream, self.path, self.encoding)
-        except DAMAGED as error:
-            raise damaged(self.path, error) from error
+        except UNREADABLE as error:
+            raise unreadable(self.path, error) from error
 
     def raw_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(line number from 1, line with its line end)``, without a byte-order mark.
@@ -179,12 +199,26 @@ class Source:
                 yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
 
     def error(self, place: str, reason: object) -> RecordError:
-        """Return the error of one record of this file."""
-        return RecordError(self.path, place, str(reason))
+        """Return the error of one record of this file, on one line; what is not Unicode in it becomes an escape."""
+        line = str(reason).translate({ord("\r"): " ", ord("\n"): " "})
+        return RecordError(self.path, place, line.encode("utf-8", "backslashreplace").decode())
+
+    def warn(self, message: str) -> None:
+        """Announce how the file is read, where it does not say so itself."""
+        text = f"{self.path}: {message}"
+        if self.on_warning is None:
+            warnings.warn(text, InputWarning, stacklevel=2)
+        else:
+            self.on_warning(text)
 
     def at(self, place: str) -> str:
         """Return the provenance text of an instance read at ``place``."""
-        return f"{self.path.name}, {place}"
+        return f"{readable(self.path.name)}, {place}"
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as Unicode text, with question marks for what is not UTF-8 in it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def shorten(text: object, limit: int = 60) -> str:
@@ -196,10 +230,8 @@ def shorten(text: object, limit: int = 60) -> str:
 def _guarded_read(path: Path, stream: IO[bytes], size: int, *, line: bool = False) -> bytes:
     try:
         content = stream.readline(LONGEST_LINE) if line else stream.read(size)
-    except DAMAGED as error:
-        raise damaged(path, error) from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
     if line and len(content) == LONGEST_LINE:
         raise InputError(
             f"{path}: a line is longer than {LONGEST_LINE >> 20} MB; expected a record in each line, or a JSON list"
@@ -359,7 +391,7 @@ class RelationNames:
             InputError: The file is missing, not JSON or of another shape.
         """
         try:
-            table = json.loads(path.read_text(encoding="utf-8-sig"))
+            table = parsed_json(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
         except ValueError as error:

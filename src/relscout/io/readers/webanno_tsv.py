@@ -189,7 +189,7 @@ class _Document:
                 open_spans[key] = (first[0], end, kind)
                 tokens.setdefault(key, []).append((token, mark or "0"))
         for key, (start, end, kind) in open_spans.items():
-            mention = Mention(start, end, None if kind in ("*", "") else _unescaped(kind))
+            mention = Mention(start, end, None if kind == "*" else _unescaped(kind) or None)
             if not mention.surface(sentence.text).strip():
                 continue
             for token, mark in tokens[key]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from relscout.core.errors import InputError, MissingExtraError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.packing import siblings, unpacked
 from relscout.io.readers.annotated import Segments
 from relscout.io.readers.source import Source, attempt, check_unicode
 
@@ -35,7 +36,7 @@ _OF_WORDS = (
 def sniff(source: Source) -> bool:
     """Return whether it is XMI of UIMA, CAS JSON, or a folder with XMI and a type system."""
     if source.path.is_dir():
-        return _type_system(source.path) is not None and any(source.path.glob("*.xmi"))
+        return any(source.path.glob("*.xmi")) and _type_system(sorted(source.path.iterdir())) is not None
     text = source.sample_text.lstrip()
     return (text.startswith("<") and "http:///uima/" in text and "xmi:XMI" in text) or (
         text.startswith("{") and '"%TYPES"' in text[:2000]
@@ -65,12 +66,15 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         yield from _instances(one, cas)
 
 
-def _type_system(folder: Path) -> Path | None:
-    named = (folder / name for name in _TYPE_SYSTEMS)
+def _type_system(files: Iterable[Path]) -> Path | None:
+    files = list(files)
+    named = (file for name in _TYPE_SYSTEMS for file in files if file.name == name)
     others = (
-        path for path in sorted(folder.glob("*.xml")) if "<typeSystemDescription" in Source(path).sample_text
+        file
+        for file in files
+        if file.suffix == ".xml" and "<typeSystemDescription" in Source(file).sample_text
     )
-    return next((path for path in named if path.is_file()), None) or next(others, None)
+    return next(named, None) or next(others, None)
 
 
 def _loaded(source: Source) -> Any:
@@ -83,13 +87,13 @@ def _loaded(source: Source) -> Any:
             warnings.simplefilter("ignore")
             if source.sample_text.lstrip().startswith("{"):
                 return cassis.load_cas_from_json(stream)
-            types = _type_system(source.path.parent)
+            types = _type_system(siblings(source.path))
             if types is None:
                 raise InputError(
                     f"{source.path}: the type system is missing; expected TypeSystem.xml in the same folder, as in "
                     "the exported archive"
                 )
-            with types.open("rb") as described:
+            with unpacked(types) as described:
                 known = cassis.load_typesystem(described)
             return cassis.load_cas_from_xmi(stream, typesystem=known, lenient=True)
     except InputError:

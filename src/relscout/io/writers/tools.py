@@ -1,23 +1,38 @@
 """Pre-annotations for annotation tools: texts with entities and relations, in the formats that the tools import.
 
 Successive instances of one text make one record. Where there are confidences, the least certain records come first, as
-those are the ones that are worth a look.
+those are the ones that are worth a look. The labels that a project of the tool needs are written next to the records,
+with ``no_relation`` for relations that a person rejects.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from relscout.core.files import whole_folder
-from relscout.core.instances import UNKNOWN, UNTYPED, Mention, RelationInstance, Triple
-from relscout.io.writers.textfile import encodable, json_line, text_file
+from relscout.core.instances import (
+    BRAT_NAMES,
+    NAMES_OF_NONE,
+    UNKNOWN,
+    UNTYPED,
+    Mention,
+    RelationInstance,
+    Triple,
+)
+from relscout.io.writers.textfile import encodable, json_line, text_file, xml
 
+#: What predictions are attributed to if the writer is given no version.
+MODEL_VERSION = "relscout"
+#: The label of a relation that a person rejects.
+REJECTED = "no_relation"
 #: ``(instance, relation, certainty)``; the certainty is ``None`` where there is none.
 _Related = tuple[RelationInstance, str | None, float | None]
 
@@ -29,9 +44,10 @@ class _Record:
     text: str
     document: str
     document_start: int | None
+    model_version: str
     mentions: list[Mention] = field(default_factory=list)
     relations: list[tuple[int, int, str]] = field(default_factory=list)
-    certainty: float | None = None
+    certainties: list[float | None] = field(default_factory=list)
 
     def add(self, instance: RelationInstance, relation: str | None, certainty: float | None) -> None:
         for mention in (instance.head, instance.tail):
@@ -39,8 +55,12 @@ class _Record:
                 self.mentions.append(mention)
         head, tail = self.mentions.index(instance.head), self.mentions.index(instance.tail)
         self.relations.append((head, tail, encodable(relation or UNKNOWN)))
-        if certainty is not None:
-            self.certainty = certainty if self.certainty is None else min(self.certainty, certainty)
+        self.certainties.append(certainty)
+
+    @property
+    def certainty(self) -> float | None:
+        """That of the least certain relation."""
+        return min((value for value in self.certainties if value is not None), default=None)
 
     def entities(self) -> Iterator[tuple[int, Mention, str]]:
         """Yield ``(number, mention, type)``."""
@@ -48,14 +68,35 @@ class _Record:
             yield number, mention, encodable(mention.type or UNTYPED)
 
 
-def _records(related: Iterable[_Related]) -> Iterator[_Record]:
+def _records(related: Iterable[_Related], model_version: str) -> Iterator[_Record]:
     for (text, document, start), group in groupby(
-        related, key=lambda one: (one[0].text, one[0].document, one[0].document_start)
+        related, key=lambda item: (item[0].text, item[0].document, item[0].document_start)
     ):
-        record = _Record(encodable(text), encodable(document), start)
-        for one in group:
-            record.add(*one)
+        record = _Record(encodable(text), encodable(document), start, model_version)
+        for item in group:
+            record.add(*item)
         yield record
+
+
+@dataclass
+class _Labels:
+    """The labels of records, in the order in which they occur first."""
+
+    types: dict[str, None] = field(default_factory=dict)
+    relations: dict[str, None] = field(default_factory=dict)
+
+    def counted(self, records: Iterable[_Record]) -> Iterator[_Record]:
+        """Yield the records, and note their labels."""
+        for record in records:
+            self.types.update(dict.fromkeys(kind for _, _, kind in record.entities()))
+            self.relations.update(dict.fromkeys(name for _, _, name in record.relations))
+            yield record
+
+    @property
+    def choices(self) -> list[str]:
+        """The relations among which a person chooses, with one that rejects."""
+        rejects = any(name.casefold() in NAMES_OF_NONE for name in self.relations)
+        return [*self.relations, *(() if rejects else (REJECTED,))]
 
 
 @dataclass
@@ -65,24 +106,36 @@ class Tool:
     Args:
         DESCRIPTION: What it writes, in one line.
         save: Writes records to a file or folder.
+        label_files: Ending → the content of a file that is written next to the records.
         is_folder: Whether it writes a folder.
     """
 
     DESCRIPTION: str
     save: Callable[[Iterable[_Record], Path], None]
+    label_files: Mapping[str, Callable[[_Labels], str]] = field(default_factory=dict)
     is_folder: bool = False
 
-    def write(self, triples: Iterable[Triple], path: Path) -> None:
+    def write(self, triples: Iterable[Triple], path: Path, *, model_version: str = MODEL_VERSION) -> None:
         """Write triples, those of the least certain texts first.
+
+        Args:
+            triples: The triples.
+            path: The file.
+            model_version: What the tool shows as the origin of the predictions.
 
         Raises:
             OutputError: The file cannot be written.
         """
         related = (
-            (one.instance, one.relation, one.confidence * (1.0 if one.related is None else one.related))
-            for one in triples
+            (
+                triple.instance,
+                triple.relation,
+                triple.confidence * (1.0 if triple.related is None else triple.related),
+            )
+            for triple in triples
         )
-        self.save(sorted(_records(related), key=lambda record: record.certainty or 0.0), path)
+        records = _records(related, model_version)
+        self._save(sorted(records, key=lambda record: record.certainty or 0.0), path)
 
     def write_instances(self, instances: Iterable[RelationInstance], path: Path) -> int:
         """Write instances with their gold relations, in their order; return how many.
@@ -98,8 +151,20 @@ class Tool:
                 count += 1
                 yield instance, instance.relation, None
 
-        self.save(_records(related()), path)
+        self._save(_records(related(), MODEL_VERSION), path)
         return count
+
+    def label_paths(self, path: Path) -> list[Path]:
+        """Return the files that are written next to the records at ``path``."""
+        stem = re.sub(r"(\.jsonl?)?(\.gz)?$", "", path.name)
+        return [path.with_name(f"{stem}.{ending}") for ending in self.label_files]
+
+    def _save(self, records: Iterable[_Record], path: Path) -> None:
+        labels = _Labels()
+        self.save(labels.counted(records), path)
+        for place, content in zip(self.label_paths(path), self.label_files.values(), strict=True):
+            with text_file(place) as stream:
+                stream.write(content(labels))
 
 
 def _lines(of: Callable[[_Record], Mapping[str, Any]]) -> Callable[[Iterable[_Record], Path], None]:
@@ -147,11 +212,22 @@ def _label_studio(record: _Record) -> Mapping[str, Any]:
         }
         for head, tail, name in record.relations
     ]
-    prediction: dict[str, Any] = {"model_version": "relscout", "result": [*regions, *relations]}
+    prediction: dict[str, Any] = {"model_version": record.model_version, "result": [*regions, *relations]}
     if record.certainty is not None:
         prediction["score"] = record.certainty
     data = {"text": record.text, **({"document": record.document} if record.document else {})}
     return {"data": data, "predictions": [prediction]}
+
+
+def _label_studio_config(labels: _Labels) -> str:
+    """Return the labelling configuration of a project: a text with labelled regions, and relations between them."""
+    kinds = "".join(f"    <Label value={quoteattr(xml(kind))}/>\n" for kind in labels.types)
+    relations = "".join(f"    <Relation value={quoteattr(xml(name))}/>\n" for name in labels.choices)
+    return (
+        f"<View>\n  <Relations>\n{relations}  </Relations>\n"
+        f'  <Labels name="label" toName="text">\n{kinds}  </Labels>\n'
+        '  <Text name="text" value="$text"/>\n</View>\n'
+    )
 
 
 def _doccano(record: _Record) -> Mapping[str, Any]:
@@ -166,9 +242,29 @@ def _doccano(record: _Record) -> Mapping[str, Any]:
     return {"text": record.text, "entities": entities, "relations": relations, **_meta(record)}
 
 
+#: Colours of labels, which repeat if there are more labels.
+_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf")
+
+
+def _doccano_labels(names: Iterable[str]) -> str:
+    listed = [
+        {
+            "text": name,
+            "prefix_key": None,
+            "suffix_key": None,
+            "background_color": _COLOURS[number % len(_COLOURS)],
+            "text_color": "#ffffff",
+        }
+        for number, name in enumerate(names)
+    ]
+    return json.dumps(listed, ensure_ascii=False, indent=2) + "\n"
+
+
 def _meta(record: _Record) -> dict[str, Any]:
     meta: dict[str, Any] = {"document": record.document} if record.document else {}
-    return meta if record.certainty is None else {**meta, "score": record.certainty}
+    if record.certainty is None:
+        return meta
+    return {**meta, "score": record.certainty, "model_version": record.model_version}
 
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -239,32 +335,100 @@ def _pubannotation(record: _Record) -> Mapping[str, Any]:
     return {**named, "text": record.text, "denotations": denotations, "relations": relations}
 
 
+_LINE_BREAK = re.compile("[\n\r]")
 _BLANK = re.compile(r"\s")
+_NOT_STORED = re.compile("[^a-zA-Z0-9_-]+")
+
+
+class _BratNames:
+    """The names under which brat stores types and relations: letters, digits, ``_`` and ``-`` of ASCII."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self._stored: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        """Return the stored name, by which the shown one can be looked up."""
+        if name not in self._stored:
+            plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+            stem = stored = _NOT_STORED.sub("_", plain).strip("_") or "label"
+            number = 1
+            while stored in self.shown:
+                number += 1
+                stored = f"{stem}-{number}"
+            self._stored[name] = stored
+            self.shown[stored] = _LINE_BREAK.sub(" ", name)
+        return self._stored[name]
 
 
 def _brat(records: Iterable[_Record], path: Path) -> None:
-    """Write a folder with a ``.txt`` and an ``.ann`` file per record, numbered in their order."""
-    with whole_folder(path, contents=()) as folder:
-        for number, record in enumerate(records, 1):
+    """Write a folder with a ``.txt`` and an ``.ann`` file per record, numbered in their order, and two ``.conf`` files.
+
+    The confidence of a relation is a note. ``visual.conf`` has the names as they are. People annotate in such a folder,
+    so it is never replaced; the same content again is no error.
+    """
+    names, labels = _BratNames(), _Labels()
+    with whole_folder(path, contents=(), same_content=True) as folder:
+        for number, record in enumerate(labels.counted(records), 1):
             lines = [
-                f"T{place + 1}\t{_BLANK.sub('_', kind)} {mention.start} {mention.end}\t"
+                f"T{place + 1}\t{names(kind)} {mention.start} {mention.end}\t"
                 f"{_BLANK.sub(' ', mention.surface(record.text))}\n"
                 for place, mention, kind in record.entities()
             ]
-            lines += [
-                f"R{place}\t{_BLANK.sub('_', name)} Arg1:T{head + 1} Arg2:T{tail + 1}\n"
-                for place, (head, tail, name) in enumerate(record.relations, 1)
-            ]
-            for suffix, content in ((".txt", record.text), (".ann", "".join(lines))):
-                (folder / f"{number:06d}{suffix}").write_text(content, encoding="utf-8", newline="")
+            for place, ((head, tail, name), certainty) in enumerate(
+                zip(record.relations, record.certainties, strict=True), 1
+            ):
+                lines.append(f"R{place}\t{names(name)} Arg1:T{head + 1} Arg2:T{tail + 1}\n")
+                if certainty is not None:
+                    note = f"confidence {certainty:.2f}, {record.model_version}"
+                    lines.append(f"#{place}\tAnnotatorNotes R{place}\t{note}\n")
+            _save_text(folder / f"{number:06d}.txt", record.text)
+            _save_text(folder / f"{number:06d}.ann", "".join(lines))
+        kinds = [names(kind) for kind in labels.types]
+        relations = [f"{names(name)}\tArg1:<ENTITY>, Arg2:<ENTITY>" for name in labels.choices]
+        # two entities may overlap, and one may lie inside the other
+        relations.append("<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>")
+        sections = {"entities": kinds, "relations": relations, "events": [], "attributes": []}
+        _save_text(folder / "annotation.conf", _sections(sections))
+        shown = [f"{stored} | {name}" for stored, name in names.shown.items()]
+        drawing = ["SPAN_DEFAULT\tfgColor:black, bgColor:lightgreen, borderColor:darken"]
+        drawing.append("ARC_DEFAULT\tcolor:black, arrowHead:triangle-5")
+        _save_text(
+            folder / "visual.conf", f"{BRAT_NAMES}\n{_sections({'labels': shown, 'drawing': drawing})}"
+        )
+
+
+def _sections(sections: Mapping[str, Iterable[str]]) -> str:
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{line}\n" for line in lines) for name, lines in sections.items()
+    )
+
+
+def _save_text(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8", newline="")
 
 
 TOOLS = {
-    "label-studio": Tool("Label Studio: JSON list of tasks with predictions", _list(_label_studio)),
-    "doccano": Tool("doccano: JSON Lines with entities and relations", _lines(_doccano)),
+    "label-studio": Tool(
+        "Label Studio: JSON list of tasks with predictions, and the labelling configuration",
+        _list(_label_studio),
+        {"labels.xml": _label_studio_config},
+    ),
+    "doccano": Tool(
+        "doccano: JSON Lines with entities and relations, and the lists of labels",
+        _lines(_doccano),
+        {
+            "span-labels.json": lambda labels: _doccano_labels(labels.types),
+            "relation-labels.json": lambda labels: _doccano_labels(labels.choices),
+        },
+    ),
     "prodigy": Tool("Prodigy: JSON Lines for rel.manual, with tokens, spans and relations", _lines(_prodigy)),
     "pubannotation": Tool(
         "PubAnnotation: JSON list of documents with denotations and relations", _list(_pubannotation)
     ),
-    "brat": Tool("brat standoff: a folder with a .txt and an .ann file per text", _brat, is_folder=True),
+    "brat": Tool(
+        "brat standoff: a folder with a .txt and an .ann file per text, and brat's configuration",
+        _brat,
+        is_folder=True,
+    ),
 }

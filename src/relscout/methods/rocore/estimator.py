@@ -6,19 +6,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import Start
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
-from relscout.methods.estimator import Labels, VectorMethod, check_enough, check_labels, checked_n_relations
-from relscout.methods.rocore.network import Layers, Network, RoCORESettings, Sides, mapped
+from relscout.methods.estimator import (
+    Labels,
+    NRelations,
+    VectorMethod,
+    check_enough,
+    check_labels,
+    checked_n_relations,
+)
+from relscout.methods.rocore.network import Network, RoCORESettings, Sides, outputs
 from relscout.methods.rocore.training import JointTraining
 from relscout.methods.vectors import (
     checked_n_clusters,
@@ -34,6 +43,9 @@ from relscout.methods.vectors import (
 )
 from relscout.training.labels import canonical, classes_of, digest
 from relscout.training.stored import Checkpoints, Trained, below, trainable
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,8 @@ class RoCORE(VectorMethod):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`RoCORESettings`.
+
+    The other parameters are the fields of :class:`RoCORESettings`.
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
@@ -178,9 +191,8 @@ class RoCORE(VectorMethod):
     )
     SETTINGS: ClassVar[type[RoCORESettings]] = RoCORESettings
     LABELS: ClassVar[Labels] = "required"
-    # Eq. 2 and 3 read one layer at the mentions, `span-max@8` for BERT-base. One layer of the small encoder says too
-    # little: on dev-transfer-A, seed 0, span-max@4 gave .741 B³ F1, this .804. Layer 5, which trains, is read at the
-    # mentions only; all else lies below and is computed once.
+    # Eq. 2 and 3 pool one layer at the mentions, `span-max@8` for BERT-base. For the small encoder, several layers
+    # score higher (on dev-transfer-A). Of layer 5, which trains, only mentions are pooled; lower layers run once.
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )
@@ -189,6 +201,45 @@ class RoCORE(VectorMethod):
 
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        center: bool = RoCORESettings.center,
+        reconstruction: bool = RoCORESettings.reconstruction,
+        cross_entropy: bool = RoCORESettings.cross_entropy,
+        incremental: bool = RoCORESettings.incremental,
+        n_clusters: int = RoCORESettings.n_clusters,
+        layers: str = RoCORESettings.layers,
+        activation: Literal["relu", "leaky-relu"] = RoCORESettings.activation,
+        initial: Literal["xavier", "normal"] = RoCORESettings.initial,
+        reconstruction_scale: Literal["mean", "sum"] = RoCORESettings.reconstruction_scale,
+        center_weight: float = RoCORESettings.center_weight,
+        weight_penalty: float = RoCORESettings.weight_penalty,
+        pretrain_epochs: int = RoCORESettings.pretrain_epochs,
+        pretrain_steps: int = RoCORESettings.pretrain_steps,
+        pretrain_center: bool = RoCORESettings.pretrain_center,
+        start: Start = RoCORESettings.start,
+        fresh_starts: int = RoCORESettings.fresh_starts,
+        margin: float = RoCORESettings.margin,
+        batch: int = RoCORESettings.batch,
+        epochs: int = RoCORESettings.epochs,
+        epoch_steps: int = RoCORESettings.epoch_steps,
+        learning_rate: float = RoCORESettings.learning_rate,
+        encoder_learning_rate: float = RoCORESettings.encoder_learning_rate,
+        trained_layers: int = RoCORESettings.trained_layers,
+        training_dtype: Arithmetic = RoCORESettings.training_dtype,
+        stop_change: float = RoCORESettings.stop_change,
+        patience: int = RoCORESettings.patience,
+        select: Literal["agreement", "last"] = RoCORESettings.select,
+        ramp_up_weight: float = RoCORESettings.ramp_up_weight,
+        ramp_up_epochs: int = RoCORESettings.ramp_up_epochs,
+        max_relations: int = RoCORESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,
@@ -253,13 +304,14 @@ class RoCORE(VectorMethod):
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
         loop = JointTraining(options, network, sides, self.seed, progress, work)
         loop.run()
-        self._pretrained = loop.pretrained
+        self._pretrained = network.pretrained.cpu() if loop.pretraining_loss else None
         self._trained = Trained(base.fingerprint, tunable.weights())
         # by the way of transform and predict, so that these give the very same
         final = encode(self._ready_encoder(), instances, progress=progress)
-        unified = Linear(*network.head("known")) if options.incremental else None
+        weights = network.state.weights()
+        unified = Linear(**below("known.", weights)) if options.incremental else None
         self._classifiers = Classifiers.of(
-            Linear(*network.head("novel")), unified, names, final, n_relations, seed=self.seed
+            Linear(**below("novel.", weights)), unified, names, final, n_relations, seed=self.seed
         )
         self._count()
         # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
@@ -288,7 +340,7 @@ class RoCORE(VectorMethod):
         Raises:
             SettingError: This was not fitted here, or without pre-training.
         """
-        if not self._pretrained:
+        if self._pretrained is None:
             raise SettingError(
                 "the codes after pre-training are not available: they are not saved, and there is no pre-training "
                 "without reconstruction or with pretrain_epochs and pretrain_steps 0; fit it again"
@@ -297,8 +349,7 @@ class RoCORE(VectorMethod):
         base = trainable(self.NAME, self.encoder)
         # in pre-training the encoder stays as it is
         vectors = base.encode([instances[place] for place in order])
-        slope = self._settings.slope
-        return scattered(mapped(vectors, self._pretrained, scale=base.scale, slope=slope), order)
+        return scattered(outputs(self._pretrained, vectors, scale=base.scale), order)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the classifiers, and the weights that were trained."""
@@ -337,7 +388,7 @@ class RoCORE(VectorMethod):
     def _vector_encoder(self) -> TransformerEncoder:
         return self._ready_encoder()
 
-    _pretrained: Layers = ()
+    _pretrained: torch.nn.Module | None = None
     _classifiers: Classifiers
     _exponent: float
     _trained: Trained

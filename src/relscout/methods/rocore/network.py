@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import first_layer, through
+from relscout.clustering.adaptive import first_weights, fully_connected, linear
+from relscout.clustering.kmeans import Start
 from relscout.core.errors import SettingError
 from relscout.core.seeding import generator
-from relscout.core.settings import check_above_zero, check_choices, check_least, check_shares, whole_numbers
-from relscout.encoders.settings import ARITHMETICS
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    Share,
+    TrainedLayers,
+    numbers_of,
+    settings_class,
+)
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import batches_by_length
 
 if TYPE_CHECKING:
@@ -24,17 +37,9 @@ if TYPE_CHECKING:
 
 #: Slope below 0 of the released code's LeakyReLU, that of torch.
 _SLOPE = 0.01
-_CHOICES = {
-    "activation": ("relu", "leaky-relu"),
-    "initial": ("normal", "xavier"),
-    "reconstruction_scale": ("mean", "sum"),
-    "start": ("neighbours", "k-means++"),
-    "select": ("agreement", "last"),
-    "training_dtype": ARITHMETICS,
-}
 
 
-@dataclass(frozen=True)
+@settings_class
 class RoCORESettings:
     """Settings of the method ``rocore``; what the paper says stands in each description."""
 
@@ -46,80 +51,60 @@ class RoCORESettings:
     """The cross entropy on pre-defined relations, eq. 15 (Table 3: w/o CE)."""
     incremental: bool = False
     """One classifier η_l for pre-defined and novel relations together (section 3.5.2, eq. 17)."""
-    n_clusters: int = 0
+    n_clusters: AtLeast0 = 0
     """Pseudo labels and outputs of η_u, at least as many as novel relations, into which they are merged; 0: as many."""
-    layers: str = "512-512-256"
+    layers: Numbers = "512-512-256"
     """Widths of the mapping g, the code last; d mirrors it (paper: 512-512-256)."""
-    activation: str = "relu"
+    activation: Literal["relu", "leaky-relu"] = "relu"
     """Between the layers of g and d: ``relu`` (paper) or ``leaky-relu`` (released code)."""
-    initial: str = "xavier"
+    initial: Literal["xavier", "normal"] = "xavier"
     """First weights of g and d: ``normal`` (N(0, 0.01²)) or ``xavier``; the paper says nothing."""
-    reconstruction_scale: str = "mean"
+    reconstruction_scale: Literal["mean", "sum"] = "mean"
     """Reconstruction error ``mean`` over the dimensions (released code), or half the ``sum`` over them (eq. 6)."""
-    center_weight: float = 0.005
+    center_weight: NotNegative = 0.005
     """λ, weight of the centre loss, at least 0 (paper: 0.005 on FewRel); means other things to ``mean`` and ``sum``."""
-    weight_penalty: float = 0.0
+    weight_penalty: NotNegative = 0.0
     """Factor of the summed squares of the weights of g and d, at least 0 (released code: 1e-5; not in the paper)."""
-    pretrain_epochs: int = 10
+    pretrain_epochs: AtLeast0 = 10
     """Epochs L in which only g and d train, at least 0 (paper: 10)."""
-    pretrain_steps: int = 1000
+    pretrain_steps: AtLeast0 = 1000
     """Least steps of these, so that small corpora get more epochs; 0 for the epochs alone (paper)."""
     pretrain_center: bool = False
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
-    start: str = "neighbours"
+    start: Start = "neighbours"
     """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
-    fresh_starts: int = 5
+    fresh_starts: AtLeast1 = 5
     """Clusterings that start anew, at least 1; later ones start at the clusters before (released code: all anew)."""
-    margin: float = 2.0
+    margin: AboveZero = 2.0
     """σ, the divergence that two instances of different clusters should have, above 0, in nats (paper: 2)."""
-    batch: int = 100
+    batch: AtLeast2 = 100
     """Instances of each side in a step, at least 2 (paper: 100)."""
-    epochs: int = 30
+    epochs: AtLeast1 = 30
     """Most epochs of joint training, at least 1 (released code: 100, pre-training counted)."""
-    epoch_steps: int = 50
+    epoch_steps: AtLeast0 = 50
     """Least steps of an epoch, so that a small corpus is passed several times; 0 for one pass (paper)."""
-    learning_rate: float = 1e-4
+    learning_rate: AboveZero = 1e-4
     """Learning rate of Adam for g, d and the classifiers (paper: 1e-4)."""
-    encoder_learning_rate: float = 1e-4
+    encoder_learning_rate: AboveZero = 1e-4
     """Learning rate of Adam for the encoder (paper: 1e-4)."""
-    trained_layers: int = 1
+    trained_layers: TrainedLayers = 1
     """Layers of the encoder that train, counted from the highest that is read (paper: 1); -1 for the whole encoder."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    stop_change: float = 0.04
+    stop_change: Share = 0.04
     """End when fewer than this share of the predictions change, in [0, 1]; 0 never ends early. No labels are asked."""
-    patience: int = 3
+    patience: AtLeast1 = 3
     """Epochs in a row for which that must hold, at least 1."""
-    select: str = "agreement"
+    select: Literal["agreement", "last"] = "agreement"
     """Epoch that is kept: the ``last``, or that of the highest ``agreement`` of predictions and clusters."""
-    ramp_up_weight: float = 1.0
+    ramp_up_weight: NotNegative = 1.0
     """μ₀, weight of the novel relations in the one classifier, at least 0 (paper: 1; released code: 0.05)."""
-    ramp_up_epochs: int = 10
+    ramp_up_epochs: AtLeast1 = 10
     """T, epochs until it has that weight, at least 1 (paper: 10; released code: 50); no earlier one is kept."""
-    max_relations: int = 128
+    max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 
     def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        _ = self.widths
-        check_least(
-            self,
-            {
-                "n_clusters": 0,
-                "pretrain_epochs": 0,
-                "pretrain_steps": 0,
-                "batch": 2,
-                "fresh_starts": 1,
-                "epochs": 1,
-                "epoch_steps": 0,
-                "patience": 1,
-                "ramp_up_epochs": 1,
-                "max_relations": 1,
-            },
-        )
-        check_above_zero(self, ("learning_rate", "encoder_learning_rate", "margin"))
-        check_least(self, {"center_weight": 0, "weight_penalty": 0, "ramp_up_weight": 0})
-        check_shares(self, ("stop_change",))
         if self.incremental and not self.cross_entropy:
             raise SettingError(
                 "incremental is true but cross_entropy is false: the classifier for all relations learns by it; "
@@ -134,7 +119,7 @@ class RoCORESettings:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of g, the code last."""
-        return whole_numbers("layers", self.layers, what="widths", example="512-512-256")
+        return numbers_of(self.layers)
 
 
 #: Rows of the unlabelled and of the labelled contents in a step.
@@ -202,9 +187,6 @@ def _of_contents(prepared: Prepared, labels: NDArray[np.int64]) -> NDArray[np.in
 _HEAD_STD = 0.02
 _CHUNK = 4096
 
-#: Weight and bias of each layer.
-Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
-
 
 class Network:
     """Mapping, classifiers and encoder, with one optimizer.
@@ -220,8 +202,13 @@ class Network:
         seed: Draws the first weights.
 
     Attributes:
-        encoder: f.
-        optimizer: Adam.
+        encoder: f, with vectors (B, D).
+        g: The mapping from h (B, D) to codes h′ (B, Z).
+        d: The mapping back from h′ to h (B, D).
+        known: η_l, from h to scores (B, n_known).
+        novel: η_u, from h to scores (B, n_novel).
+        pretrained: g as pre-training left it, on its own; the first weights before.
+        state: What a checkpoint restores.
     """
 
     def __init__(
@@ -230,130 +217,60 @@ class Network:
         import torch
 
         self.encoder = encoder
-        self._slope = settings.slope
-        random = generator(seed, "first weights")
-        stream = torch.Generator().manual_seed(int(random.integers(2**62)))
+        stream = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
         widths = (encoder.dimension, *settings.widths)
-        first = {
-            "g": [first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths)],
-            "d": [
-                first_layer(n_in, n_out, settings.initial, stream) for n_in, n_out in pairwise(widths[::-1])
-            ],
-        }
-        for part, n_out in (("known", n_known), ("novel", n_novel)):
+
+        def mapping(widths: Sequence[int]) -> torch.nn.Sequential:
+            weights = first_weights(widths, settings.initial, stream)
+            return fully_connected(weights, slope=settings.slope).to(encoder.device)
+
+        def classifier(n_out: int) -> torch.nn.Linear:
             weight = _HEAD_STD * torch.randn((n_out, encoder.dimension), generator=stream)
-            first[part] = [(weight, torch.zeros(n_out))]
-        self._layers = {
-            part: [
-                (w.to(encoder.device).requires_grad_(True), b.to(encoder.device).requires_grad_(True))
-                for w, b in layers
-            ]
-            for part, layers in first.items()
-        }
-        self.optimizer = torch.optim.Adam(
+            return linear(weight, torch.zeros(n_out)).to(encoder.device)
+
+        self.g, self.d = mapping(widths), mapping(widths[::-1])
+        self.known, self.novel = classifier(n_known), classifier(n_novel)
+        self.pretrained = deepcopy(self.g)
+        parts = {"g": self.g, "d": self.d, "known": self.known, "novel": self.novel}
+        trained = [parameter for part in parts.values() for parameter in part.parameters()]
+        optimizer = torch.optim.Adam(
             [
                 {"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate},
-                {"params": [tensor for _, tensor in self._named()], "lr": settings.learning_rate},
+                {"params": trained, "lr": settings.learning_rate},
             ],
             fused=True,
         )
-
-    def code(self, h: torch.Tensor) -> torch.Tensor:
-        """Return h′ = g(h) (B, Z)."""
-        return through(h, self._layers["g"], slope=self._slope)
-
-    def restore(self, code: torch.Tensor) -> torch.Tensor:
-        """Return d(h′) (B, D)."""
-        return through(code, self._layers["d"], slope=self._slope)
-
-    def known(self, h: torch.Tensor) -> torch.Tensor:
-        """Return the scores of η_l (B, n_known)."""
-        return through(h, self._layers["known"])
-
-    def novel(self, h: torch.Tensor) -> torch.Tensor:
-        """Return the scores of η_u (B, n_novel)."""
-        return through(h, self._layers["novel"])
-
-    def h(self, vectors: NDArray[np.float32]) -> torch.Tensor:
-        """Return vectors of the encoder as h (B, D): on its device, and scaled to a mean square of 1."""
-        import torch
-
-        return torch.from_numpy(np.asarray(vectors)).to(self.encoder.device) * self.encoder.scale
-
-    def codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return g(h) (M, Z), float32, of vectors of the encoder (M, D)."""
-        return _in_chunks(lambda rows: self.code(self.h(rows)), vectors)
-
-    def novel_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of η_u (M, n_novel), float32, of vectors of the encoder (M, D)."""
-        return _in_chunks(lambda rows: self.novel(self.h(rows)), vectors)
+        self.state = TrainingState({"encoder": encoder, **parts, "pretrained": self.pretrained}, optimizer)
 
     def penalty(self) -> torch.Tensor:
         """Return the summed squares of the weights of g and d, biases not counted, a scalar."""
         import torch
 
-        return torch.stack([w.square().sum() for w, _ in (*self._layers["g"], *self._layers["d"])]).sum()
-
-    def head(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return a copy of weight and bias of the classifier ``known`` or ``novel``."""
-        ((weight, bias),) = self._layers[part]
-        return weight.detach().cpu().numpy().copy(), bias.detach().cpu().numpy().copy()
-
-    def mapping(self) -> Layers:
-        """Return a copy of weight and bias of each layer of g."""
-        return [
-            (w.detach().cpu().numpy().copy(), b.detach().cpu().numpy().copy()) for w, b in self._layers["g"]
-        ]
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of all weights as arrays, those of the encoder under ``encoder.``."""
-        found = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._named()}
-        return found | {f"encoder.{name}": array for name, array in self.encoder.weights().items()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`weights` gave."""
-        import torch
-
-        self.encoder.load(
-            {name.removeprefix("encoder."): a for name, a in arrays.items() if name.startswith("encoder.")}
-        )
-        with torch.no_grad():
-            for name, tensor in self._named():
-                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
-
-    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for part, layers in self._layers.items():
-            for number, (weight, bias) in enumerate(layers):
-                yield f"{part}.{number}.weight", weight
-                yield f"{part}.{number}.bias", bias
+        parameters = (*self.g.parameters(), *self.d.parameters())
+        return torch.stack([weight.square().sum() for weight in parameters if weight.ndim == 2]).sum()
 
 
-def mapped(
-    vectors: NDArray[np.float32], layers: Layers, *, scale: float, slope: float
-) -> NDArray[np.float32]:
-    """Return g(h) (M, Z), float32, of vectors of the encoder (M, D), with the layers of a :meth:`Network.mapping`.
+def scaled(vectors: NDArray[np.float32], scale: float, device: torch.device) -> torch.Tensor:
+    """Return vectors of the encoder (B, D) as h, whose mean square is 1."""
+    import torch
+
+    return torch.from_numpy(np.asarray(vectors)).to(device) * scale
+
+
+def outputs(network: torch.nn.Module, vectors: NDArray[np.float32], *, scale: float) -> NDArray[np.float32]:
+    """Return the codes (M, Z) of g, or the scores (M, C) of a classifier, float32, without gradients.
 
     Args:
-        vectors: What is mapped.
-        layers: Those of g.
+        network: g or a classifier.
+        vectors: Vectors of the encoder (M, D), float32.
         scale: Factor that makes h of a vector.
-        slope: Slope of the ReLU below 0.
     """
     import torch
 
-    weights = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in layers]
-    return _in_chunks(
-        lambda rows: through(torch.from_numpy(np.asarray(rows)) * scale, weights, slope=slope), vectors
-    )
-
-
-def _in_chunks(
-    compute: Callable[[NDArray[np.float32]], torch.Tensor], vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    import torch
-
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        found = [
-            compute(vectors[start : start + _CHUNK]).cpu().numpy() for start in range(0, len(vectors), _CHUNK)
+        chunks = [
+            network(scaled(vectors[start : start + _CHUNK], scale, device)).cpu().numpy()
+            for start in range(0, len(vectors), _CHUNK)
         ]
-    return np.concatenate(found)
+    return np.concatenate(chunks)

@@ -19,9 +19,8 @@ from relscout.clustering.kmeans import check_finite, kmeans, means, neighbour_se
 from relscout.core.errors import InputError
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
-from relscout.methods.rocore.network import Layers, Network, Pair, RoCORESettings, Sides
+from relscout.methods.rocore.network import Network, Pair, RoCORESettings, Sides, outputs, scaled
 from relscout.metrics import align
-from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import Terms, train
 from relscout.training.stored import Checkpoints
 
@@ -139,7 +138,6 @@ class JointTraining:
         selector: What is known of every epoch, and which of them is kept.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
-        pretrained: Layers of g after pre-training; empty without pre-training.
     """
 
     settings: RoCORESettings
@@ -149,10 +147,8 @@ class JointTraining:
     progress: Progress
     work: Checkpoints
     selector: EpochSelector = field(init=False)
-    _state: TrainingState = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    pretrained: Layers = ()
     _pseudo: Labels = field(init=False)
     _terms: Terms = field(default_factory=Terms)
     _centroids: torch.Tensor | None = None
@@ -160,16 +156,11 @@ class JointTraining:
     def run(self) -> None:
         """Train; the network is left as it was in the epoch that is kept."""
         self.selector = EpochSelector(self.settings)
-        self._state = TrainingState({"network": self.network}, self.network.optimizer)
-        if (resumed := self._state.resume(self.work)) is not None:
+        if (resumed := self.network.state.resume(self.work)) is not None:
             state, arrays = resumed
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
             self.selector.load(state["selector"], arrays)
             self._pseudo = arrays["pseudo"]
-            self.pretrained = [
-                (arrays[f"pretrained.{number}.weight"], arrays[f"pretrained.{number}.bias"])
-                for number in range(state["pretrained"])
-            ]
         else:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
@@ -177,8 +168,7 @@ class JointTraining:
         if not self.selector.stopped:
             self._train()
         if self.selector.best:
-            self.network.load(self.selector.best)
-
+            self.network.state.restore(self.selector.best)
         self.warnings += self.selector.warnings()
 
     def report(self) -> dict[str, Any]:
@@ -203,7 +193,11 @@ class JointTraining:
             return self._batches("pretrain", epoch)
 
         def loss(_: int, rows: Pair) -> torch.Tensor:
-            h_u, h_l = network.h(vectors[rows[0]]), network.h(labeled[rows[1]])
+            encoder = network.encoder
+            h_u, h_l = (
+                scaled(encoded[chosen], encoder.scale, encoder.device)  # (B, D)
+                for encoded, chosen in zip((vectors, labeled), rows, strict=True)
+            )
             return self._clustering_loss(h_u, h_l, rows[1])
 
         n_batches = len(self._batches("pretrain", 0))
@@ -212,7 +206,7 @@ class JointTraining:
         for step in train(
             begin,
             loss,
-            network.optimizer,
+            network.state.optimizer,
             epochs=epochs,
             warm_up=0.0,
             falls=False,
@@ -225,7 +219,7 @@ class JointTraining:
                 losses = []
         self._terms.means()
         self._centroids = None
-        self.pretrained = network.mapping()
+        network.pretrained.load_state_dict(network.g.state_dict())
         return vectors
 
     def _train(self) -> None:
@@ -246,7 +240,7 @@ class JointTraining:
         for step in train(
             begin,
             loss,
-            network.optimizer,
+            network.state.optimizer,
             epochs=settings.epochs,
             first_epoch=len(self.selector.epochs),
             warm_up=0.0,
@@ -288,12 +282,12 @@ class JointTraining:
     def _clustering_loss(self, h_u: torch.Tensor, h_l: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
         """Return L_C (eq. 6), with the reconstruction of both sides, each of them half (Algorithm 1, released code)."""
         settings, network = self.settings, self.network
-        code_l = network.code(h_l)
+        code_l = network.g(h_l)  # (B, Z)
         total = h_l.new_zeros(())
         if settings.reconstruction:
             scale = settings.reconstruction_scale
-            of_l = reconstruction_loss(network.restore(code_l), h_l, scale=scale)
-            of_u = reconstruction_loss(network.restore(network.code(h_u)), h_u, scale=scale)
+            of_l = reconstruction_loss(network.d(code_l), h_l, scale=scale)
+            of_u = reconstruction_loss(network.d(network.g(h_u)), h_u, scale=scale)
             total = total + self._terms("reconstruction", (of_l + of_u) / 2)
         if self._centroids is not None:
             # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
@@ -307,14 +301,14 @@ class JointTraining:
     def _judge(self, epoch: int) -> None:
         """Predict, cluster again, and take down what came of the epoch."""
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
-        scores = self.network.novel_scores(vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
+        scores = self._outputs(self.network.novel, vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
-        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.weights)
+        self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.state.weights)
         self._keep()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
         """Return the pseudo labels (N,) of an epoch: k-means on g(h) (eq. 7)."""
-        codes = self.network.codes(vectors)[self.sides.unlabeled.row_of]
+        codes = self._outputs(self.network.g, vectors)[self.sides.unlabeled.row_of]  # (N, Z)
         n_clusters, seed = self.sides.n_novel, self._seed(f"k-means {epoch}")
         try:
             starts = self._starts(codes, epoch)
@@ -343,8 +337,11 @@ class JointTraining:
     def _class_means(self, vectors: NDArray[np.float32]) -> torch.Tensor:
         import torch
 
-        codes = torch.from_numpy(self.network.codes(vectors)).to(self.network.encoder.device)
+        codes = torch.from_numpy(self._outputs(self.network.g, vectors)).to(self.network.encoder.device)
         return class_means(codes, self._classes(np.arange(len(codes))), self.sides.n_known)
+
+    def _outputs(self, network: torch.nn.Module, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return outputs(network, vectors, scale=self.network.encoder.scale)
 
     def _pseudo_labels(self) -> torch.Tensor:
         import torch
@@ -366,11 +363,8 @@ class JointTraining:
             "selector": details,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
-            "pretrained": len(self.pretrained),
         }
-        for number, (weight, bias) in enumerate(self.pretrained):
-            arrays |= {f"pretrained.{number}.weight": weight, f"pretrained.{number}.bias": bias}
-        self._state.save(self.work, state, {**arrays, "pseudo": self._pseudo})
+        self.network.state.save(self.work, state, {**arrays, "pseudo": self._pseudo})
 
     def _seed(self, purpose: str) -> int:
         return int(generator(self.seed, f"rocore {purpose}").integers(2**31))

@@ -3,122 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as NamedArrays
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from relscout.clustering.adaptive import Mapping, first_layer, through
+from relscout.clustering.adaptive import Mapping, first_weights, fully_connected, linear
 from relscout.clustering.neighbours import directions
-from relscout.core.errors import SettingError
 from relscout.core.seeding import generator
 from relscout.core.settings import (
-    check_above_zero,
-    check_choices,
-    check_least,
-    check_rates,
-    check_shares,
-    whole_numbers,
+    AboveZero,
+    AtLeast1,
+    AtLeast2,
+    NotNegative,
+    Numbers,
+    Rate,
+    Share,
+    TrainedLayers,
+    numbers_of,
+    settings_class,
 )
-from relscout.encoders.settings import ARITHMETICS
+from relscout.encoders.settings import Arithmetic
 from relscout.methods.vectors import drawn
 
 if TYPE_CHECKING:
     import torch
 
 
-_CHOICES = {
-    "start": ("directions", "random"),
-    "clustering": ("hac", "louvain"),
-    "linkage": ("average", "complete"),
-    "training_dtype": ARITHMETICS,
-}
-
-
-@dataclass(frozen=True)
+@settings_class
 class RSNSettings:
     """Settings of the method ``rsn``."""
 
-    layers: str = "64"
+    layers: Numbers = "64"
     """Widths of the fully connected layers that make f of the encoder's vector, with ReLU between them."""
-    start: str = "directions"
+    start: Literal["directions", "random"] = "directions"
     """First weights of the first layer: strongest ``directions`` of all vectors, labelled or not, or ``random``."""
-    trained_layers: int = 0
+    trained_layers: TrainedLayers = 0
     """Layers of the encoder that train with them, counted from the highest that is read; 0 keeps it frozen."""
-    epochs: int = 3
+    epochs: AtLeast1 = 3
     """Epochs of training, at least 1."""
-    pairs: int = 20_000
+    pairs: AtLeast2 = 20_000
     """Labelled pairs drawn in each epoch, half of them of the same relation; at least 2."""
-    batch: int = 256
+    batch: AtLeast2 = 256
     """Labelled pairs in a step, and as many unlabelled ones where these are used; at least 2."""
-    learning_rate: float = 1e-4
+    learning_rate: AboveZero = 1e-4
     """Highest learning rate of f."""
-    similarity_learning_rate: float = 1e-3
+    similarity_learning_rate: AboveZero = 1e-3
     """Highest learning rate of the weights w and c with which the similarity reads |f(a) − f(b)|."""
-    encoder_learning_rate: float = 1e-4
+    encoder_learning_rate: AboveZero = 1e-4
     """Highest learning rate of the encoder's layers, where some train."""
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
     """Decoupled weight decay, at least 0."""
-    dropout: float = 0.2
+    dropout: Rate = 0.2
     """Dropout rate on |f(a) − f(b)| while training, in [0, 1); layers of the encoder keep their own."""
-    warm_up: float = 0.1
+    warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]."""
-    training_dtype: str = "auto"
+    training_dtype: Arithmetic = "auto"
     """Arithmetic of encoder layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
-    entropy_weight: float = 1.0
+    entropy_weight: NotNegative = 1.0
     """Weight of the conditional entropy of unlabelled pairs, which makes predictions decided; 0 leaves it out."""
-    adversarial_weight: float = 0.0
+    adversarial_weight: NotNegative = 0.0
     """Weight of virtual adversarial training on labelled and unlabelled pairs; 0 leaves it out."""
-    perturbation: float = 0.03
+    perturbation: AboveZero = 0.03
     """Length of its perturbation, as a share of the vector's own; above 0."""
-    clustering: str = "hac"
+    clustering: Literal["hac", "louvain"] = "hac"
     """How a given number of relations is made: ``hac``, or ``louvain`` communities merged until as many are left."""
-    linkage: str = "average"
+    linkage: Literal["average", "complete"] = "average"
     """How unlike two clusters are for ``hac``: as their members on ``average``, or at most (``complete``)."""
-    threshold: float = 0.5
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Predicted similarity from which on two instances are joined for Louvain, in (0, 1)."""
-    smallest_community: int = 5
+    smallest_community: AtLeast1 = 5
     """Louvain's communities of fewer instances are no relations, their instances go to others; at least 1."""
-    max_instances: int = 10_000
+    max_instances: AtLeast2 = 10_000
     """Of more instances than this, HAC clusters a sample, from which the others get their relation; at least 2."""
-    max_joined: int = 2500
+    max_joined: AtLeast2 = 2500
     """The same for Louvain, whose graph takes more memory; at least 2."""
-    prototypes: int = 50
+    prototypes: AtLeast1 = 50
     """Instances that stand for a relation when others are compared with it, drawn at random; at least 1."""
-
-    def __post_init__(self) -> None:
-        check_choices(self, _CHOICES)
-        _ = self.widths
-        check_least(
-            self,
-            {
-                "trained_layers": -1,
-                "epochs": 1,
-                "pairs": 2,
-                "batch": 2,
-                "weight_decay": 0,
-                "entropy_weight": 0,
-                "adversarial_weight": 0,
-                "smallest_community": 1,
-                "max_instances": 2,
-                "max_joined": 2,
-                "prototypes": 1,
-            },
-        )
-        check_above_zero(
-            self, ("learning_rate", "similarity_learning_rate", "encoder_learning_rate", "perturbation")
-        )
-        check_rates(self, ("dropout",))
-        check_shares(self, ("warm_up",))
-        if not 0 < self.threshold < 1:
-            raise SettingError(f"threshold is {self.threshold}, expected a probability above 0 and below 1")
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of f's layers."""
-        return whole_numbers("layers", self.layers, what="widths", example="256-64")
+        return numbers_of(self.layers)
 
     @property
     def semi_supervised(self) -> bool:
@@ -200,6 +169,10 @@ class Network:
         settings: See :class:`RSNSettings`.
         seed: Draws the first weights.
         device: Where it trains, the CPU where left out.
+
+    Attributes:
+        f: From scaled vectors h (B, D) to codes (B, Z).
+        w: From |f(a) − f(b)| (P, Z) to logits (P, 1), with the bias c.
     """
 
     def __init__(
@@ -216,17 +189,14 @@ class Network:
         self.scale, self.device = dimension**0.5, device or torch.device("cpu")
         stream = torch.Generator().manual_seed(int(generator(seed, "first weights").integers(2**62)))
         widths = (dimension, *settings.widths)
-        layers = [first_layer(n_in, n_out, "xavier", stream) for n_in, n_out in pairwise(widths)]
+        layers = list(first_weights(widths, "xavier", stream))
         if settings.start == "directions":
-            found = torch.from_numpy(directions(drawn(vectors, generator(seed, "directions")), widths[1]))
-            layers[0][0][: len(found)] = found.float()
+            strongest = directions(drawn(vectors, generator(seed, "directions")), widths[1])
+            layers[0][0][: len(strongest)] = torch.from_numpy(strongest).float()
+        self.f = fully_connected(layers).to(self.device)
         # training begins with what is sure: the farther apart, the less alike
-        layers.append((torch.full((widths[-1],), -1 / widths[-1]), torch.zeros(1)))
-        trained = [
-            (w.to(self.device).requires_grad_(True), b.to(self.device).requires_grad_(True))
-            for w, b in layers
-        ]
-        self._layers, (self._weight, self._bias) = trained[:-1], trained[-1]
+        nearness = torch.full((1, widths[-1]), -1 / widths[-1])
+        self.w = linear(nearness, torch.zeros(1)).to(self.device)
 
     def balance(self, left: torch.Tensor, right: torch.Tensor) -> None:
         """Set w and c so that on some pairs (P, D) the logits have mean 0 and variance 1.
@@ -236,55 +206,22 @@ class Network:
         import torch
 
         with torch.no_grad():
-            logits = self.logit(self.code(left), self.code(right))
+            logits = self.logit(self.f(left), self.f(right))
             spread = float(logits.std()) if len(logits) > 1 else 0.0
-            self._weight /= spread if spread > _SMALLEST else 1.0
-            self._bias.copy_(-self.logit(self.code(left), self.code(right)).mean())
-
-    @property
-    def parameters(self) -> dict[str, torch.Tensor]:
-        """What trains, by name."""
-        found = {"weight": self._weight, "bias": self._bias}
-        for number, (weight, bias) in enumerate(self._layers):
-            found |= {f"layer.{number}.weight": weight, f"layer.{number}.bias": bias}
-        return found
-
-    @property
-    def of_similarity(self) -> list[torch.Tensor]:
-        """W and c."""
-        return [self._weight, self._bias]
-
-    @property
-    def of_f(self) -> list[torch.Tensor]:
-        """Weights and biases of f."""
-        return [tensor for layer in self._layers for tensor in layer]
-
-    def code(self, h: torch.Tensor) -> torch.Tensor:
-        """Return f(h) (B, Z) of scaled vectors (B, D)."""
-        return through(h, self._layers)
+            self.w.weight /= spread if spread > _SMALLEST else 1.0
+            self.w.bias.copy_(-self.logit(self.f(left), self.f(right)).mean())
 
     def logit(self, left: torch.Tensor, right: torch.Tensor, *, dropout: float = 0.0) -> torch.Tensor:
         """Return w · |f(a) − f(b)| + c (P,) of the codes of pairs (P, Z); ``dropout`` leaves out dimensions."""
         from torch.nn import functional
 
         # on the difference: noise of each side's own would put all pairs farther apart than they are later
-        apart = functional.dropout((left - right).abs(), dropout)
-        return apart @ self._weight + self._bias
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of what trains as arrays."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.parameters.items()}
-
-    def load(self, arrays: NamedArrays[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`weights` gave."""
-        import torch
-
-        with torch.no_grad():
-            for name, tensor in self.parameters.items():
-                tensor.copy_(torch.from_numpy(np.asarray(arrays[name])))
+        apart = functional.dropout((left - right).abs(), dropout)  # (P, Z)
+        logits: torch.Tensor = self.w(apart)[:, 0]
+        return logits
 
     def similarity(self) -> Similarity:
-        """Return what was learnt, apart from torch."""
-        layers = [(w.detach().cpu().clone(), b.detach().cpu().clone()) for w, b in self._layers]
-        weight = self._weight.detach().cpu().numpy().astype(np.float32)
-        return Similarity(Mapping(layers, self.scale), weight, float(self._bias.detach().cpu()))
+        """Return a copy of what was learnt, on the CPU."""
+        weight, bias = (parameter.detach().cpu().numpy().copy() for parameter in self.w.parameters())
+        mapping = Mapping(deepcopy(self.f).cpu().requires_grad_(False), self.scale)
+        return Similarity(mapping, weight[0], float(bias[0]))

@@ -256,13 +256,13 @@ class Learner:
         self._network, self._represent, self._material = network, represent, material
         self._encoder, self._settings, self._seed = encoder, settings, seed
         groups = [
-            {"params": network.of_similarity, "lr": settings.similarity_learning_rate},
-            {"params": network.of_f, "lr": settings.learning_rate},
+            {"params": list(network.w.parameters()), "lr": settings.similarity_learning_rate},
+            {"params": list(network.f.parameters()), "lr": settings.learning_rate},
         ]
         if encoder is not None:
             groups.append({"params": list(encoder.parameters()), "lr": settings.encoder_learning_rate})
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        parts: dict[str, Weights] = {"network": network}
+        parts: dict[str, Weights | torch.nn.Module] = {"f": network.f, "w": network.w}
         if encoder is not None:
             parts["encoder"] = encoder
         #: What a checkpoint restores.
@@ -307,7 +307,7 @@ class Learner:
         )
         h = self._represent(rows)  # (B, D)
         left, right = torch.from_numpy(place).to(h.device).chunk(2)
-        codes = network.code(h)
+        codes = network.f(h)  # (B, Z)
         logits = network.logit(codes[left], codes[right], dropout=settings.dropout)  # (P,), labelled first
         n_known = len(known.left)
         same = torch.from_numpy(known.same).to(h.device)
@@ -317,7 +317,7 @@ class Learner:
             loss = loss + settings.entropy_weight * conditional_entropy(logits[n_known:])
         if settings.adversarial_weight:
             loss = loss + settings.adversarial_weight * adversarial_divergence(
-                lambda one, other: network.logit(network.code(one), network.code(other)),
+                lambda one, other: network.logit(network.f(one), network.f(other)),
                 h[left],
                 h[right],
                 length=settings.perturbation,

@@ -1,4 +1,4 @@
-"""Which pairs are related, by the relatedness model: for text in which every pair of entities is a candidate."""
+"""Detection of unrelated pairs with the relatedness model, for text in which every pair of entities is a candidate."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ from relscout.text.pair_features import in_connected_text
 from relscout.text.relatedness import Relatedness, threshold_for
 from relscout.training.stored import below
 
-#: Relations with fewer pairs above the common threshold keep it: too few pairs for one of their own.
+#: Smallest number of pairs above the common threshold for which a relation gets a threshold of its own.
 _LEAST_FOR_OWN = 10
-#: How far a relation's own threshold may be below the common one, as a share of it.
+#: Lowest threshold of a relation, as a share of the common one.
 _LOWEST_OWN = 0.6
 _EPSILON = 1e-6
 _PRIOR_STEPS = 100
-#: Slope and shift that turn the log odds that a sentence expresses a relation, by the evidence that annotators noted,
-#: into those that the two are related at all where they share a sentence. Most relations of Re-DocRED have no evidence
-#: noted, so that the former counts many right facts as wrong. Fitted on out-of-fold predictions for its ``dev``.
+#: Slope and shift that turn the log odds that a sentence expresses a relation, according to the evidence noted by
+#: annotators, into the log odds that a pair in one sentence is related at all. Most relations of Re-DocRED have no
+#: noted evidence, so the former counts many correct facts as wrong. Fitted to out-of-fold predictions for its ``dev``.
 _HOLDS = (1.05, 1.32)
 _HALF = 0.5
-#: The same for single sentences. Of 100 facts kept at an expected .8 without it, read by hand, 93 pairs were related.
+#: The same for single sentences, where facts that were read by hand were related more often than expected without it.
 _SENTENCES_HOLD = (1.0, 0.4)
-#: Share of related pairs where the model was trained, in case it does not say.
+#: Share of related pairs in the training data of a model whose card does not have it.
 _BASE_RATE = 0.13
 
 
 def is_connected(instances: Sequence[RelationInstance]) -> bool:
-    """Return whether at least half of some pairs stand in connected text, rather than in sentences by themselves."""
+    """Return whether at least half of the pairs are from connected text, as opposed to a list of sentences."""
     return bool(instances) and float(in_connected_text(instances).mean()) >= _HALF
 
 
 class RelatednessDetector:
-    """Judges pairs by a :class:`relscout.text.relatedness.Relatedness` and a threshold.
+    """Rejects pairs below a threshold of a :class:`relscout.text.relatedness.Relatedness`.
 
     Args:
         model: The relatedness model.
-        thresholds: Probability from which a pair is related: (1,) for all relations alike, or (K,), one for each.
-        share: Share of the corpus that is not related.
-        precision: Expected share of pairs that are related among those that are kept, where the threshold rests on one.
-        connected: Whether the corpus is connected text, see :func:`is_connected`: a precision means other
-            probabilities there than in sentences that stand by themselves.
+        thresholds: Lowest probability of a related pair: (1,) for all relations, or (K,), one for each.
+        share: Share of the corpus that is unrelated.
+        precision: Expected share of related pairs among the kept ones, if the threshold is set by one.
+        connected: Whether the corpus is connected text, see :func:`is_connected`. A precision corresponds to other
+            probabilities there than in a list of sentences.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class RelatednessDetector:
 
     @classmethod
     def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
-        """Return a detector with the relatedness model that comes with relscout; for the arguments, see the class.
+        """Return a detector with the bundled relatedness model; for the arguments, see the class.
 
         Raises:
             ArtifactError: The model is missing or damaged.
-            SettingError: The precision is none.
+            SettingError: The precision is invalid.
         """
         checked = None if precision is None else checked_precision(precision)
         return cls(Relatedness.load(), precision=checked, connected=connected)
@@ -87,12 +87,12 @@ class RelatednessDetector:
     def probabilities(
         self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
     ) -> NDArray[np.float32]:
-        """Return the probability (N,), float32, that each sentence relates its pair.
+        """Return the probability (N,), float32, that each sentence expresses a relation between its pair.
 
         Args:
             instances: The pairs.
-            encoder: The method's encoder; it encodes for the relatedness model too where that reads the same vectors.
-            progress: Receives the number of pairs that are done.
+            encoder: The method's encoder, which is used if the relatedness model needs the same vectors.
+            progress: Progress callback.
         """
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
@@ -109,15 +109,14 @@ class RelatednessDetector:
         return vectors[:, :width]
 
     def set_threshold(self, probabilities: NDArray[np.float32], wanted: Share | None) -> None:
-        """Choose the common threshold from the probabilities (N,) of the corpus.
+        """Set the common threshold from the probabilities of the corpus.
 
         Args:
-            probabilities: Of all pairs.
-            wanted: Share of the corpus that is not related; ``"auto"`` estimates it: the probabilities are adjusted to
-                a corpus in which another share of the pairs is related than in the model's training data, by
-                expectation maximisation (Saerens, Latinne, Decaestecker: "Adjusting the Outputs of a Classifier to
-                New a Priori Probabilities", Neural Computation 2002), and what is then likelier unrelated is left
-                out. ``None`` goes by the expected precision.
+            probabilities: Probabilities of all pairs (N,).
+            wanted: Share of the corpus that is unrelated. ``"auto"`` estimates it: expectation maximisation adjusts the
+                probabilities to the share of related pairs in the corpus (Saerens, Latinne, Decaestecker: "Adjusting
+                the Outputs of a Classifier to New a Priori Probabilities", Neural Computation 2002), and pairs below
+                one half are rejected. ``None`` uses the expected precision.
         """
         if wanted is None:
             line = 0.5 if self.precision is None else self._line(probabilities, self.precision)
@@ -135,14 +134,14 @@ class RelatednessDetector:
     def set_own_thresholds(
         self, probabilities: NDArray[np.float32], relations: NDArray[np.int64], n_relations: int
     ) -> None:
-        """Choose a threshold for each relation, at which its own pairs reach the expected precision.
+        """Set a threshold for each relation, at which its own pairs reach the expected precision.
 
-        A relation whose pairs are mostly related keeps pairs that are less sure than the common threshold asks for,
-        and one whose pairs are mostly not is held to more.
+        It is lower than the common threshold for a relation whose pairs are mostly related, and higher for a relation
+        whose pairs are mostly unrelated.
 
         Args:
-            probabilities: Of all pairs (N,).
-            relations: The likeliest relation of each pair (N,), related or not.
+            probabilities: Probabilities of all pairs (N,).
+            relations: The most probable relation of each pair (N,), related or not.
             n_relations: Number of relations K.
         """
         if self.precision is None:
@@ -157,24 +156,24 @@ class RelatednessDetector:
         self.share = float((probabilities < own[relations]).mean())
 
     def _line(self, probabilities: NDArray[np.float32], precision: float) -> float:
-        """Return the probability from which pairs are kept, so that a share of them is expected to be related."""
+        """Return the lowest probability of a kept pair at which the kept pairs reach the expected precision."""
         of_documents = (self.model.card or {}).get("holds", _HOLDS)
         slope, shift = of_documents if self.connected else _SENTENCES_HOLD
         holds = _logistic(slope * _log_odds(probabilities) + shift).astype(np.float32)
         line = threshold_for(holds, precision)
         if line == 0 or not len(holds):
             return line
-        # one of the probabilities themselves: turned back, the line might miss by rounding the pair that stands on it
+        # one of the probabilities: converting the threshold back could exclude the pair at it by rounding
         kept = probabilities[holds >= line]
         highest = probabilities.max()
         return float(kept.min() if len(kept) else np.nextafter(highest, np.float32(2), dtype=np.float32))
 
     def none(self, probabilities: NDArray[np.float32], relations: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return how much speaks against a relation (N,), float32, in [0, 1]; above a half there is none.
+        """Return the evidence for no relation (N,), float32, in [0, 1]; above one half, a pair is unrelated.
 
         Args:
-            probabilities: That the pairs are related (N,).
-            relations: The likeliest relation of each (N,).
+            probabilities: Probabilities that the pairs are related (N,).
+            relations: The most probable relation of each (N,).
         """
         lines = self.thresholds[
             relations if len(self.thresholds) > 1 else np.zeros(len(relations), dtype=np.int64)
@@ -199,7 +198,7 @@ class RelatednessDetector:
                 getattr(settings, name) == getattr(theirs, name)
                 for name in ("model", "marking", "max_length")
             )
-            # what the method reads may go on after what the model reads
+            # the method's pooling may have further parts after those of the model
             if same and f"{theirs.pooling}+".startswith(f"{settings.pooling}+"):
                 return transformer
         if self._own_encoder is None:
@@ -208,7 +207,7 @@ class RelatednessDetector:
         return self._own_encoder
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return JSON values and arrays, to be saved."""
+        """Return JSON values and arrays, for saving."""
         with tempfile.TemporaryDirectory() as place:
             self.model.save(Path(place) / "model")
             saved = load_artifact(Path(place) / "model")
@@ -246,7 +245,7 @@ def checked_precision(precision: float) -> float:
 
 
 def _adjusted_threshold(probabilities: NDArray[np.float32], base_rate: float) -> float:
-    """Return the unadjusted probability at which the adjusted one is a half."""
+    """Return the original probability at which the adjusted one is one half."""
     odds = np.exp(_log_odds(probabilities))
     before = base_rate / (1 - base_rate)
     share = base_rate

@@ -1,11 +1,11 @@
-"""Detection of unrelated pairs without labels, by pairs re-drawn from the corpus itself.
+"""Detection of unrelated pairs without labels, by comparison with random pairs of the same sentences.
 
-In the sentences of the corpus other entities than the marked ones are paired at random. Hardly any of these pairs is
-related, and most of the corpus's own are, or nobody would search it for relations: a classifier that separates the two
-kinds scores how little a pair looks related. How many of the corpus's own are not is estimated as in learning from
-positive and unlabelled examples (Blanchard, Lee, Scott: "Semi-Supervised Novelty Detection", JMLR 2010): where a share
-β of the random pairs lies above a score, no fewer than that share of the unrelated ones does, so that these are at most
-the share of the corpus above it, divided by β.
+Entities other than the marked ones are paired at random. Few of these pairs are related, and most of the corpus's own
+pairs are. The score of a classifier that separates the two kinds is higher the less a pair looks related. The share of
+unrelated pairs in the corpus is estimated as in learning from positive and unlabelled examples (Blanchard, Lee, Scott:
+"Semi-Supervised Novelty Detection", JMLR 2010): if a share β of the random pairs scores above a threshold, at least
+that share of the unrelated pairs does, too. The share of unrelated pairs is therefore at most the share of the corpus
+above the threshold, divided by β.
 """
 
 from __future__ import annotations
@@ -30,53 +30,55 @@ _ANY = "entity"
 def redrawn_pairs(
     instances: Sequence[RelationInstance], *, but: Sequence[RelationInstance] = (), seed: int
 ) -> list[RelationInstance]:
-    """Return instances with one of both mentions replaced by another entity of the same sentence.
+    """Return instances in which one mention is replaced by another entity of the same sentence.
 
-    Entities are what is a mention anywhere among the instances; so what is drawn is worded as mentions are. A pair that
-    is an instance itself, in whatever direction, is not drawn. Sentences in which nothing else can be drawn give none.
+    An entity is a name that is a mention in any of the instances, so the new pairs consist of the same kinds of words.
+    A pair that is an instance itself, in either direction, is not drawn. A sentence without other entities yields
+    nothing.
 
     Args:
-        instances: The instances; their gold relations are not looked at.
-        but: Others that are not to be drawn, in whatever direction.
-        seed: Draws the mention and which of both it replaces.
+        instances: The instances; their gold relations are not used.
+        but: Further instances that must not be drawn, in either direction.
+        seed: Random seed of the choice.
 
     Returns:
-        At most one for each instance, in canonical order of these, each different, without gold relations.
+        At most one new instance for each instance, in canonical order, all different, without gold relations.
     """
     ordered = [instances[place] for place in canonical_order(instances)]
     entities, types = Gazetteer(), dict[str, str | None]()
     taken = {
-        _key(one.text, *pair)
-        for one in (*ordered, *but)
-        for pair in ((one.head, one.tail), (one.tail, one.head))
+        _key(instance.text, *pair)
+        for instance in (*ordered, *but)
+        for pair in ((instance.head, instance.tail), (instance.tail, instance.head))
     }
-    for one in ordered:
-        for mention in (one.head, one.tail):
-            name = " ".join(mention.surface(one.text).split())
+    for instance in ordered:
+        for mention in (instance.head, instance.tail):
+            name = " ".join(mention.surface(instance.text).split())
             if name not in types and any(character.isalnum() for character in name):
                 types[name] = mention.type
                 entities.add(name, _ANY)
-    random, found = generator(seed, "redrawn pairs"), []
-    for one in ordered:
+    random, redrawn = generator(seed, "redrawn pairs"), []
+    for instance in ordered:
+        text, head, tail = instance.text, instance.head, instance.tail
         candidates = []
-        for mention in entities.mentions(one.text):
-            other = Mention(mention.start, mention.end, types[" ".join(mention.surface(one.text).split())])
-            if any(mention.start < two.end and two.start < mention.end for two in (one.head, one.tail)):
+        for mention in entities.mentions(text):
+            other = Mention(mention.start, mention.end, types.get(" ".join(mention.surface(text).split())))
+            if any(mention.start < own.end and own.start < mention.end for own in (head, tail)):
                 continue
-            candidates += [(one.head, other), (other, one.tail)]
-        free = [pair for pair in candidates if _key(one.text, *pair) not in taken]
+            candidates += [(head, other), (other, tail)]
+        free = [pair for pair in candidates if _key(text, *pair) not in taken]
         if free:
-            head, tail = free[int(random.integers(len(free)))]
-            found.append(replace(one, head=head, tail=tail, relation=None, id=""))
-            taken.add(_key(one.text, head, tail))
-    return found
+            new_head, new_tail = free[int(random.integers(len(free)))]
+            redrawn.append(replace(instance, head=new_head, tail=new_tail, relation=None, id=""))
+            taken.add(_key(text, new_head, new_tail))
+    return redrawn
 
 
 def _key(text: str, head: Mention, tail: Mention) -> tuple[object, ...]:
     return text, head.start, head.end, tail.start, tail.end
 
 
-#: Pairs of either kind without which nothing can be learnt.
+#: Smallest number of pairs of each kind to learn from.
 LEAST = 20
 _FOLDS = 5
 
@@ -86,7 +88,7 @@ def line_between(
 ) -> tuple[NDArray[np.float64], float]:
     """Return weight (D,), float64, and intercept of a score that is higher the more related a pair looks.
 
-    A logistic regression, in which both kinds count as much in all.
+    A logistic regression in which both kinds have the same total weight.
 
     Args:
         related: Vectors of unit length (N, D), float32, at least ``LEAST``.
@@ -104,24 +106,24 @@ def unseen_scores(
     inverse_penalty: float,
     random: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scores (N,) and (R,), float64, of either kind, each by a line that it was not learnt from.
+    """Return the scores (N,) and (R,), float64, of both kinds, by cross-validation.
 
     Args:
         related: As for :func:`line_between`.
         redrawn: The same.
         inverse_penalty: The same.
-        random: Draws the folds.
+        random: Random generator of the folds.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(random.integers(2**31)))
     learner, (vectors, is_related) = _learner(inverse_penalty), _joined(related, redrawn)
-    found = cross_val_predict(learner, vectors, is_related, cv=folds, method="decision_function")
-    return found[is_related], found[~is_related]
+    scores = cross_val_predict(learner, vectors, is_related, cv=folds, method="decision_function")
+    return scores[is_related], scores[~is_related]
 
 
 def at_most(vectors: NDArray[np.float32], most: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Return the vectors (N, D), or ``most`` of them, drawn, in their order."""
+    """Return the vectors (N, D), or a random sample of ``most`` of them, in their order."""
     if len(vectors) <= most:
         return vectors
     return np.asarray(vectors[np.sort(random.choice(len(vectors), most, replace=False))])
@@ -141,63 +143,63 @@ def _joined(
 
 
 def append_no_relation(probabilities: NDArray[np.float32], none: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities of relations with that of none as the last column (N, K + 1), float32, rows summing to 1.
+    """Return probabilities with a last column for no relation (N, K + 1), float32, rows summing to 1.
 
-    No relation is the likeliest wherever its probability exceeds one half, however the rest is distributed over the
-    relations.
+    The last column is the highest exactly where ``none`` exceeds one half, however the relations share the rest.
 
     Args:
-        probabilities: Of the relations (N, K), float32, rows summing to 1.
-        none: How much speaks for none (N,), float32, in [0, 1].
+        probabilities: Probabilities of the relations (N, K), float32, rows summing to 1.
+        none: Evidence for no relation (N,), float32, in [0, 1].
     """
     of_none = np.clip(none.astype(np.float64), 1e-6, 1 - 1e-6)
     of_none = probabilities.max(axis=1) * of_none / (1 - of_none)
-    found = np.concatenate([probabilities, of_none[:, None]], axis=1)
-    found /= found.sum(axis=1, keepdims=True)
-    return found.astype(np.float32)
+    extended = np.concatenate([probabilities, of_none[:, None]], axis=1)
+    extended /= extended.sum(axis=1, keepdims=True)
+    return extended.astype(np.float32)
 
 
-#: Instances that somebody has judged.
+#: Instances whose relation, or lack of one, is known.
 Judged = list[RelationInstance] | tuple[RelationInstance, ...]
 
 
 def checked_judged(judged: Judged) -> list[RelationInstance]:
-    """Return judged instances in an order that they decide.
+    """Return judged instances in canonical order.
 
     Raises:
-        InputError: One has no gold relation, or all are of one kind.
+        InputError: An instance has no gold relation, or all are of one kind.
     """
-    found = [judged[place] for place in canonical_order(judged)]
-    for one in found:
-        if one.relation is None:
+    ordered = [judged[place] for place in canonical_order(judged)]
+    for instance in ordered:
+        if instance.relation is None:
             raise InputError(
-                f"{one.source or one.id}: a judged instance needs a gold relation: 'no_relation', or what it expresses"
+                f"{instance.source or instance.id}: a judged instance needs a gold relation: 'no_relation', or what it "
+                "expresses"
             )
-    if not 0 < (unrelated := sum(one.is_unrelated for one in found)) < len(found):
+    if not 0 < (unrelated := sum(instance.is_unrelated for instance in ordered)) < len(ordered):
         raise InputError(
-            f"{unrelated} of {len(found)} judged instances are unrelated; some of either kind are needed: their gold "
+            f"{unrelated} of {len(ordered)} judged instances are unrelated; some of either kind are needed: their gold "
             f"relation is one of {', '.join(sorted(NAMES_OF_NONE))}, or another name"
         )
-    return found
+    return ordered
 
 
 def digest_of(judged: Sequence[RelationInstance]) -> str:
-    """Return a short hash of judged instances, in their order, and of how each was judged."""
+    """Return a short hash of judged instances, in their order, and of whether each is unrelated."""
     digest = blake2b(digest_size=8)
-    for one in judged:
-        digest.update(instance_key(one) + bytes([one.is_unrelated]))
+    for instance in judged:
+        digest.update(instance_key(instance) + bytes([instance.is_unrelated]))
     return digest.hexdigest()
 
 
 #: Share of a corpus that is unrelated, or ``"auto"`` to estimate it.
 Share = float | Literal["auto"]
-#: Vectors (J, D), float32, of pairs that somebody has judged, and which of them no relation relates (J,), bool.
+#: Vectors (J, D), float32, of judged pairs, and which of them are unrelated (J,), bool.
 JudgedVectors = tuple[NDArray[np.float32], NDArray[np.bool_]]
 #: Inverse strength of the penalty of the logistic regression, on vectors of unit length.
 _INVERSE_PENALTY = 1.0
-#: The same where a few judged pairs decide a threshold, on scores of standard deviation 1.
-_OF_JUDGED = 10.0
-#: Shares β of the random pairs at which the bound is looked at; below, few instances decide.
+#: The same for the threshold of a few judged pairs, on scores of standard deviation 1.
+_JUDGED_INVERSE_PENALTY = 10.0
+#: Shares β of the random pairs at which the bound is computed; lower ones depend on few instances.
 _BETAS = np.linspace(0.2, 0.95, 16)
 _CHUNK = 4096
 
@@ -218,12 +220,12 @@ def checked_share(share: Share) -> Share:
 
 @dataclass(frozen=True)
 class Detector:
-    """Scores how little a pair looks related, from its vector.
+    """Scores vectors of pairs: the higher, the less related a pair looks.
 
     Args:
-        weight: (D,), float64.
-        threshold: Score above which there is no relation.
-        share: Share of the corpus that is unrelated, as it was estimated or given.
+        weight: Weights (D,), float64.
+        threshold: Score above which a pair is unrelated.
+        share: Share of the corpus that is unrelated, estimated or given.
     """
 
     weight: NDArray[np.float64]
@@ -242,21 +244,22 @@ class Detector:
         most: int = 20_000,
         seed: int,
     ) -> Self:
-        """Learn from vectors of unit length.
+        """Learn a detector from vectors of unit length.
 
         Args:
-            corpus: Of the corpus's own pairs (N, D), float32, at least ``LEAST``.
-            redrawn: Of pairs drawn at random from the same sentences (R, D), float32, at least ``LEAST``.
-            related: Of pairs that are known to be related (L, D), float32; they are learnt from and not counted.
-            share: Share of the corpus that is unrelated, or ``"auto"``.
-            judged: Pairs that somebody has judged, of either kind at least one; the threshold, and with it the share,
-                is where either kind is as likely.
-            most: Vectors of either kind that are learnt from, drawn where there are more.
-            seed: Draws these, and the folds.
+            corpus: Vectors of the corpus's own pairs (N, D), float32, at least ``LEAST``.
+            redrawn: Vectors of random pairs from the same sentences (R, D), float32, at least ``LEAST``.
+            related: Vectors of pairs that are known to be related (L, D), float32. They are used in training, but do
+                not count for the share.
+            share: Share of the corpus that is unrelated, or ``"auto"`` to estimate it.
+            judged: Judged pairs, at least one of each kind. They set the threshold where both kinds are equally likely,
+                and with it the share.
+            most: Largest number of vectors of each kind in training; of more, a sample is drawn.
+            seed: Random seed of the samples and folds.
         """
         random = generator(seed, "unrelated")
         known = corpus[:0] if related is None else related
-        own, known, drawn = (at_most(one, most, random) for one in (corpus, known, redrawn))
+        own, known, drawn = (at_most(vectors, most, random) for vectors in (corpus, known, redrawn))
         learnt = np.concatenate([own, known])
         if judged is None and share == "auto":
             related_scores, drawn_scores = unseen_scores(
@@ -270,18 +273,20 @@ class Detector:
             threshold = best_threshold(_scores(judged[0], weight), judged[1])
             return cls(weight, threshold, float((scores > threshold).mean()))
         share = float(share)
-        details = round(share * n_corpus)
-        if not details:
+        n_rejected = round(share * n_corpus)
+        if not n_rejected:
             return cls(weight, float("inf"), share)
-        # between two scores, so that no rounding decides
-        threshold = (scores[-details - 1] + scores[-details]) / 2 if details < n_corpus else scores[0] - 1.0
+        # half way between two scores, so that rounding does not matter
+        threshold = (
+            (scores[-n_rejected - 1] + scores[-n_rejected]) / 2 if n_rejected < n_corpus else scores[0] - 1.0
+        )
         return cls(weight, float(threshold), share)
 
     def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how much speaks for no relation (N,), float32, in [0, 1]; above a half there is none.
+        """Return the evidence for no relation (N,), float32, in [0, 1]; above one half, a pair is unrelated.
 
         Args:
-            vectors: (N, D) float32, of unit length.
+            vectors: Vectors (N, D), float32, of unit length.
         """
         from scipy.special import expit
 
@@ -289,11 +294,11 @@ class Detector:
 
 
 def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -> float:
-    """Return the share of a corpus that is unrelated, estimated from scores, in [0, 1).
+    """Estimate the share of a corpus that is unrelated, in [0, 1), from scores.
 
     Args:
-        corpus: Scores of the corpus's own pairs (N,), higher where they look less related.
-        redrawn: Scores of pairs drawn at random (R,).
+        corpus: Scores of the corpus's own pairs (N,); higher means less related.
+        redrawn: Scores of random pairs (R,).
     """
     thresholds = np.quantile(redrawn, 1 - _BETAS)
     above = (corpus[None, :] > thresholds[:, None]).mean(axis=1)
@@ -301,40 +306,40 @@ def estimated_share(corpus: NDArray[np.float64], redrawn: NDArray[np.float64]) -
 
 
 def best_threshold(scores: NDArray[np.float64], unrelated: NDArray[np.bool_]) -> float:
-    """Return the score above which a pair is more likely unrelated than not, where both kinds are as frequent.
+    """Return the score above which a pair is more likely unrelated than related, if both kinds are equally frequent.
 
-    A logistic regression on the score alone: with few pairs, it depends far less on chance than the cut with the fewest
-    of them on the wrong side.
+    This is a logistic regression on the score. For few pairs, its threshold has less variance than the cut with the
+    fewest errors.
 
     Args:
-        scores: Of judged pairs (J,), higher where they look less related.
-        unrelated: Which of them are unrelated (J,); some are, and some are not.
+        scores: Scores of judged pairs (J,); higher means less related.
+        unrelated: Which of them are unrelated (J,); both kinds must occur.
     """
     from sklearn.linear_model import LogisticRegression
 
     middle, spread = float(scores.mean()), float(scores.std()) or 1.0
-    learner = LogisticRegression(C=_OF_JUDGED, class_weight="balanced")
+    learner = LogisticRegression(C=_JUDGED_INVERSE_PENALTY, class_weight="balanced")
     learner.fit(((scores - middle) / spread)[:, None], unrelated)
     slope, intercept = float(learner.coef_[0, 0]), float(learner.intercept_[0])
     if slope <= 0:
-        # the score does not separate the judged pairs: half way between the two kinds is as good as any
+        # the score does not separate the judged pairs: use the middle between the means of the two kinds
         return float((scores[unrelated].mean() + scores[~unrelated].mean()) / 2)
     return middle - spread * intercept / slope
 
 
 def arrays_of(detector: Detector) -> dict[str, NDArray[Any]]:
-    """Return a detector as arrays, to be saved."""
+    """Return a detector as arrays, for saving."""
     return {"weight": detector.weight, "numbers": np.array([detector.threshold, detector.share])}
 
 
 def restored(arrays: Mapping[str, NDArray[Any]]) -> Detector:
-    """Build a detector from what :func:`arrays_of` gave."""
+    """Build a detector from what :func:`arrays_of` returned."""
     threshold, share = arrays["numbers"].tolist()
     return Detector(arrays["weight"], threshold, share)
 
 
 def _scores(vectors: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = np.empty(len(vectors))
+    scores = np.empty(len(vectors))
     for start in range(0, len(vectors), _CHUNK):
-        found[start : start + _CHUNK] = vectors[start : start + _CHUNK].astype(np.float64) @ weight
-    return found
+        scores[start : start + _CHUNK] = vectors[start : start + _CHUNK].astype(np.float64) @ weight
+    return scores

@@ -17,6 +17,7 @@ import typer
 from relscout.cli.screen import progress_bars
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.files import check_makeable, check_replaceable
+from relscout.core.surfaces import composed
 
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
@@ -232,7 +233,7 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
         return None
     pairs = set()
     for piece in text.split(","):
-        head, _, tail = (part.strip() for part in piece.partition(":"))
+        head, _, tail = (composed(part.strip()) for part in piece.partition(":"))
         if not head or not tail:
             raise SettingError(f"--types has {piece!r}; expected HEAD:TAIL, several joined by commas")
         pairs.add((head, tail))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,15 +12,10 @@ from pathlib import Path
 from relscout.core.errors import InputError, RecordError
 from relscout.core.files import lines
 from relscout.core.instances import Mention
+from relscout.core.surfaces import UNSPACED, composed, composed_with_offsets, splits_word
 from relscout.text import Annotator, MarkedSentence, Passage, marked_sentence, sentence_spans
 
-#: Scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
-_UNSPACED = (
-    "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u31f0-\u31ff\u3005-\u3007"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-)
-_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
 
 
 class Gazetteer:
@@ -75,7 +69,7 @@ class Gazetteer:
         Raises:
             InputError: The name or the type is empty, or the name already has another entity.
         """
-        tokens = _TOKEN.findall(unicodedata.normalize("NFC", name))
+        tokens = _TOKEN.findall(composed(name))
         if not tokens or not entity_type:
             empty = "type" if tokens else "name"
             raise InputError(f"the {empty} is empty; expected a name and the type of its entity")
@@ -106,12 +100,13 @@ class Gazetteer:
 
     def mentions(self, text: str) -> Sequence[Mention]:
         """Return the names in ``text``, in order and without overlaps."""
-        if not unicodedata.is_normalized("NFC", text):
-            composed, places = _composed(text)
-            return [
-                replace(mention, start=places[mention.start], end=places[mention.end])
-                for mention in self.mentions(composed)
-            ]
+        whole, offsets = composed_with_offsets(text)
+        return [
+            replace(mention, start=offsets[mention.start], end=offsets[mention.end])
+            for mention in self._composed_mentions(whole)
+        ]
+
+    def _composed_mentions(self, text: str) -> Sequence[Mention]:
         tokens = list(_TOKEN.finditer(text))
         mentions: list[Mention] = []
         index = 0
@@ -130,12 +125,12 @@ class Gazetteer:
         for length in range(min(longest, len(tokens) - index), 0, -1):
             end = tokens[index + length - 1].end()
             entity = self._entities.get(self._key(text[start:end]))
-            if entity and not _splits_word(text, start) and not _splits_word(text, end):
+            if entity and not splits_word(text, start) and not splits_word(text, end):
                 return length, Mention(start, end, *entity)
         return 1, None
 
     def _key(self, name: str) -> str:
-        key = " ".join(unicodedata.normalize("NFC", name).split())
+        key = " ".join(composed(name).split())
         return key if self.case_sensitive else key.casefold()
 
 
@@ -173,45 +168,6 @@ def _overlaps(mention: Mention, names: Sequence[Mention], starts: Sequence[int])
     # names are disjoint, so only the last that starts before the mention's end can overlap it
     before = bisect_left(starts, mention.end) - 1
     return before >= 0 and names[before].end > mention.start
-
-
-def _composed(text: str) -> tuple[str, list[int]]:
-    """Return ``text`` in NFC, and the offset in ``text`` of each of its offsets, including the end."""
-    pieces: list[str] = []
-    places: list[int] = []
-    start = 0
-    while start < len(text):
-        end = start + 1
-        while end < len(text) and _joins(text[end]):
-            end += 1
-        piece = unicodedata.normalize("NFC", text[start:end])
-        pieces.append(piece)
-        # characters keep their offsets if the length is unchanged; otherwise all get the offset of the start
-        same = len(piece) == end - start
-        places += [start + place if same else start for place in range(len(piece))]
-        start = end
-    return "".join(pieces), [*places, len(text)]
-
-
-def _joins(character: str) -> bool:
-    """Return whether a character may compose with the previous one."""
-    return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
-
-
-def _splits_word(text: str, position: int) -> bool:
-    if not 0 < position < len(text):
-        return False
-    before, after = text[position - 1], text[position]
-    if unicodedata.category(after).startswith("M"):
-        return True  # a vowel sign or accent belongs to the letter before
-    if _UNSPACED_CHARACTER.match(before) or _UNSPACED_CHARACTER.match(after):
-        return False
-    return _in_word(before) and _in_word(after)
-
-
-def _in_word(character: str) -> bool:
-    # vowel signs and accents (category M) belong to the previous letter, although \w excludes them
-    return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 
 def _shifted(mention: Mention, start: int) -> Mention:

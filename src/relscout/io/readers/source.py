@@ -13,6 +13,7 @@ from typing import IO, Any, Literal, TypeVar
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.core.surfaces import composed
 from relscout.io.packing import DAMAGED, LONGEST_LINE, as_utf8, damaged, local, unpacked
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
@@ -379,7 +380,7 @@ class RelationNames:
             if not name.strip():
                 raise InputError(f"{path}: the name of {identifier!r} is empty; give it one, or leave it out")
             names[identifier] = name
-        return cls(names)
+        return cls({composed(identifier): name for identifier, name in names.items()})
 
     def rename(self, instance: RelationInstance) -> RelationInstance:
         """Return the instance with the name of its gold relation in place of the identifier."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.core.surfaces import end_of, occurrences
 from relscout.io.readers.source import Source, kind_name, optional_text, require, shorten
 from relscout.io.readers.tokens import check_surface
 
@@ -107,22 +108,21 @@ def _mention(role: str, row: Mapping[str, Any], text: str) -> Mention:
         start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
     elif row.get(f"{role}_start") not in (None, "") and surface is not None:
         start = _offset(row, f"{role}_start")
-        end = start + len(surface)
+        end = end_of(surface, text, start)
     elif surface is None and f"{role}_start" in row and f"{role}_end" in row:
         start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
     elif surface is None:
         raise InputError(f"the column {role!r} is empty; expected the {role} entity as it stands in the text")
     else:
-        start = _only_place(role, surface, text)
-        end = start + len(surface)
+        start, end = _only_place(role, surface, text)
     return Mention(start, end, optional_text(row, f"{role}_type"), _identifier(row, f"{role}_id"))
 
 
-def _only_place(role: str, surface: str, text: str) -> int:
-    start = text.find(surface)
-    if start >= 0 and text.find(surface, start + 1) < 0:
-        return start
-    occurs = "does not occur" if start < 0 else "occurs more than once"
+def _only_place(role: str, surface: str, text: str) -> tuple[int, int]:
+    places = occurrences(surface, text, most=2)
+    if len(places) == 1:
+        return places[0]
+    occurs = "occurs more than once" if places else "does not occur"
     raise InputError(
         f"the {role} {shorten(surface)} {occurs} in the text {shorten(text)}; give its place with the "
         f"columns {role}_start and {role}_end (characters, the end exclusive)"

@@ -16,6 +16,7 @@ from relscout.cli.screen import Skipped, counts_table, excerpt, output, print_js
 from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
 from relscout.io.readers import FORMATS
+from relscout.io.readers.offsets import OffsetCheck, Offsets
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. A file is recognised from its content, packed or not."
 
@@ -25,7 +26,7 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="INPUT", help="File (or directory) of marked pairs.")],
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names")],
+    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding", "offsets")],
 ) -> None:
     """Show the content of a file of marked pairs, and its invalid records.
 
@@ -35,9 +36,9 @@ def command(
     from relscout.io.readers.source import Source
 
     reading = replace(reading, on_error="skip")
-    name = reading.format or recognise(Source(path, columns=reading.column_map))
+    name = reading.format or recognise(Source(path, columns=reading.column_map, encoding=reading.encoding))
     skipped = Skipped()
-    summary = _Summary()
+    summary = _Summary(reading.offsets)
     for instance in reading.instances([path], skipped):
         summary.add(instance)
     if as_json:
@@ -64,7 +65,7 @@ def command(
 class _Summary:
     """Counts instances one at a time, so that a file of any size can be looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, offsets: Offsets) -> None:
         self.count = 0
         self.relations: Counter[str] = Counter()
         self.type_pairs: Counter[str] = Counter()
@@ -72,9 +73,11 @@ class _Summary:
         self._lengths: Counter[int] = Counter()
         self._ids: set[str] = set()
         self._repeated = self._head_first = self._nested = 0
+        self._offsets = OffsetCheck(offsets)
 
     def add(self, instance: RelationInstance) -> None:
         self.count += 1
+        self._offsets.add(instance)
         self._lengths[len(instance.text)] += 1
         self._repeated += instance.id in self._ids
         self._ids.add(instance.id)
@@ -94,6 +97,7 @@ class _Summary:
             "repeated_ids": self._repeated,
             "head_first": self._head_first,
             "nested_mentions": self._nested,
+            "offsets": self._offsets.as_json(),
             "characters": {
                 "median": self._quantile(0.5),
                 "p99": self._quantile(0.99),
@@ -111,6 +115,9 @@ class _Summary:
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
+        if self._offsets.cut:
+            cut, of = self._offsets.cut, self._offsets.mentions
+            details.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
         if self._repeated:
             details.append(f"repeated ids: {self._repeated:,}")
         if self._nested:

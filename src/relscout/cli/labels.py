@@ -77,7 +77,7 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
 
     if reading.format is None and path.is_file():
         try:
-            recognise(Source(path, columns=reading.column_map))
+            recognise(Source(path, columns=reading.column_map, encoding=reading.encoding))
         except InputError as error:
             lines = _lines(path)
             if lines[0][1].startswith(_JSON):

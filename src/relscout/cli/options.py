@@ -18,6 +18,7 @@ from relscout.cli.screen import progress_bars
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.files import check_makeable, check_replaceable
 from relscout.core.surfaces import composed
+from relscout.io.readers.offsets import Offsets as Convention
 
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
@@ -51,6 +52,9 @@ Known = Annotated[
 ]
 Format = Annotated[str | None, _input(metavar="NAME", help="Input format (default: recognised).")]
 Encoding = Annotated[str | None, _input(metavar="NAME", help="Text encoding, e.g. cp1252 (default: UTF-8).")]
+Offsets = Annotated[
+    Convention, _input(metavar="CONVENTION", help="What offsets count, e.g. utf-16 or from-1-inclusive.")
+]
 OnError = Annotated[
     Literal["raise", "skip"], _input(metavar="raise|skip", help="Stop at invalid records, or skip them.")
 ]

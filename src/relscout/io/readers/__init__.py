@@ -30,6 +30,7 @@ from relscout.core.errors import (
 )
 from relscout.core.instances import RelationInstance
 from relscout.io.packing import exists
+from relscout.io.readers.offsets import Offsets, check_convention
 from relscout.io.readers.source import Pairs, RelationNames, Source
 
 if TYPE_CHECKING:
@@ -72,12 +73,19 @@ ONLY_FOR = {
     "columns": ("csv", "xlsx", "parquet"),
     "labels": ("nyt-fb",),
     "pairs": ("docred", "spert", "brat"),
+    "offsets": (
+        *("jsonl", "csv", "xlsx", "parquet", "opennre", "trex", "brat", "bioc", "label-studio", "doccano"),
+        *("prodigy", "pubannotation"),
+    ),
 }
 
 _GROUP: Final = "relscout.readers"
 
 #: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
 _NO_JSON = ("parquet", "xlsx", "docbin", "brat")
+
+#: Formats that are no text, and so have no encoding.
+_BINARY = ("parquet", "xlsx", "docbin")
 
 OnError = Literal["raise", "skip"]
 
@@ -162,6 +170,7 @@ def read(
     relation_names: str | Path | None = None,
     pairs: Pairs = "related",
     encoding: str | None = None,
+    offsets: Offsets = "characters",
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
 
@@ -179,18 +188,24 @@ def read(
             have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
             instances of the relation ``no_relation``, the earlier entity as the head.
         encoding: Encoding of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        offsets: What the offsets of mentions count, for formats that give them: a name of
+            :data:`relscout.io.readers.offsets.CONVENTIONS`. The instances count characters.
 
     Raises:
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
             wrong.
-        UnknownNameError: There is no format of that name, or ``on_error`` or ``pairs`` has another value.
-        SettingError: ``labels`` or ``columns`` is given or ``pairs`` is ``"all"``, and the format has no use for it.
+        UnknownNameError: There is no format of that name, or ``on_error``, ``pairs`` or ``offsets`` has another value.
+        SettingError: ``labels``, ``columns`` or ``offsets`` is given or ``pairs`` is ``"all"``, and the format has no
+            use for it.
     """
     if on_error not in ("raise", "skip"):
         raise UnknownNameError("on_error", on_error, ("raise", "skip"))
     if pairs not in ("related", "all"):
         raise UnknownNameError("pairs", pairs, ("related", "all"))
-    source = Source(Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding)
+    check_convention(offsets)
+    source = Source(
+        Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding, offsets
+    )
     if format is not None:
         reader(format)  # an unknown name is reported before a missing file
         if not exists(source.path):
@@ -199,7 +214,11 @@ def read(
             raise InputError(f"{source.path}: the file is empty")
     name = format or recognise(source)
     chosen = reader(name)
-    for option, given in (("columns", columns), ("labels", labels)):
+    for option, given in (
+        ("columns", columns),
+        ("labels", labels),
+        ("offsets", offsets != "characters"),
+    ):
         if given and name not in ONLY_FOR[option]:
             raise SettingError(
                 f"{source.path}: {option!r} is for {', '.join(ONLY_FOR[option])}, but the file is {name}; "
@@ -209,6 +228,10 @@ def read(
         raise SettingError(
             f"{source.path}: pairs 'all' is for formats in which every pair is judged "
             f"({', '.join(ONLY_FOR['pairs'])}), but the file is {name}; leave it out"
+        )
+    if encoding is not None and (source.has_rows or name in _BINARY):
+        raise SettingError(
+            f"{source.path}: encoding {encoding!r} is for text, but the file is binary; leave it out"
         )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
     return _read(chosen, source, names, on_error, on_skip)

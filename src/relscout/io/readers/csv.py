@@ -58,7 +58,11 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 f"the row has {len(row)} cells, the header has {len(names)}: {shorten(row)}; "
                 "is a cell with the delimiter in it missing its quotation marks?"
             )
-        return row_instance({field: row[position] for field, position in positions.items()}, provenance)
+        return row_instance(
+            {field: row[position] for field, position in positions.items()},
+            provenance,
+            offsets=source.offsets,
+        )
 
     for place, row in rows:
         yield attempt(source, place, row, instance)
@@ -91,7 +95,9 @@ def _quoting(source: Source) -> int:
                 row = next(parser)
                 if len(row) != len(names):
                     continue
-                found = row_instance({field: row[place] for field, place in positions.items()}, "")
+                found = row_instance(
+                    {field: row[place] for field, place in positions.items()}, "", offsets=source.offsets
+                )
             except StopIteration:
                 return instances, -inside
             except (csv.Error, InputError):

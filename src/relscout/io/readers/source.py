@@ -15,6 +15,7 @@ from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import composed
 from relscout.io.packing import DAMAGED, LONGEST_LINE, as_utf8, damaged, local, unpacked
+from relscout.io.readers.offsets import Offsets
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
@@ -36,6 +37,7 @@ class Source:
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
         encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        offsets: What the offsets of mentions count, for formats that give them.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     pairs: Pairs = "related"
     encoding: str | None = None
+    offsets: Offsets = "characters"
 
     @cached_property
     def local(self) -> Path:

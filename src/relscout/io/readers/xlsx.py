@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from relscout.core.errors import InputError, MissingExtraError, RecordError
 from relscout.core.instances import RelationInstance
@@ -46,6 +47,6 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 values = {
                     field: row[place] if place < len(row) else None for field, place in positions.items()
                 }
-                yield attempt(source, f"row {number}", values, row_instance)
+                yield attempt(source, f"row {number}", values, partial(row_instance, offsets=source.offsets))
     finally:
         book.close()

@@ -20,7 +20,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from relscout.cli.screen import say_error, say_note
-from relscout.core.errors import PluginWarning, RelscoutError, SettingError
+from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
 #: The class of all complaints about options and arguments, of which typer exports one subclass only.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -201,8 +201,8 @@ def _show_warning(
     *place: Any,
     **more: Any,
 ) -> None:
-    """Show what is wrong with a plug-in in one line, once; other warnings the usual way."""
-    if issubclass(category, PluginWarning):
+    """Show what is wrong with an input or a plug-in in one line, once; other warnings the usual way."""
+    if issubclass(category, (PluginWarning, InputWarning)):
         if str(message) not in shown:
             shown.add(str(message))
             say_note(str(message))

@@ -61,6 +61,7 @@ def command(
     known: options.Known = "raise",
     after: options.After = None,
     precision: options.Precision = None,
+    allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     reading: TextReading,
     encoder: options.RelationEncoder,
@@ -140,6 +141,7 @@ def command(
             precision=precision,
             hierarchy=hierarchy,
             settings=chosen,
+            allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
             checkpoints=caching.checkpoints,
         )

@@ -79,6 +79,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+AllowUnknownTokens = Annotated[
+    bool, _of_encoder("--allow-unknown-tokens", help="Continue if most tokens are unknown to the encoder.")
+]
+
+
 @dataclass(frozen=True)
 class PlainText:
     """The options of every command that recognises and pairs the entities of plain text.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,8 +15,6 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted
-from relscout.io.readers.offsets import OffsetCheck
-from relscout.io.readers.offsets import Offsets as Convention
 
 if TYPE_CHECKING:
     from relscout.text import Annotator, MarkedSentence, Passage
@@ -136,7 +134,7 @@ class Reading:
         """
         if self.is_plain_text(paths):
             return self._of_text(paths, skipped, progress)
-        read = chain.from_iterable(checked(self._read(path, skipped), path, self.offsets) for path in paths)
+        read = chain.from_iterable(self._read(path, skipped) for path in paths)
         if self.entity_types is None:
             return read
         from relscout.text.spacy_pipeline import SpacyPipeline, with_types
@@ -158,8 +156,7 @@ class Reading:
             columns = self.column_map
             if columns and recognise(Source(path, None, columns)) not in ONLY_FOR["columns"]:
                 columns = {}
-            records = read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
-            yield from checked(records, path)
+            yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
 
     def others(self) -> Reading:
         """Return how files with formats of their own are read, such as labelled data next to the input."""
@@ -325,18 +322,6 @@ class TextReading(Reading):
 #: Some of the options: those of marked pairs whose relations matter.
 _LABELLED = ("format", "on_error", "labels", "columns", "relation_names", "encoding", "offsets")
 LabelledReading = Annotated[Reading, _LABELLED]
-
-
-def checked(
-    instances: Iterable[RelationInstance], path: Path, offsets: Convention = "characters"
-) -> Iterator[RelationInstance]:
-    """Yield the instances of a file, and note at its end if its mentions do not lie on whole words."""
-    check = OffsetCheck(offsets)
-    for instance in instances:
-        check.add(instance)
-        yield instance
-    if (warning := check.warning()) is not None:
-        say_note(f"{path}: {warning}")
 
 
 def _counted(passages: Sequence[Passage], progress: Progress) -> Iterator[Passage]:

@@ -95,6 +95,10 @@ class PluginError(RelscoutError):
     """A method, reader or writer that another package registers cannot be loaded."""
 
 
+class InputWarning(UserWarning):
+    """An input was read, but probably not as it was meant."""
+
+
 class PluginWarning(UserWarning):
     """A plug-in of another package is ignored."""
 

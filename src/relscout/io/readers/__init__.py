@@ -30,7 +30,7 @@ from relscout.core.errors import (
 )
 from relscout.core.instances import RelationInstance
 from relscout.io.packing import exists
-from relscout.io.readers.offsets import Offsets, check_convention
+from relscout.io.readers.offsets import Offsets, check_convention, checked
 from relscout.io.readers.source import Pairs, RelationNames, Source
 
 if TYPE_CHECKING:
@@ -174,6 +174,9 @@ def read(
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
 
+    If mentions do not lie on whole words, an :class:`relscout.core.errors.InputWarning` at the end says which
+    ``offsets`` would fit.
+
     Args:
         path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; ``archive.zip/member`` is a
             member of an archive, ``-`` standard input.
@@ -234,7 +237,8 @@ def read(
             f"{source.path}: encoding {encoding!r} is for text, but the file is binary; leave it out"
         )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
-    return _read(chosen, source, names, on_error, on_skip)
+    instances = _read(chosen, source, names, on_error, on_skip)
+    return checked(instances, offsets, name=str(source.path))
 
 
 def _read(

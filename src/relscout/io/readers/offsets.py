@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final, Literal
 
-from relscout.core.errors import InputError, UnknownNameError
+from relscout.core.errors import InputError, InputWarning, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import cuts_word, same_name
 
@@ -118,9 +120,7 @@ def in_characters(text: str, start: int, end: int, offsets: Offsets) -> tuple[in
         codec, per_unit = _BYTES[offsets]
         encoded = text.encode(codec, "surrogatepass")
         if end * per_unit <= len(encoded):
-            first, last = (
-                len(encoded[: edge * per_unit].decode(codec, "ignore")) for edge in (start, end)
-            )
+            first, last = (len(encoded[: edge * per_unit].decode(codec, "ignore")) for edge in (start, end))
             return first, last
     units = units_of(text, offsets)
     return units.offset(start), units.offset(end)
@@ -281,3 +281,24 @@ class OffsetCheck:
     def as_json(self) -> dict[str, Any]:
         """Return the counts and the convention that fits as JSON values."""
         return {"mentions": self.mentions, "cut": self.cut, "fitting": self.fitting}
+
+
+def checked(
+    instances: Iterable[RelationInstance],
+    offsets: Offsets = "characters",
+    *,
+    name: str,
+) -> Iterator[RelationInstance]:
+    """Yield instances, and give an InputWarning at their end if their mentions do not lie on whole words.
+
+    Args:
+        instances: The instances of one input.
+        offsets: How their offsets were read.
+        name: Name of the input.
+    """
+    check = OffsetCheck(offsets)
+    for instance in instances:
+        check.add(instance)
+        yield instance
+    if (warning := check.warning()) is not None:
+        warnings.warn(f"{name}: {warning}", InputWarning, stacklevel=2)

@@ -50,7 +50,7 @@ def main() -> None:
     opened.add_argument("--data", type=Path, required=True)
     opened.add_argument("--draws", nargs="+", choices=("A", "B", "C"), default=("A", "B", "C"))
     opened.add_argument("--seeds", type=int, default=1)
-    opened.add_argument("--none", type=int, default=1000, help="pairs that nobody labelled")
+    opened.add_argument("--none", type=int, default=1000, help="number of unlabelled pairs")
     opened.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     grown = commands.add_parser("incremental", help="one classifier for pre-defined and novel relations")
     grown.add_argument("--data", type=Path, required=True)
@@ -98,7 +98,8 @@ def main() -> None:
     pretraining.add_argument("--data", type=Path, required=True)
     pretraining.add_argument("--pairs", type=int, default=64)
     pretraining.add_argument("--rounds", type=int, default=5)
-    commands.add_parser("results-page", help="write docs/results.md from the records")
+    commands.add_parser("examples", help="what the commands print whose output the pages show")
+    commands.add_parser("results-page", help="write docs/results.md and the figures of other pages from the records")
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -202,6 +203,11 @@ def main() -> None:
         from benchmarks import results_page
 
         results_page.write_page()
+        results_page.write_figures()
+    elif options.command == "examples":
+        from benchmarks import examples
+
+        examples.run()
     elif options.command == "demo":
         from benchmarks import demo_time
 

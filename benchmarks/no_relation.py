@@ -1,11 +1,13 @@
-"""Pairs that no relation relates: are they details, without labels, and does it help to leave them out?
+"""Unrelated pairs: are they recognised without labels, and are the clusters better without them?
 
-Kinds: ``redrawn``: to the sentences of a protocol come pairs in which one mention is replaced by another entity of the
-sentence, where entities are what is a mention anywhere. ``capitalised``: the tail is replaced by any other capitalised
-word, so that what is drawn is not drawn as the detector draws. ``other``: SemEval's ``Other``, which are related pairs,
-by none of its nine relations. ``pure``: nothing is added. Beside the detector stands how far each instance lies from
-the mean of its cluster. In the mixtures half of the pairs are unrelated, where as many can be drawn; these count as one
-gold relation. ``b3_f1_judged``: with a threshold from 40 pairs that are judged, half of either kind, drawn at random
+Kinds of mixtures. ``redrawn``: unrelated pairs are added to the sentences of a protocol by replacing one mention with
+another entity of the sentence; an entity is a name that is a mention in any sentence. ``capitalised``: the tail is
+replaced by any other capitalised word, so that the pairs are not drawn as the detector draws them. ``other``: SemEval,
+whose ``Other`` are related pairs, by none of its nine relations. ``pure``: nothing is added.
+
+If enough pairs can be drawn, half of a mixture is unrelated. Unrelated pairs count as one gold relation. ``rejected_…``
+is the share of a kind that is left out; ``auroc_distance`` ranks the pairs by the distance from the mean of their
+cluster instead. ``…_judged``: with a threshold set on 40 judged pairs, half of either kind, which are drawn at random
 and not scored.
 """
 
@@ -51,8 +53,8 @@ def run(
                     }
                 )
                 print(rows[-1], flush=True)
-    details = {"note": " ".join(str(__doc__).split()), "rows": rows}
-    print(f"written to {write_result('no-relation', details)}")
+    result = {"note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('no-relation', result)}")
 
 
 def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int) -> dict[str, Any]:
@@ -65,14 +67,14 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
     everything = KMeans(encoder, n_relations=n_relations, seed=seed).fit(bare)
     found = NoRelationWrapper(KMeans(encoder, n_relations=n_relations, seed=seed)).fit(bare)
     judged = _judged(is_none, seed)
-    details = found.labels_ < 0
+    rejected = found.labels_ < 0
     of_all, of_found = (score(gold, one.labels_.tolist()) for one in (everything, found))
     measured: dict[str, Any] = {
         "instances": len(instances),
         "relations": n_relations,
         "none_share": round(float(is_none.mean()), 4),
         "estimated_share": found.report_.get("none_share"),
-        "told_of_related": round(float(details[~is_none].mean()), 4),
+        "rejected_related": round(float(rejected[~is_none].mean()), 4),
         "b3_f1_clustering_everything": round(of_all.b3_f1, 4),
         "b3_f1": round(of_found.b3_f1, 4),
     }
@@ -83,16 +85,16 @@ def measure(data: Path, cache: VectorCache, kind: str, protocol: str, seed: int)
         by_few = NoRelationWrapper(KMeans(encoder, n_relations=n_relations, seed=seed), examples).fit(bare)
         scored = np.setdiff1d(np.arange(len(bare)), judged)
         of_scored = [gold[row] for row in scored]
-        told_by_few = (by_few.labels_ < 0)[scored]
+        rejected_by_few = (by_few.labels_ < 0)[scored]
         measured |= {
             "judged": len(judged),
             "judged_share": by_few.report_["none_share"],
             "b3_f1_judged": round(score(of_scored, by_few.labels_[scored].tolist()).b3_f1, 4),
-            "told_of_none_judged": round(float(told_by_few[is_none[scored]].mean()), 4),
-            "told_of_related_judged": round(float(told_by_few[~is_none[scored]].mean()), 4),
+            "rejected_unrelated_judged": round(float(rejected_by_few[is_none[scored]].mean()), 4),
+            "rejected_related_judged": round(float(rejected_by_few[~is_none[scored]].mean()), 4),
         }
     if is_none.any():
-        measured["told_of_none"] = round(float(details[is_none].mean()), 4)
+        measured["rejected_unrelated"] = round(float(rejected[is_none].mean()), 4)
         if found.none_ is not None:
             speaks = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
             measured["auroc"] = round(float(roc_auc_score(is_none, speaks)), 4)

@@ -1,9 +1,9 @@
-"""Open world: pre-defined and novel relations, and pairs that nobody labelled, mixed in one corpus.
+"""Open world: pre-defined relations, novel relations and unlabelled pairs, mixed in one corpus.
 
-A fifth of the labelled instances of a development draw is held out and put, without labels, among those of the novel
-relations. So are pairs that nobody labelled: of some of these sentences, the head with another capitalised word. What
-``transfer`` with ``open_world`` says of each part is scored by itself. Beside it stand what the same view tells of the
-held-out instances where no relation is novel (their closed-set accuracy), and what ``transfer`` finds in the novel
+A fifth of the labelled instances of a development draw is held out and added, without labels, to those of the novel
+relations. Unlabelled pairs are added too: the head of some of these sentences with another capitalised word.
+``transfer`` with ``open_world`` is scored on each part separately. For comparison: ``closed_set_accuracy``, the
+accuracy of the held-out instances if no relation is novel, and ``novel_alone``, the scores of ``transfer`` on the novel
 instances alone.
 """
 
@@ -39,8 +39,8 @@ def run(data: Path, cache: VectorCache, *, draws: Sequence[str], seeds: Sequence
         for seed in seeds:
             rows.append({"draw": draw, "seed": seed, **measure(data, cache, draw, seed, n_none)})
             print(rows[-1], flush=True)
-    details = {"held_out": _HELD_OUT, "note": " ".join(str(__doc__).split()), "rows": rows}
-    print(f"written to {write_result('open-world', details)}")
+    result = {"held_out": _HELD_OUT, "note": " ".join(str(__doc__).split()), "rows": rows}
+    print(f"written to {write_result('open-world', result)}")
 
 
 def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
     found = Transfer(encoder, n_relations=n_relations, seed=seed, open_world=True).fit(bare, labelled)
     alone = Transfer(encoder, n_relations=n_relations, seed=seed).fit(bare[:n_novel], labelled)
 
-    details = [_NONE if label < 0 else found.names_.get(label) for label in found.labels_.tolist()]
+    answers = [_NONE if label < 0 else found.names_.get(label) for label in found.labels_.tolist()]
     known = range(n_novel, n_novel + len(held_out))
-    right = float(np.mean([details[row] == mixed[row].relation for row in known]))
+    right = float(np.mean([answers[row] == mixed[row].relation for row in known]))
     gold = [str(one.relation) for one in novel]
     is_none = np.arange(len(mixed)) >= n_novel + len(held_out)
-    told_none = np.array([name == _NONE for name in details])
+    is_rejected = np.array([name == _NONE for name in answers])
     if found.none_ is None:
         raise SystemExit("too few pairs could be re-drawn to learn what no relation is like")
     of_none = found.probabilities_[:, -1] / found.probabilities_[:, :-1].max(axis=1)
@@ -75,14 +75,14 @@ def measure(data: Path, cache: VectorCache, draw: str, seed: int, n_none: int) -
         },
         "predefined_accuracy": round(right, 4),
         "closed_set_accuracy": round(closed_set_accuracy(found, labelled, held_out), 4),
-        "novel_told_novel": round(float(np.mean([name is None for name in details[:n_novel]])), 4),
+        "novel_classified_as_novel": round(float(np.mean([name is None for name in answers[:n_novel]])), 4),
         "novel": {"b3_f1": round(opened.b3_f1, 4), "ari": round(opened.ari, 4)},
         "novel_alone": {"b3_f1": round(closed.b3_f1, 4), "ari": round(closed.ari, 4)},
         "none_auroc": round(float(roc_auc_score(is_none, of_none)), 4),
-        "told_none": {
-            "novel": round(float(told_none[:n_novel].mean()), 4),
-            "predefined": round(float(told_none[n_novel : n_novel + len(held_out)].mean()), 4),
-            "none": round(float(told_none[is_none].mean()), 4),
+        "classified_as_none": {
+            "novel": round(float(is_rejected[:n_novel].mean()), 4),
+            "predefined": round(float(is_rejected[n_novel : n_novel + len(held_out)].mean()), 4),
+            "none": round(float(is_rejected[is_none].mean()), 4),
         },
     }
 

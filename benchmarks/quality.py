@@ -1,4 +1,4 @@
-"""Quality of ``discover`` on public data, beside the trivial baselines and the floor it has to beat.
+"""Quality of ``discover`` on public data, with trivial baselines and the simplest pooling for comparison.
 
 Nothing is chosen here: settings are the defaults, which were chosen on the development draws.
 """
@@ -53,7 +53,7 @@ def _rows(
     gold = [str(instance.relation) for instance in scored]
     pairs = [instance.type_pair for instance in scored]
     rows: dict[str, dict[str, Any]] = {
-        f"trivial: {name}": _told([scores])
+        f"trivial: {name}": _summary([scores])
         for name, scores in trivial_baselines(
             gold, type_pairs=pairs if any(map(any, pairs)) else None
         ).items()
@@ -80,8 +80,8 @@ def _rows(
             mapped.append(majority_mapped(labels, gold))
             chosen.append(len(discovery.relations))
         rows[name] = {
-            **_told(found),
-            "majority mapped (another protocol)": _told(mapped),
+            **_summary(found),
+            "majority mapped (another protocol)": _summary(mapped),
             "k": chosen,
             "seconds": [round(one, 1) for one in seconds],
         }
@@ -89,7 +89,7 @@ def _rows(
     return rows
 
 
-def _told(scores: Sequence[ClusteringScores]) -> dict[str, Any]:
+def _summary(scores: Sequence[ClusteringScores]) -> dict[str, Any]:
     return {
         name: {"mean": round(value.mean, 4), "std": None if value.std is None else round(value.std, 4)}
         for name, value in over_seeds(scores).items()

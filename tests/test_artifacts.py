@@ -139,3 +139,22 @@ def test_tensors_of_another_kind_are_told_even_with_their_hash(folder: Path) -> 
     described(folder, tensors_sha256=sha256(b"no tensors").hexdigest())
     with pytest.raises(ArtifactError, match="is missing or damaged"):
         load_artifact(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38, -1e38])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_with_which_nothing_can_be_computed_are_refused(
+    tmp_path: Path, value: float, dtype: type[np.floating]
+) -> None:
+    centroids = np.ones((3, 4), dtype=dtype)
+    centroids[1, 2] = value
+    save_artifact(tmp_path / "model", Artifact("model", {}, {"centroids": centroids}))
+    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is no number or above 2e\+19"):
+        load_artifact(tmp_path / "model")
+
+
+@pytest.mark.parametrize("kind", [None, 3, ["kmeans"], {"kmeans": 1}])
+def test_a_kind_that_is_no_text_is_damage(folder: Path, kind: object) -> None:
+    described(folder, kind=kind)
+    with pytest.raises(ArtifactError, match=r"artifact\.json is damaged"):
+        load_artifact(folder)

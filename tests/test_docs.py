@@ -37,6 +37,7 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>[^
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+) -->")
 NEEDS = re.compile(r"<!-- needs: (?P<package>\w+) -->")
+RECORDED = re.compile(r"<!-- recorded: (?P<name>[\w-]+) -->")
 SHELL_OPERATORS = {"|", ">", ">>", "<", "&&", ";"}
 
 
@@ -46,8 +47,9 @@ class Block:
 
     ``bash`` and ``python`` blocks run, ``console`` blocks show a dialogue of which only the commands are checked.
     A block with a title is a file. The line above may hold a mark: ``<!-- not run: reason -->``, ``<!-- needs: package
-    -->`` for a block that runs where the package is installed, or, for what the Python block before prints, ``<!--
-    output -->``.
+    -->`` for a block that runs where the package is installed, or, for what the block before prints, ``<!-- output
+    -->``. ``<!-- recorded: NAME -->`` stands above an output that takes long to make, whole or in parts: it is
+    compared with ``benchmarks/results/examples.json``.
     """
 
     page: Path
@@ -147,6 +149,7 @@ def test_the_examples_of_a_page_run_in_their_order(
 def run_examples(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("COLUMNS", "100")
     for block in BLOCKS[page]:
         if block.title is not None:
             Path(block.title).write_text(block.code, encoding="utf-8")
@@ -156,7 +159,10 @@ def run_examples(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         if block.runs and block.language == "python":
             printed = run_python(block, namespace)
         elif block.runs:
-            run_bash(block)
+            printed = run_bash(block)
+        elif block.mark == "<!-- output -->" and "…" in block.code:
+            missing = missing_lines(block.code, printed.splitlines())
+            assert missing == [], f"{block.place}: the example does not print these lines, but {printed}"
         elif block.mark == "<!-- output -->":
             assert printed == block.code, f"{block.place}: this is not what the example prints"
 
@@ -169,13 +175,58 @@ def run_python(block: Block, namespace: dict[str, Any]) -> str:
     return output.getvalue()
 
 
-def run_bash(block: Block) -> None:
-    for line in block.code.splitlines():
-        words = shlex.split(line, comments=True)
-        if words and words[0] == "relscout":
-            assert run(words[1:]) == 0, f"{block.place}: {line}"
-        elif words:
-            subprocess.run(["bash", "-c", line], check=True)  # noqa: S607 - the pages are ours
+def run_bash(block: Block) -> str:
+    with io.StringIO() as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        for line in block.code.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "relscout":
+                assert run(words[1:]) == 0, f"{block.place}: {line}"
+            elif words:
+                subprocess.run(["bash", "-c", line], check=True)  # noqa: S607 - the pages are ours
+        return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in EVERY_BLOCK if RECORDED.fullmatch(block.mark)], ids=lambda block: block.place
+)
+def test_a_recorded_output_is_that_of_the_record(block: Block) -> None:
+    record = json.loads((ROOT / "benchmarks" / "results" / "examples.json").read_text(encoding="utf-8"))
+    mark = RECORDED.fullmatch(block.mark)
+    assert mark is not None
+    assert missing_lines(block.code, record["outputs"][mark["name"]]) == []
+
+
+def missing_lines(shown: str, printed: list[str]) -> list[str]:
+    """Return the lines that an output does not have after those before them; ``…`` stands for any characters."""
+    missing, rest = [], iter(printed)
+    for line in filter(str.strip, shown.splitlines()):
+        if line.strip() == "…":
+            continue
+        pattern = re.compile(".*".join(map(re.escape, line.rstrip().split("…"))) + r"\s*")
+        if not any(pattern.fullmatch(other) for other in rest):
+            missing.append(line)
+    return missing
+
+
+def test_lines_that_an_output_lacks_are_noticed() -> None:
+    printed = ["first 1", "", "second 2", "third 3"]
+    assert missing_lines("first 1\n…\nthird …\n", printed) == []
+    assert missing_lines("first 1\nsecond 3\n", printed) == ["second 3"]
+    assert missing_lines("third 3\nfirst 1\n", printed) == ["first 1"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_outputs_with_figures_are_run_or_recorded(page: Path) -> None:
+    unchecked = [
+        block.place
+        for block in BLOCKS[page]
+        if block.language == "text"
+        and block.title is None
+        and block.mark != "<!-- output -->"
+        and not RECORDED.fullmatch(block.mark)
+        and re.search(r"\d%|\b\d\.\d\d|\d facts|\d triples", block.code)
+    ]
+    assert unchecked == []
 
 
 @pytest.mark.parametrize("words", EVERY_COMMAND)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relscout.core.errors import InputError, OutputError
-from relscout.core.files import check_replaceable, whole_file, whole_folder
+from relscout.core.files import check_replaceable, parsed_json, remove_stale, whole_file, whole_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -202,6 +202,75 @@ def test_a_kill_leaves_the_older_folder_whole(older: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert names(older) == ["a.txt"]
     assert (older / "a.txt").read_text("utf-8") == "older"
+
+
+def killed_while_writing(code: str, *arguments: object) -> None:
+    """Run code that kills its own process."""
+    start = "import os, signal, sys; from pathlib import Path; from relscout.core.files import *\n"
+    done = subprocess.run([sys.executable, "-c", start + code, *map(str, arguments)], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    killed_while_writing(f"with whole_file(Path(sys.argv[1])): {KILL}", tmp_path / "a.txt")
+    killed_while_writing(f"with whole_folder(Path(sys.argv[1]), contents=[]): {KILL}", tmp_path / "run")
+    assert len(names(tmp_path)) == 2
+    with whole_file(tmp_path / "a.txt") as partial:
+        partial.touch()
+    with whole_folder(tmp_path / "run", contents=[]):
+        pass
+    assert names(tmp_path) == ["a.txt", "run"]
+
+
+def test_what_others_are_writing_stays(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a.txt") as first, whole_file(tmp_path / "a.txt") as second:
+        remove_stale(tmp_path / "a.txt")
+        assert first.exists()
+        assert second.exists()
+        second.write_text("second", encoding="utf-8")
+    with whole_folder(tmp_path / "run", contents=["b.txt"]) as fresh:
+        remove_stale(tmp_path / "run")
+        (fresh / "b.txt").touch()
+    assert names(tmp_path) == ["a.txt", "run"]
+
+
+def test_what_only_looks_like_a_temporary_file_stays(tmp_path: Path) -> None:
+    mine = [".a.txt.notes.partial", ".a.txt.partial", "a.txt.abcdefgh.partial", ".a.txt.b.abcdefgh.partial"]
+    for name in mine:
+        (tmp_path / name).touch()
+    remove_stale(tmp_path / "a.txt")
+    assert names(tmp_path) == sorted(mine)
+
+
+def test_an_older_folder_that_was_moved_aside_comes_back(older: Path) -> None:
+    between = (
+        "rename = Path.rename\n"
+        "def first_only(self, target):\n"
+        "    if self.name == 'new': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return rename(self, target)\n"
+        "Path.rename = first_only\n"
+        "with whole_folder(Path(sys.argv[1]), contents=['a.txt']): pass\n"
+    )
+    killed_while_writing(between, older)
+    assert not older.exists()
+    remove_stale(older)
+    assert (older / "a.txt").read_text("utf-8") == "older"
+    assert names(older.parent) == ["run"]
+
+
+def test_a_temporary_file_in_a_folder_does_not_keep_it_from_being_replaced(older: Path) -> None:
+    killed_while_writing(f"with whole_file(Path(sys.argv[1])): {KILL}", older / "a.txt")
+    assert len(names(older)) == 2
+    check_replaceable(older, contents=["a.txt"])
+    assert names(older) == ["a.txt"]
+
+
+def test_json_that_is_nested_too_deeply_is_an_error_of_its_own() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parsed_json("[" * 200_000)
 
 
 def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:

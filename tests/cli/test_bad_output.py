@@ -24,9 +24,10 @@ def discovery(refused, good, fast):
     return lambda out: refused("discover", good, *fast, "--no-cache", "--out", out)
 
 
-def test_a_run_is_not_overwritten_unasked(discovery, finished, tmp_path):
+def test_a_run_is_not_overwritten_unasked(refused, finished, tmp_path, good, fast):
     shutil.copytree(finished, tmp_path / "run")
-    assert "run already holds a run" in discovery(tmp_path / "run")
+    said = refused("discover", good, *fast, "--seed", 1, "--no-cache", "--out", tmp_path / "run")
+    assert "run already holds a run of another command, with other seed; choose another folder" in said
 
 
 def test_a_run_is_overwritten_when_asked(noted, finished, tmp_path, good, fast):

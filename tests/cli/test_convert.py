@@ -84,3 +84,63 @@ def test_pre_annotations_of_a_tool_convert_back(noted, good, tmp_path, tool):
 def test_an_unknown_tool_names_the_nearest(refused, good, tmp_path):
     said = refused("convert", good, "--to", "docano", "--out", tmp_path / "a")
     assert "did you mean 'doccano'" in said
+
+
+def gazetteer_notes(noted, tmp_path, text, names, *more):
+    """Convert a text by a list of names; return the surfaces of its pairs and what is said before the last line."""
+    (tmp_path / "names.tsv").write_text(names, encoding="utf-8")
+    (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    out = tmp_path / "a.jsonl"
+    said = noted("convert", tmp_path / "text.txt", "--gazetteer", tmp_path / "names.tsv", *more, "--out", out)
+    records = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    pairs = [(record["head"]["text"], record["tail"]["text"]) for record in records]
+    return pairs, " ".join(said.rpartition("\n0 ")[0].split())
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "pairs"),
+    [
+        (
+            "小明出生在上海。张三创办了阿里工厂。",
+            "小明 上海 张三 阿里工厂",
+            [("小明", "上海"), ("张三", "阿里工厂")],
+        ),
+        ("彼はソニーの東京本社で働く", "ソニー 東京", [("ソニー", "東京")]),
+        ("สมชายเกิดที่กรุงเทพ", "สมชาย กรุงเทพ", [("สมชาย", "กรุงเทพ")]),
+    ],
+)
+def test_names_in_text_without_blanks_are_paired(noted, tmp_path, text, names, pairs):
+    listed = "".join(f"{name}\tX\n" for name in names.split())
+    assert gazetteer_notes(noted, tmp_path, text, listed)[0] == pairs
+
+
+def test_where_no_name_of_the_list_is_marked_it_says_why(noted, tmp_path):
+    pairs, said = gazetteer_notes(noted, tmp_path, "ＩＢＭ収購了某某公司。", "IBM\tORG\n某某公司\tORG\n")
+    assert (pairs, said) == (
+        [],
+        "note: no sentence has two entities to pair; use --gazetteer for names that the "
+        "pipeline does not know, --mentions noun-chunks for text without names, or --spacy for another language",
+    )
+    pairs, said = gazetteer_notes(noted, tmp_path, "ＩＢＭ収購了某某公司。", "IBM\tORG\n")
+    assert (
+        "note: none of the 1 name of the list is marked: 1 would be marked with --ignore width ('IBM')"
+        in said
+    )
+
+
+def test_names_match_whatever_their_width_and_case_where_that_is_ignored(noted, tmp_path):
+    names = "ibm\tORG\n某某公司\tORG\n"
+    pairs, _ = gazetteer_notes(noted, tmp_path, "ＩＢＭ収購了某某公司。", names, "--ignore", "width, case")
+    assert pairs == [("ＩＢＭ", "某某公司")]
+
+
+def test_what_is_ignored_must_be_known_and_needs_a_list(refused, tmp_path):
+    (tmp_path / "a.txt").write_text("Ada in Rome.\n")
+    (tmp_path / "names.tsv").write_text("Ada\tPER\n")
+    to = ("--out", tmp_path / "a.jsonl")
+    listed = ("--gazetteer", tmp_path / "names.tsv")
+    said = refused("convert", tmp_path / "a.txt", *listed, "--ignore", "size", *to)
+    assert "'size' (--ignore); expected some of case, width, accents" in said
+    assert "applies to the names of --gazetteer" in refused(
+        "convert", tmp_path / "a.txt", "--ignore", "case", *to
+    )

@@ -62,6 +62,41 @@ def test_a_confidence_is_a_share(refused, finished, good, share):
     )
 
 
+def test_a_relation_can_have_a_minimum_of_its_own(relscout, finished, good, tmp_path):
+    everything = triples(relscout("extract", finished, good).out)
+    first, *others = sorted({one["relation"] for one in everything})
+    least = sorted(one["confidence"] for one in everything if one["relation"] == first)[5]
+    expected = [one for one in everything if one["relation"] != first or one["confidence"] >= least]
+    assert others
+    assert len(expected) < len(everything)
+    assert (
+        triples(relscout("extract", finished, good, "--min-confidence", f"{first}={least}").out) == expected
+    )
+    (tmp_path / "least.yaml").write_text(json.dumps({first: least, "*": 0.0}))
+    assert (
+        triples(relscout("extract", finished, good, "--min-confidence", tmp_path / "least.yaml").out)
+        == expected
+    )
+    both = ("--min-confidence", 1, "--min-confidence", f"{first}={least}")
+    some = triples(relscout("extract", finished, good, *both).out)
+    assert some == [one for one in expected if one["relation"] == first or one["confidence"] == 1]
+
+
+def test_a_minimum_of_an_unknown_relation_is_refused(refused, finished, good, tmp_path):
+    said = refused("extract", finished, good, "--min-confidence", "was borne in=0.5")
+    assert "unknown relation 'was borne in'" in said
+    (tmp_path / "least.json").write_text('{"*": 2}')
+    assert "is 2; expected a number from 0 to 1" in refused(
+        "extract", finished, good, "--min-confidence", tmp_path / "least.json"
+    )
+    (tmp_path / "list.yaml").write_text("- 0.5\n")
+    assert "expected a mapping of relations to numbers" in refused(
+        "extract", finished, good, "--min-confidence", tmp_path / "list.yaml"
+    )
+    twice = ("--min-confidence", 0.5, "--min-confidence", 0.6)
+    assert "given twice for all relations" in refused("extract", finished, good, *twice)
+
+
 def test_plain_text_can_be_extracted_from(relscout, finished, tmp_path):
     (tmp_path / "names.tsv").write_text("Zoe\tPERSON\nOslo\tCITY\n")
     (tmp_path / "text.txt").write_text("Zoe was born in Oslo.\n")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import socket
@@ -286,6 +287,52 @@ def test_a_server_that_stays_silent_is_given_up(site, published, target):
             download(published, published.address, target, settings=ClientSettings(attempts=1, timeout=0.1))
     finally:
         awake.set()
+
+
+def dripping(beginning: bytes, drop: bytes) -> socket.socket:
+    """Return a server that sends the beginning, and then a drop every few milliseconds, for as long as anyone reads."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(10_000)
+            connection.sendall(beginning)
+            while True:
+                connection.sendall(drop)
+                time.sleep(0.02)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return server
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 204800\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Long: ",
+    ],
+    ids=["body", "body without length", "header"],
+)
+@pytest.mark.parametrize("known", [{}, {"size": None, "sha256": None}], ids=["published", "unknown"])
+def test_a_server_that_drips_is_given_up(published, target, beginning, known):
+    patience = ClientSettings(attempts=2, wait=0, timeout=5, window=0.1, least=1000)
+    with dripping(beginning, b"x") as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/big.json"
+        with pytest.raises(DownloadError, match=r"fewer than 1,000 bytes arrived in 0\.1 seconds"):
+            download(replace(published, **known), address, target, settings=patience)
+    assert not target.exists()
+
+
+def test_a_header_that_is_not_ascii_is_no_problem(site, fetch, target, content):
+    site.headers = {"ETag": '"größe-é"', "X-Server": "naïve"}
+    fetch()
+    assert target.read_bytes() == content
 
 
 def test_an_address_that_is_none_is_told(fetch):

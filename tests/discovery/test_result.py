@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
 
@@ -76,6 +76,20 @@ def test_extracting_gives_the_triples_of_the_prediction(found: Discovery, unseen
     extracted = [(triple.instance.id, triple.relation_id) for triple in found.extract(unseen)]
     ids = found.predict(unseen).relation_ids.tolist()
     assert extracted == [(one.id, id) for one, id in zip(unseen, ids, strict=True)]
+
+
+def test_extracting_leaves_out_what_is_below_the_minimum_of_its_relation(
+    found: Discovery, unseen: Instances
+) -> None:
+    everything = list(found.extract(unseen))
+    name = everything[0].relation
+    some = list(found.extract(unseen, min_confidence={name: 0.0, "*": 1.0}))
+    assert some == [one for one in everything if one.relation == name or one.confidence == 1]
+    assert list(found.extract(unseen, min_confidence=1.0)) != everything
+    with pytest.raises(UnknownNameError, match="unknown relation 'nonsense'"):
+        found.extract(unseen, min_confidence={"nonsense": 0.5})
+    with pytest.raises(SettingError, match=r"is 1\.5; expected a number from 0 to 1"):
+        found.extract(unseen, min_confidence=1.5)
 
 
 def test_renaming_changes_one_name_and_no_id(found: Discovery) -> None:

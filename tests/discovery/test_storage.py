@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import ArtifactError, OutputError
+from relscout.core.files import load_artifact, save_artifact
 from relscout.core.instances import Mention, Polarity, RelationInstance
 from relscout.discovery import Assignments, Discovery, discover
-from relscout.discovery.storage import check_target
+from relscout.discovery.storage import check_target, checksums, earlier_run
 from relscout.encoders import TransformerEncoder
 from relscout.methods import Estimator
 
@@ -42,6 +43,13 @@ def contents(folder: Path) -> dict[str, bytes]:
         path.relative_to(folder).as_posix(): b"" if path.is_dir() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
     }
+
+
+def rebound(run: Path) -> None:
+    """Bind a run to its parts as they are now, as if it had been saved like that."""
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    record["sha256"] = checksums(run, record)
+    (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -140,6 +148,7 @@ def test_a_run_without_the_newer_fields_is_read(saved: Path, found: Discovery, t
     (run / "assignments.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     for name in DERIVED[1:]:
         (run / name).unlink()
+    rebound(run)
     loaded = Discovery.load(run)
     assert (loaded.assignments.related, loaded.assignments.polarities) == (None, None)
     # without a polarity, all of it counts as asserted
@@ -328,8 +337,79 @@ def test_an_edited_assignment_is_refused(saved: Path, tmp_path: Path, field: str
     first, *rest = (run / "assignments.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     edited = json.dumps({**json.loads(first), field: value}) + "\n"
     (run / "assignments.jsonl").write_text("".join([edited, *rest]), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"assignments\.jsonl was changed after it was saved"):
+        Discovery.load(run)
+    rebound(run)
     with pytest.raises(ArtifactError):
         Discovery.load(run)
+
+
+def test_parts_of_another_run_are_refused(saved: Path, found: Discovery, tmp_path: Path) -> None:
+    found.rename(0, "another").merge([1, 2]).save(tmp_path / "other")
+    for part in ("model", "relations.jsonl", "assignments.jsonl", "run.json"):
+        run = shutil.copytree(saved, tmp_path / part)
+        target, source = run / part, tmp_path / "other" / part
+        if target.is_dir():
+            described = json.loads((source / "artifact.json").read_text(encoding="utf-8"))
+            described["settings"]["seed"] += 1
+            (target / "artifact.json").write_text(json.dumps(described), encoding="utf-8")
+        else:
+            shutil.copyfile(source, target)
+        with pytest.raises(ArtifactError, match="was changed after it was saved, or is of another run"):
+            Discovery.load(run)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("merged", {"0": 1}), ("seed", "7"), ("warnings", None), ("method", ["kmeans"]), ("sha256", 5)],
+)
+def test_an_edited_record_is_refused(saved: Path, tmp_path: Path, field: str, value: object) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps({**record, field: value}), encoding="utf-8")
+    with pytest.raises(ArtifactError):
+        Discovery.load(run)
+
+
+def test_a_run_without_checksums_is_refused(saved: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    del record["sha256"]
+    (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="has no checksums"):
+        Discovery.load(run)
+
+
+@pytest.mark.parametrize("file", ["run.json", "relations.jsonl", "model/artifact.json"])
+def test_json_that_is_nested_too_deeply_is_damage(saved: Path, tmp_path: Path, file: str) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    (run / file).write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(ArtifactError):
+        Discovery.load(run)
+
+
+def test_a_lost_relation_is_noticed_even_with_fitting_checksums(saved: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(saved, tmp_path / "run")
+    model = load_artifact(run / "model")
+    shorter = {
+        name: array[:-1] if len(array) == model.settings["fitted_relations"] else array
+        for name, array in model.tensors.items()
+    }
+    assert any(len(shorter[name]) < len(array) for name, array in model.tensors.items())
+    save_artifact(run / "model", dataclasses.replace(model, tensors=shorter))
+    rebound(run)
+    with pytest.raises(
+        ArtifactError, match=r"its arrays are of \d relations, and \d were fitted|is not a whole"
+    ):
+        Discovery.load(run)
+
+
+def test_the_run_of_the_same_command_is_recognised(found: Discovery, tmp_path: Path) -> None:
+    assert not earlier_run(tmp_path / "run", {"seed": 1})
+    found.with_run({"command": {"seed": 1, "inputs": ["a"]}}).save(tmp_path / "run")
+    assert earlier_run(tmp_path / "run", {"inputs": ["a"], "seed": 1})
+    with pytest.raises(OutputError, match="already holds a run of another command, with other seed;"):
+        earlier_run(tmp_path / "run", {"inputs": ["a"], "seed": 2})
 
 
 def test_a_method_that_this_version_lacks_is_named(saved: Path, tmp_path: Path) -> None:
@@ -337,6 +417,7 @@ def test_a_method_that_this_version_lacks_is_named(saved: Path, tmp_path: Path) 
     description = run / "model" / "artifact.json"
     described = json.loads(description.read_text(encoding="utf-8"))
     description.write_text(json.dumps({**described, "kind": "selforeX"}), encoding="utf-8")
+    rebound(run)
     with pytest.raises(ArtifactError, match="a method that is not installed: unknown method 'selforeX'"):
         Discovery.load(run)
 

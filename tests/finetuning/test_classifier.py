@@ -60,31 +60,6 @@ def test_the_epoch_that_is_best_on_dev_is_kept(build: Build, known: Instances, h
     assert scores.value == pytest.approx(max(reached), abs=1e-6)
 
 
-def test_an_interrupted_fit_ends_as_it_would_have(
-    build: Build, known: Instances, held: Instances, tmp_path: Path
-) -> None:
-    expected = build().fit(known, held)
-
-    def stop(stage: str, done: int, _: int | None) -> None:
-        if stage == "classify" and done == 7:  # in the third epoch of three steps each
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        build().fit(known, held, progress=stop, checkpoints=tmp_path)
-    assert list(tmp_path.iterdir())
-    steps: list[int] = []
-    resumed = build().fit(
-        known,
-        held,
-        progress=lambda stage, done, _: steps.append(done) if stage == "classify" else None,
-        checkpoints=tmp_path,
-    )
-    assert steps == [7, 8, 9]
-    assert resumed.predict_proba(held).tobytes() == expected.predict_proba(held).tobytes()
-    assert resumed.report_ == expected.report_
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_refit_that_is_interrupted_leaves_the_older_fit_whole(
     build: Build, known: Instances, held: Instances
 ) -> None:

@@ -75,35 +75,6 @@ def test_neither_order_nor_names_nor_repetition_matter(encoder: TransformerEncod
     assert not same(first, train_adapter(labeled, encoder, settings=QUICK, seed=4))
 
 
-def test_interrupted_it_ends_with_the_same_bytes(
-    encoder: TransformerEncoder, labeled: Few, tmp_path: Path
-) -> None:
-    whole = train_adapter(labeled, encoder, settings=QUICK)
-    steps = 0
-
-    def stop(stage: str, done: int, _: int | None) -> None:
-        nonlocal steps
-        steps += stage == "train"
-        if stage == "train" and steps == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_adapter(labeled, encoder, settings=QUICK, checkpoints=tmp_path, progress=stop)
-    assert any(tmp_path.iterdir())
-    seen: list[int] = []
-    again = train_adapter(
-        labeled,
-        encoder,
-        settings=QUICK,
-        checkpoints=tmp_path,
-        progress=lambda stage, done, _: seen.append(done) if stage == "train" else None,
-    )
-    assert min(seen) > 1
-    assert same(whole, again)
-    assert again.report == whole.report
-    assert not any(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

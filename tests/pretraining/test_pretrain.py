@@ -58,42 +58,10 @@ def test_contrast_brings_sentences_of_a_relation_together_and_is_told(
     assert np.allclose(saved.encode(few), done.encoder.encode(few), atol=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["cp", "mtb"])
-def test_interrupted_it_goes_on_to_the_same_bytes(
-    objective: str, encoder: TransformerEncoder, few: list[RelationInstance], tmp_path: Path
-) -> None:
-    told = few
-    if objective == "mtb":  # two sentences of each entity pair
-        told = [*few, *(relabelled(one) for one in few)]
-    settings = {"steps": 5}
-    whole = trained(encoder, told, objective=objective, settings=settings)
-    for step in (0, 2, 4):
-        with pytest.raises(StoppedError):
-            trained(
-                encoder,
-                told,
-                objective=objective,
-                settings=settings,
-                checkpoints=tmp_path,
-                progress=stopping_at(step),
-            )
-    steps: list[int] = []
-    again = trained(
-        encoder,
-        told[::-1],
-        objective=objective,
-        settings=settings,
-        checkpoints=tmp_path,
-        progress=lambda stage, done, _: steps.append(done) if stage == "pre-train" else None,
-    )
-    assert same(whole, again)
-    assert steps == [4, 5]
-    assert list(tmp_path.iterdir()) == []
-    assert not same(whole, trained(encoder, told, objective=objective, settings=settings, seed=1))
-
-
-def relabelled(one: RelationInstance) -> RelationInstance:
-    return RelationInstance(f"{one.text} It is so.", one.head, one.tail, one.relation)
+def test_the_seed_decides(encoder: TransformerEncoder, few: list[RelationInstance]) -> None:
+    first, again, other = (trained(encoder, few, settings={"steps": 2}, seed=seed) for seed in (0, 0, 1))
+    assert same(first, again)
+    assert not same(first, other)
 
 
 @pytest.mark.parametrize("loss", ["paper", "released"])

@@ -17,15 +17,15 @@ from relscout.text import MarkedSentence, Passage
 from relscout.text.gazetteer import Gazetteer, WithGazetteer
 
 
-def gazetteer(*names: str, case_sensitive: bool = True) -> Gazetteer:
-    made = Gazetteer(case_sensitive=case_sensitive)
+def gazetteer(*names: str, **sensitive: bool) -> Gazetteer:
+    made = Gazetteer(**sensitive)
     for name in names:
         made.add(name, "X")
     return made
 
 
-def found(text: str, *names: str, case_sensitive: bool = True) -> list[str]:
-    marked = gazetteer(*names, case_sensitive=case_sensitive).mentions(text)
+def found(text: str, *names: str, **sensitive: bool) -> list[str]:
+    marked = gazetteer(*names, **sensitive).mentions(text)
     return [mention.surface(text) for mention in marked]
 
 
@@ -151,6 +151,127 @@ def test_of_names_in_unspaced_text_the_longest_wins_too() -> None:
     assert found("他去了上海市和上海", "上海", "上海市") == ["上海市", "上海"]
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("他用iPhone手机。", "iPhone手机"),
+        ("在T恤公司，「东京」。", "东京"),
+        ("トヨタはソニー・グループと", "ソニー・グループ"),
+        ("レオナルド・ダ・ヴィンチ（画家）", "レオナルド・ダ・ヴィンチ"),
+    ],
+)
+def test_names_may_mix_scripts_and_stand_at_signs(text: str, name: str) -> None:
+    assert found(text, name) == [name]
+
+
+def test_of_names_that_overlap_the_longest_counts_and_shorter_ones_fill_the_rest() -> None:
+    assert found("市长江大桥在上海市长江路", "市长", "长江大桥", "上海", "市长江路") == [
+        "长江大桥",
+        "上海",
+        "市长江路",
+    ]
+    assert found("New York City Hall", "New York", "York City Hall") == ["York City Hall"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("เกรุง", "กรุง"),
+        ("กรุงะ", "กรุง"),
+        ("ໄທຍ", "ທຍ"),
+        ("ニュース", "ニュ"),
+        ("キャノン", "キ"),
+        ("ソニー", "ソニ"),
+    ],
+)
+def test_no_name_begins_or_ends_inside_a_syllable(text: str, name: str) -> None:
+    assert found(text, name) == []
+
+
+def test_a_dash_of_kana_after_han_is_no_part_of_a_syllable() -> None:
+    assert found("東京ー大阪", "東京") == ["東京"]
+
+
+def test_invisible_breaks_between_words_do_not_matter_in_scripts_without_blanks() -> None:
+    text = "គាត់\u200bរស់នៅ\u200bភ្នំ\u200bពេញ\u200bសព្វ"
+    assert found(text, "ភ្នំពេញ") == ["ភ្នំ\u200bពេញ"]
+    assert found("in\u200bOslo", "Oslo") == ["Oslo"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "surface"),
+    [
+        ("住在ＩＢＭ公司", "IBM", "ＩＢＭ"),
+        ("IBM公司", "ＩＢＭ", "IBM"),
+        ("ﾄﾖﾀとｿﾆｰとﾊﾟﾅｿﾆｯｸ", "パナソニック", "ﾊﾟﾅｿﾆｯｸ"),
+        ("Ａｄａ　Ｌｏｖｅｌａｃｅ。", "Ada Lovelace", "Ａｄａ　Ｌｏｖｅｌａｃｅ"),
+        ("奈良の葛\U000e0100城市", "葛城市", "葛\U000e0100城市"),
+    ],
+)
+def test_width_is_ignored_by_choice_and_offsets_are_those_of_the_text(
+    text: str, name: str, surface: str
+) -> None:
+    assert found(text, name) == []
+    assert found(text, name, width_sensitive=False) == [surface]
+
+
+def test_accents_are_ignored_by_choice() -> None:
+    text = "vive en Coyoaca\u0301n, Łódź, Zürich y Köln"
+    names = ("Coyoacan", "Łodz", "Zurich", "Kóln")
+    assert found(text, *names) == []
+    assert found(text, *names, accent_sensitive=False) == ["Coyoaca\u0301n", "Łódź", "Zürich", "Köln"]
+
+
+def test_marks_that_make_another_letter_are_no_accents() -> None:
+    assert found("かきくけこ", "が", accent_sensitive=False) == []
+    assert found("นํ้า", "นา", accent_sensitive=False) == []
+
+
+def test_a_name_does_not_end_inside_a_letter_that_is_compared_as_two() -> None:
+    assert found("Straße", "stras", case_sensitive=False) == []
+
+
+@given(
+    st.text(alphabet="aAＡｱｶﾞガéÉe\u0301ß\u200b上 ", max_size=20), st.booleans(), st.booleans(), st.booleans()
+)
+def test_what_is_marked_is_a_listed_name_but_for_what_is_ignored(
+    text: str, case: bool, width: bool, accent: bool
+) -> None:
+    names = ("a", "ガ", "é", "ss", "上a")
+    listed = gazetteer(*names, case_sensitive=case, width_sensitive=width, accent_sensitive=accent)
+    keys = {listed._key(name) for name in names}
+    marked = listed.mentions(text)
+    assert all(listed._key(each.surface(text)) in keys for each in marked)
+    assert all(before.end <= after.start for before, after in pairwise(marked))
+
+
+def test_names_that_differ_only_in_what_is_ignored_must_be_one_entity() -> None:
+    names = Gazetteer(accent_sensitive=False)
+    names.add("Zürich", "CITY")
+    with pytest.raises(InputError, match=r"'Zurich' is PERSON here and CITY further up \(as 'Zürich'\)"):
+        names.add("Zurich", "PERSON")
+
+
+def test_where_nothing_is_marked_it_says_why() -> None:
+    reasons = gazetteer("Oslo", "Bergen", "köln", "IBM", "Rome").unmatched(
+        ["The Oslofjord and KÖLN.", "At ＩＢＭ in koln, BERGEN."]
+    )
+    assert reasons is not None
+    assert reasons.names == 5
+    assert reasons.inside == {"Oslo": "Oslofjord"}
+    assert reasons.ignoring == {"case": ("köln", "Bergen"), "width": ("IBM",), "accents": ("köln",)}
+    assert str(reasons) == (
+        "none of the 5 names of the list is marked: 1 occurs inside longer words or syllables, where no name is "
+        "marked ('Oslo' in 'Oslofjord'); list those words instead; 2 would be marked with --ignore case ('köln', "
+        "'Bergen'); 1 would be marked with --ignore width ('IBM'); 1 would be marked with --ignore accents ('köln')"
+    )
+
+
+def test_where_no_name_occurs_it_says_so_and_where_one_is_marked_nothing() -> None:
+    assert "none of them occurs in the text" in str(gazetteer("Rome").unmatched(["Oslo"]))
+    assert gazetteer("Rome", "Oslo").unmatched(["Bergen", "Oslo"]) is None
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("listed", ["NFC", "NFD"])
 def test_accents_may_be_encoded_either_way_and_offsets_are_those_of_the_text(form: str, listed: str) -> None:
@@ -202,7 +323,8 @@ def test_an_added_name_does_not_reach_over_the_end_of_a_sentence() -> None:
 def test_the_fingerprint_depends_on_the_names_and_not_on_their_order() -> None:
     assert gazetteer("Oslo", "Bergen").fingerprint == gazetteer("Bergen", "Oslo").fingerprint
     assert gazetteer("Oslo").fingerprint != gazetteer("Bergen").fingerprint
-    assert gazetteer("Oslo").fingerprint != gazetteer("Oslo", case_sensitive=False).fingerprint
+    for setting in ("case_sensitive", "width_sensitive", "accent_sensitive"):
+        assert gazetteer("Oslo").fingerprint != gazetteer("Oslo", **{setting: False}).fingerprint
 
 
 @given(

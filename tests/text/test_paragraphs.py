@@ -171,3 +171,18 @@ def test_parts_of_a_passage_keep_their_places_and_lines(data: st.DataObject) -> 
     for new, old in enumerate(offsets):
         assert part.position(new) == whole.position(old)
         assert part.source_at(new) == whole.source_at(old)
+
+
+def test_a_line_break_between_characters_of_han_stands_for_nothing() -> None:
+    lines = [
+        "　　玛丽居里出生在华沙，她后来和姐姐一起搬到了巴",
+        "黎，并在那里学习物理和数学，她是第一位获得诺贝",
+        "尔奖的女性。",
+    ]
+    text = "\n".join([*lines, "　　弗里达卡罗住在科约阿坎，和迭戈里维拉在一起，她画了许多自画像。"])
+    passages = found(text)
+    assert [passage.text for passage in passages] == [
+        "玛丽居里出生在华沙，她后来和姐姐一起搬到了巴黎，并在那里学习物理和数学，她是第一位获得诺贝尔奖的女性。",
+        "弗里达卡罗住在科约阿坎，和迭戈里维拉在一起，她画了许多自画像。",
+    ]
+    check_places(text, passages)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relscout.text import sentence_spans
+from relscout.text import count_words, sentence_spans
 
 
 def sentences(text: str, *kept_whole: tuple[int, int]) -> list[str]:
@@ -23,6 +23,14 @@ def sentences(text: str, *kept_whole: tuple[int, int]) -> list[str]:
         ("Version 2.5 is out.Really. Ja.", ["Version 2.5 is out.Really.", "Ja."]),
         ("It cost 3 pts. per kilo.", 1),
         ("東京に行く。京都にも行く！終わり", ["東京に行く。", "京都にも行く！", "終わり"]),
+        ("他走了！」她说。“好。”完", ["他走了！」", "她说。", "“好。”", "完"]),
+        ("你好!我是小明.他3.5岁?是｡好", ["你好!", "我是小明.", "他3.5岁?", "是｡", "好"]),
+        ("円である．次に３．５と", ["円である．", "次に３．５と"]),
+        ("他……走了", 1),
+        ("สมชายเกิดที่กรุงเทพมหานคร  มานีเกิด", ["สมชายเกิดที่กรุงเทพมหานคร", "มานีเกิด"]),
+        ("สมชายเกิดที่กรุงเทพมหานคร มานีทำงานที่เชียงใหม่", 2),
+        ("นาย สมชาย ใจดี เกิดที่กรุงเทพมหานคร", 1),
+        ("สมชายเกิดที่กรุงเทพมหานคร ซึ่งเป็นเมืองหลวงของไทย", 1),
         ("Élan. Übung. Ñandú", ["Élan.", "Übung.", "Ñandú"]),
         ("  no end  ", ["no end"]),
         ("", []),
@@ -52,3 +60,24 @@ def test_only_white_space_is_left_out(text: str) -> None:
     kept = "".join(text[start:end] for start, end in spans)
     assert "".join(kept.split()) == "".join(text.split())
     assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
+
+
+@pytest.mark.parametrize("character", [".", "…", "。", " ", "ก", "上", '"', "」"])
+def test_a_megabyte_of_one_character_is_split_at_once(character: str) -> None:
+    assert len(list(sentence_spans("上" + character * 1_000_000 + "ก"))) <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("three plain words", 3),
+        ("d'une école", 2),
+        ("出生在", 2),
+        ("，住在、", 1),
+        ("เกิดที่", 2),
+        ("在 Oslo 工作", 3),
+        ("", 0),
+    ],
+)
+def test_words_are_counted_in_scripts_without_blanks_too(text: str, count: int) -> None:
+    assert count_words(text) == count

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import warnings
+from types import FrameType
 from typing import TextIO, cast
 
 __all__ = ["main"]
@@ -19,12 +21,34 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     sys.stdout, sys.stderr = _reliable(sys.stdout), _reliable(sys.stderr)
+    stopping = [
+        number for number in _STOPPING if number is not None and signal.getsignal(number) is signal.SIG_DFL
+    ]
+    ours = os.getpid()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != ours:  # a process that a library has forked
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        raise KeyboardInterrupt
+
+    for number in stopping:
+        signal.signal(number, stop)
     try:
         from relscout.cli.app import run
+
+        code = run()
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
-        sys.exit(1)
-    sys.exit(run())
+        code = 1
+    for number in stopping:
+        signal.signal(number, signal.SIG_DFL)
+    sys.exit(code)
+
+
+#: Signals that end a command as Ctrl-C does, so that it removes its temporary files; those of a closed terminal too.
+_STOPPING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
 
 
 def _reliable(stream: TextIO | None) -> TextIO:

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -19,6 +19,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from relscout.cli.command_files import check_outputs
 from relscout.cli.screen import say_error, say_note
 from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
@@ -85,7 +86,15 @@ def _without_python(command: Any) -> Any:
     if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
         for inner in getattr(command, "commands", {}).values():
             _without_python(inner)
+    if not isinstance(command, TyperGroup):
+        command.invoke = partial(_invoke, command.invoke)
     return command
+
+
+def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Run a command if it would not write over what it reads."""
+    check_outputs(context)
+    return usual(context)
 
 
 class Program(TyperGroup):

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from relscout.cli import options
-from relscout.cli.screen import say
+from relscout.cli.command_files import asked_for
+from relscout.cli.screen import say, say_note
 from relscout.core.wording import counted
 
 
@@ -17,6 +18,8 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they are about.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
     overwrite: options.Overwrite = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Apply the decisions that were exported from the report of a run.
 
@@ -25,11 +28,14 @@ def command(
     """
     from relscout.discovery import Discovery
     from relscout.discovery.decisions import Decisions
-    from relscout.discovery.storage import check_target
+    from relscout.discovery.storage import COMMAND, check_target, earlier_run
 
-    wanted = Decisions.read(decisions)
+    wanted, asked = Decisions.read(decisions), asked_for(context)
+    if not overwrite and earlier_run(out, asked):
+        say_note(f"{out} holds the finished run of this command; add --overwrite to repeat it")
+        return
     check_target(out, overwrite=overwrite)
-    found = Discovery.load(run).apply(wanted)
+    found = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
     found.save(out)
     say(
         f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(found.relations), 'relation')} in {out}; "

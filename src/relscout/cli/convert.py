@@ -9,8 +9,8 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_exchange_file
-from relscout.cli.reading import TextReading
-from relscout.cli.screen import Skipped, say
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
+from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import UnknownNameError
 from relscout.core.wording import counted
 
@@ -43,4 +43,6 @@ def command(
     write = write_instances if to is None else TOOLS[to].write_instances
     count = write(reading.instances(inputs, skipped), out)
     skipped.report()
+    if not count and not skipped.count and reading.is_plain_text(inputs):
+        say_note(NOTHING_PAIRED)
     say(f"{counted(count, 'instance')} written to {out}")

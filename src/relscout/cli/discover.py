@@ -12,7 +12,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from relscout.cli import options
-from relscout.cli.reading import TextReading
+from relscout.cli.command_files import asked_for
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Fact
@@ -63,6 +64,7 @@ def command(
     precision: options.Precision = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
+    context: typer.Context,
     reading: TextReading,
     encoder: options.RelationEncoder,
     caching: options.Caching,
@@ -74,7 +76,7 @@ def command(
     inspect' recognises, whose gold relations are ignored.
 
     Some methods need --labeled: marked pairs with gold relations other than those to discover. --after continues
-    from earlier runs. An interrupted run resumes when you start the same command again.
+    from earlier runs. An interrupted run resumes when you start the same command again; a finished one stays.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (
@@ -85,8 +87,8 @@ def command(
         default_encoder,
         discover,
     )
-    from relscout.discovery.storage import REPORT, check_target
-    from relscout.encoders import TransformerEncoder
+    from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
+    from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
     from relscout.report import write_report
 
@@ -99,8 +101,16 @@ def command(
         checked_precision(precision)
     reading = replace(reading, annotations=caching.annotations)
     _ = encoder.file_fields
+    asked = {} if out is None else asked_for(context)
+    fitted = None
     if out is not None:
-        check_target(out, overwrite=overwrite)
+        if not overwrite and earlier_run(out, asked):
+            fitted = Discovery.load(out)
+        check_target(out, overwrite=overwrite or fitted is not None)
+        if fitted is not None and (no_report or (out / REPORT).is_file()):
+            say_note(f"{out} holds the finished run of this command; add --overwrite to repeat it")
+            _print(fitted, out, as_json=as_json)
+            return
     plain = reading.is_plain_text(inputs)
     every_pair = plain or reading.pairs == "all" or precision is not None
     if precision is None and every_pair and not isinstance(given, float | str) and not after:
@@ -128,25 +138,31 @@ def command(
     if not instances:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with caching.opened() as (vectors, progress):
-        found = discover(
-            instances,
-            method=method,
-            n_relations=wanted,
-            encoder=TransformerEncoder(described, cache=vectors),
-            seed=seed,
-            labeled=learnt_from,
-            known=known,
-            after=earlier,
-            none=unrelated,
-            precision=precision,
-            hierarchy=hierarchy,
-            settings=chosen,
-            allow_unknown_tokens=allow_unknown_tokens,
-            progress=progress,
-            checkpoints=caching.checkpoints,
-        )
+        if fitted is not None:
+            found = fitted  # it was interrupted before its page was written
+            use_cache(found.model.encoder, vectors)
+        else:
+            found = discover(
+                instances,
+                method=method,
+                n_relations=wanted,
+                encoder=TransformerEncoder(described, cache=vectors),
+                seed=seed,
+                labeled=learnt_from,
+                known=known,
+                after=earlier,
+                none=unrelated,
+                precision=precision,
+                hierarchy=hierarchy,
+                settings=chosen,
+                allow_unknown_tokens=allow_unknown_tokens,
+                progress=progress,
+                checkpoints=caching.checkpoints,
+            )
         if out is not None:
-            found.save(out)
+            if fitted is None:
+                found = found.with_run({COMMAND: asked})
+                found.save(out)
             if not no_report:
                 write_report(
                     found,
@@ -155,13 +171,25 @@ def command(
                     gold={one.id: one.relation for one in instances if one.relation is not None} or None,
                     progress=progress,
                 )
+    _print(found, out, as_json=as_json, skipped=skipped)
+
+
+def _print(found: Discovery, out: Path | None, *, as_json: bool, skipped: Skipped | None = None) -> None:
+    """Print a discovery, as a table or as JSON.
+
+    Args:
+        found: The discovery.
+        out: Folder that it was saved to.
+        as_json: Whether to print JSON.
+        skipped: The records that were skipped; ``None`` if the input was not read.
+    """
     for warning in found.run["warnings"]:
         say_note(warning)
     if as_json:
         print_json(
             {
                 "out": str(out) if out else None,
-                "skipped": skipped.as_json(),
+                "skipped": None if skipped is None else skipped.as_json(),
                 **found.run,
                 "relations": [relation.as_dict() for relation in found.relations],
             }
@@ -262,10 +290,7 @@ def _why_nothing(skipped: Skipped, *, plain: bool) -> str:
     if skipped.count:
         return f"no relation instances: all {counted(skipped.count, 'record')} were skipped"
     if plain:
-        return (
-            "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
-            "--mentions noun-chunks for text without names, or --spacy for another language"
-        )
+        return NOTHING_PAIRED
     return "no relation instances"
 
 

@@ -13,7 +13,7 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_file
-from relscout.cli.reading import TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
@@ -40,9 +40,11 @@ def command(
         typer.Option(metavar="NAME", help="Output format; neo4j writes a directory."),
     ] = None,
     min_confidence: Annotated[
-        float,
-        typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Drop triples below this confidence, 0 to 1."),
-    ] = 0.0,
+        list[str] | None,
+        typer.Option(
+            metavar="SHARE", help="Drop triples below it, 0 to 1; NAME=SHARE or a file for some relations."
+        ),
+    ] = None,
     facts: Annotated[
         bool,
         typer.Option("--facts", help="Write facts instead of triples."),
@@ -62,7 +64,7 @@ def command(
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
     """
-    from relscout.discovery.relation import find_facts
+    from relscout.discovery.relation import find_facts, minimum_confidences
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
     from relscout.methods.unrelated import checked_precision
@@ -71,8 +73,10 @@ def command(
     _check_output(out, to)
     if precision is not None:
         checked_precision(precision)
-    every_pair = reading.is_plain_text(inputs) or reading.pairs == "all"
-    predict = _loaded(model, every_pair=every_pair)
+    is_text = reading.is_plain_text(inputs)
+    given = _min_confidence(min_confidence or ())
+    predict, names = _loaded(model, every_pair=is_text or reading.pairs == "all")
+    least = minimum_confidences(given, names)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
@@ -84,12 +88,15 @@ def command(
             progress=progress,
         )
     skipped.report()
+    if not instances and not skipped.count and is_text:
+        say_note(NOTHING_PAIRED)
     for warning in warnings:
         say_note(warning)
     triples = (
         triple
         for triple in found
-        if triple.confidence >= min_confidence and not (drop_negated and triple.polarity != "asserted")
+        if triple.confidence >= least[triple.relation]
+        and not (drop_negated and triple.polarity != "asserted")
     )
     if facts:
         gathered = find_facts(triples).facts
@@ -105,8 +112,54 @@ def command(
     say(f"{counted(count, 'triple')} of {counted(len(instances), 'instance')} written to {out}")
 
 
-def _loaded(folder: Path, *, every_pair: bool) -> _Predict:
-    """Return what predicts the triples of instances, from the folder of a run or of a fine-tuning."""
+def _min_confidence(given: Sequence[str]) -> dict[str, float]:
+    """Return minimum confidences by relation: numbers, ``NAME=NUMBER``, or files that map names to numbers.
+
+    Raises:
+        SettingError: A part is none of these, or a relation is given twice.
+        InputError: A file cannot be read.
+    """
+    from relscout.core.config_files import read_config
+    from relscout.discovery.relation import OTHER_RELATIONS
+
+    by_name: dict[str, float] = {}
+    for part in given:
+        name, equals, number = part.rpartition("=")
+        if not equals and (path := Path(part)).is_file():
+            content = read_config(path)
+            if not isinstance(content, dict):
+                raise SettingError(f"{path} is {content!r:.60}; expected a mapping of relations to numbers")
+            shares = {str(relation): share for relation, share in content.items()}
+        else:
+            shares = {name.strip() if equals else OTHER_RELATIONS: _share(number, part)}
+        if twice := by_name.keys() & shares.keys():
+            of = min(twice)
+            what = "all relations" if of == OTHER_RELATIONS else repr(of)
+            raise SettingError(f"--min-confidence is given twice for {what}")
+        by_name |= shares
+    return by_name
+
+
+def _share(number: str, part: str) -> float:
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingError(
+            f"invalid value for '--min-confidence': {part!r}; expected a number from 0 to 1, NAME=NUMBER, or an "
+            "existing YAML or JSON file of names and numbers"
+        )
+    return share
+
+
+def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str]]:
+    """Return what predicts the triples of instances, and the names of the relations.
+
+    Args:
+        folder: Folder of a run or of a fine-tuning.
+        every_pair: Whether every pair of entities of a text is an instance.
+    """
     from relscout.discovery import TEXT_PRECISION, Discovery
     from relscout.encoders import check_share, loss_warnings, unknown_token_warning, use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
@@ -138,7 +191,7 @@ def _loaded(folder: Path, *, every_pair: bool) -> _Predict:
             )
             return list(found), [*([unknown] if unknown else []), *loss_warnings(lost)]
 
-        return learnt
+        return learnt, classifier.relations_
     run = Discovery.load(folder)
     has_thresholds = run.run.get("relatedness") is not None
 
@@ -155,7 +208,7 @@ def _loaded(folder: Path, *, every_pair: bool) -> _Predict:
         found = run.predict(instances, precision=precision, **options)
         return run.triples_of(found), found.warnings
 
-    return discovered
+    return discovered, list(run.names.values())
 
 
 def _check_output(out: Path | None, to: str | None) -> None:

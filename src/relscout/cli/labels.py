@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped
 from relscout.core.errors import InputError
+from relscout.core.files import parsed_json
 
 #: What a label never begins with: the line is JSON of another kind, and scoring it would give figures without meaning.
 _JSON = ("{", "[")
@@ -41,11 +42,14 @@ def found_labels(path: Path) -> Labelled:
 
     Raises:
         InputError: It is none of these.
+        ArtifactError: The run is damaged.
     """
-    from relscout.discovery.storage import ASSIGNMENTS
+    from relscout.discovery.storage import ASSIGNMENTS, RUN, checked_record
 
     file = path / ASSIGNMENTS if path.is_dir() else path
-    if path.is_dir() and not file.exists():
+    if (path / RUN).is_file():
+        checked_record(path)
+    elif path.is_dir() and not file.exists():
         raise InputError(f"{path}: not a run directory, there is no {ASSIGNMENTS} in it")
     lines = _lines(file)
     if not lines[0][1].startswith("{"):
@@ -54,9 +58,9 @@ def found_labels(path: Path) -> Labelled:
     labels, ids, names = [], [], []
     for number, line in lines:
         try:
-            record = json.loads(line)
-            ids.append(str(record["id"]))
-            labels.append(str(record["relation_id"]))
+            record = parsed_json(line)
+            ids.append(_checked(record, "id", str, int))
+            labels.append(_checked(record, "relation_id", int))
             names.append(_name(record.get("relation")))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
@@ -119,6 +123,13 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
             "this file?"
         )
     return rows
+
+
+def _checked(record: Any, field: str, *kinds: type[Any]) -> str:
+    value = record[field]
+    if type(value) not in kinds:
+        raise TypeError(f"{field} is {value!r}")
+    return str(value)
 
 
 def _name(value: object) -> str | None:

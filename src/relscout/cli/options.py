@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import inspect
 import os
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import cached_property, partial
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_t
 
 import typer
 
-from relscout.cli.screen import progress_bars
+from relscout.cli.screen import progress_bars, say_note
 from relscout.core.errors import OutputError, SettingError
-from relscout.core.files import check_makeable, check_replaceable
+from relscout.core.files import check_makeable, check_replaceable, user_cache
 from relscout.core.surfaces import composed
 from relscout.io.readers.offsets import Offsets as Convention
 
@@ -103,6 +104,10 @@ class PlainText:
     ] = None
     gazetteer: Annotated[
         Path | None, _of_text(metavar="FILE", help="Also mark the names in this list: name<TAB>type.")
+    ] = None
+    ignore: Annotated[
+        str | None,
+        _of_text(metavar="WHAT", help="Match names of the list whatever their case,width,accents."),
     ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],
@@ -247,6 +252,21 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
             raise SettingError(f"--types has {piece!r}; expected HEAD:TAIL, several joined by commas")
         pairs.add((head, tail))
     return frozenset(pairs)
+
+
+def differences(text: str | None) -> frozenset[str]:
+    """Read ``--ignore``: some of ``case``, ``width`` and ``accents``, joined by commas.
+
+    Raises:
+        SettingError: A piece is none of these.
+    """
+    if text is None:
+        return frozenset()
+    from relscout.text.gazetteer import sensitivity
+
+    ignored = frozenset(part.strip() for part in text.split(","))
+    sensitivity(ignored)
+    return ignored
 
 
 def check_file(path: Path) -> None:
@@ -421,26 +441,48 @@ class Caching:
 
         with contextlib.ExitStack() as stack:
             vectors = None
-            if not self.no_cache:
-                place = self.cache or _home() / "vectors.sqlite"
+            if self._folder is not None:
+                place = self.cache or self._folder / _VECTORS
                 vectors = stack.enter_context(contextlib.closing(VectorCache(place)))
-            yield vectors, stack.enter_context(progress_bars(resumable=not self.no_cache))
+            yield vectors, stack.enter_context(progress_bars(resumable=vectors is not None))
 
     @property
     def checkpoints(self) -> Path | None:
         """The folder for checkpoints, next to the vector cache; ``None`` without a cache."""
-        return self._next_to_it("checkpoints")
+        return None if self._folder is None else self._folder / "checkpoints"
 
     @property
     def annotations(self) -> Path | None:
         """The file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
-        return self._next_to_it("annotations.sqlite")
+        return None if self._folder is None else self._folder / _ANNOTATIONS
 
-    def _next_to_it(self, name: str) -> Path | None:
-        if self.no_cache:
+    @cached_property
+    def _folder(self) -> Path | None:
+        """The folder of everything that is kept; ``None``, after a note, where the usual one cannot be written."""
+        if self.no_cache or self.cache is not None:
+            return None if self.cache is None else self.cache.parent
+        folder = user_cache()
+        problem = "there is no home directory" if folder is None else _why_unwritable(folder)
+        if problem is not None:
+            say_note(
+                f"nothing is kept for the next run: {problem}; name a file with --cache, or set XDG_CACHE_HOME"
+            )
             return None
-        return (_home() if self.cache is None else self.cache.parent) / name
+        return folder
 
 
-def _home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout"
+_VECTORS, _ANNOTATIONS = "vectors.sqlite", "annotations.sqlite"
+
+
+def _why_unwritable(folder: Path) -> str | None:
+    """Return why the caches in a folder cannot be written; ``None`` if they can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return f"cannot write {folder} ({error.strerror or error})"
+    files = [folder / name for name in (_VECTORS, _ANNOTATIONS)]
+    if unwritable := [file for file in files if file.exists() and not os.access(file, os.W_OK)]:
+        return f"cannot write {unwritable[0]} (Permission denied)"
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,7 +25,7 @@ from relscout.cli.screen import (
     say,
     say_note,
 )
-from relscout.core.errors import OutputError, SettingError
+from relscout.core.errors import SettingError
 from relscout.core.progress import silent
 from relscout.core.wording import counted
 
@@ -266,16 +266,6 @@ def align_command(
         link=link, ambiguous=ambiguous, both_ways=not as_marked, min_sentences=min_sentences
     )
     check_exchange_file(out)
-    _check_is_no_input(
-        out,
-        [
-            *inputs,
-            *graph,
-            *(aliases or ()),
-            *(exclude or ()),
-            *filter(None, (reading.labels, reading.text.gazetteer)),
-        ],
-    )
     skipped, account = Skipped(), AlignmentStatistics()
     with progress_bars(resumable=False) as progress:
         known = KnowledgeGraph.read(
@@ -318,16 +308,6 @@ def align_command(
         f"{counted(count, 'instance')} of {counted(len(account.kept), 'relation')} written to {out}; the graph has "
         f"{counted(known.n_triples, 'triple')}, {known.n_names:,} names"
     )
-
-
-def _check_is_no_input(out: Path, read: Sequence[Path]) -> None:
-    """Refuse to write over what is read.
-
-    Raises:
-        OutputError: The output is one of the files that are read.
-    """
-    if out.exists() and any(path.exists() and path.samefile(out) for path in read):
-        raise OutputError(f"cannot write {out}: it is an input of this command; choose another name")
 
 
 def _languages(text: str | None) -> list[str] | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from relscout.cli import options
-from relscout.cli.options import PlainText, assignments_of, type_pairs
+from relscout.cli.options import PlainText, assignments_of, differences, type_pairs
 from relscout.cli.screen import Skipped, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
@@ -18,9 +19,15 @@ from relscout.core.wording import counted
 
 if TYPE_CHECKING:
     from relscout.text import Annotator, MarkedSentence, Passage
+    from relscout.text.gazetteer import Gazetteer
 
 #: Passages from which it pays off to annotate in two processes.
 _MANY = 2_000
+#: Why plain text gives no instance.
+NOTHING_PAIRED = (
+    "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
+    "--mentions noun-chunks for text without names, or --spacy for another language"
+)
 #: Fields of a table that plain text has.
 _TEXT_FIELDS = frozenset({"text", "document"})
 
@@ -58,6 +65,8 @@ class Reading:
         _ = self.column_map
         plain = self._plain
         type_pairs(plain.types)
+        if differences(plain.ignore) and plain.gazetteer is None:
+            raise SettingError("--ignore applies to the names of --gazetteer, which is not given")
         if plain.token_classifier is not None and plain.gliner is not None:
             raise SettingError("--token-classifier and --gliner both recognise the entities; use one of them")
         if plain.mentions == "noun-chunks" and (plain.token_classifier or plain.gliner):
@@ -177,12 +186,12 @@ class Reading:
             MissingExtraError: A library is not installed.
         """
         from relscout.text.annotation_cache import Cached
-        from relscout.text.gazetteer import Gazetteer, WithGazetteer
+        from relscout.text.gazetteer import WithGazetteer
         from relscout.text.recognisers import Gliner, Recognised, TokenClassifier
         from relscout.text.spacy_pipeline import DEFAULT, NounChunks, SpacyPipeline
 
         plain = self._plain
-        listed = None if plain.gazetteer is None else Gazetteer.load(plain.gazetteer)
+        listed = self._names
         if listed is not None and not english and not self._marks_entities_but_names():
             return listed
         foreign = plain.token_classifier is not None or plain.gliner is not None
@@ -208,6 +217,16 @@ class Reading:
         if listed is not None:
             annotator = WithGazetteer(annotator, listed)
         return annotator if self.annotations is None else Cached(annotator, self.annotations)
+
+    @cached_property
+    def _names(self) -> Gazetteer | None:
+        """The list of names."""
+        from relscout.text.gazetteer import Gazetteer, sensitivity
+
+        plain = self._plain
+        if plain.gazetteer is None:
+            return None
+        return Gazetteer.load(plain.gazetteer, **sensitivity(differences(plain.ignore)))
 
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
         from relscout.io.readers import read
@@ -268,6 +287,8 @@ class Reading:
             pairing=pairing,
             on_crowded=note_crowded,
         )
+        if self._names is not None and (why := self._names.unmatched(passage.text for passage in found)):
+            say_note(str(why))
         if crowded:
             say_note(
                 f"{counted(len(crowded), 'sentence')} had too many entities, so only nearby ones were paired; "
@@ -298,6 +319,7 @@ class Reading:
             "--token-classifier": plain.token_classifier,
             "--gliner": plain.gliner,
             "--gazetteer": plain.gazetteer,
+            "--ignore": plain.ignore,
             "--mentions noun-chunks": plain.mentions != "entities",
             "--numbers": plain.numbers,
             "--max-distance": plain.max_distance is not None,

@@ -36,6 +36,10 @@ def read_config(path: Path) -> Any:
         raise InputError(f"{path}{line}: {' '.join(str(problem or error).split())}") from error
     except _RepeatedKeyError as error:
         raise InputError(f"{path}: the key {error.args[0]!r} is given twice") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: it is nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits, a date that does not exist
+        raise InputError(f"{path}: {error}") from error
 
 
 class _RepeatedKeyError(Exception):

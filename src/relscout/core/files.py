@@ -6,10 +6,12 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -66,12 +68,111 @@ def _decoded(path: Path, number: int, raw_line: bytes) -> str | RecordError:
         return RecordError(path, f"line {number}", reason)
 
 
+def parsed_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: It is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def user_cache() -> Path | None:
+    """Return relscout's folder in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
+
+    ``None`` if neither that variable nor a home directory is known.
+    """
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "relscout"
+    try:
+        return Path.home() / ".cache" / "relscout"
+    except RuntimeError:
+        return None
+
+
+#: Where an older folder waits while a new one takes its place.
+_ASIDE = "old"
+#: The end of the name of a temporary file or folder: what :mod:`tempfile` draws, and our mark.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.partial", re.DOTALL)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove the temporary files that killed processes left next to a file or folder; what is being written stays.
+
+    If a process was killed when it had moved an older folder aside to replace it, the older folder is moved back.
+    """
+    place = path.resolve()
+    with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(".partial")]
+        for name in names:
+            match = _TEMPORARY.fullmatch(name)
+            if match is None or match["name"] != place.name:
+                continue
+            leftover = place.parent / name
+            if (handle := _locked(leftover, wait=False)) is None:
+                continue
+            try:
+                if (leftover / _ASIDE).exists() and not place.exists():
+                    (leftover / _ASIDE).rename(place)
+                _remove(leftover)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def _temporary(make: Callable[[], Path]) -> Iterator[Path]:
+    """Yield a new temporary file or folder, with a lock by which other processes know that it is in use."""
+    handle = None
+    partial = make()
+    try:
+        # another process may have removed it before it was locked
+        while (handle := _locked(partial, wait=True)) is None and not partial.exists():
+            partial = make()
+        yield partial
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(path: Path, *, wait: bool) -> int | None:
+    """Return a handle that locks a file or folder until it is closed, at the latest when the process ends.
+
+    ``None`` if another process has the lock, the path is gone, or the file system has no locks.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if os.path.samestat(os.fstat(handle), path.lstat()):
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises (a full disk, an interruption), nothing appears under the final name, an older file
-    there stays as it was, and the temporary file is removed.
+    there stays as it was, and the temporary file is removed. One that a killed process left is removed by the next.
 
     Raises:
         OutputError: The folder is missing or not writable, or the disk is full.
@@ -79,24 +180,31 @@ def whole_file(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path  # what the link leads to is replaced, not the link
     if path.exists() and not path.is_file():
         raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    remove_stale(path)
+
+    def make() -> Path:
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        os.close(handle)
+        return Path(name)
+
+    with _temporary(make) as partial:
+        try:
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(path)
+        except OutputError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; nothing was written"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -104,8 +212,8 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
     """Yield a temporary folder next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises, nothing appears under the final name and an older folder there stays as it was. An older
-    folder is replaced by two renamings; if the machine fails between them, the older folder is left next to its place,
-    in a hidden folder whose name ends in ``.partial``.
+    folder is replaced by two renamings; if the process is killed between them, the older folder is left next to its
+    place, in a hidden folder whose name ends in ``.partial``, and the next process moves it back.
 
     Args:
         path: The final name of the folder.
@@ -115,31 +223,40 @@ def whole_folder(path: Path, *, contents: Collection[str]) -> Iterator[Path]:
         OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
     """
     place = path.resolve()
-    try:
-        check_replaceable(path, contents=contents)
-        holder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        fresh = holder / "new"
-        fresh.mkdir()
-        yield fresh
-        check_replaceable(path, contents=contents)
-        _swap(fresh, place, holder / "old")
-    except OutputError as error:
-        # the user knows the folder by its final name
-        raise OutputError(str(error).replace(str(fresh), str(path))) from error
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; nothing was written") from error
-    finally:
-        if place.exists() or not (holder / "old").exists():  # else it holds the only copy of the older folder
-            shutil.rmtree(holder, ignore_errors=True)
+    remove_stale(path)
+
+    def make() -> Path:
+        try:
+            check_replaceable(path, contents=contents)
+            return Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+        except OutputError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    with _temporary(make) as holder:
+        fresh, aside = holder / "new", holder / _ASIDE
+        try:
+            fresh.mkdir()
+            yield fresh
+            check_replaceable(path, contents=contents)
+            _swap(fresh, place, aside)
+        except OutputError as error:
+            # the user knows the folder by its final name
+            raise OutputError(str(error).replace(str(fresh), str(path))) from error
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; nothing was written"
+            ) from error
+        finally:
+            if place.exists() or not aside.exists():  # else it holds the only copy of the older folder
+                shutil.rmtree(holder, ignore_errors=True)
 
 
 def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
     """Refuse a folder that may not be replaced; one that is not there or is empty may.
+
+    Temporary files that killed processes left in it are removed.
 
     Args:
         path: The folder.
@@ -154,6 +271,9 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
         raise OutputError(
             f"cannot write {path}: it is a file, and a folder belongs there; choose another name"
         )
+    for name in {match["name"] for entry in path.iterdir() if (match := _TEMPORARY.fullmatch(entry.name))}:
+        if name in contents:
+            remove_stale(path / name)
     if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in contents):
         raise OutputError(
             f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
@@ -219,6 +339,8 @@ _FORMAT = 1
 #: The file that describes an artifact.
 DESCRIPTION = "artifact.json"
 _TENSORS = "tensors.safetensors"
+#: Largest absolute value of a tensor: the squares of larger ones do not fit into 32 bits.
+_LARGEST = 1.8e19
 #: Every file name an artifact folder may hold.
 CONTENTS = frozenset({DESCRIPTION, _TENSORS})
 
@@ -256,7 +378,7 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
         described = {
             "format": _FORMAT,
             "kind": artifact.kind,
-            "tensors_sha256": _sha256(tensors),
+            "tensors_sha256": sha256(tensors),
             "settings": artifact.settings,
         }
         with whole_file(fresh / DESCRIPTION) as partial:
@@ -268,14 +390,18 @@ def load_artifact(folder: Path) -> Artifact:
     """Read an artifact.
 
     Raises:
-        ArtifactError: The folder is missing, incomplete, damaged, or was written by a newer relscout.
+        ArtifactError: The folder is missing, incomplete, damaged, holds values that are no numbers or far too large, or
+            was written by a newer relscout.
     """
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        described = parsed_json((folder / DESCRIPTION).read_text(encoding="utf-8"))
         version, kind, settings = described["format"], described["kind"], dict(described["settings"])
+        if not isinstance(kind, str):
+            raise TypeError(f"the kind is {kind!r}, expected a text")
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
@@ -287,16 +413,27 @@ def load_artifact(folder: Path) -> Artifact:
             f"{folder} has format {version}, this relscout reads format {_FORMAT}; update relscout"
         )
     try:
-        if _sha256(folder / _TENSORS) != described["tensors_sha256"]:
+        if sha256(folder / _TENSORS) != described["tensors_sha256"]:
             raise ArtifactError(f"{folder / _TENSORS} was changed after it was saved; save the model again")
         tensors = load_file(folder / _TENSORS)
     except (OSError, KeyError, SafetensorError) as error:
         raise ArtifactError(
             f"{folder / _TENSORS} is missing or damaged ({error}); save the model again"
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not (np.abs(tensor) <= _LARGEST).all():
+            raise ArtifactError(
+                f"{folder / _TENSORS}: {name!r} has a value that is no number or above {_LARGEST:.0e}, with which "
+                "nothing can be computed; fit and save the model again"
+            )
     return Artifact(kind, settings, tensors)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 checksum of a file in hexadecimal digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

@@ -6,11 +6,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-#: Scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+#: Scripts without spaces between words, as a range of a regular expression: Thai, Lao, Burmese, Khmer, Kana, Han.
 UNSPACED = (
-    "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u3040-\u30ff\u31f0-\u31ff\u3005-\u3007"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+    "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u3005-\u3007\u3040-\u312f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
 )
+#: Two letters of one syllable: a vowel of Thai or Lao before or after its consonant, a small Kana after a large one.
+_SYLLABLE = re.compile("[เแโใไເແໂໃໄ].|.[ะาำๅະາຳ]|[\u3041-\u30ff\uff66-\uff9f][ーャュョァィゥェォｰｬｭｮｧｨｩｪｫﾞﾟ]")
 _UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 
 
@@ -28,7 +31,7 @@ def composed_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     start = 0
     while start < len(text):
         end = start + 1
-        while end < len(text) and _joins(text[end]):
+        while end < len(text) and joins_previous(text[end]):
             end += 1
         piece = unicodedata.normalize("NFC", text[start:end])
         pieces.append(piece)
@@ -80,8 +83,8 @@ def end_of(surface: str, text: str, start: int) -> int:
 def splits_word(text: str, position: int) -> bool:
     """Return whether a position lies inside a word, or between a letter and its accent.
 
-    Words are runs of letters, digits and underscores. In scripts without spaces between words any position is between
-    two words.
+    Words are runs of letters, digits and underscores. In scripts without spaces between words any position that is
+    not inside a syllable is between two words.
     """
     if not 0 < position < len(text):
         return False
@@ -90,9 +93,11 @@ def splits_word(text: str, position: int) -> bool:
         return (before.isalnum() or before == "_") and (after.isalnum() or after == "_")
     if unicodedata.category(after).startswith("M"):
         return True  # a vowel sign or accent belongs to the letter before
+    if _SYLLABLE.match(before + after):
+        return True
     if _UNSPACED_CHARACTER.match(before) or _UNSPACED_CHARACTER.match(after):
         return False
-    return _in_word(before) and _in_word(after)
+    return in_word(before) and in_word(after)
 
 
 def cuts_word(text: str, start: int, end: int) -> bool:
@@ -102,11 +107,12 @@ def cuts_word(text: str, start: int, end: int) -> bool:
     )
 
 
-def _in_word(character: str) -> bool:
+def in_word(character: str) -> bool:
+    """Return whether a character is part of a word: a letter with its marks, a digit or an underscore."""
     # vowel signs and accents (category M) belong to the previous letter, although \w excludes them
     return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 
-def _joins(character: str) -> bool:
-    """Return whether a character may compose with the previous one."""
+def joins_previous(character: str) -> bool:
+    """Return whether a character may compose with the one before it."""
     return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"

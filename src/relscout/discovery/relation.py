@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import means
-from relscout.core.errors import ArtifactError, InputError
+from relscout.core.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.core.instances import Entity, Fact, Polarity, RelationInstance, Triple
 from relscout.text.entities import MergedEntities, merge_mentions
 from relscout.text.polarity import polarity
@@ -258,6 +258,34 @@ def hierarchy_of(
         below.append(members)
         numbers.append(parents[-1].id)
     return tuple(parents)
+
+
+#: Stands for all relations that have no minimum confidence of their own.
+OTHER_RELATIONS = "*"
+
+
+def minimum_confidences(given: float | Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+    """Return the minimum confidence of each relation, by its name.
+
+    Args:
+        given: One for all relations, or name → minimum confidence, each in [0, 1]. The name ``"*"`` stands for all
+            relations that are not named; without it, these have none (0).
+        names: Names of all relations.
+
+    Raises:
+        UnknownNameError: No relation has such a name.
+        SettingError: A minimum confidence is not in [0, 1].
+    """
+    by_name = given if isinstance(given, Mapping) else {OTHER_RELATIONS: given}
+    known = list(names)
+    for name, least in by_name.items():
+        if name != OTHER_RELATIONS and name not in known:
+            raise UnknownNameError("relation", name, known)
+        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+            of = "" if name == OTHER_RELATIONS else f" of {name!r}"
+            raise SettingError(f"the minimum confidence{of} is {least!r}; expected a number from 0 to 1")
+    others = by_name.get(OTHER_RELATIONS, 0.0)
+    return {name: float(by_name.get(name, others)) for name in known}
 
 
 #: Maximum confidence of a fact, since sentences are not independent.

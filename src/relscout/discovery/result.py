@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, InputWarning, SettingError
 from relscout.core.instances import Entity, Fact, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
 from relscout.discovery import storage
@@ -24,6 +25,7 @@ from relscout.discovery.relation import (
     Relation,
     find_facts,
     fingerprint,
+    minimum_confidences,
     polarities_of,
 )
 from relscout.encoders import (
@@ -207,9 +209,34 @@ class Discovery:
             [*([warning] if warning else []), *loss_warnings(lost)],
         )
 
-    def extract(self, instances: Given, *, progress: Progress = silent) -> Iterator[Triple]:
-        """Yield the triples of unseen instances."""
-        return self.triples_of(self.predict(instances, progress=progress))
+    def extract(
+        self,
+        instances: Given,
+        *,
+        min_confidence: float | Mapping[str, float] = 0.0,
+        allow_unknown_tokens: bool = False,
+        progress: Progress = silent,
+    ) -> Iterator[Triple]:
+        """Yield the triples of unseen instances, with an InputWarning for what the encoder cannot read.
+
+        Args:
+            instances: Instances in any form that :func:`relscout.discover` accepts.
+            min_confidence: Least confidence of a triple, in [0, 1]: one for all relations, or name of a relation →
+                least confidence, with ``"*"`` for all others (default 0).
+            allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+            progress: Progress callback.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens, or an instance is wrong.
+            UnknownNameError: ``min_confidence`` names a relation that does not exist.
+            SettingError: A minimum confidence is not in [0, 1].
+        """
+        least = minimum_confidences(min_confidence, self.names.values())
+        found = self.predict(instances, allow_unknown_tokens=allow_unknown_tokens, progress=progress)
+        for warning in found.warnings:
+            warnings.warn(warning, InputWarning, stacklevel=2)
+        triples = self.triples_of(found)
+        return (triple for triple in triples if triple.confidence >= least[triple.relation])
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
         """Yield the triples of assignments; instances without a relation have none."""

@@ -9,7 +9,7 @@ The names and fields of the files are stable::
     facts.jsonl         one line per head entity, relation and tail entity that the corpus asserts
     entities.jsonl      one line per entity
     instances.jsonl.gz  the instances, without gold relations
-    run.json            settings, seed, versions, timings, counts, warnings
+    run.json            settings, seed, versions, timings, counts, warnings, and checksums of what is read back
     model/              the fitted method
     report.html         the report page, if one was written
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256 as new_sha256
 from operator import index
 from pathlib import Path
 from typing import Any, get_args
@@ -28,7 +29,16 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError, InputError, OutputError, UnknownNameError
 from relscout.core.files import CONTENTS as MODEL_CONTENTS
-from relscout.core.files import check_makeable, check_replaceable, make_above, whole_file, whole_folder
+from relscout.core.files import (
+    check_makeable,
+    check_replaceable,
+    make_above,
+    parsed_json,
+    remove_stale,
+    sha256,
+    whole_file,
+    whole_folder,
+)
 from relscout.core.instances import Polarity, RelationInstance, Triple
 from relscout.discovery.relation import Assignments, Facts, Relation
 from relscout.encoders import Encoder
@@ -45,6 +55,12 @@ INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
 REPORT = "report.html"
 #: Every file name in the folder of a run.
 CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT})
+
+
+#: The files that are read back; the others are derived from them.
+_SOURCES = (ASSIGNMENTS, INSTANCES, RELATIONS)
+#: Entries of ``run.json``: checksums by file name, and what the command line was asked for.
+CHECKSUMS, COMMAND = "sha256", "command"
 
 
 @dataclass(frozen=True)
@@ -94,8 +110,85 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) ->
         parts.model.save(fresh / MODEL)
         with whole_file(fresh / RUN) as partial:
             record = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
+            record[CHECKSUMS] = checksums(fresh, record)
             text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def checksums(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 checksums by which a run knows its parts.
+
+    Args:
+        folder: The folder of the run.
+        record: The content of its ``run.json``; what it says about checksums does not count.
+
+    Returns:
+        One for each file that is read back, and one for the record itself.
+
+    Raises:
+        OSError: A file is missing or cannot be read.
+    """
+    bare = {name: value for name, value in record.items() if name != CHECKSUMS}
+    text = json.dumps(json.loads(json.dumps(bare)), sort_keys=True)  # keys are texts, as they are once read
+    models = sorted(path.relative_to(folder) for path in (folder / MODEL).rglob("*") if path.is_file())
+    return {
+        **{name: sha256(folder / name) for name in _SOURCES},
+        **{path.as_posix(): sha256(folder / path) for path in models},
+        RUN: new_sha256(text.encode()).hexdigest(),
+    }
+
+
+def checked_record(folder: Path) -> dict[str, Any]:
+    """Return the content of ``run.json``, without checksums, after comparing all parts of the run with these.
+
+    Raises:
+        ArtifactError: The folder is not a run, or a part is missing, was changed, or belongs to another run.
+    """
+    if not (folder / RUN).is_file():
+        raise ArtifactError(f"{folder} is not a run of relscout: there is no {RUN} in it")
+    try:
+        record = dict(parsed_json((folder / RUN).read_text(encoding="utf-8")))
+        expected = record.pop(CHECKSUMS, None)
+        if expected is None:
+            raise ArtifactError(
+                f"{folder / RUN} has no checksums ({CHECKSUMS!r}): it was saved by an earlier relscout or is damaged; "
+                "run the discovery again"
+            )
+        expected, actual = dict(expected), checksums(folder, record)
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtifactError(
+            f"{folder} is damaged or incomplete ({error}); run the discovery again"
+        ) from error
+    # run.json comes last, since the checksums of the others stand in it
+    for name in [*actual, *expected]:
+        if actual.get(name) != expected.get(name):
+            state = (
+                "is missing" if name not in actual else "was changed after it was saved, or is of another run"
+            )
+            raise ArtifactError(
+                f"{folder / name} {state}; run the discovery again ('relscout apply' makes changes to a run)"
+            )
+    return record
+
+
+def earlier_run(folder: Path, command: Mapping[str, Any]) -> bool:
+    """Return whether a folder holds the run of a command, and refuse that of another one.
+
+    Raises:
+        OutputError: The folder holds a run of another command.
+        ArtifactError: The run is damaged.
+    """
+    remove_stale(folder)
+    if not (folder / RUN).is_file():
+        return False
+    asked = checked_record(folder).get(COMMAND)
+    if asked == command:
+        return True
+    other = ""
+    if isinstance(asked, Mapping):
+        differing = [name for name in {**asked, **command} if asked.get(name) != command.get(name)]
+        other = f" of another command, with other {', '.join(differing)}"
+    raise OutputError(f"{folder} already holds a run{other}; choose another folder, or add --overwrite")
 
 
 def _check_contents(folder: Path) -> None:
@@ -122,10 +215,8 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
             another one.
     """
     folder = run_folder(folder)
-    if not (folder / RUN).is_file():
-        raise ArtifactError(f"{folder} is not a run of relscout: there is no {RUN} in it")
+    run = checked_record(folder)
     try:
-        run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
         merged = {int(old): int(new) for old, new in run.pop("merged").items()}
         rows = list(_json_lines(folder / ASSIGNMENTS))
         relations = tuple(Relation.from_dict(record) for record in _json_lines(folder / RELATIONS))
@@ -210,4 +301,4 @@ def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
 def _json_lines(path: Path) -> Iterable[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
-            yield json.loads(line)
+            yield parsed_json(line)

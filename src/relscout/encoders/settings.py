@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError, SettingError, UnknownNameError
-from relscout.core.files import whole_file
+from relscout.core.files import parsed_json, whole_file
 from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import parse_pooling
@@ -154,6 +154,24 @@ def absolute(model: str) -> str:
     return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
 
 
+#: A name of a model on the Hugging Face hub.
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+
+
+def check_exists(model: str) -> None:
+    """Refuse a name that can only be a folder, and is not; other names may be on the Hugging Face hub.
+
+    Raises:
+        SettingError: There is no such folder.
+    """
+    if model in (BUNDLED, RELATION) or Path(model).is_dir():
+        return
+    beginning, separator, _ = model.partition("/")
+    if not _HUB_NAME.fullmatch(model) or (separator and Path(beginning).is_dir()):
+        state = "is a file" if Path(model).exists() else "does not exist"
+        raise unknown_encoder(model, f"the folder {state}")
+
+
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     name = model.rsplit("/", maxsplit=1)[-1].lower()
@@ -240,7 +258,7 @@ def description(model: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        details = dict(parsed_json(path.read_text(encoding="utf-8")))
         if details["format"] != _FORMAT:
             raise ArtifactError(
                 f"{path} has format {details['format']}, this relscout reads format {_FORMAT}; update relscout"
@@ -271,9 +289,10 @@ def settings_for(model: str, *, default: EncoderSettings | None = None, **given:
         **given: Fields of :class:`EncoderSettings`; ``None`` leaves one open.
 
     Raises:
-        SettingError: A setting has a value that cannot work.
+        SettingError: A setting has a value that cannot work, or there is no such folder.
         ArtifactError: The folder's description is damaged.
     """
+    check_exists(model)
     details = description(model)
     read_by = {name: value for name, value in details.get("read_by", {}).items() if name in _READ_BY}
     if details and details.get("flexible") is not True:
@@ -460,7 +479,7 @@ def write(
 
 def _configuration(path: Path) -> dict[str, Any]:
     try:
-        details = dict(json.loads(path.read_text(encoding="utf-8")))
+        details = dict(parsed_json(path.read_text(encoding="utf-8")))
         rank, alpha = details["r"], details["lora_alpha"]
         of_use = (
             type(rank) is int and rank >= 1 and type(alpha) in (int, float) and math.isfinite(alpha) and alpha

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,12 +38,22 @@ from relscout.encoders.pooling import (
     side_by_side,
     type_codes,
 )
-from relscout.encoders.settings import EncoderSettings, base_of, choose_device, locate, merge, unknown_encoder
+from relscout.encoders.settings import (
+    EncoderSettings,
+    base_of,
+    check_exists,
+    choose_device,
+    locate,
+    merge,
+    unknown_encoder,
+)
 
 if TYPE_CHECKING:
     import torch
 
 
+#: Seconds in which the Hugging Face hub must answer at all.
+_HUB_PATIENCE = 5.0
 #: Raised whenever marking, fitting into the length or pooling changes what a vector is.
 _SCHEME = 1
 #: Entries of a configuration that decide vectors and that the weights do not show.
@@ -93,7 +104,7 @@ def load_config(model: str) -> Any:
     with _loading(model):
         from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(locate(model), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(locate(model), trust_remote_code=False, **_only_local(model))
     if config.is_encoder_decoder or not hasattr(config, "vocab_size"):
         raise SettingError(
             f"{model!r} is a {config.model_type} model; expected one that only encodes text, like BERT"
@@ -112,7 +123,7 @@ def load_tokenizer(model: str) -> Any:
     with _loading(model):
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False, **_only_local(model))
 
 
 def load_weights(model: str, *, dtype: str) -> Any:
@@ -135,7 +146,11 @@ def load_weights(model: str, *, dtype: str) -> Any:
         # a pooler that the checkpoint lacks is drawn, with random numbers that are the program's
         with torch.random.fork_rng(devices=[]):
             loaded, info = AutoModel.from_pretrained(
-                locate(model), dtype=getattr(torch, dtype), trust_remote_code=False, output_loading_info=True
+                locate(model),
+                dtype=getattr(torch, dtype),
+                trust_remote_code=False,
+                output_loading_info=True,
+                **_only_local(model),
             )
     # many checkpoints come without a pooler, which nothing here reads
     if missing := sorted(name for name in info["missing_keys"] if "pooler" not in name):
@@ -171,8 +186,35 @@ def load_language_model(model: str) -> Any | None:
     return None if any("pooler" not in name for name in info["missing_keys"]) else loaded
 
 
+def _only_local(model: str) -> dict[str, bool]:
+    """Return what keeps transformers from asking the hub again and again where that cannot be reached.
+
+    Raises:
+        SettingError: The hub cannot be reached, and its model was not downloaded before.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if Path(locate(model)).is_dir() or constants.HF_HUB_OFFLINE or _hub_answers(constants.ENDPOINT):
+        return {}
+    if not isinstance(try_to_load_from_cache(model, "config.json"), str):
+        raise unknown_encoder(model, f"there is no such folder, and {constants.ENDPOINT} cannot be reached")
+    return {"local_files_only": True}
+
+
+@cache
+def _hub_answers(address: str) -> bool:
+    import httpx
+
+    try:
+        httpx.head(address, timeout=_HUB_PATIENCE)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def _loading(model: str) -> Iterator[None]:
+    check_exists(model)
     with quiet():
         try:
             yield

@@ -22,8 +22,8 @@ from relscout.core.errors import InputError, SettingError
 
 #: The path that stands for standard input.
 STANDARD_INPUT = Path("-")
-#: What reading a damaged packed file raises.
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
+#: What reading a file may raise.
+UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 #: A line is no longer than this many bytes: a packed file of a few MB can hold a line that fills any memory.
 LONGEST_LINE = 1 << 28
 
@@ -170,10 +170,8 @@ def unpacked(path: Path) -> IO[bytes]:
             return _member(file, None, shown=path)
         opening = next((opening for magic, opening in _PACKINGS.items() if beginning.startswith(magic)), None)
         return cast(IO[bytes], file.open("rb") if opening is None else opening(file))
-    except DAMAGED as error:
-        raise damaged(path, error) from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def is_workbook(path: Path) -> bool:
@@ -182,8 +180,11 @@ def is_workbook(path: Path) -> bool:
         return "xl/workbook.xml" in archive.namelist()
 
 
-def damaged(path: Path, error: Exception) -> InputError:
-    """Return the error of a packed file that cannot be unpacked to its end."""
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Return the error of a file that the system cannot read, or that cannot be unpacked to its end."""
+    # bzip2 and gzip have system errors of their own, without a number
+    if isinstance(error, OSError) and error.errno is not None:
+        return InputError(f"{path}: {error.strerror or error}")
     return InputError(f"{path}: the packed file is damaged or cut off ({error}); fetch or pack it again")
 
 

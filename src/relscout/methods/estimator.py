@@ -362,6 +362,7 @@ class Method(Predictor):
         settings = {
             **self.settings(),
             "fitted": values,
+            "fitted_relations": int(self.n_relations_),
             "encoder": portable(self.encoder),
             "encoder_fingerprint": self._fingerprint(),
         }
@@ -386,12 +387,17 @@ class Method(Predictor):
                     f"{folder} was saved by an earlier relscout in another form; run the discovery again"
                 )
             fitted, fingerprint = dict(values.pop("fitted")), str(values.pop("encoder_fingerprint"))
+            n_relations = values.pop("fitted_relations")
             restored = stored_encoder(
                 values.pop("encoder"), artifact.tensors, fingerprint=fingerprint, given=encoder
             )
             loaded = cls(restored, **values)
             loaded._fitted_with = fingerprint
             loaded.restore(fitted, artifact.tensors)
+            if loaded.n_relations_ != n_relations:
+                raise ValueError(
+                    f"its arrays are of {loaded.n_relations_} relations, and {n_relations} were fitted"
+                )
         loaded.report_ = {"warnings": []}
         return loaded
 

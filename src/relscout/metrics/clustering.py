@@ -76,8 +76,8 @@ def score(found: Labels, gold: Labels) -> ClusteringScores:
 def score_table(table: Contingency, *, protocol: Protocol = "raw clusters") -> ClusteringScores:
     """Score a contingency table of clusters and gold classes; see :func:`score`.
 
-    V-measure and ARI are those of scikit-learn, which takes labels and no table: a bootstrap of 10,000 instances takes
-    fifteen times as long with it (``benchmarks/metrics_speed.py``).
+    V-measure and ARI are those of scikit-learn, which takes labels and no table, so that a bootstrap takes far longer
+    with it (measured by ``benchmarks/metrics_speed.py``).
     """
     precision, recall = _b_cubed(table)
     found_entropy, gold_entropy = _entropy(table.found_sizes), _entropy(table.gold_sizes)

@@ -137,8 +137,8 @@ GAP, NO_GAP = "…", ""
 _JOINED, _DETERMINED = 4, 3
 _JOINTS = frozenset("-‐‑\"“”„«»'‘’`")
 _CLAUSE_ENDS = RELATIVES | CONJUNCTIONS | frozenset(".;:!?") | {CUT}
-#: Share of capitalised words between mentions above which a capital letter does not indicate a name: it is about 0.17
-#: in English Wikipedia (FewRel), 0.21 in English news, higher in German, in titles and in upper case.
+#: Share of capitalised words between mentions above which a capital letter does not indicate a name: above that of
+#: English prose, below that of German, of titles and of text in upper case.
 _CAPITALS_EVERYWHERE = 0.24
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from relscout.core.instances import Mention, Parse
+from relscout.core.surfaces import UNSPACED
 
 CoarseType = Literal["PER", "ORG", "WORK", "EVENT", "MISC", "GROUP", "LOC", "DATE", "NUM"]
 
@@ -147,7 +148,38 @@ class Annotator(Protocol):
         ...
 
 
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
+#: Scripts without spaces between words whose sentences end at a full stop: Kana and Han.
+IDEOGRAPHS = (
+    "\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
+)
+_SIGNS = "\u3001-\u3004\u3008-\u303f\uff01-\uff0f\uff1a-\uff20"
+_WORD = re.compile(
+    rf"[{IDEOGRAPHS}]{{1,2}}|(?:(?![{IDEOGRAPHS}])[{UNSPACED}]){{1,5}}|[^\s{_SIGNS}{UNSPACED}]+"
+)
+
+
+def count_words(text: str) -> int:
+    """Return the number of words in a text, which are separated by white space.
+
+    In scripts without spaces, two characters of Han and Kana and five of Thai, Lao, Burmese and Khmer count as a word.
+    """
+    return len(text.split()) if text.isascii() else sum(1 for _ in _WORD.finditer(text))
+
+
+_CLOSING = "」』”’）》〉】〕］｝｣"
+# possessive, and only where a run begins, so that a long run takes no quadratic time
+_END = re.compile(
+    rf"(?<![.!?…])[.!?…]++[\"'»)\]{_CLOSING}]*+(?=\s)|[。！？｡]++[{_CLOSING}]*+"
+    # without white space, between characters of Han and Kana
+    rf"|(?<=[{IDEOGRAPHS}])[.!?．]++[{_CLOSING}]*+(?=[{IDEOGRAPHS}])"
+    # Thai has no full stop: a space ends a sentence, or a part of one
+    r"|(?<=[\u0e00-\u0e7f])\s++(?=[\u0e00-\u0e7f])"
+)
+#: Shortest parts of Thai on both sides of a single space that are sentences, in characters: names hold spaces, too.
+_SHORTEST_THAI = 15
+#: Words that continue a Thai sentence after a space.
+_THAI_CONTINUED = re.compile("ซึ่ง|ที่|และ|หรือ|แต่|โดย|กับ|ใน|ของ|เพราะ|เพื่อ|จาก|ว่า|คือ|ได้แก่|เช่น|เป็น|ๆ")
 _WITH_FULL_STOP = (
     "Capt|Co|Col|Corp|Dr|Figs?|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|Maj|Messrs|Mr|Mrs|Ms|Mt|Nos?|Prof|Rep|Rev|Sen|Sgt|Sr|St"
     "|approx|al|ca|cf|etc|vs"
@@ -161,7 +193,7 @@ class SentenceRules:
     """Splits passages into sentences by :func:`sentence_spans`, without entities."""
 
     #: Changes with the rules.
-    fingerprint = "rules-1"
+    fingerprint = "rules-2"
 
     def annotate(self, texts: Iterable[Passage]) -> Iterator[MarkedSentence]:
         """Yield the sentences of passages in order."""
@@ -173,9 +205,10 @@ class SentenceRules:
 def sentence_spans(text: str, unbroken: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
     """Yield ``(start, end)`` of the sentences, without the white space around them.
 
-    A sentence ends at ``. ! ? …`` (with closing quotes or brackets) before white space, or at ``。！？``. It continues
-    if the next letter is lower case, and after abbreviations and initials (``Dr.``, ``J.``, ``U.S.``). In doubt it
-    continues, because a split sentence loses its pairs.
+    A sentence ends at ``. ! ? …`` (with closing quotes or brackets) before white space or between characters of Han or
+    Kana, or at ``。！？｡``. It continues if the next letter is lower case, and after abbreviations and initials
+    (``Dr.``, ``J.``, ``U.S.``). Thai sentences end at two spaces, or at one between parts of 15 characters or more,
+    unless a conjunction follows. In doubt a sentence continues, because a split sentence loses its pairs.
 
     Args:
         text: The text.
@@ -194,10 +227,25 @@ def sentence_spans(text: str, unbroken: Sequence[tuple[int, int]] = ()) -> Itera
 
 
 def _ends(text: str, mark: re.Match[str]) -> bool:
-    if mark[0][0] in "。！？":
+    if mark[0][0] in "。！？｡．" or (not mark[0].isspace() and not text[mark.end()].isspace()):
         return True
+    if mark[0].isspace():
+        return _ends_thai(text, mark)
     following = _LETTER_OR_DIGIT.search(text, mark.end())
     if following is not None and following[0].islower():
         return False
     window = text[max(0, mark.end() - _LONGEST_ABBREVIATION) : mark.end()]
     return mark[0] != "." or _ABBREVIATION.search(window) is None
+
+
+def _ends_thai(text: str, space: re.Match[str]) -> bool:
+    if _THAI_CONTINUED.match(text, space.end()):
+        return False
+    if len(space[0]) > 1:
+        return True
+    shortest = _SHORTEST_THAI
+    around = (
+        text[max(0, space.start() - shortest) : space.start()],
+        text[space.end() : space.end() + shortest],
+    )
+    return all(len(part) == shortest and not any(map(str.isspace, part)) for part in around)

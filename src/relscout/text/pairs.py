@@ -12,7 +12,15 @@ from typing import Literal
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, Parse, RelationInstance
 from relscout.core.surfaces import folded
-from relscout.text import COARSE_TYPES, NUMBER_TYPES, Annotator, MarkedSentence, Passage, coarse_type
+from relscout.text import (
+    COARSE_TYPES,
+    NUMBER_TYPES,
+    Annotator,
+    MarkedSentence,
+    Passage,
+    coarse_type,
+    count_words,
+)
 from relscout.text.documents import read_passages
 
 #: Largest number of mentions that are all paired; with more, only near ones are.
@@ -40,7 +48,8 @@ class Pairing:
     """``"once"``: one instance for each pair, with the head of :func:`head_first`; ``"forward"``: the first mention is
     the head; ``"both"``: an instance for each direction."""
     max_distance: int | None = None
-    """Largest number of words between the entities, at least 0; ``None``: unlimited."""
+    """Largest number of words between the entities, at least 0; ``None``: unlimited. How words are counted in scripts
+    without spaces: :func:`relscout.text.count_words`."""
     types: frozenset[tuple[str, str]] | None = None
     """Allowed pairs of entity types, such as ``("PERSON", "ORG")``; ``None``: all. With ``"once"``, in either order."""
     numbers: bool = False
@@ -183,7 +192,7 @@ def _instance(sentence: MarkedSentence, head: Mention, tail: Mention, key: bytes
 
 
 def _too_far(text: str, first: Mention, second: Mention, max_distance: int | None) -> bool:
-    return max_distance is not None and len(text[first.end : second.start].split()) > max_distance
+    return max_distance is not None and count_words(text[first.end : second.start]) > max_distance
 
 
 def mark_files(

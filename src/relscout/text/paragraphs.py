@@ -14,8 +14,8 @@ from statistics import median
 from typing import IO
 
 from relscout.core.errors import InputError, RecordError
-from relscout.io.packing import DAMAGED, as_utf8, damaged, unpacked
-from relscout.text import Passage
+from relscout.io.packing import UNREADABLE, as_utf8, unpacked, unreadable
+from relscout.text import IDEOGRAPHS, Passage
 
 #: Approximate maximum length of a passage in characters, which limits the memory of pipelines.
 LONGEST_PASSAGE = 10_000
@@ -34,6 +34,9 @@ _BULLET = re.compile(r"\s*[-*+•‣◦▪]\s+(?=\S)")
 #: Start of a list item, if the previous line ends a clause; otherwise it may be the middle of a sentence.
 _NUMBER = re.compile(r"\s*(?:[–—]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
 _HYPHENATED = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
+#: Letters and signs of Han and Kana, between which a line break stands for nothing.
+_UNBLANKED = re.compile(f"[{IDEOGRAPHS}\u3001-\u303f\uff01-\uff0f\uff1a-\uff20]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
 
 
@@ -80,7 +83,9 @@ def layout(lines: Sequence[Line]) -> Layout:
         return Layout(False, 0)
     lengths = sorted(map(len, filled))
     width = lengths[round(0.95 * (len(lengths) - 1))]
-    if width < _NARROWEST or median(lengths) > _WIDEST:
+    # a character of Han or Kana is as wide as two
+    wide = 2 if 2 * len(_IDEOGRAPH.findall("".join(filled))) > sum(lengths) else 1
+    if width * wide < _NARROWEST or median(lengths) > _WIDEST:
         return Layout(False, width)
     followed = [
         line.text.rstrip()
@@ -96,8 +101,8 @@ def paragraphs(lines: Iterable[Line], *, document: str, place: str) -> Iterator[
 
     A paragraph ends at a blank line or a rule. In a wrapped file (:func:`layout`), it also ends after a short line
     unless the next line starts in lower case, before an indented line after the end of a sentence, and before a list
-    item. A line break becomes a space; a hyphenated word is joined if the next line starts in lower case. A paragraph
-    longer than :data:`LONGEST_PASSAGE` is cut at the end of a line.
+    item. A line break becomes a space, and nothing between characters of Han and Kana; a hyphenated word is joined if
+    the next line starts in lower case. A paragraph longer than :data:`LONGEST_PASSAGE` is cut at the end of a line.
 
     Args:
         lines: The lines in order, including blank ones.
@@ -123,7 +128,7 @@ def joined(lines: Sequence[Line], *, document: str, place: str) -> Passage:
         else:
             if _HYPHENATED.search(text) and content[0].islower():
                 text, end = text[:-1], end - 1
-            elif not line.continues:
+            elif not line.continues and not (_UNBLANKED.match(text[-1:]) and _UNBLANKED.match(content[0])):
                 text, end = text + " ", end + 1
             if begin > end:
                 removed.append((len(text), begin - end))
@@ -245,7 +250,8 @@ def _parts(previous: Line, line: Line, arrangement: Layout, *, first: bool) -> b
     ended = _SENTENCE_END.search(before) is not None
     if ended and len(line.text) - len(after) > len(before) - len(before.lstrip()):
         return True
-    if after[0].islower() or len(before.lstrip()) + 1 + len(after.split()[0]) >= _SHORT * arrangement.width:
+    first_word = 1 if _IDEOGRAPH.match(after) else len(after.split()[0])
+    if after[0].islower() or len(before.lstrip()) + 1 + first_word >= _SHORT * arrangement.width:
         return False
     # a heading or an unmarked list item; prose with manual line breaks continues after "of the" or a comma
     last = before.split()[-1]
@@ -289,10 +295,8 @@ def opened(file: File, *, encoding: str | None = None) -> Iterator[IO[bytes]]:
     try:
         with unpacked(file.path) as stream:
             yield stream if encoding is None else as_utf8(stream, file.path, encoding)
-    except DAMAGED as error:
-        raise damaged(file.path, error) from error
-    except OSError as error:
-        raise InputError(f"{file.path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(file.path, error) from error
 
 
 def problem_of(sample: bytes) -> str | None:

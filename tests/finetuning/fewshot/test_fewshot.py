@@ -48,24 +48,6 @@ def test_neither_the_order_nor_the_names_change_a_number(
     assert uninterrupted.evaluate(novel, ways=3, shots=2, episodes=200, seed=1) != score
 
 
-@pytest.mark.parametrize("at", [3, 6])
-def test_wherever_it_was_interrupted_it_ends_the_same(
-    at: int, uninterrupted: FewShot, fewshot: Build, predefined: Some, held: Some, novel: Some, tmp_path: Path
-) -> None:
-    def interrupt(stage: str, done: int, total: int | None) -> None:
-        if stage in ("train", "episodes") and done == at:
-            raise KeyboardInterrupt
-
-    found = fewshot(objective=uninterrupted.settings()["objective"])
-    with pytest.raises(KeyboardInterrupt):
-        found.fit(predefined, held, progress=interrupt, checkpoints=tmp_path)
-    found.fit(predefined, held, checkpoints=tmp_path)
-    assert found.report_ == uninterrupted.report_
-    vectors = [one.trained_encoder.encode(novel).tobytes() for one in (found, uninterrupted)]
-    assert vectors[0] == vectors[1]
-    assert list(tmp_path.iterdir()) == [], "nothing is kept behind a fit that ended"
-
-
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_without_dev_the_last_weights_are_taken_and_training_changes_them(
     objective: str, fewshot: Build, predefined: Some, novel: Some

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import socket
+import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from relscout.core.errors import DownloadError, OutputError
 from relscout.core.progress import Progress, silent
@@ -61,12 +65,22 @@ class ClientSettings:
     timeout: float = 30.0
     """Seconds without any answer or any new byte after which an attempt has failed."""
 
+    window: float = 60.0
+    """Seconds in which ``least`` bytes must arrive, or else the attempt has failed."""
+
+    least: int = 60_000
+    """Bytes that must arrive in each ``window``."""
+
 
 USUAL = ClientSettings()
 
 
 class _PassingError(Exception):
     """An attempt failed in a way that another one may not."""
+
+
+class _SlowError(_PassingError):
+    """The server sends next to nothing, for as long as one lets it."""
 
 
 class _RefusalError(Exception):
@@ -115,14 +129,19 @@ def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, p
 
     headers = {"User-Agent": "relscout", "Accept-Encoding": "identity"}
     failed, furthest = 0, _size(part)
-    with httpx.Client(follow_redirects=True, timeout=settings.timeout, headers=headers) as client:
+    # a new connection for each request, so that each is watched
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(
+        follow_redirects=True, timeout=settings.timeout, headers=headers, limits=limits
+    ) as client:
         while True:
             try:
-                _attempt(client, file, address, part, progress)
+                with _Watch(settings) as watch:
+                    _attempt(client, file, address, part, progress, watch)
                 return
             except (_PassingError, httpx.TransportError) as error:
                 size = _size(part)
-                failed = 1 if size > furthest else failed + 1
+                failed = 1 if size > furthest and not isinstance(error, _SlowError) else failed + 1
                 furthest = max(furthest, size)
                 if failed >= settings.attempts:
                     details = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if size else ''}"
@@ -134,6 +153,50 @@ def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, p
             time.sleep(settings.wait * 2 ** (failed - 1))
 
 
+class _Watch:
+    """Ends a connection over which too few bytes arrive: a timeout of each reading alone lets a server drip forever.
+
+    Raises:
+        _SlowError: In place of the error of the connection that was ended.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.received = 0
+        self._settings = settings
+        self._socket: socket.socket | None = None
+        self._done, self._slow = threading.Event(), False
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def trace(self, event: str, values: Mapping[str, Any]) -> None:
+        """Remember the connection; httpx calls this with each event of a request."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = values["return_value"].get_extra_info("socket")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import httpx
+
+        self._done.set()
+        self._thread.join()
+        # without a length, what was ended looks complete
+        if self._slow and (error is None or isinstance(error, _PassingError | httpx.TransportError)):
+            least, window = self._settings.least, self._settings.window
+            raise _SlowError(f"fewer than {least:,} bytes arrived in {window:g} seconds") from error
+
+    def _watch(self) -> None:
+        before = 0
+        while not self._done.wait(self._settings.window):
+            if self.received - before < self._settings.least and self._socket is not None:
+                self._slow = True
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                return
+            before = self.received
+
+
 def _size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
@@ -142,7 +205,9 @@ def _instead(part: Path) -> str:
     return f"name another place with --from, or put the file at {part.with_suffix('')} yourself"
 
 
-def _attempt(client: httpx.Client, file: DataFile, address: str, part: Path, progress: Progress) -> None:
+def _attempt(
+    client: httpx.Client, file: DataFile, address: str, part: Path, progress: Progress, watch: _Watch
+) -> None:
     """Bring the part to its full length, if the connection holds; what cannot be resumed is asked for anew."""
     # without a checksum, nobody would notice that the halves of two versions were joined
     done = _size(part) if file.sha256 is not None else 0
@@ -150,7 +215,8 @@ def _attempt(client: httpx.Client, file: DataFile, address: str, part: Path, pro
         if done == file.size:
             return
         done = 0
-    with client.stream("GET", address, headers={"Range": f"bytes={done}-"} if done else {}) as response:
+    headers = {"Range": f"bytes={done}-"} if done else {}
+    with client.stream("GET", address, headers=headers, extensions={"trace": watch.trace}) as response:
         if agreed := _agreed(response, file, done):
             done, total = agreed
             with part.open("ab" if done else "wb") as stream:
@@ -160,12 +226,13 @@ def _attempt(client: httpx.Client, file: DataFile, address: str, part: Path, pro
                     if total is not None and done > total:
                         raise _RefusalError(f"sends more than the {total:,} bytes of the file")
                     stream.write(piece)
+                    watch.received += len(piece)
                     progress(file.name, done, total)
             if total is not None and done < total:
                 raise _PassingError(f"the connection ended after {done:,} of {total:,} bytes")
             return
     part.unlink()
-    _attempt(client, file, address, part, progress)
+    _attempt(client, file, address, part, progress, watch)
 
 
 def _agreed(response: httpx.Response, file: DataFile, done: int) -> tuple[int, int | None] | None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from relscout.core.errors import DownloadError, InputError, OutputError
-from relscout.core.files import whole_file
+from relscout.core.errors import DownloadError, InputError, OutputError, SettingError
+from relscout.core.files import user_cache, whole_file
 from relscout.core.progress import Progress, silent
 from relscout.io.datasets.catalogue import DataFile, DataSet, dataset
 from relscout.io.datasets.download import USUAL, ClientSettings, difference, download
@@ -23,12 +23,19 @@ def data_folder(given: Path | None = None) -> Path:
     Args:
         given: What the user asked for; without it, the environment variable ``RELSCOUT_DATA`` counts, and without that
             ``relscout/datasets`` in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
+
+    Raises:
+        SettingError: None of these is known: there is no home directory.
     """
     if given is not None:
         return given
     if named := os.environ.get("RELSCOUT_DATA"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relscout" / "datasets"
+        return Path(os.path.expanduser(named))  # noqa: PTH111 - no error for a user who has no home directory
+    if (cache := user_cache()) is None:
+        raise SettingError(
+            "there is no home directory for data sets; name a directory with --dir, or set RELSCOUT_DATA"
+        )
+    return cache / "datasets"
 
 
 def present(file: DataFile, place: Path) -> list[Path]:

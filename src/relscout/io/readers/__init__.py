@@ -31,7 +31,7 @@ from relscout.core.errors import (
 from relscout.core.instances import RelationInstance
 from relscout.io.packing import exists
 from relscout.io.readers.offsets import Offsets, check_convention, checked
-from relscout.io.readers.source import Pairs, RelationNames, Source
+from relscout.io.readers.source import Pairs, RelationNames, Source, check_unicode, readable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -250,11 +250,37 @@ def _read(
 ) -> Iterator[RelationInstance]:
     for record in chosen.read(source):
         if isinstance(record, RelationInstance):
-            yield names.rename(record)
+            record = _of_unicode(source, names.rename(record))
+        if isinstance(record, RelationInstance):
+            yield record
         elif on_error == "raise":
             raise record
         elif on_skip is not None:
             on_skip(record)
+
+
+def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:
+    """Return the instance, or its error where one of its texts has half a surrogate pair, which no file can hold."""
+    head, tail = instance.head, instance.tail
+    texts = {
+        "text": instance.text,
+        "relation": instance.relation,
+        "id": instance.id,
+        "document": instance.document,
+        "source": instance.source,
+        "head type": head.type,
+        "tail type": tail.type,
+        "head id": head.entity_id,
+        "tail id": tail.entity_id,
+    }
+    try:
+        for name, text in texts.items():
+            if text:
+                check_unicode(name, text)
+    except InputError as error:
+        place = readable(instance.source).removeprefix(f"{readable(source.path.name)}, ")
+        return source.error(place, error)
+    return instance
 
 
 def _why_unknown(source: Source) -> str:

@@ -59,29 +59,38 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 "tail): {label: score}}, saved with DocBin(store_user_data=True)",
             )
             continue
-        entities = {entity.start: entity for entity in doc.ents}
+        try:
+            entities = {entity.start: entity for entity in doc.ents}
+        except (KeyError, ValueError) as error:  # names that the file has no text of
+            yield source.error(place, f"its entities are not readable by spaCy ({_line(error)})")
+            continue
         for pair, scores in relations.items():
             pair_place = f"{place}, pair {shorten(pair)}"
             try:
                 instance = _instance(doc, entities, pair, scores, source.at(pair_place))
             except InputError as error:
                 yield source.error(pair_place, error)
+            except (KeyError, ValueError) as error:  # names that the file has no text of
+                yield source.error(pair_place, f"not readable by spaCy ({_line(error)})")
             else:
                 if instance is not None:
                     yield instance
 
 
 def _documents(source: Source) -> Iterator[Doc]:
-    import spacy
     from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
 
     try:
-        yield from DocBin().from_bytes(b"".join(source.chunks())).get_docs(spacy.blank("xx").vocab)
+        yield from DocBin().from_bytes(b"".join(source.chunks())).get_docs(Vocab())
     except InputError:
         raise
     except Exception as error:  # spaCy does not check: a damaged file causes whatever its bytes lead to
-        reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"{source.path}: not a readable spaCy DocBin ({reason})") from error
+        raise InputError(f"{source.path}: not a readable spaCy DocBin ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]
 
 
 def _instance(

@@ -168,15 +168,19 @@ def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
     # a date beyond Python's calendar, a time in nanoseconds, a text that is not UTF-8
     unreadable: tuple[type[Exception], ...] = (*_failures(), OverflowError, ImportError, TypeError, KeyError)
     try:
-        found = batch.to_pylist()
+        # Arrow checks nothing by itself: the offsets of a damaged file lead out of its memory
+        batch.validate(full=True)
+        values = batch.to_pylist()
     except unreadable:
         for index in range(batch.num_rows):
             try:
-                yield batch.slice(index, 1).to_pylist()[0]
+                row = batch.slice(index, 1)
+                row.validate(full=True)
+                yield row.to_pylist()[0]
             except unreadable as error:
                 yield error
     else:
-        yield from found
+        yield from values
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
 from relscout.core.errors import InputError, RecordError
+from relscout.core.files import parsed_json
 from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import composed
-from relscout.io.packing import DAMAGED, LONGEST_LINE, as_utf8, damaged, local, unpacked
+from relscout.io.packing import LONGEST_LINE, UNREADABLE, as_utf8, local, unpacked, unreadable
 from relscout.io.readers.offsets import Offsets
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
@@ -99,8 +100,8 @@ class Source:
         stream = unpacked(self.path)
         try:
             return as_utf8(stream, self.path, self.encoding)
-        except DAMAGED as error:
-            raise damaged(self.path, error) from error
+        except UNREADABLE as error:
+            raise unreadable(self.path, error) from error
 
     def raw_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(line number from 1, line with its line end)``, without a byte-order mark.
@@ -188,7 +189,12 @@ class Source:
 
     def at(self, place: str) -> str:
         """Return the provenance text of an instance read at ``place``."""
-        return f"{self.path.name}, {place}"
+        return f"{readable(self.path.name)}, {place}"
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as Unicode text, with question marks for what is not UTF-8 in it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def shorten(text: object, limit: int = 60) -> str:
@@ -200,10 +206,8 @@ def shorten(text: object, limit: int = 60) -> str:
 def _guarded_read(path: Path, stream: IO[bytes], size: int, *, line: bool = False) -> bytes:
     try:
         content = stream.readline(LONGEST_LINE) if line else stream.read(size)
-    except DAMAGED as error:
-        raise damaged(path, error) from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
     if line and len(content) == LONGEST_LINE:
         raise InputError(
             f"{path}: a line is longer than {LONGEST_LINE >> 20} MB; expected a record in each line, or a JSON list"
@@ -363,7 +367,7 @@ class RelationNames:
             InputError: The file is missing, not JSON or of another shape.
         """
         try:
-            table = json.loads(path.read_text(encoding="utf-8-sig"))
+            table = parsed_json(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
         except ValueError as error:

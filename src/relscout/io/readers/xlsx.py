@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from functools import partial
 
@@ -31,8 +32,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     except ImportError as error:
         raise MissingExtraError("reading Excel workbooks", "xlsx") from error
     try:
-        # of a formula, the value that was computed last
-        book = load_workbook(source.local, read_only=True, data_only=True)
+        # as a stream: of a path, openpyxl judges the end; of a formula, the value that was computed last
+        book = load_workbook(io.BytesIO(source.local.read_bytes()), read_only=True, data_only=True)
     except Exception as error:  # openpyxl lets those of zipfile, its XML parser and its own through
         raise InputError(f"{source.path}: the workbook cannot be read ({error}); save it again") from error
     try:

@@ -29,8 +29,8 @@ half of its facts have a head (or tail) of one type: it says what is typical, no
 
 NUL and lone surrogates, which no ``xsd:string`` may hold, become U+FFFD; all else is kept.
 
-rdflib writes no stream: for 50,000 triples it holds 1 GB instead of 8 MiB, and takes at least four times as long
-(``benchmarks/export_speed.py``).
+rdflib writes no stream: it holds the whole graph in memory, and takes several times as long (measured by
+``benchmarks/export_speed.py``).
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ def redrawn_pairs(
     for one in ordered:
         candidates = []
         for mention in entities.mentions(one.text):
-            other = Mention(mention.start, mention.end, types[" ".join(mention.surface(one.text).split())])
+            other = Mention(
+                mention.start, mention.end, types.get(" ".join(mention.surface(one.text).split()))
+            )
             if any(mention.start < two.end and two.start < mention.end for two in (one.head, one.tail)):
                 continue
             candidates += [(one.head, other), (other, one.tail)]

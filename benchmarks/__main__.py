@@ -99,7 +99,9 @@ def main() -> None:
     pretraining.add_argument("--pairs", type=int, default=64)
     pretraining.add_argument("--rounds", type=int, default=5)
     commands.add_parser("examples", help="what the commands print whose output the pages show")
-    commands.add_parser("results-page", help="write docs/results.md and the figures of other pages from the records")
+    commands.add_parser(
+        "results-page", help="write docs/results.md and the figures of other pages from the records"
+    )
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()

@@ -162,9 +162,10 @@ def _readme_limits() -> str:
         " / ".join(_number(100 * rows[name][score]["mean"], 1) for score in ("b3_f1", "v_measure", "ari"))
         for name in ("kmeans", "trivial: entity-type pair")
     )
-    return f"""It does not always win. On SemEval's common nouns (18 relations, one seed), the adapter lowers the scores: {adapter}, against
-{minilm} with `minilm`. On the NYT+FB sample (10 clusters, one seed), `minilm` reaches {ours}, below clusters that are just the
-pair of entity types: {types}. `relscout evaluate` prints this baseline."""
+    return f"""It does not always win. On SemEval's common nouns (18 relations, one seed), the adapter lowers the
+scores: {adapter}, against {minilm} with `minilm`. On the NYT+FB sample (10 clusters, one seed), `minilm` reaches
+{ours}, below clusters that are just the pair of entity types: {types}. `relscout evaluate` prints this
+baseline."""
 
 
 def _reproduced_scores(name: str, row: str) -> str:
@@ -208,7 +209,10 @@ def _card_relatedness() -> str:
     chosen = (
         ("with syntax", {"test": "documents"}),
         ("without a parse", {"test": "documents", "without": "syntax"}),
-        ("without the pairs of labels that name no evidence", {"test": "documents", "without": "unjudged pairs"}),
+        (
+            "without the pairs of labels that name no evidence",
+            {"test": "documents", "without": "unjudged pairs"},
+        ),
         ("CoNLL04, mean of five models that were not trained on it", {"test": "conll04"}),
     )
     table = [

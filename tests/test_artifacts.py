@@ -158,3 +158,12 @@ def test_a_kind_that_is_no_text_is_damage(folder: Path, kind: object) -> None:
     described(folder, kind=kind)
     with pytest.raises(ArtifactError, match=r"artifact\.json is damaged"):
         load_artifact(folder)
+
+
+def test_a_threshold_may_be_infinite_but_must_be_a_number(tmp_path: Path) -> None:
+    for value in (np.inf, np.nan):
+        thresholds = np.array([0.5, value], dtype=np.float32)
+        save_artifact(tmp_path / str(value), Artifact("model", {}, {"trees.threshold": thresholds}))
+    assert load_artifact(tmp_path / "inf").tensors["trees.threshold"][1] == np.inf
+    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is no number"):
+        load_artifact(tmp_path / "nan")

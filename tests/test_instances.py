@@ -105,7 +105,7 @@ def test_the_canonical_order_does_not_depend_on_the_given_one() -> None:
         for id in ("b", "a", "")
         for head, tail in ((HEAD, TAIL), (TAIL, HEAD), (replace(HEAD, type=None), TAIL))
     ]
-    shuffled = random.Random(1).sample(instances, len(instances))  # noqa: S311
+    shuffled = random.Random(1).sample(instances, len(instances))
     ordered = [instances[place] for place in canonical_order(instances)]
     assert [shuffled[place] for place in canonical_order(shuffled)] == ordered
 

@@ -321,7 +321,7 @@ def test_chinese_phrases_are_cut_and_written_without_spaces() -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_names_depend_on_neither_the_order_of_instances_nor_the_numbers_of_clusters(seed: int) -> None:
     clusters = [BORN, DIED, CAPITAL, sentences("{head} visited {tail} ."), sentences("{head} saw {tail} .")]
-    generator = random.Random(seed)  # noqa: S311
+    generator = random.Random(seed)
     numbers = generator.sample(range(50), len(clusters))
     pairs = [(one, number) for cluster, number in zip(clusters, numbers, strict=True) for one in cluster]
     generator.shuffle(pairs)

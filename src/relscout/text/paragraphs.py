@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
-from relscout.core.errors import InputError, RecordError
+from relscout.core.errors import RecordError
 from relscout.io.packing import UNREADABLE, as_utf8, unpacked, unreadable
 from relscout.text import IDEOGRAPHS, Passage
 

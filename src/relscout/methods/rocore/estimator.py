@@ -178,8 +178,9 @@ class RoCORE(VectorMethod):
     )
     SETTINGS: ClassVar[type[RoCORESettings]] = RoCORESettings
     LABELS: ClassVar[Labels] = "required"
-    # Eq. 2 and 3 pool one layer at the mentions, `span-max@8` for BERT-base. For the small encoder, several layers score
-    # higher (on dev-transfer-A). Of layer 5, which trains, only the mentions are pooled; the lower layers run once.
+    # Eq. 2 and 3 pool one layer at the mentions, `span-max@8` for BERT-base. For the small encoder, several layers
+    # score higher (on dev-transfer-A). Of layer 5, which trains, only the mentions are pooled; the lower layers run
+    # once.
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )

@@ -138,3 +138,16 @@ def test_an_encoder_that_is_gone_is_refused(refused, damaged, good):
     described["settings"]["encoder"]["model"] = "/nowhere/bert"
     description.write_text(json.dumps(described))
     assert "cannot load encoder '/nowhere/bert'" in refused("extract", damaged, good)
+
+
+def test_new_text_that_the_encoder_cannot_read_is_refused_unless_allowed(
+    relscout, refused, finished, tmp_path
+):
+    unreadable = tmp_path / "unreadable.jsonl"
+    text = "Ada ☃☃ ☃ ☃ ☂ ☂ ☂ ☃ ☃ ☃ Rome"
+    record = {"text": text, "head": {"start": 0, "end": 3}, "tail": {"start": 23, "end": 27}}
+    unreadable.write_text(json.dumps(record) + "\n")
+    assert "--allow-unknown-tokens" in refused("extract", finished, unreadable)
+    done = relscout("extract", finished, unreadable, "--allow-unknown-tokens")
+    assert len(triples(done.out)) == 1
+    assert "of the tokens of these texts are unknown to the encoder" in done.err

@@ -86,6 +86,7 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
             lines = _lines(path)
             if lines[0][1].startswith(_JSON):
                 raise InputError(f"{error}; nor is it a file with one label per line") from error
+            reading.refuse_all(f"{path} has one label per line, and it applies to marked pairs")
             return Labelled(path, _bare(path, lines))
     instances = list(reading.instances([path], skipped))
     known = [instance for instance in instances if instance.relation is not None]

@@ -167,6 +167,14 @@ class Reading:
                 columns = {}
             yield from read(path, on_error=self.on_error, on_skip=skipped, columns=columns)
 
+    def refuse_all(self, why: str) -> None:
+        """Raise a SettingError if an option about marked pairs was given.
+
+        Args:
+            why: Why it has no effect.
+        """
+        self._refuse({**self._for_marked_pairs(), "--columns": self.columns}, why)
+
     def others(self) -> Reading:
         """Return how files with formats of their own are read, such as labelled data next to the input."""
         return Reading(
@@ -281,12 +289,18 @@ class Reading:
         def note_crowded(_: MarkedSentence, left_out: int) -> None:
             crowded.append(left_out)
 
-        yield from mark(
+        seen: set[tuple[str | None, str | None]] = set()
+        for instance in mark(
             _counted(found, progress),
             annotator=self.annotator(passages=len(found), english=english),
             pairing=pairing,
             on_crowded=note_crowded,
-        )
+        ):
+            seen.add(instance.type_pair)
+            yield instance
+        for head, tail in sorted(pairing.types or ()):
+            if seen and not seen & {(head, tail), (tail, head)}:
+                say_note(f"--types has {head}:{tail}, but no pair has these types")
         if self._names is not None and (why := self._names.unmatched(passage.text for passage in found)):
             say_note(str(why))
         if crowded:

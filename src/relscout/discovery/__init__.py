@@ -45,7 +45,7 @@ from relscout.encoders.settings import RELATION, settings_for
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
-from relscout.methods.estimator import NRelations, check_enough, check_labels
+from relscout.methods.estimator import NRelations, check_enough, check_labels, unused_settings
 from relscout.methods.vectors import identical_share
 from relscout.naming import RelationName, bare_name, name_relations
 from relscout.text import coarse_type
@@ -277,11 +277,21 @@ def discover(
     checked = from_mapping(kind.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
     check_known(known)
+    if known != "raise" and labeled is None:
+        raise SettingError(
+            f"known is {known!r}, which has no effect without labelled instances; leave it out"
+        )
+    if relatedness is not None and none is None and precision is None:
+        raise SettingError(
+            "relatedness is given, but nothing is left out by it; give none or precision, too, or leave it out"
+        )
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
     given = as_instances(instances)
     array = None if vectors is None else checked_vectors(vectors, len(given), "vectors is")
     bare = [instance.without_relation() for instance in given]
-    warnings = _check(bare)
+    # those that go with the default method were not given
+    chosen = {name: value for name, value in options.items() if TEXT_SETTINGS.get(name) != value}
+    warnings = [*_check(bare), *unused_settings(chosen, n_relations)]
     learnt_from: list[RelationInstance] | None = None
     if labeled is not None:
         learnt_from, left_out = apart(given, _checked(labeled), known=known)

@@ -13,6 +13,7 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.methods import load_fitted, method
+from relscout.text.relatedness import Relatedness
 from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
 from relscout.methods.unrelated import NoRelationWrapper
@@ -175,3 +176,11 @@ def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) ->
         NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]])
     with pytest.raises(InputError, match=r"0 of 0 judged instances"):
         NoRelationWrapper(KMeans(), [])
+
+
+def test_a_relatedness_model_that_is_not_needed_is_reported(
+    random_encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    method = KMeans(random_encoder, n_relations=3)
+    fitted = NoRelationWrapper(method, 0.2, relatedness=Relatedness.load()).fit(mixed[0])
+    assert fitted.report_["warnings"][0].startswith("the relatedness model is not used")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from relscout.core.errors import (
     InputError,
+    InputWarning,
     PluginError,
     PluginWarning,
     RecordError,
@@ -248,8 +249,12 @@ def _read(
     on_error: OnError,
     on_skip: Callable[[RecordError], None] | None,
 ) -> Iterator[RelationInstance]:
+    # labels that the table of names does not have keep their identifiers
+    named, labelled = not names.names, False
     for record in chosen.read(source):
         if isinstance(record, RelationInstance):
+            named = named or record.relation in names.names
+            labelled = labelled or record.relation is not None
             record = _of_unicode(source, names.rename(record))
         if isinstance(record, RelationInstance):
             yield record
@@ -257,6 +262,12 @@ def _read(
             raise record
         elif on_skip is not None:
             on_skip(record)
+    if labelled and not named:
+        warnings.warn(
+            f"{source.path}: none of the gold relations is among the {len(names.names)} relation names",
+            InputWarning,
+            stacklevel=2,
+        )
 
 
 def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:

@@ -11,9 +11,9 @@ import pytest
 from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery, discover
-from relscout.text.relatedness import Relatedness
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.metrics import score
+from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]
 

@@ -92,12 +92,12 @@ def command(
         say_note(NOTHING_PAIRED)
     for warning in warnings:
         say_note(warning)
-    triples = (
+    triples = [
         triple
         for triple in found
         if triple.confidence >= least[triple.relation]
         and not (drop_negated and triple.polarity != "asserted")
-    )
+    ]
     if facts:
         gathered = find_facts(triples).facts
         if out is None:
@@ -105,6 +105,11 @@ def command(
             return
         say(f"{counted(write_facts(gathered, out, format=to), 'fact')} written to {out}")
         return
+    if doubted := sum(triple.polarity != "asserted" for triple in triples):
+        say_note(
+            f"{counted(doubted, 'triple')} negated or hypothetical (field 'polarity'); leave such triples out with "
+            "--drop-negated"
+        )
     if out is None:
         _print(map(record, triples))
         return

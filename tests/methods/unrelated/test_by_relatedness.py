@@ -272,7 +272,9 @@ def test_instances_with_equal_scores_are_not_separated_and_that_is_reported(
     fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=1), 0.4, relatedness=model).fit(alone)
     left_out = int((fitted.labels_ < 0).sum())
     assert left_out != 6
-    assert f"asks to leave out 6 of 15 instances, and {left_out} were left out" in fitted.report_["warnings"][-1]
+    assert (
+        f"asks to leave out 6 of 15 instances, and {left_out} were left out" in fitted.report_["warnings"][-1]
+    )
 
 
 def test_judged_pairs_calibrate_the_model(

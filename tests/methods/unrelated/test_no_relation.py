@@ -13,11 +13,11 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.methods import load_fitted, method
-from relscout.text.relatedness import Relatedness
 from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
 from relscout.methods.unrelated import NoRelationWrapper
 from relscout.methods.unrelated.detector import redrawn_pairs
+from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]
 #: Settings with which a method that trains is fitted in a moment.

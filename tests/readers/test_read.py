@@ -297,4 +297,4 @@ def test_relation_names_of_which_none_is_used_are_a_warning(tmp_path: Path) -> N
     names = tmp_path / "names.json"
     names.write_text('{"Q1": "crosses", "Q2": "mouth"}')
     with pytest.warns(InputWarning, match="none of the gold relations is among the 2 relation names"):
-        list(read(saved(tmp_path, CSV), relation_names=names))
+        list(read(saved(tmp_path, json.dumps(JSONL)), relation_names=names))

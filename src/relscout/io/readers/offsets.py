@@ -192,7 +192,7 @@ def _suggestion(text: str, start: int, end: int, surface: Any) -> str:
 
 
 def _option(name: str) -> str:
-    return f"read the file with --offsets {name} (relscout.read(…, offsets={name!r}))"
+    return f"read the file with --offsets {name} (relscout.read(path, offsets={name!r}))"
 
 
 def _same_as_characters(text: str, offsets: Offsets) -> bool:

@@ -104,7 +104,7 @@ def too_alike(n_vectors: int, n_clusters: int) -> InputError:
     """Return the error for fewer different vectors than clusters."""
     return InputError(
         f"cannot make {n_clusters} clusters of {n_vectors} vectors of which fewer than {n_clusters} differ; "
-        "the instances repeat each other, so ask for fewer relations"
+        "instances are repeated, or the encoder cannot distinguish them, so ask for fewer relations"
     )
 
 

@@ -78,7 +78,7 @@ def identical_share(instances: Sequence[RelationInstance], vectors: NDArray[np.f
     chunks = range(0, len(vectors), _CHUNK)
     keys = np.concatenate([vectors[start : start + _CHUNK].astype(np.float64) @ weights for start in chunks])
     order = np.argsort(keys, kind="stable")
-    apart = np.diff(keys[order]) > tolerance * len(weights) ** 0.5
+    apart = np.diff(keys[order]) > tolerance * vectors.shape[1] ** 0.5
     near = np.flatnonzero(~apart)
     for places in np.split(near, range(_CHUNK, len(near), _CHUNK)):
         apart[places] = (np.abs(vectors[order[places]] - vectors[order[places + 1]]) > tolerance).any(axis=1)

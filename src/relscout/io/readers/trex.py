@@ -99,7 +99,8 @@ def _span(
     if [type(number) for number in boundaries] != [int, int]:
         kinds = " and ".join(kind_name(number) for number in boundaries[:3]) or "nothing"
         raise InputError(f"the boundaries of {what} hold {kinds}; expected two whole numbers, [start, end]")
-    start, end = in_characters(text, *boundaries, offsets)
+    start, end = boundaries
+    start, end = in_characters(text, start, end, offsets)
     if not within[0] <= start < end <= within[1]:
         raise InputError(
             f"{what} at [{start}, {end}) lies outside [{within[0]}, {within[1]}), where it was expected; "

@@ -238,10 +238,10 @@ class Discovery:
             SettingError: A minimum confidence is not in [0, 1].
         """
         least = minimum_confidences(min_confidence, self.names.values())
-        found = self.predict(instances, allow_unknown_tokens=allow_unknown_tokens, progress=progress)
-        for warning in found.warnings:
+        assigned = self.predict(instances, allow_unknown_tokens=allow_unknown_tokens, progress=progress)
+        for warning in assigned.warnings:
             warnings.warn(warning, InputWarning, stacklevel=2)
-        triples = self.triples_of(found)
+        triples = self.triples_of(assigned)
         return (triple for triple in triples if triple.confidence >= least[triple.relation])
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:

@@ -184,5 +184,5 @@ def test_a_relatedness_model_that_is_not_needed_is_reported(
     random_encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
 ) -> None:
     method = KMeans(random_encoder, n_relations=3)
-    fitted = NoRelationWrapper(method, 0.2, relatedness=Relatedness.load()).fit(mixed[0])
+    fitted = NoRelationWrapper(method, 0.2, relatedness_model=Relatedness.load()).fit(mixed[0])
     assert fitted.report_["warnings"][0].startswith("the relatedness model is not used")

@@ -202,8 +202,8 @@ class NoRelationWrapper(Estimator):
                 "precision": choice.precision,
                 "thresholds": [round(float(line), 4) for line in self._detector.thresholds],
             }
-        if isinstance(self._share, float):
-            warnings += _about_share(self._share, self.labels_)
+        if isinstance(choice.share, float):
+            warnings += _about_share(choice.share, self.labels_)
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
 
@@ -358,7 +358,7 @@ class NoRelationWrapper(Estimator):
             seed=self.method.seed,
         )
         unused = "the relatedness model is not used: the corpus has enough random pairs to learn from"
-        notes = [] if self._relatedness is None else [unused]
+        notes = [] if self.relatedness_model is None else [unused]
         return notes, self._none(self._detector, unlabeled, progress) <= 0.5
 
     def _judge_by_relatedness(

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout import read
-from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.errors import InputError, InputWarning, SettingError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.io.readers.given import as_instances
 from relscout.io.readers.offsets import CONVENTIONS, OffsetCheck, Offsets, in_characters, placed
 
 _TEXTS = {
@@ -256,3 +257,19 @@ def test_an_encoding_of_a_binary_file_is_refused(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table(rows), tmp_path / "t.parquet")
     with pytest.raises(SettingError, match="encoding 'cp1252' is for text, but the file is binary"):
         list(read(tmp_path / "t.parquet", encoding="cp1252"))
+
+
+def test_a_caller_may_receive_the_warning(tmp_path: Path) -> None:
+    file = tmp_path / "corpus.jsonl"
+    file.write_text(json.dumps(_record("jsonl", "from-1")) + "\n")
+    received: list[str] = []
+    list(read(file, on_warning=received.append))
+    (warning,) = received
+    assert warning.startswith(f"{file}: 2 of 2 mentions")
+    with pytest.warns(InputWarning, match="--offsets from-1 "):
+        list(read(file))
+
+
+def test_dictionaries_are_checked_too() -> None:
+    with pytest.warns(InputWarning, match=r"^instances: 2 of 2 mentions .*--offsets utf-16 "):
+        as_instances([_record("jsonl", "utf-16")])

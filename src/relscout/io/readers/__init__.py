@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from relscout.core.errors import (
     InputError,
-    InputWarning,
     PluginError,
     PluginWarning,
     RecordError,
@@ -257,14 +256,14 @@ def read(
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
     if inside is None:
         instances = _read(chosen, source, names, on_error, on_skip)
-        return checked(instances, offsets, name=str(source.path))
+        return checked(instances, offsets, warn=source.warn)
     _, sources, others = inside
     if others:
         source.warn(
             f"{counted(len(others), 'file')} of the archive without marked pairs left out ({others[0].name} …)"
         )
     instances = chain.from_iterable(_read(chosen, member, names, on_error, on_skip) for member in sources)
-    return checked(instances, offsets, name=str(source.path))
+    return checked(instances, offsets, warn=source.warn)
 
 
 def _check_content(source: Source) -> None:
@@ -341,11 +340,7 @@ def _read(
         elif on_skip is not None:
             on_skip(record)
     if labelled and not named:
-        warnings.warn(
-            f"{source.path}: none of the gold relations is among the {len(names.names)} relation names",
-            InputWarning,
-            stacklevel=2,
-        )
+        source.warn(f"none of the gold relations is among the {len(names.names)} relation names")
 
 
 def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:

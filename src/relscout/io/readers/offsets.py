@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final, Literal
 
-from relscout.core.errors import InputError, InputWarning, UnknownNameError
+from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import cuts_word, same_name
 
@@ -287,18 +286,18 @@ def checked(
     instances: Iterable[RelationInstance],
     offsets: Offsets = "characters",
     *,
-    name: str,
+    warn: Callable[[str], None],
 ) -> Iterator[RelationInstance]:
-    """Yield instances, and give an InputWarning at their end if their mentions do not lie on whole words.
+    """Yield instances, and warn at their end if their mentions do not lie on whole words.
 
     Args:
         instances: The instances of one input.
         offsets: How their offsets were read.
-        name: Name of the input.
+        warn: Called with the warning.
     """
     check = OffsetCheck(offsets)
     for instance in instances:
         check.add(instance)
         yield instance
     if (warning := check.warning()) is not None:
-        warnings.warn(f"{name}: {warning}", InputWarning, stacklevel=2)
+        warn(warning)

@@ -1010,7 +1010,7 @@ def fuzz(records: int, seed: int, *, names: list[str] | None = None, keep: Path 
                     tally.seconds[name] += seconds
                     tally.faults.update(f"{fault} [{name}]" for fault in faults)
             except EOFError:
-                process.join(0.5)
+                process.join(SLOWEST)
                 how = (
                     f"crash: signal {-(process.exitcode or 0)}" if process.exitcode else "hang: in a library"
                 )

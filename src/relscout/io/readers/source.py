@@ -204,8 +204,11 @@ class Source:
 
     def error(self, place: str, reason: object) -> RecordError:
         """Return the error of one record of this file, on one line; what is not Unicode in it becomes an escape."""
-        line = str(reason).translate({ord("\r"): " ", ord("\n"): " "})
-        return RecordError(self.path, place, line.encode("utf-8", "backslashreplace").decode())
+        place, line = (
+            text.translate({ord("\r"): " ", ord("\n"): " "}).encode("utf-8", "backslashreplace").decode()
+            for text in (place, str(reason))
+        )
+        return RecordError(self.path, place, line)
 
     def warn(self, message: str) -> None:
         """Announce how the file is read, where it does not say so itself."""

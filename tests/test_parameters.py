@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from relscout import RelationInstance, score
 from relscout.core.errors import SettingError, UnknownNameError
 from relscout.core.parameters import Parameters
-from relscout.core.settings import schema
+from relscout.core.settings import Share, schema
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.fewshot import FewShot
@@ -29,6 +29,13 @@ class Threshold(Parameters):
 
     def __init__(self, seed: int = 0, level: float = 0.5, name: "Undefined" = "a") -> None:  # noqa: F821, UP037
         self.seed, self.level, self.name = seed, level, name
+
+
+class Bounded(Parameters):
+    """Another one, whose constructor says what values are allowed."""
+
+    def __init__(self, seed: int = 0, level: Share = 0.5) -> None:
+        self.seed, self.level = seed, level
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -118,6 +125,11 @@ def test_settings_follow_from_a_constructor() -> None:
     assert [*Threshold.SETTINGS.__dataclass_fields__] == ["level", "name"]
     assert clone(Threshold(level=0.7)).level == 0.7
     assert repr(Threshold(level=0.7)) == "Threshold(level=0.7)"
+
+
+def test_the_types_of_a_constructor_bound_its_settings() -> None:
+    with pytest.raises(SettingError, match="expected a number from 0 to 1"):
+        _ = Bounded(level=1.5)._settings
 
 
 def test_a_grid_search_chooses_parameters(corpus: list[RelationInstance]) -> None:

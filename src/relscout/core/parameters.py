@@ -118,7 +118,7 @@ class Parameters:
 def _settings_of(cls: type[Any], parameters: list[inspect.Parameter], others: frozenset[str]) -> type[Any]:
     """Return a dataclass of the parameters of a constructor that are settings."""
     try:
-        hints = get_type_hints(cls.__init__)
+        hints = get_type_hints(cls.__init__, include_extras=True)
     except (NameError, TypeError):  # an annotation that only a type checker can resolve
         hints = {}
     fields = [

@@ -153,6 +153,23 @@ def test_values_with_which_nothing_can_be_computed_are_refused(
         load_artifact(tmp_path / "model")
 
 
+@pytest.mark.parametrize("change", ["shorter", "missing"])
+def test_arrays_of_other_shapes_are_refused_even_with_their_hash(folder: Path, change: str) -> None:
+    from hashlib import sha256
+
+    from safetensors.numpy import save
+
+    tensors = dict(ARTIFACT.tensors)
+    if change == "missing":
+        del tensors["centroids"]
+    else:
+        tensors["centroids"] = np.ascontiguousarray(tensors["centroids"][:-1])
+    (folder / "tensors.safetensors").write_bytes(save(tensors))
+    described(folder, tensors_sha256=sha256(save(tensors)).hexdigest())
+    with pytest.raises(ArtifactError, match="has arrays of the shapes"):
+        load_artifact(folder)
+
+
 @pytest.mark.parametrize("kind", [None, 3, ["kmeans"], {"kmeans": 1}])
 def test_a_kind_that_is_no_text_is_damage(folder: Path, kind: object) -> None:
     described(folder, kind=kind)

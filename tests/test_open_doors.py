@@ -55,7 +55,8 @@ class Bands(ClusteringMethod):
     NAME = "bands"
 
     def __init__(self, encoder: Any = None, *, n_relations: Any = "auto", seed: int = 0, power: float = 1.0):
-        super().__init__(encoder, n_relations=n_relations, seed=seed, power=power)
+        super().__init__(encoder, n_relations=n_relations, seed=seed)
+        self.power = power
 
     def cluster(self, vectors: NDArray[np.float32], n_relations: int) -> NDArray[np.int64]:
         order = np.argsort(np.argsort(vectors[:, 0] ** self._settings.power, kind="stable"))

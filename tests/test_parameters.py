@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from relscout import RelationInstance, score
 from relscout.core.errors import SettingError, UnknownNameError
 from relscout.core.parameters import Parameters
+from relscout.core.settings import schema
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.fewshot import FewShot
@@ -31,9 +34,36 @@ class Threshold(Parameters):
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_the_signature_of_an_estimator_shows_every_setting(kind: Any) -> None:
     shown = inspect.signature(kind).parameters
-    assert {"seed", *kind.SETTINGS.__dataclass_fields__} <= shown.keys()
-    assert all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in shown.values())
+    settings = {field.name: field.default for field in dataclasses.fields(kind.SETTINGS)}
+    parameters = {name: parameter.default for name, parameter in shown.items()}
+    assert {name: parameters.pop(name) for name in settings} == settings
+    assert parameters.keys() <= {"encoder", "n_relations", "seed"}
     assert kind().get_params(deep=False).keys() == shown.keys()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_constructor_only_stores(kind: Any) -> None:
+    estimator = kind(seed="no seed", **dict.fromkeys(kind.SETTINGS.__dataclass_fields__, "no value"))
+    assert set(estimator.get_params(deep=False).values()) <= {"no seed", "no value", "auto", None}
+    with pytest.raises(SettingError):
+        estimator.settings()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_infinite_numbers_are_refused_before_any_work(kind: Any) -> None:
+    known = schema(kind.SETTINGS)["properties"]
+    for name in (name for name, setting in known.items() if setting["type"] == "number"):
+        for value in (math.inf, -math.inf, math.nan):
+            with pytest.raises(SettingError, match=f"^{name} is {value}, expected a finite number"):
+                kind(**{name: value}).settings()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_whole_numbers_have_an_upper_bound(kind: Any) -> None:
+    known = schema(kind.SETTINGS)["properties"]
+    for name in (name for name, setting in known.items() if setting["type"] == "integer"):
+        with pytest.raises(SettingError, match=f"^{name} is 1000000000000, expected at most "):
+            kind(**{name: 10**12}).settings()
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)

@@ -29,7 +29,8 @@ class Halves(ClusteringMethod):
     CITATION = "A test 2026"
 
     def __init__(self, encoder=None, *, n_relations="auto", seed=0, share: float = 0.5):
-        super().__init__(encoder, n_relations=n_relations, seed=seed, share=share)
+        super().__init__(encoder, n_relations=n_relations, seed=seed)
+        self.share = share
 
     def cluster(self, vectors, n_relations):
         return (np.argsort(np.argsort(vectors[:, 0])) >= self.share * len(vectors)).astype(int)

@@ -11,7 +11,7 @@ from relscout.core.errors import ArtifactError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.finetuning.classifier import passes
-from relscout.finetuning.supervised import ENCODER, RelationClassifier, SupervisedSettings
+from relscout.finetuning.supervised import RelationClassifier, SupervisedSettings
 
 Instances = list[RelationInstance]
 
@@ -23,13 +23,10 @@ def fitted(tiny_encoder: TransformerEncoder, known: Instances) -> RelationClassi
 
 
 def test_it_begins_at_the_markers_of_the_whole_sentence_unless_told_otherwise() -> None:
-    assert RelationClassifier().encoder.settings == ENCODER
-    assert (ENCODER.model, ENCODER.marking, ENCODER.pooling, ENCODER.max_length) == (
-        "minilm",
-        "C+M",
-        "start",
-        100,
-    )
+    assert RelationClassifier().encoder.settings == RelationClassifier.ENCODER
+    usual = RelationClassifier.ENCODER
+    read = (usual.model, usual.marking, usual.pooling, usual.max_length)
+    assert read == ("minilm", "C+M", "start", 100)
 
 
 def test_probabilities_are_the_softmax_of_a_linear_layer_on_the_trained_representation(

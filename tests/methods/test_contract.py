@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -129,18 +130,8 @@ def test_nothing_to_predict_gives_nothing(fitted: Estimator) -> None:
     assert fitted.predict_proba([]).shape == (0, 4)
 
 
-def test_the_order_of_the_input_changes_nothing(
-    build: Build, sketched: Estimator, small_encoder: TransformerEncoder, few: Instances, labeled: Labeled
-) -> None:
-    order = np.random.default_rng(0).permutation(len(few)).tolist()
-    shuffled = build(small_encoder, n_relations=4).fit([few[row] for row in order], labeled)
-    np.testing.assert_array_equal(shuffled.labels_, sketched.labels_[order])
-    np.testing.assert_array_equal(shuffled.probabilities_, sketched.probabilities_[order])
-    np.testing.assert_array_equal(shuffled.vectors_, sketched.vectors_[order])
-
-
-@pytest.mark.parametrize("gold", ["none", "renamed", "permuted"])
-def test_gold_relations_change_nothing(
+@pytest.mark.parametrize("gold", ["none", "exchanged"])
+def test_neither_the_order_of_the_input_nor_its_gold_relations_change_anything(
     build: Build,
     sketched: Estimator,
     small_encoder: TransformerEncoder,
@@ -151,36 +142,34 @@ def test_gold_relations_change_nothing(
     relations = [instance.relation for instance in few]
     changed: list[str | None] = {
         "none": [None for _ in relations],
-        "renamed": [f"P{len(relation or '')}" for relation in relations],
-        "permuted": relations[7:] + relations[:7],
+        "exchanged": [f"my {relation}" for relation in relations[7:] + relations[:7]],
     }[gold]
     relabelled = [
         dataclasses.replace(instance, relation=relation)
         for instance, relation in zip(few, changed, strict=True)
     ]
-    again = build(small_encoder, n_relations=4).fit(relabelled, labeled)
-    assert again.probabilities_.tobytes() == sketched.probabilities_.tobytes()
+    order = np.random.default_rng(0).permutation(len(few)).tolist()
+    again = build(small_encoder, n_relations=4).fit([relabelled[row] for row in order], labeled)
+    np.testing.assert_array_equal(again.labels_, sketched.labels_[order])
+    np.testing.assert_array_equal(again.probabilities_, sketched.probabilities_[order])
+    np.testing.assert_array_equal(again.vectors_, sketched.vectors_[order])
 
 
-def test_an_earlier_fit_with_another_encoder_leaves_nothing_behind(
-    build: Build,
+def test_an_earlier_fit_with_another_encoder_leaves_nothing(
     fitted: Estimator,
+    sketched: Estimator,
     small_encoder: TransformerEncoder,
-    encoder: TransformerEncoder,
     few: Instances,
-    instances: Instances,
     labeled: Labeled,
 ) -> None:
-    """All that the above promise at once, in the arithmetic of a real encoder: order and gold relations count for
-    nothing there either."""
-    found = build(small_encoder, n_relations=4).fit(few, labeled)
-    found.encoder = encoder
-    bare = [instance.without_relation() for instance in instances]
-    found.fit(bare[::-1], labeled)
-    np.testing.assert_array_equal(found.labels_[::-1], fitted.labels_)
-    np.testing.assert_array_equal(found.probabilities_[::-1], fitted.probabilities_)
-    np.testing.assert_array_equal(found.vectors_[::-1], fitted.vectors_)
-    np.testing.assert_array_equal(found.predict(instances), fitted.labels_)
+    again = copy.copy(fitted)
+    again.encoder = small_encoder
+    again.fit(few, labeled)
+    np.testing.assert_array_equal(again.labels_, sketched.labels_)
+    np.testing.assert_array_equal(again.probabilities_, sketched.probabilities_)
+    np.testing.assert_array_equal(again.vectors_, sketched.vectors_)
+    np.testing.assert_array_equal(again.predict(few), sketched.labels_)
+    assert again.report_ == sketched.report_
 
 
 def test_a_saved_method_predicts_the_same_bytes(

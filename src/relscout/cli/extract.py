@@ -32,7 +32,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
     ] = None,
     to: Annotated[
         str | None,
@@ -40,9 +40,7 @@ def command(
     ] = None,
     min_confidence: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="SHARE", help="Drop triples below it, 0 to 1; NAME=SHARE or a file for some relations."
-        ),
+        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
     ] = None,
     facts: Annotated[
         bool,

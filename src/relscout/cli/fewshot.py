@@ -40,10 +40,13 @@ def new(described: EncoderSettings, settings: list[str] | None, *, seed: int = 0
     Raises:
         SettingError: A setting cannot work.
     """
+    from relscout.core.settings import from_mapping, to_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.finetuning.fewshot import FewShot
+    from relscout.finetuning.fewshot_training import FewShotSettings
 
-    return FewShot(TransformerEncoder(described), seed=seed, **options.assignments_of(settings, "--set"))
+    chosen = from_mapping(FewShotSettings, options.assignments_of(settings, "--set"))
+    return FewShot(TransformerEncoder(described), seed=seed, **to_mapping(chosen))
 
 
 def learnt(folder: Path, given: Mapping[str, object], *, device: str | None) -> FewShot:

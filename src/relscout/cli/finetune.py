@@ -112,7 +112,7 @@ def command(
     from relscout.finetuning.storage import check_target, save_finetuning
     from relscout.finetuning.trials import run_trials
 
-    chosen: dict[str, Any] = dict(options.assignments_of(settings, "--set"))
+    chosen = options.assignments_of(settings, "--set")
     if model == "cnn":
         for option, value in {
             "--encoder": encoder.encoder,
@@ -125,9 +125,9 @@ def command(
                 )
         build = _cnn(chosen)
     else:
-        from relscout.finetuning.supervised import ENCODER
+        from relscout.finetuning.supervised import RelationClassifier
 
-        build = _transformer(chosen, encoder.settings(default=ENCODER, seed=seed))
+        build = _transformer(chosen, encoder.settings(default=RelationClassifier.ENCODER, seed=seed))
     if not 0 < share <= 1:
         raise SettingError(f"--share is {share}, expected a number above 0 and up to 1, such as 0.1")
     build(seed)  # invalid settings are reported before anything is read
@@ -164,17 +164,21 @@ def command(
 
 
 def _transformer(
-    chosen: dict[str, Any], described: EncoderSettings
+    given: dict[str, str], described: EncoderSettings
 ) -> Callable[[int], SentenceClassifier[Any]]:
+    from relscout.core.settings import from_mapping, to_mapping
     from relscout.encoders import TransformerEncoder
-    from relscout.finetuning.supervised import RelationClassifier
+    from relscout.finetuning.supervised import RelationClassifier, SupervisedSettings
 
+    chosen = to_mapping(from_mapping(SupervisedSettings, given))
     # one encoder for all seeds, which is loaded once and stays as it is
     base = TransformerEncoder(described)
     return lambda seed: RelationClassifier(base, seed=seed, **chosen)
 
 
-def _cnn(chosen: dict[str, Any]) -> Callable[[int], SentenceClassifier[Any]]:
-    from relscout.finetuning.cnn import CNNClassifier
+def _cnn(given: dict[str, str]) -> Callable[[int], SentenceClassifier[Any]]:
+    from relscout.core.settings import from_mapping, to_mapping
+    from relscout.finetuning.cnn import CNNClassifier, CNNSettings
 
+    chosen = to_mapping(from_mapping(CNNSettings, given))
     return lambda seed: CNNClassifier(seed=seed, **chosen)

@@ -34,6 +34,8 @@ _KINDS = {
     "csv": "table of texts",
     "parquet": "Parquet table of texts",
 }
+#: Ends of names of files that are no web pages.
+_OF_RECORDS = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".ann")
 #: Characters of the first passage that are shown, if the screen is that wide.
 _BEGINNING = 200
 
@@ -110,6 +112,10 @@ def _show_text(path: Path, encoding: str | None, as_json: bool) -> None:
     from relscout.text.documents import kind_of, read_passages
 
     kind = "folder of texts" if path.is_dir() else _KINDS[kind_of(path, encoding=encoding)]
+    if kind == "HTML" and path.suffix.lower() in _OF_RECORDS:
+        say_note(
+            f"{path} is a web page, which some servers send in place of a file; is it the file that you meant?"
+        )
     skipped = Skipped()
     passages = characters = 0
     beginning = ""

@@ -97,7 +97,7 @@ class PlainText:
     ] = None
     ignore: Annotated[
         str | None,
-        _of_text(metavar="WHAT", help="Match names of the list whatever their case,width,accents."),
+        _of_text(metavar="WHAT", help="Ignore in names: case,width,accents."),
     ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],

@@ -83,6 +83,9 @@ def normalized(name: str) -> str:
 #: What is written to tools that need a name where the type of an entity, or the relation of a pair, is not known.
 UNTYPED, UNKNOWN = "relscout-untyped", "relscout-unknown"
 
+#: First line of what is written to brat with the names of types and relations, of which it stores a plain form only.
+BRAT_NAMES = "# written by relscout: stored name | name"
+
 #: What data sets call a pair that no relation relates, in small letters.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 

@@ -10,10 +10,8 @@ from typing import Any, ClassVar, Self, get_type_hints
 from relscout.core.errors import UnknownNameError
 from relscout.core.settings import from_mapping, settings_class
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
-
-@dataclasses.dataclass(frozen=True)
+@settings_class
 class NoSettings:
     """Settings of an estimator that has none."""
 
@@ -22,10 +20,10 @@ class Parameters:
     """Base class of estimators: ``get_params``, ``set_params``, ``repr``, and copies by ``sklearn.base.clone``.
 
     The parameters are those of the constructor, which stores each under its name and checks nothing; they are checked
-    when they are used. A constructor with ``**settings`` has the fields of ``SETTINGS`` as parameters, and its
-    signature shows them. An estimator that names no ``SETTINGS`` gets them from the parameters of its constructor.
+    when they are used. An estimator that names no ``SETTINGS`` gets them from the parameters of its constructor.
     """
 
+    seed: int
     #: Dataclass of the settings: their types, defaults and documentation.
     SETTINGS: ClassVar[type[Any]] = NoSettings
     #: Parameters that are no settings.
@@ -35,21 +33,9 @@ class Parameters:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        signature = inspect.signature(cls.__init__)
-        own, *shown = signature.parameters.values()
-        del own
-        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in shown):
-            shown = [one for one in shown if one.kind is not inspect.Parameter.VAR_KEYWORD]
-            shown += [
-                inspect.Parameter(field.name, _KEYWORD, default=field.default, annotation=field.type)
-                for field in dataclasses.fields(cls.SETTINGS)
-            ]
-        elif "__init__" in vars(cls) and "SETTINGS" not in vars(cls):
-            cls.SETTINGS = _settings_of(cls, shown, cls._NOT_SETTINGS)
-        # read by inspect.signature, and thereby by help() and editors
-        cls.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=shown, return_annotation=inspect.Signature.empty
-        )
+        if "__init__" in vars(cls) and "SETTINGS" not in vars(cls):
+            parameters = [*inspect.signature(cls).parameters.values()]
+            cls.SETTINGS = _settings_of(cls, parameters, cls._NOT_SETTINGS)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all parameters by name.
@@ -109,18 +95,11 @@ class Parameters:
             classifier_tags=ClassifierTags() if classifies else None,
         )
 
-    def _store(self, settings: Mapping[str, Any]) -> None:
-        """Store settings as attributes, and the defaults of those that are not given.
-
-        Raises:
-            UnknownNameError: There is no such setting.
-        """
-        defaults = {field.name: field.default for field in dataclasses.fields(self.SETTINGS)}
-        for name in settings:
-            if name not in defaults:
-                raise UnknownNameError("setting", name, defaults)
-        for name, value in {**defaults, **settings}.items():
-            setattr(self, name, value)
+    def _store(self, parameters: Mapping[str, Any]) -> None:
+        """Store the parameters of a constructor under their names, given all its local variables."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def _parameter(self, name: str) -> Any:
         return getattr(self, name)

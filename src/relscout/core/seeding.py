@@ -22,7 +22,16 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     Raises:
         SettingError: The seed is negative or not an integer.
     """
+    word = int.from_bytes(blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([checked_seed(seed), word])
+
+
+def checked_seed(seed: int) -> int:
+    """Return a seed as a plain ``int``.
+
+    Raises:
+        SettingError: It is negative or not an integer.
+    """
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
         raise SettingError(f"seed is {seed!r}, expected an integer from 0")
-    word = int.from_bytes(blake2b(purpose.encode(), digest_size=8).digest(), "little")
-    return np.random.default_rng([int(seed), word])
+    return int(seed)

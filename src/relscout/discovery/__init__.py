@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -298,9 +298,7 @@ def discover(
     if none is not None or precision is not None:
         from relscout.methods.unrelated import NoRelationWrapper
 
-        estimator = cast(
-            Estimator, NoRelationWrapper(estimator, none, precision=precision, relatedness=relatedness)
-        )
+        estimator = NoRelationWrapper(estimator, none, precision=precision, relatedness_model=relatedness)
     # canonical order, so that the order of the input does not matter
     order = canonical_order(bare)
     ordered = [bare[row] for row in order]

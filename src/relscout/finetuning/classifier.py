@@ -19,7 +19,7 @@ from relscout.core.files import Artifact, save_artifact
 from relscout.core.instances import NAMES_OF_NONE, RelationInstance, canonical_order
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
+from relscout.core.seeding import checked_seed, generator
 from relscout.core.settings import to_mapping
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
 from relscout.training.checkpointing import CheckpointedTraining
@@ -248,7 +248,6 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     Args:
         seed: Random seed.
-        **settings: Fields of ``SETTINGS``.
 
     Attributes:
         relations_: Names of the relations, sorted; set by ``fit`` and ``load``, like ``report_``.
@@ -260,14 +259,13 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
     CITATION: ClassVar[str]
     _ESTIMATOR_TYPE: ClassVar[str] = "classifier"
 
-    #: The encoder to start from, if it is a transformer.
-    encoder: TransformerEncoder | None = None
     relations_: tuple[str, ...]
     report_: dict[str, Any]
 
-    def __init__(self, *, seed: int = 0, **settings: Any) -> None:
-        self.seed = seed
-        self._store(settings)
+    @property
+    def encoder(self) -> TransformerEncoder | None:
+        """What training starts from, where that is a transformer."""
+        return None
 
     def fit(
         self,
@@ -380,7 +378,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     def settings(self) -> Mapping[str, Any]:
         """Return all settings that determine the fit, as JSON values."""
-        return {"seed": int(self.seed), **to_mapping(self._settings)}
+        return {"seed": checked_seed(self.seed), **to_mapping(self._settings)}
 
     def save(self, folder: Path) -> None:
         """Write the classifier to a folder.

@@ -492,7 +492,8 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
 
     Args:
         seed: Random seed of initial weights, batches and dropout.
-        **settings: Fields of :class:`CNNSettings`.
+
+    The other parameters are the fields of :class:`CNNSettings`.
     """
 
     KIND: ClassVar[str] = "cnn-classifier"
@@ -501,6 +502,31 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         "Workshop on Vector Space Modeling for NLP 2015"
     )
     SETTINGS: ClassVar[type[Any]] = CNNSettings
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        marking: str = CNNSettings.marking,
+        windows: str = CNNSettings.windows,
+        dimension: int = CNNSettings.dimension,
+        word_dimension: int = CNNSettings.word_dimension,
+        position_dimension: int = CNNSettings.position_dimension,
+        type_dimension: int = CNNSettings.type_dimension,
+        vectors: str = CNNSettings.vectors,
+        least_count: int = CNNSettings.least_count,
+        max_length: int = CNNSettings.max_length,
+        epochs: int = CNNSettings.epochs,
+        least_steps: int = CNNSettings.least_steps,
+        optimizer: Literal["adamw", "sgd"] = CNNSettings.optimizer,
+        learning_rate: float = CNNSettings.learning_rate,
+        batch: int = CNNSettings.batch,
+        dropout: float = CNNSettings.dropout,
+        word_dropout: float = CNNSettings.word_dropout,
+        warm_up: float = CNNSettings.warm_up,
+        weight_decay: float = CNNSettings.weight_decay,
+    ) -> None:
+        self._store(locals())
 
     def _learner(self, train: Sequence[RelationInstance]) -> _WordEncoder:
         options = self._settings

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.core.files import Artifact, make_above, save_artifact
 from relscout.core.instances import RelationInstance
-from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
+from relscout.core.seeding import checked_seed, generator
 from relscout.core.settings import to_mapping
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.settings import learnt_note
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.parameter import EncoderParameter
+from relscout.encoders.settings import Arithmetic, learnt_note
 from relscout.finetuning.episodes import (
     Episode,
     FewShotScore,
@@ -196,7 +197,7 @@ def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
         return learnt, stored_transformer(values.pop("encoder"), artifact.tensors), values
 
 
-class FewShot(Parameters):
+class FewShot(EncoderParameter[TransformerEncoder]):
     """Classifies sentences by the means of a few examples of each relation: a prototypical network.
 
     It works without :meth:`fit`. As in the paper, :meth:`fit` trains the encoder on labelled instances of other,
@@ -205,7 +206,8 @@ class FewShot(Parameters):
     Args:
         encoder: Encoder of the sentences; the bundled encoder by default.
         seed: Random seed.
-        **settings: Fields of :class:`FewShotSettings`.
+
+    The other parameters are the fields of :class:`FewShotSettings`.
 
     Attributes:
         relations_: Names of the pre-defined relations, sorted; empty before ``fit``.
@@ -221,11 +223,35 @@ class FewShot(Parameters):
     SETTINGS: ClassVar[type[FewShotSettings]] = FewShotSettings
     _ESTIMATOR_TYPE: ClassVar[str] = "classifier"
 
-    def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
-        self.encoder = encoder if encoder is not None else TransformerEncoder(EncoderSettings())
-        self.seed = seed
-        self._store(settings)
-        self._take(FewShotFit())
+    def __init__(
+        self,
+        encoder: TransformerEncoder | None = None,
+        *,
+        seed: int = 0,
+        similarity: str = FewShotSettings.similarity,
+        centred: bool = FewShotSettings.centred,
+        objective: str = FewShotSettings.objective,
+        iterations: int = FewShotSettings.iterations,
+        learning_rate: float = FewShotSettings.learning_rate,
+        dropout: float = FewShotSettings.dropout,
+        trained_layers: int = FewShotSettings.trained_layers,
+        inverses: bool = FewShotSettings.inverses,
+        train_ways: int = FewShotSettings.train_ways,
+        train_shots: int = FewShotSettings.train_shots,
+        train_queries: int = FewShotSettings.train_queries,
+        sharpness: float = FewShotSettings.sharpness,
+        warm_up: float = FewShotSettings.warm_up,
+        dtype: Arithmetic = FewShotSettings.dtype,
+        check_every: int = FewShotSettings.check_every,
+        dev_ways: int = FewShotSettings.dev_ways,
+        dev_shots: int = FewShotSettings.dev_shots,
+        dev_episodes: int = FewShotSettings.dev_episodes,
+    ) -> None:
+        self._store(locals())
+
+    relations_: tuple[str, ...] = ()
+    report_: Mapping[str, Any] = MappingProxyType({"warnings": ()})
+    _learnt: FewShotFit = FewShotFit()
 
     def fit(
         self,
@@ -411,7 +437,7 @@ class FewShot(Parameters):
     def settings(self) -> Mapping[str, Any]:
         """Return all settings that determine the fit, as JSON values."""
         options = to_mapping(self._settings)
-        return {"seed": int(self.seed), **options, "encoder": to_mapping(self.encoder.settings)}
+        return {"seed": checked_seed(self.seed), **options, "encoder": to_mapping(self.encoder.settings)}
 
     def save(self, folder: Path) -> None:
         """Save the fit in a folder: the trained layers, the mean vector, hashes of the training data, and the report.

@@ -22,14 +22,12 @@ from relscout.core.settings import (
     to_mapping,
 )
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
+from relscout.encoders.parameter import EncoderParameter
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.finetuning.classifier import SentenceClassifier, linear_head
 from relscout.training.classification import Classifier, Learner
 from relscout.training.stored import Trained, below, own_weights, portable, stored_transformer
-
-#: [h; t] at the start markers, context and mentions shown, 100 tokens (Peng et al. 2020, section 2.2 and Table 10).
-ENCODER = EncoderSettings(marking="C+M", pooling="start", max_length=100)
 
 
 @settings_class
@@ -60,7 +58,7 @@ class SupervisedSettings:
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
 
-class RelationClassifier(SentenceClassifier[Prepared]):
+class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifier[Prepared]):
     """A transformer with a linear layer on its representation, trained with cross entropy.
 
     By default, the representation is [h; t], the last hidden states at the markers before head and tail (Baldini Soares
@@ -70,7 +68,8 @@ class RelationClassifier(SentenceClassifier[Prepared]):
     Args:
         encoder: The encoder to start from; ``ENCODER`` by default.
         seed: Random seed of the initial weights of the linear layer, batches and dropout.
-        **settings: Fields of :class:`SupervisedSettings`.
+
+    The other parameters are the fields of :class:`SupervisedSettings`.
     """
 
     KIND: ClassVar[str] = "relation-classifier"
@@ -78,10 +77,26 @@ class RelationClassifier(SentenceClassifier[Prepared]):
         "Peng et al.: Learning from Context or Names? An Empirical Study on Neural Relation Extraction. EMNLP 2020"
     )
     SETTINGS: ClassVar[type[Any]] = SupervisedSettings
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings(marking="C+M", pooling="start", max_length=100)
 
-    def __init__(self, encoder: TransformerEncoder | None = None, *, seed: int = 0, **settings: Any) -> None:
-        super().__init__(seed=seed, **settings)
-        self.encoder: TransformerEncoder = encoder if encoder is not None else TransformerEncoder(ENCODER)
+    def __init__(
+        self,
+        encoder: TransformerEncoder | None = None,
+        *,
+        seed: int = 0,
+        epochs: int = SupervisedSettings.epochs,
+        least_steps: int = SupervisedSettings.least_steps,
+        learning_rate: float = SupervisedSettings.learning_rate,
+        head_learning_rate: float = SupervisedSettings.head_learning_rate,
+        batch: int = SupervisedSettings.batch,
+        dropout: float = SupervisedSettings.dropout,
+        warm_up: float = SupervisedSettings.warm_up,
+        clip: float = SupervisedSettings.clip,
+        weight_decay: float = SupervisedSettings.weight_decay,
+        trained_layers: int = SupervisedSettings.trained_layers,
+        training_dtype: Arithmetic = SupervisedSettings.training_dtype,
+    ) -> None:
+        self._store(locals())
 
     @property
     def trained_encoder(self) -> TransformerEncoder:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -366,7 +366,7 @@ def draw_figures(
         raise UnknownNameError("kind of figure", kind, KINDS)
     specs = [spec for spec in measured.preset.figures if kind in (None, spec.kind)]
     if kind is not None and not specs:
-        specs = [FigureSpec(kind)]
+        specs = [FigureSpec(cast(Any, kind))]
     for place, spec in enumerate(specs):
         same = [other.kind for other in specs[:place]].count(spec.kind)
         number = f"-{same + 1}" if same else ""

@@ -120,10 +120,7 @@ def load_fitted(
 
     name = load_artifact(folder).kind
     if name == KIND:
-        return cast(
-            Estimator,
-            NoRelationWrapper.load(folder, lambda inner: load_fitted(inner, encoder=encoder, kind=kind)),
-        )
+        return NoRelationWrapper.load(folder, encoder=encoder, kind=kind)
     if kind is not None and name != check_method(kind).NAME:
         raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")
     return (kind or method(name)).load(folder, encoder=encoder)

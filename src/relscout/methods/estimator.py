@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from relscout.core.files import Artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
+from relscout.core.seeding import checked_seed
 from relscout.core.settings import to_mapping
-from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, described, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, described, loss_warnings
+from relscout.encoders.parameter import EncoderParameter
 from relscout.methods.vectors import encode, scattered, transformed
 from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
 
@@ -69,7 +71,7 @@ def check_enough(n_relations: NRelations, n_instances: int) -> None:
         check_count(n_instances, n_relations)
 
 
-class Estimator(Protocol):
+class Estimator(Parameters, ABC):
     """A method that finds relations and classifies unseen text by them.
 
     Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change the
@@ -90,7 +92,6 @@ class Estimator(Protocol):
 
     NAME: ClassVar[str]
     CITATION: ClassVar[str]
-    SETTINGS: ClassVar[type[Any]]
     #: Whether it learns from labelled instances.
     LABELS: ClassVar[Labels]
     #: The encoder that it takes where none is given.
@@ -99,44 +100,27 @@ class Estimator(Protocol):
     #: ``None`` where it cannot. A later batch needs it.
     KNOWN_SETTING: ClassVar[str | None]
 
-    seed: int
+    n_relations: NRelations
     n_relations_: int
+    names_: Mapping[int, str]
     related_: NDArray[np.float32] | None
-    none_: int | None
+    none_: int | None = None
     labels_: NDArray[np.int64]
     probabilities_: NDArray[np.float32]
     vectors_: NDArray[np.float32]
     report_: dict[str, Any]
 
     def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
+        self, encoder: Encoder | None = None, *, n_relations: NRelations = "auto", seed: int = 0
     ) -> None:
-        """Store the parameters under their names, without checks."""
-        ...
+        self._store(locals())
 
     @property
+    @abstractmethod
     def encoder(self) -> Encoder:
         """The encoder of the representations."""
-        ...
 
-    @property
-    def names_(self) -> Mapping[int, str]:
-        """Names of the relations that labels define, by number."""
-        ...
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return all parameters by name, as scikit-learn's estimators do."""
-        ...
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Set parameters by name."""
-        ...
-
+    @abstractmethod
     def fit(
         self,
         unlabeled: Sequence[RelationInstance],
@@ -150,77 +134,6 @@ class Estimator(Protocol):
         ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
         ``checkpoints`` names a folder for work in progress, so that an interrupted fit resumes where it stopped.
         """
-        ...
-
-    def fit_predict(
-        self,
-        unlabeled: Sequence[RelationInstance],
-        labeled: Sequence[RelationInstance] | None = None,
-        *,
-        progress: Progress = silent,
-        checkpoints: Path | None = None,
-    ) -> NDArray[np.int64]:
-        """Fit, and return ``labels_``."""
-        ...
-
-    def predict(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.int64]:
-        """Return the relation of each instance (N,), int64; -1 for none."""
-        ...
-
-    def predict_proba(
-        self,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress = silent,
-        on_loss: OnLoss | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
-        ...
-
-    def transform(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32]:
-        """Return relation representations (N, D), float32."""
-        ...
-
-    def relatedness(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
-    ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
-        ...
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write the fitted method to a folder."""
-        ...
-
-    @classmethod
-    def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
-        """Read a fitted method from a folder; an encoder that relscout did not build is given again."""
-        ...
-
-
-class Predictor(Parameters, ABC):
-    """What methods share with the wrapper that leaves unrelated pairs out: prediction by probabilities."""
-
-    none_: int | None = None
-    labels_: NDArray[np.int64]
-
-    @abstractmethod
-    def fit(
-        self,
-        unlabeled: Sequence[RelationInstance],
-        labeled: Sequence[RelationInstance] | None = None,
-        *,
-        progress: Progress = silent,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Find the relations of ``unlabeled``; see :class:`relscout.methods.Estimator`."""
 
     def fit_predict(
         self,
@@ -249,75 +162,6 @@ class Predictor(Parameters, ABC):
     ) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, rows summing to 1; with ``none_`` (N, K + 1)."""
 
-    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the relation of the highest probability (N,), int64; -1 for none."""
-        labels = probabilities.argmax(axis=1).astype(np.int64)
-        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
-
-
-class Method(Predictor):
-    """Base class of methods: parameters, saving and loading.
-
-    A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`.
-
-    Args:
-        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
-        n_relations: Number of relations K, or ``"auto"`` to estimate it.
-        seed: Random seed.
-        **settings: Fields of ``SETTINGS``.
-    """
-
-    NAME: ClassVar[str]
-    CITATION: ClassVar[str] = ""
-    LABELS: ClassVar[Labels] = "none"
-    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
-    KNOWN_SETTING: ClassVar[str | None] = None
-    #: Attribute that ``fit`` and ``restore`` set.
-    _FITTED: ClassVar[str] = "n_relations_"
-
-    n_relations: NRelations
-    seed: int
-    n_relations_: int
-    names_: Mapping[int, str] = MappingProxyType({})
-    related_: NDArray[np.float32] | None = None
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
-
-    #: Fingerprint of the encoder, where the method was loaded.
-    _fitted_with: str | None = None
-    _given_encoder: Encoder | None = None
-    _default_encoder: TransformerEncoder | None = None
-
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        *,
-        n_relations: NRelations = "auto",
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        self._given_encoder = encoder
-        self.n_relations = n_relations
-        self.seed = seed
-        self._store(settings)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder of the representations."""
-        if self._given_encoder is not None:
-            return self._given_encoder
-        if self._default_encoder is None:
-            self._default_encoder = TransformerEncoder(self.ENCODER)
-        return self._default_encoder
-
-    @encoder.setter
-    def encoder(self, encoder: Encoder | None) -> None:
-        self._given_encoder = encoder
-
-    def _parameter(self, name: str) -> Any:
-        return self._given_encoder if name == "encoder" else getattr(self, name)
-
     @abstractmethod
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -333,11 +177,55 @@ class Method(Predictor):
         """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
         return None
 
+    @abstractmethod
+    def settings(self) -> Mapping[str, Any]:
+        """Return everything that, with the data, decides the fit, as JSON values."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
+        """Read a fitted method from a folder; an encoder that relscout did not build is given again."""
+
+    def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the relation of the highest probability (N,), int64; -1 for none."""
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
+
+
+class Method(EncoderParameter[Encoder], Estimator):
+    """Base class of methods: parameters, saving and loading.
+
+    A subclass implements :meth:`fit`, :meth:`predict_proba`, :meth:`transform`, :meth:`state` and :meth:`restore`. If
+    it has settings, its constructor lists them after these parameters, and stores all.
+
+    Args:
+        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
+        n_relations: Number of relations K, or ``"auto"`` to estimate it.
+        seed: Random seed.
+    """
+
+    CITATION: ClassVar[str] = ""
+    LABELS: ClassVar[Labels] = "none"
+    ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    KNOWN_SETTING: ClassVar[str | None] = None
+    #: Attribute that ``fit`` and ``restore`` set.
+    _FITTED: ClassVar[str] = "n_relations_"
+
+    names_: Mapping[int, str] = MappingProxyType({})
+    related_: NDArray[np.float32] | None = None
+
+    #: Fingerprint of the encoder, where the method was loaded.
+    _fitted_with: str | None = None
+
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
         return {
             "n_relations": checked_n_relations(self.n_relations),
-            "seed": int(self.seed),
+            "seed": checked_seed(self.seed),
             **to_mapping(self._settings),
             "encoder": described(self.encoder),
         }

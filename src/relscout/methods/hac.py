@@ -58,7 +58,8 @@ class HAC(FrozenClusters):
         encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Random seed of the sample, if not all instances are clustered.
-        **settings: Fields of :class:`HACSettings`.
+
+    The other parameters are the fields of :class:`HACSettings`.
     """
 
     NAME: ClassVar[str] = "hac"
@@ -81,18 +82,7 @@ class HAC(FrozenClusters):
         max_instances: int = HACSettings.max_instances,
         max_relations: int = HACSettings.max_relations,
     ) -> None:
-        super().__init__(
-            encoder,
-            n_relations=n_relations,
-            seed=seed,
-            linkage=linkage,
-            distance=distance,
-            apart=apart,
-            smallest=smallest,
-            directions=directions,
-            max_instances=max_instances,
-            max_relations=max_relations,
-        )
+        self._store(locals())
 
     def _cluster(
         self,

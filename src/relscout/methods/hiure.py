@@ -25,9 +25,10 @@ from relscout.core.settings import (
     numbers_of,
     settings_class,
 )
-from relscout.encoders import EncoderSettings
+from relscout.encoders import Encoder, EncoderSettings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
 from relscout.training.checkpointing import TrainingState
@@ -347,7 +348,8 @@ class HiURE(SelfTrained):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`HiURESettings`.
+
+    The other parameters are the fields of :class:`HiURESettings`.
     """
 
     NAME: ClassVar[str] = "hiure"
@@ -360,6 +362,32 @@ class HiURE(SelfTrained):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        prototypes: bool = HiURESettings.prototypes,
+        granularities: str = HiURESettings.granularities,
+        sampled_words: int = HiURESettings.sampled_words,
+        dropout: float = HiURESettings.dropout,
+        vector_dropout: float = HiURESettings.vector_dropout,
+        temperature: float = HiURESettings.temperature,
+        smoothing: float = HiURESettings.smoothing,
+        prototype_weight: float = HiURESettings.prototype_weight,
+        warm_up_epochs: int = HiURESettings.warm_up_epochs,
+        epochs: int = HiURESettings.epochs,
+        batch: int = HiURESettings.batch,
+        learning_rate: float = HiURESettings.learning_rate,
+        weight_decay: float = HiURESettings.weight_decay,
+        trained_layers: int = HiURESettings.trained_layers,
+        training_dtype: Arithmetic = HiURESettings.training_dtype,
+        start: Start = HiURESettings.start,
+        max_relations: int = HiURESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def _sampled(self) -> int:
         options: HiURESettings = self._settings

@@ -40,10 +40,8 @@ class KMeans(FrozenClusters):
         encoder: Computes the vectors; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Random seed of the starts.
-        start: Starting centres, see :class:`KMeansSettings`.
-        n_init: Number of starts by k-means++, of which the best is kept.
-        max_iterations: Largest number of iterations of each start.
-        max_relations: Largest number of relations that is considered if it is estimated.
+
+    The other parameters are the fields of :class:`KMeansSettings`.
     """
 
     NAME: ClassVar[str] = "kmeans"
@@ -63,15 +61,7 @@ class KMeans(FrozenClusters):
         max_iterations: int = KMeansSettings.max_iterations,
         max_relations: int = KMeansSettings.max_relations,
     ) -> None:
-        super().__init__(
-            encoder,
-            n_relations=n_relations,
-            seed=seed,
-            start=start,
-            n_init=n_init,
-            max_iterations=max_iterations,
-            max_relations=max_relations,
-        )
+        self._store(locals())
 
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
         options: KMeansSettings = self._settings

@@ -24,15 +24,24 @@ from relscout.clustering.adaptive import (
     pretrain,
 )
 from relscout.clustering.adaptive import Mapping as VectorMapping
-from relscout.clustering.kmeans import Clusters, kmeans, nearest, neighbour_seeds, soft_assignment, spread
+from relscout.clustering.kmeans import (
+    Clusters,
+    Start,
+    kmeans,
+    nearest,
+    neighbour_seeds,
+    soft_assignment,
+    spread,
+)
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import AtLeast0, AtLeast1, Share, settings_class
-from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.methods.estimator import Labels, VectorMethod, check_labels, checked_n_relations
+from relscout.methods.estimator import Labels, NRelations, VectorMethod, check_labels, checked_n_relations
 from relscout.methods.vectors import (
     checked_n_clusters,
     drawn,
@@ -423,7 +432,8 @@ class SelfORE(VectorMethod):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`SelfORESettings`.
+
+    The other parameters are the fields of :class:`SelfORESettings`.
     """
 
     NAME: ClassVar[str] = "selfore"
@@ -436,6 +446,50 @@ class SelfORE(VectorMethod):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     _FITTED: ClassVar[str] = "_partition"
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        classifier_epochs: int = SelfORESettings.classifier_epochs,
+        frozen_epochs: int = SelfORESettings.frozen_epochs,
+        classifier_learning_rate: float = SelfORESettings.classifier_learning_rate,
+        head_learning_rate: float = SelfORESettings.head_learning_rate,
+        classifier_batch: int = SelfORESettings.classifier_batch,
+        classifier_dropout: float = SelfORESettings.classifier_dropout,
+        warm_up: float = SelfORESettings.warm_up,
+        trained_layers: int = SelfORESettings.trained_layers,
+        training_dtype: Arithmetic = SelfORESettings.training_dtype,
+        layers: str = SelfORESettings.layers,
+        initial: Literal["xavier", "normal"] = SelfORESettings.initial,
+        noise: float = SelfORESettings.noise,
+        autoencoder_epochs: int = SelfORESettings.autoencoder_epochs,
+        autoencoder_steps: int = SelfORESettings.autoencoder_steps,
+        autoencoder_batch: int = SelfORESettings.autoencoder_batch,
+        autoencoder_learning_rate: float = SelfORESettings.autoencoder_learning_rate,
+        weight_decay: float = SelfORESettings.weight_decay,
+        alpha: float = SelfORESettings.alpha,
+        start: Start = SelfORESettings.start,
+        optimizer: Literal["adam", "sgd"] = SelfORESettings.optimizer,
+        cluster_learning_rate: float = SelfORESettings.cluster_learning_rate,
+        cluster_epochs: int = SelfORESettings.cluster_epochs,
+        cluster_batch: int = SelfORESettings.cluster_batch,
+        label_from: Literal["target", "assignment"] = SelfORESettings.label_from,
+        keep: Literal["last", "lowest-loss"] = SelfORESettings.keep,
+        redraws: int = SelfORESettings.redraws,
+        adaptive: bool = SelfORESettings.adaptive,
+        classification: bool = SelfORESettings.classification,
+        max_loops: int = SelfORESettings.max_loops,
+        stop_change: float = SelfORESettings.stop_change,
+        head: Literal["aligned", "fresh"] = SelfORESettings.head,
+        n_clusters: int = SelfORESettings.n_clusters,
+        merge: bool = SelfORESettings.merge,
+        restarts: int = SelfORESettings.restarts,
+        max_relations: int = SelfORESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,

@@ -28,9 +28,10 @@ from relscout.core.settings import (
     Width,
     settings_class,
 )
-from relscout.encoders import EncoderSettings
+from relscout.encoders import Encoder, EncoderSettings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
 from relscout.training.checkpointing import TrainingState
@@ -493,7 +494,8 @@ class Siamese(SelfTrained):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`SiameseSettings`.
+
+    The other parameters are the fields of :class:`SiameseSettings`.
     """
 
     NAME: ClassVar[str] = "siamese"
@@ -506,6 +508,42 @@ class Siamese(SelfTrained):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        mlps: bool = SiameseSettings.mlps,
+        semantic_clustering: bool = SiameseSettings.semantic_clustering,
+        dropout: float = SiameseSettings.dropout,
+        vector_dropout: float = SiameseSettings.vector_dropout,
+        normalisation: Literal["batch", "layer"] = SiameseSettings.normalisation,
+        projector_width: int = SiameseSettings.projector_width,
+        predictor_width: int = SiameseSettings.predictor_width,
+        n_clusters: int = SiameseSettings.n_clusters,
+        neighbours: int = SiameseSettings.neighbours,
+        sampled_neighbours: int = SiameseSettings.sampled_neighbours,
+        neighbour_scale: Literal["mean", "sum"] = SiameseSettings.neighbour_scale,
+        metric: Literal["cosine", "inner-product"] = SiameseSettings.metric,
+        mine_every: int = SiameseSettings.mine_every,
+        pull: Literal["clustering", "cosine"] = SiameseSettings.pull,
+        entropy_weight: float = SiameseSettings.entropy_weight,
+        loss_weight: float = SiameseSettings.loss_weight,
+        warm_up_epochs: int = SiameseSettings.warm_up_epochs,
+        epochs: int = SiameseSettings.epochs,
+        batch: int = SiameseSettings.batch,
+        optimizer: Literal["adamw", "sgd"] = SiameseSettings.optimizer,
+        encoder_learning_rate: float = SiameseSettings.encoder_learning_rate,
+        learning_rate: float = SiameseSettings.learning_rate,
+        weight_decay: float = SiameseSettings.weight_decay,
+        trained_layers: int = SiameseSettings.trained_layers,
+        training_dtype: Arithmetic = SiameseSettings.training_dtype,
+        start: Start = SiameseSettings.start,
+        max_relations: int = SiameseSettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def _training(
         self,

@@ -42,7 +42,7 @@ _VOICED = frozenset("\uff9e\uff9f")
 #: Two letters of one syllable: a vowel of Thai or Lao before or after its consonant, a small Kana after a large one.
 _SYLLABLE = re.compile("[เแโใไເແໂໃໄ].|.[ะาำๅະາຳ]|[\u3041-\u30ff\uff66-\uff9f][ーャュョァィゥェォｰｬｭｮｧｨｩｪｫﾞﾟ]")
 #: Size of the sample in which :meth:`Gazetteer.unmatched` searches, in characters.
-_SEARCHED = 1_000_000
+_SEARCHED = 200_000
 _MOST_EXAMPLES = 3
 
 
@@ -174,7 +174,7 @@ class Gazetteer:
     def unmatched(self, texts: Iterable[str]) -> Unmatched | None:
         """Return why no name of the list is marked in some texts; ``None`` if one is.
 
-        Names are searched in the first million characters.
+        Names are searched in the first 200,000 characters.
 
         Args:
             texts: The texts, such as paragraphs or sentences.

@@ -63,7 +63,7 @@ def mixed(corpus: Instances) -> Instances:
 def kept(small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances) -> NoRelationWrapper:
     """A fit that keeps the pairs of which half are expected to be related."""
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    return NoRelationWrapper(method, precision=0.5, relatedness=model).fit(mixed)
+    return NoRelationWrapper(method, precision=0.5, relatedness_model=model).fit(mixed)
 
 
 def probabilities(*, size: int = 400, seed: int = 0) -> NDArray[np.float32]:
@@ -233,7 +233,7 @@ def test_the_order_of_the_pairs_changes_nothing(
     kept: NoRelationWrapper, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    again = NoRelationWrapper(method, precision=0.5, relatedness=model).fit(mixed[::-1])
+    again = NoRelationWrapper(method, precision=0.5, relatedness_model=model).fit(mixed[::-1])
     np.testing.assert_array_equal(again.labels_[::-1], kept.labels_)
     assert again.related_ is not None
     assert again.related_[::-1].tobytes() == kept.related_.tobytes()  # type: ignore[union-attr]
@@ -259,7 +259,9 @@ def test_a_share_is_honoured_where_too_few_pairs_can_be_drawn(
     small_encoder: TransformerEncoder, model: Relatedness, instances: Instances, share: float
 ) -> None:
     alone = [one for one in instances if not redrawn_pairs([one], seed=0)][:20]
-    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=2), share, relatedness=model).fit(alone)
+    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=2), share, relatedness_model=model).fit(
+        alone
+    )
     assert (fitted.labels_ < 0).sum() == round(share * len(alone))
     assert "so the bundled relatedness model decides" in fitted.report_["warnings"][0]
 
@@ -271,7 +273,7 @@ def test_judged_pairs_calibrate_the_model(
     judged = [replace(one, relation="spouse") for one in mixed[:20]]
     judged.append(replace(mixed[20], relation="no_relation"))
     method = KMeans(small_encoder, n_relations=3, start="k-means++")
-    generous = NoRelationWrapper(method, judged, precision=0.5, relatedness=model).fit(mixed)
+    generous = NoRelationWrapper(method, judged, precision=0.5, relatedness_model=model).fit(mixed)
     assert generous.settings()["none"] == "judged"
     assert generous.related_ is not None
     assert kept.related_ is not None
@@ -288,9 +290,9 @@ def test_where_no_pair_is_kept_it_says_what_to_change(
     with pytest.raises(
         InputError, match=r"express no relation, and 0 are left for 3 relations; .*--precision"
     ):
-        NoRelationWrapper(method, precision=1.0, relatedness=model).fit(mixed)
+        NoRelationWrapper(method, precision=1.0, relatedness_model=model).fit(mixed)
 
 
 def test_a_share_and_a_precision_are_refused() -> None:
     with pytest.raises(SettingError, match="either decides how many pairs are kept; give one of them"):
-        NoRelationWrapper(KMeans(), 0.2, precision=0.8)
+        NoRelationWrapper(KMeans(), 0.2, precision=0.8).settings()

@@ -11,11 +11,10 @@ from itertools import combinations
 from pathlib import Path
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import BRAT_NAMES, Mention, RelationInstance
 from relscout.io.packing import is_file
 from relscout.io.readers.annotated import named, span
 from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
-from relscout.io.writers.tools import BRAT_MARK
 
 DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
 
@@ -78,8 +77,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 def _shown_names(folder: Path) -> Mapping[str, str]:
     """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
     path = folder / "visual.conf"
-    first, *lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else [""]
-    if first != BRAT_MARK:
+    first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
+    if first != BRAT_NAMES:
         return {}
     parts = (line.partition(" | ") for line in lines)
     return {stored: name for stored, bar, name in parts if bar}

@@ -199,8 +199,9 @@ class Source:
                 yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
 
     def error(self, place: str, reason: object) -> RecordError:
-        """Return the error of one record of this file; what is not Unicode in it stands there as an escape."""
-        return RecordError(self.path, place, str(reason).encode("utf-8", "backslashreplace").decode())
+        """Return the error of one record of this file, on one line; what is not Unicode in it becomes an escape."""
+        line = str(reason).translate({ord("\r"): " ", ord("\n"): " "})
+        return RecordError(self.path, place, line.encode("utf-8", "backslashreplace").decode())
 
     def warn(self, message: str) -> None:
         """Announce how the file is read, where it does not say so itself."""

@@ -78,7 +78,7 @@ def rows_like(
     return {**rows, Path(model.encoder.settings.model).name: _encoder(model)}, model.encoder.fingerprint
 
 
-def _cnn(settings: Mapping[str, object]) -> Maker:
+def _cnn(settings: Mapping[str, Any]) -> Maker:
     from relscout.finetuning.cnn import CNNClassifier
 
     options = {name: value for name, value in settings.items() if name not in ("seed", "marking")}

@@ -6,18 +6,27 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import Start
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
-from relscout.methods.estimator import Labels, VectorMethod, check_enough, check_labels, checked_n_relations
+from relscout.methods.estimator import (
+    Labels,
+    NRelations,
+    VectorMethod,
+    check_enough,
+    check_labels,
+    checked_n_relations,
+)
 from relscout.methods.rocore.network import Network, RoCORESettings, Sides, outputs
 from relscout.methods.rocore.training import JointTraining
 from relscout.methods.vectors import (
@@ -165,7 +174,8 @@ class RoCORE(VectorMethod):
         encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
-        **settings: Fields of :class:`RoCORESettings`.
+
+    The other parameters are the fields of :class:`RoCORESettings`.
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
@@ -191,6 +201,45 @@ class RoCORE(VectorMethod):
 
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        center: bool = RoCORESettings.center,
+        reconstruction: bool = RoCORESettings.reconstruction,
+        cross_entropy: bool = RoCORESettings.cross_entropy,
+        incremental: bool = RoCORESettings.incremental,
+        n_clusters: int = RoCORESettings.n_clusters,
+        layers: str = RoCORESettings.layers,
+        activation: Literal["relu", "leaky-relu"] = RoCORESettings.activation,
+        initial: Literal["xavier", "normal"] = RoCORESettings.initial,
+        reconstruction_scale: Literal["mean", "sum"] = RoCORESettings.reconstruction_scale,
+        center_weight: float = RoCORESettings.center_weight,
+        weight_penalty: float = RoCORESettings.weight_penalty,
+        pretrain_epochs: int = RoCORESettings.pretrain_epochs,
+        pretrain_steps: int = RoCORESettings.pretrain_steps,
+        pretrain_center: bool = RoCORESettings.pretrain_center,
+        start: Start = RoCORESettings.start,
+        fresh_starts: int = RoCORESettings.fresh_starts,
+        margin: float = RoCORESettings.margin,
+        batch: int = RoCORESettings.batch,
+        epochs: int = RoCORESettings.epochs,
+        epoch_steps: int = RoCORESettings.epoch_steps,
+        learning_rate: float = RoCORESettings.learning_rate,
+        encoder_learning_rate: float = RoCORESettings.encoder_learning_rate,
+        trained_layers: int = RoCORESettings.trained_layers,
+        training_dtype: Arithmetic = RoCORESettings.training_dtype,
+        stop_change: float = RoCORESettings.stop_change,
+        patience: int = RoCORESettings.patience,
+        select: Literal["agreement", "last"] = RoCORESettings.select,
+        ramp_up_weight: float = RoCORESettings.ramp_up_weight,
+        ramp_up_epochs: int = RoCORESettings.ramp_up_epochs,
+        max_relations: int = RoCORESettings.max_relations,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,

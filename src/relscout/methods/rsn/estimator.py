@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,15 @@ from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
 from relscout.encoders.inputs import rows_by_content
-from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
+from relscout.encoders.settings import Arithmetic
+from relscout.methods.estimator import (
+    Labels,
+    Method,
+    NRelations,
+    check_enough,
+    check_labels,
+    checked_n_relations,
+)
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
@@ -203,7 +211,8 @@ class RSN(Method):
             when left out.
         n_relations: Number of relations K, or ``"auto"``, which leaves it to Louvain.
         seed: Random seed.
-        **settings: Fields of :class:`RSNSettings`.
+
+    The other parameters are the fields of :class:`RSNSettings`.
     """
 
     NAME: ClassVar[str] = "rsn"
@@ -216,6 +225,38 @@ class RSN(Method):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     _FITTED: ClassVar[str] = "_similarity"
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        layers: str = RSNSettings.layers,
+        start: Literal["directions", "random"] = RSNSettings.start,
+        trained_layers: int = RSNSettings.trained_layers,
+        epochs: int = RSNSettings.epochs,
+        pairs: int = RSNSettings.pairs,
+        batch: int = RSNSettings.batch,
+        learning_rate: float = RSNSettings.learning_rate,
+        similarity_learning_rate: float = RSNSettings.similarity_learning_rate,
+        encoder_learning_rate: float = RSNSettings.encoder_learning_rate,
+        weight_decay: float = RSNSettings.weight_decay,
+        dropout: float = RSNSettings.dropout,
+        warm_up: float = RSNSettings.warm_up,
+        training_dtype: Arithmetic = RSNSettings.training_dtype,
+        entropy_weight: float = RSNSettings.entropy_weight,
+        adversarial_weight: float = RSNSettings.adversarial_weight,
+        perturbation: float = RSNSettings.perturbation,
+        clustering: Literal["hac", "louvain"] = RSNSettings.clustering,
+        linkage: Literal["average", "complete"] = RSNSettings.linkage,
+        threshold: float = RSNSettings.threshold,
+        smallest_community: int = RSNSettings.smallest_community,
+        max_instances: int = RSNSettings.max_instances,
+        max_joined: int = RSNSettings.max_joined,
+        prototypes: int = RSNSettings.prototypes,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,

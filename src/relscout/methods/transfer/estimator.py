@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import Start
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
-from relscout.methods.estimator import Labels, Method, check_enough, check_labels, checked_n_relations
+from relscout.methods.estimator import (
+    Labels,
+    Method,
+    NRelations,
+    check_enough,
+    check_labels,
+    checked_n_relations,
+)
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld, OpenWorldFit, TransferSettings
 from relscout.methods.vectors import encode, scattered
@@ -34,7 +43,8 @@ class Transfer(Method):
         encoder: The :class:`TransformerEncoder` to start from; the bundled encoder when left out.
         n_relations: Number of novel relations K, or ``"auto"`` to estimate it from the trained representations.
         seed: Random seed.
-        **settings: Fields of :class:`TransferSettings`.
+
+    The other parameters are the fields of :class:`TransferSettings`.
 
     Attributes:
         names_: With ``open_world``, names of the pre-defined relations among those found, by their number.
@@ -51,6 +61,67 @@ class Transfer(Method):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
     _FITTED: ClassVar[str] = "_found"
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        n_relations: NRelations = "auto",
+        seed: int = 0,
+        classifier_epochs: int = TransferSettings.classifier_epochs,
+        frozen_epochs: int = TransferSettings.frozen_epochs,
+        classifier_learning_rate: float = TransferSettings.classifier_learning_rate,
+        head_learning_rate: float = TransferSettings.head_learning_rate,
+        classifier_batch: int = TransferSettings.classifier_batch,
+        classifier_dropout: float = TransferSettings.classifier_dropout,
+        warm_up: float = TransferSettings.warm_up,
+        trained_layers: int = TransferSettings.trained_layers,
+        training_dtype: Arithmetic = TransferSettings.training_dtype,
+        layers: str = TransferSettings.layers,
+        initial: Literal["xavier", "normal"] = TransferSettings.initial,
+        noise: float = TransferSettings.noise,
+        autoencoder_epochs: int = TransferSettings.autoencoder_epochs,
+        autoencoder_steps: int = TransferSettings.autoencoder_steps,
+        autoencoder_batch: int = TransferSettings.autoencoder_batch,
+        autoencoder_learning_rate: float = TransferSettings.autoencoder_learning_rate,
+        weight_decay: float = TransferSettings.weight_decay,
+        alpha: float = TransferSettings.alpha,
+        start: Start = TransferSettings.start,
+        optimizer: Literal["adam", "sgd"] = TransferSettings.optimizer,
+        cluster_learning_rate: float = TransferSettings.cluster_learning_rate,
+        cluster_epochs: int = TransferSettings.cluster_epochs,
+        cluster_batch: int = TransferSettings.cluster_batch,
+        label_from: Literal["target", "assignment"] = TransferSettings.label_from,
+        keep: Literal["last", "lowest-loss"] = TransferSettings.keep,
+        redraws: int = TransferSettings.redraws,
+        adaptive: bool = TransferSettings.adaptive,
+        classification: bool = TransferSettings.classification,
+        max_loops: int = TransferSettings.max_loops,
+        stop_change: float = TransferSettings.stop_change,
+        head: Literal["aligned", "fresh"] = TransferSettings.head,
+        n_clusters: int = TransferSettings.n_clusters,
+        merge: bool = TransferSettings.merge,
+        restarts: int = TransferSettings.restarts,
+        max_relations: int = TransferSettings.max_relations,
+        inverses: bool = TransferSettings.inverses,
+        supervised_layers: int = TransferSettings.supervised_layers,
+        supervised_epochs: int = TransferSettings.supervised_epochs,
+        supervised_steps: int = TransferSettings.supervised_steps,
+        supervised_learning_rate: float = TransferSettings.supervised_learning_rate,
+        directions_learning_rate: float = TransferSettings.directions_learning_rate,
+        imprint_samples: int = TransferSettings.imprint_samples,
+        supervised_batch: int = TransferSettings.supervised_batch,
+        supervised_dropout: float = TransferSettings.supervised_dropout,
+        sharpness: float = TransferSettings.sharpness,
+        supervised_warm_up: float = TransferSettings.supervised_warm_up,
+        supervised_dtype: Arithmetic = TransferSettings.supervised_dtype,
+        open_world: bool = TransferSettings.open_world,
+        no_relation_fnr: float = TransferSettings.no_relation_fnr,
+        known_fnr: float = TransferSettings.known_fnr,
+        neighbours: int = TransferSettings.neighbours,
+        shrinkage: float = TransferSettings.shrinkage,
+    ) -> None:
+        self._store(locals())
 
     def fit(
         self,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.encoders import Encoder, OnLoss, VectorCache, underlying
-from relscout.methods.estimator import Estimator, Predictor
+from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision, is_connected
 from relscout.methods.unrelated.detector import (
     LEAST,
@@ -35,16 +36,63 @@ from relscout.methods.vectors import encode, scattered
 from relscout.text.relatedness import Relatedness
 from relscout.training.stored import below, whole
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 #: Attributes that are those of the method.
-_OF_THE_METHOD = frozenset({"NAME", "CITATION", "LABELS", "ENCODER", "KNOWN_SETTING", "seed", "predefined_"})
+_OF_THE_METHOD = frozenset(
+    [
+        "NAME",
+        "CITATION",
+        "LABELS",
+        "ENCODER",
+        "KNOWN_SETTING",
+        "seed",
+        "n_relations_",
+        "names_",
+        "predefined_",
+    ]
+)
 #: Kind of the saved artifact.
 KIND = "no-relation-wrapper"
 
 
-class NoRelationWrapper(Predictor):
+@dataclass(frozen=True)
+class Choice:
+    """What decides how many pairs are unrelated, checked.
+
+    Args:
+        share: Share of the corpus that is unrelated, ``"auto"``, or ``"judged"``; ``None`` with a precision.
+        precision: Expected share of related pairs among the kept ones; ``None`` to use the share.
+        judged: Judged instances.
+        judged_by: Hash of the judged instances, because they affect the fit; ``None`` if there are none.
+    """
+
+    share: Share | Literal["judged"] | None
+    precision: float | None
+    judged: Sequence[RelationInstance] = ()
+    judged_by: str | None = None
+
+    @classmethod
+    def of(cls, share: Share | Judged | None, precision: float | None) -> Self:
+        """Check the parameters of a wrapper.
+
+        Raises:
+            InputError: A judged instance has no gold relation, or all are of one kind.
+            SettingError: The share or the precision is invalid, or both are given.
+        """
+        checked = None if precision is None else checked_precision(precision)
+        if isinstance(share, list | tuple):
+            judged = checked_judged(share)
+            return cls("judged", checked, judged, digest_of(judged))
+        if checked is None:
+            return cls(checked_share("auto" if share is None else share), None)
+        if share is not None:
+            raise SettingError(
+                f"none is {share!r} and precision is {precision!r}, but either decides how many pairs are kept; "
+                "give one of them"
+            )
+        return cls(None, checked)
+
+
+class NoRelationWrapper(Estimator):
     """A method with a detector that leaves out unrelated pairs: an :class:`Estimator` with ``none_``.
 
     Pairs that the detector rejects are left out of the fit and have relation -1. With a ``precision``, the bundled
@@ -59,23 +107,22 @@ class NoRelationWrapper(Predictor):
             instances set the threshold where both kinds are equally likely; with a ``precision``, they calibrate the
             relatedness model.
         precision: Expected share of related pairs among the kept ones, in (0, 1]; ``None`` to use ``share``.
-        relatedness: The relatedness model; the bundled one by default.
+        relatedness_model: The relatedness model; the bundled one by default.
 
     Attributes:
         related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it was not estimated.
-
-    Raises:
-        InputError: A judged instance has no gold relation, or all are of one kind.
-        SettingError: The share or the precision is invalid, both are given, or the method separates unrelated pairs
-            itself.
     """
 
-    _NOT_SETTINGS = frozenset({"method", "share", "precision", "relatedness"})
+    _NOT_SETTINGS = frozenset({"method", "share", "precision", "relatedness_model"})
 
-    related_: NDArray[np.float32] | None
-    probabilities_: NDArray[np.float32]
-    vectors_: NDArray[np.float32]
-    report_: dict[str, Any]
+    method: Estimator
+    share: Share | Judged | None
+    precision: float | None
+    relatedness_model: Relatedness | None
+
+    _detector: Detector | RelatednessDetector | None = None
+    #: What decided the fit, where the method was loaded.
+    _loaded_choice: Choice | None = None
 
     def __init__(
         self,
@@ -83,66 +130,24 @@ class NoRelationWrapper(Predictor):
         share: Share | Judged | None = None,
         *,
         precision: float | None = None,
-        relatedness: Relatedness | None = None,
+        relatedness_model: Relatedness | None = None,
     ) -> None:
-        if method.settings().get("open_world"):
-            raise SettingError(
-                "with open_world the method separates unrelated pairs itself, by its labels (no_relation_fnr); "
-                "leave none out, or open_world"
-            )
-        self._method = method
-        self._given_share = share
-        self._judged: list[RelationInstance] = []
-        #: Hash of the judged instances, because they affect the fit.
-        self._judged_by: str | None = None
-        self._share: Share | Literal["judged"] | None = None
-        if isinstance(share, list | tuple):
-            self._share = "judged"
-            self._judged = checked_judged(share)
-            self._judged_by = digest_of(self._judged)
-        elif precision is not None and share is not None:
-            raise SettingError(
-                f"none is {share!r} and precision is {precision!r}, but either decides how many pairs are kept; "
-                "give one of them"
-            )
-        elif precision is None:
-            self._share = checked_share("auto" if share is None else share)
-        self._precision = None if precision is None else checked_precision(precision)
-        self._relatedness = relatedness
-        self._detector: Detector | RelatednessDetector | None = None
+        self._store(locals())
 
-    def _parameter(self, name: str) -> Any:
-        return getattr(self, "_given_share" if name == "share" else f"_{name}")
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Set parameters by name; ``method__name`` is a parameter of the method."""
-        inner = {name: value for name, value in parameters.items() if "__" in name}
-        given = {**self.get_params(deep=False), **{n: v for n, v in parameters.items() if n not in inner}}
-        if unknown := given.keys() - self.get_params(deep=False).keys():
-            raise UnknownNameError("parameter", min(unknown), self._NOT_SETTINGS)
-        type(self).__init__(self, **given)
-        super().set_params(**inner)
-        return self
+    @property
+    def _choice(self) -> Choice:
+        """What decides how many pairs are unrelated; see :meth:`Choice.of`."""
+        return self._loaded_choice or Choice.of(self.share, self.precision)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OF_THE_METHOD and "_method" in self.__dict__:
-            return getattr(self._method, name)
+        if name in _OF_THE_METHOD and "method" in self.__dict__:
+            return getattr(self.method, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def encoder(self) -> Encoder:
         """The encoder of the method."""
-        return self._method.encoder
-
-    @property
-    def names_(self) -> Mapping[int, str]:
-        """Names of relations from labels, by their number."""
-        return self._method.names_
-
-    @property
-    def n_relations_(self) -> int:
-        """Number of relations K."""
-        return self._method.n_relations_
+        return self.method.encoder
 
     def fit(
         self,
@@ -155,36 +160,46 @@ class NoRelationWrapper(Predictor):
         """Detect unrelated pairs, and fit the method to the others.
 
         Raises:
-            InputError: Fewer related pairs than relations are left.
+            InputError: Fewer related pairs than relations are left; or a judged instance has no gold relation, or all
+                are of one kind.
+            SettingError: The share or the precision is invalid, both are given, or the method separates unrelated pairs
+                itself.
         """
+        self._loaded_choice = None
+        choice = self._choice
+        if self.method.settings().get("open_world"):
+            raise SettingError(
+                "with open_world the method separates unrelated pairs itself, by its labels (no_relation_fnr); "
+                "leave none out, or open_world"
+            )
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
         with self._cached():
-            warnings, related = self._learn(unlabeled, labeled or (), progress)
+            warnings, related = self._learn(unlabeled, labeled or (), choice, progress)
             self._check_enough_left(related)
-            self._method.fit(
+            self.method.fit(
                 [instance for instance, kept in zip(unlabeled, related, strict=True) if kept],
                 labeled,
                 progress=progress,
                 checkpoints=checkpoints,
             )
-            self.none_ = None if self._detector is None else self._method.n_relations_
-            shares = self._method.predict_proba(unlabeled, progress=progress)
+            self.none_ = None if self._detector is None else self.method.n_relations_
+            shares = self.method.predict_proba(unlabeled, progress=progress)
             if isinstance(self._detector, RelatednessDetector) and self.related_ is not None:
                 self._detector.set_own_thresholds(
-                    self.related_, shares.argmax(axis=1), self._method.n_relations_
+                    self.related_, shares.argmax(axis=1), self.method.n_relations_
                 )
             self.probabilities_ = self._append_no_relation(shares, unlabeled, progress, related=self.related_)
             self.labels_ = self._likeliest(self.probabilities_)
-            self.vectors_ = self._method.transform(unlabeled, progress=progress)
-        self.report_ = dict(self._method.report_)
+            self.vectors_ = self.method.transform(unlabeled, progress=progress)
+        self.report_ = dict(self.method.report_)
         if self._detector is not None:
             self.report_["no_relation"] = int((self.labels_ < 0).sum())
             self.report_["none_share"] = round(self._detector.share, 4)
         if isinstance(self._detector, RelatednessDetector):
             self.report_["relatedness"] = {
                 "model": self._detector.model.fingerprint,
-                "precision": self._precision,
+                "precision": choice.precision,
                 "thresholds": [round(float(line), 4) for line in self._detector.thresholds],
             }
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
@@ -221,21 +236,22 @@ class NoRelationWrapper(Predictor):
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
         """Return the probabilities of the relations, and last of no relation (N, K + 1), float32, rows summing to 1."""
-        shares = self._method.predict_proba(instances, progress=progress, on_loss=on_loss)
+        shares = self.method.predict_proba(instances, progress=progress, on_loss=on_loss)
         return self._append_no_relation(shares, instances, progress)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
         """Return the method's representations (N, D), float32."""
-        return self._method.transform(instances, progress=progress)
+        return self.method.transform(instances, progress=progress)
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that determines the fit, except the data, as JSON values."""
-        settings = {**self._method.settings(), "none": self._share}
-        if self._precision is not None:
-            settings["precision"] = self._precision
-        return settings if self._judged_by is None else {**settings, "none_judged": self._judged_by}
+        choice = self._choice
+        settings = {**self.method.settings(), "none": choice.share}
+        if choice.precision is not None:
+            settings["precision"] = choice.precision
+        return settings if choice.judged_by is None else {**settings, "none_judged": choice.judged_by}
 
     def save(self, folder: Path) -> None:
         """Write the fitted method with its detector to a folder.
@@ -244,16 +260,17 @@ class NoRelationWrapper(Predictor):
             SettingError: The method is not fitted.
             OutputError: The folder holds other files or cannot be written.
         """
+        choice = self._choice
         with tempfile.TemporaryDirectory() as place:
-            self._method.save(Path(place) / "method")
+            self.method.save(Path(place) / "method")
             inner = load_artifact(Path(place) / "method")
         tensors = {f"method.{name}": array for name, array in inner.tensors.items()}
         settings = {
             "kind": inner.kind,
             "settings": inner.settings,
-            "share": self._share,
-            "judged": self._judged_by,
-            "precision": self._precision,
+            "share": choice.share,
+            "judged": choice.judged_by,
+            "precision": choice.precision,
         }
         if isinstance(self._detector, RelatednessDetector):
             settings["relatedness"], arrays = self._detector.state()
@@ -263,31 +280,35 @@ class NoRelationWrapper(Predictor):
         save_artifact(folder, Artifact(KIND, settings, tensors))
 
     @classmethod
-    def load(cls, folder: Path, load: Callable[[Path], Estimator]) -> Self:
+    def load(
+        cls, folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None
+    ) -> Self:
         """Read a fitted method with its detector from a folder.
 
         Args:
             folder: Where :meth:`save` wrote it.
-            load: Reads the method itself from a folder.
+            encoder: The encoder that it was fitted with, if relscout did not build it.
+            kind: Class of the method, if it is neither ours nor registered.
 
         Raises:
             ArtifactError: The folder does not hold a method with its detector.
         """
+        from relscout.methods import load_fitted
+
         artifact = load_artifact(folder)
         with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
             saved = dict(artifact.settings)
             inner = Artifact(str(saved["kind"]), saved["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
             share, precision = saved["share"], saved.get("precision")
-            method = load(Path(place) / "method")
+            method = load_fitted(Path(place) / "method", encoder=encoder, kind=kind)
             loaded = cls(method, None if share == "judged" else share, precision=precision)
-            loaded._share = share
-            loaded._judged_by = saved.get("judged")
+            loaded._loaded_choice = Choice(share, precision, judged_by=saved.get("judged"))
             if arrays := below("detector.", artifact.tensors):
                 loaded._detector = restored(arrays)
             elif arrays := below("relatedness.", artifact.tensors):
                 loaded._detector = RelatednessDetector.restored(saved["relatedness"], arrays)
-        loaded.none_ = None if loaded._detector is None else loaded._method.n_relations_
+        loaded.none_ = None if loaded._detector is None else loaded.method.n_relations_
         loaded.report_ = {"warnings": []}
         return loaded
 
@@ -295,60 +316,61 @@ class NoRelationWrapper(Predictor):
         self,
         unlabeled: Sequence[RelationInstance],
         labeled: Sequence[RelationInstance],
+        choice: Choice,
         progress: Progress,
     ) -> tuple[list[str], NDArray[np.bool_]]:
         """Set up the detector; return warnings, and which pairs are related (N,)."""
         self._detector, self.related_ = None, None
-        if self._precision is not None:
-            return [], self._judge_by_relatedness(unlabeled, progress)
+        if choice.precision is not None:
+            return [], self._judge_by_relatedness(unlabeled, choice, progress)
         sides = [[side[place] for place in canonical_order(side)] for side in (unlabeled, labeled)]
-        pairs = redrawn_pairs([instance for side in sides for instance in side], seed=self._method.seed)
+        pairs = redrawn_pairs([instance for side in sides for instance in side], seed=self.method.seed)
         if min(len(pairs), len(unlabeled)) < LEAST:
             note = (
                 f"in {sum(map(len, sides))} sentences, {len(pairs)} pairs of other entities could be drawn, too few "
                 f"to learn what no relation looks like ({LEAST} of either are needed), so the bundled "
                 "relatedness model decides"
             )
-            return [note], self._judge_by_relatedness(unlabeled, progress)
+            return [note], self._judge_by_relatedness(unlabeled, choice, progress)
         # each side separately, as it is encoded later: the last bits depend on what is encoded together
         own, known, redrawn = (encode(self.encoder, side, progress=progress) for side in (*sides, pairs))
         judged = None
-        if self._judged:
-            unrelated = np.array([instance.is_unrelated for instance in self._judged])
-            bare = [instance.without_relation() for instance in self._judged]
+        if choice.judged:
+            unrelated = np.array([instance.is_unrelated for instance in choice.judged])
+            bare = [instance.without_relation() for instance in choice.judged]
             judged = encode(self.encoder, bare, progress=progress), unrelated
         self._detector = Detector.of(
             own,
             redrawn,
             related=known,
-            share="auto" if self._share is None or self._share == "judged" else self._share,
+            share="auto" if choice.share is None or choice.share == "judged" else choice.share,
             judged=judged,
-            seed=self._method.seed,
+            seed=self.method.seed,
         )
         return [], self._none(self._detector, unlabeled, progress) <= 0.5
 
     def _judge_by_relatedness(
-        self, unlabeled: Sequence[RelationInstance], progress: Progress
+        self, unlabeled: Sequence[RelationInstance], choice: Choice, progress: Progress
     ) -> NDArray[np.bool_]:
-        model = self._relatedness or Relatedness.load()
-        detector = RelatednessDetector(model, precision=self._precision, connected=is_connected(unlabeled))
-        if self._judged:
-            bare = [instance.without_relation() for instance in self._judged]
+        model = self.relatedness_model or Relatedness.load()
+        detector = RelatednessDetector(model, precision=choice.precision, connected=is_connected(unlabeled))
+        if choice.judged:
+            bare = [instance.without_relation() for instance in choice.judged]
             vectors = detector.vectors(bare, encoder=self.encoder, progress=progress)
-            is_related = [not instance.is_unrelated for instance in self._judged]
+            is_related = [not instance.is_unrelated for instance in choice.judged]
             detector.model = model.recalibrated(bare, vectors, is_related)
         self.related_ = detector.probabilities(unlabeled, encoder=self.encoder, progress=progress)
-        detector.set_threshold(self.related_, None if self._share == "judged" else self._share)
+        detector.set_threshold(self.related_, None if choice.share == "judged" else choice.share)
         self._detector = detector
         return np.asarray(self.related_ >= detector.thresholds[0])
 
     def _check_enough_left(self, related: NDArray[np.bool_]) -> None:
-        wanted = self._method.settings()["n_relations"]
+        wanted = self.method.settings()["n_relations"]
         wanted = wanted if isinstance(wanted, int) else 1
         if (left := int(related.sum())) < wanted:
             aim = (
                 "give a lower --precision"
-                if self._precision is not None
+                if self.precision is not None
                 else f"give a smaller share of unrelated instances than {1 - left / len(related):.2f}"
             )
             raise InputError(

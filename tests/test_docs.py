@@ -27,6 +27,7 @@ from relscout import bundled_corpus, discover
 from relscout.cli.app import app, run
 from relscout.io.writers.jsonl import write_instances
 from relscout.lab.records import Record
+from relscout.methods import METHODS, method
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -254,7 +255,7 @@ def test_commands_that_are_shown_exist(words: list[str]) -> None:
             command = command.commands[place]
         command.make_context(place, rest)
     elif words[0] == "make":
-        goals = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        goals = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert words[1] in goals
 
 
@@ -354,10 +355,23 @@ def test_a_method_is_described_in_less_than_900_words(page: Path) -> None:
     assert len(re.findall(r"\b[^\W\d_][\w'’-]*", text)) < 900
 
 
-def test_the_navigation_lists_every_page() -> None:
-    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+def test_the_navigation_lists_every_page(tables: ModuleType) -> None:
+    config = tables.on_config(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
     pages = {page.relative_to(DOCS).as_posix() for page in PAGES if page.is_relative_to(DOCS)}
     assert set(leaves(config["nav"])) == pages
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_a_page_with_its_settings_and_is_in_the_reference(name: str, tables: ModuleType) -> None:
+    page = DOCS / "methods" / f"{name}.md"
+    listed = tables.on_page_markdown(page.read_text(encoding="utf-8"))
+    kind = method(name)
+    if name != "transfer":  # its page lists only what selfore has not
+        assert [key for key in kind.SETTINGS.__dataclass_fields__ if f"`{key}` |" not in listed] == []
+    reference = tables.on_page_markdown((DOCS / "reference" / "methods.md").read_text(encoding="utf-8"))
+    assert f"[{name}](../methods/{name}.md)" in reference
+    assert f".{kind.__name__}\n    options:" in reference
+    assert f".{kind.SETTINGS.__name__}\n" in reference
 
 
 def test_the_page_about_scripting_names_every_key_of_a_run(demo_run: Path) -> None:
@@ -381,8 +395,8 @@ def test_the_page_about_experiments_names_every_key_of_a_record() -> None:
 def reported(method: str) -> str:
     """Return the page of a method and its section of the one about reports."""
     sections = (DOCS / "reference" / "reports.md").read_text(encoding="utf-8").split("\n## ")
-    (section,) = [section for section in sections if section.startswith(f"{method}\n")]
-    return (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8") + section
+    page = (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8")
+    return page + "".join(section for section in sections if section.startswith(f"{method}\n"))
 
 
 def test_the_page_about_selfore_names_every_key_of_its_report() -> None:

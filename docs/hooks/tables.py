@@ -1,6 +1,7 @@
-"""For mkdocs: tables that are made from the code, so that no page repeats what the code says.
+"""For mkdocs: tables and navigation that are made from the code, so that no page repeats what the code says.
 
-A page asks for one by a line ``<!-- table: NAME -->``; the names are those of :data:`TABLES`.
+A page asks for a table by a line ``<!-- table: NAME -->``; the names are those of :data:`TABLES`, and
+``METHOD-settings`` for every method.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
 _OUTSIDE_CODE = re.compile(r"(`[^`]*`)|[|<>]")
@@ -19,7 +19,43 @@ _MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the tables in place: mkdocs calls this with the text of every page."""
-    return _MARK.sub(lambda found: TABLES[found[1]](), markdown)
+    return _MARK.sub(lambda mark: _table_of(mark[1]), markdown)
+
+
+def on_config(config: Any) -> Any:
+    """List the pages of the methods in the navigation: mkdocs calls this with its configuration."""
+    from relscout.methods import METHODS
+
+    (section,) = [entry["Methods"] for entry in config["nav"] if "Methods" in entry]
+    section[:0] = [{name: f"methods/{name}.md"} for name in METHODS]
+    return config
+
+
+def _table_of(name: str) -> str:
+    return TABLES[name]() if name in TABLES else settings_of(name.removesuffix("-settings"))
+
+
+def methods() -> str:
+    """Return the methods with their papers."""
+    from relscout.methods import METHODS, method
+
+    return _table(
+        ("method", "paper"),
+        ((f"[{name}](../methods/{name}.md)", method(name).CITATION) for name in METHODS),
+    )
+
+
+def method_classes() -> str:
+    """Return what mkdocstrings replaces by the documentation of each method and its settings."""
+    from relscout.methods import METHODS, method
+
+    parts = []
+    for name, place in METHODS.items():
+        module, _, estimator = place.partition(":")
+        kind = method(name).SETTINGS
+        parts.append(f"::: {module}.{estimator}\n    options:\n      inherited_members: true\n\n")
+        parts.append(f"::: {kind.__module__}.{kind.__qualname__}\n\n")
+    return "".join(parts)
 
 
 def formats() -> str:
@@ -55,13 +91,6 @@ def fewshot_settings() -> str:
     from relscout.finetuning.fewshot_training import FewShotSettings
 
     return _settings(FewShotSettings)
-
-
-def kmeans_settings() -> str:
-    """Return the settings of the method kmeans."""
-    from relscout.methods import method
-
-    return _settings(method("kmeans").SETTINGS)
 
 
 def selfore_settings() -> str:
@@ -231,19 +260,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "encoder-settings": encoder_settings,
     "fewshot-settings": fewshot_settings,
     "formats": formats,
-    "hac-settings": partial(settings_of, "hac"),
-    "kmeans-settings": kmeans_settings,
     "markings": markings,
+    "method-classes": method_classes,
+    "methods": methods,
     "poolings": poolings,
     "preset-keys": preset_keys,
     "presets": presets,
     "pretraining-settings": pretraining_settings,
     "protocols": protocols,
-    "rocore-settings": partial(settings_of, "rocore"),
-    "rsn-settings": partial(settings_of, "rsn"),
     "selfore-settings": selfore_settings,
-    "hiure-settings": partial(settings_of, "hiure"),
-    "siamese-settings": partial(settings_of, "siamese"),
     "supervised-settings": supervised_settings,
     "taught-settings": taught_settings,
     "transfer-settings": transfer_settings,

@@ -209,3 +209,56 @@ def test_what_a_reader_decides_is_noted_once(relscout, tmp_path):
     assert done.err == (
         "note: a.csv: read as UTF-16, as its byte-order mark says; for another encoding, pass --encoding\n"
     )
+
+
+@pytest.fixture
+def in_utf16_units(tmp_path):
+    """Two sentences whose offsets count as JavaScript does, with an emoji before the mentions of one."""
+    path = tmp_path / "exported.jsonl"
+    texts = ("🎉 Bea joined Fiat.", "Cem left Saab.")
+    spans = (((3, 6), (14, 18)), ((0, 3), (9, 13)))
+    records = [
+        {
+            "text": text,
+            **{
+                role: {"start": span[0], "end": span[1]}
+                for role, span in zip(("head", "tail"), both, strict=True)
+            },
+        }
+        for text, both in zip(texts, spans, strict=True)
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_offsets_in_other_units_are_noticed(relscout, in_utf16_units):
+    done = relscout("inspect", in_utf16_units)
+    assert "mentions that begin or end inside a word or on a blank: 2 of 4\n" in done.out
+    assert done.err.startswith(f"note: {in_utf16_units}: 2 of 4 mentions (50%) begin or end inside a word")
+    assert "--offsets utf-16" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_offsets_in_other_units_are_read(relscout, in_utf16_units):
+    done = relscout("inspect", in_utf16_units, "--offsets", "utf-16")
+    assert (done.code, done.err) == (0, "")
+    assert "🎉 [h Bea] joined [t Fiat]." in done.out
+
+
+def test_json_says_which_offsets_fit(relscout, in_utf16_units):
+    found = json.loads(relscout("inspect", in_utf16_units, "--json").out)["offsets"]
+    assert found == {"mentions": 4, "cut": 2, "fitting": "utf-16"}
+
+
+def test_every_command_that_reads_marked_pairs_notices_and_reads_offsets(relscout, in_utf16_units, tmp_path):
+    noticed = relscout("convert", in_utf16_units, "--out", tmp_path / "wrong.jsonl")
+    assert "--offsets utf-16" in noticed.err
+    relscout("convert", in_utf16_units, "--offsets", "utf-16", "--out", tmp_path / "right.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "right.jsonl").read_text().splitlines()]
+    assert [row["head"]["text"] for row in rows] == ["Bea", "Cem"]
+
+
+def test_an_encoding_can_be_named(relscout, tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("text,head,tail\nZoë in Malmö,Zoë,Malmö\n".encode("latin-1"))
+    assert "[h Zoë] in [t Malmö]" in relscout("inspect", path, "--encoding", "latin-1").out

@@ -12,8 +12,10 @@ def test_all_methods_are_listed_with_their_papers(relscout):
 
 def test_the_settings_of_a_method_are_explained(relscout):
     settings = json.loads(relscout("methods", "kmeans", "--json").out)["settings"]
-    assert settings["n_init"]["default"] == 10
-    assert all(setting["help"] for setting in settings.values())
+    known = {name: settings["n_init"][name] for name in ("type", "default", "minimum")}
+    assert known == {"type": "integer", "default": 10, "minimum": 1}
+    assert settings["start"]["enum"] == ["neighbours", "k-means++"]
+    assert all(setting["description"] for setting in settings.values())
 
 
 def test_the_table_of_settings_has_no_code_marks(relscout):

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,14 +157,15 @@ def test_neither_the_order_of_the_input_nor_its_gold_relations_change_anything(
 
 
 def test_an_earlier_fit_with_another_encoder_leaves_nothing(
+    build: Build,
     fitted: Estimator,
     sketched: Estimator,
     small_encoder: TransformerEncoder,
     few: Instances,
     labeled: Labeled,
 ) -> None:
-    again = copy.copy(fitted)
-    again.encoder = small_encoder
+    again: Any = copy.copy(fitted)
+    again.set_params(**build(small_encoder, n_relations=4).get_params(deep=False))
     again.fit(few, labeled)
     np.testing.assert_array_equal(again.labels_, sketched.labels_)
     np.testing.assert_array_equal(again.probabilities_, sketched.probabilities_)
@@ -265,7 +267,7 @@ def test_instances_that_repeat_each_other_are_one_relation(
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
     assert build(small_encoder).fit(repeated, labeled).n_relations_ == 1
-    with pytest.raises(InputError, match="the instances repeat each other"):
+    with pytest.raises(InputError, match="instances are repeated, or the encoder cannot distinguish them"):
         build(small_encoder, n_relations=2).fit(repeated, labeled)
 
 

@@ -120,19 +120,19 @@ RECORDS = {
     "nyt-fb": '["<e1:PER> Ina Roth </e1:PER> lives in <e2:LOC> Graz </e2:LOC> Graz."]',
     "fewrel": '[{"tokens": ["Ina", "in", "Graz", "Graz."], "h": ["Ina", "Q1", [[0]]], "t": ["Graz", "Q2", [[2]]]}]',
 }
-RECORDS["conllu"] = RECORDS["conllu"].replace("\tGraz\t", "\tGraz.\t")
-RECORDS["conll04"] = RECORDS["conll04"].replace("\tGraz\t", "\tGraz.\t")
+for _rows in ("conllu", "conll04", "conll04 of multi-head models"):
+    RECORDS[_rows] = RECORDS[_rows].replace("\tGraz\t", "\tGraz.\t")
 FILLERS = (
     "blanks",
     "letters",
-    "words",
-    "digits and blanks",
+    "digits",
     "quotation marks",
     "brackets",
     "smaller than",
     "line feeds",
+    "pipes",
 )
-FILLERS = (*FILLERS, "dashes", "pipes", "combining marks", "Chinese")
+FILLERS = (*FILLERS, "combining marks", "Chinese")
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -155,7 +155,7 @@ def test_a_reader_is_bounded_on_a_text_of_a_million_of_each_character(tmp_path: 
 
 
 def test_recognising_is_bounded_on_a_million_of_each_character(tmp_path: Path) -> None:
-    for ending in (".txt", ".ann", ".jsonl", ".csv", ".md"):
+    for ending in (".txt", ".jsonl"):
         path = tmp_path / f"input{ending}"
         for name, text in TEXTS.items():
             path.write_text(text[:-1], encoding="utf-8")

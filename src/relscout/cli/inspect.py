@@ -20,6 +20,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
 from relscout.io.packing import exists
 from relscout.io.readers import FORMATS
+from relscout.io.readers.offsets import OffsetCheck, Offsets
 from relscout.io.readers.unknown import quoted
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. A file is recognised from its content, packed or not."
@@ -45,7 +46,7 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="INPUT", help="Any file or directory.")],
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding")],
+    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding", "offsets")],
 ) -> None:
     """Show what a file holds, what is wrong with it, and what to do next.
 
@@ -71,7 +72,7 @@ def command(
         _show_text(path, reading.encoding, as_json)
         return
     skipped = Skipped()
-    summary = _Summary()
+    summary = _Summary(reading.offsets)
     for instance in reading.instances([path], skipped):
         summary.add(instance)
     following = f"relscout discover {quoted(path)}" if summary.count else None
@@ -166,7 +167,7 @@ def _show_run(folder: Path, as_json: bool) -> None:
 class _Summary:
     """Counts instances one at a time, so that a file of any size can be looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, offsets: Offsets) -> None:
         self.count = 0
         self.relations: Counter[str] = Counter()
         self.type_pairs: Counter[str] = Counter()
@@ -174,9 +175,11 @@ class _Summary:
         self._lengths: Counter[int] = Counter()
         self._ids: set[str] = set()
         self._repeated = self._head_first = self._nested = 0
+        self._offsets = OffsetCheck(offsets)
 
     def add(self, instance: RelationInstance) -> None:
         self.count += 1
+        self._offsets.add(instance)
         self._lengths[len(instance.text)] += 1
         self._repeated += instance.id in self._ids
         self._ids.add(instance.id)
@@ -196,6 +199,7 @@ class _Summary:
             "repeated_ids": self._repeated,
             "head_first": self._head_first,
             "nested_mentions": self._nested,
+            "offsets": self._offsets.as_json(),
             "characters": {
                 "median": self._quantile(0.5),
                 "p99": self._quantile(0.99),
@@ -213,6 +217,9 @@ class _Summary:
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
+        if self._offsets.cut:
+            cut, of = self._offsets.cut, self._offsets.mentions
+            details.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
         if self._repeated:
             details.append(f"repeated ids: {self._repeated:,}")
         if self._nested:

@@ -19,7 +19,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """List the methods, or the settings of one for 'relscout discover --set'."""
-    from relscout.core.settings import documentation
+    from relscout.core.settings import documentation, schema
     from relscout.methods import method, method_names
 
     if name is None:
@@ -38,21 +38,17 @@ def command(
         output().print(table)
         return
     chosen = method(name)
-    documented = documentation(chosen.SETTINGS)
     if as_json:
         print_json(
             {
                 "method": name,
                 "citation": chosen.CITATION,
-                "settings": {
-                    key: {"type": kind, "default": default, "help": text}
-                    for key, (kind, default, text) in documented.items()
-                },
+                "settings": schema(chosen.SETTINGS)["properties"],
             }
         )
         return
     table = plain_table("setting", "default", "")
-    for key, (_, default, text) in documented.items():
+    for key, (_, default, text) in documentation(chosen.SETTINGS).items():
         table.add_row(Text(key, style="bold cyan"), Text(str(default)), Text(text.replace("``", "")))
     console = output()
     console.print(Text(chosen.CITATION, style="dim"))

@@ -21,7 +21,7 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed, generator
 from relscout.core.settings import to_mapping
-from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings, unknown_share
 from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.classification import ClassificationSettings, Classifier, Learner, Read
 from relscout.training.labels import canonical, classes_of, digest
@@ -375,6 +375,10 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=1, keepdims=True)
         return scores[np.argsort(order)][:, self._by_name]
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of the tokens of instances that the encoder does not know, from 0 to 1, in a sample."""
+        return unknown_share(self.encoder, [instance.text for instance in instances])
 
     def settings(self) -> Mapping[str, Any]:
         """Return all settings that determine the fit, as JSON values."""

@@ -275,6 +275,8 @@ def _frequent_first(counts: Counter[str]) -> Callable[[str], tuple[int, str]]:
     return lambda word: (-counts[word], word)
 
 
+#: Instances of which the unknown words are counted.
+_SAMPLE = 500
 #: Words in a batch without training, padding included.
 _BATCH_WORDS = 8192
 
@@ -599,6 +601,12 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         for contents, batch in self._encoder.encoded(sentences, progress):
             vectors[contents] = batch
         return vectors[sentences.row_of]
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of the words of instances that have no vector of their own, from 0 to 1, in a sample."""
+        sample = sorted(instances, key=lambda instance: instance.id)[:_SAMPLE]
+        words = self._encoder.vocabulary.sentences(sample)[0].ids[0]
+        return float((words == UNKNOWN).mean()) if len(words) else 0.0
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         vocabulary = self._encoder.vocabulary

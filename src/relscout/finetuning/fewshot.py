@@ -18,8 +18,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed, generator
 from relscout.core.settings import to_mapping
-from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
-from relscout.encoders.parameter import EncoderParameter
+from relscout.encoders import EncoderParameter, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic, learnt_note
 from relscout.finetuning.episodes import (
     Episode,

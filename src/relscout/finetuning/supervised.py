@@ -21,8 +21,7 @@ from relscout.core.settings import (
     settings_class,
     to_mapping,
 )
-from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder
-from relscout.encoders.parameter import EncoderParameter
+from relscout.encoders import EncoderParameter, EncoderSettings, OnLoss, TransformerEncoder
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.finetuning.classifier import SentenceClassifier, linear_head

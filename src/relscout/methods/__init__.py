@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -24,16 +25,16 @@ __all__ = [
     "method_names",
 ]
 
-#: Name → ``module:Class``.
+#: Name → ``module:Class``, in the order of the documentation, whose pages, tables and navigation follow from it.
 METHODS: dict[str, str] = {
-    "hac": "relscout.methods.hac:HAC",
-    "hiure": "relscout.methods.hiure:HiURE",
     "kmeans": "relscout.methods.kmeans:KMeans",
-    "rocore": "relscout.methods.rocore:RoCORE",
-    "rsn": "relscout.methods.rsn:RSN",
+    "hac": "relscout.methods.hac:HAC",
     "selfore": "relscout.methods.selfore:SelfORE",
-    "siamese": "relscout.methods.siamese:Siamese",
+    "rocore": "relscout.methods.rocore:RoCORE",
     "transfer": "relscout.methods.transfer:Transfer",
+    "rsn": "relscout.methods.rsn:RSN",
+    "siamese": "relscout.methods.siamese:Siamese",
+    "hiure": "relscout.methods.hiure:HiURE",
 }
 _GROUP: Final = "relscout.methods"
 #: What a class must have to be a method.
@@ -120,7 +121,7 @@ def load_fitted(
 
     name = load_artifact(folder).kind
     if name == KIND:
-        return NoRelationWrapper.load(folder, encoder=encoder, kind=kind)
+        return NoRelationWrapper.load(folder, encoder=encoder, read=partial(load_fitted, kind=kind))
     if kind is not None and name != check_method(kind).NAME:
         raise ArtifactError(f"{folder} holds a {name!r}, but the class that was given is a {kind.NAME!r}")
     return (kind or method(name)).load(folder, encoder=encoder)

@@ -17,6 +17,7 @@ from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
 from relscout.methods.unrelated import NoRelationWrapper
 from relscout.methods.unrelated.detector import redrawn_pairs
+from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]
 #: Settings with which a method that trains is fitted in a moment.
@@ -177,3 +178,11 @@ def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) ->
         NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]]).settings()
     with pytest.raises(InputError, match=r"0 of 0 judged instances"):
         NoRelationWrapper(KMeans(), []).settings()
+
+
+def test_a_relatedness_model_that_is_not_needed_is_reported(
+    random_encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    method = KMeans(random_encoder, n_relations=3)
+    fitted = NoRelationWrapper(method, 0.2, relatedness=Relatedness.load()).fit(mixed[0])
+    assert fitted.report_["warnings"][0].startswith("the relatedness model is not used")

@@ -17,6 +17,7 @@ import numpy as np
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers.jsonl import instance_of
+from relscout.io.readers.offsets import checked
 from relscout.io.readers.source import kind_name, shorten
 
 #: Instances or their dictionaries, or a pandas, polars or pyarrow frame with the columns of our tables.
@@ -43,15 +44,21 @@ def as_instances(given: Given | Any, *, what: str = "instances") -> list[Relatio
             "to read a file, use relscout.read(path)"
         )
     if _library(given) is not None:
-        return [_row(row, place, what) for place, row in enumerate(_rows(given, what), start=1)]
+        read = (_row(row, place, what) for place, row in enumerate(_rows(given, what), start=1))
+        return list(checked(read, name=what))
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InputError(
             f"{what} is {kind_name(given)}, expected a list of instances or dictionaries, or a data frame"
         )
-    return [
+    given = list(given)
+    read = (
         one if isinstance(one, RelationInstance) else _row(one, place, what)
         for place, one in enumerate(given, start=1)
-    ]
+    )
+    # instances were checked where they were read
+    if all(isinstance(one, RelationInstance) for one in given):
+        return list(read)
+    return list(checked(read, name=what))
 
 
 def _library(given: object) -> str | None:

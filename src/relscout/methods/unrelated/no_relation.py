@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,6 +202,8 @@ class NoRelationWrapper(Estimator):
                 "precision": choice.precision,
                 "thresholds": [round(float(line), 4) for line in self._detector.thresholds],
             }
+        if isinstance(self._share, float):
+            warnings += _about_share(self._share, self.labels_)
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
 
@@ -281,27 +283,35 @@ class NoRelationWrapper(Estimator):
 
     @classmethod
     def load(
-        cls, folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] | None = None
+        cls,
+        folder: Path,
+        *,
+        encoder: Encoder | None = None,
+        read: Callable[..., Estimator] | None = None,
     ) -> Self:
         """Read a fitted method with its detector from a folder.
 
         Args:
             folder: Where :meth:`save` wrote it.
             encoder: The encoder that it was fitted with, if relscout did not build it.
-            kind: Class of the method, if it is neither ours nor registered.
+            read: Reads the method itself from a folder, given ``encoder`` as well; required. Use
+                :func:`relscout.methods.load_fitted`, which knows all methods.
 
         Raises:
             ArtifactError: The folder does not hold a method with its detector.
+            SettingError: ``read`` is missing.
         """
-        from relscout.methods import load_fitted
-
+        if read is None:
+            raise SettingError(
+                "this needs to know all methods; read the folder by relscout.methods.load_fitted"
+            )
         artifact = load_artifact(folder)
         with whole(folder, KIND), tempfile.TemporaryDirectory() as place:
             saved = dict(artifact.settings)
             inner = Artifact(str(saved["kind"]), saved["settings"], below("method.", artifact.tensors))
             save_artifact(Path(place) / "method", inner)
             share, precision = saved["share"], saved.get("precision")
-            method = load_fitted(Path(place) / "method", encoder=encoder, kind=kind)
+            method = read(Path(place) / "method", encoder=encoder)
             loaded = cls(method, None if share == "judged" else share, precision=precision)
             loaded._loaded_choice = Choice(share, precision, judged_by=saved.get("judged"))
             if arrays := below("detector.", artifact.tensors):
@@ -347,7 +357,9 @@ class NoRelationWrapper(Estimator):
             judged=judged,
             seed=self.method.seed,
         )
-        return [], self._none(self._detector, unlabeled, progress) <= 0.5
+        unused = "the relatedness model is not used: the corpus has enough random pairs to learn from"
+        notes = [] if self._relatedness is None else [unused]
+        return notes, self._none(self._detector, unlabeled, progress) <= 0.5
 
     def _judge_by_relatedness(
         self, unlabeled: Sequence[RelationInstance], choice: Choice, progress: Progress
@@ -400,3 +412,14 @@ class NoRelationWrapper(Estimator):
         order = canonical_order(instances)
         vectors = encode(self.encoder, [instances[place] for place in order], progress=progress)
         return scattered(detector.none(vectors)[:, None], order)[:, 0]
+
+
+def _about_share(share: float, labels: NDArray[np.int64]) -> list[str]:
+    """Return a warning if not as many instances are left out as a share asks for: equal scores are not separated."""
+    asked, left_out = round(share * len(labels)), int((labels < 0).sum())
+    if left_out == asked:
+        return []
+    return [
+        f"none = {share:g} asks to leave out {asked} of {len(labels)} instances, and {left_out} were left out: "
+        "instances with the same score are left out together or not at all"
+    ]

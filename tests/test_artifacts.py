@@ -23,6 +23,7 @@ ARTIFACT = Artifact(
         "centroids": np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4),
         "labels": np.array([2, 1, 0]),
         "empty": np.zeros((0, 4), dtype=np.float32),
+        "scalar": np.array(2.5, dtype=np.float32),
     },
 )
 

@@ -368,7 +368,7 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
         tensors = fresh / _TENSORS
         with whole_file(tensors) as partial:
             partial.write_bytes(
-                save({name: np.ascontiguousarray(array) for name, array in artifact.tensors.items()})
+                save({name: np.asarray(array, order="C") for name, array in artifact.tensors.items()})
             )
         described = {
             "format": _FORMAT,

@@ -407,7 +407,7 @@ def _json_case(name: str, random: Random) -> Case:
     else:
         text = _spelled(records, random, indent=1 if container == "pretty list" else None)
     # a first line that is no object makes a text another one
-    objects = all(isinstance(record, dict) for record in records[:5])
+    objects = all(isinstance(record, dict) and record for record in records[:5])
     files = {"input": text.encode("utf-8", "surrogatepass")}
     if (
         "\ud800" <= max(text) <= "\udfff"

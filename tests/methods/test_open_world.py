@@ -134,7 +134,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         TransferSettings(neighbours=0)
     with pytest.raises(SettingError, match="no_relation_fnr is 1, expected a number from 0 to below 1"):
         TransferSettings(no_relation_fnr=1)
-    with pytest.raises(SettingError, match="shrinkage is 0, expected a share above 0"):
+    with pytest.raises(SettingError, match="shrinkage is 0, expected a number above 0 and up to 1"):
         TransferSettings(shrinkage=0)
 
 

@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 .DELETE_ON_ERROR:
 # Goals share one virtual environment, in which two pips must not work at once.
 .NOTPARALLEL:
-.PHONY: help demo test fuzz torture check format bench docs dist corpus train-adapter train-relatedness constraints clean
+.PHONY: help demo test test-thorough fuzz torture check format bench docs dist corpus train-adapter train-relatedness constraints clean
 
 help: ## List the goals
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-17s %s\n", $$1, $$2 }'
@@ -24,6 +24,9 @@ demo: .venv/.installed ## Find the relations in the bundled corpus
 
 test: .venv/.installed-dev ## Run the tests
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-thorough: .venv/.installed-dev ## Run the tests with 400 examples of each property in place of 20
+	$(BIN)/pytest --numprocesses auto --dist loadfile --hypothesis-profile thorough
 
 fuzz: .venv/.installed-dev ## Mutate records of every reader; RECORDS=1000000, a file of each fault goes to build/fuzz
 	$(BIN)/python -m tests.readers.fuzzing --records $(or $(RECORDS),1000000) --keep build/fuzz

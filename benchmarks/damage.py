@@ -222,11 +222,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    from benchmarks.torture import prepared
+    from benchmarks.torture import Inputs
 
     with tempfile.TemporaryDirectory() as place:
         home = Path(place).resolve()
-        made = prepared(home)
+        made = Inputs(home)
+        made.make_runs()
         (home / "copies").mkdir()
         damaging = Damaging(made.plain, made.older, made.marked, home / "copies")
         chance = random.Random(options.seed)

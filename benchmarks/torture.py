@@ -44,6 +44,16 @@ _PAGE = "report.html"
 _PATIENCE = 120.0
 
 
+#: What commands import that fit, read or train something.
+_RUNS = (
+    *("relscout.cli.app", "relscout.cli.discover", "relscout.cli.extract", "relscout.cli.export"),
+    *("relscout.cli.report", "relscout.cli.apply", "relscout.cli.pretrain", "relscout.cli.finetune"),
+    *("relscout.discovery", "relscout.report", "relscout.methods.kmeans", "relscout.pretraining.adapter"),
+    *("relscout.finetuning.trials", "relscout.finetuning.supervised", "relscout.text.documents"),
+    *("transformers.models.bert", "sklearn.cluster", "umap", "jinja2", "pyarrow.parquet"),
+)
+
+
 @dataclass(frozen=True)
 class Command:
     """A command that writes.
@@ -54,6 +64,8 @@ class Command:
         outputs: What it writes into that folder.
         copied: Files and folders that it finds there, by name.
         earlier: Writes an older result, as ``run`` writes the new one; without it, older files hold a line.
+        imports: What it imports, so that a fork has it.
+        prepare: Makes what it reads.
     """
 
     name: str
@@ -61,6 +73,8 @@ class Command:
     outputs: Sequence[str]
     copied: Mapping[str, Path] = field(default_factory=dict)
     earlier: Callable[[], int] | None = None
+    imports: Sequence[str] = _RUNS
+    prepare: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -188,6 +202,9 @@ class Torture:
 
     def __init__(self, command: Command, home: Path) -> None:
         self.command, self.home = command, home
+        for name in command.imports:
+            importlib.import_module(name)
+        command.prepare()
         self.older = self._older()
         self.usual = {older: self._undisturbed(older=older) for older in (False, True)}
 
@@ -286,11 +303,13 @@ def _is_database(name: str) -> bool:
     return name.startswith(f"{_CACHE}/") and name.endswith(".sqlite")
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Small inputs, and runs on them.
+class Inputs:
+    """Small inputs, and runs on them, which are made when :meth:`make_runs` is called.
 
     Args:
+        home: A folder for them.
+
+    Attributes:
         marked: Marked pairs with gold relations.
         other: Others with the same relations.
         reads: Options of the encoder.
@@ -299,36 +318,40 @@ class Prepared:
         older: Its run with another seed, with a page.
     """
 
-    marked: Path
-    other: Path
-    reads: Sequence[object]
-    fit: Sequence[object]
-    plain: Path
-    older: Path
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.marked, self.other = home / "marked.jsonl", home / "other.jsonl"
+        for path, people in (
+            (self.marked, "Ada Bob Carl Dora Emil Fred"),
+            (self.other, "Gina Hugo Ida Jan Kurt Lea"),
+        ):
+            path.write_text("".join(records(people.split())), encoding="utf-8")
+        config = home / "encoder.json"
+        config.write_text('{"pooling": "sentence"}', encoding="utf-8")
+        self.reads = ("--encoder", home / "encoder", "--encoder-config", config)
+        self.fit = ("discover", self.marked, *self.reads, "--set", "n_init=1", "--relations", 2)
+        self.plain, self.older = (home / name / "run" for name in ("plain", "older"))
 
+    def make_encoder(self) -> None:
+        """Make a random encoder."""
+        from tests.conftest import UNUSED, save_bert
 
-def prepared(home: Path) -> Prepared:
-    """Make small inputs, and runs on them, in a folder."""
-    from tests.conftest import UNUSED, save_bert
+        if not (self._home / "encoder").exists():
+            save_bert(_made(self._home / "encoder"), unused=UNUSED)
 
-    encoder = save_bert(_made(home / "encoder"), unused=UNUSED)
-    marked, other = home / "marked.jsonl", home / "other.jsonl"
-    for path, people in ((marked, "Ada Bob Carl Dora Emil Fred"), (other, "Gina Hugo Ida Jan Kurt Lea")):
-        path.write_text("".join(records(people.split())), encoding="utf-8")
-    config = home / "encoder.json"
-    config.write_text('{"pooling": "sentence"}', encoding="utf-8")
-    reads = ("--encoder", encoder, "--encoder-config", config)
-    fit = ("discover", marked, *reads, "--set", "n_init=1", "--relations", 2)
-    for name, more in (("plain", ("--no-report",)), ("older", ("--seed", 7))):
-        _must(partial(relscout, *fit, *more, "--out", "run"), _made(home / name))
-    return Prepared(marked, other, reads, fit, *(home / name / "run" for name in ("plain", "older")))
+    def make_runs(self) -> None:
+        """Make the runs."""
+        self.make_encoder()
+        for run, more in ((self.plain, ("--no-report",)), (self.older, ("--seed", 7))):
+            if not run.exists():
+                _must(partial(relscout, *self.fit, *more, "--out", "run"), _made(run.parent))
 
 
 def commands(home: Path) -> list[Command]:
     """Return all commands that write, on small inputs that are made in a folder."""
     from relscout.io.datasets import DataFile, DataSet
 
-    made = prepared(home)
+    made = Inputs(home)
     marked, other, reads, fit = made.marked, made.other, made.reads, made.fit
     decisions = home / "decisions.json"
     steps = [{"rename": 0, "to": "a name"}, {"merge": [0, 1]}]
@@ -344,36 +367,60 @@ def commands(home: Path) -> list[Command]:
     checksum = hashlib.sha256((site / "big.json").read_bytes()).hexdigest()
     file = DataFile("big.json", f"{_served(site)}/big.json", 3_000_000, checksum)
     published = DataSet("own", "a set", "free", "page", "paper", (file,), "relscout inspect {folder}")
-    run = {"run": made.plain}
+    of_run = {"prepare": made.make_runs}
+    light = {"imports": ("relscout.cli.app", "relscout.cli.convert", "relscout.text.documents")}
     return [
-        Command("convert", partial(relscout, "convert", marked, "--out", "out.jsonl.gz"), ["out.jsonl.gz"]),
+        Command(
+            "convert", partial(relscout, "convert", marked, "--out", "o.jsonl.gz"), ["o.jsonl.gz"], **light
+        ),
         Command(
             "convert to brat",
             partial(relscout, "convert", marked, "--to", "brat", "--out", "brat"),
             ["brat"],
+            **light,
+        ),
+        Command(
+            "datasets get",
+            partial(_get, published),
+            ["data/own/big.json"],
+            imports=("relscout.io.datasets", "httpx"),
         ),
         Command(
             "discover",
             partial(relscout, *fit, "--out", "run", "--overwrite"),
             ["run"],
             earlier=partial(relscout, *fit, "--seed", 7, "--out", "run"),
+            prepare=made.make_encoder,
         ),
-        Command("discover without overwriting", partial(relscout, *fit, "--out", "run"), ["run"]),
         Command(
-            "extract", partial(relscout, "extract", made.plain, other, "--out", "t.parquet"), ["t.parquet"]
+            "discover without overwriting",
+            partial(relscout, *fit, "--out", "run"),
+            ["run"],
+            prepare=made.make_encoder,
         ),
-        Command("export", partial(relscout, "export", made.plain, "--out", "facts.ttl"), ["facts.ttl"]),
+        Command(
+            "extract", partial(relscout, "extract", made.plain, other, "--out", "t.nt"), ["t.nt"], **of_run
+        ),
+        Command(
+            "extract to Parquet",
+            partial(relscout, "extract", made.plain, other, "--out", "t.parquet"),
+            ["t.parquet"],
+            **of_run,
+        ),
+        Command("export", partial(relscout, "export", made.plain, "--out", "f.ttl"), ["f.ttl"], **of_run),
         Command(
             "export to neo4j",
             partial(relscout, "export", made.plain, "--to", "neo4j", "--out", "graph"),
             ["graph"],
+            **of_run,
         ),
-        Command("report", partial(relscout, "report", "run"), ["run"], copied=run),
+        Command("report", partial(relscout, "report", "run"), ["run"], copied={"run": made.plain}, **of_run),
         Command(
             "apply",
             partial(relscout, "apply", decisions, made.plain, "--out", "run", "--overwrite"),
             ["run"],
             earlier=partial(relscout, *fit, "--seed", 7, "--out", "run"),
+            **of_run,
         ),
         *(
             Command(
@@ -381,10 +428,10 @@ def commands(home: Path) -> list[Command]:
                 partial(relscout, "lab", *arguments, *reads, "--out", name, "--overwrite"),
                 [name],
                 earlier=partial(relscout, "lab", *arguments, *reads, "--seed", 7, "--out", name),
+                prepare=made.make_encoder,
             )
             for name, arguments in lab.items()
         ),
-        Command("datasets get", partial(_get, published), ["data/own/big.json"]),
     ]
 
 
@@ -431,30 +478,14 @@ def _served(folder: Path) -> str:
         def log_message(self, format: str, *args: object) -> None: ...
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    parent, server.timeout = os.getpid(), 1
     if (child := os.fork()) == 0:
-        server.serve_forever()
+        while os.getppid() == parent:
+            server.handle_request()
+        os._exit(0)
     atexit.register(os.kill, child, signal.SIGKILL)
     server.server_close()
     return f"http://127.0.0.1:{server.server_port}"
-
-
-def import_all() -> None:
-    """Import what commands import when they run, so that a fork has it."""
-    names = (
-        *("cli.app", "cli.discover", "cli.extract", "cli.export", "cli.report", "cli.apply", "cli.convert"),
-        *("cli.pretrain", "cli.finetune", "discovery", "report", "methods.kmeans", "methods.hac"),
-        *("io.datasets", "io.writers.parquet", "io.writers.property_graph", "io.writers.rdf"),
-        *(
-            "pretraining",
-            "pretraining.adapter",
-            "finetuning.trials",
-            "finetuning.supervised",
-            "text.documents",
-        ),
-    )
-    others = ("transformers.models.bert", "sklearn.cluster", "umap", "httpx", "jinja2", "pyarrow.parquet")
-    for name in (*(f"relscout.{name}" for name in names), *others):
-        importlib.import_module(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -466,7 +497,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
     time.perf_counter = lambda: 0.0
-    import_all()
     failures = 0
     with tempfile.TemporaryDirectory() as place:
         home = Path(place).resolve()

@@ -17,9 +17,15 @@ import string
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from relscout.core.instances import RelationInstance
 from relscout.text.corpus import bundled_corpus
+
+# few examples of each property; `make test-thorough` tries many
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("thorough", max_examples=400, deadline=None)
+settings.load_profile("quick")
 
 UNUSED = [f"[unused{i}]" for i in range(10)]
 WORDS = (

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
 #: count on their own: they do not import each other.
 LAYERS = (
     {"core"},
-    {"io.packing"},
+    {"io.packing", "io.formulas"},
     {
         "io",
         "io.readers",

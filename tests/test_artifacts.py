@@ -23,6 +23,7 @@ ARTIFACT = Artifact(
         "centroids": np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4),
         "labels": np.array([2, 1, 0]),
         "empty": np.zeros((0, 4), dtype=np.float32),
+        "scalar": np.array(2.5, dtype=np.float32),
     },
 )
 
@@ -151,6 +152,23 @@ def test_values_with_which_nothing_can_be_computed_are_refused(
     save_artifact(tmp_path / "model", Artifact("model", {}, {"centroids": centroids}))
     with pytest.raises(ArtifactError, match=r"'centroids' has a value that is no number or above 2e\+19"):
         load_artifact(tmp_path / "model")
+
+
+@pytest.mark.parametrize("change", ["shorter", "missing"])
+def test_arrays_of_other_shapes_are_refused_even_with_their_hash(folder: Path, change: str) -> None:
+    from hashlib import sha256
+
+    from safetensors.numpy import save
+
+    tensors = dict(ARTIFACT.tensors)
+    if change == "missing":
+        del tensors["centroids"]
+    else:
+        tensors["centroids"] = np.ascontiguousarray(tensors["centroids"][:-1])
+    (folder / "tensors.safetensors").write_bytes(save(tensors))
+    described(folder, tensors_sha256=sha256(save(tensors)).hexdigest())
+    with pytest.raises(ArtifactError, match="has arrays of the shapes"):
+        load_artifact(folder)
 
 
 @pytest.mark.parametrize("kind", [None, 3, ["kmeans"], {"kmeans": 1}])

@@ -65,7 +65,6 @@ NAMES_NOT_YET = {
     "cli",
     "clustering/adaptive.py",
     "core",
-    "finetuning",
     "io",
     "methods/__init__.py",
     "methods/estimator.py",
@@ -75,8 +74,6 @@ NAMES_NOT_YET = {
     "methods/selfore.py",
     "methods/siamese.py",
     "methods/transfer",
-    "pretraining",
-    "training",
 }
 
 #: Files that have not been rewritten yet. Take a name out when it has.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.alignment import AlignmentSettings, AlignmentStatistics, Exclusions, KnowledgeGraph, align
@@ -265,7 +265,6 @@ graphs = st.sets(
 )
 
 
-@settings(deadline=None)
 @given(
     known=graphs,
     corpus=st.lists(sentences, max_size=8),

@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.alignment import KnowledgeGraph
@@ -186,13 +186,11 @@ def test_case_white_space_and_unicode_form_do_not_count(one: str, other: str) ->
     assert normalized(one) == normalized(other)
 
 
-@settings(max_examples=50)
 @given(st.text("aI iİıßﬁⅣÅé\u0301\u0345ΐσςＲ\u00a0", max_size=6))
 def test_a_normalised_name_stays_as_it_is(name: str) -> None:
     assert normalized(normalized(name)) == normalized(name)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 5), st.sampled_from("rs"), st.integers(0, 5)), min_size=1), st.data())
 def test_related_pairs_are_those_of_the_triples(
     known: set[tuple[int, str, int]], data: st.DataObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.errors import UnknownNameError
@@ -74,7 +74,6 @@ def test_an_unknown_format_names_the_nearest():
 
 
 #: No deadline, which a busy machine would miss.
-calm = settings(deadline=None, max_examples=60)
 words = st.text("abcé中 .-'", min_size=1, max_size=6)
 names = words.filter(str.strip)
 types = st.none() | st.sampled_from(["PERSON", "birth_city", "-"])
@@ -105,7 +104,6 @@ def filled(place, first: str, second: str, kinds) -> RelationInstance:
     return RelationInstance(text, *mentions, id="same")
 
 
-@calm
 @given(placed(), names, names, names, names, types, types, types, types)
 def test_only_context_is_the_same_whatever_the_entities_are_called(place, a, b, c, d, t, u, v, w):
     one, other = filled(place, a, b, (t, u)), filled(place, c, d, (v, w))
@@ -117,7 +115,6 @@ def test_only_context_is_the_same_whatever_the_entities_are_called(place, a, b, 
         ) == blanks
 
 
-@calm
 @given(placed(), names, names, names, names, types, types)
 def test_types_instead_of_names_tell_no_names(place, a, b, c, d, t, u):
     one, other = filled(place, a, b, (t, u)), filled(place, c, d, (t, u))
@@ -125,7 +122,6 @@ def test_types_instead_of_names_tell_no_names(place, a, b, c, d, t, u):
     assert rewritten(one, "OnlyT") == rewritten(other, "OnlyT")
 
 
-@calm
 @given(placed(), placed(), names, names, types, types)
 def test_without_context_two_sentences_are_the_same(place, elsewhere, a, b, t, u):
     elsewhere = (*elsewhere[:3], place[3])
@@ -134,7 +130,6 @@ def test_without_context_two_sentences_are_the_same(place, elsewhere, a, b, t, u
     assert rewritten(one, "OnlyT") == rewritten(other, "OnlyT")
 
 
-@calm
 @given(placed(), names, names, types, types)
 def test_what_is_shown_can_be_shown_again(place, a, b, t, u):
     for format in FORMATS:

@@ -81,6 +81,23 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(refused, good, monkeypatch, 
     assert "(there is no such folder, and http://127.0.0.1:9 cannot be reached)" in said
 
 
+def test_starting_centres_need_no_place_for_compiled_code(tmp_path: Path) -> None:
+    # the real package compiles for half a minute where nothing is kept
+    (tmp_path / "umap.py").write_text(
+        "import numba\n@numba.njit(cache=True)\ndef half(x): return x / 2\nclass UMAP: pass\n",
+        encoding="utf-8",
+    )
+    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+    code = start + "from relscout.clustering.kmeans import _umap; print(_umap().__name__)"
+    # numba is left with the one place that nobody has named
+    environment = {**ENVIRONMENT, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("UMAP\n", 0), done.stderr
+
+
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory, good: Path) -> Path:
     """A file that takes seconds to convert."""

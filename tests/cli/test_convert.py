@@ -144,3 +144,12 @@ def test_what_is_ignored_must_be_known_and_needs_a_list(refused, tmp_path):
     assert "applies to the names of --gazetteer" in refused(
         "convert", tmp_path / "a.txt", "--ignore", "case", *to
     )
+
+
+def test_types_that_no_pair_has_are_reported(relscout, tmp_path):
+    (tmp_path / "names.tsv").write_text("Zoe\tPERSON\nOslo\tCITY\n")
+    (tmp_path / "text.txt").write_text("Zoe was born in Oslo.\n")
+    given = ("--gazetteer", tmp_path / "names.tsv", "--types", "CITY:PERSON,PERSN:CITY")
+    done = relscout("convert", tmp_path / "text.txt", *given, "--out", tmp_path / "o.jsonl")
+    assert "note: --types has PERSN:CITY, but no pair has these types\n" in done.err
+    assert "CITY:PERSON," not in done.err

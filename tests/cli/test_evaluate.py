@@ -152,3 +152,14 @@ def test_a_line_that_is_no_assignment_is_refused_with_its_number(refused, finish
     assert "line 1: not a JSON object with 'id' and 'relation_id', and a name" in refused(
         "evaluate", path, "--gold", good, "--labeled", good
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--offsets", "utf-16"), ("--columns", "text=a"), ("--relation-names", "missing.json")],
+)
+def test_options_of_marked_pairs_are_refused_for_bare_labels(refused, tmp_path, option, value):
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    error = refused("evaluate", tmp_path / "labels.txt", "--gold", tmp_path / "labels.txt", option, value)
+    assert f"{option}" in error
+    assert "has one label per line" in error

@@ -143,3 +143,31 @@ def test_an_encoder_that_is_gone_is_refused(refused, damaged, good):
     record["sha256"] = checksums(damaged, record)
     (damaged / "run.json").write_text(json.dumps(record))
     assert "cannot load encoder '/nowhere/bert'" in refused("extract", damaged, good)
+
+
+def test_new_text_that_the_encoder_cannot_read_is_refused_unless_allowed(
+    relscout, refused, finished, tmp_path
+):
+    unreadable = tmp_path / "unreadable.jsonl"
+    text = "Ada ☃☃ ☃ ☃ ☂ ☂ ☂ ☃ ☃ ☃ Rome"
+    record = {"text": text, "head": {"start": 0, "end": 3}, "tail": {"start": 23, "end": 27}}
+    unreadable.write_text(json.dumps(record) + "\n")
+    assert "--allow-unknown-tokens" in refused("extract", finished, unreadable)
+    done = relscout("extract", finished, unreadable, "--allow-unknown-tokens")
+    assert len(triples(done.out)) == 1
+    assert "of the tokens of these texts are unknown to the encoder" in done.err
+
+
+def test_triples_that_are_not_asserted_are_counted(relscout, finished, tmp_path):
+    texts = ("Ada was not born in Rome .", "If Bob works for Ford , good .", "Cem works for Ford .")
+    spans = (((0, 3), (20, 24)), ((3, 6), (17, 21)), ((0, 3), (14, 18)))
+    records = [
+        {"text": text, "head": {"start": h[0], "end": h[1]}, "tail": {"start": t[0], "end": t[1]}}
+        for text, (h, t) in zip(texts, spans, strict=True)
+    ]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    done = relscout("extract", finished, tmp_path / "new.jsonl")
+    assert [triple["polarity"] for triple in triples(done.out)] == ["negated", "hypothetical", "asserted"]
+    assert done.err.startswith("note: 2 triples negated or hypothetical (field 'polarity')")
+    asserted = relscout("extract", finished, tmp_path / "new.jsonl", "--drop-negated")
+    assert (len(triples(asserted.out)), asserted.err) == (1, "")

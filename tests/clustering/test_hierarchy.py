@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
@@ -157,7 +157,6 @@ def test_unknown_names_are_told_with_the_nearest(blobs: Any) -> None:
         agglomerate(vectors, 2, distance="cosin", seed=0)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_no_cluster_is_empty_unless_vectors_run_out(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -244,7 +243,6 @@ def test_points_of_small_clusters_are_marked_in_a_cut(fan: Any, linkage: str) ->
     assert labels[8] in (-1, 1)  # alone, or joined to the nearer group
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_none_of_the_large_clusters_is_left_empty(seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans as SklearnKMeans
@@ -172,7 +172,6 @@ def test_a_far_vector_that_repeats_fills_one_cluster_only(blobs: Any) -> None:
     assert len(set(found.labels[-5:].tolist())) == 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_no_cluster_is_empty_unless_vectors_run_out(seed: int) -> None:
     random = np.random.default_rng(seed)

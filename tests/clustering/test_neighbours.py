@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -11,7 +11,6 @@ from relscout.clustering.neighbours import nearest_neighbours, nearest_others
 
 
 @given(st.integers(2, 40), st.integers(1, 39), st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
 def test_they_are_those_of_the_highest_products(n: int, count: int, seed: int) -> None:
     count = min(count, n - 1)
     vectors = np.random.default_rng(seed).standard_normal((n, 5)).astype(np.float32)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.clustering.kmeans import nearest, soft_assignment, spread
@@ -20,7 +20,6 @@ def test_probabilities_are_those_of_round_gaussians() -> None:
     np.testing.assert_allclose(soft_assignment(vectors, centroids, 2.0), expected, rtol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-12, 1e6))
 def test_every_row_sums_to_one_and_is_highest_at_the_nearest_centroid(seed: int, variance: float) -> None:
     random = np.random.default_rng(seed)

@@ -88,3 +88,13 @@ def test_what_cannot_be_learnt_from_is_refused(
     for shrinkage in (0.0, 1.5):
         with pytest.raises(SettingError, match=f"shrinkage is {shrinkage}, expected a share above 0"):
             Whitening.of(vectors, classes, shrinkage=shrinkage)
+
+
+def test_fewer_vectors_than_dimensions_are_seen_as_if_they_had_few_dimensions() -> None:
+    random = np.random.default_rng(0)
+    narrow, classes = random.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
+    turn, _ = np.linalg.qr(random.normal(size=(50, 50)))
+    wide = narrow @ turn[:6].astype(np.float32)
+    seen = [Whitening.of(vectors, classes)(vectors) for vectors in (narrow, wide)]
+    assert [vectors.shape for vectors in seen] == [(30, 6)] * 2
+    np.testing.assert_allclose(seen[1] @ seen[1].T, seen[0] @ seen[0].T, atol=1e-4)

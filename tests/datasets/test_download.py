@@ -246,7 +246,7 @@ def test_the_pauses_grow(site, fetch, published, target):
 
 
 @pytest.mark.parametrize(
-    ("status", "what"), [(404, "does not exist"), (403, "is refused"), (418, "is not to be had")]
+    ("status", "what"), [(404, "does not exist"), (403, "is refused"), (418, "cannot be downloaded")]
 )
 def test_a_refusal_is_final_and_tells_what_to_do(site, fetch, target, status, what):
     site.faults = [("status", status)]

@@ -116,9 +116,15 @@ def test_saved_and_loaded_it_predicts_what_it_found(
     assert predicted.polarity_values() == found.assignments.polarity_values()
 
 
-def test_a_run_on_text_has_thresholds_of_its_own(found: Discovery, pairs: list[RelationInstance]) -> None:
-    usual, strict = found.predict(pairs), found.predict(pairs, precision=0.99)
-    np.testing.assert_array_equal(strict.relation_ids, usual.relation_ids)
+def test_a_precision_replaces_the_thresholds_of_a_run_on_text(
+    found: Discovery, pairs: list[RelationInstance]
+) -> None:
+    loose, usual, strict = (found.predict(pairs, precision=precision) for precision in (0.3, None, 0.99))
+    kept = [int((assigned.relation_ids >= 0).sum()) for assigned in (loose, usual, strict)]
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0] > kept[1] > kept[2]
+    assert loose.related is not None
+    np.testing.assert_array_equal(loose.related, usual.related)
 
 
 def test_a_run_on_marked_pairs_leaves_pairs_of_text_out_by_a_precision(

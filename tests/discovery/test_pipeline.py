@@ -13,6 +13,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.metrics import score
+from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]
 
@@ -219,3 +220,32 @@ def test_progress_ends_with_the_description(instances: Instances, encoder: Trans
         progress=lambda stage, done, total: stages.append(stage),
     )
     assert list(dict.fromkeys(stages)) == ["encode", "cluster", "describe"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_relations", "warned"),
+    [
+        ({"max_relations": 9}, 3, ["'max_relations' has no effect: the number of relations is given (3)"]),
+        ({"apart": 0.9, "max_relations": 9}, "auto", ["'max_relations' has no effect: merging stops"]),
+        ({"apart": 0.9}, 3, ["'apart' has no effect"]),
+        ({"apart": 0.9}, "auto", []),
+    ],
+)
+def test_a_setting_without_effect_is_reported(
+    instances: Instances, encoder: TransformerEncoder, settings: Any, n_relations: Any, warned: list[str]
+) -> None:
+    found = discover(
+        instances[::2], method="hac", n_relations=n_relations, encoder=encoder, settings=settings
+    )
+    assert len(found.run["warnings"]) == len(warned)
+    assert all(part in warning for part, warning in zip(warned, found.run["warnings"], strict=True))
+
+
+def test_known_relations_without_labels_are_refused(instances: Instances) -> None:
+    with pytest.raises(SettingError, match="known is 'drop', which has no effect without labelled"):
+        discover(instances, known="drop")
+
+
+def test_a_relatedness_model_without_use_is_refused(instances: Instances) -> None:
+    with pytest.raises(SettingError, match="give none or precision, too"):
+        discover(instances, relatedness=Relatedness.load())

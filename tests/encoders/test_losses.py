@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.errors import InputError
 from relscout.encoders import (
     MOST_UNKNOWN,
     EncoderSettings,
     TransformerEncoder,
+    check_share,
     known_share,
     loss_warnings,
+    unknown_share,
     unknown_token_warning,
 )
 
@@ -26,6 +29,27 @@ def encoder(tiny_bert: Path) -> TransformerEncoder:
 def test_the_share_of_known_tokens_is_that_of_the_vocabulary(encoder: TransformerEncoder) -> None:
     assert known_share(encoder, ["the ☃ ☃ city"]) == pytest.approx(0.5)
     assert known_share(encoder, ["☃ ☃"]) == 0
+
+
+def test_a_sentence_that_is_one_token_counts_by_its_characters(encoder: TransformerEncoder) -> None:
+    text = "the city สมชายทำงานให้ธนาคารกรุงเก่า was born"
+    assert known_share(encoder, [text]) == pytest.approx(1 - 28 / 42, abs=0.02)
+
+
+def test_an_encoder_of_ones_own_may_know_its_share() -> None:
+    class Shouting:
+        def unknown_share(self, texts: list[str]) -> float:
+            return sum(text.isupper() for text in texts) / len(texts)
+
+    assert unknown_share(Shouting(), ["A", "b"]) == 0.5
+
+
+def test_texts_that_cannot_be_read_are_refused_unless_allowed() -> None:
+    warning = unknown_token_warning(0.51, "minilm")
+    with pytest.raises(InputError, match=r"^51% of the tokens .*--allow-unknown-tokens"):
+        check_share(0.51, warning, allow_unknown_tokens=False)
+    check_share(0.51, warning, allow_unknown_tokens=True)
+    check_share(0.5, warning, allow_unknown_tokens=False)
 
 
 def test_a_few_unknown_tokens_count_as_none(encoder: TransformerEncoder) -> None:

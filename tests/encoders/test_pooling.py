@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -177,7 +177,6 @@ def test_an_unknown_part_is_told_with_the_nearest_name() -> None:
         parse_pooling("sentense@4")
 
 
-@settings(max_examples=200)
 @given(st.text(st.sampled_from("cls@*+.0129 -mean٣"), max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
@@ -269,7 +269,6 @@ def instances(draw: st.DrawFn) -> RelationInstance:
     return RelationInstance(" ".join(parts), head, tail)
 
 
-@settings(deadline=None, max_examples=200)
 @given(instance=instances(), marking=st.sampled_from(sorted(MARKINGS)), max_length=st.integers(32, 128))
 def test_no_input_is_too_long_and_all_places_lie_within_it(
     instance: RelationInstance, marking: str, max_length: int, tiny_bert: Path
@@ -283,7 +282,6 @@ def test_no_input_is_too_long_and_all_places_lie_within_it(
     assert (only.mask >= 0) is (marking == "prompt")
 
 
-@settings(deadline=None, max_examples=40)
 @given(instance=instances(), marking=st.sampled_from(["C+T", "OnlyC", "OnlyT"]))
 def test_no_token_of_a_hidden_mention_shows(
     instance: RelationInstance, marking: str, tiny_bert: Path, tokens: Any

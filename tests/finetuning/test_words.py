@@ -49,7 +49,7 @@ def test_the_five_formats_show_what_the_paper_says(marking, words, from_head, fr
     assert found.lost == ""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.text("ab. -", max_size=8),
     st.text("xy", min_size=1, max_size=4),

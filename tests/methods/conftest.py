@@ -65,6 +65,14 @@ QUICK: dict[str, dict[str, Any]] = {
         "supervised_dtype": "float32",
     },
 }
+#: Settings for what holds whatever is learnt: even less of it.
+BRIEF: dict[str, dict[str, Any]] = {
+    "selfore": {"autoencoder_steps": 20, "cluster_epochs": 2},
+    "rsn": {"pairs": 400},
+    "rocore": {"layers": "16-8", "pretrain_steps": 8, "epoch_steps": 2},
+    "siamese": {"predictor_width": 16},
+    "transfer": {"layers": "16-8", "autoencoder_steps": 20},
+}
 
 
 class EncoderOfNaN:
@@ -151,8 +159,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def build(name: str) -> Callable[..., Estimator]:
-    """Build the method with settings that let it be fitted in a moment."""
-    return partial(method(name), **QUICK.get(name, {}))
+    """Build the method with settings that let it be fitted in a moment, for what holds whatever is learnt."""
+    return partial(method(name), **{**QUICK.get(name, {}), **BRIEF.get(name, {})})
 
 
 @pytest.fixture(scope="session")
@@ -173,12 +181,13 @@ def labeled(name: str, labelled: list[RelationInstance]) -> list[RelationInstanc
 
 @pytest.fixture(scope="session")
 def fitted(
-    build: Callable[..., Estimator],
+    name: str,
     encoder: TransformerEncoder,
     instances: list[RelationInstance],
     labeled: list[RelationInstance] | None,
 ) -> Estimator:
-    return build(encoder, n_relations=4).fit(instances, labeled)
+    """A fit that learns something."""
+    return method(name)(encoder, n_relations=4, **QUICK.get(name, {})).fit(instances, labeled)
 
 
 @pytest.fixture(scope="session")

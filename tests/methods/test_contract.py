@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,18 +131,8 @@ def test_nothing_to_predict_gives_nothing(fitted: Estimator) -> None:
     assert fitted.predict_proba([]).shape == (0, 4)
 
 
-def test_the_order_of_the_input_changes_nothing(
-    build: Build, sketched: Estimator, small_encoder: TransformerEncoder, few: Instances, labeled: Labeled
-) -> None:
-    order = np.random.default_rng(0).permutation(len(few)).tolist()
-    shuffled = build(small_encoder, n_relations=4).fit([few[row] for row in order], labeled)
-    np.testing.assert_array_equal(shuffled.labels_, sketched.labels_[order])
-    np.testing.assert_array_equal(shuffled.probabilities_, sketched.probabilities_[order])
-    np.testing.assert_array_equal(shuffled.vectors_, sketched.vectors_[order])
-
-
-@pytest.mark.parametrize("gold", ["none", "renamed", "permuted"])
-def test_gold_relations_change_nothing(
+@pytest.mark.parametrize("gold", ["none", "exchanged"])
+def test_neither_the_order_of_the_input_nor_its_gold_relations_change_anything(
     build: Build,
     sketched: Estimator,
     small_encoder: TransformerEncoder,
@@ -151,36 +143,35 @@ def test_gold_relations_change_nothing(
     relations = [instance.relation for instance in few]
     changed: list[str | None] = {
         "none": [None for _ in relations],
-        "renamed": [f"P{len(relation or '')}" for relation in relations],
-        "permuted": relations[7:] + relations[:7],
+        "exchanged": [f"my {relation}" for relation in relations[7:] + relations[:7]],
     }[gold]
     relabelled = [
         dataclasses.replace(instance, relation=relation)
         for instance, relation in zip(few, changed, strict=True)
     ]
-    again = build(small_encoder, n_relations=4).fit(relabelled, labeled)
-    assert again.probabilities_.tobytes() == sketched.probabilities_.tobytes()
+    order = np.random.default_rng(0).permutation(len(few)).tolist()
+    again = build(small_encoder, n_relations=4).fit([relabelled[row] for row in order], labeled)
+    np.testing.assert_array_equal(again.labels_, sketched.labels_[order])
+    np.testing.assert_array_equal(again.probabilities_, sketched.probabilities_[order])
+    np.testing.assert_array_equal(again.vectors_, sketched.vectors_[order])
 
 
-def test_an_earlier_fit_with_another_encoder_leaves_nothing_behind(
+def test_an_earlier_fit_with_another_encoder_leaves_nothing(
     build: Build,
     fitted: Estimator,
+    sketched: Estimator,
     small_encoder: TransformerEncoder,
-    encoder: TransformerEncoder,
     few: Instances,
-    instances: Instances,
     labeled: Labeled,
 ) -> None:
-    """All that the above promise at once, in the arithmetic of a real encoder: order and gold relations count for
-    nothing there either."""
-    found = build(small_encoder, n_relations=4).fit(few, labeled)
-    found.encoder = encoder
-    bare = [instance.without_relation() for instance in instances]
-    found.fit(bare[::-1], labeled)
-    np.testing.assert_array_equal(found.labels_[::-1], fitted.labels_)
-    np.testing.assert_array_equal(found.probabilities_[::-1], fitted.probabilities_)
-    np.testing.assert_array_equal(found.vectors_[::-1], fitted.vectors_)
-    np.testing.assert_array_equal(found.predict(instances), fitted.labels_)
+    again: Any = copy.copy(fitted)
+    again.set_params(**build(small_encoder, n_relations=4).get_params(deep=False))
+    again.fit(few, labeled)
+    np.testing.assert_array_equal(again.labels_, sketched.labels_)
+    np.testing.assert_array_equal(again.probabilities_, sketched.probabilities_)
+    np.testing.assert_array_equal(again.vectors_, sketched.vectors_)
+    np.testing.assert_array_equal(again.predict(few), sketched.labels_)
+    assert again.report_ == sketched.report_
 
 
 def test_a_saved_method_predicts_the_same_bytes(
@@ -276,7 +267,7 @@ def test_instances_that_repeat_each_other_are_one_relation(
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
     assert build(small_encoder).fit(repeated, labeled).n_relations_ == 1
-    with pytest.raises(InputError, match="the instances repeat each other"):
+    with pytest.raises(InputError, match="instances are repeated, or the encoder cannot distinguish them"):
         build(small_encoder, n_relations=2).fit(repeated, labeled)
 
 

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -65,7 +65,6 @@ def test_a_tie_is_broken_by_the_labels_and_not_by_the_order_of_the_instances() -
 small_clusterings = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(small_clusterings, st.sampled_from([0, 1000]))
 def test_both_solvers_find_the_best_of_all_matches(pairs: list[tuple[int, int]], dense_cells: int) -> None:
     table = tabulate(

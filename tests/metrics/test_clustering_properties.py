@@ -4,7 +4,7 @@ import random
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -14,7 +14,6 @@ Pairs = list[tuple[int, int]]
 # (found, gold) of every instance; few labels, so that clusters and classes do overlap
 clusterings = st.lists(st.tuples(st.integers(-1, 6), st.integers(0, 6)), min_size=1, max_size=40)
 # the first call imports scipy, which takes longer than the usual deadline
-unhurried = settings(deadline=None)
 
 
 def scored(pairs: Pairs) -> ClusteringScores:
@@ -32,7 +31,6 @@ def b_cubed_by_sets(pairs: Pairs) -> tuple[float, float]:
     return precision / len(pairs), recall / len(pairs)
 
 
-@unhurried
 @given(clusterings)
 def test_b_cubed_equals_its_definition_by_sets(pairs: Pairs) -> None:
     scores = scored(pairs)
@@ -40,7 +38,6 @@ def test_b_cubed_equals_its_definition_by_sets(pairs: Pairs) -> None:
     assert (scores.b3_precision, scores.b3_recall) == pytest.approx(b_cubed_by_sets(pairs), abs=1e-12)
 
 
-@unhurried
 @given(clusterings)
 def test_the_other_scores_equal_those_of_scikit_learn(pairs: Pairs) -> None:
     found, gold = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -55,7 +52,6 @@ def test_the_other_scores_equal_those_of_scikit_learn(pairs: Pairs) -> None:
     assert got == pytest.approx(expected, abs=1e-12, rel=0)
 
 
-@unhurried
 @given(clusterings, st.randoms(use_true_random=False))
 def test_the_order_of_the_instances_changes_no_bit(pairs: Pairs, shuffler: random.Random) -> None:
     shuffled = list(pairs)
@@ -64,7 +60,6 @@ def test_the_order_of_the_instances_changes_no_bit(pairs: Pairs, shuffler: rando
     assert scored(shuffled) == scored(pairs)
 
 
-@unhurried
 @given(clusterings, st.permutations(range(-1, 7)))
 def test_the_names_of_the_labels_change_no_bit(pairs: Pairs, names: list[int]) -> None:
     renamed = [(f"cluster {names[found]}", ("relation", names[gold])) for found, gold in pairs]
@@ -72,7 +67,6 @@ def test_the_names_of_the_labels_change_no_bit(pairs: Pairs, names: list[int]) -
     assert scored(renamed) == scored(pairs)  # type: ignore[arg-type]
 
 
-@unhurried
 @given(clusterings)
 def test_exchanging_clusters_and_classes_exchanges_precision_and_recall(pairs: Pairs) -> None:
     forward = scored(pairs)
@@ -82,7 +76,6 @@ def test_exchanging_clusters_and_classes_exchanges_precision_and_recall(pairs: P
     assert (forward.ari, forward.accuracy) == (backward.ari, backward.accuracy)
 
 
-@unhurried
 @given(clusterings)
 def test_every_score_is_between_its_bounds(pairs: Pairs) -> None:
     figures = {name: value for name, value in asdict(scored(pairs)).items() if isinstance(value, float)}
@@ -92,7 +85,6 @@ def test_every_score_is_between_its_bounds(pairs: Pairs) -> None:
     assert all(0.0 <= value <= 1.0 for value in figures.values())
 
 
-@unhurried
 @given(clusterings)
 def test_clusters_that_are_the_classes_score_one_everywhere(pairs: Pairs) -> None:
     scores = scored([(gold, gold) for _, gold in pairs])
@@ -100,7 +92,6 @@ def test_clusters_that_are_the_classes_score_one_everywhere(pairs: Pairs) -> Non
     assert {value for value in asdict(scores).values() if isinstance(value, float)} == {1.0}
 
 
-@unhurried
 @given(clusterings)
 def test_one_cluster_recalls_everything(pairs: Pairs) -> None:
     scores = scored([(0, gold) for _, gold in pairs])
@@ -108,7 +99,6 @@ def test_one_cluster_recalls_everything(pairs: Pairs) -> None:
     assert (scores.b3_recall, scores.completeness, scores.n_found) == (1.0, 1.0, 1)
 
 
-@unhurried
 @given(clusterings)
 def test_singletons_are_precise(pairs: Pairs) -> None:
     scores = scored([(index, gold) for index, (_, gold) in enumerate(pairs)])
@@ -116,7 +106,6 @@ def test_singletons_are_precise(pairs: Pairs) -> None:
     assert (scores.b3_precision, scores.homogeneity, scores.n_found) == (1.0, 1.0, len(pairs))
 
 
-@unhurried
 @given(clusterings)
 def test_majority_mapping_never_lowers_recall(pairs: Pairs) -> None:
     mapped = majority_mapped([found for found, _ in pairs], [gold for _, gold in pairs])
@@ -124,7 +113,6 @@ def test_majority_mapping_never_lowers_recall(pairs: Pairs) -> None:
     assert mapped.b3_recall >= scored(pairs).b3_recall - 1e-12
 
 
-@unhurried
 @given(clusterings)
 def test_majority_mapping_scores_the_mapped_labels(pairs: Pairs) -> None:
     gold = [pair[1] for pair in pairs]

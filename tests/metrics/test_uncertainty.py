@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.errors import InputError, SettingError
@@ -93,7 +93,6 @@ def test_the_order_of_the_instances_does_not_change_the_intervals() -> None:
     )
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=15))
 def test_intervals_stay_within_the_bounds_of_the_scores(pairs: list[tuple[int, int]]) -> None:
     found, gold = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

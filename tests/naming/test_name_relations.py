@@ -317,7 +317,7 @@ def test_chinese_phrases_are_cut_and_written_without_spaces() -> None:
     assert [name.name for name in named(born, died)] == ["出生于", "逝世在"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_names_depend_on_neither_the_order_of_instances_nor_the_numbers_of_clusters(seed: int) -> None:
     clusters = [BORN, DIED, CAPITAL, sentences("{head} visited {tail} ."), sentences("{head} saw {tail} .")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.errors import InputError
@@ -46,7 +46,6 @@ def test_relations_come_in_proportion_to_their_sentences_each_in_one_pair(say: S
     assert corpus.left_out == {"without a relation": 2}
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=12), st.integers(0, 9))
 def test_pairs_of_different_groups_are_as_many_as_can_be(groups: list[int], seed: int) -> None:
     rows = np.arange(len(groups))

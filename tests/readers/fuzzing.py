@@ -38,7 +38,7 @@ from pyarrow import parquet as pq
 
 from relscout.core.errors import RecordError, RelscoutError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import read, recognise
+from relscout.io.readers import ONLY_FOR, read, recognise
 from relscout.io.readers.source import Source
 from relscout.io.writers.jsonl import write_instances
 from relscout.io.writers.tools import TOOLS
@@ -415,6 +415,13 @@ def _json_case(name: str, random: Random) -> Case:
         or not (valid or objects or name == "nyt-fb")
     ):
         whole = Counter()
+    if name == "nyt-fb" and random.random() < 0.3:
+        labels = [random.randrange(5) for _ in records]
+        if not valid and random.random() < 0.5:
+            labels, whole = restructure(labels, random), Counter()
+        side = _spelled(labels, random).encode("utf-8", "surrogatepass")
+        files = {"input_sentence.json": files["input"], "input_label_id.json": side}
+        return Case(name, "structure", files, mutated, whole, valid)
     if random.random() < 0.15 and not valid:
         files["input"] = damage(files["input"], random, times=_RECORDS_PER_FILE // 2)
         return Case(name, "bytes", files, _RECORDS_PER_FILE)
@@ -642,8 +649,9 @@ def _parquet_case(random: Random) -> Case:
                         place, table.column_names[place], _column(random, random.choice(_TYPES))
                     )
     sink = io.BytesIO()
+    streamed = random.random() < 0.5
     try:
-        if random.random() < 0.5:
+        if streamed:
             with pa.ipc.new_stream(sink, table.schema) as stream:
                 stream.write_table(table)
         else:
@@ -654,7 +662,15 @@ def _parquet_case(random: Random) -> Case:
     if mode == "bytes":
         content = damage(content, random)
     count = {"valid": 0, "bytes": 1}.get(mode, _RECORDS_PER_FILE)
-    return Case(name, mode, {"input": content}, count, whole, mode == "valid")
+    files = {"input": content}
+    if streamed and random.random() < 0.3:
+        # as datasets save it
+        state: Any = {"_data_files": [{"filename": "data.arrow"}]}
+        if mode == "structure" and random.random() < 0.5:
+            state = restructure(state, random)
+        saved = _spelled(state, random).encode("utf-8", "surrogatepass")
+        files = {"folder/state.json": saved, "folder/data.arrow": content}
+    return Case(name, mode, files, count, whole, mode == "valid")
 
 
 def _xlsx_case(random: Random) -> Case:
@@ -753,6 +769,8 @@ def _zip(content: bytes) -> bytes:
 def _packed_case(random: Random) -> Case:
     name = random.choice([*_JSON, *_TEXT_FORMATS])
     case = _json_case(name, random) if name in _JSON else _text_case(name, random)
+    if list(case.files) != ["input"]:
+        return case
     pack = random.choice((gzip.compress, bz2.compress, lzma.compress, _zstandard, _zip))
     content = pack(case.files["input"])
     if random.random() < 0.6:
@@ -827,8 +845,11 @@ def faults_of(case: Case, folder: Path, random: Random) -> list[str]:
 def _checked(case: Case, path: Path, folder: Path, random: Random) -> Iterator[str]:
     instances: list[RelationInstance] = []
     skipped: list[RecordError] = []
+    options: dict[str, Any] = {"on_error": "skip"}
+    if case.format in ONLY_FOR["pairs"] and random.random() < 0.3:
+        options["pairs"] = "all"
     try:
-        instances += read(path, format=case.format, on_error="skip", on_skip=skipped.append)
+        instances += read(path, format=case.format, on_skip=skipped.append, **options)
     except RelscoutError as error:
         yield from _about_error(error)
         if case.valid:
@@ -841,7 +862,7 @@ def _checked(case: Case, path: Path, folder: Path, random: Random) -> Iterator[s
     if missing := case.whole - there:
         number = f"{missing.total()} of {case.whole.total()} whole records"
         yield f"surface: {number} are not read, such as {min(missing)}; {[str(error) for error in skipped[:1]]}"
-    yield from _recognised(case, path, instances)
+    yield from _recognised(case, path, instances, options)
     if random.random() < 0.05:
         yield from _inspected(path)
     yield from _exported(instances, folder, random)
@@ -872,12 +893,14 @@ def _about_instance(instance: RelationInstance) -> Iterator[str]:
             yield f"surrogate: an instance has one in {text!r:.60}"
 
 
-def _recognised(case: Case, path: Path, instances: list[RelationInstance]) -> Iterator[str]:
+def _recognised(
+    case: Case, path: Path, instances: list[RelationInstance], options: dict[str, Any]
+) -> Iterator[str]:
     is_plain_text(path)
     name = None
     try:
         name = recognise(Source(path))
-        again = list(read(path, on_error="skip"))
+        again = list(read(path, **(options if name == case.format else {"on_error": "skip"})))
     except RelscoutError as error:
         yield from _about_error(error)
         again = []
@@ -987,7 +1010,7 @@ def fuzz(records: int, seed: int, *, names: list[str] | None = None, keep: Path 
                     tally.seconds[name] += seconds
                     tally.faults.update(f"{fault} [{name}]" for fault in faults)
             except EOFError:
-                process.join(0.5)
+                process.join(SLOWEST)
                 how = (
                     f"crash: signal {-(process.exitcode or 0)}" if process.exitcode else "hang: in a library"
                 )

@@ -547,3 +547,16 @@ def test_scierc_reads_the_names_of_fields_that_models_write(tmp_path: Path) -> N
 def test_a_relation_of_conllu_names_a_word_or_an_entity_of_its_tail(tmp_path: Path) -> None:
     for tail in ("5", "e2"):
         assert facts(saved(tmp_path, CONLLU.replace("lives_in:5", f"lives_in:{tail}"))) == IN
+
+
+def test_an_error_is_one_line_of_unicode_whatever_the_record_has_for_names(tmp_path: Path) -> None:
+    record = changed("bioc")
+    record["passages"][0]["annotations"][0] |= {"id": "T\n1", "locations": []}
+    del record["relations"]
+    assert [
+        "annotation T 1: the annotation has 0 locations" in str(error)
+        for error in errors(saved(tmp_path, record))
+    ] == [True]
+    (error,) = errors(saved(tmp_path, changed("scierc", relations=[["\ud83d\r\n"], []])))
+    assert "\n" not in str(error)
+    assert str(error).encode().endswith(rb"got \ud83d  ")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,12 @@ from typing import Any
 import pytest
 
 import relscout
+from relscout.core.errors import RelscoutError
+from relscout.io.readers import read, recognise
+from relscout.io.readers.source import Source
+from relscout.text.documents import is_plain_text, read_passages
 
+from . import annotations as seeds
 from .fuzzing import Hang, watched
 
 SOURCE = Path(relscout.__file__).parent
@@ -100,3 +107,72 @@ def test_a_pattern_is_bounded_on_a_million_of_each_character(use: str) -> None:
                 apply(text.encode() if isinstance(pattern.pattern, bytes) else text)
         except Hang:
             pytest.fail(f"{pattern.pattern!r}.{method} on {name}")
+
+
+#: Formats → a file of one record, whose text "… Graz." goes on.
+RECORDS = {
+    **{name: json.dumps(record, ensure_ascii=False) for name, record in seeds.RECORDS.items()},
+    **{name: content for name, (_, content) in seeds.FILES.items() if not name.endswith(" record")},
+    "semeval": '1\t"<e1>Ina Roth</e1> lives in <e2>Graz</e2> Graz."\nlives_in(e1,e2)\n',
+    "csv": "text,head,tail\nIna lives in Graz.,Ina,Graz\n",
+    "csv with tabs": 'text\thead\ttail\nIna "of" Graz.\tIna\tGraz\n',
+    "chemprot": '{"text": "<< Ina Roth >> lives in [[ Graz ]] Graz.", "label": "lives_in"}',
+    "nyt-fb": '["<e1:PER> Ina Roth </e1:PER> lives in <e2:LOC> Graz </e2:LOC> Graz."]',
+    "fewrel": '[{"tokens": ["Ina", "in", "Graz", "Graz."], "h": ["Ina", "Q1", [[0]]], "t": ["Graz", "Q2", [[2]]]}]',
+}
+for _rows in ("conllu", "conll04", "conll04 of multi-head models"):
+    RECORDS[_rows] = RECORDS[_rows].replace("\tGraz\t", "\tGraz.\t")
+FILLERS = (
+    "blanks",
+    "letters",
+    "digits",
+    "quotation marks",
+    "brackets",
+    "smaller than",
+    "line feeds",
+    "pipes",
+)
+FILLERS = (*FILLERS, "combining marks", "Chinese")
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_reader_is_bounded_on_a_text_of_a_million_of_each_character(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "input"
+    record = RECORDS[name]
+    for filler in FILLERS:
+        long = TEXTS[filler][:-1]
+        escaped = json.dumps(long, ensure_ascii=False)[1:-1] if record.startswith(("{", "[")) else long
+        path.write_text(record.replace("Graz.", f"Graz.{escaped}"), encoding="utf-8")
+        if name in ("tacred", "spert", "docred", "scierc", "glirel", "opennre"):
+            path.write_text(record.replace('"."', f'"{escaped}"'), encoding="utf-8")
+        assert path.stat().st_size > MILLION / 2
+        try:
+            with watched(5), contextlib.suppress(RelscoutError):
+                list(read(path, format=name.split()[0], on_error="skip"))
+                recognise(Source(path))
+        except Hang:
+            pytest.fail(f"{name} with {filler}")
+
+
+def test_recognising_is_bounded_on_a_million_of_each_character(tmp_path: Path) -> None:
+    for ending in (".txt", ".jsonl"):
+        path = tmp_path / f"input{ending}"
+        for name, text in TEXTS.items():
+            path.write_text(text[:-1], encoding="utf-8")
+            try:
+                with watched(5):
+                    is_plain_text(path)
+                    with contextlib.suppress(RelscoutError):
+                        recognise(Source(path))
+            except Hang:
+                pytest.fail(f"{ending} of {name}")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_plain_text_is_bounded_on_a_million_of_each_character(tmp_path: Path, name: str) -> None:
+    for ending in (".txt", ".md"):
+        path = tmp_path / f"input{ending}"
+        path.write_text(TEXTS[name][:-1], encoding="utf-8")
+        with watched(5), contextlib.suppress(RelscoutError):
+            for _ in read_passages([path]):
+                pass

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
@@ -22,9 +22,6 @@ from relscout.io.readers import reader
 from relscout.io.readers.source import Source
 
 from .fuzzing import MAKERS, Case, Hang, cases, faults_of, watched
-
-settings.register_profile("readers", deadline=None, max_examples=60)
-settings.load_profile("readers")
 
 JSON_FORMATS = ["jsonl", "opennre", "fewrel", "tacred"]
 json_values = st.recursive(
@@ -189,7 +186,6 @@ def test_table_rows_come_back_as_they_were(
 
 
 @given(marked=marked_texts())
-@settings(max_examples=30)
 def test_parquet_rows_come_back_as_they_were(
     path: Path, marked: tuple[str, tuple[int, int], tuple[int, int]]
 ) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from relscout.core.errors import InputError, RecordError, SettingError, UnknownNameError
+from relscout.core.errors import InputError, InputWarning, RecordError, SettingError, UnknownNameError
 from relscout.io.readers import FORMATS, read, reader, recognise
 from relscout.io.readers.source import Source
 
@@ -291,3 +291,10 @@ def test_all_pairs_of_a_format_that_is_not_fully_judged_are_refused(tmp_path: Pa
 def test_an_unknown_choice_of_pairs_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown pairs 'every'"):
         read(tmp_path / "any.jsonl", pairs="every")  # type: ignore[arg-type]
+
+
+def test_relation_names_of_which_none_is_used_are_a_warning(tmp_path: Path) -> None:
+    names = tmp_path / "names.json"
+    names.write_text('{"Q1": "crosses", "Q2": "mouth"}')
+    with pytest.warns(InputWarning, match="none of the gold relations is among the 2 relation names"):
+        list(read(saved(tmp_path, json.dumps(JSONL)), relation_names=names))

@@ -121,6 +121,25 @@ def test_the_syntax_says_what_a_word_applies_to(parsed: Parsed, sentence: str, e
     assert polarity(parsed(marked(sentence))) == expected
 
 
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Had [Mara Quill] joined [Orbit Foods], she would be rich.", "hypothetical"),
+        ("Should the [Quill Group] buy [Orbit Foods], prices rise.", "hypothetical"),
+        ("Were [Mara Quill] to buy [Orbit Foods], prices would rise.", "hypothetical"),
+        ("She had [Mara Quill] hired by [Orbit Foods].", "asserted"),
+        ("[Mara Quill] had joined [Orbit Foods] before the war.", "asserted"),
+        ("Imagine that [Mara Quill] had founded [Orbit Foods].", "hypothetical"),
+        ("In case [Mara Quill] leaves [Orbit Foods], call me.", "hypothetical"),
+        ("[Mara Quill] hardly ever worked with [Orbit Foods].", "negated"),
+        ("[Mara Quill] is far from being the owner of [Orbit Foods].", "negated"),
+        ("[Mara Quill] was wrongly said to have founded [Orbit Foods].", "negated"),
+    ],
+)
+def test_words_that_suppose_or_deny_without_a_parse(sentence: str, expected: str) -> None:
+    assert polarity(marked(sentence)) == expected
+
+
 def test_a_negative_word_beats_a_hypothetical_one(parsed: Parsed) -> None:
     sentence = marked("If [Lena Ferro] had not joined [Kestrel Bank], it would have failed.")
     assert polarity(parsed(sentence)) == polarity(sentence) == "negated"

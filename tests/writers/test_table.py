@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.errors import InputError, RecordError
@@ -94,7 +94,6 @@ def test_only_what_looks_like_a_formula_is_changed() -> None:
 
 
 @pytest.mark.parametrize("format_name", ["csv", "csv-excel"])
-@settings(deadline=None, max_examples=50)
 @given(facts=st.lists(FACTS, max_size=4))
 def test_facts_in_csv_are_read_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, format_name: str, facts: list[Fact]
@@ -106,7 +105,6 @@ def test_facts_in_csv_are_read_as_they_were(
     assert not any(re.match("[=+\\-@＝\t\r\n]", cell) for row in cells(path) for cell in row)
 
 
-@settings(deadline=None, max_examples=30)
 @given(facts=st.lists(FACTS, max_size=3))
 def test_facts_in_a_workbook_are_read_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, facts: list[Fact]
@@ -132,7 +130,6 @@ def test_facts_in_a_workbook_are_read_as_they_were(
 
 
 @pytest.mark.parametrize("format_name", ["csv", "csv-excel", "xlsx"])
-@settings(deadline=None, max_examples=40)
 @given(some=st.lists(triples(), min_size=1, max_size=3))
 def test_triples_are_read_as_their_instances(
     tmp_path_factory: pytest.TempPathFactory, format_name: str, some: list[Triple]

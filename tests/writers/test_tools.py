@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relscout.core.errors import OutputError
@@ -46,7 +46,6 @@ def content(path: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", TOOLS)
-@settings(deadline=None, max_examples=40)
 @given(some=st.lists(instances(), min_size=1, max_size=5))
 def test_what_was_written_is_read_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, name: str, some: list[RelationInstance]

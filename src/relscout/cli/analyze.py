@@ -58,7 +58,8 @@ def command(
     as_json: options.AsJson = False,
     *,
     reading: Annotated[
-        Reading, ("format", "on_error", "labels", "columns", "relation_names", "entity_types")
+        Reading,
+        ("format", "on_error", "labels", "columns", "relation_names", "entity_types", "encoding", "offsets"),
     ],
     caching: options.Caching,
 ) -> None:

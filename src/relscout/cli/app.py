@@ -171,6 +171,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)  # a note, whatever Python does with warnings
         warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
         return _run(command, given)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import file_digest
 from hashlib import sha256 as new_sha256
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import typer
 
@@ -114,7 +114,7 @@ def _described(path: Path) -> dict[str, str]:
     try:
         if not file.exists():
             with unpacked(file) as member:
-                return {"name": name, "sha256": file_digest(member, "sha256").hexdigest()}
+                return {"name": name, "sha256": file_digest(cast(Any, member), "sha256").hexdigest()}
         if file.is_file():
             return {"name": name, "sha256": sha256(file)}
         # a run has the checksums of its parts

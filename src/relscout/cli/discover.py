@@ -62,6 +62,7 @@ def command(
     known: options.Known = "raise",
     after: options.After = None,
     precision: options.Precision = None,
+    allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     context: typer.Context,
     reading: TextReading,
@@ -98,6 +99,9 @@ def command(
         from relscout.methods.unrelated import checked_precision
 
         checked_precision(precision)
+    for option, is_given in (("--overwrite", overwrite), ("--no-report", no_report)):
+        if is_given and out is None:
+            say_note(f"{option} has no effect without --out")
     reading = replace(reading, annotations=caching.annotations)
     _ = encoder.file_fields
     asked = {} if out is None else asked_for(context)
@@ -154,6 +158,7 @@ def command(
                 precision=precision,
                 hierarchy=hierarchy,
                 settings=chosen,
+                allow_unknown_tokens=allow_unknown_tokens,
                 progress=progress,
                 checkpoints=caching.checkpoints,
             )

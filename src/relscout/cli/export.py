@@ -16,15 +16,11 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .nt, .ttl, .graphml; with --triples .parquet."
-        ),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Output format: csv-excel, neo4j (a directory), an annotation tool, …"
-        ),
+        typer.Option(metavar="NAME", help="Output format, such as csv-excel or doccano."),
     ] = None,
     triples: Annotated[
         bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")

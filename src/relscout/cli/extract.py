@@ -20,10 +20,11 @@ from relscout.core.wording import counted
 
 if TYPE_CHECKING:
     from relscout.core.instances import RelationInstance, Triple
+    from relscout.core.progress import Progress
     from relscout.encoders import VectorCache
 
-#: Returns the triples of instances; given a cache of vectors, ``precision``, ``progress`` and ``on_loss``.
-_Predict = Callable[..., "Iterable[Triple]"]
+#: Returns the triples of instances, and what a user should know of them.
+_Predict = Callable[..., "tuple[Iterable[Triple], Sequence[str]]"]
 
 
 @options.grouped
@@ -32,7 +33,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .jsonl, .csv, .xlsx, .parquet, .nt, .ttl or .graphml."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
     ] = None,
     to: Annotated[
         str | None,
@@ -40,9 +41,7 @@ def command(
     ] = None,
     min_confidence: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="SHARE", help="Drop triples below it, 0 to 1; NAME=SHARE or a file for some relations."
-        ),
+        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
     ] = None,
     facts: Annotated[
         bool,
@@ -52,6 +51,7 @@ def command(
         bool, typer.Option("--drop-negated", help="Drop negated and hypothetical triples.")
     ] = False,
     precision: options.Precision = None,
+    allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     reading: TextReading,
     caching: options.Caching,
@@ -62,9 +62,7 @@ def command(
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
     """
-    from relscout.discovery import TEXT_PRECISION
     from relscout.discovery.relation import find_facts, minimum_confidences
-    from relscout.encoders import loss_warnings
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
     from relscout.methods.unrelated import checked_precision
@@ -74,32 +72,30 @@ def command(
     if precision is not None:
         checked_precision(precision)
     is_text = reading.is_plain_text(inputs)
-    every_pair = is_text or reading.pairs == "all"
     given = _min_confidence(min_confidence or ())
-    predict, names, version = _loaded(model)
+    predict, names, version = _loaded(model, every_pair=is_text or reading.pairs == "all")
     least = minimum_confidences(given, names)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
-        lost: Counter[str] = Counter()
-        found = predict(
+        found, warnings = predict(
             instances,
             vectors,
-            precision=TEXT_PRECISION if every_pair and precision is None else precision,
+            precision=precision,
+            allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
-            on_loss=lambda _, what: lost.update([what]),
         )
     skipped.report()
     if not instances and not skipped.count and is_text:
         say_note(NOTHING_PAIRED)
-    for warning in loss_warnings(lost):
+    for warning in warnings:
         say_note(warning)
-    triples = (
+    triples = [
         triple
         for triple in found
         if triple.confidence >= least[triple.relation]
         and not (drop_negated and triple.polarity != "asserted")
-    )
+    ]
     if facts:
         evidence = list(triples)
         gathered = find_facts(evidence).facts
@@ -108,6 +104,11 @@ def command(
             return
         say(f"{counted(write_facts(gathered, out, format=to, triples=evidence), 'fact')} written to {out}")
         return
+    if doubted := sum(triple.polarity != "asserted" for triple in triples):
+        say_note(
+            f"{counted(doubted, 'triple')} negated or hypothetical (field 'polarity'); leave such triples out with "
+            "--drop-negated"
+        )
     if out is None:
         _print(map(record, triples))
         return
@@ -157,16 +158,17 @@ def _share(number: str, part: str) -> float:
     return share
 
 
-def _loaded(folder: Path) -> tuple[_Predict, Sequence[str], str]:
+def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str], str]:
     """Return what predicts the triples of instances, the names of the relations, and the version of the model.
 
     Args:
         folder: Folder of a run or of a fine-tuning.
+        every_pair: Whether every pair of entities of a text is an instance.
     """
     from importlib.metadata import version as installed
 
-    from relscout.discovery import Discovery
-    from relscout.encoders import use_cache
+    from relscout.discovery import TEXT_PRECISION, Discovery
+    from relscout.encoders import check_share, loss_warnings, unknown_token_warning, use_cache
     from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
 
     if holds_classifier(folder):
@@ -177,22 +179,41 @@ def _loaded(folder: Path) -> tuple[_Predict, Sequence[str], str]:
             cache: VectorCache | None,
             *,
             precision: float | None,
-            **options: Any,
-        ) -> Iterable[Triple]:
+            allow_unknown_tokens: bool,
+            progress: Progress,
+        ) -> tuple[Iterable[Triple], Sequence[str]]:
             if precision is not None:
-                say_note("a classifier decides which pairs express no relation, so --precision was ignored")
+                raise SettingError(
+                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which has "
+                    "learnt which pairs express no relation; leave it out"
+                )
             if classifier.encoder is not None:
                 classifier.encoder.cache = cache
-            return list(triples_of(classifier, instances, **options))
+            lost: Counter[str] = Counter()
+            share = classifier.unknown_share(instances)
+            unknown = unknown_token_warning(share, str(folder))
+            check_share(share, unknown, allow_unknown_tokens=allow_unknown_tokens)
+            found = triples_of(
+                classifier, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
+            )
+            return list(found), [*([unknown] if unknown else []), *loss_warnings(lost)]
 
         return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
     run = Discovery.load(folder)
+    has_thresholds = run.run.get("relatedness") is not None
 
     def discovered(
-        instances: Sequence[RelationInstance], cache: VectorCache | None, **options: Any
-    ) -> Iterable[Triple]:
+        instances: Sequence[RelationInstance],
+        cache: VectorCache | None,
+        *,
+        precision: float | None,
+        **options: Any,
+    ) -> tuple[Iterable[Triple], Sequence[str]]:
         use_cache(run.model.encoder, cache)
-        return run.triples_of(run.predict(instances, **options))
+        if precision is None and every_pair and not has_thresholds:
+            precision = TEXT_PRECISION
+        found = run.predict(instances, precision=precision, **options)
+        return run.triples_of(found), found.warnings
 
     return discovered, list(run.names.values()), run.model_version
 

@@ -252,7 +252,7 @@ def classify(
     ] = 0.0,
     settings: Settings = None,
     *,
-    reading: Annotated[TextReading, ("format", "on_error", "columns", "entity_types")],
+    reading: Annotated[TextReading, ("format", "on_error", "columns", "entity_types", "encoding", "offsets")],
     encoder: options.UntrainedEncoder,
     caching: options.Caching,
 ) -> None:

@@ -100,7 +100,9 @@ def command(
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[Reading, ("format", "on_error", "columns", "relation_names", "entity_types")],
+    reading: Annotated[
+        Reading, ("format", "on_error", "columns", "relation_names", "entity_types", "encoding", "offsets")
+    ],
     encoder: options.UntrainedEncoder,
 ) -> None:
     """Train a classifier for given relations and score it on other instances.

@@ -20,6 +20,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted, visible
 from relscout.io.packing import exists
 from relscout.io.readers import FORMATS
+from relscout.io.readers.offsets import OffsetCheck, Offsets
 from relscout.io.readers.unknown import quoted
 
 EPILOG = f"Formats: {', '.join(FORMATS)}. A file is recognised from its content, packed or not."
@@ -34,6 +35,8 @@ _KINDS = {
     "csv": "table of texts",
     "parquet": "Parquet table of texts",
 }
+#: Ends of names of files that are no web pages.
+_OF_RECORDS = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".ann")
 #: Characters of the first passage that are shown, if the screen is that wide.
 _BEGINNING = 200
 
@@ -43,7 +46,7 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="INPUT", help="Any file or directory.")],
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding")],
+    reading: Annotated[Reading, ("format", "labels", "columns", "relation_names", "encoding", "offsets")],
 ) -> None:
     """Show what a file holds, what is wrong with it, and what to do next.
 
@@ -69,7 +72,7 @@ def command(
         _show_text(path, reading.encoding, as_json)
         return
     skipped = Skipped()
-    summary = _Summary()
+    summary = _Summary(reading.offsets)
     for instance in reading.instances([path], skipped):
         summary.add(instance)
     following = f"relscout discover {quoted(path)}" if summary.count else None
@@ -110,6 +113,10 @@ def _show_text(path: Path, encoding: str | None, as_json: bool) -> None:
     from relscout.text.documents import kind_of, read_passages
 
     kind = "folder of texts" if path.is_dir() else _KINDS[kind_of(path, encoding=encoding)]
+    if kind == "HTML" and path.suffix.lower() in _OF_RECORDS:
+        say_note(
+            f"{path} is a web page, which some servers send in place of a file; is it the file that you meant?"
+        )
     skipped = Skipped()
     passages = characters = 0
     beginning = ""
@@ -160,7 +167,7 @@ def _show_run(folder: Path, as_json: bool) -> None:
 class _Summary:
     """Counts instances one at a time, so that a file of any size can be looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, offsets: Offsets) -> None:
         self.count = 0
         self.relations: Counter[str] = Counter()
         self.type_pairs: Counter[str] = Counter()
@@ -168,9 +175,11 @@ class _Summary:
         self._lengths: Counter[int] = Counter()
         self._ids: set[str] = set()
         self._repeated = self._head_first = self._nested = 0
+        self._offsets = OffsetCheck(offsets)
 
     def add(self, instance: RelationInstance) -> None:
         self.count += 1
+        self._offsets.add(instance)
         self._lengths[len(instance.text)] += 1
         self._repeated += instance.id in self._ids
         self._ids.add(instance.id)
@@ -190,6 +199,7 @@ class _Summary:
             "repeated_ids": self._repeated,
             "head_first": self._head_first,
             "nested_mentions": self._nested,
+            "offsets": self._offsets.as_json(),
             "characters": {
                 "median": self._quantile(0.5),
                 "p99": self._quantile(0.99),
@@ -207,6 +217,9 @@ class _Summary:
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
+        if self._offsets.cut:
+            cut, of = self._offsets.cut, self._offsets.mentions
+            details.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
         if self._repeated:
             details.append(f"repeated ids: {self._repeated:,}")
         if self._nested:

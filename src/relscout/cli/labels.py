@@ -86,11 +86,12 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
 
     if reading.format is None and path.is_file():
         try:
-            recognise(Source(path, columns=reading.column_map))
+            recognise(Source(path, columns=reading.column_map, encoding=reading.encoding))
         except InputError as error:
             lines = _lines(path)
             if lines[0][1].startswith(_JSON):
                 raise InputError(f"{error}; nor is it a file with one label per line") from error
+            reading.refuse_all(f"{path} has one label per line, and it applies to marked pairs")
             return Labelled(path, _bare(path, lines))
     instances = list(reading.instances([path], skipped))
     known = [instance for instance in instances if instance.relation is not None]

@@ -18,6 +18,8 @@ import typer
 from relscout.cli.screen import progress_bars, say_note
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.files import check_makeable, check_replaceable, user_cache
+from relscout.core.surfaces import composed
+from relscout.io.readers.offsets import Offsets as Convention
 
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
@@ -51,6 +53,9 @@ Known = Annotated[
 ]
 Format = Annotated[str | None, _input(metavar="NAME", help="Input format (default: recognised).")]
 Encoding = Annotated[str | None, _input(metavar="NAME", help="Text encoding, e.g. cp1252 (default: UTF-8).")]
+Offsets = Annotated[
+    Convention, _input(metavar="CONVENTION", help="What offsets count, e.g. utf-16 or from-1-inclusive.")
+]
 OnError = Annotated[
     Literal["raise", "skip"], _input(metavar="raise|skip", help="Stop at invalid records, or skip them.")
 ]
@@ -75,6 +80,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+AllowUnknownTokens = Annotated[
+    bool, _of_encoder("--allow-unknown-tokens", help="Continue if most tokens are unknown to the encoder.")
+]
+
+
 @dataclass(frozen=True)
 class PlainText:
     """The options of every command that recognises and pairs the entities of plain text.
@@ -97,7 +107,7 @@ class PlainText:
     ] = None
     ignore: Annotated[
         str | None,
-        _of_text(metavar="WHAT", help="Match names of the list whatever their case,width,accents."),
+        _of_text(metavar="WHAT", help="Ignore in names: case,width,accents."),
     ] = None
     mentions: Annotated[
         Literal["entities", "noun-chunks"],
@@ -237,7 +247,7 @@ def type_pairs(text: str | None) -> frozenset[tuple[str, str]] | None:
         return None
     pairs = set()
     for piece in text.split(","):
-        head, _, tail = (part.strip() for part in piece.partition(":"))
+        head, _, tail = (composed(part.strip()) for part in piece.partition(":"))
         if not head or not tail:
             raise SettingError(f"--types has {piece!r}; expected HEAD:TAIL, several joined by commas")
         pairs.add((head, tail))

@@ -249,7 +249,9 @@ def align_command(
     ] = 2,
     as_json: options.AsJson = False,
     *,
-    reading: Annotated[TextReading, ("format", "on_error", "labels", "columns", "entity_types")],
+    reading: Annotated[
+        TextReading, ("format", "on_error", "labels", "columns", "entity_types", "encoding", "offsets")
+    ],
 ) -> None:
     """Assign the relations of a knowledge graph to the sentences of a corpus.
 

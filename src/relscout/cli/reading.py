@@ -51,6 +51,7 @@ class Reading:
     entity_types: options.EntityTypes = None
     pairs: options.Pairs = "related"
     encoding: options.Encoding = None
+    offsets: options.Offsets = "characters"
     text: PlainText | None = None
     """Options about plain text; ``None`` for a command that reads marked pairs only."""
     annotations: Path | None = None
@@ -168,6 +169,14 @@ class Reading:
                 path, on_error=self.on_error, on_skip=skipped, columns=columns, on_warning=say_note
             )
 
+    def refuse_all(self, why: str) -> None:
+        """Raise a SettingError if an option about marked pairs was given.
+
+        Args:
+            why: Why it has no effect.
+        """
+        self._refuse({**self._for_marked_pairs(), "--columns": self.columns}, why)
+
     def others(self) -> Reading:
         """Return how files with formats of their own are read, such as labelled data next to the input."""
         return Reading(
@@ -242,6 +251,7 @@ class Reading:
             relation_names=self.relation_names,
             pairs=self.pairs,
             encoding=self.encoding,
+            offsets=self.offsets,
             on_warning=say_note,
         )
 
@@ -282,12 +292,18 @@ class Reading:
         def note_crowded(_: MarkedSentence, left_out: int) -> None:
             crowded.append(left_out)
 
-        yield from mark(
+        seen: set[tuple[str | None, str | None]] = set()
+        for instance in mark(
             _counted(found, progress),
             annotator=self.annotator(passages=len(found), english=english),
             pairing=pairing,
             on_crowded=note_crowded,
-        )
+        ):
+            seen.add(instance.type_pair)
+            yield instance
+        for head, tail in sorted(pairing.types or ()):
+            if seen and not seen & {(head, tail), (tail, head)}:
+                say_note(f"--types has {head}:{tail}, but no pair has these types")
         if self._names is not None and (why := self._names.unmatched(passage.text for passage in found)):
             say_note(str(why))
         if crowded:
@@ -310,6 +326,7 @@ class Reading:
             "--relation-names": self.relation_names,
             "--entity-types": self.entity_types,
             "--pairs all": self.pairs == "all",
+            f"--offsets {self.offsets}": self.offsets != "characters",
         }
 
     def _for_plain_text(self) -> dict[str, object]:
@@ -342,7 +359,7 @@ class TextReading(Reading):
 
 
 #: Some of the options: those of marked pairs whose relations matter.
-_LABELLED = ("format", "on_error", "labels", "columns", "relation_names")
+_LABELLED = ("format", "on_error", "labels", "columns", "relation_names", "encoding", "offsets")
 LabelledReading = Annotated[Reading, _LABELLED]
 
 

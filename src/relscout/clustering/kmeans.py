@@ -11,13 +11,17 @@ initial centroids.
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from importlib import import_module
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +104,7 @@ def too_alike(n_vectors: int, n_clusters: int) -> InputError:
     """Return the error for fewer different vectors than clusters."""
     return InputError(
         f"cannot make {n_clusters} clusters of {n_vectors} vectors of which fewer than {n_clusters} differ; "
-        "the instances repeat each other, so ask for fewer relations"
+        "instances are repeated, or the encoder cannot distinguish them, so ask for fewer relations"
     )
 
 
@@ -301,11 +305,22 @@ def in_own_thread(function: Callable[[], _Result]) -> _Result:
     return result.result()
 
 
+def _umap() -> Any:
+    """Return the class UMAP; what it compiles is kept in a temporary folder if no other can be written."""
+    try:
+        from umap import UMAP
+    except RuntimeError:
+        # numba refuses where it can write neither to the folder of the package nor to the user's cache
+        folder = tempfile.mkdtemp(prefix="relscout-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        import_module("numba").config.CACHE_DIR = folder
+        from umap import UMAP
+    return UMAP
+
+
 def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     """Embed vectors (N, D) in few dimensions (N, d)."""
-    from umap import UMAP
-
-    layout = UMAP(
+    layout = _umap()(
         n_components=_DIMENSIONS,
         n_neighbors=_NEIGHBOURS,
         min_dist=0.0,

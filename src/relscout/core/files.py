@@ -368,12 +368,13 @@ def save_artifact(folder: Path, artifact: Artifact) -> None:
         tensors = fresh / _TENSORS
         with whole_file(tensors) as partial:
             partial.write_bytes(
-                save({name: np.ascontiguousarray(array) for name, array in artifact.tensors.items()})
+                save({name: np.asarray(array, order="C") for name, array in artifact.tensors.items()})
             )
         described = {
             "format": _FORMAT,
             "kind": artifact.kind,
             "tensors_sha256": sha256(tensors),
+            "shapes": {name: list(array.shape) for name, array in sorted(artifact.tensors.items())},
             "settings": artifact.settings,
         }
         with whole_file(fresh / DESCRIPTION) as partial:
@@ -411,6 +412,12 @@ def load_artifact(folder: Path) -> Artifact:
         if sha256(folder / _TENSORS) != described["tensors_sha256"]:
             raise ArtifactError(f"{folder / _TENSORS} was changed after it was saved; save the model again")
         tensors = load_file(folder / _TENSORS)
+        shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
+        if shapes != described["shapes"]:
+            raise ArtifactError(
+                f"{folder / _TENSORS} has arrays of the shapes {shapes}, and {described['shapes']} were saved; "
+                "save the model again"
+            )
     except (OSError, KeyError, SafetensorError) as error:
         raise ArtifactError(
             f"{folder / _TENSORS} is missing or damaged ({error}); save the model again"

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Literal, Self
 
 from relscout.core.errors import InputError
+from relscout.core.surfaces import composed, folded, occurrences
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def normalized(name: str) -> str:
 #: What is written to tools that need a name where the type of an entity, or the relation of a pair, is not known.
 UNTYPED, UNKNOWN = "relscout-untyped", "relscout-unknown"
 
+#: First line of what is written to brat with the names of types and relations, of which it stores a plain form only.
+BRAT_NAMES = "# written by relscout: stored name | name"
+
 #: What data sets call a pair that no relation relates, in small letters.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 
@@ -94,7 +98,7 @@ class Mention:
     Args:
         start: Offset of the first character, counted in Unicode code points from 0.
         end: Offset after the last character (exclusive).
-        type: Entity type, such as ``"PERSON"``; ``None`` where it is not known.
+        type: Entity type, such as ``"PERSON"``, kept in Unicode NFC; ``None`` where it is not known.
         entity_id: Identifier in a knowledge base, such as ``"Q937"``; ``None`` where it is not known.
     """
 
@@ -102,6 +106,10 @@ class Mention:
     end: int
     type: str | None = None
     entity_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.type is not None and not self.type.isascii():
+            object.__setattr__(self, "type", composed(self.type))
 
     def surface(self, text: str) -> str:
         """Return the characters of ``text`` that this mention covers."""
@@ -124,7 +132,7 @@ class RelationInstance:
         text: The text, usually one sentence.
         head: Mention of the head entity (the subject).
         tail: Mention of the tail entity (the object).
-        relation: Gold relation; ``None`` where it is not known.
+        relation: Gold relation, kept in Unicode NFC; ``None`` where it is not known.
         id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
             order of the input nor on the gold relation.
         source: Origin of the instance in readable form: file and line.
@@ -159,6 +167,8 @@ class RelationInstance:
                 f"head {self.head_text!r} [{self.head.start}, {self.head.end}) and tail {self.tail_text!r} "
                 f"[{self.tail.start}, {self.tail.end}) cross; one may lie inside the other, but not overlap it in part"
             )
+        if self.relation is not None:
+            object.__setattr__(self, "relation", composed(self.relation))
         if not self.id:
             object.__setattr__(self, "id", content_id(self.text, self.head, self.tail))
 
@@ -178,7 +188,7 @@ class RelationInstance:
         """Return the instance in which two strings of a text are marked.
 
         A string that occurs several times is marked where it occurs first; ``occurrence`` chooses another place. Upper
-        and lower case count, and a string also matches inside a longer word.
+        and lower case count, and a string also matches inside a longer word. Strings are compared in Unicode NFC.
 
         Args:
             text: The text, usually one sentence.
@@ -197,14 +207,12 @@ class RelationInstance:
             raise InputError(
                 f"occurrence is {occurrence!r}; expected two numbers from 1, of the head and of the tail"
             )
-        start = _occurrence("head", head, text, occurrence[0])
-        head_mention = Mention(start, start + len(head), head_type)
-        start = _occurrence("tail", tail, text, occurrence[1])
-        tail_mention = Mention(start, start + len(tail), tail_type)
-        if head == tail and head_mention.start == tail_mention.start:
+        head_mention = Mention(*_occurrence("head", head, text, occurrence[0]), head_type)
+        tail_mention = Mention(*_occurrence("tail", tail, text, occurrence[1]), tail_type)
+        if composed(head) == composed(tail) and head_mention.start == tail_mention.start:
             raise InputError(
-                f"head and tail are the same place of {head!r}, which occurs {text.count(head)} times in the text; "
-                "choose two places, such as occurrence=(1, 2)"
+                f"head and tail are the same place of {head!r}, which occurs {len(occurrences(head, text))} times in "
+                "the text; choose two places, such as occurrence=(1, 2)"
             )
         return cls(text, head_mention, tail_mention, relation=relation, id=id)
 
@@ -237,24 +245,19 @@ class RelationInstance:
         return replace(self, head=self.tail, tail=self.head, relation=None, id="")
 
 
-def _occurrence(role: str, surface: str, text: str, number: int) -> int:
-    """Return the offset of an occurrence of a string in a text, counted from 1; occurrences may overlap."""
+def _occurrence(role: str, surface: str, text: str, number: int) -> tuple[int, int]:
+    """Return the span of an occurrence of a string in a text, counted from 1; occurrences may overlap."""
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise InputError(f"occurrence of the {role} is {number!r}; expected a whole number from 1")
     if not surface:
         raise InputError(f"the {role} is empty; expected the entity as it is written in the text")
-    start, seen = -1, 0
-    while seen < number:
-        start = text.find(surface, start + 1)
-        if start < 0:
-            often = f"occurs {seen} times" if seen else "does not occur"
-            wanted = f", but occurrence {number} was asked for" if number > 1 else ""
-            hint = (
-                "" if seen or surface.casefold() not in text.casefold() else " (upper and lower case count)"
-            )
-            raise InputError(f"the {role} {surface!r} {often} in the text {text[:60]!r}{wanted}{hint}")
-        seen += 1
-    return start
+    places = occurrences(surface, text, most=number)
+    if len(places) < number:
+        often = f"occurs {len(places)} times" if places else "does not occur"
+        wanted = f", but occurrence {number} was asked for" if number > 1 else ""
+        hint = " (upper and lower case count)" if not places and folded(surface) in folded(text) else ""
+        raise InputError(f"the {role} {surface!r} {often} in the text {text[:60]!r}{wanted}{hint}")
+    return places[-1]
 
 
 def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:

@@ -35,6 +35,7 @@ from relscout.encoders import (
     TransformerEncoder,
     can_encode,
     check_encoder_like,
+    check_share,
     checked_vectors,
     known_share,
     name_of,
@@ -44,7 +45,8 @@ from relscout.encoders.settings import RELATION, settings_for
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
-from relscout.methods.estimator import NRelations, check_enough, check_labels
+from relscout.methods.estimator import NRelations, check_enough, check_labels, unused_settings
+from relscout.methods.vectors import identical_share
 from relscout.naming import RelationName, bare_name, name_relations
 from relscout.text import coarse_type
 
@@ -125,6 +127,8 @@ def _relations(names: Sequence[str]) -> str:
     return f"1 relation ({named}) is" if len(names) == 1 else f"{len(names)} relations ({named}) are"
 
 
+#: Share of instances with the vector of another text above which a user is warned.
+_MOST_IDENTICAL = 0.01
 _PACKAGES = (
     "relscout",
     "torch",
@@ -182,6 +186,7 @@ def discover(
     relatedness: Relatedness | None = None,
     hierarchy: bool = False,
     settings: Mapping[str, Any] | None = None,
+    allow_unknown_tokens: bool = False,
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> Discovery:
@@ -214,12 +219,13 @@ def discover(
         relatedness: The relatedness model; by default the bundled one.
         hierarchy: Whether to arrange the relations in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
+        allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
         progress: Progress callback.
         checkpoints: Folder for checkpoints, from which an interrupted training resumes.
 
     Raises:
         InputError: There are no instances, fewer (different) ones than relations, two different ones with the same id,
-            or the labelled instances cannot be used.
+            the encoder does not know over half of the tokens, or the labelled instances cannot be used.
         SettingError: A setting is invalid.
         UnknownNameError: There is no such method or setting.
     """
@@ -271,11 +277,21 @@ def discover(
     checked = from_mapping(kind.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
     check_known(known)
+    if known != "raise" and labeled is None:
+        raise SettingError(
+            f"known is {known!r}, which has no effect without labelled instances; leave it out"
+        )
+    if relatedness is not None and none is None and precision is None:
+        raise SettingError(
+            "relatedness is given, but nothing is left out by it; give none or precision, too, or leave it out"
+        )
     check_labels(kind.NAME, kind.LABELS, given=labeled is not None)
     given = as_instances(instances)
     array = None if vectors is None else checked_vectors(vectors, len(given), "vectors is")
     bare = [instance.without_relation() for instance in given]
-    warnings = _check(bare)
+    # those that go with the default method were not given
+    chosen = {name: value for name, value in options.items() if TEXT_SETTINGS.get(name) != value}
+    warnings = [*_check(bare), *unused_settings(chosen, n_relations)]
     learnt_from: list[RelationInstance] | None = None
     if labeled is not None:
         learnt_from, left_out = apart(given, _checked(labeled), known=known)
@@ -287,8 +303,10 @@ def discover(
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
-    readable = known_share(encoder, [instance.text for instance in bare])
+    # an encoder next to given vectors did not make them
+    readable = 1.0 if array is not None else known_share(encoder, [instance.text for instance in bare])
     if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+        check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
         warnings.append(warning)
     if precision is not None:
         from relscout.text.spacy_pipeline import with_syntax
@@ -317,6 +335,11 @@ def discover(
         confidences = among_relations(estimator.probabilities_, estimator.labels_)
     # texts with unknown tokens lower the confidence
     confidences = (confidences * readable).astype(np.float32)
+    if (same := identical_share(ordered, estimator.vectors_)) > _MOST_IDENTICAL:
+        warnings.append(
+            f"{same:.0%} of the instances have the same vector as instances with another text, so that nothing can "
+            f"distinguish them; does the encoder {name_of(encoder)!r} know their language?"
+        )
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
     run = {

@@ -97,6 +97,8 @@ class Assignments:
         polarities: Whether each sentence asserts, negates or supposes the relation (N); ``None`` if all assert it.
         phrases: Phrase of each sentence between the entities from its syntax, such as ``"taught by"``, or empty (N);
             ``None`` if all are empty.
+        warnings: What a user should know about the instances, such as the share of tokens that the encoder does not
+            know.
     """
 
     instances: Sequence[RelationInstance]
@@ -105,6 +107,7 @@ class Assignments:
     related: NDArray[np.float32] | None = None
     polarities: Sequence[Polarity] | None = None
     phrases: Sequence[str] | None = None
+    warnings: Sequence[str] = ()
 
     def related_values(self) -> list[float | None]:
         """Return ``related`` as a list (N), with ``None`` if not estimated."""

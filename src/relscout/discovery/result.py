@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, InputWarning, SettingError
 from relscout.core.instances import Entity, Fact, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
 from relscout.discovery import storage
@@ -26,7 +28,15 @@ from relscout.discovery.relation import (
     minimum_confidences,
     polarities_of,
 )
-from relscout.encoders import Encoder, OnLoss, known_share
+from relscout.encoders import (
+    Encoder,
+    OnLoss,
+    check_share,
+    known_share,
+    loss_warnings,
+    name_of,
+    unknown_token_warning,
+)
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
 from relscout.text.entities import MergedEntities, merge_mentions
@@ -128,6 +138,7 @@ class Discovery:
         instances: Given,
         *,
         precision: float | None = None,
+        allow_unknown_tokens: bool = False,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
@@ -136,14 +147,28 @@ class Discovery:
         Args:
             instances: Instances in any form that :func:`relscout.discover` accepts.
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
-                those that get a relation, in (0, 1]. Ignored by a run that was fitted on such text, which has its own
-                thresholds.
+                those that get a relation, in (0, 1]; ``None`` keeps the thresholds of the run, if it has any.
+            allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens, or an instance is wrong.
         """
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
+        encoder = self.model.encoder
+        readable = known_share(encoder, [instance.text for instance in bare])
+        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        lost: Counter[str] = Counter()
+
+        def note_loss(instance: RelationInstance, what: str) -> None:
+            lost[what] += 1
+            if on_loss is not None:
+                on_loss(instance, what)
+
         related, by_model = None, self.run.get("relatedness") is not None
         # without syntax in the corpus, new pairs must not have it, either
         of_text = by_model and self.run["relatedness"].get("precision") is not None
@@ -151,7 +176,7 @@ class Discovery:
             from relscout.text.spacy_pipeline import with_syntax
 
             bare = with_syntax(bare)
-        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=on_loss)
+        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=note_loss)
         # a merge only relabels, so that corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
@@ -159,18 +184,22 @@ class Discovery:
         ids = table[probabilities.argmax(axis=1)].astype(np.int64)
         if by_model:
             related = self.model.relatedness(bare, progress=progress)
-            of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
-            among = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
-            probabilities = np.where(ids[:, None] >= 0, np.pad(among, ((0, 0), (0, 1))), probabilities)
-        elif precision is not None:
+        if precision is not None:
             from relscout.methods.unrelated import RelatednessDetector, is_connected
 
             detector = RelatednessDetector.bundled(precision=precision, connected=is_connected(bare))
-            related = detector.probabilities(bare, encoder=self.model.encoder, progress=progress)
+            if related is None:
+                related = detector.probabilities(bare, encoder=encoder, progress=progress)
+            else:  # in place of the thresholds of the run
+                ids = table[probabilities[:, :-1].argmax(axis=1)].astype(np.int64)
             detector.set_threshold(related, None)
             ids = np.where(related >= detector.thresholds[0], ids, -1)
+        if by_model:
+            of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
+            among = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
+            probabilities = np.where(ids[:, None] >= 0, np.pad(among, ((0, 0), (0, 1))), probabilities)
         confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
-        confidences *= known_share(self.model.encoder, [instance.text for instance in bare])
+        confidences *= readable
         from relscout.discovery.refinement import Refinement, connections_of, phrases_of
 
         links = connections_of(bare, ids)
@@ -183,6 +212,7 @@ class Discovery:
             related,
             polarities_of(bare, ids),
             phrases_of(links, ids),
+            [*([warning] if warning else []), *loss_warnings(lost)],
         )
 
     def extract(
@@ -190,22 +220,28 @@ class Discovery:
         instances: Given,
         *,
         min_confidence: float | Mapping[str, float] = 0.0,
+        allow_unknown_tokens: bool = False,
         progress: Progress = silent,
     ) -> Iterator[Triple]:
-        """Yield the triples of unseen instances.
+        """Yield the triples of unseen instances, with an InputWarning for what the encoder cannot read.
 
         Args:
             instances: Instances in any form that :func:`relscout.discover` accepts.
             min_confidence: Least confidence of a triple, in [0, 1]: one for all relations, or name of a relation →
                 least confidence, with ``"*"`` for all others (default 0).
+            allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
             progress: Progress callback.
 
         Raises:
+            InputError: The encoder does not know over half of the tokens, or an instance is wrong.
             UnknownNameError: ``min_confidence`` names a relation that does not exist.
             SettingError: A minimum confidence is not in [0, 1].
         """
         least = minimum_confidences(min_confidence, self.names.values())
-        triples = self.triples_of(self.predict(instances, progress=progress))
+        assigned = self.predict(instances, allow_unknown_tokens=allow_unknown_tokens, progress=progress)
+        for warning in assigned.warnings:
+            warnings.warn(warning, InputWarning, stacklevel=2)
+        triples = self.triples_of(assigned)
         return (triple for triple in triples if triple.confidence >= least[triple.relation])
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:

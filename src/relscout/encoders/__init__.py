@@ -305,18 +305,25 @@ def loss_warnings(lost: Counter[str]) -> list[str]:
     ]
 
 
-#: Share of unknown tokens above which there is a warning.
-MOST_UNKNOWN = 0.05
+#: Share of unknown tokens above which a user is warned, and above which texts are refused.
+MOST_UNKNOWN, FAR_TOO_UNKNOWN = 0.05, 0.5
 _MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 
 
-def known_share(encoder: object, texts: Sequence[str]) -> float:
-    """Return the share of the texts' tokens that an encoder knows, in [0, 1].
+def unknown_share(encoder: object, texts: Sequence[str]) -> float:
+    """Return the share of the texts' tokens that an encoder does not know, in [0, 1].
 
-    It is 1 if nearly all are known, and for an encoder that cannot say.
+    It is what the encoder's own ``unknown_share(texts)`` returns, and 0 for an encoder without this method.
     """
-    unknown_share = getattr(underlying(encoder), "unknown_share", None)
-    unknown = 0.0 if unknown_share is None else float(unknown_share(texts))
+    if isinstance(encoder, Precomputed):
+        encoder = encoder.encoder
+    share = getattr(encoder, "unknown_share", None)
+    return 0.0 if share is None else float(share(texts))
+
+
+def known_share(encoder: object, texts: Sequence[str]) -> float:
+    """Return the share of the texts' tokens that an encoder knows, in [0, 1]; 1 where next to all are known."""
+    unknown = unknown_share(encoder, texts)
     return 1.0 if unknown <= MOST_UNKNOWN else 1.0 - unknown
 
 
@@ -333,6 +340,23 @@ def unknown_token_warning(share: float, model: str) -> str | None:
         f"{share:.0%} of the tokens of these texts are unknown to the encoder {model!r}, which reads them all as the "
         f"same token; choose an encoder that was trained on their language, such as {_MULTILINGUAL} (--encoder)"
     )
+
+
+def check_share(share: float, warning: str | None, *, allow_unknown_tokens: bool) -> None:
+    """Refuse texts that an encoder cannot read.
+
+    Args:
+        share: Share of the tokens that are unknown, in [0, 1].
+        warning: What this means.
+        allow_unknown_tokens: Whether any share is allowed.
+
+    Raises:
+        InputError: Over half of the tokens are unknown.
+    """
+    if share > FAR_TOO_UNKNOWN and not allow_unknown_tokens:
+        raise InputError(
+            f"{warning}; to continue anyway, allow it with --allow-unknown-tokens (allow_unknown_tokens=True in Python)"
+        )
 
 
 E = TypeVar("E", bound=Encoder)

@@ -171,6 +171,9 @@ class Vocabulary:
     def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
         """Return the share of unknown tokens, in [0, 1]; 0 if there are no tokens.
 
+        If the share of the characters in unknown tokens is larger, as where a sentence without blanks is one token, it
+        is returned instead.
+
         Args:
             texts: The texts.
             most: Largest number of distinct texts that are tokenised; the choice does not depend on their order.
@@ -178,11 +181,16 @@ class Vocabulary:
         if self._no_unknown:
             return 0.0
         sample = sorted({text[:_COUNTED_CHARACTERS] for text in texts}, key=_digest)[:most]
-        unknown = total = 0
-        for ids, _ in self._tokenized([_LONE_SURROGATE.sub("\ufffd", text) for text in sample]).values():
-            unknown += ids.count(self._unknown_id)
-            total += len(ids)
-        return unknown / total if total else 0.0
+        lengths, unknown = [], []
+        for ids, offsets in self._tokenized(
+            [_LONE_SURROGATE.sub("\ufffd", text) for text in sample]
+        ).values():
+            lengths += [end - start for start, end in offsets]
+            unknown += [token == self._unknown_id for token in ids]
+        if not unknown:
+            return 0.0
+        of_characters = sum(length for length, is_unknown in zip(lengths, unknown, strict=True) if is_unknown)
+        return max(sum(unknown) / len(unknown), of_characters / max(sum(lengths), 1))
 
     def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
         """Return the token ids of each distinct text, and the characters of each token."""

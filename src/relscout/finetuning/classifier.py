@@ -1,4 +1,4 @@
-"""What relation classifiers share: labels, held-out instances, a head on an encoder, and the choice of the epoch."""
+"""The base of relation classifiers: labels, held-out instances, a head on an encoder, and the best epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed, generator
 from relscout.core.settings import to_mapping
-from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
+from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings, unknown_share
 from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.classification import ClassificationSettings, Classifier, Learner, Read
 from relscout.training.labels import canonical, classes_of, digest
@@ -30,13 +30,13 @@ from relscout.training.stored import Checkpoints, load_kind, whole
 
 @dataclass(frozen=True)
 class HeldOut(Generic[Read]):
-    """Sentences that an epoch is chosen on.
+    """Held-out sentences, on which the best epoch is selected.
 
     Args:
         prepared: The sentences.
-        classes: Gold class of each (N,), int64; -1 for a relation that is not among those that are learnt.
-        related: Whether the gold relation of each (N,), bool, is another one than "no relation".
-        none: Which classes (R,), bool, mean "no relation".
+        classes: Gold class of each (N,), int64; -1 if the training data lack the relation.
+        related: Whether each has a relation (N,), bool: its gold relation does not mean "no relation".
+        none: Whether each class means "no relation" (R,), bool.
     """
 
     prepared: Read
@@ -46,18 +46,18 @@ class HeldOut(Generic[Read]):
 
     @property
     def score_name(self) -> str:
-        """What :meth:`score` gives: ``micro_f1`` without "no relation", ``accuracy`` where nothing means that."""
+        """Name of the score: ``micro_f1`` without "no relation", or ``accuracy`` if no relation means that."""
         return "micro_f1" if self.none.any() or not self.related.all() else "accuracy"
 
     def score(self, predicted: NDArray[np.int64]) -> float:
         """Return the score of predicted classes (N,), in [0, 1]."""
         right, positive = predicted == self.classes, ~self.none[predicted]
-        # where all are related, this is the accuracy
+        # equal to the accuracy if all are related
         total = int(positive.sum()) + int(self.related.sum())
         return 2 * int((right & self.related).sum()) / total if total else 0.0
 
     def score_of(self, classifier: Classifier[Read], learner: Learner[Read], progress: Progress) -> float:
-        """Return the score of a classifier, and of its encoder, in their current state."""
+        """Return the score of a classifier and its encoder in their current state."""
         weight, bias = classifier.head
         weight = weight.T * np.float32(learner.scale)
         of_content = np.empty(len(self.prepared.lengths), dtype=np.int64)
@@ -68,16 +68,16 @@ class HeldOut(Generic[Read]):
 
 @dataclass(frozen=True)
 class Given:
-    """Labelled instances in an order that they decide, and their classes by the first instance of each relation.
+    """Labelled instances in canonical order, and their classes, numbered by the first instance of each relation.
 
     Args:
-        known: What is learnt from; every content once.
+        known: Training instances, without repetitions.
         names: Names of the R relations.
         classes: Class of each of ``known`` (N,), int64.
-        held: What is held out; ``None`` where nothing is.
-        gold: Class of each of ``held`` (M,), int64; -1 for a relation that is not learnt.
-        related: Whether the relation of each of ``held`` (M,), bool, is another one than "no relation".
-        none: Which relations (R,), bool, mean "no relation".
+        held: Held-out instances; ``None`` if there are none.
+        gold: Class of each of ``held`` (M,), int64; -1 if ``known`` lacks the relation.
+        related: Whether each of ``held`` has a relation (M,), bool: its gold relation does not mean "no relation".
+        none: Whether each relation means "no relation" (R,), bool.
         warnings: What a user should know.
     """
 
@@ -92,36 +92,36 @@ class Given:
 
     @classmethod
     def of(cls, train: Sequence[RelationInstance], dev: Sequence[RelationInstance] | None) -> Given:
-        """Check labelled instances and put them in order.
+        """Check labelled instances and sort them.
 
         Raises:
-            InputError: One has no gold relation, there are fewer than two relations, or ``dev`` is empty.
+            InputError: An instance has no gold relation, there are fewer than two relations, or ``dev`` is empty.
         """
         known, warnings = canonical(train)
         names, classes = classes_of(known)
         held = None if dev is None else _checked(dev)
         number = {name: place for place, name in enumerate(names)}
-        gold = np.array([number.get(str(one.relation), -1) for one in held or ()], dtype=np.int64)
+        gold = np.array([number.get(str(instance.relation), -1) for instance in held or ()], dtype=np.int64)
         none = np.array([name.casefold() in NAMES_OF_NONE for name in names])
-        related = np.array([not one.is_unrelated for one in held or ()], dtype=np.bool_)
-        if missing := sorted({str(one.relation) for one in held or ()} - set(names)):
+        related = np.array([not instance.is_unrelated for instance in held or ()], dtype=np.bool_)
+        if missing := sorted({str(instance.relation) for instance in held or ()} - set(names)):
             warnings.append(lacking(missing, len(names), int((gold < 0).sum()), len(gold), where="dev"))
         return cls(known, names, classes, held, gold, related, none, warnings)
 
     def digest(self) -> str:
-        """Return a hash of all classes, which the names of relations do not change."""
+        """Return a hash of all classes; it does not depend on the names of the relations."""
         return digest(np.concatenate([self.classes, self.gold, self.related, self.none]).astype(np.int64))
 
 
 def lacking(missing: Sequence[str], n_known: int, n_instances: int, total: int, *, where: str) -> str:
-    """Return a warning that some relations were not among those that are learnt.
+    """Return a warning that the training data lack some relations.
 
     Args:
         missing: Their names.
-        n_known: Number of relations that are learnt.
-        n_instances: Number of instances that have one of ``missing``.
+        n_known: Number of relations in the training data.
+        n_instances: Number of instances with one of the missing relations.
         total: Number of instances in all.
-        where: Name of what has them.
+        where: Name of the data with the missing relations.
     """
     shown = ", ".join(repr(name) for name in missing[:5]) + (", …" if len(missing) > 5 else "")
     return (
@@ -131,10 +131,10 @@ def lacking(missing: Sequence[str], n_known: int, n_instances: int, total: int, 
 
 
 def _checked(dev: Sequence[RelationInstance]) -> list[RelationInstance]:
-    """Return held-out instances in an order that they decide, all of them with gold relations."""
+    """Return held-out instances in canonical order; all must have gold relations."""
     if not dev:
         raise InputError("there are no instances to select the best epoch on; give some, or leave out dev")
-    bare = [one for one in dev if one.relation is None]
+    bare = [instance for instance in dev if instance.relation is None]
     if bare:
         raise InputError(
             f"{len(bare)} of {len(dev)} instances in dev have no gold relation, the first of them {bare[0].id!r} "
@@ -144,16 +144,16 @@ def _checked(dev: Sequence[RelationInstance]) -> list[RelationInstance]:
 
 
 class Training(Protocol):
-    """Settings that both kinds of classifier have; see these."""
+    """The settings of both kinds of classifier."""
 
     @property
     def epochs(self) -> int:
-        """Passes over the training data, or several of them."""
+        """Number of epochs; if there are few instances, an epoch is several passes over them."""
         ...
 
     @property
     def least_steps(self) -> int:
-        """Steps that there are at least."""
+        """Minimum number of steps."""
         ...
 
     @property
@@ -163,7 +163,7 @@ class Training(Protocol):
 
     @property
     def batch(self) -> int:
-        """Sentences in a step."""
+        """Batch size, in sentences."""
         ...
 
     @property
@@ -173,7 +173,7 @@ class Training(Protocol):
 
     @property
     def warm_up(self) -> float:
-        """Share of the steps in which learning rates rise."""
+        """Share of the steps in which learning rates increase."""
         ...
 
     @property
@@ -183,7 +183,12 @@ class Training(Protocol):
 
 
 def passes(settings: Training, n_contents: int) -> int:
-    """Return how often an epoch passes over so many different sentences, so that there are enough steps."""
+    """Return the number of passes over the sentences in an epoch that gives the minimum number of steps.
+
+    Args:
+        settings: Settings of the training.
+        n_contents: Number of different sentences.
+    """
     return max(ceil(settings.least_steps / (settings.epochs * ceil(n_contents / settings.batch))), 1)
 
 
@@ -199,18 +204,18 @@ def linear_head(
     clip: float | None = None,
     plain: bool = False,
 ) -> Classifier[Read]:
-    """Return a linear layer on an encoder, both of which train.
+    """Return a linear layer on an encoder, to be trained together.
 
     Args:
         learner: The encoder.
         prepared: The sentences.
         classes: Class of each (N,), int64.
         n_classes: Number of classes.
-        settings: How it trains.
-        seed: Draws first weights, batches and dropout.
+        settings: Settings of the training.
+        seed: Random seed of initial weights, batches and dropout.
         head_learning_rate: Highest learning rate of the linear layer.
-        clip: Longest gradient; ``None`` leaves it as it is.
-        plain: Whether plain stochastic gradient descent takes the place of AdamW.
+        clip: Maximum norm of the gradient; ``None`` does not clip.
+        plain: Whether to use plain stochastic gradient descent instead of AdamW.
     """
     return Classifier(
         learner,
@@ -237,16 +242,16 @@ def linear_head(
 class SentenceClassifier(Parameters, ABC, Generic[Read]):
     """Classifies sentences by the relations it was trained on.
 
-    A relation that is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is learnt like any
-    other, and left out of the micro-F1 by which an epoch is chosen. Neither the order of what is learnt from nor the
-    names of the relations change a number.
+    A relation that means "no relation" (:data:`~relscout.core.instances.NAMES_OF_NONE`) is learnt like any other, and
+    left out of the micro-F1 that selects the epoch. Results do not depend on the order of the instances or the names of
+    the relations.
 
     Args:
         seed: Random seed.
 
     Attributes:
-        relations_: Names of the relations, sorted; set by ``fit`` and ``load``, as the other one.
-        report_: How training went, as JSON values: ``epochs`` with loss, accuracy and score on ``dev``,
+        relations_: Names of the relations, sorted; set by ``fit`` and ``load``, like ``report_``.
+        report_: Report of the training, as JSON values: ``epochs`` with loss, accuracy and score on ``dev``,
             ``chosen_epoch`` (from 1), ``instances``, ``dev_score`` (the name of that score, or ``None``), ``warnings``.
     """
 
@@ -273,20 +278,21 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         """Learn the relations of labelled instances.
 
         Args:
-            train: What is learnt from; what repeats counts once, what contradicts itself not at all.
-            dev: Labelled instances on which the best epoch is chosen; without them, the last one is taken. A relation
-                that ``train`` lacks counts as a mistake.
+            train: Instances with gold relations. Repetitions count once, instances with contradictory labels not at
+                all.
+            dev: Labelled instances, on which the best epoch is selected; without them, the last epoch is used. A
+                relation that ``train`` lacks counts as a mistake.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
+            checkpoints: Folder for a checkpoint after each epoch, from which an interrupted fit resumes with the same
+                result.
 
         Raises:
             InputError: An instance has no gold relation, there are fewer than two relations, or ``dev`` is empty.
-            SettingError: A setting cannot work.
+            SettingError: A setting is invalid.
             DivergedError: The loss is no longer a number.
         """
         generator(self.seed, "check")
-        _ = self._settings  # a setting that cannot work is reported before anything is read
+        _ = self._settings  # reports invalid settings before anything is encoded
         given = Given.of(train, dev)
         lost: Counter[str] = Counter()
         learner = self._learner(given.known)
@@ -370,8 +376,12 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         scores /= scores.sum(axis=1, keepdims=True)
         return scores[np.argsort(order)][:, self._by_name]
 
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of the tokens of instances that the encoder does not know, from 0 to 1, in a sample."""
+        return unknown_share(self.encoder, [instance.text for instance in instances])
+
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return all settings that determine the fit, as JSON values."""
         return {"seed": checked_seed(self.seed), **to_mapping(self._settings)}
 
     def save(self, folder: Path) -> None:
@@ -382,12 +392,12 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
             OutputError: The folder holds other files or cannot be written.
         """
         self._check_fitted()
-        details, tensors = self._saved()
+        described, tensors = self._saved()
         settings = {
             "settings": dict(self.settings()),
             "classes": list(self._classes),
             "report": self.report_,
-            **details,
+            **described,
         }
         weight, bias = self._head
         save_artifact(
@@ -396,18 +406,18 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a classifier from a folder; it predicts the very same.
+        """Read a classifier from a folder; its predictions are the same.
 
         Raises:
-            ArtifactError: The folder does not hold one of this kind.
+            ArtifactError: The folder does not hold a classifier of this kind.
         """
         artifact = load_kind(folder, cls.KIND)
         with whole(folder, cls.KIND):
-            details, tensors = dict(artifact.settings), dict(artifact.tensors)
-            loaded = cls._restored(details, tensors)
-            loaded.report_ = dict(details["report"])
+            described, tensors = dict(artifact.settings), dict(artifact.tensors)
+            loaded = cls._restored(described, tensors)
+            loaded.report_ = dict(described["report"])
             weight, bias = tensors["head.weight"], tensors["head.bias"]
-            loaded._take([str(name) for name in details["classes"]], weight, bias)
+            loaded._take([str(name) for name in described["classes"]], weight, bias)
         if weight.ndim != 2 or not len(weight) == len(bias) == len(loaded.relations_):
             raise ArtifactError(
                 f"{folder} has a head of shape {weight.shape} for {len(loaded.relations_)} relations; save it again"
@@ -422,7 +432,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @abstractmethod
     def _learner(self, _: Sequence[RelationInstance]) -> Learner[Read]:
-        """Return the encoder that trains, for what is learnt from."""
+        """Return the encoder to train on these instances."""
 
     @abstractmethod
     def _prepare(
@@ -437,11 +447,11 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @abstractmethod
     def _fingerprint(self) -> str:
-        """Return a hash of everything that training depends on, other than settings and instances."""
+        """Return a hash of what determines the fit in addition to settings and instances."""
 
     @abstractmethod
     def _keep(self, learner: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over the weights of the encoder in the chosen epoch; before this, an older fit stays as it was."""
+        """Keep the encoder's weights of the chosen epoch. An earlier fit stays valid until then."""
 
     @abstractmethod
     def _vectors(
@@ -451,15 +461,15 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
 
     @abstractmethod
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what the encoder is restored from, as JSON values and arrays."""
+        """Return the JSON values and arrays from which :meth:`_restored` restores the encoder."""
 
     @classmethod
     @abstractmethod
     def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
-        """Return a classifier with the encoder that :meth:`_saved` described."""
+        """Return a classifier with the encoder that :meth:`_saved` described, without a head."""
 
     def _take(self, classes: Sequence[str], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Take over the head; its rows stay in the order in which they were learnt, which no name decides."""
+        """Keep the head; its rows stay in the order of training, which does not depend on names."""
         self._classes, self._head = tuple(classes), (weight, bias)
         self._by_name = sorted(range(len(classes)), key=classes.__getitem__)
         self.relations_ = tuple(classes[place] for place in self._by_name)

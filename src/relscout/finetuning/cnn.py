@@ -50,29 +50,29 @@ _STD = 0.1
 def word_vectors(
     words: Sequence[str], *, dimension: int, path: Path | None, seed: int
 ) -> NDArray[np.float32]:
-    """Return a vector for each word (V, E), float32: that of a file, or one that is drawn.
+    """Return a vector of each word (V, E), float32, from a file; words that it lacks get random ones.
 
     Args:
-        words: The words, in small letters.
-        dimension: Dimension E of the vectors if there is no file; a file decides it otherwise.
-        path: A text file with a word and its numbers in each line, as GloVe and word2vec write them.
-        seed: Draws the others.
+        words: The words, in lower case.
+        dimension: Dimension E of the vectors if there is no file.
+        path: A text file with a word and its vector in each line, as GloVe and word2vec write them.
+        seed: Random seed of the random vectors.
 
     Raises:
-        InputError: The file cannot be read, or a line has not as many numbers as the first.
+        InputError: The file cannot be read, or its lines have different numbers of values.
     """
     given = {} if path is None else _read(path, frozenset(words))
     if given:
         dimension = len(next(iter(given.values())))
-    found = (_STD * generator(seed, "words").standard_normal((len(words), dimension))).astype(np.float32)
+    vectors = (_STD * generator(seed, "words").standard_normal((len(words), dimension))).astype(np.float32)
     for place, word in enumerate(words):
         if word in given:
-            found[place] = given[word]
-    return found
+            vectors[place] = given[word]
+    return vectors
 
 
 def digest_of(path: Path | None) -> str:
-    """Return a hash of the file; nothing where there is none.
+    """Return a hash of the file; empty for ``None``.
 
     Raises:
         InputError: The file cannot be read.
@@ -87,7 +87,7 @@ def digest_of(path: Path | None) -> str:
 
 
 def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
-    found: dict[str, NDArray[np.float32]] = {}
+    vectors: dict[str, NDArray[np.float32]] = {}
     width: int | None = None
     try:
         with path.open(encoding="utf-8") as lines:
@@ -102,8 +102,8 @@ def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
                         "each line has a word and its vector, separated by single spaces"
                     )
                 # the first spelling of a word is the most frequent one
-                if word.lower() in wanted and word.lower() not in found:
-                    found[word.lower()] = np.array(numbers, dtype=np.float32)
+                if word.lower() in wanted and word.lower() not in vectors:
+                    vectors[word.lower()] = np.array(numbers, dtype=np.float32)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
     except ValueError as error:
@@ -112,37 +112,37 @@ def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
         raise InputError(f"{path}, line {number}: {error}; expected a word and its vector") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    if not found:
+    if not vectors:
         raise InputError(
             f"{path}: it has no vector for any of the {len(wanted)} words of the training data; is it in the same "
             "language?"
         )
-    return found
+    return vectors
 
 
-#: Input formats: C+M shows names and types of the mentions, the others what Peng et al. (2020, section 2.2) say.
+#: Input formats (Peng et al. 2020, section 2.2); C+M shows the names and the types of the mentions.
 FORMATS = ("C+M", "C+T", "OnlyC", "OnlyM", "OnlyT")
-#: Characters for each word of the longest input, beyond which a text is cut around its mentions at once.
+#: Maximum characters per word of the longest input; a longer text is cut around its mentions before it is split.
 _REACH = 40
 _WORD = re.compile(r"\w+|[^\w\s]")
 PADDING, UNKNOWN = 0, 1
-#: Words that stand for padding, unknown words, and in the place of mentions; no word of a text has a space.
+#: Special words for padding, unknown words and hidden mentions; words of a text have no spaces.
 _SPECIAL = ("the padding", "an unknown word", "the head", "the tail")
-#: Places of what is no word of the text.
+#: Ids of special words among the places of the words in the text.
 _NO_WORD, _HEAD, _TAIL = -1, -2, -3
 NO_TYPE = 0
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown of an instance.
+    """The words of an instance in one input format.
 
     Args:
-        words: Words, in small letters, and what stands in the place of mentions.
-        from_head: Distance of each word from the head, negative before it and 0 inside (T,), int64.
+        words: Words in lower case, and special words in place of hidden mentions.
+        from_head: Distance of each word from the head (T,), int64; negative before it, 0 inside.
         from_tail: The same for the tail.
-        types: Entity type of the mention that each word belongs to, ``None`` elsewhere and where types are not shown.
-        lost: What did not fit (see :func:`relscout.encoders.marking.fit`).
+        types: Entity type of the mention of each word; ``None`` outside of mentions, and if types are not shown.
+        lost: What was truncated (see :func:`relscout.encoders.marking.fit`).
     """
 
     words: list[str]
@@ -153,16 +153,16 @@ class Shown:
 
 
 def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
-    """Return what an input format shows of an instance, cut to ``max_length`` words that hold both mentions."""
+    """Return an instance in an input format, truncated to ``max_length`` words around both mentions."""
     text, head, tail = excerpt(instance, _REACH * max_length)
-    # a word never reaches over the edge of a mention, so that what is replaced is replaced whole
+    # words end at the edges of mentions, so that a hidden mention is replaced completely
     edges = sorted({0, len(text), head.start, head.end, tail.start, tail.end})
-    found = [
+    spans = [
         (match.start(), match.end())
         for start, end in pairwise(edges)
         for match in _WORD.finditer(text, start, end)
     ]
-    sentence = align(list(range(len(found))), found, head, tail, unknown_id=_NO_WORD)
+    sentence = align(list(range(len(spans))), spans, head, tail, unknown_id=_NO_WORD)
     hidden = marking == "OnlyC" or marking in TYPES_INSTEAD
     instead = ((_HEAD,), (_TAIL,)) if hidden else None
     window, lost = fit(reveal(sentence, instead=instead, keep_context=keeps_context(marking)), max_length)
@@ -171,7 +171,7 @@ def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
     if marking in TYPES_INSTEAD:
         stands |= {place: f"type {kind}" for place, kind in zip((_HEAD, _TAIL), kinds, strict=True)}
     words = [
-        stands[place] if place < 0 else text[found[place][0] : found[place][1]].lower()
+        stands[place] if place < 0 else text[spans[place][0] : spans[place][1]].lower()
         for place in window.ids
     ]
     types: list[str | None] = [None] * len(words)
@@ -188,11 +188,11 @@ def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
 
 @dataclass(frozen=True)
 class WordSentences:
-    """Instances as words, every content once; M contents.
+    """N instances as words. Equal instances share one of M contents.
 
     Args:
         row_of: Content of each instance (N,), int64.
-        lengths: Words of each content (M,), int64.
+        lengths: Number of words of each content (M,), int64.
         ids: Words, distances from head and tail (from 0), and types of all contents, concatenated (4, sum of lengths),
             int64.
     """
@@ -202,7 +202,7 @@ class WordSentences:
     ids: NDArray[np.int64]
 
     def padded(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return words, distances and types of some contents (4, B, T), 0 after the end of each."""
+        """Return words, distances and types (4, B, T) of some contents (B,), padded with 0."""
         lengths = self.lengths[contents]
         out = np.zeros((4, len(contents), int(lengths.max())), dtype=np.int64)
         ends = np.cumsum(self.lengths)
@@ -213,7 +213,7 @@ class WordSentences:
 
 @dataclass(frozen=True)
 class WordVocabulary:
-    """Numbers of words and types that the training data show.
+    """Numbers of the words and types in the training data.
 
     Args:
         words: Words by their numbers; the first four are special.
@@ -231,42 +231,42 @@ class WordVocabulary:
     def of(
         cls, train: Iterable[RelationInstance], *, marking: str, max_length: int, least: int
     ) -> WordVocabulary:
-        """Count the words that an input format shows of the training data.
+        """Count the words of the training data in an input format.
 
         Args:
             train: The training data.
             marking: Input format.
             max_length: Most words of an input.
-            least: How often a word must be there to have a number.
+            least: Minimum count of a word with a number of its own.
         """
-        seen = [shown(one, marking, max_length) for one in train]
-        counts = Counter(word for one in seen for word in one.words if word not in _SPECIAL)
+        sentences = [shown(instance, marking, max_length) for instance in train]
+        counts = Counter(word for sentence in sentences for word in sentence.words if word not in _SPECIAL)
         words = sorted(
             (word for word, count in counts.items() if count >= least), key=_frequent_first(counts)
         )
-        types = sorted({kind for one in seen for kind in one.types if kind is not None})
+        types = sorted({kind for sentence in sentences for kind in sentence.types if kind is not None})
         return cls((*_SPECIAL, *words), tuple(types), marking, max_length)
 
     def sentences(self, instances: Sequence[RelationInstance]) -> tuple[WordSentences, list[str]]:
-        """Return instances as numbers, and what of each (N,) did not fit."""
+        """Return instances as numbers, and what was truncated in each of them (N,)."""
         number = {word: place for place, word in enumerate(self.words)}
         types = {kind: place for place, kind in enumerate(self.types, start=1)}
         rows = rows_by_content(instances)
         row_of = np.empty(len(instances), dtype=np.int64)
         lost = [""] * len(instances)
         pieces, lengths = [], []
-        # in the order of the keys, so that the order of the instances decides nothing
+        # in the order of the keys, which does not depend on the order of the instances
         for content, key in enumerate(sorted(rows)):
             same = rows[key]
             row_of[same] = content
-            one = shown(instances[same[0]], self.marking, self.max_length)
-            ids = [number.get(word, UNKNOWN) for word in one.words]
-            kinds = [NO_TYPE if kind is None else types.get(kind, NO_TYPE) for kind in one.types]
-            distances = [distance + self.max_length for distance in (one.from_head, one.from_tail)]
+            sentence = shown(instances[same[0]], self.marking, self.max_length)
+            ids = [number.get(word, UNKNOWN) for word in sentence.words]
+            kinds = [NO_TYPE if kind is None else types.get(kind, NO_TYPE) for kind in sentence.types]
+            distances = [distance + self.max_length for distance in (sentence.from_head, sentence.from_tail)]
             pieces.append(np.array([ids, *distances, kinds], dtype=np.int64))
             lengths.append(len(ids))
             for row in same:
-                lost[row] = one.lost
+                lost[row] = sentence.lost
         joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((4, 0), dtype=np.int64)
         return WordSentences(row_of, np.array(lengths, dtype=np.int64), joined), lost
 
@@ -275,18 +275,20 @@ def _frequent_first(counts: Counter[str]) -> Callable[[str], tuple[int, str]]:
     return lambda word: (-counts[word], word)
 
 
+#: Instances of which the unknown words are counted.
+_SAMPLE = 500
 #: Words in a batch without training, padding included.
 _BATCH_WORDS = 8192
 
 
 class ConvolutionalEncoder:
-    """Word, position and type embeddings, convolutions over several windows, the maximum over the sentence.
+    """Word, position and type embeddings, convolutions of several windows, and the maximum over the sentence.
 
-    A sentence's vector does not depend on what it is padded to.
+    The vector of a sentence does not depend on its padding.
 
     Args:
-        weights: Weights by name, as :func:`first_weights` or :meth:`weights` give them; they are copied.
-        word_dropout: Share of the words that are read as unknown ones in training, in [0, 1).
+        weights: Weights by name, from :func:`first_weights` or :meth:`weights`; they are copied.
+        word_dropout: Share of the words that training replaces by the unknown word, in [0, 1).
     """
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], *, word_dropout: float = 0.0) -> None:
@@ -314,7 +316,7 @@ class ConvolutionalEncoder:
         return sum(layer.out_channels for layer in self._filters.values())
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Return what trains: everything."""
+        """Return the parameters that train: all."""
         return self._network.parameters()
 
     def train(self, mode: bool = True) -> None:
@@ -326,13 +328,13 @@ class ConvolutionalEncoder:
         return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over weights as :meth:`weights` gives them."""
+        """Load weights that :meth:`weights` returned."""
         import torch
 
         self._network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
     def __call__(self, prepared: WordSentences, contents: NDArray[np.int64]) -> torch.Tensor:
-        """Return vectors (B, D), float32, of some contents."""
+        """Return vectors (B, D), float32, of some contents (B,)."""
         import torch
         from torch.nn.functional import pad
 
@@ -360,8 +362,8 @@ class ConvolutionalEncoder:
         done = 0
         for batch in batches(prepared.lengths, _BATCH_WORDS):
             with torch.inference_mode():
-                found: NDArray[np.float32] = self(prepared, batch).numpy()
-            yield batch, found
+                vectors: NDArray[np.float32] = self(prepared, batch).numpy()
+            yield batch, vectors
             done += len(batch)
             progress("encode", done, len(prepared.lengths))
 
@@ -381,35 +383,35 @@ def first_weights(
     windows: Sequence[int],
     seed: int,
 ) -> dict[str, NDArray[np.float32]]:
-    """Draw the weights that training starts from.
+    """Return the initial weights.
 
     Args:
         words: Embeddings of the words (V, E).
-        n_distances: Number of distances from a mention.
-        n_types: Number of entity types; without any, there are no embeddings of types.
+        n_distances: Number of different distances from a mention.
+        n_types: Number of entity types; 0 for no type embeddings.
         position_dimension: Dimensions of the embedding of a distance.
         type_dimension: Dimensions of the embedding of a type.
         dimension: Dimensions D of the representation, shared by the windows.
-        windows: Words that a filter reads.
-        seed: Decides the draws.
+        windows: Numbers of words that a filter reads.
+        seed: Random seed.
     """
     random = generator(seed, "convolution")
 
     def normal(*shape: int, std: float) -> NDArray[Any]:
         return (std * random.standard_normal(shape)).astype(np.float32)
 
-    found = {"tables.words.weight": words}
+    weights = {"tables.words.weight": words}
     for name in ("from_head", "from_tail"):
-        found[f"tables.{name}.weight"] = normal(n_distances, position_dimension, std=0.1)
+        weights[f"tables.{name}.weight"] = normal(n_distances, position_dimension, std=0.1)
     width = words.shape[1] + 2 * position_dimension
     if n_types:
-        found["tables.types.weight"] = normal(n_types + 1, type_dimension, std=0.1)
+        weights["tables.types.weight"] = normal(n_types + 1, type_dimension, std=0.1)
         width += type_dimension
     for place, window in enumerate(windows):
         n_filters = dimension // len(windows) + (place < dimension % len(windows))
-        found[f"filters.{window}.weight"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
-        found[f"filters.{window}.bias"] = np.zeros(n_filters, dtype=np.float32)
-    return found
+        weights[f"filters.{window}.weight"] = normal(n_filters, width, window, std=(window * width) ** -0.5)
+        weights[f"filters.{window}.bias"] = np.zeros(n_filters, dtype=np.float32)
+    return weights
 
 
 _DESCENTS = ("adamw", "sgd")
@@ -469,7 +471,7 @@ class CNNSettings:
 
 
 class _WordEncoder(ConvolutionalEncoder):
-    """The network with the words that it knows."""
+    """The network and its vocabulary."""
 
     def __init__(
         self,
@@ -483,15 +485,15 @@ class _WordEncoder(ConvolutionalEncoder):
 
 
 class CNNClassifier(SentenceClassifier[WordSentences]):
-    """A convolutional network with a linear layer, trained from nothing with cross entropy.
+    """A convolutional network with a linear layer, trained from random weights with cross entropy.
 
-    Words, their distances from head and tail, and the types of the mentions are embedded; filters over several
-    windows read them, and the maximum over the sentence is what is classified (Nguyen and Grishman 2015, Zhang et al.
-    2017). Left out of what the papers describe: part-of-speech tags, and the entity types of words outside of the two
-    mentions, neither of which instances have. ``OnlyC`` and ``OnlyM`` show no types.
+    Words, their distances from head and tail, and the types of the mentions are embedded. Filters of several widths
+    read them, and a linear layer classifies the maxima over the sentence (Nguyen and Grishman 2015, Zhang et al. 2017).
+    The papers also use part-of-speech tags and the entity types of all words, which instances lack. The formats
+    ``OnlyC`` and ``OnlyM`` show no types.
 
     Args:
-        seed: Draws first weights, batches and dropout.
+        seed: Random seed of initial weights, batches and dropout.
 
     The other parameters are the fields of :class:`CNNSettings`.
     """
@@ -595,15 +597,21 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
         sentences = self._prepare(self._encoder, instances, progress=silent, on_loss=on_loss)
-        found = np.empty((len(sentences.lengths), self._encoder.dimension), dtype=np.float32)
-        for contents, vectors in self._encoder.encoded(sentences, progress):
-            found[contents] = vectors
-        return found[sentences.row_of]
+        vectors = np.empty((len(sentences.lengths), self._encoder.dimension), dtype=np.float32)
+        for contents, batch in self._encoder.encoded(sentences, progress):
+            vectors[contents] = batch
+        return vectors[sentences.row_of]
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of the words of instances that have no vector of their own, from 0 to 1, in a sample."""
+        sample = sorted(instances, key=lambda instance: instance.id)[:_SAMPLE]
+        words = self._encoder.vocabulary.sentences(sample)[0].ids[0]
+        return float((words == UNKNOWN).mean()) if len(words) else 0.0
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         vocabulary = self._encoder.vocabulary
-        details = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
-        return details, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        described = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
+        return described, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
 
     @classmethod
     def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Episode:
-    """The shape of an episode: N-way K-shot, with Q sentences asked of each relation (Han et al.: FewRel, 2018).
+    """The shape of an episode: N-way K-shot with Q queries of each relation (Han et al.: FewRel, 2018).
 
     Args:
-        ways: Relations in an episode N, at least 2.
-        shots: Examples of each relation K, at least 1: the support.
-        queries: Sentences of each relation that are asked Q, at least 1; none of them is in the support.
+        ways: Number of relations N, at least 2.
+        shots: Number of examples K of each relation, at least 1: the support.
+        queries: Number of sentences Q of each relation to classify, at least 1; none of them is in the support.
 
     Raises:
         SettingError: A number is too small.
@@ -45,18 +45,18 @@ class Episode:
 
 @dataclass(frozen=True)
 class FewShotScore:
-    """How well sentences of novel relations are classified from a few examples of each.
+    """The accuracy of classification from a few examples of each relation.
 
     Args:
         accuracy: Share of the queries that were classified correctly, in [0, 1].
-        standard_error: Of the accuracy, s / √E, where s is the standard deviation of the episodes' accuracies (divisor
-            E − 1). It says how much the draw of E episodes matters, not how much the choice of the relations does.
-        episodes: E.
+        standard_error: Standard error s / √E of the accuracy, where s is the standard deviation of the episodes'
+            accuracies (divisor E − 1). It covers the draw of the E episodes, not the choice of the relations.
+        episodes: Number of episodes E.
         ways: Relations in an episode.
         shots: Examples of each relation.
         queries: Queries of each relation.
-        relations: Relations that episodes were drawn from.
-        warnings: What was left out, in words.
+        relations: Number of relations that episodes were drawn from.
+        warnings: Descriptions of what was left out.
     """
 
     accuracy: float
@@ -75,7 +75,7 @@ class FewShotScore:
         """Return the score of episodes by their accuracies (E,), float64, in [0, 1].
 
         Raises:
-            SettingError: There are fewer than two, which have no standard error.
+            SettingError: There are fewer than two episodes, which have no standard error.
         """
         if len(accuracies) < 2:
             raise SettingError(
@@ -99,7 +99,7 @@ class FewShotScore:
 def large_enough(
     classes: NDArray[np.int64], names: list[str], episode: Episode
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the classes (R',), int64, that have instances enough for an episode, and what is left out, in words.
+    """Return the classes (R',), int64, that have enough instances for an episode, and warnings about the others.
 
     Args:
         classes: Class of each instance (N,), from 0.
@@ -107,13 +107,13 @@ def large_enough(
         episode: Shape of the episodes.
 
     Raises:
-        InputError: Fewer classes are left than an episode has.
+        InputError: There are fewer such classes than ways.
     """
     counts = np.bincount(classes, minlength=len(names))
     small = np.flatnonzero(counts < episode.of_each)
     left_out: list[str] = []
     if len(small):
-        named = ", ".join(f"{names[one]!r} ({counts[one]})" for one in small[:3]) + (
+        named = ", ".join(f"{names[number]!r} ({counts[number]})" for number in small[:3]) + (
             ", …" if len(small) > 3 else ""
         )
         have = "1 relation has" if len(small) == 1 else f"{len(small)} relations have"
@@ -143,16 +143,16 @@ def draw_episodes(
     episodes: int,
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Return the instances (E, N, K + Q), int64, of episodes: of each relation K examples, then Q queries.
+    """Return the rows (E, N, K + Q), int64, of episodes: of each relation K examples, then Q queries.
 
-    Relations, and instances of a relation, are drawn without replacement: no query is in its own support.
+    Relations, and instances of a relation, are drawn without replacement, so that no query is in its own support.
 
     Args:
         classes: Class of each instance (N,), int64.
         chosen: Classes to draw from, at least N of them, each with at least K + Q instances.
         episode: Shape of the episodes.
-        episodes: E.
-        random: Draws them.
+        episodes: Number of episodes E.
+        random: Random generator of the draws.
     """
     by_class = np.argsort(classes, kind="stable")
     counts = np.bincount(classes)
@@ -165,37 +165,37 @@ def draw_episodes(
 
 
 def _subsets(of: NDArray[np.int64], size: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return different numbers below ``of`` (…,), ``size`` for each (…, size), every sequence of them equally likely.
+    """Return ``size`` different numbers (…, size) below each of ``of`` (…,); all sequences are equally likely.
 
     Floyd's algorithm (Bentley, Floyd: "A Sample of Brilliance", CACM 1987), then shuffled.
     """
-    found = np.empty((*of.shape, size), dtype=np.int64)
+    subsets = np.empty((*of.shape, size), dtype=np.int64)
     for place in range(size):
         last = of - size + place
         drawn = random.integers(0, last + 1)
-        there = (found[..., :place] == drawn[..., None]).any(axis=-1)
-        found[..., place] = np.where(there, last, drawn)
-    return random.permuted(found, axis=-1)
+        there = (subsets[..., :place] == drawn[..., None]).any(axis=-1)
+        subsets[..., place] = np.where(there, last, drawn)
+    return random.permuted(subsets, axis=-1)
 
 
 #: Similarity → how a query q is compared with a prototype p.
-# vectors are brought to unit length first (see :func:`placed`), so that one sharpness fits every encoder and pooling;
-# the dot product of the paper is that of vectors as they are
+# Vectors have unit length (see :func:`placed`), so that one sharpness suits every encoder and pooling. In the paper,
+# the dot product is that of vectors of any length.
 SIMILARITIES: dict[str, str] = {
     "dot": "q · p (Peng et al. 2020, section 4.1)",
     "euclid": "−‖q − p‖² (Snell et al. 2017, eq. 2)",
     "cosine": "q · p / (‖q‖ ‖p‖)",
 }
-#: Numbers that a batch of episodes may gather.
+#: Maximum number of values in the vectors of a batch of episodes.
 _AT_ONCE = 4_000_000
 
 
 def similarities(queries: torch.Tensor, prototypes: torch.Tensor, similarity: str) -> torch.Tensor:
-    """Return how similar queries (…, M, D) are to prototypes (…, N, D), as (…, M, N).
+    """Return the similarities (…, M, N) of queries (…, M, D) and prototypes (…, N, D).
 
     Args:
-        queries: Vectors that are asked.
-        prototypes: Mean of each relation's examples (Snell et al. 2017, eq. 1).
+        queries: Vectors of the queries.
+        prototypes: Mean vector of each relation's examples (Snell et al. 2017, eq. 1).
         similarity: A name of :data:`SIMILARITIES`.
     """
     from torch.nn.functional import normalize
@@ -210,7 +210,7 @@ def similarities(queries: torch.Tensor, prototypes: torch.Tensor, similarity: st
 
 
 def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Return vectors (N, D), float32, of unit length, seen from ``centre`` (D,) and of unit length again, if given.
+    """Return vectors (N, D), float32, at unit length; with ``centre`` (D,), subtract it and normalise them again.
 
     Raises:
         InputError: A value is NaN or infinite.
@@ -219,10 +219,10 @@ def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> 
     from torch.nn.functional import normalize
 
     check_finite(vectors)
-    found = normalize(torch.from_numpy(vectors), dim=1)
+    unit = normalize(torch.from_numpy(vectors), dim=1)
     if centre is not None:
-        found = normalize(found - torch.from_numpy(centre), dim=1)
-    return np.asarray(found.numpy(), dtype=np.float32)
+        unit = normalize(unit - torch.from_numpy(centre), dim=1)
+    return np.asarray(unit.numpy(), dtype=np.float32)
 
 
 def accuracies(
@@ -232,7 +232,7 @@ def accuracies(
 
     Args:
         vectors: (M, D), float32.
-        episodes: Rows of ``vectors`` (E, N, K + Q), as :func:`relscout.finetuning.episodes.draw_episodes` gives them.
+        episodes: Rows of ``vectors`` (E, N, K + Q), from :func:`draw_episodes`.
         shots: K.
         similarity: A name of :data:`SIMILARITIES`.
     """
@@ -244,7 +244,7 @@ def accuracies(
     table, rows = torch.from_numpy(vectors), torch.from_numpy(episodes)
     truth = torch.arange(ways).repeat_interleave(n_queries)  # (N Q,)
     size = max(1, _AT_ONCE // (ways * of_each * vectors.shape[1]))
-    found = np.empty(n_episodes, dtype=np.float64)
+    shares = np.empty(n_episodes, dtype=np.float64)
     with torch.inference_mode():
         for start in range(0, n_episodes, size):
             some = rows[start : start + size]
@@ -255,8 +255,8 @@ def accuracies(
                 prototypes.view(len(some), ways, -1),
                 similarity,
             )
-            found[start : start + size] = (scores.argmax(dim=-1) == truth).double().mean(dim=1).numpy()
-    return found
+            shares[start : start + size] = (scores.argmax(dim=-1) == truth).double().mean(dim=1).numpy()
+    return shares
 
 
 def probabilities(
@@ -272,7 +272,7 @@ def probabilities(
     Args:
         queries: (M, D), float32.
         examples: (S, D), float32.
-        classes: Relation of each example (S,), int64, from 0; every relation has one at least.
+        classes: Relation of each example (S,), int64, from 0; every relation has at least one.
         similarity: A name of :data:`SIMILARITIES`.
         sharpness: Factor of the similarities before the softmax.
     """

@@ -1,4 +1,4 @@
-"""Few-shot relation classification: a few examples of each new relation, then new sentences."""
+"""Few-shot relation classification: sentences of new relations, from a few examples of each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from relscout.training.stored import (
 
 
 class Vectors(Protocol):
-    """What turns instances into vectors (N, D), float32."""
+    """A function from instances to vectors (N, D), float32."""
 
     def __call__(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
@@ -54,14 +54,14 @@ class Vectors(Protocol):
 
 @dataclass(frozen=True)
 class Drawable:
-    """What episodes can be drawn from.
+    """Instances for episodes.
 
     Args:
-        instances: The instances, each content once, in an order that they decide.
+        instances: The instances in canonical order, without repetitions.
         names: Names of the relations.
         classes: Relation of each instance (N,), int64.
-        chosen: For each shape of episodes the relations that have instances enough, and in words those that have not.
-        left_out: What else was left out, in words.
+        chosen: For each shape of episodes, the relations with enough instances, and warnings about the others.
+        left_out: Descriptions of what else was left out.
     """
 
     instances: list[RelationInstance]
@@ -79,20 +79,20 @@ class Drawable:
         seen: Sequence[Seen],
         known: Known,
     ) -> Self:
-        """Return what episodes of some shapes can be drawn from; see :func:`scores_of`.
+        """Return the instances for episodes of some shapes; see :func:`scores_of`.
 
         Raises:
-            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
-                or some of them were seen.
+            InputError: An instance has no gold relation, fewer relations than ways have enough instances, or some of
+                them were seen.
         """
         unseen, left_out = list(instances), list[str]()
-        for one in seen:
-            unseen, details = one.apart(unseen, known, where="the test")
-            left_out += details
-        asked, repeated = canonical(unseen)
-        names, classes = classes_of(asked)
+        for earlier in seen:
+            unseen, warnings = earlier.apart(unseen, known, where="the test")
+            left_out += warnings
+        kept, repeated = canonical(unseen)
+        names, classes = classes_of(kept)
         chosen = [large_enough(classes, names, shape) for shape in shapes]
-        return cls(asked, names, classes, chosen, [*left_out, *repeated])
+        return cls(kept, names, classes, chosen, [*left_out, *repeated])
 
 
 def scores_of(
@@ -113,34 +113,34 @@ def scores_of(
     Args:
         instances: Instances with gold relations.
         shapes: Shapes of the episodes.
-        seen: What was learnt from, and what the weights were chosen by.
-        model: Name or folder of the encoder, which may have learnt relations before.
-        known: What becomes of relations that were seen.
+        seen: Relations and sentences of training, and of the choice of the weights.
+        model: Name or folder of the encoder, which may have been trained on relations.
+        known: Whether to raise an error for relations that were seen, drop them, or keep them.
         episodes: Number of episodes of each shape.
-        seed: Draws them.
-        similarity: How a query is compared with a prototype.
-        vectors: Makes the vectors, once.
+        seed: Random seed of the episodes.
+        similarity: Similarity of a query and a prototype.
+        vectors: Encodes the instances; called once.
         progress: Progress callback.
 
     Raises:
-        InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways, or
-            some of them were seen.
+        InputError: An instance has no gold relation, fewer relations than ways have enough instances, or some of them
+            were seen.
         SettingError: There are fewer than two episodes.
     """
     if episodes < 2:
         raise SettingError(f"episodes is {episodes}, expected at least 2: one episode has no standard error")
-    # episodes that cannot be drawn are reported before anything is encoded
+    # before the instances are encoded, which takes long, to report early if episodes cannot be drawn
     drawn_from = Drawable.of(instances, shapes, seen=seen, known=known)
     names, classes = drawn_from.names, drawn_from.classes
     streams = [generator(seed, f"episodes {shape}") for shape in shapes]
     lost: Counter[str] = Counter()
-    found = vectors(drawn_from.instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
+    encoded = vectors(drawn_from.instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
     scores = []
     for number, (shape, (relations, small), random) in enumerate(
         zip(shapes, drawn_from.chosen, streams, strict=True), 1
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
-        right = accuracies(found, drawn, shots=shape.shots, similarity=similarity)
+        right = accuracies(encoded, drawn, shots=shape.shots, similarity=similarity)
         note = learnt_note(model, [names[place] for place in relations])
         warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
@@ -152,7 +152,7 @@ _KIND = "few-shot"
 
 
 def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, settings: Mapping[str, Any]) -> None:
-    """Write what was learnt; folders above ``folder`` are made where they are missing.
+    """Save a fit; missing folders above ``folder`` are created.
 
     Raises:
         OutputError: The folder holds other files or cannot be written.
@@ -161,7 +161,7 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
     if learnt.centre is not None:
         tensors["centre"] = learnt.centre
-    details = {
+    described = {
         **settings,
         "relations": list(learnt.relations),
         "dev_relations": sorted(learnt.held.relations),
@@ -171,14 +171,14 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     }
     seen = {"seen": learnt.seen.array(), "held": learnt.held.array()}
     make_above(folder)
-    save_artifact(folder, Artifact(_KIND, details, {**tensors, **seen, **own_weights(encoder)}))
+    save_artifact(folder, Artifact(_KIND, described, {**tensors, **seen, **own_weights(encoder)}))
 
 
 def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
-    """Return what was learnt, the encoder that it is for, and the settings, from a folder.
+    """Read a fit from a folder; return it with its encoder and its settings.
 
     Raises:
-        ArtifactError: The folder does not hold that.
+        ArtifactError: The folder does not hold one.
     """
     artifact = load_kind(folder, _KIND)
     with whole(folder, _KIND):
@@ -199,19 +199,19 @@ def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
 class FewShot(EncoderParameter[TransformerEncoder]):
     """Classifies sentences by the means of a few examples of each relation: a prototypical network.
 
-    It works as it is, with the encoder given; :meth:`fit` teaches the encoder by labelled instances of other,
-    pre-defined relations, as the paper does.
+    It works without :meth:`fit`. As in the paper, :meth:`fit` trains the encoder on labelled instances of other,
+    pre-defined relations.
 
     Args:
-        encoder: Gives the representations; the bundled encoder when left out.
+        encoder: Encoder of the sentences; the bundled encoder by default.
         seed: Random seed.
 
     The other parameters are the fields of :class:`FewShotSettings`.
 
     Attributes:
-        relations_: Names of the pre-defined relations that were learnt, sorted; none before ``fit``.
+        relations_: Names of the pre-defined relations, sorted; empty before ``fit``.
         report_: How training went, as JSON values: ``labelled``, ``predefined``, ``epochs``, ``chosen_epoch`` (0 for
-            the encoder as it was), ``dev_untuned`` (accuracy before training), ``warnings``.
+            the untrained encoder), ``dev_untuned`` (accuracy before training), ``warnings``.
     """
 
     CITATION: ClassVar[str] = (
@@ -261,20 +261,21 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         checkpoints: Path | None = None,
         out: Path | None = None,
     ) -> Self:
-        """Learn from labelled instances of pre-defined relations.
+        """Train the encoder on labelled instances of pre-defined relations.
 
         Args:
-            labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
-            dev: Instances of other relations, with gold ones, on which the best weights are chosen, those before
-                training among them; without, the last ones are taken. They are not scored later, as those learnt from.
+            labeled: Instances with gold relations. Repetitions count once; instances with contradictory labels are
+                left out.
+            dev: Instances with other gold relations, on which the best weights are selected, those before training
+                included; without them, the last weights are used. Like ``labeled``, they cannot be scored later.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
-            out: Folder to save it in before what ``checkpoints`` keeps is removed; an older one in it is replaced.
+            checkpoints: Folder for a checkpoint after each epoch, from which an interrupted fit resumes with the same
+                result.
+            out: Folder to save the fit in before its checkpoint is removed; an older fit in it is replaced.
 
         Raises:
-            InputError: An instance has no gold relation, there are too few relations or instances of them, or relations
-                are labelled in ``dev``, too.
+            InputError: An instance has no gold relation, there are too few relations or instances of them, or
+                ``labeled`` and ``dev`` share relations.
             DivergedError: The loss is no longer a number.
             OutputError: A folder cannot be written.
         """
@@ -307,7 +308,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         known: Known = "raise",
         progress: Progress = silent,
     ) -> FewShotScore:
-        """Return how well sentences are classified from a few examples of each relation, over random episodes.
+        """Return the accuracy of classification from a few examples of each relation, over random episodes.
 
         See :meth:`evaluate_grid`.
         """
@@ -336,25 +337,25 @@ class FewShot(EncoderParameter[TransformerEncoder]):
     ) -> list[FewShotScore]:
         """Return the score of every number of ways with every number of shots; instances are encoded once.
 
-        Which episodes are drawn is decided by the instances and the seed, not by their order or relations' names. A
-        sentence that is there twice counts once, so that no query can be among its own examples.
+        The episodes depend on the instances and the seed only, not on the order of the instances or the names of the
+        relations. A repeated sentence counts once, so that no query can be among its own examples.
 
         Args:
-            instances: Instances of novel relations, with gold ones.
+            instances: Instances with gold relations, which are novel.
             ways: Numbers of relations in an episode, each at least 2.
             shots: Numbers of examples of each relation, each at least 1.
             queries: Queries of each relation in an episode.
             episodes: Number of episodes for each score, at least 2.
-            seed: Draws the episodes; the estimator's own where left out.
-            known: Of relations that ``fit`` was given, in ``dev`` as well, ``raise`` an error, ``drop`` their
-                instances, or ``keep`` them.
+            seed: Random seed of the episodes; that of the estimator by default.
+            known: What to do with relations of ``labeled`` and ``dev``: ``raise`` an error, ``drop`` their instances,
+                or ``keep`` them.
             progress: Progress callback.
 
         Raises:
-            InputError: An instance has no gold relation, there are fewer relations (with instances enough) than ways,
-                or ``fit`` was given some of them.
+            InputError: An instance has no gold relation, fewer relations than ways have enough instances, or ``fit``
+                was given some of them.
             SettingError: A number is too small.
-            ArtifactError: The encoder is not the one that was fitted with.
+            ArtifactError: The encoder is not that of the fit.
         """
         return scores_of(
             instances,
@@ -376,12 +377,12 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         *,
         progress: Progress = silent,
     ) -> list[str]:
-        """Return the relation of each query, of those that ``support`` has examples of.
+        """Return the relation of each query, one of those in ``support``.
 
         See :meth:`classify_proba`.
         """
-        names, found = self.classify_proba(support, queries, progress=progress)
-        return [names[place] for place in found.argmax(axis=1)]
+        names, shares = self.classify_proba(support, queries, progress=progress)
+        return [names[place] for place in shares.argmax(axis=1)]
 
     def classify_proba(
         self,
@@ -394,27 +395,27 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         """Return the names of the relations, and the probability of each for each query (M, R), float32.
 
         Args:
-            support: Examples with gold relations, as many of each as there are; of two relations at least.
-            queries: What is asked; gold relations in it are not read.
+            support: Examples with gold relations, any number of each; at least two relations.
+            queries: Instances to classify; their gold relations are ignored.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
 
         Raises:
             InputError: An example has no gold relation, or there are fewer than two relations.
-            ArtifactError: The encoder is not the one that was fitted with.
+            ArtifactError: The encoder is not that of the fit.
         """
         examples, _ = canonical(support)
         names, classes = classes_of(examples)
         vectors = self._vectors([*examples, *queries], progress=progress, on_loss=on_loss)
         options = self._settings
-        found = probabilities(
+        shares = probabilities(
             vectors[len(examples) :],
             vectors[: len(examples)],
             classes,
             similarity=options.similarity,
             sharpness=options.sharpness,
         )
-        return tuple(names), found
+        return tuple(names), shares
 
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
@@ -424,23 +425,23 @@ class FewShot(EncoderParameter[TransformerEncoder]):
 
     @property
     def trained_encoder(self) -> TransformerEncoder:
-        """The encoder as it was tuned; it can be used like any other.
+        """The trained encoder; it can be used like any other.
 
         Raises:
-            ArtifactError: The encoder is not the one that was fitted with.
+            ArtifactError: The encoder is not that of the fit.
         """
         trained = self._learnt.trained
         return self.encoder if trained is None else trained.on(self.encoder)
 
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
-        details = to_mapping(self._settings)
-        return {"seed": checked_seed(self.seed), **details, "encoder": to_mapping(self.encoder.settings)}
+        """Return all settings that determine the fit, as JSON values."""
+        options = to_mapping(self._settings)
+        return {"seed": checked_seed(self.seed), **options, "encoder": to_mapping(self.encoder.settings)}
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder: the layers that were tuned, the mean, what it has seen, and how training went.
+        """Save the fit in a folder: the trained layers, the mean vector, hashes of the training data, and the report.
 
-        Folders above it are made where they are missing.
+        Missing folders above it are created.
 
         Raises:
             OutputError: The folder holds other files or cannot be written.
@@ -449,10 +450,10 @@ class FewShot(EncoderParameter[TransformerEncoder]):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read from a folder what :meth:`save` wrote.
+        """Load a fit that :meth:`save` saved.
 
         Raises:
-            ArtifactError: The folder does not hold that.
+            ArtifactError: The folder does not hold one.
         """
         learnt, encoder, settings = read(folder)
         with whole(folder, "few-shot"):

@@ -1,4 +1,4 @@
-"""Training for few-shot classification: settings, episodes of known relations, and the choice of the epoch."""
+"""Training for few-shot classification: settings, episodes of known relations, and the best epoch."""
 
 from __future__ import annotations
 
@@ -123,22 +123,22 @@ class FewShotSettings:
         )
 
 
-#: What becomes of instances whose relations were learnt.
+#: What to do with instances of relations that were seen in training.
 Known = Literal["raise", "drop", "keep"]
 _CHOICES = ("raise", "drop", "keep")
 _NAMED = 3
-#: What labelled instances, and those of ``dev``, were used for.
+#: Use of labelled instances and of those of ``dev``, for messages.
 LEARNT, CHOSEN_BY = "learnt in training", "used to choose the weights (dev)"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Relations and sentences that were learnt from, or that the weights were chosen by.
+    """Relations and sentences that were used in training, or to choose the weights.
 
     Args:
-        relations: Their names.
+        relations: Names of the relations.
         keys: Hashes of the sentences with their mentions, 16 bytes each.
-        how: What they were used for, a participle for messages; a value of this module.
+        how: Their use, ``LEARNT`` or ``CHOSEN_BY``, a participle for messages.
     """
 
     relations: frozenset[str] = frozenset()
@@ -147,43 +147,43 @@ class Seen:
 
     @classmethod
     def of(cls, instances: Iterable[RelationInstance], *, how: str = LEARNT) -> Self:
-        """Return what is seen in labelled instances."""
+        """Return the relations and sentences of labelled instances."""
         kept = list(instances)
-        return cls(frozenset(str(one.relation) for one in kept), frozenset(map(_key, kept)), how)
+        return cls(frozenset(str(instance.relation) for instance in kept), frozenset(map(_key, kept)), how)
 
     def apart(
         self, instances: Sequence[RelationInstance], known: Known, *, where: str
     ) -> tuple[list[RelationInstance], list[str]]:
-        """Return instances of which nothing was seen, and what was left out, in words.
+        """Return the instances that were not seen, and warnings about the others.
 
         Args:
-            instances: With gold relations.
-            known: Of relations that were seen, ``raise`` an error, ``drop`` their instances, or ``keep`` all.
-                Sentences that were seen under another relation are left out unless all are kept.
-            where: What the instances are, for messages.
+            instances: Instances with gold relations.
+            known: What to do with relations that were seen: ``raise`` an error, ``drop`` their instances, or ``keep``
+                all. Unless all are kept, sentences that were seen with another relation are left out, too.
+            where: Name of the instances, for messages.
 
         Raises:
-            InputError: Relations were seen, and that is to be raised.
-            UnknownNameError: There is no such choice.
+            InputError: Relations were seen, and ``known`` is ``raise``.
+            UnknownNameError: ``known`` is none of the choices.
         """
         if known not in _CHOICES:
             raise UnknownNameError("choice for known relations", known, _CHOICES)
         if known == "keep":
             return list(instances), []
-        both = sorted(self.relations & {str(one.relation) for one in instances})
+        both = sorted(self.relations & {str(instance.relation) for instance in instances})
         named = ", ".join(map(repr, both[:_NAMED])) + (", …" if len(both) > _NAMED else "")
         many, are = ("relation was", "is") if len(both) == 1 else ("relations were", "are")
-        details = f"{len(both)} {many} {self.how} and {are} in {where}, too: {named}"
+        overlap = f"{len(both)} {many} {self.how} and {are} in {where}, too: {named}"
         if both and known == "raise":
             raise InputError(
-                f"{details}; give instances of other relations, leave these out with --known drop (known='drop' in "
+                f"{overlap}; give instances of other relations, leave these out with --known drop (known='drop' in "
                 "Python), or allow it with --known keep"
             )
-        novel = [one for one in instances if one.relation not in self.relations]
-        kept = [one for one in novel if _key(one) not in self.keys]
+        novel = [instance for instance in instances if instance.relation not in self.relations]
+        kept = [instance for instance in novel if _key(instance) not in self.keys]
         warnings = []
         if both:
-            warnings.append(f"{len(instances) - len(novel)} instances were left out: {details}")
+            warnings.append(f"{len(instances) - len(novel)} instances were left out: {overlap}")
         if len(kept) < len(novel):
             warnings.append(
                 f"{len(novel) - len(kept)} instances in {where} were left out: their sentences were {self.how}"
@@ -196,7 +196,7 @@ class Seen:
 
     @classmethod
     def restored(cls, array: NDArray[np.uint8], relations: Iterable[str], *, how: str = LEARNT) -> Self:
-        """Return what :meth:`array` was made of."""
+        """Restore it from what :meth:`array` returned."""
         return cls(frozenset(map(str, relations)), frozenset(row.tobytes() for row in array), how)
 
 
@@ -211,21 +211,21 @@ _WEIGHT_DECAY = 0.01
 class EpisodicTraining:
     """Trains an encoder's top layers to classify queries by prototypes, in episodes like those of the test.
 
-    An episode is one step; cross entropy over the softmax of the similarities is minimised (Snell et al. 2017, eq. 2).
-    Vectors are of unit length and similarities multiplied by ``sharpness``, neither of which the paper does.
-    With ``inverses``, half of the episodes, at random, are read backwards. Prototypes are then of inverse relations,
-    which costs no pass of the encoder, since only halves of the vectors change places.
+    An episode is one step. The loss is the cross entropy over the softmax of the similarities (Snell et al. 2017,
+    eq. 2). Unlike in the paper, vectors have unit length, and similarities are multiplied by ``sharpness``. With
+    ``inverses``, head and tail are exchanged in a random half of the episodes, which then have the inverse relations.
+    This needs no further pass of the encoder: two halves of the vectors are exchanged.
 
     Args:
         encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         names: Name of each relation.
-        settings: See :class:`FewShotSettings`; inverses are only for encoders whose vectors can be turned.
-        seed: Draws episodes and dropout.
+        settings: See :class:`FewShotSettings`; ``inverses`` needs vectors in which head and tail can be exchanged.
+        seed: Random seed of episodes and dropout.
 
     Raises:
-        InputError: Fewer than two relations have instances enough for an episode.
+        InputError: Fewer than two relations have enough instances for an episode.
     """
 
     def __init__(
@@ -256,14 +256,14 @@ class EpisodicTraining:
 
     @property
     def n_epochs(self) -> int:
-        """Number of epochs: stretches of at most ``check_every`` steps, all of one length.
+        """Number of epochs, each of the same number of steps, at most ``check_every``.
 
-        So there are at least ``iterations`` steps, and fewer than one for each epoch more.
+        There are at least ``iterations`` steps, and less than one more step per epoch.
         """
         return -(-self._settings.iterations // self._settings.check_every)
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
+        """Train, and yield the result of each epoch; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -275,9 +275,9 @@ class EpisodicTraining:
         def loss(_: int, rows: NDArray[np.int64]) -> torch.Tensor:
             nonlocal right
             self._encoder.train(True)
-            found, details = self._loss(rows)
-            right += details
-            return found
+            value, count = self._loss(rows)
+            right += count
+            return value
 
         for step in train(
             self._episodes,
@@ -292,12 +292,12 @@ class EpisodicTraining:
             losses.append(step.loss)
             if step.ends_epoch:
                 self._encoder.train(False)
-                asked = len(losses) * self._episode.ways * self._episode.queries
-                yield EpochResult(step.epoch, float(np.mean(losses)), right / asked)
+                n_queries = len(losses) * self._episode.ways * self._episode.queries
+                yield EpochResult(step.epoch, float(np.mean(losses)), right / n_queries)
                 losses, right = [], 0
 
     def _episodes(self, epoch: int) -> Sequence[NDArray[np.int64]]:
-        """Return the episodes of an epoch (N, K + Q)."""
+        """Return the rows (N, K + Q) of each episode of an epoch."""
         length = -(-self._settings.iterations // self.n_epochs)
         random = generator(self._seed, f"training episodes {epoch}")
         return list(draw_episodes(self._classes, self._chosen, self._episode, episodes=length, random=random))
@@ -323,14 +323,14 @@ class EpisodicTraining:
 class DevEpisodes:
     """Episodes of held-out relations, by which the best weights are chosen.
 
-    The mean of the labelled instances, which would have to be encoded once more each time, is not taken off here.
+    The mean of the labelled instances is not subtracted here, since it would have to be computed after each epoch.
 
     Args:
-        encoder: What is tuned.
+        encoder: The encoder in training.
         prepared: The held-out instances.
-        episodes: Places in them (E, N, K + 1).
+        episodes: Rows of these (E, N, K + 1).
         shots: K.
-        similarity: How a query is compared with a prototype.
+        similarity: Similarity of a query and a prototype.
     """
 
     encoder: TunableEncoder
@@ -342,8 +342,8 @@ class DevEpisodes:
     def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
         vectors = placed(self.encoder.encode(self.prepared, progress=progress), None)
-        found = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
-        return float(found.mean())
+        shares = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
+        return float(shares.mean())
 
 
 def tune(
@@ -358,24 +358,26 @@ def tune(
     progress: Progress,
     on_loss: OnLoss,
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], dict[str, Any], Checkpoints]:
-    """Tune an encoder; return the weights chosen, vectors of ``known`` (N, D) with them, how it went, and its work.
-
-    The work is to be cleared once the result is safe.
+    """Train an encoder.
 
     Args:
-        base: What training starts from.
-        known: Labelled instances in an order that they decide, each content once.
-        held: The same of other relations, on which the best weights are chosen; or ``None``.
-        settings: How.
+        base: The encoder to start from.
+        known: Labelled instances in canonical order, without repetitions.
+        held: The same of other relations, on which the best weights are selected; or ``None``.
+        settings: See :class:`FewShotSettings`.
         seed: Random seed.
-        described: Everything that decides the training except the instances, as JSON values.
-        checkpoints: Folder that keeps what is done.
+        described: All settings that determine the fit, as JSON values.
+        checkpoints: Folder for checkpoints.
         progress: Progress callback.
-        on_loss: Called with each instance of ``known`` that did not fit whole, and what was lost.
+        on_loss: Called with each truncated instance of ``known`` and what was lost.
+
+    Returns:
+        The best weights, the vectors of ``known`` (N, D) with them, the report, and the checkpoint, which must be
+        cleared when the result is saved.
 
     Raises:
-        InputError: ``known`` or ``held`` have not enough relations with instances enough for an episode.
-        SettingError: The encoder cannot be tuned.
+        InputError: Too few relations of ``known`` or ``held`` have enough instances for an episode.
+        SettingError: The encoder cannot be trained.
         DivergedError: The loss is no longer a number.
     """
     names, classes = classes_of(known)
@@ -386,7 +388,7 @@ def tune(
     if held is not None:
         shape = settings.of_dev
         chosen, small = large_enough(dev_classes, dev_names, shape)
-        warnings += [f"dev: {one}" for one in small]
+        warnings += [f"dev: {warning}" for warning in small]
         random = generator(seed, "dev episodes")
         episodes = draw_episodes(dev_classes, chosen, shape, episodes=settings.dev_episodes, random=random)
     prepared = encoder.prepare(known, progress=progress, on_loss=on_loss)
@@ -419,25 +421,27 @@ def tune(
     best = training.run(progress)
     weights = below("encoder.", best) if training.best else {}
     vectors = encoder.encode(prepared, progress=progress)
-    details = {
+    report = {
         "epochs": training.epochs,
         "chosen_epoch": training.best,
         "dev_untuned": training.untrained,
+        "inverses": settings.inverses,
+        "warnings": warnings,
     }
-    return weights, vectors, {**details, "inverses": settings.inverses, "warnings": warnings}, work
+    return weights, vectors, report, work
 
 
 @dataclass(frozen=True)
 class FewShotFit:
-    """What a fit left; made of nothing, what there is before one.
+    """The result of a fit; without arguments, the state before a fit.
 
     Args:
-        relations: Names of the pre-defined relations that were learnt, sorted.
-        trained: The layers that were tuned; ``None`` where nothing was fitted.
-        centre: What is taken off every vector (D,), float32; ``None`` for nothing.
-        seen: What was learnt from.
-        held: What chose the weights.
-        report: How training went, as JSON values.
+        relations: Names of the pre-defined relations, sorted.
+        trained: The trained layers; ``None`` before a fit.
+        centre: Mean vector to subtract from every vector (D,), float32; ``None`` for none.
+        seen: Relations and sentences of the training.
+        held: Relations and sentences by which the weights were chosen.
+        report: Losses, accuracies and warnings, as JSON values.
     """
 
     relations: tuple[str, ...] = ()
@@ -459,22 +463,22 @@ def learn(
     checkpoints: Path | None,
     progress: Progress,
 ) -> tuple[FewShotFit, Checkpoints]:
-    """Learn from labelled instances; return what was learnt, and the work, to be cleared once the result is safe.
+    """Fit on labelled instances; return the fit, and its checkpoint, which must be cleared when the fit is saved.
 
     Args:
-        encoder: What it starts from.
-        labeled: Instances with gold relations; what repeats counts once, what contradicts itself not at all.
-        dev: Instances of other relations, with gold ones, on which the best weights are chosen; or ``None``.
-        settings: How.
+        encoder: The encoder to start from.
+        labeled: Instances with gold relations. Repetitions count once, instances with contradictory labels not at all.
+        dev: Instances with other gold relations, on which the best weights are selected; or ``None``.
+        settings: See :class:`FewShotSettings`.
         seed: Random seed.
-        described: Everything that decides the fit except the instances, as JSON values.
-        checkpoints: Folder that keeps what is done.
+        described: All settings that determine the fit, as JSON values.
+        checkpoints: Folder for checkpoints.
         progress: Progress callback.
 
     Raises:
-        InputError: An instance has no gold relation, there are too few relations or instances of them, or relations are
-            labelled in ``dev``, too.
-        SettingError: The encoder cannot be tuned.
+        InputError: An instance has no gold relation, there are too few relations or instances of them, or ``labeled``
+            and ``dev`` share relations.
+        SettingError: The encoder cannot be trained.
         DivergedError: The loss is no longer a number.
     """
     known, warnings = canonical(labeled)
@@ -483,17 +487,17 @@ def learn(
     if dev is not None:
         unseen, left_out = seen.apart(dev, "raise", where="dev")
         held, repeated = canonical(unseen)
-        warnings += [*left_out, *(f"dev: {one}" for one in repeated)]
+        warnings += [*left_out, *(f"dev: {warning}" for warning in repeated)]
     lost: Counter[str] = Counter()
 
     def on_loss(_: RelationInstance, what: str) -> None:
         lost.update([what])
 
-    details: dict[str, Any] = {}
+    report: dict[str, Any] = {}
     weights: dict[str, NDArray[np.float32]] = {}
     work = Checkpoints(None)
     if settings.iterations:
-        weights, vectors, details, work = tune(
+        weights, vectors, report, work = tune(
             trainable("FewShot", encoder),
             known,
             held,
@@ -504,7 +508,7 @@ def learn(
             progress=progress,
             on_loss=on_loss,
         )
-        warnings += details.pop("warnings")
+        warnings += report.pop("warnings")
     else:
         vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -516,6 +520,6 @@ def learn(
         mean if settings.centred else None,
         seen,
         Seen.of(held or (), how=CHOSEN_BY),
-        {**counts, **details, "warnings": [*warnings, *loss_warnings(lost)]},
+        {**counts, **report, "warnings": [*warnings, *loss_warnings(lost)]},
     )
     return learnt, work

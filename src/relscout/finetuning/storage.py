@@ -1,4 +1,4 @@
-"""The folder of a fine-tuning, and what is made of the classifier in it.
+"""The folder of a fine-tuned classifier, and the triples that the classifier finds.
 
 ::
 
@@ -38,11 +38,11 @@ CLASSIFIERS: tuple[type[SentenceClassifier[Any]], ...] = (RelationClassifier, CN
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that could not be written at the end, before long work begins.
+    """Check before training that the folder can be written after it.
 
     Raises:
-        OutputError: The folder holds a fine-tuning (and ``overwrite`` is not set) or something else, or cannot be
-            written.
+        OutputError: The folder holds other files, or a fine-tuned classifier and ``overwrite`` is not set, or it cannot
+            be written.
     """
     if (folder / SCORES).is_file() and not overwrite:
         raise OutputError(f"{folder} already holds a fine-tuning; choose another folder, or add --overwrite")
@@ -57,24 +57,25 @@ def save_finetuning(
     scores: Mapping[str, Any],
     predictions: Sequence[Prediction],
 ) -> None:
-    """Write a fine-tuning; the folder appears whole or not at all.
+    """Write a fine-tuned classifier to a folder, completely or not at all.
 
     Args:
-        folder: Where to; folders above it are made where they are missing.
+        folder: The folder; missing folders above it are created.
         model: The classifier.
-        scores: JSON values.
-        predictions: Of the classifier, for the test data.
+        scores: Scores, as JSON values.
+        predictions: Predictions of the classifier on the test data.
 
     Raises:
-        OutputError: The folder holds something else or cannot be written.
+        OutputError: The folder holds other files or cannot be written.
     """
     make_above(folder)
     _check_contents(folder)
     with whole_folder(folder, contents=_CONTENTS) as fresh:
         model.save(fresh / MODEL)
+        lines = [json.dumps(prediction.as_dict(), ensure_ascii=False) + "\n" for prediction in predictions]
         written = {
             SCORES: json.dumps(scores, indent=2, ensure_ascii=False) + "\n",
-            PREDICTIONS: "".join(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in predictions),
+            PREDICTIONS: "".join(lines),
         }
         for name, text in written.items():
             with whole_file(fresh / name) as partial:
@@ -82,34 +83,34 @@ def save_finetuning(
 
 
 def _check_contents(folder: Path) -> None:
-    """Refuse a folder in which anything but a fine-tuning would be lost."""
+    """Check that the folder holds no other files than those of a fine-tuned classifier, which would be lost."""
     check_replaceable(folder, contents=_CONTENTS if (folder / SCORES).is_file() else ())
     check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
 
 
 def holds_classifier(folder: Path) -> bool:
-    """Return whether a folder is that of a fine-tuning, or of a classifier by itself."""
+    """Return whether a folder holds a fine-tuned classifier, with its scores or without."""
     if (folder / SCORES).is_file() and (folder / MODEL).is_dir():
         return True
     try:
         kind = load_artifact(folder).kind
     except (ArtifactError, OSError):
         return False
-    return any(kind == one.KIND for one in CLASSIFIERS)
+    return any(kind == classifier.KIND for classifier in CLASSIFIERS)
 
 
 def load_classifier(folder: Path) -> SentenceClassifier[Any]:
-    """Read a classifier from its folder, or from that of a fine-tuning.
+    """Load a classifier from its folder, with its scores or without.
 
     Raises:
-        ArtifactError: There is none, or it is damaged.
+        ArtifactError: There is no classifier, or it is damaged.
     """
     place = folder / MODEL if (folder / SCORES).is_file() else folder
     kind = load_artifact(place).kind
     for known in CLASSIFIERS:
         if kind == known.KIND:
             return known.load(place)
-    kinds = " or ".join(repr(one.KIND) for one in CLASSIFIERS)
+    kinds = " or ".join(repr(classifier.KIND) for classifier in CLASSIFIERS)
     raise ArtifactError(f"{place} holds a {kind!r}, expected {kinds}")
 
 
@@ -123,7 +124,7 @@ def triples_of(
     """Yield the likeliest relation of each instance as a triple; instances classified as no relation are skipped.
 
     Args:
-        classifier: A classifier that was fitted.
+        classifier: A fitted classifier.
         instances: Labelled or not.
         progress: Progress callback.
         on_loss: Called with each truncated instance and what was lost.

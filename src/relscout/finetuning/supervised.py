@@ -1,4 +1,4 @@
-"""Supervised relation classification: a linear layer on the representation of a transformer that trains with it."""
+"""Supervised relation classification: a transformer and a linear layer, trained together."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class SupervisedSettings:
 class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifier[Prepared]):
     """A transformer with a linear layer on its representation, trained with cross entropy.
 
-    By default the representation is [h; t], what the last layer gives at the markers in front of head and tail, as in
-    Baldini Soares et al. (2019) and Peng et al. (2020, section 2.1); any marking (the five input formats among them)
-    and any pooling work. The representation has a mean square of 1, as poolings scale it; the paper takes it as it is.
+    By default, the representation is [h; t], the last hidden states at the markers before head and tail (Baldini Soares
+    et al. 2019; Peng et al. 2020, section 2.1). Any marking, the five input formats included, and any pooling work.
+    Unlike in the paper, the representation is scaled to a mean square of 1.
 
     Args:
-        encoder: What training starts from; ``ENCODER`` when left out.
-        seed: Draws the first weights of the linear layer, batches and dropout.
+        encoder: The encoder to start from; ``ENCODER`` by default.
+        seed: Random seed of the initial weights of the linear layer, batches and dropout.
 
     The other parameters are the fields of :class:`SupervisedSettings`.
     """
@@ -99,17 +99,17 @@ class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifie
 
     @property
     def trained_encoder(self) -> TransformerEncoder:
-        """The encoder as it was trained; it can be used like any other.
+        """The trained encoder; it can be used like any other.
 
         Raises:
             SettingError: Nothing was fitted yet.
-            ArtifactError: The encoder is not the one that was fitted with.
+            ArtifactError: The encoder is not that of the fit.
         """
         self._check_fitted()
         return self._trained.on(self.encoder)
 
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return all settings that determine the fit, as JSON values."""
         return {**super().settings(), "encoder": to_mapping(self.encoder.settings)}
 
     def _learner(self, _: Sequence[RelationInstance]) -> TunableEncoder:
@@ -155,9 +155,9 @@ class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifie
         return self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        details = {"encoder": portable(self.encoder), "encoder_fingerprint": self._trained.fingerprint}
+        described = {"encoder": portable(self.encoder), "encoder_fingerprint": self._trained.fingerprint}
         trained = {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        return details, trained | own_weights(self.encoder)
+        return described, trained | own_weights(self.encoder)
 
     @classmethod
     def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:

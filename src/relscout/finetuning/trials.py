@@ -1,4 +1,4 @@
-"""One fit with several seeds: scores, median, mean and standard deviation."""
+"""Fits with several seeds: scores, median, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Scores:
     """Scores of one set of predictions.
 
     Args:
-        reported: The figure that the paper reports of such data: ``micro_f1`` where some relation means none (which it
-            leaves out, as the released code does with class 0), else ``accuracy``.
+        reported: Name of the figure that the paper reports of such data: ``micro_f1`` if a relation means "no
+            relation", which it leaves out (as the released code leaves out class 0), else ``accuracy``.
         figures: All figures; see :class:`~relscout.metrics.ClassificationScores`.
-        directed_macro_f1: The official score of SemEval-2010 Task 8, where the relations have directions; see
+        directed_macro_f1: The official score of SemEval-2010 Task 8, if the relations have directions; see
             :func:`~relscout.metrics.directed_macro_f1`.
-        none: Name of the relation that means none.
+        none: Name of the relation that means "no relation".
         relations: Scores of each relation, sorted by name.
         confusions: Confused pairs of relations, the most frequent first.
     """
@@ -53,7 +53,7 @@ class Scores:
 
     @property
     def value(self) -> float:
-        """The figure that is reported, in [0, 1]."""
+        """Value of the reported figure, in [0, 1]."""
         return float(getattr(self.figures, self.reported))
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,26 +63,26 @@ class Scores:
             **self.figures.as_dict(),
             "directed_macro_f1": self.directed_macro_f1,
             "none": self.none,
-            "relations": [one.as_dict() for one in self.relations],
-            "confusions": [one.as_dict() for one in self.confusions],
+            "relations": [relation.as_dict() for relation in self.relations],
+            "confusions": [confusion.as_dict() for confusion in self.confusions],
         }
 
 
 def scores_of(predicted: Sequence[str], gold: Sequence[str]) -> Scores:
     """Score predicted relations against gold ones.
 
-    What is named as data sets name none (:data:`~relscout.core.instances.NAMES_OF_NONE`) is one class.
+    All names of "no relation" (:data:`~relscout.core.instances.NAMES_OF_NONE`) count as one class.
 
     Args:
         predicted: Names (N,).
         gold: Names (N,) of the same instances in the same order.
 
     Raises:
-        InputError: The lengths differ, or nothing is given.
+        InputError: The lengths differ, or are 0.
     """
     names = sorted({name for name in (*gold, *predicted) if name.casefold() in NAMES_OF_NONE})
     none = names[0] if names else None
-    given, right = ([none if one in names else one for one in side] for side in (predicted, gold))
+    given, right = ([none if name in names else name for name in side] for side in (predicted, gold))
     directed = None
     if has_directions([*given, *right], na_label=none):
         directed = directed_macro_f1(given, right, na_label=none)
@@ -98,11 +98,11 @@ def scores_of(predicted: Sequence[str], gold: Sequence[str]) -> Scores:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one instance.
+    """The prediction of a classifier for one instance.
 
     Args:
-        instance: The instance, with its gold relation where it has one.
-        relation: The likeliest relation.
+        instance: The instance, with or without a gold relation.
+        relation: The most probable relation.
         probability: Its probability, in [0, 1].
     """
 
@@ -126,12 +126,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one seed.
+    """The result of one seed.
 
     Args:
         seed: The seed.
-        scores: On the test data.
-        report: How training went; see :attr:`SentenceClassifier.report_`.
+        scores: Scores on the test data.
+        report: Report of the training; see :attr:`SentenceClassifier.report_`.
     """
 
     seed: int
@@ -146,15 +146,15 @@ class Trial:
 
 @dataclass
 class Trials:
-    """What came of all seeds.
+    """The results of all seeds.
 
     Args:
-        trials: One for each seed.
-        model: The classifier that did best on the instances held out for that, or of the first seed where there are
-            none; what is reported of the test data has no say in it.
+        trials: The result of each seed.
+        model: The classifier with the best score on ``dev``, or that of the first seed without ``dev``. Scores on the
+            test data do not matter for the choice.
         chosen: Its place among the trials.
-        predictions: Of that classifier, for the test data.
-        warnings: What a user should know, each once.
+        predictions: Predictions of that classifier on the test data.
+        warnings: Warnings for the user, without repetitions.
     """
 
     trials: list[Trial]
@@ -166,15 +166,17 @@ class Trials:
     def summary(self) -> dict[str, dict[str, float | None]]:
         """Return ``median``, ``mean`` and ``std`` (``None`` for a single seed) of each figure over the seeds."""
         names = ["accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1"]
-        values = {name: [float(getattr(one.scores.figures, name)) for one in self.trials] for name in names}
-        directed = [one.scores.directed_macro_f1 for one in self.trials]
+        values = {
+            name: [float(getattr(trial.scores.figures, name)) for trial in self.trials] for name in names
+        }
+        directed = [trial.scores.directed_macro_f1 for trial in self.trials]
         if None not in directed:
-            values["directed_macro_f1"] = [one for one in directed if one is not None]
-        found: dict[str, dict[str, float | None]] = {}
+            values["directed_macro_f1"] = [value for value in directed if value is not None]
+        summary: dict[str, dict[str, float | None]] = {}
         for name, over_seeds in values.items():
             mean, std, _ = mean_std(over_seeds)
-            found[name] = {"median": statistics.median(over_seeds), "mean": mean, "std": std}
-        return found
+            summary[name] = {"median": statistics.median(over_seeds), "mean": mean, "std": std}
+        return summary
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the classifier and its predictions as JSON values."""
@@ -185,7 +187,7 @@ class Trials:
             "reported": self.trials[self.chosen].scores.reported,
             "summary": self.summary(),
             "saved_seed": self.trials[self.chosen].seed,
-            "trials": [one.as_dict() for one in self.trials],
+            "trials": [trial.as_dict() for trial in self.trials],
             "warnings": self.warnings,
         }
 
@@ -205,19 +207,20 @@ def run_trials(
 
     Args:
         build: Returns a new classifier for a seed.
-        train: Labelled instances; sentences of ``test`` with the same mentions are left out, here and in ``dev``.
-        test: Instances to score on; those without a gold relation are predicted, and not scored.
-        dev: Labelled instances to choose the best epoch on, and the best of the classifiers.
-        seeds: The seeds, at least one; the paper takes 42 to 46.
-        share: Share of ``train`` that each seed draws for itself; see :func:`drawn_share`.
+        train: Labelled instances. Sentences that ``test`` has with the same mentions are left out, and in ``dev``, too.
+        test: Test instances; those without a gold relation are predicted, but not scored.
+        dev: Labelled instances, on which the best epoch and the best classifier are selected.
+        seeds: The seeds, at least one; those of the paper are 42 to 46.
+        share: Share of ``train`` that is drawn for each seed; see :func:`drawn_share`.
         progress: Progress callback.
-        checkpoints: Folder for work in progress.
+        checkpoints: Folder for checkpoints.
 
     Raises:
-        InputError: Nothing can be learnt or scored, or nothing is left of ``train`` or ``dev`` that is not in ``test``.
+        InputError: There are too few labelled instances, or no instances of ``dev``, after those in ``test`` were left
+            out; no test instance has a gold relation; or there is no seed.
         SettingError: A setting cannot work.
     """
-    scored = [place for place, one in enumerate(test) if one.relation is not None]
+    scored = [place for place, instance in enumerate(test) if instance.relation is not None]
     if not scored:
         raise InputError(
             f"none of the {len(test)} test instances has a gold relation, so nothing can be scored"
@@ -230,7 +233,7 @@ def run_trials(
         left_out += of_dev
         if of_dev and not dev:
             raise InputError(f"there are no instances to choose the best epoch on; {of_dev[0]}")
-    found: Trials | None = None
+    trials: Trials | None = None
     best = -1.0
     for seed in seeds:
         known = list(train) if share == 1 else drawn_share(train, share, seed=seed)
@@ -242,30 +245,29 @@ def run_trials(
             [names[place] for place in scored], [str(test[place].relation) for place in scored]
         )
         trial = Trial(seed, scores, model.report_)
-        # of the chosen epoch, which is the best on dev
+        # the score of the chosen epoch, which is the highest
         reached = max((epoch.get("dev", 0.0) for epoch in model.report_["epochs"]), default=0.0)
-        if found is None or reached > best:
+        if trials is None or reached > best:
             best = reached
-            details = zip(test, names, shares[np.arange(len(test)), likeliest].tolist(), strict=True)
-            earlier = [] if found is None else found.trials
-            warnings = left_out if found is None else found.warnings
-            found = Trials(
-                [*earlier, trial], model, len(earlier), [Prediction(*one) for one in details], warnings
-            )
+            probabilities = shares[np.arange(len(test)), likeliest].tolist()
+            predictions = [Prediction(*values) for values in zip(test, names, probabilities, strict=True)]
+            earlier = [] if trials is None else trials.trials
+            warnings = left_out if trials is None else trials.warnings
+            trials = Trials([*earlier, trial], model, len(earlier), predictions, warnings)
         else:
-            found.trials.append(trial)
-        found.warnings += [one for one in _warnings(model, test) if one not in found.warnings]
-    if found is None:
+            trials.trials.append(trial)
+        trials.warnings += [text for text in _warnings(model, test) if text not in trials.warnings]
+    if trials is None:
         raise InputError("there is no seed to fit with; give at least one")
-    return found
+    return trials
 
 
 def _apart(
     instances: Sequence[RelationInstance], test: Sequence[RelationInstance], *, where: str
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return instances that are not in the test data, and what was left out, in words."""
-    asked = {content(one) for one in test}
-    kept = [one for one in instances if content(one) not in asked]
+    """Return the instances that are not in the test data, and a warning about the others."""
+    tested = {content(instance) for instance in test}
+    kept = [instance for instance in instances if content(instance) not in tested]
     if len(kept) == len(instances):
         return kept, []
     return kept, [
@@ -276,13 +278,13 @@ def _apart(
 
 def _warnings(model: SentenceClassifier[Any], test: Sequence[RelationInstance]) -> list[str]:
     known = set(model.relations_)
-    unknown = [one for one in test if one.relation is not None and one.relation not in known]
-    details: list[str] = list(model.report_["warnings"])
+    labelled = [str(instance.relation) for instance in test if instance.relation is not None]
+    unknown = [relation for relation in labelled if relation not in known]
+    warnings: list[str] = list(model.report_["warnings"])
     if unknown:
-        missing = sorted({str(one.relation) for one in unknown})
-        details.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
+        missing = sorted(set(unknown))
+        warnings.append(lacking(missing, len(known), len(unknown), len(test), where="the test data"))
     if model.encoder is not None:
-        scored = [str(one.relation) for one in test if one.relation is not None]
-        note = learnt_note(model.encoder.settings.model, scored)
-        details += [note] if note else []
-    return details
+        note = learnt_note(model.encoder.settings.model, labelled)
+        warnings += [note] if note else []
+    return warnings

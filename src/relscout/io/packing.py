@@ -1,4 +1,4 @@
-"""Opening an input: packed files, members of ZIP archives, pipes and standard input, text in any encoding."""
+"""Opens inputs: packed files, members of ZIP archives, pipes and standard input, text in any encoding."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from relscout.core.errors import InputError, SettingError
 STANDARD_INPUT = Path("-")
 #: What reading a file may raise.
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-#: A line is no longer than this many bytes: a packed file of a few MB can hold a line that fills any memory.
+#: Longest line in bytes: a packed file of a few MB can hold a line that exhausts the memory.
 LONGEST_LINE = 1 << 28
 
 _ZIP = b"PK\x03\x04"
@@ -34,7 +34,7 @@ _COPIED_AT_ONCE = 1 << 20
 
 
 class _Rewindable(io.RawIOBase):
-    """A stream that is made from another one, and can go back to its beginning but nowhere else."""
+    """A stream that is computed from another one; it can only be rewound to its beginning."""
 
     _stream: Any
 
@@ -106,12 +106,12 @@ _PACKINGS: dict[bytes, Callable[[Path], Any]] = {
 #: Ends of the names of packed files.
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
-#: Pipes and streams → when they were last written to, and the file that holds a copy of what they gave.
+#: Pipes and streams → the time of their last change, and the file with a copy of their content.
 _copies: dict[Any, tuple[int, Path]] = {}
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is something to read: a file, folder, pipe, standard input or a member of an archive."""
+    """Return whether a path can be read: a file, folder, pipe, standard input or a member of an archive."""
     return path == STANDARD_INPUT or path.exists() or _archive_of(path) is not None
 
 
@@ -151,7 +151,7 @@ def siblings(path: Path) -> list[Path]:
 
 
 def local(path: Path) -> Path:
-    """Return a file that can be read several times: the path itself, or a copy of what a pipe or standard input gives.
+    """Return a file that can be read several times: the path itself, or a copy of a pipe or of standard input.
 
     A pipe is read to its end, once.
 
@@ -226,8 +226,8 @@ def unreadable(path: Path, error: Exception) -> InputError:
 
 
 def _archive_of(path: Path) -> Path | None:
-    """Return the ZIP archive that a path leads into; ``None`` where it leads into none."""
-    return next((one for one in path.parents if one.suffix.lower() == ".zip" and one.is_file()), None)
+    """Return the ZIP archive that contains a path, if there is one."""
+    return next((above for above in path.parents if above.suffix.lower() == ".zip" and above.is_file()), None)
 
 
 def _member(archive: Path, name: str | None, *, shown: Path | None = None) -> IO[bytes]:

@@ -60,6 +60,22 @@ def checked_n_relations(n_relations: NRelations) -> NRelations:
     raise SettingError(f"n_relations is {n_relations!r}, expected a whole number from 1, or 'auto'")
 
 
+def unused_settings(options: Mapping[str, Any], n_relations: NRelations) -> list[str]:
+    """Return a sentence about each setting that was given and has no effect.
+
+    Args:
+        options: Settings of a method that were given, by name.
+        n_relations: Number of relations, or ``"auto"``.
+    """
+    if n_relations != "auto":
+        why = f"the number of relations is given ({n_relations}), and not estimated"
+        unused = [name for name in ("apart", "max_relations") if name in options]
+    else:
+        why = "merging stops at the distance 'apart'"
+        unused = ["max_relations"] if options.get("apart") and "max_relations" in options else []
+    return [f"the setting {name!r} has no effect: {why}" for name in unused]
+
+
 def check_enough(n_relations: NRelations, n_instances: int) -> None:
     """Check, before anything is trained, that no more relations are asked for than there are instances.
 

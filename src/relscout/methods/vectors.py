@@ -11,6 +11,7 @@ from relscout.clustering.kmeans import Clusters, check_finite, means, neighbour_
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
+from relscout.core.surfaces import folded
 from relscout.encoders import Encoder, OnLoss, encoded
 
 _CHUNK = 4096
@@ -54,6 +55,47 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = vectors[start : start + _CHUNK]
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return vectors
+
+
+#: Difference up to which two values of vectors count as equal, as a share of the largest value.
+_EQUAL = 1e-5
+
+
+def identical_share(instances: Sequence[RelationInstance], vectors: NDArray[np.float32]) -> float:
+    """Return the share of instances whose vector equals that of an instance with another text, in [0, 1].
+
+    Texts that differ in their mentions, case or spacing only count as the same.
+
+    Args:
+        instances: N instances.
+        vectors: Their vectors (N, D).
+    """
+    if len(vectors) < 2:
+        return 0.0
+    tolerance = _EQUAL * max(float(np.abs(vectors).max()), 1e-12)
+    # equal vectors are neighbours in the order of a random projection
+    weights = np.random.default_rng(0).standard_normal(vectors.shape[1])
+    chunks = range(0, len(vectors), _CHUNK)
+    keys = np.concatenate([vectors[start : start + _CHUNK].astype(np.float64) @ weights for start in chunks])
+    order = np.argsort(keys, kind="stable")
+    apart = np.diff(keys[order]) > tolerance * vectors.shape[1] ** 0.5
+    near = np.flatnonzero(~apart)
+    for places in np.split(near, range(_CHUNK, len(near), _CHUNK)):
+        apart[places] = (np.abs(vectors[order[places]] - vectors[order[places + 1]]) > tolerance).any(axis=1)
+    groups = np.split(order, np.flatnonzero(apart) + 1)
+    same = sum(
+        len(group)
+        for group in groups
+        if len(group) > 1 and len({_without_mentions(instances[place]) for place in group}) > 1
+    )
+    return same / len(vectors)
+
+
+def _without_mentions(instance: RelationInstance) -> tuple[object, ...]:
+    first, second = sorted((instance.head, instance.tail), key=lambda mention: (mention.start, mention.end))
+    text, last = instance.text, max(first.end, second.end)
+    parts = text[: first.start], text[first.end : second.start], text[last:]
+    return first is instance.head, *(" ".join(folded(part).split()) for part in parts)
 
 
 def drawn(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:

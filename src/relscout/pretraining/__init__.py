@@ -1,4 +1,4 @@
-"""Pre-training: an encoder learns, from a corpus, what sentences of one relation have in common."""
+"""Pre-training of an encoder on a corpus: sentences of one relation, or of one entity pair, become similar."""
 
 from relscout.pretraining.run import READ_BY, Pretrained, pretrain
 from relscout.pretraining.settings import OBJECTIVES, PRESETS, PretrainingSettings, settings_of

@@ -1,9 +1,9 @@
-"""Train a small adapter of an encoder on labelled relations: the bundled encoder was made this way.
+"""Train a small adapter of an encoder on labelled relations, like that of the bundled encoder.
 
-Contrast between pairs needs many sentences. With labels, each relation and its inverse get a direction, and vectors
-turn towards the direction of their relation (:mod:`relscout.training.cosine_classifier`). This is the contrast of CP
-(Peng et al. 2020, section 3.1: sentences of one relation are alike, those of different relations are not) with one
-prototype per relation instead of one sampled sentence.
+Contrast between pairs needs many sentences. With labels, each relation and its inverse get a direction, and training
+turns vectors towards the direction of their relation (:mod:`relscout.training.cosine_classifier`). This is the contrast
+of CP (Peng et al. 2020, section 3.1: sentences of one relation are similar, those of different relations are not) with
+one prototype per relation instead of one sampled sentence.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class TrainedAdapter:
     """A trained adapter.
 
     Args:
-        factors: The adapter's two factors of each changed weight, as :func:`save_adapter` takes them.
-        report: Record of the training, as JSON values.
+        factors: The two factors of each changed weight, for :func:`save_adapter`.
+        report: Report of the training, as JSON values.
     """
 
     factors: dict[str, NDArray[np.float32]]
@@ -68,25 +68,25 @@ def train_adapter(
 ) -> TrainedAdapter:
     """Train an adapter of an encoder on labelled relations.
 
-    Neither the order of the instances nor the names of the relations matter. Interrupted training resumes after the
-    last finished pass in ``checkpoints``, and ends with the same bytes.
+    The result does not depend on the order of the instances or the names of the relations. Interrupted training resumes
+    after the last finished pass in ``checkpoints``, and gives the same bytes.
 
     Args:
-        labeled: Instances with gold relations, at least two; those whose relation says that there is none are left out.
-        encoder: The encoder to adapt; the bundled encoder when left out.
+        labeled: Instances with gold relations, at least two; those that mean "no relation" are left out.
+        encoder: The encoder to adapt; the bundled encoder by default.
         settings: See :class:`AdapterSettings`.
         seed: Random seed.
         out: Folder to save the adapter in; an older one in it is replaced.
         card: Text of its model card, Markdown.
-        flexible: Whether methods may use their own marking and pooling, rather than those of ``encoder``.
-        exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
-        checkpoints: Folder for work in progress.
+        flexible: Whether methods may use their own marking and pooling instead of those of ``encoder``.
+        exclude: Test instances, whose entity pairs are left out.
+        checkpoints: Folder for checkpoints.
         progress: Called with the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.
 
     Raises:
         InputError: An instance has no gold relation, or fewer than two relations are left.
-        SettingError: A setting cannot work, training diverged, or an encoder with weights of its own, which no folder
-            holds, is to be the base of what is saved.
+        SettingError: A setting is invalid, training diverged, or the adapter cannot be saved because the encoder has
+            weights that are in no folder.
         MissingExtraError: peft is not installed.
         OutputError: A folder cannot be written.
     """
@@ -148,14 +148,14 @@ def train_adapter(
 def _learnable(
     labeled: Sequence[RelationInstance], excluded: Excluded
 ) -> tuple[list[RelationInstance], list[str]]:
-    """Return the instances that express a relation and are not excluded, and what was left out.
+    """Return the instances that express a relation and are not excluded, and warnings about the others.
 
     Raises:
-        InputError: Something was left out, and fewer than two relations are left.
+        InputError: Some were left out, and fewer than two relations are left.
     """
     related = [instance for instance in labeled if not instance.is_unrelated]
     kept = [instance for instance in related if instance not in excluded]
-    details = [
+    warnings = [
         f"{count} of {len(labeled)} labelled instances were left out: {why}"
         for count, why in (
             (len(labeled) - len(related), "they have no relation"),
@@ -163,6 +163,6 @@ def _learnable(
         )
         if count
     ]
-    if details:
-        check_left(kept, details)
-    return kept, details
+    if warnings:
+        check_left(kept, warnings)
+    return kept, warnings

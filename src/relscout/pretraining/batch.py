@@ -1,4 +1,4 @@
-"""Batches of pre-training: blanked mentions, masked words, sentences of similar length."""
+"""Batches of pre-training: blank mentions, masked words, and groups of sentences of similar length."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 Ints = NDArray[np.int64]
-#: Of the tokens that are asked for, these shares are masked, and replaced by a word; the rest stays.
+#: Shares of the tokens to predict that are masked, and replaced by a random word; the others stay.
 _MASKED, _REPLACED = 0.8, 0.1
 
 
 def word_ids(tokenizer: Any, reserved: Collection[int | None]) -> Ints:
-    """Return the ids (W,) that can stand in for a word: no special tokens, markers, or places that are kept free."""
+    """Return the ids of words (W,), without special tokens, markers and unused places of the vocabulary."""
     taken = {*tokenizer.all_special_ids, *reserved}
     return np.array(
         sorted(
@@ -41,13 +41,13 @@ def word_ids(tokenizer: Any, reserved: Collection[int | None]) -> Ints:
 def maskable(
     item: Input, look: Look, blanks: tuple[bool, bool], reserved: Collection[int | None]
 ) -> NDArray[np.bool_]:
-    """Return which tokens of an input can be asked for (T,), bool: no markers, no blanks, no masks of a prompt.
+    """Return which tokens of an input can be masked (T,), bool: not markers, blanks, or masks of a prompt.
 
     Args:
         item: The input.
-        look: How it is shown.
+        look: Its format.
         blanks: Whether the head and the tail are blanked.
-        reserved: Ids of markers, of the blank and of the mask token, wherever the marking scheme shows them.
+        reserved: Ids of markers, of the blank and of the mask token.
     """
     marked = item.marked
     free = np.array([token not in reserved for token in marked.ids], dtype=bool)
@@ -70,35 +70,35 @@ def corrupted(
     mask_id: int,
     words: Ints,
 ) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the tokens with some masked or replaced, and which are asked for, both (B, T).
+    """Mask or replace some tokens; return the tokens, and which of them are to be predicted, both (B, T).
 
     Args:
         tokens: Token ids (B, T), int64.
-        free: Which can be asked for (B, T).
-        chance: Numbers in [0, 1) (2, B, T): whether a token is asked for, and what becomes of it.
-        rate: Share that is asked for, in [0, 1].
+        free: Which tokens can be masked (B, T), bool.
+        chance: Random numbers in [0, 1) (2, B, T): whether to predict a token, and how to change it.
+        rate: Share of the tokens to predict, in [0, 1].
         mask_id: Id of the mask token.
-        words: Ids that can stand in for a word (W,).
+        words: Ids of words (W,).
     """
     asked = free & (chance[0] < rate)
     fate = chance[1]
     out = np.where(asked & (fate < _MASKED), mask_id, tokens)
     by_word = asked & (fate >= _MASKED) & (fate < _MASKED + _REPLACED)
-    # the position of the number within its tenth decides the word, so that no second number need be drawn
+    # the place of the random number within its interval selects the word, so that no further one is needed
     which = ((fate - _MASKED) / _REPLACED * len(words)).astype(np.int64).clip(0, len(words) - 1)
     return np.where(by_word, words[which], out), asked
 
 
 @dataclass(frozen=True)
 class Group:
-    """Sentences that are read at once.
+    """Sentences that are encoded at once.
 
     Args:
-        rows: Their places among the sentences of this process (B,), int64.
+        rows: Places among the sentences of this process (B,), int64.
         ids: Token ids (B, T), int64.
-        places: Where the parts of each sentence lie.
-        asked: Tokens that are to be predicted (B, T), bool; ``None`` where none are.
-        words: The tokens that stand there (M,), int64.
+        places: Positions of the parts of each sentence.
+        asked: Tokens to predict (B, T), bool; ``None`` for none.
+        words: Correct ids of these tokens (M,), int64.
     """
 
     rows: Ints
@@ -109,15 +109,15 @@ class Group:
 
 
 class Preparation:
-    """Prepares the sentences of a step, with random numbers of its own for each.
+    """Prepares the sentences of a step; each sentence has random numbers of its own.
 
     Args:
         corpus: The sentences.
         settings: See :class:`PretrainingSettings`.
-        tokenizer: Tokenizer of the encoder, which says which tokens are words.
-        max_length: Longest input in tokens.
-        at_most: Tokens in a group, padding included.
-        device: Where the tensors go.
+        tokenizer: Tokenizer of the encoder.
+        max_length: Maximum length of an input, in tokens.
+        at_most: Maximum number of tokens in a group, padding included.
+        device: Device of the tensors.
     """
 
     def __init__(
@@ -139,12 +139,12 @@ class Preparation:
     def groups(
         self, rows: Ints, random: np.random.Generator, *, rank: int = 0, count: int = 1
     ) -> list[Group]:
-        """Return the groups of one process; which random numbers a sentence gets does not depend on it.
+        """Return the groups of one process. The random numbers of a sentence do not depend on the process.
 
         Args:
-            rows: Sentences of the step, of all processes (N,), int64.
-            random: The step's.
-            rank: This process has every ``count``-th sentence from here on.
+            rows: Rows of the sentences of the step, of all processes (N,), int64.
+            random: Random generator of the step.
+            rank: Number of this process, which has every ``count``-th sentence from there on.
             count: Number of processes.
         """
         blank = random.random((len(rows), 2)) < self._settings.blanks
@@ -157,12 +157,12 @@ class Preparation:
             free.append(asked)
         overhead = self._corpus.vocabulary.overhead
         lengths = np.array([len(item.marked.ids) for item in inputs], dtype=np.int64) + overhead
-        found: list[Group] = []
+        groups: list[Group] = []
         for batch in batches(lengths, self._at_most):
             for start in range(0, len(batch), self._settings.micro_batch):
                 group = batch[start : start + self._settings.micro_batch]
-                found.append(self._group(group, inputs, free, chance[:, mine[group]]))
-        return found
+                groups.append(self._group(group, inputs, free, chance[:, mine[group]]))
+        return groups
 
     def _input(self, row: int, blanks: tuple[bool, bool]) -> tuple[Input, NDArray[np.bool_]]:
         vocabulary = self._corpus.vocabulary
@@ -198,5 +198,5 @@ class Preparation:
             mask_id=vocabulary.mask_id,
             words=self._words,
         )
-        there, details = (torch.from_numpy(array).to(self._device) for array in (asked, tokens[asked]))
-        return Group(rows, torch.from_numpy(changed).to(self._device), places, there, details)
+        targets, words = (torch.from_numpy(array).to(self._device) for array in (asked, tokens[asked]))
+        return Group(rows, torch.from_numpy(changed).to(self._device), places, targets, words)

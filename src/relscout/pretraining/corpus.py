@@ -22,23 +22,23 @@ from relscout.encoders.marking import Sentence
 
 
 def entity_code(mention: Mention, text: str) -> int:
-    """Return a number of 64 bits that stands for an entity: of its identifier, else of its name.
+    """Return a 64-bit hash of an entity's identifier, or of its name if it has none.
 
-    Names are compared as :func:`relscout.core.instances.normalized` has it.
+    Names that are equal after :func:`relscout.core.instances.normalized` have the same hash.
     """
     return _code(f"id {mention.entity_id}" if mention.entity_id else _named(mention, text))
 
 
 def pair_codes(instance: RelationInstance) -> tuple[int, int]:
-    """Return the codes of head and tail, as :func:`entity_code` gives them."""
+    """Return :func:`entity_code` of head and tail."""
     return entity_code(instance.head, instance.text), entity_code(instance.tail, instance.text)
 
 
 class Excluded:
-    """Entity pairs that must not be learnt from, in either direction.
+    """Entity pairs to leave out of training, in either direction.
 
     Args:
-        instances: Sentences that will be tested on. A pair is known again by its identifiers, or by its names.
+        instances: Test instances. Their pairs are recognised by their identifiers or their names.
     """
 
     def __init__(self, instances: Iterable[RelationInstance]) -> None:
@@ -49,7 +49,7 @@ class Excluded:
 
 
 def _both(instance: RelationInstance) -> set[tuple[int, int]]:
-    """Return the pair by its names, and by its identifiers where both have one; the smaller number first."""
+    """Return the codes of the pair's names and, if both entities have one, of its identifiers; the smaller first."""
     head, tail, text = instance.head, instance.tail, instance.text
     pairs = [(_code(_named(head, text)), _code(_named(tail, text)))]
     if head.entity_id and tail.entity_id:
@@ -61,32 +61,32 @@ def _named(mention: Mention, text: str) -> str:
     return f"name {normalized(mention.surface(text))}"
 
 
-def _code(details: str) -> int:
-    return int.from_bytes(blake2b(details.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+def _code(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-#: Sentences that are tokenised at once.
+#: Number of sentences that are tokenised at once.
 _SHARD = 4096
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Sentences in an order that they decide, not their input; N of them, every one once.
+    """N sentences without repetitions, in an order that does not depend on their input.
 
     Args:
-        vocabulary: What tokenised them.
-        tokens: Token ids of all sentences, one after the other; a memory map.
-        ends: Where those of each sentence end (N,), int64.
-        lengths: How many there are of each (N,), int32.
+        vocabulary: The vocabulary that tokenised them.
+        tokens: Token ids of all sentences, concatenated; a memory map.
+        ends: End of each sentence in ``tokens`` (N,), int64.
+        lengths: Number of tokens of each sentence (N,), int32.
         spans: Tokens of head and tail (N, 2, 2), uint16.
-        looks: Place of each one's :class:`relscout.encoders.inputs.Look` (N,), int32.
-        relation: Relation (N,), int32, a place in ``relations``; -1 where it is not known, or not asked for.
+        looks: Place of each sentence's :class:`relscout.encoders.inputs.Look` (N,), int32.
+        relation: Place of each sentence's relation in ``relations`` (N,), int32; -1 if it is unknown or not read.
         entities: Head and tail (N, 2), int32, numbered from 0.
-        content: Equal where text and places of the mentions are (N,), int32, whatever their types.
+        content: Number of text and spans (N,), int32: equal sentences have the same one, whatever their types.
         relations: Names of the relations, sorted.
         left_out: Reason → number of instances that were left out.
-        lost: What did not fit → number of sentences.
+        lost: What was truncated → number of sentences.
         digest: Hash of all sentences.
     """
 
@@ -108,7 +108,7 @@ class Corpus:
         return len(self.ends)
 
     def fitted(self, row: int) -> Fitted:
-        """Return one sentence as the vocabulary gave it."""
+        """Return a tokenised sentence."""
         end = int(self.ends[row])
         ids = self.tokens[end - int(self.lengths[row]) : end].tolist()
         (head, tail) = self.spans[row].tolist()
@@ -116,7 +116,7 @@ class Corpus:
 
     @cached_property
     def pairs(self) -> Ints:
-        """Entity pair of each sentence, head first (N,), int64: equal where both entities are."""
+        """Number of each sentence's entity pair, head first (N,), int64."""
         head, tail = self.entities.astype(np.int64).T
         pairs: Ints = head * (int(self.entities.max(initial=0)) + 1) + tail
         return pairs
@@ -130,14 +130,14 @@ def read_corpus(
     excluded: Excluded | None = None,
     progress: Progress = silent,
 ) -> Corpus:
-    """Tokenise instances as they come, and keep no more than arrays of them.
+    """Tokenise a stream of instances into arrays.
 
     Args:
-        instances: Read once, never held.
-        vocabulary: Tokenises them.
-        with_relation: Whether relations are read, and instances without one, or with one that says there is none, left
-            out. If not, a sentence that stands there under several relations of its pair is one sentence.
-        excluded: Instances that must not be learnt from.
+        instances: The instances; read once, and not kept in memory.
+        vocabulary: Vocabulary that tokenises them.
+        with_relation: Whether to read relations, and leave out instances without one or with one that means "no
+            relation". Otherwise, sentences that differ in their relation only are repetitions.
+        excluded: Instances to leave out.
         progress: Called with the instances read, stage ``"read"``.
 
     Raises:
@@ -164,7 +164,7 @@ def read_corpus(
     with tempfile.TemporaryFile() as file:
         while shard := list(islice(remaining, _SHARD)):
             fitted = vocabulary.fitted(shard)
-            lost.update(one.lost for one in fitted if one.lost)
+            lost.update(sentence.lost for sentence in fitted if sentence.lost)
             shards.append(_shard(shard, fitted, relations if with_relation else None))
             _append(file, fitted, kind)
             done += len(shard)
@@ -174,7 +174,7 @@ def read_corpus(
         raise InputError(
             f"there is nothing to pre-train on: {_counts(left_out) or 'no instances were given'}"
         )
-    whole = _Shard(*(np.concatenate([getattr(one, name) for one in shards]) for name in _Shard.__slots__))
+    whole = _Shard(*(np.concatenate([getattr(part, name) for part in shards]) for name in _Shard.__slots__))
     del shards
     order, n_repeated = _canonical(whole.keys)
     left_out["repeated"] += n_repeated
@@ -216,23 +216,23 @@ def _shard(
 ) -> _Shard:
     contents = [_hash((_offsets(instance), instance.text)) for instance in instances]
     entities = [pair_codes(instance) for instance in instances]
-    details = [None if relations is None else instance.relation for instance in instances]
+    labels = [None if relations is None else instance.relation for instance in instances]
     keys = b"".join(
         _hash((content, pair, relation)) + _types(instance)
-        for content, pair, relation, instance in zip(contents, entities, details, instances, strict=True)
+        for content, pair, relation, instance in zip(contents, entities, labels, instances, strict=True)
     )
     return _Shard(
-        # the first byte counts most, so that :func:`_types` decides among equal ones
+        # big-endian: the first byte is the most significant, so that :func:`_types` orders repetitions
         np.frombuffer(keys, dtype=">u8").reshape(-1, 3),
-        np.array([len(one.window.ids) for one in fitted], dtype=np.int32),
-        np.array([(one.window.head, one.window.tail) for one in fitted], dtype=np.uint16),
-        np.array([one.look for one in fitted], dtype=np.int32),
+        np.array([len(sentence.window.ids) for sentence in fitted], dtype=np.int32),
+        np.array([(sentence.window.head, sentence.window.tail) for sentence in fitted], dtype=np.uint16),
+        np.array([sentence.look for sentence in fitted], dtype=np.int32),
         np.array(
             [
                 -1
                 if relation is None or relations is None
                 else relations.setdefault(relation, len(relations))
-                for relation in details
+                for relation in labels
             ],
             dtype=np.int32,
         ),
@@ -245,20 +245,20 @@ def _offsets(instance: RelationInstance) -> tuple[int, int, int, int]:
     return instance.head.start, instance.head.end, instance.tail.start, instance.tail.end
 
 
-def _hash(details: object) -> bytes:
-    return blake2b(repr(details).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _hash(value: object) -> bytes:
+    return blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _types(instance: RelationInstance) -> bytes:
-    """Return 8 bytes that put one sentence with both types in front of the same without, and decide between others."""
+    """Return 8 bytes that order repetitions of a sentence: first those with both types, then by hash."""
     return bytes([instance.type_pair.count(None)]) + _hash(instance.type_pair)[:7]
 
 
 def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
-    """Return the places of distinct keys in their order, and how many repeat another.
+    """Return the places of distinct keys, sorted by key, and the number of repetitions.
 
     Args:
-        keys: Of each instance (N, 3): two numbers that identify it, and one that decides which duplicate is kept.
+        keys: Keys (N, 3): two numbers that identify an instance, and one that orders its repetitions.
     """
     order = np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
     ordered = keys[order, :2]
@@ -268,7 +268,7 @@ def _canonical(keys: NDArray[np.uint64]) -> tuple[Ints, int]:
 
 
 def _append(file: IO[bytes], fitted: Sequence[Fitted], kind: type[Any]) -> None:
-    ids = np.fromiter((token for one in fitted for token in one.window.ids), dtype=kind)
+    ids = np.fromiter((token for sentence in fitted for token in sentence.window.ids), dtype=kind)
     try:
         file.write(ids.tobytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The network that is pre-trained: an encoder or an adapter of it, and the head that predicts masked words."""
+"""The network of pre-training: an encoder or an adapter of it, and the head that predicts masked words."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from relscout.pretraining.settings import PretrainingSettings
 
 
 def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int], seed: int) -> None:
-    """Add an adapter to every layer of a model; the adapter and the embeddings of markers train.
+    """Add an adapter to every layer of a model; only the adapter and the embeddings of markers train.
 
     Args:
         model: A Hugging Face model on the CPU, which is changed.
         n_layers: Number of its layers.
         rank: r, at least 1.
         markers: Ids of the marker tokens.
-        seed: Draws the factors.
+        seed: Random seed of the factors.
 
     Raises:
         SettingError: The layers are not recognised.
@@ -51,7 +51,7 @@ def add_adapter(model: Any, *, n_layers: int, rank: int, markers: Sequence[int],
 
 
 def factors(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Return A (r, inputs) and B (outputs, r) of each linear map, by the names that an adapter is saved with."""
+    """Return A (r, inputs) and B (outputs, r) of each linear map, by their names in saved adapters."""
     return {
         plain_name(name): parameter.detach().cpu().numpy().copy()
         for name, parameter in model.named_parameters()
@@ -61,32 +61,32 @@ def factors(model: Any) -> dict[str, NDArray[np.float32]]:
 
 def merged(model: Any) -> dict[str, NDArray[np.float32]]:
     """Return the weights of the linear maps with the adapter added, by their names in the model without it."""
-    found: dict[str, NDArray[np.float32]] = {}
+    weights: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
         for name, module in model.named_modules():
             if hasattr(module, "base_layer"):
                 (down,), (up,) = module.lora_A.values(), module.lora_B.values()
                 scale = alpha_of(down.weight.shape[0]) / down.weight.shape[0]
-                # as it is merged when the saved adapter is loaded, to the last bit
+                # the same operations as for a saved adapter, so that the results are equal to the last bit
                 weight = module.base_layer.weight + scale * (up.weight @ down.weight)
-                found[f"{name}.weight"] = weight.cpu().numpy().copy()
-    return found
+                weights[f"{name}.weight"] = weight.cpu().numpy().copy()
+    return weights
 
 
-#: Standard deviation of a fresh head's first weights, BERT's own.
+#: Standard deviation of the initial weights of a new head, that of BERT.
 _STD = 0.02
 
 
 class OwnHead(nn.Module):
-    """The head that a checkpoint comes with, whatever its architecture.
+    """The head of a checkpoint, of any architecture.
 
-    The language model is kept without its encoder: in its place stands what hands on the states that are given, so that
-    the model's own code runs its head, and on the masked tokens only.
+    The encoder of the language model is replaced by a module that returns given hidden states. So the model's own code
+    runs its head, and on the masked tokens only.
 
     Args:
-        language_model: The model with its head, as :func:`load_language_model` gives it.
-        encoder: The model whose states are read; its embeddings of words are those of the head where the two are tied.
-        seed: Draws what a head that is not tied has for new marker tokens.
+        language_model: The model with its head, from :func:`load_language_model`.
+        encoder: The model of the hidden states; the head uses its word embeddings if they are tied.
+        seed: Random seed of the weights for new marker tokens, if they are not tied.
     """
 
     def __init__(self, language_model: Any, encoder: Any, *, seed: int) -> None:
@@ -111,11 +111,11 @@ class OwnHead(nn.Module):
 
 
 class FreshHead(nn.Module):
-    """A head as BERT has it, tied to the embeddings of words: a dense layer, GELU, a normalisation, and a bias.
+    """A new head like BERT's, tied to the word embeddings: a dense layer, GELU, a normalisation, and a bias.
 
     Args:
-        encoder: The model whose states are read.
-        seed: Draws the dense layer.
+        encoder: The model of the hidden states.
+        seed: Random seed of the dense layer.
     """
 
     def __init__(self, encoder: Any, *, seed: int) -> None:
@@ -125,7 +125,9 @@ class FreshHead(nn.Module):
         self.dense = nn.Linear(hidden, width)
         self.norm = nn.LayerNorm(width, eps=getattr(encoder.config, "layer_norm_eps", 1e-12))
         self.bias = nn.Parameter(torch.zeros(len(embeddings)))
-        self._embeddings = [embeddings]  # in a list: they belong to the encoder
+        self._embeddings = [
+            embeddings
+        ]  # in a list, so that torch does not count them among the head's parameters
         drawn = generator(seed, "mlm head").standard_normal((width, hidden))
         with torch.no_grad():
             self.dense.weight.copy_(torch.from_numpy(_STD * drawn))
@@ -133,8 +135,8 @@ class FreshHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Return the scores of all words (M, V) for hidden states (M, D)."""
-        found = self.norm(nn.functional.gelu(self.dense(states)))
-        return nn.functional.linear(found, self._embeddings[0], self.bias)
+        projected = self.norm(nn.functional.gelu(self.dense(states)))  # (M, E)
+        return nn.functional.linear(projected, self._embeddings[0], self.bias)
 
 
 class _Given(nn.Module):
@@ -145,18 +147,18 @@ class _Given(nn.Module):
         self.given: Tensor | None = None
 
     def forward(self, *_: Any, **__: Any) -> BaseModelOutput:
-        """Hand on the states that were given."""
+        """Return the given states."""
         given, self.given = self.given, None
         return BaseModelOutput(last_hidden_state=given)
 
 
 def language_head(model: str, encoder: Any, *, seed: int) -> tuple[nn.Module, bool]:
-    """Return a head, and whether it is the checkpoint's own.
+    """Return a head, and whether it is that of the checkpoint.
 
     Args:
         model: Name or folder of the checkpoint.
-        encoder: The model whose states are read.
-        seed: Draws a fresh head, or what the checkpoint's has for new marker tokens.
+        encoder: The model of the hidden states.
+        seed: Random seed of a new head, or of the weights for new marker tokens.
     """
     language_model = load_language_model(model)
     if language_model is None:
@@ -165,22 +167,21 @@ def language_head(model: str, encoder: Any, *, seed: int) -> tuple[nn.Module, bo
 
 
 class Network:
-    """A copy of an encoder that trains, its own weights float32 whatever it computes in.
+    """A copy of an encoder in training; its weights are float32, whatever the arithmetic.
 
     Args:
-        encoder: The encoder to start from, which stays as it is.
+        encoder: The encoder to start from, which does not change.
         settings: See :class:`PretrainingSettings`.
-        as_states: Whether representations are what the hidden states say (eq. 1), or of unit length as the encoder
-            gives them.
-        seed: Draws a fresh head, and an adapter.
-        device: Where it trains.
+        as_states: Whether representations are hidden states (eq. 1), or the encoder's vectors of unit length.
+        seed: Random seed of a new head and of an adapter.
+        device: Device of the training.
 
     Attributes:
-        head: Whose head predicts masked words: ``checkpoint``, ``fresh`` or ``none``.
+        head: Origin of the head that predicts masked words: ``checkpoint``, ``fresh`` or ``none``.
         markers: Ids of the marker tokens.
 
     Raises:
-        MissingExtraError: An adapter is to be trained, and peft is not installed.
+        MissingExtraError: An adapter needs peft, which is not installed.
     """
 
     def __init__(
@@ -226,15 +227,15 @@ class Network:
 
         Args:
             ids: Token ids (B, T), int64.
-            places: Where the parts of each sentence lie.
-            asked: Tokens that the head is to predict (B, T), bool; ``None`` where it is not to.
+            places: Positions of the parts of each sentence.
+            asked: Tokens to predict (B, T), bool; ``None`` for none.
         """
         longest = ids.shape[1]
         attention = torch.arange(longest, device=ids.device) < places.length[:, None]  # (B, T)
         parts = self._encoder.parts
         deep = any(part.layer is not None for part in parts)
         output = self._model(input_ids=ids, attention_mask=attention.long(), output_hidden_states=deep)
-        last = output.last_hidden_state
+        last = output.last_hidden_state  # (B, T, D)
         x = torch.cat(
             [
                 pool_part(
@@ -252,7 +253,7 @@ class Network:
         return x, self._head(last[asked])
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield what trains, with its name, every weight once."""
+        """Yield the parameters that train with their names, each once."""
         seen: set[int] = set()
         for prefix, module in (("encoder.", self._model), ("head.", self._head)):
             for name, parameter in module.named_parameters() if module is not None else ():
@@ -262,7 +263,7 @@ class Network:
                     yield prefix + name, parameter
 
     def head_hash(self) -> str:
-        """Return a hash of the weights that the head has at the moment; of nothing where there is none."""
+        """Return a hash of the current weights of the head."""
         digest = blake2b(digest_size=12)
         for name, parameter in self._head.named_parameters() if self._head is not None else ():
             digest.update(name.encode())
@@ -270,21 +271,21 @@ class Network:
         return digest.hexdigest()
 
     def decays(self, name: str) -> bool:
-        """Return whether weight decay may act: where only markers' embeddings train, it would change the others."""
+        """Return whether a parameter has weight decay: not embeddings of which only the markers train."""
         return not (self._adapts and name.startswith("encoder.") and ".lora_" not in name)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return a copy of all that trains, by name."""
+        """Return a copy of the weights that train, by name."""
         return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_parameters()}
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over weights as :meth:`weights` gives them."""
+        """Load weights that :meth:`weights` returned."""
         with torch.no_grad():
             for name, parameter in self.named_parameters():
                 parameter.copy_(torch.from_numpy(weights[name]))
 
     def encoder_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return the encoder's weights that were trained, by their names in its model, an adapter merged."""
+        """Return the trained weights of the encoder by their names in its model, with an adapter merged into them."""
         own = "encoder."
         trained = {
             name.removeprefix(own): array

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def contrast_as_printed(x: Tensor, allowed: Tensor) -> Tensor:
-    """Return the loss of eq. 2, a scalar: each sentence has one positive, the other of its pair, by dot product.
+    """Return the loss of eq. 2, a scalar: dot products, and one positive for each sentence, the other of its pair.
 
     L_CP = −log e^(x_A·x_B) / (e^(x_A·x_B) + Σ_i e^(x_A·x_Bⁱ)), the mean over all sentences as x_A. The paper draws N
     sentences as negatives; as its appendix A says, these are the sentences of the batch's other pairs.
 
     Args:
         x: Representations (2P, D); rows 2i and 2i + 1 are a pair.
-        allowed: Which sentences can be negatives of which (2P, 2P), bool; a pair's own sentences never are.
+        allowed: Which sentences can be negatives of which (2P, 2P), bool; those of the same pair never are.
     """
     import torch
 
@@ -40,14 +40,14 @@ def contrast_as_printed(x: Tensor, allowed: Tensor) -> Tensor:
 
 
 def contrast_as_released(x: Tensor, positive: Tensor, allowed: Tensor, *, temperature: float) -> Tensor:
-    """Return the loss of the released code, a scalar: cosine, and every sentence of the relation is a positive.
+    """Return the loss of the released code, a scalar: cosines, and every sentence of the relation is a positive.
 
     For each anchor a and each of its positives p, −log e^(s_ap) / (e^(s_ap) + Σ_n e^(s_an)) over the negatives n, with
     s = cosine / temperature; the mean over all (a, p), 0 where there are none. Other positives are in no denominator.
 
     Args:
         x: Representations (B, D).
-        positive: Which sentences are positives of which (B, B), bool; nobody is of itself.
+        positive: Which sentences are positives of which (B, B), bool; none is its own.
         allowed: Which are negatives of which (B, B), bool.
         temperature: Divides the cosines, > 0.
     """
@@ -62,14 +62,14 @@ def contrast_as_released(x: Tensor, positive: Tensor, allowed: Tensor, *, temper
 
 
 def matching(x: Tensor, same: Tensor) -> Tensor:
-    """Return the loss of matching the blanks, a scalar: is it the same entity pair, by dot product?
+    """Return the loss of matching the blanks, a scalar: whether two sentences have the same entity pair.
 
-    The binary cross entropy of p = 1 / (1 + e^(−x_A·x_B)) (Soares et al. 2019, section 4.1, whose exponent has lost its
-    sign in print).
+    The binary cross entropy of p = 1 / (1 + e^(−x_A·x_B)) (Soares et al. 2019, section 4.1, which omits the sign of
+    the exponent).
 
     Args:
         x: Representations (2P, D); rows 2i and 2i + 1 are a pair.
-        same: Whether each pair names one entity pair (P,), bool.
+        same: Whether the sentences of each pair have the same entity pair (P,), bool.
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -78,7 +78,7 @@ def matching(x: Tensor, same: Tensor) -> Tensor:
 
 
 def nearest_is_positive(x: Tensor, positive: Tensor) -> Tensor:
-    """Return whether the sentence that is nearest by cosine is a positive (A,), bool, of the anchors that have one.
+    """Return whether the nearest sentence by cosine is a positive (A,), bool, for sentences with positives.
 
     Args:
         x: Representations (B, D).
@@ -95,14 +95,14 @@ def nearest_is_positive(x: Tensor, positive: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Contrast:
-    """What is positive and what negative among the sentences of a step.
+    """Positives and negatives among the sentences of a step.
 
     Args:
         objective: ``cp`` or ``mtb``.
         settings: See :class:`PretrainingSettings`.
-        positive: Which sentences are positives of which (B, B), bool: of one relation, or one entity pair.
+        positive: Which sentences are positives of which (B, B), bool: those of the same relation, or entity pair.
         allowed: Which are negatives of which (B, B), bool.
-        same: Whether each pair is a positive one (P,), bool.
+        same: Whether each pair is positive (P,), bool.
     """
 
     objective: str
@@ -120,9 +120,9 @@ class Contrast:
         return contrast_as_released(x, self.positive, self.allowed, temperature=self.settings.temperature)
 
     def hits(self, x: Tensor) -> tuple[int, int]:
-        """Return of how many sentences the nearest one is a positive, and how many have one."""
-        found = nearest_is_positive(x, self.positive)
-        return int(found.sum()), len(found)
+        """Return for how many sentences the nearest one is a positive, and how many sentences have positives."""
+        hits = nearest_is_positive(x, self.positive)
+        return int(hits.sum()), len(hits)
 
 
 def contrast(
@@ -134,15 +134,15 @@ def contrast(
     settings: PretrainingSettings,
     device: torch.device,
 ) -> Contrast:
-    """Return what is positive and what negative among pairs of sentences.
+    """Return positives and negatives among pairs of sentences.
 
     Args:
         corpus: The sentences.
-        pairs: Rows of a step's pairs (P, 2), int64.
-        same: Which of them are positive (P,), bool.
+        pairs: Rows of the pairs of a step (P, 2), int64.
+        same: Whether each pair is positive (P,), bool.
         objective: ``cp`` or ``mtb``.
         settings: See :class:`PretrainingSettings`.
-        device: Where the tensors go.
+        device: Device of the tensors.
     """
     import torch
 
@@ -154,7 +154,7 @@ def contrast(
     if settings.among:
         block = np.arange(len(rows)) // (2 * settings.among)
         near = block == block[:, None]
-    # one text under two relations, or with two pairs of identifiers, is neither
+    # equal texts with different relations, or different identifiers, are neither positives nor negatives
     positive = alike & ~one_text & near
     allowed = ~one_text & near
     if not (settings.loss == "paper" and settings.same_relation_negatives):
@@ -165,10 +165,10 @@ def contrast(
 
 
 class Read(Protocol):
-    """Runs one group of sentences, with the same dropout in every call."""
+    """Encodes a group of sentences, with the same dropout in every call."""
 
     def __call__(self, group: int, *, words: bool) -> tuple[Tensor, Tensor | None]:
-        """Return representations (B, R), and the group's share of the loss over masked words where it is asked for."""
+        """Return representations (B, R), and with ``words`` the group's share of the loss over masked words."""
         ...
 
 
@@ -182,26 +182,26 @@ def backpropagate(
 ) -> tuple[Tensor, Tensor]:
     """Add the gradients of a batch's loss to those of the parameters.
 
-    At once, all groups stay in memory until the end. Else every group is read twice: without a graph, to know all
-    representations and the gradient of the objective with respect to them; and again with one, through which this
-    gradient goes on to the parameters, one group at a time.
+    With ``at_once``, the graphs of all groups stay in memory until the end. Otherwise, every group is encoded twice:
+    first without a graph, for all representations and the gradient of the objective with respect to them; then with a
+    graph, through which this gradient reaches the parameters, one group at a time.
 
     Args:
-        read: Runs a group.
-        sizes: Sentences in each group.
-        objective: Loss of all representations, those of the groups one after the other (N, R).
-        at_once: Which of the two ways.
-        scaled: What a loss is multiplied by before its gradient is taken.
+        read: Encodes a group.
+        sizes: Number of sentences of each group.
+        objective: Returns the loss of the representations of all groups, concatenated (N, R).
+        at_once: Whether to keep all graphs in memory.
+        scaled: Scales a loss before its gradient is computed.
 
     Returns:
-        The objective and the loss over masked words, without a graph; the latter 0 where there is none.
+        The objective and the loss over masked words, without graphs; the latter is 0 if there are none.
     """
     import torch
 
     if at_once:
-        found = [read(group, words=True) for group in range(len(sizes))]
-        contrast = objective(torch.cat([x for x, _ in found]))
-        words = [loss for _, loss in found if loss is not None]
+        groups = [read(group, words=True) for group in range(len(sizes))]
+        contrast = objective(torch.cat([x for x, _ in groups]))
+        words = [loss for _, loss in groups if loss is not None]
         total = torch.stack(words).sum() if words else torch.zeros_like(contrast)
         scaled(contrast + total).backward()  # type: ignore[no-untyped-call]
         return contrast.detach(), total.detach()

@@ -15,20 +15,20 @@ Ints = NDArray[np.int64]
 
 
 class Bags:
-    """The sentences of each relation, which every epoch pairs anew.
+    """Pairs of sentences of one relation, drawn anew in each epoch.
 
-    In an epoch each sentence is in one pair at most, so that relations come in proportion to their sentences.
+    In an epoch, each sentence is in at most one pair, so that relations have pairs in proportion to their sentences.
 
     Args:
         corpus: The sentences.
-        distinct_pairs: Whether the two sentences of a pair name different entity pairs.
-        seed: Draws the pairs.
+        distinct_pairs: Whether the two sentences of a pair must have different entity pairs.
+        seed: Random seed of the pairs.
 
     Attributes:
         statistics: Counts of the pairs, as JSON values.
 
     Raises:
-        InputError: There is no pair, or only one relation that has some.
+        InputError: Fewer than two relations have pairs.
     """
 
     def __init__(self, corpus: Corpus, *, distinct_pairs: bool, seed: int) -> None:
@@ -44,7 +44,7 @@ class Bags:
             "sentences": int(sum(map(len, self._bags))),
         }
         drawn = self.pairs(0)[0] if self._bags else np.empty((0, 2), dtype=np.int64)
-        #: Pairs of an epoch, equally many in each.
+        #: Number of pairs of an epoch, the same in each.
         self.count = len(drawn)
         if len(np.unique(corpus.relation[drawn])) < 2:
             raise InputError(
@@ -53,26 +53,27 @@ class Bags:
             )
 
     def pairs(self, epoch: int) -> tuple[Ints, NDArray[np.bool_]]:
-        """Return the pairs of an epoch (P, 2), int64, shuffled, and that each of them is a positive (P,), bool."""
+        """Return the pairs of an epoch (P, 2), int64, shuffled, and whether each is positive (P,), bool: all are."""
         random = generator(self._seed, f"pairs {epoch}")
-        found = np.concatenate(
+        pairs = np.concatenate(
             [
                 disjoint(bag, None if self._pairs_of is None else self._pairs_of[bag], random)
                 for bag in self._bags
             ]
         )
-        return random.permutation(found), np.ones(len(found), dtype=bool)
+        return random.permutation(pairs), np.ones(len(pairs), dtype=bool)
 
 
 def disjoint(rows: Ints, groups: Ints | None, random: np.random.Generator) -> Ints:
-    """Return pairs (P, 2), int64, of some rows, each row in one at most.
+    """Return pairs (P, 2), int64, of some rows, each row in at most one.
 
-    Without groups ⌊n / 2⌋. With groups, no pair is of one group, and there are as many pairs as can be.
+    Without groups, there are ⌊n / 2⌋ pairs. With groups, the rows of a pair are of different groups, and there are as
+    many pairs as possible.
 
     Args:
-        rows: What is paired (n,), int64.
+        rows: The rows to pair (n,), int64.
         groups: Group of each row (n,), or ``None``.
-        random: Shuffles them.
+        random: Shuffles the rows.
     """
     half = len(rows) // 2
     if groups is None:
@@ -80,8 +81,8 @@ def disjoint(rows: Ints, groups: Ints | None, random: np.random.Generator) -> In
         return np.stack([shuffled[:half], shuffled[half : 2 * half]], axis=1)
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     rank = random.permutation(len(sizes))
-    # groups lie side by side, the largest first: half of all rows further on, its own rows are met only where it has
-    # more than half of them, and those of any other never
+    # Rows are sorted by group, the largest group first. Each is paired with the row half of all rows further on,
+    # which is of the same group only if this group has more than half of the rows.
     rank[np.argmax(sizes)] = -1
     order = np.lexsort((random.random(len(rows)), rank[group]))
     left, right = order[:half], order[len(rows) - half :]
@@ -90,27 +91,27 @@ def disjoint(rows: Ints, groups: Ints | None, random: np.random.Generator) -> In
 
 
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
-#: Rounds of drawing a sentence that shares an entity before all of them are looked at.
+#: Number of attempts to draw a sentence that shares an entity before all sentences are searched.
 _ROUNDS = 8
 
 
 class EntityPairs:
-    """The sentences of each entity pair, which every epoch pairs anew, with as many negative pairs.
+    """Pairs of sentences of one entity pair, drawn anew in each epoch, and as many negative pairs.
 
-    A negative pair shares one entity, as far as there is such a sentence to the one that was drawn, else it is any
-    other. Pairs read the other way round, tail for head, are neither.
+    The sentences of a negative pair share one entity if possible, and otherwise none. Two sentences whose entity pairs
+    differ only in the direction are neither a positive nor a negative pair.
 
     Args:
         corpus: The sentences.
-        most: Most sentences of an entity pair in an epoch, at least 2.
-        all_pairs: Whether all two of these are a pair, or each sentence is in one.
-        seed: Draws the pairs.
+        most: Maximum number of sentences of an entity pair in an epoch, at least 2.
+        all_pairs: Whether to use all pairs of these, or each sentence in one pair.
+        seed: Random seed of the pairs.
 
     Attributes:
         statistics: Counts of the pairs, as JSON values.
 
     Raises:
-        InputError: No entity pair has two sentences, or there is one only.
+        InputError: No entity pair has two sentences, or there is only one entity pair.
     """
 
     def __init__(self, corpus: Corpus, *, most: int, all_pairs: bool, seed: int) -> None:
@@ -119,7 +120,7 @@ class EntityPairs:
         self._by_pair = np.argsort(pairs, kind="stable")
         self._sizes = np.unique(pairs, return_counts=True)[1]
         kept = np.minimum(self._sizes, most)
-        #: Pairs of an epoch, equally many in each; half of them are positive.
+        #: Number of pairs of an epoch, the same in each; half of them are positive.
         self.count = 2 * int((kept * (kept - 1) // 2 if all_pairs else kept // 2).sum())
         low, high = np.sort(self._entities, axis=1).astype(np.int64).T
         self._unordered = low * (int(self._entities.max(initial=0)) + 1) + high
@@ -140,17 +141,17 @@ class EntityPairs:
         }
 
     def pairs(self, epoch: int) -> tuple[Ints, NDArray[np.bool_]]:
-        """Return the pairs of an epoch (P, 2), int64, and which of them name one entity pair (P,), bool.
+        """Return the pairs of an epoch (P, 2), int64, and whether each has one entity pair (P,), bool.
 
-        Every other pair is positive.
+        Every second pair is positive.
         """
         random = generator(self._seed, f"pairs {epoch}")
         positive = self._positive(random)
         n = len(self._by_pair)
-        # every sentence about equally often
+        # every sentence is an anchor about equally often
         anchors = np.concatenate([random.permutation(n) for _ in range(-(-len(positive) // n))])
         negative = self.negatives(anchors[: len(positive)], random)
-        # one after the other, so that every batch is half positive (appendix A)
+        # alternating, so that half of every batch is positive (appendix A)
         both = np.stack([random.permutation(positive), negative], axis=1).reshape(-1, 2)
         return both, np.arange(len(both)) % 2 == 0
 
@@ -161,17 +162,17 @@ class EntityPairs:
         place = np.arange(len(rows)) - start  # of a sentence in its entity pair
         kept = np.minimum(size, self._most)
         distances = range(1, self._most) if self._all_pairs else (1,)
-        found = []
+        pairs = []
         for distance in distances:
             first = place + distance < kept
             if not self._all_pairs:
                 first &= place % 2 == 0
             at = np.flatnonzero(first)
-            found.append(np.stack([rows[at], rows[at + distance]], axis=1))
-        return np.concatenate(found)
+            pairs.append(np.stack([rows[at], rows[at + distance]], axis=1))
+        return np.concatenate(pairs)
 
     def negatives(self, anchors: Ints, random: np.random.Generator) -> Ints:
-        """Return pairs (A, 2), int64, of these sentences with others: sharing one entity, if there are such."""
+        """Return pairs (A, 2), int64, of these sentences with others, which share one entity if possible."""
         partner = np.full(len(anchors), -1, dtype=np.int64)
         for _ in range(_ROUNDS):
             todo = np.flatnonzero(partner < 0)
@@ -189,13 +190,16 @@ class EntityPairs:
         """Return which pairs of sentences (A,) share exactly one entity."""
         mine, other = self._entities[rows], self._entities[others]
         shared = (mine[:, :, None] == other[:, None, :]).any(axis=2)  # (A, 2): head, tail
-        found: NDArray[np.bool_] = shared.sum(axis=1) == 1
-        found &= self._unordered[rows] != self._unordered[others]
-        return found
+        exactly_one: NDArray[np.bool_] = shared.sum(axis=1) == 1
+        exactly_one &= self._unordered[rows] != self._unordered[others]
+        return exactly_one
 
     def _searched(self, anchor: int, random: np.random.Generator) -> int:
         sharing = np.concatenate(
-            [self._by_entity[self._bounds[one] : self._bounds[one + 1]] for one in self._entities[anchor]]
+            [
+                self._by_entity[self._bounds[entity] : self._bounds[entity + 1]]
+                for entity in self._entities[anchor]
+            ]
         )
         good = sharing[self.share_one(np.full(len(sharing), anchor), sharing)]
         if len(good):

@@ -1,4 +1,4 @@
-"""Pre-train an encoder on a corpus: from instances to an encoder that knows relations."""
+"""Pre-train an encoder on a corpus of instances."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from relscout.pretraining.settings import PretrainingSettings, check_names, sett
 from relscout.pretraining.trainer import Processes, Trainer, arithmetic, check_batch, processes
 from relscout.training.stored import Checkpoints
 
-#: How an encoder is read where the user does not say: with markers, at their first tokens (eq. 1), 64 tokens.
+#: Default encoder settings: markers, the hidden states at the start markers (eq. 1), and 64 tokens.
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
 #: The file of the report, in the encoder's folder.
 REPORT = "pretraining.json"
-#: Increased whenever this version cannot resume the work of an older one.
+#: Increase it whenever the checkpoints of older versions cannot be resumed.
 _SCHEME = 2
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What came of it.
+    """The result of pre-training.
 
     Args:
-        encoder: The pre-trained encoder, an adapter merged into it.
-        report: How it went, as JSON values.
+        encoder: The pre-trained encoder, with an adapter merged into it.
+        report: Report of the training, as JSON values.
     """
 
     encoder: TransformerEncoder
@@ -63,31 +63,31 @@ def pretrain(
 ) -> Pretrained:
     """Pre-train an encoder by contrast (Peng et al. 2020: CP; Soares et al. 2019: MTB).
 
-    The order of the instances does not matter; what repeats is learnt from once. Interrupted training resumes from
-    ``checkpoints`` and ends with the same bytes.
+    The result does not depend on the order of the instances, and repetitions count once. Interrupted training resumes
+    from ``checkpoints``, and gives the same bytes.
 
     Args:
-        instances: What to learn from; read once, as they come. ``cp`` needs their relations.
-        encoder: The encoder to start from; the bundled one, read by its markers, where left out.
+        instances: The instances; read once, as a stream. ``cp`` needs their relations.
+        encoder: The encoder to start from; by default the bundled one with the settings :data:`READ_BY`.
         objective: ``cp`` or ``mtb``.
-        settings: See :class:`PretrainingSettings`; given as a mapping, they are laid over those of the preset.
-        preset: ``minilm``, ``paper`` or ``released``; without effect where ``settings`` are whole.
+        settings: See :class:`PretrainingSettings`; a mapping overrides settings of the preset.
+        preset: ``minilm``, ``paper`` or ``released``; no effect if ``settings`` are a :class:`PretrainingSettings`.
         seed: Random seed.
         out: Folder to save the encoder in; an older one in it is replaced.
-        exclude: Instances whose entity pairs must not be learnt from, because they will be tested on.
-        checkpoints: Folder for work in progress.
-        accelerated: Whether Hugging Face accelerate is asked for fellow processes; left out, where it was launched.
+        exclude: Test instances, whose entity pairs are left out.
+        checkpoints: Folder for checkpoints.
+        accelerated: Whether to use the processes of Hugging Face accelerate; by default, if it started the program.
         progress: Called with the instances read, stage ``"read"``, and the steps done, stage ``"pre-train"``.
 
     Returns:
-        The encoder and the report; in several processes, in each of them.
+        The encoder and the report, the same in every process.
 
     Raises:
-        InputError: The instances give no pairs, or fewer than there are processes.
-        SettingError: A setting has a value that cannot work or no effect, or training diverged.
+        InputError: There are no pairs, or fewer than processes.
+        SettingError: A setting is invalid or has no effect, or training diverged.
         UnknownNameError: There is no such objective or preset.
-        ArtifactError: Work in progress is damaged, or several processes do not see the same.
-        MissingExtraError: An adapter, or several processes, need the extra ``pretrain``.
+        ArtifactError: A checkpoint is damaged, or the processes do not see the same checkpoints.
+        MissingExtraError: An adapter or several processes need the extra ``pretrain``, which is not installed.
         OutputError: A folder cannot be written.
     """
     check_names(objective, preset)
@@ -194,7 +194,7 @@ def _work(
 ) -> Checkpoints:
     if folder is None:
         return Checkpoints(None)
-    details = {
+    identity = {
         "scheme": _SCHEME,
         "objective": objective,
         "settings": to_mapping(settings),
@@ -202,25 +202,25 @@ def _work(
         "corpus": corpus.digest,
         "head": network.head_hash(),
         "arithmetic": arithmetic(settings, fellows),
-        # how sentences are shared and grouped changes dropout, and hence the result
+        # the distribution of the sentences over processes and groups changes dropout, and therefore the result
         "processes": fellows.count,
         "batch_tokens": encoder.settings.batch_tokens,
     }
     return Checkpoints.of(
-        folder, settings={"pretraining": details}, fingerprint=encoder.fingerprint, instances=()
+        folder, settings={"pretraining": identity}, fingerprint=encoder.fingerprint, instances=()
     )
 
 
-def _warnings(details: Mapping[str, int], network: Network) -> list[str]:
-    found = []
-    if alone := details.get("relations_of_one_sentence", 0):
-        found.append(f"{counted(alone, 'relation')} left out: each has only one sentence")
+def _warnings(statistics: Mapping[str, int], network: Network) -> list[str]:
+    warnings = []
+    if alone := statistics.get("relations_of_one_sentence", 0):
+        warnings.append(f"{counted(alone, 'relation')} left out: each has only one sentence")
     if network.head == "fresh":
-        found.append(
+        warnings.append(
             "the checkpoint has no head for masked language modelling, so a new one is trained with the encoder; "
             "mlm_weight=0 disables it"
         )
-    return found
+    return warnings
 
 
 def _save(

@@ -101,10 +101,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def check_names(objective: str, preset: str) -> None:
-    """Check that there is such an objective and such a preset.
+    """Check that an objective and a preset exist.
 
     Raises:
-        UnknownNameError: There is not.
+        UnknownNameError: One of them does not.
     """
     if objective not in OBJECTIVES:
         raise UnknownNameError("objective", objective, OBJECTIVES)
@@ -115,25 +115,24 @@ def check_names(objective: str, preset: str) -> None:
 def settings_of(
     objective: str, given: Mapping[str, Any] | None = None, *, preset: str = "minilm"
 ) -> PretrainingSettings:
-    """Return the settings of a preset with some of them given.
+    """Return the settings of a preset, some of them overridden.
 
     Args:
         objective: A name of :data:`OBJECTIVES`.
-        given: Settings by name, which may be texts as a command line gives them.
+        given: Settings that override the preset, by name; values may be strings from a command line.
         preset: A name of :data:`PRESETS`.
 
     Raises:
         UnknownNameError: There is no such objective, preset or setting.
-        SettingError: A setting has a value that cannot work, or one is given that has no effect on this objective or
-            with this loss.
+        SettingError: A setting is invalid, or has no effect with this objective or loss.
     """
     check_names(objective, preset)
     given = given or {}
-    found = from_mapping(PretrainingSettings, {**PRESETS[preset][objective], **given})
+    settings = from_mapping(PretrainingSettings, {**PRESETS[preset][objective], **given})
     for what, without in (
         (f"objective {objective!r}", _WITHOUT_EFFECT[objective]),
-        (f"loss {found.loss!r}", _OF_OTHER_LOSS[found.loss]),
+        (f"loss {settings.loss!r}", _OF_OTHER_LOSS[settings.loss]),
     ):
         if idle := [name for name in given if name in without]:
             raise SettingError(f"{idle[0]} has no effect with the {what}; leave it out")
-    return found
+    return settings

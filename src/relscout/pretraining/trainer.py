@@ -1,4 +1,7 @@
-"""The steps of pre-training, in one process or several. Each step has its own random numbers, so it resumes exactly."""
+"""The steps of pre-training, in one process or several.
+
+Each step has random numbers of its own, so that a resumed training gives the same result.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,16 @@ from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import RandomStream, devices_of, share_of_rate
 from relscout.training.stored import Checkpoints
 
-#: Collapsed: sentences differ by less than this share of what they differed by in the first epoch.
+#: Representations have collapsed if their spread is below this share of that of the first epoch.
 _LEAST_SPREAD = 0.05
 _SUMS = ("steps", "contrast", "words", "hits", "anchors", "spread", "sentences", "seconds")
 
 
 class Watch:
-    """Sums over the steps of an epoch, which can be kept and taken up again.
+    """Statistics of the steps and epochs, which a checkpoint can save.
 
     Args:
-        kept: What :meth:`kept` gave.
+        kept: Saved statistics, from :meth:`kept`.
     """
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
@@ -44,7 +47,7 @@ class Watch:
         self.sentences = float(kept.get("sentences", 0.0))
 
     def kept(self) -> dict[str, Any]:
-        """Return all that was noted, as JSON values."""
+        """Return everything as JSON values."""
         return {
             "epochs": self.epochs,
             "sums": self._sums,
@@ -52,22 +55,22 @@ class Watch:
             "sentences": self.sentences,
         }
 
-    def see(self, **found: float) -> None:
-        """Add what was found in a step."""
-        for name, value in {**found, "steps": 1}.items():
+    def see(self, **statistics: float) -> None:
+        """Add the statistics of a step."""
+        for name, value in {**statistics, "steps": 1}.items():
             self._sums[name] += value
-        self.seconds += found["seconds"]
-        self.sentences += found["sentences"]
+        self.seconds += statistics["seconds"]
+        self.sentences += statistics["sentences"]
 
     def end_epoch(self, *, words: bool) -> None:
-        """Return the record of the epoch that ends here, and begin another.
+        """Record the epoch that ends, and begin another.
 
         Args:
             words: Whether masked words were predicted.
         """
         sums = self._sums
         steps = sums["steps"]
-        details = {
+        epoch = {
             "steps": int(steps),
             "contrast": round(sums["contrast"] / steps, 6),
             "mlm": round(sums["words"] / steps, 6) if words else None,
@@ -75,11 +78,11 @@ class Watch:
             "spread": round(sums["spread"] / steps, 4),
             "sentences_per_second": round(sums["sentences"] / max(sums["seconds"], 1e-9), 1),
         }
-        self.epochs.append(details)
+        self.epochs.append(epoch)
         self._sums = dict.fromkeys(_SUMS, 0.0)
 
     def warnings(self) -> list[str]:
-        """Return what a user should know of how it went."""
+        """Return warnings for the user."""
         first, last = (self.epochs[place]["spread"] for place in (0, -1))
         if last < _LEAST_SPREAD * first:
             return [
@@ -90,7 +93,7 @@ class Watch:
 
 
 def spread(x: Tensor) -> float:
-    """Return how much representations (B, R) differ: 1 where they point everywhere, 0 where they are one.
+    """Return how much representations (B, R) differ: from 0 if all are equal to 1 if they have all directions.
 
     The root of the sum, over the dimensions, of the variances of representations of unit length (SimSiam, section 4.1).
     """
@@ -100,22 +103,22 @@ def spread(x: Tensor) -> float:
     return float((1 - mean.square().sum()).clamp(min=0).sqrt())
 
 
-#: What ``accelerate launch`` sets, also for one process.
+#: Environment variable that ``accelerate launch`` sets, also for one process.
 _LAUNCHED = "ACCELERATE_MIXED_PRECISION"
 _DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 class Processes(Protocol):
-    """Process ``rank`` of ``count``, and what the processes exchange."""
+    """Process ``rank`` of ``count``, and its communication with the others."""
 
     rank: int
     count: int
     device: torch.device
-    #: Arithmetic where the settings leave it open.
+    #: Arithmetic if the setting is ``auto``.
     dtype: str
 
     def gather(self, mine: Tensor, n: int) -> Tensor:
-        """Return the rows of all (n, R), of which this process has every ``count``-th from ``rank`` on."""
+        """Return the rows of all processes (n, R); this one has every ``count``-th row from ``rank`` on."""
         ...
 
     def add_up(self, tensors: Iterable[Tensor]) -> None:
@@ -124,10 +127,10 @@ class Processes(Protocol):
 
 
 class Alone:
-    """One process.
+    """A single process.
 
     Args:
-        device: Where it computes.
+        device: Device of the computation.
     """
 
     rank, count, dtype = 0, 1, "float32"
@@ -135,16 +138,16 @@ class Alone:
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def gather(self, mine: Tensor, n: int) -> Tensor:  # noqa: ARG002 - those of all are its own
+    def gather(self, mine: Tensor, n: int) -> Tensor:  # noqa: ARG002 - all rows are its own
         """Return its own rows."""
         return mine
 
     def add_up(self, tensors: Iterable[Tensor]) -> None:
-        """Change nothing."""
+        """Do nothing."""
 
 
 class Together:
-    """One of the processes that ``accelerate launch`` has started.
+    """One of the processes that ``accelerate launch`` started.
 
     Args:
         accelerator: An ``accelerate.Accelerator``.
@@ -165,7 +168,7 @@ class Together:
         padded = torch.zeros((most, mine.shape[1]), dtype=mine.dtype, device=mine.device)
         padded[: len(mine)] = mine
         pieces = self._accelerator.gather(padded).reshape(self.count, most, -1)
-        # piece p has the rows p, p + count, …: row by row across the pieces is the order of the batch
+        # piece p has the rows p, p + count, …, so that the transposed pieces are in the order of the batch
         return torch.as_tensor(pieces.transpose(0, 1).reshape(self.count * most, -1)[:n])
 
     def add_up(self, tensors: Iterable[Tensor]) -> None:
@@ -175,7 +178,7 @@ class Together:
 
 
 def arithmetic(settings: PretrainingSettings, processes: Processes) -> str:
-    """Return the arithmetic that is computed in: ``float32``, ``bfloat16`` or ``float16``."""
+    """Return the arithmetic of the training: ``float32``, ``bfloat16`` or ``float16``."""
     return processes.dtype if settings.dtype == "auto" else settings.dtype
 
 
@@ -183,11 +186,11 @@ def check_batch(batch: int, processes: Processes) -> None:
     """Check that every process gets sentences of every batch.
 
     Args:
-        batch: Pairs of sentences in a step.
-        processes: Those that share it.
+        batch: Number of pairs of sentences in a step.
+        processes: The processes that share it.
 
     Raises:
-        SettingError: There are more processes.
+        SettingError: There are more processes than pairs.
     """
     if batch < processes.count:
         raise SettingError(
@@ -200,11 +203,11 @@ def check_same_step(done: int, processes: Processes) -> None:
     """Check that all processes resume at the same step.
 
     Args:
-        done: Steps that this process has done.
-        processes: This one among its fellows.
+        done: Number of steps that this process has done.
+        processes: The processes.
 
     Raises:
-        ArtifactError: They do not: not all of them see the same work in progress.
+        ArtifactError: They do not, since not all of them see the same checkpoints.
     """
     import torch
 
@@ -218,16 +221,16 @@ def check_same_step(done: int, processes: Processes) -> None:
 
 
 def is_first() -> bool:
-    """Return whether this process is alone or the first of several: the one that speaks."""
+    """Return whether this process is the only one or the first of several, which prints messages."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def processes(device: torch.device, *, accelerated: bool | None = None) -> Processes:
-    """Return this process among its fellows.
+    """Return this process, which may be one of several.
 
     Args:
-        device: Where one that is alone computes.
-        accelerated: Whether accelerate is asked; left out, where ``accelerate launch`` has started the program.
+        device: Device of a single process.
+        accelerated: Whether to use accelerate; by default, if ``accelerate launch`` started the program.
 
     Raises:
         MissingExtraError: accelerate is needed and not installed.
@@ -260,15 +263,15 @@ class Trainer:
     """Trains a network, a step at a time.
 
     Args:
-        network: What trains.
+        network: The network to train.
         corpus: The sentences.
-        pairs: Draws them.
-        preparation: Makes them what the encoder reads.
+        pairs: Draws pairs of sentences.
+        preparation: Prepares the sentences for the encoder.
         objective: ``cp`` or ``mtb``.
         settings: See :class:`PretrainingSettings`.
-        seed: Draws blanks, masks and dropout.
-        processes: This one among its fellows.
-        work: Where work in progress is kept.
+        seed: Random seed of blanks, masks and dropout.
+        processes: This process and the others.
+        work: Checkpoint.
     """
 
     def __init__(
@@ -309,7 +312,7 @@ class Trainer:
         self.watch = Watch()
 
     def steps(self) -> Iterator[int]:
-        """Take the steps that are left, from work in progress on if there is some; yield how many are done."""
+        """Train, or resume from a checkpoint, and yield the number of steps done after each of them."""
         self._resume()
         yield self._done
         while self._done < self.total:
@@ -348,7 +351,7 @@ class Trainer:
         self._optimizer.zero_grad()
         objective = _Arranged(wanted, groups, processes, len(rows))
         n_mine = sum(len(group.rows) for group in groups)
-        found, words = backpropagate(
+        contrastive, words = backpropagate(
             reading,
             [len(group.rows) for group in groups],
             objective,
@@ -357,14 +360,14 @@ class Trainer:
         )
         self._update()
         processes.add_up([words])
-        value = float(found) + float(words)
+        value = float(contrastive) + float(words)
         if not np.isfinite(value):
             raise DivergedError(
                 f"pre-training diverged in step {number + 1}: the loss is {value}; lower learning_rate"
             )
         hits, anchors = wanted.hits(objective.seen)
         self.watch.see(
-            contrast=float(found),
+            contrast=float(contrastive),
             words=float(words) / settings.mlm_weight if settings.mlm_weight else 0.0,
             hits=hits,
             anchors=anchors,
@@ -386,7 +389,7 @@ class Trainer:
     def read(
         self, group: Group, number: int, place: int, *, words: bool, n_words: float
     ) -> tuple[Tensor, Tensor | None]:
-        """Run one group, with the dropout that its step and place decide (see :class:`Read`)."""
+        """Encode a group; its dropout depends on its step and its place only (see :class:`Read`)."""
         seed = generator(self._seed, f"dropout {number} {place} {self._processes.rank}").integers(2**62)
         stream = RandomStream(int(seed), devices_of(self._optimizer))
         low = self.dtype != "float32"
@@ -427,7 +430,7 @@ class Trainer:
 
 
 class _Reading:
-    """Reads the groups of a step."""
+    """Encodes the groups of a step."""
 
     def __init__(self, trainer: Trainer, groups: list[Group], number: int, n_words: float) -> None:
         self._trainer, self._groups, self._number, self._n_words = trainer, groups, number, n_words
@@ -439,7 +442,7 @@ class _Reading:
 
 
 class _Arranged:
-    """The objective of a step on representations in the order of its groups, with those of other processes appended."""
+    """The objective of a step, for representations of this process in the order of its groups."""
 
     def __init__(self, wanted: Contrast, groups: list[Group], processes: Processes, n: int) -> None:
         self._wanted, self._processes, self._n = wanted, processes, n
@@ -452,7 +455,7 @@ class _Arranged:
         everything = self._processes.gather(mine.detach(), self._n)
         self.seen = everything
         if self._processes.count > 1:
-            # gradients go to its own rows; each of the others sends one to its own
+            # gradients reach the rows of this process only; the other processes compute those of theirs
             at = torch.arange(self._processes.rank, self._n, self._processes.count, device=x.device)
             everything = everything.index_copy(0, at, mine)
         else:

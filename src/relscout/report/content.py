@@ -16,6 +16,7 @@ from relscout.core.instances import Entity as MergedEntity
 from relscout.core.instances import Fact, Mention, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
+from relscout.core.surfaces import folded
 from relscout.core.wording import pieces_of, stretches, visible
 from relscout.discovery import Discovery, ParentRelation, Relation
 from relscout.discovery.relation import forward_name, hierarchy_of
@@ -251,7 +252,7 @@ def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
 
 
 def _key(text: str, mention: Mention) -> str:
-    return mention.entity_id or mention.surface(text).casefold()
+    return mention.entity_id or folded(mention.surface(text))
 
 
 #: Maximum number of facts and entities on the page.

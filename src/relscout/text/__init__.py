@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from relscout.core.instances import Mention, Parse
+from relscout.core.surfaces import UNSPACED
 
 CoarseType = Literal["PER", "ORG", "WORK", "EVENT", "MISC", "GROUP", "LOC", "DATE", "NUM"]
 
@@ -147,13 +148,7 @@ class Annotator(Protocol):
         ...
 
 
-#: Scripts without spaces between words, as a range of a regular expression: Thai, Lao, Burmese, Khmer, Kana, Han.
-UNSPACED = (
-    "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u3005-\u3007\u3040-\u312f\u31a0-\u31bf"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
-    "\U00020000-\U0003ffff"
-)
-#: Those of them whose sentences end at a full stop: Kana and Han.
+#: Scripts without spaces between words whose sentences end at a full stop: Kana and Han.
 IDEOGRAPHS = (
     "\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"

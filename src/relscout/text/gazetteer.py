@@ -15,9 +15,9 @@ from typing import Literal, get_args
 from relscout.core.errors import InputError, RecordError, SettingError
 from relscout.core.files import lines
 from relscout.core.instances import Mention
+from relscout.core.surfaces import UNSPACED, in_word, joins_previous, splits_word
 from relscout.core.wording import counted
 from relscout.text import (
-    UNSPACED,
     Annotator,
     MarkedSentence,
     Passage,
@@ -39,10 +39,8 @@ _VARIANT = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 _BREAKS = frozenset("\u200b\u2060\ufeff")
 #: Half-width marks of voiced Kana, which ignoring the width joins to the letter before.
 _VOICED = frozenset("\uff9e\uff9f")
-#: Two letters of one syllable: a vowel of Thai or Lao before or after its consonant, a small Kana after a large one.
-_SYLLABLE = re.compile("[เแโใไເແໂໃໄ].|.[ะาำๅະາຳ]|[\u3041-\u30ff\uff66-\uff9f][ーャュョァィゥェォｰｬｭｮｧｨｩｪｫﾞﾟ]")
 #: Size of the sample in which :meth:`Gazetteer.unmatched` searches, in characters.
-_SEARCHED = 1_000_000
+_SEARCHED = 200_000
 _MOST_EXAMPLES = 3
 
 
@@ -174,7 +172,7 @@ class Gazetteer:
     def unmatched(self, texts: Iterable[str]) -> Unmatched | None:
         """Return why no name of the list is marked in some texts; ``None`` if one is.
 
-        Names are searched in the first million characters.
+        Names are searched in the first 200,000 characters.
 
         Args:
             texts: The texts, such as paragraphs or sentences.
@@ -259,7 +257,7 @@ class Gazetteer:
         while start < len(text):
             end = start + 1
             while end < len(text) and (
-                _joins(text[end]) or (text[end] in _VOICED and not self.width_sensitive)
+                joins_previous(text[end]) or (text[end] in _VOICED and not self.width_sensitive)
             ):
                 end += 1
             hidden = text[start] in _BREAKS and start > 0 and _UNSPACED_CHARACTER.match(text[start - 1])
@@ -355,14 +353,7 @@ class _Folded:
             return True
         if self.starts[position] == self.starts[position - 1]:
             return False  # both stem from the same character
-        before, after = self.text[position - 1], self.text[position]
-        if unicodedata.category(after).startswith("M"):
-            return False  # a vowel sign or accent belongs to the letter before
-        if _SYLLABLE.match(before + after):
-            return False
-        if _UNSPACED_CHARACTER.match(before) or _UNSPACED_CHARACTER.match(after):
-            return True
-        return not (_in_word(before) and _in_word(after))
+        return not splits_word(self.text, position)
 
 
 class WithGazetteer:
@@ -401,11 +392,6 @@ def _overlaps(mention: Mention, names: Sequence[Mention], starts: Sequence[int])
     return before >= 0 and names[before].end > mention.start
 
 
-def _joins(character: str) -> bool:
-    """Return whether a character may compose with the previous one."""
-    return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
-
-
 def _usual_width(character: str) -> str:
     kind, _, code = unicodedata.decomposition(character).partition(" ")
     return chr(int(code, 16)) if kind in ("<wide>", "<narrow>") else character
@@ -414,16 +400,11 @@ def _usual_width(character: str) -> str:
 def _word_around(text: str, start: int, end: int) -> str:
     """Return the run of letters and digits around a span, at most some characters on each side."""
     first, last = start, end
-    while first > max(0, start - 20) and _in_word(text[first - 1]):
+    while first > max(0, start - 20) and in_word(text[first - 1]):
         first -= 1
-    while last < min(len(text), end + 20) and _in_word(text[last]):
+    while last < min(len(text), end + 20) and in_word(text[last]):
         last += 1
     return text[first:last]
-
-
-def _in_word(character: str) -> bool:
-    # vowel signs and accents (category M) belong to the previous letter, although \w excludes them
-    return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 
 def _shifted(mention: Mention, start: int) -> Mention:

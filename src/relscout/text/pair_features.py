@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.instances import Mention, Parse, RelationInstance
+from relscout.core.surfaces import folded
 from relscout.text import COARSE_TYPES, coarse_type
 
 _LABEL_NAMES = (
@@ -271,7 +272,7 @@ def _placed(
     gap = text[first.end : second.start]
     n_words = len(_WORD.findall(gap))
     names = first.surface(text), second.surface(text)
-    parts = [set(name.casefold().split()) for name in names]
+    parts = [set(folded(name).split()) for name in names]
     types = [coarse_type(mention.type) for mention in (first, second)]
     between_types = {coarse_type(mention.type) for mention in between}
     left = [sum(entity.start < mention.start for entity in entities) for mention in (first, second)]
@@ -324,7 +325,7 @@ class _Document:
             for name in names:
                 self._in[name].append(number)
         _, opening, _ = in_order[0]
-        self._opening = opening.text.casefold()
+        self._opening = folded(opening.text)
         self._count = len(in_order)
 
     def features(self, instance: RelationInstance) -> tuple[float, ...]:
@@ -389,7 +390,7 @@ def _is_connected(sentences: Sequence[tuple[int, RelationInstance, frozenset[str
 
 
 def _name(mention: Mention, text: str) -> str:
-    return mention.surface(text).casefold()
+    return folded(mention.surface(text))
 
 
 def _share(count: int, most: int) -> float:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, Parse, RelationInstance
+from relscout.core.surfaces import folded
 from relscout.text import (
     COARSE_TYPES,
     NUMBER_TYPES,
@@ -92,7 +93,7 @@ def pairs(
     in_order = sorted(sentence.mentions, key=lambda mention: (mention.start, mention.end))
     if not pairing.numbers:
         in_order = [mention for mention in in_order if mention.type not in NUMBER_TYPES]
-    names = [mention.surface(text).casefold() for mention in in_order]
+    names = [folded(mention.surface(text)) for mention in in_order]
     reach = _reach(len(in_order), pairing.most_mentions)
     beyond = len(in_order) - 1 - reach
     if beyond > 0 and on_crowded is not None:

@@ -26,7 +26,7 @@ def _words(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
 
 
-_NEGATIONS = _words("n't neither never nor not nowhere")
+_NEGATIONS = _words("hardly n't neither never nor not nowhere scarcely")
 _NOBODY = _words("neither no-one nobody none nothing")
 #: Words after a negation that make it harmless: "not only", "not far from".
 _HARMLESS = _words("far just least long merely only simply solely surprisingly unlike until")
@@ -388,11 +388,15 @@ _NEGATED_BEFORE = re.compile(
 _SUPPOSED_BEFORE = re.compile(
     r"\b(?<!even )(?<!as )(?:if|unless|whether|perhaps|maybe|possibly|probably|presumably|reportedly|allegedly"
     r"|(?:rumou?rs?|hopes?|likely|possible) that"
-    r"|(?:belie|think|thought|suspect|suppos|assum|expect|suggest)\w*(?: that)?)(?: the)? *$",
+    r"|(?:belie|think|thought|suspect|suppos|assum|expect|suggest|imagin)\w*(?: that)?|in (?:case|the event that))"
+    r"(?: the)? *$"
+    # "Had she joined …", with the auxiliary first
+    r"|^\W*(?:had|should|were)(?: the)? *$",
     re.IGNORECASE,
 )
 _NEGATED_BETWEEN = re.compile(
-    r"\b(?:not|never|cannot|nobody|none|neither|nor|without|no longer)\b|n['’]t\b"
+    r"\b(?:not|never|hardly|scarcely|cannot|nobody|none|neither|nor|without|no longer|far from being|falsely|wrongly"
+    r"|mistakenly|erroneously|incorrectly)\b|n['’]t\b"
     r"|\b(?:has|have|had|is|was|are|were|with|of) no (?!doubt|less|fewer|more|secret|sooner)"
     r"|\b(?:den(?:y|ies|ied)|refut(?:es?|ed)|refus(?:es?|ed)|fail(?:s|ed)?|declin(?:es?|ed)|disput(?:es?|ed)"
     r"|reject(?:s|ed)?|turn(?:s|ed)? down) (?=having\b|being\b|(?:\w+ ){0,3}(?:to|that)\b)",

@@ -1,4 +1,4 @@
-"""Training that a checkpoint after each epoch lets resume with the same result, and that keeps the best weights."""
+"""Training with a checkpoint after each epoch: it resumes with the same result, and keeps the best weights."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _OPTIMIZER, _BEST = "optimizer", "best."
 
 @runtime_checkable
 class Weights(Protocol):
-    """What has weights of which only some train, such as an encoder whose lowest layers are frozen."""
+    """A model that trains some of its weights only, such as an encoder whose lowest layers are frozen."""
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return a copy of the weights that train, by name."""
         ...
 
     def load(self, weights: Mapping[str, NDArray[np.float32]], /) -> None:
-        """Take over weights as :meth:`weights` gives them."""
+        """Load weights that :meth:`weights` returned."""
         ...
 
 
 class TrainingState:
-    """Everything that changes while an optimizer trains: weights, and the optimizer's own state.
+    """Everything that changes during training: the weights and the state of the optimizer.
 
     Args:
-        parts: What trains, by name.
-        optimizer: What trains it.
+        parts: Models that train, by name.
+        optimizer: The optimizer that trains them.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TrainingState:
         }
 
     def arrays(self) -> Arrays:
-        """Return a copy of everything."""
+        """Return a copy of the weights and of the state of the optimizer."""
         memory = self.optimizer.state_dict()["state"]
         return self.weights() | {
             f"{_OPTIMIZER}.{number}.{name}": tensor.detach().cpu().float().numpy().copy()
@@ -67,11 +67,11 @@ class TrainingState:
         import torch
 
         for part, module in self._parts.items():
-            found = below(f"{part}.", arrays)
+            weights = below(f"{part}.", arrays)
             if isinstance(module, Weights):
-                module.load(found)
+                module.load(weights)
             else:
-                module.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in found.items()})
+                module.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in weights.items()})
         memory: dict[int, dict[str, torch.Tensor]] = {}
         for key, array in below(f"{_OPTIMIZER}.", arrays).items():
             number, name = key.split(".")
@@ -87,9 +87,9 @@ class TrainingState:
         """Save a checkpoint of this moment.
 
         Args:
-            checkpoints: Where.
-            record: What else there is to restore, as JSON values.
-            arrays: What else, as arrays; no name is that of a part.
+            checkpoints: Where to save it.
+            record: More values to save with it, as JSON values.
+            arrays: More arrays to save with it; their names do not begin with that of a part.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -98,10 +98,10 @@ class TrainingState:
             checkpoints.keep(record, {**self.arrays(), **(arrays or {})})
 
     def resume(self, checkpoints: Checkpoints) -> tuple[dict[str, Any], Mapping[str, NDArray[Any]]] | None:
-        """Go back to the last checkpoint, and return its record and all of its arrays; ``None`` without one.
+        """Restore the last checkpoint, and return its record and all of its arrays; ``None`` without one.
 
         Raises:
-            ArtifactError: It is damaged.
+            ArtifactError: The checkpoint is damaged.
         """
         if (kept := checkpoints.load()) is not None:
             self.restore(kept[1])
@@ -116,12 +116,12 @@ def _weights(module: Weights | torch.nn.Module) -> Arrays:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """How an epoch went.
+    """The loss and accuracy of one epoch.
 
     Args:
         epoch: Its number, from 0.
         loss: Mean loss of its steps.
-        accuracy: Share of the labels that were predicted correctly while training, in [0, 1].
+        accuracy: Share of the labels that were predicted correctly during training, in [0, 1].
     """
 
     epoch: int
@@ -130,7 +130,7 @@ class EpochResult:
 
 
 class Trainer(Protocol):
-    """What trains in epochs."""
+    """A training that runs in epochs."""
 
     @property
     def state(self) -> TrainingState:
@@ -138,24 +138,25 @@ class Trainer(Protocol):
         ...
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train from an epoch on, and yield how each went."""
+        """Train from epoch ``first`` on, and yield the result of each epoch."""
         ...
 
 
 @dataclass
 class CheckpointedTraining:
-    """Training to the end, with a checkpoint after each epoch; :meth:`run` leaves it with the best weights.
+    """A training with a checkpoint after each epoch; after :meth:`run`, the models have the best weights.
 
     Args:
-        trainer: What trains.
+        trainer: The training.
         checkpoints: Where progress is saved.
-        score: Returns how good the weights are now, at least 0, the best of which are kept; the last without it.
+        score: Returns the score of the current weights, at least 0. The weights with the highest score are the best;
+            without a score, the last ones are.
         untrained_competes: Whether the weights before training may be the best.
 
     Attributes:
         epochs: Record of each epoch, as JSON values.
         best: Number of epochs after which the best weights were reached; 0 for those before training.
-        untrained: Score before training; ``None`` where it does not compete.
+        untrained: Score before training; ``None`` if it was not computed.
     """
 
     trainer: Trainer
@@ -167,7 +168,7 @@ class CheckpointedTraining:
     untrained: float | None = None
 
     def run(self, progress: Progress) -> Arrays:
-        """Train from where an interrupted run stopped, and return the best weights, each as ``part.weight``.
+        """Train, or resume an interrupted run, and return the best weights, each as ``part.weight``.
 
         Raises:
             DivergedError: The loss is no longer a number.
@@ -185,25 +186,25 @@ class CheckpointedTraining:
         elif self.score is not None and self.untrained_competes:
             self.untrained = round(self.score(progress), 6)
         for result in self.trainer.epochs(first=len(self.epochs), progress=progress):
-            details = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
+            epoch = {"loss": round(result.loss, 6), "accuracy": round(result.accuracy, 6)}
             if self.score is not None:
-                details["dev"] = round(self.score(progress), 6)
-            # the first of equally good ones
-            better = self.score is None or details["dev"] > self._highest()
-            self.epochs.append(details)
+                epoch["dev"] = round(self.score(progress), 6)
+            # of epochs with equal scores, the first is kept
+            better = self.score is None or epoch["dev"] > self._highest()
+            self.epochs.append(epoch)
             if better:
                 self.best, chosen = len(self.epochs), state.weights()
-            older = {} if better else {_BEST + name: array for name, array in chosen.items()}
+            best = {} if better else {_BEST + name: array for name, array in chosen.items()}
             record = {"epochs": self.epochs, "best": self.best, "untrained": self.untrained}
-            state.save(self.checkpoints, record, older)
+            state.save(self.checkpoints, record, best)
         if self.best < len(self.epochs):
             state.restore({**state.arrays(), **chosen})
         return chosen
 
     def history(self) -> dict[str, list[float]]:
-        """Return ``loss`` and ``accuracy`` of the epochs."""
-        return {name: [one[name] for one in self.epochs] for name in ("loss", "accuracy")}
+        """Return the ``loss`` and the ``accuracy`` of every epoch."""
+        return {name: [epoch[name] for epoch in self.epochs] for name in ("loss", "accuracy")}
 
     def _highest(self) -> float:
         untrained = -1.0 if self.untrained is None else self.untrained
-        return max([untrained, *(one["dev"] for one in self.epochs)])
+        return max([untrained, *(epoch["dev"] for epoch in self.epochs)])

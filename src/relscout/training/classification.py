@@ -1,4 +1,4 @@
-"""Training an encoder and a linear head on labels, gold ones or pseudo labels (SelfORE eq. 11–12)."""
+"""Train an encoder and a linear head on gold or pseudo labels (SelfORE eq. 11–12)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Sentences(Protocol):
-    """Sentences as an encoder reads them, every content once; M contents of N sentences."""
+    """N sentences, prepared for an encoder. Equal sentences share one of M contents, so that each is encoded once."""
 
     @property
     def row_of(self) -> NDArray[np.int64]:
@@ -45,16 +45,16 @@ class Sentences(Protocol):
 
 #: Sentences as one kind of encoder prepares them.
 Read = TypeVar("Read", bound=Sentences)
-#: The same where they are only read: an encoder that reads any sentences reads these.
+#: The same type variable for protocols that only read the sentences.
 _Read = TypeVar("_Read", bound=Sentences, contravariant=True)
 
 
 class Learner(Protocol[_Read]):
-    """An encoder that learns; :class:`~relscout.encoders.tunable.TunableEncoder` is one."""
+    """An encoder that can be trained, such as :class:`~relscout.encoders.tunable.TunableEncoder`."""
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device of its weights."""
         ...
 
     @property
@@ -64,11 +64,11 @@ class Learner(Protocol[_Read]):
 
     @property
     def scale(self) -> float:
-        """Factor that brings the vectors to a mean square near 1."""
+        """Factor that scales the vectors to a mean square near 1."""
         ...
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Return what trains."""
+        """Return the parameters that train."""
         ...
 
     def train(self, mode: bool = True) -> None:
@@ -80,17 +80,17 @@ class Learner(Protocol[_Read]):
         ...
 
     def load(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over weights as :meth:`weights` gives them."""
+        """Load weights that :meth:`weights` returned."""
         ...
 
     def __call__(self, prepared: _Read, contents: NDArray[np.int64]) -> torch.Tensor:
-        """Return vectors (B, D), float32, of some contents, from which gradients reach what trains."""
+        """Return vectors (B, D), float32, of some contents (B,); gradients reach the parameters that train."""
         ...
 
     def encoded(
         self, prepared: _Read, progress: Progress
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield contents (B,) and their vectors (B, D), float32, without dropout; every content once."""
+        """Yield contents (B,) and their vectors (B, D), float32, without dropout. Each content is yielded once."""
         ...
 
 
@@ -132,20 +132,20 @@ class ClassificationSettings:
 
 
 class Classifier(Generic[Read]):
-    """A linear head on an encoder, and with it what of the encoder trains.
+    """A linear head on an encoder, trained together with it.
 
     Args:
-        encoder: What trains.
+        encoder: The encoder to train.
         prepared: The instances.
         labels: Label of each instance (N,), int64, from 0.
         n_labels: Number of labels.
         settings: See :class:`ClassificationSettings`.
-        seed: Draws the head's first weights, batches and dropout.
-        head: Weight (n_labels, D) and bias to start from; drawn when left out.
+        seed: Random seed of the head's first weights, batches and dropout.
+        head: Initial weight (n_labels, D) and bias (n_labels,) of the head; random by default.
         weight_decay: Decoupled weight decay, at least 0.
-        clip: Longest gradient of all parameters together, above 0; ``None`` leaves it as it is.
-        plain: Whether plain stochastic gradient descent takes the place of AdamW.
-        passes: How often the instances are passed over in an epoch, at least 1.
+        clip: Maximum norm of the gradient of all parameters together, above 0; ``None`` does not clip.
+        plain: Whether to use plain stochastic gradient descent instead of AdamW.
+        passes: Number of passes over the instances in an epoch, at least 1.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Classifier(Generic[Read]):
 
         self._clip, self._passes = clip, passes
         self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
-        # what reads the same has one representation and hence one label; it counts once
+        # equal sentences have one representation, and therefore one label; they count once
         of_content = np.empty(len(prepared.lengths), dtype=np.int64)
         of_content[prepared.row_of] = labels
         self._labels = torch.from_numpy(of_content).to(encoder.device)
@@ -198,11 +198,11 @@ class Classifier(Generic[Read]):
     def epochs(
         self, *, first: int = 0, contents: ContentVectors | None = None, progress: Progress = silent
     ) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
+        """Train, and yield the result of each epoch; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
-            contents: What the encoder gives before it trains, for the frozen epochs; encoded when left out.
+            contents: Vectors of the untrained encoder for the frozen epochs; computed by default.
             progress: Called with the steps done, stage ``"classify"``.
         """
         import torch
@@ -214,8 +214,8 @@ class Classifier(Generic[Read]):
         del contents
         if first < n_frozen and fixed is None:
             fixed = ContentVectors(len(self._prepared.lengths), encoder.dimension)
-            for batch, found in encoder.encoded(self._prepared, progress):
-                for content, vector in zip(batch, found, strict=True):
+            for batch, vectors in encoder.encoded(self._prepared, progress):
+                for content, vector in zip(batch, vectors, strict=True):
                     fixed[content] = vector
         correct = 0
 
@@ -225,15 +225,15 @@ class Classifier(Generic[Read]):
             if fixed is not None and epoch < n_frozen:
                 h = fixed[rows].to(encoder.device)  # (B, D)
             else:
-                fixed = None  # as large as all vectors, and not read again
-                h = encoder(self._prepared, rows)
+                fixed = None  # frees the memory: these vectors are not read again
+                h = encoder(self._prepared, rows)  # (B, D)
             weight, bias = self._head["weight"], self._head["bias"]
             scores = (
                 dropout(h * encoder.scale, settings.classifier_dropout) @ weight.T + bias
             )  # (B, n_labels)
-            details = labels[torch.from_numpy(rows).to(labels.device)]
-            correct += int((scores.detach().argmax(dim=1) == details).sum())
-            return cross_entropy(scores, details)
+            gold = labels[torch.from_numpy(rows).to(labels.device)]  # (B,)
+            correct += int((scores.detach().argmax(dim=1) == gold).sum())
+            return cross_entropy(scores, gold)  # SelfORE eq. 12
 
         losses: list[float] = []
         for step in train(

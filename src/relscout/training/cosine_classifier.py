@@ -28,7 +28,7 @@ from relscout.training.loop import batches_by_length, train
 if TYPE_CHECKING:
     import torch
 
-#: Standard deviation of the first directions of the relations: the longer they are, the less a step turns them.
+#: Standard deviation of the initial directions of the relations: the longer they are, the less a step turns them.
 _DIRECTION_STD = 0.05
 _NEAR_ZERO = 1e-6
 #: Decoupled weight decay.
@@ -69,17 +69,17 @@ class CosineClassifierSettings:
 class CosineClassifierTrainer:
     """Trains a direction for each relation, and the encoder's top layers to turn vectors towards it.
 
-    The logit of a relation is ``sharpness`` times the cosine of vector and direction, and cross entropy is minimised:
-    the training compares directions, as the later clustering does. With ``inverses``, the vector of the same sentence
-    with head and tail exchanged belongs to another relation: an encoder that separates "mother" from its inverse may
-    also learn "child". It costs no pass of the encoder, since only halves of the vector change places.
+    The logit of a relation is ``sharpness`` times the cosine of vector and direction. The loss is the cross entropy.
+    Training compares directions because the later clustering does, too. With ``inverses``, the vector of the same
+    sentence with head and tail exchanged belongs to another relation: an encoder that separates "mother" from its
+    inverse may also learn "child". It needs no further pass of the encoder: two halves of the vector are exchanged.
 
     Args:
         encoder: The encoder to train.
         prepared: The labelled instances.
         classes: Relation of each (N,), int64, from 0.
         settings: See :class:`CosineClassifierSettings`.
-        seed: Random seed of first directions (or the instances whose means they are), batches and dropout.
+        seed: Random seed of the initial directions (or of the instances that they are means of), batches and dropout.
 
     Raises:
         SettingError: ``inverses`` is set, but head and tail cannot be exchanged in the encoder's vectors.
@@ -127,7 +127,7 @@ class CosineClassifierTrainer:
         return max(self._settings.supervised_epochs, -(-self._settings.supervised_steps // n_batches))
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
+        """Train, and yield the result of each epoch; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
@@ -140,9 +140,9 @@ class CosineClassifierTrainer:
         def loss(_: int, rows: NDArray[np.int64]) -> torch.Tensor:
             nonlocal correct, seen
             encoder.train(True)
-            found, right, count = self._loss(rows)
+            value, right, count = self._loss(rows)
             correct, seen = correct + right, seen + count
-            return found
+            return value
 
         for step in train(
             self._batches,
@@ -168,20 +168,20 @@ class CosineClassifierTrainer:
         return torch.from_numpy(_DIRECTION_STD * drawn.astype(np.float32))
 
     def _means(self) -> torch.Tensor:
-        """Return the mean direction of some instances of each relation, seen from the mean of them all.
+        """Return the mean direction of some instances of each relation, relative to the mean of them all.
 
-        Imprinting (Qi, Brown, Lowe: "Low-Shot Learning with Imprinted Weights", CVPR 2018): the first steps teach the
-        encoder, rather than where the relations lie.
+        Imprinting (Qi, Brown, Lowe: "Low-Shot Learning with Imprinted Weights", CVPR 2018): the first steps then train
+        the encoder instead of moving random directions.
         """
         import torch
         from torch.nn.functional import normalize
 
         encoder, random = self._encoder, generator(self._seed, "directions")
-        details = self._classes.cpu().numpy()
-        order = random.permutation(len(details))
+        classes = self._classes.cpu().numpy()
+        order = random.permutation(len(classes))
         chosen = np.concatenate(
             [
-                order[details[order] == label][: self._settings.imprint_samples]
+                order[classes[order] == label][: self._settings.imprint_samples]
                 for label in range(self._n_classes)
             ]
         )
@@ -199,13 +199,15 @@ class CosineClassifierTrainer:
             if self._settings.inverses:
                 h = torch.cat([h, turned_by(encoder.base, h)])
                 labels = torch.cat([labels, labels + self._n_classes])
-            h = normalize(h, dim=1)
-            found = self._random().to(h.device)
-            sums = torch.zeros_like(found).index_add_(0, labels, h - h.mean(dim=0))
-            # one that is where all are has no direction, and keeps the random one
-            told_by = sums.norm(dim=1) > _NEAR_ZERO
-            found[told_by] = normalize(sums[told_by], dim=1) * (h.shape[1] ** 0.5 * _DIRECTION_STD)
-        return found.clone()  # outside of inference mode, so that it can learn
+            h = normalize(h, dim=1)  # (S, D)
+            initial = self._random().to(h.device)  # (R, D)
+            sums = torch.zeros_like(initial).index_add_(0, labels, h - h.mean(dim=0))
+            # a relation whose mean is the mean of all has no direction, and keeps the random one
+            has_direction = sums.norm(dim=1) > _NEAR_ZERO
+            initial[has_direction] = normalize(sums[has_direction], dim=1) * (
+                h.shape[1] ** 0.5 * _DIRECTION_STD
+            )
+        return initial.clone()  # outside of inference mode, so that it can train
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int, int]:
         """Return the loss of a batch, how many labels were predicted correctly, and out of how many."""
@@ -214,16 +216,16 @@ class CosineClassifierTrainer:
 
         settings = self._settings
         h = self._encoder(self._prepared, rows)  # (B, D)
-        details = self._classes[torch.from_numpy(rows).to(self._classes.device)]
+        gold = self._classes[torch.from_numpy(rows).to(self._classes.device)]  # (B,)
         if settings.inverses:
             h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
-            details = torch.cat([details, details + self._n_classes])
+            gold = torch.cat([gold, gold + self._n_classes])
         cosines = (
             dropout(normalize(h, dim=1), settings.supervised_dropout) @ normalize(self._directions, dim=1).T
         )
         scores = settings.sharpness * cosines
-        right = int((scores.detach().argmax(dim=1) == details).sum())
-        return cross_entropy(scores, details), right, len(details)
+        right = int((scores.detach().argmax(dim=1) == gold).sum())
+        return cross_entropy(scores, gold), right, len(gold)
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")

@@ -21,7 +21,7 @@ def check_labelled(labeled: Sequence[RelationInstance]) -> None:
     """Check that labelled instances have relations, at least two different ones.
 
     Raises:
-        InputError: They have not.
+        InputError: They do not.
     """
     bare = [instance for instance in labeled if instance.relation is None]
     if bare:
@@ -39,9 +39,9 @@ def check_labelled(labeled: Sequence[RelationInstance]) -> None:
 
 
 def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
-    """Return labelled instances each content once, none whose labels contradict each other, and what was left out.
+    """Drop repeated instances, and instances with contradictory labels; return the others, and warnings.
 
-    Whatever the order of the instances, the same ones are left; their order stays.
+    Which instances are kept does not depend on their order. They stay in it.
 
     Raises:
         InputError: Fewer than two relations are left.
@@ -49,12 +49,12 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
     relations: dict[Content, set[str | None]] = {}
     for instance in labeled:
         relations.setdefault(content(instance), set()).add(instance.relation)
-    # by place, since one and the same object may stand there twice
-    first = {content(one): place for place, one in reversed(list(enumerate(labeled)))}
+    # by place, since the list may contain the same object twice
+    first = {content(instance): place for place, instance in reversed(list(enumerate(labeled)))}
     kept = [
-        one
-        for place, one in enumerate(labeled)
-        if first[content(one)] == place and len(relations[content(one)]) == 1
+        instance
+        for place, instance in enumerate(labeled)
+        if first[content(instance)] == place and len(relations[content(instance)]) == 1
     ]
     contradicted = sum(len(relations[content(instance)]) > 1 for instance in labeled)
     warnings = []
@@ -70,32 +70,39 @@ def unambiguous(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInsta
 
 
 def canonical(labeled: Sequence[RelationInstance]) -> tuple[list[RelationInstance], list[str]]:
-    """Return labelled instances in an order that they decide, each content once, and what was left out.
+    """Sort labelled instances into a canonical order, without repetitions and contradictions; return also warnings.
 
     Raises:
-        InputError: They have not two relations.
+        InputError: They have fewer than two relations, or an instance has none.
     """
     check_labelled(labeled)
     return unambiguous([labeled[place] for place in canonical_order(labeled)])
 
 
 def classes_of(known: Sequence[RelationInstance]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the relations by their first instance, so that names decide nothing, and that of each instance (N,)."""
+    """Return the relations in the order of their first instances, and the number of each instance's relation (N,).
+
+    The order does not depend on the names of the relations.
+    """
     names = list(dict.fromkeys(str(instance.relation) for instance in known))
     number = {name: place for place, name in enumerate(names)}
     return names, np.array([number[str(instance.relation)] for instance in known], dtype=np.int64)
 
 
 def digest(classes: NDArray[np.int64]) -> str:
-    """Return a hash of which labelled instances share a relation, whatever the relations are called."""
+    """Return a hash of which labelled instances share a relation; it does not depend on the names of the relations."""
     return blake2b(classes.tobytes(), digest_size=8).hexdigest()
 
 
 def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> None:
-    """Check that after something was left out there still are two labelled relations.
+    """Check that at least two labelled relations are left after some instances were left out.
+
+    Args:
+        kept: The instances that are left.
+        warnings: Descriptions of what was left out, for the error message.
 
     Raises:
-        InputError: There are not; the message says what was left out.
+        InputError: Fewer than two are left.
     """
     n_relations = len({instance.relation for instance in kept})
     if n_relations < 2:
@@ -105,31 +112,31 @@ def check_left(kept: Sequence[RelationInstance], warnings: Sequence[str]) -> Non
 
 
 def content(instance: RelationInstance) -> Content:
-    """Return text and spans of an instance: what is equal in these is one and the same sentence."""
+    """Return the text and the spans of an instance; instances that are equal in these are repetitions."""
     head, tail = instance.head, instance.tail
     return instance.text, head.start, head.end, tail.start, tail.end
 
 
 def count_of(share: float, of: int) -> int:
-    """Return how many a share of some is, rounded up, so at least one where there are any.
+    """Return a share of a number, rounded up.
 
     Args:
         share: Above 0, up to 1.
-        of: How many there are, at least 0.
+        of: The number, at least 0.
     """
-    # 0.07 · 100 is a little more than 7 in binary numbers
+    # in floating point, 0.07 · 100 is a little more than 7
     return ceil(round(share * of, 9))
 
 
 def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -> list[RelationInstance]:
-    """Draw a share of the instances of each relation, rounded up, so at least one (Peng et al. 2020, appendix B).
+    """Draw a share of the instances of each relation, rounded up (Peng et al. 2020, appendix B).
 
-    The order of the instances decides nothing; those that are drawn stay in it.
+    Which instances are drawn does not depend on their order. They stay in it.
 
     Args:
-        train: Labelled instances; one without a gold relation is kept, for whoever refuses it.
+        train: Labelled instances. Those without a gold relation are all kept: fitting on them raises the error.
         share: Above 0, up to 1, which draws all.
-        seed: Decides which.
+        seed: Random seed.
 
     Raises:
         SettingError: The share is out of range.
@@ -140,8 +147,8 @@ def drawn_share(train: Sequence[RelationInstance], share: float, *, seed: int) -
     for place in canonical_order(train):
         of_relation[train[place].relation].append(place)
     drawn: list[int] = of_relation.pop(None, [])
-    # by the first instance of each relation, so that names decide nothing
+    # in the order of the first instances, so that the draw does not depend on the names of the relations
     for number, places in enumerate(of_relation.values()):
         order = generator(seed, f"share {number}").permutation(len(places))
-        drawn += [places[one] for one in order[: count_of(share, len(places))]]
+        drawn += [places[position] for position in order[: count_of(share, len(places))]]
     return [train[place] for place in sorted(drawn)]

@@ -1,4 +1,4 @@
-"""The training loop: a generator of steps, with its batches, random numbers, optimizer state and terms of the loss."""
+"""The training loop: a generator of steps, and its batches, random numbers and learning rates."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     import torch
 
 
-#: Batches among which sentences are sorted by length, so that little is padded and batches still vary.
+#: Sentences are sorted by length within so many batches: there is little padding, and batches still vary.
 _WINDOW = 20
 
 
 def batches_by_length(
     lengths: NDArray[np.int64], size: int, random: np.random.Generator, *, least: int = 1
 ) -> list[NDArray[np.int64]]:
-    """Return rows (B,), int64, of each batch of one pass; there are equally many in every pass.
+    """Return the rows (B,), int64, of each batch of one pass. The number of batches is the same in every pass.
 
     Args:
-        lengths: Tokens of each sentence (N,).
-        size: Most sentences in a batch.
+        lengths: Number of tokens of each sentence (N,).
+        size: Maximum number of sentences in a batch.
         random: Shuffles sentences and batches.
-        least: Fewest sentences in a batch, as far as there are so many: a smaller one joins another.
+        least: Minimum number of sentences in a batch: a smaller batch is joined to another, which may exceed ``size``.
     """
     order = random.permutation(len(lengths))
-    found: list[NDArray[np.int64]] = []
+    batches: list[NDArray[np.int64]] = []
     for start in range(0, len(order), size * _WINDOW):
         window = order[start : start + size * _WINDOW]
         window = window[np.argsort(lengths[window], kind="stable")]
-        found += [window[begin : begin + size] for begin in range(0, len(window), size)]
-    found = [found[place] for place in random.permutation(len(found))]
-    # all but the last batch of the last window are whole
-    small = [place for place, rows in enumerate(found) if len(rows) < least]
-    if small and len(found) > 1:
-        joined = found.pop(small[0])
-        found[0] = np.concatenate([found[0], joined])
-    return found
+        batches += [window[begin : begin + size] for begin in range(0, len(window), size)]
+    batches = [batches[place] for place in random.permutation(len(batches))]
+    # only the last batch of the last window can be small
+    small = [place for place, rows in enumerate(batches) if len(rows) < least]
+    if small and len(batches) > 1:
+        joined = batches.pop(small[0])
+        batches[0] = np.concatenate([batches[0], joined])
+    return batches
 
 
 class RandomStream:
-    """A stream of random numbers, on every device that is used, independent of the program's own.
+    """A stream of random numbers for torch, independent of the global random state.
 
     Args:
         seed: Random seed of the stream.
@@ -63,7 +63,7 @@ class RandomStream:
 
     @contextmanager
     def isolated_rng(self) -> Iterator[None]:
-        """Within the block, let torch draw from this stream; restore the program's random state afterwards."""
+        """Let torch draw from this stream within the block, and restore the global random state afterwards."""
         before = {device: _state(device) for device in self._states}
         for device, state in self._states.items():
             _set_state(device, state)
@@ -76,7 +76,7 @@ class RandomStream:
 
 
 def devices_of(optimizer: torch.optim.Optimizer) -> Sequence[torch.device]:
-    """Return the devices that random numbers are drawn on while an optimizer's parameters train."""
+    """Return the CPU and the devices of an optimizer's parameters, on which training draws random numbers."""
     import torch
 
     used = {parameter.device for group in optimizer.param_groups for parameter in group["params"]}
@@ -115,9 +115,9 @@ class Terms:
 
     def means(self) -> dict[str, float]:
         """Return the mean of each term since the last call."""
-        found = {name: round(float(np.mean(values)), 6) for name, values in self._values.items()}
+        means = {name: round(float(np.mean(values)), 6) for name, values in self._values.items()}
         self._values.clear()
-        return found
+        return means
 
 
 Batch = TypeVar("Batch")
@@ -128,11 +128,11 @@ class Step:
     """One step of an optimizer.
 
     Args:
-        epoch: Epoch it belongs to, from 0.
-        number: Steps done so far, this one included.
-        total: Steps of all epochs.
+        epoch: Number of its epoch, from 0.
+        number: Number of the step, from 1, over all epochs.
+        total: Number of steps in all epochs.
         loss: Loss of its batch.
-        ends_epoch: Whether it is the last one of its epoch.
+        ends_epoch: Whether it is the last step of its epoch.
     """
 
     epoch: int
@@ -156,20 +156,19 @@ def train(
 ) -> Iterator[Step]:
     """Train, and yield each step after it was taken.
 
-    Random numbers that torch draws inside (dropout) come from a stream of each epoch's own, so that training resumed at
-    an epoch continues exactly as it would have; the program's other random numbers are unaffected.
+    Each epoch has a random stream of its own for what torch draws (dropout), so that resumed training gives the same
+    result. The global random state does not change.
 
     Args:
-        batches: Batches of an epoch; every epoch has as many.
-        loss: Loss of a batch in an epoch.
-        optimizer: Its learning rates are the highest ones; they rise linearly from 0 and fall linearly to 0,
-            or stay.
+        batches: Returns the batches of an epoch; their number is the same in every epoch.
+        loss: Returns the loss of a batch in an epoch.
+        optimizer: The optimizer, with the highest learning rates. They increase linearly from 0, and then decrease
+            linearly to 0 or stay constant.
         epochs: Number of epochs in all.
         first_epoch: The first epoch to train, above 0 when resuming.
-        warm_up: Share of the steps in which learning rates rise, in [0, 1].
-        falls: Whether learning rates fall after that, or stay.
-        clip: Largest norm of the gradient of all parameters together: larger ones are scaled down to it; ``None``
-            leaves them.
+        warm_up: Share of the steps in which learning rates increase, in [0, 1].
+        falls: Whether learning rates decrease after that.
+        clip: Maximum norm of the gradient of all parameters together; ``None`` does not clip.
         seed: Random seed of the streams.
 
     Raises:
@@ -185,13 +184,13 @@ def train(
             for group, rate in zip(optimizer.param_groups, highest, strict=True):
                 group["lr"] = rate * share_of_rate(number, total, rising=warm_up * total, falls=falls)
             with stream.isolated_rng():
-                found = loss(epoch, batch)
+                objective = loss(epoch, batch)
                 optimizer.zero_grad()
-                found.backward()  # type: ignore[no-untyped-call]
+                objective.backward()  # type: ignore[no-untyped-call]
                 if clip is not None:
-                    _shorten(optimizer, clip)
+                    _clip_gradient(optimizer, clip)
                 optimizer.step()
-            value = found.item()
+            value = objective.item()
             if value != value or value in (float("inf"), float("-inf")):
                 raise DivergedError(
                     f"training diverged in step {number}: the loss is {value}; lower the learning rate"
@@ -201,20 +200,20 @@ def train(
         group["lr"] = rate
 
 
-def _shorten(optimizer: torch.optim.Optimizer, longest: float) -> None:
+def _clip_gradient(optimizer: torch.optim.Optimizer, max_norm: float) -> None:
     from torch.nn.utils import clip_grad_norm_
 
-    clip_grad_norm_([one for group in optimizer.param_groups for one in group["params"]], longest)
+    clip_grad_norm_([weight for group in optimizer.param_groups for weight in group["params"]], max_norm)
 
 
 def share_of_rate(number: int, total: int, *, rising: float, falls: bool = True) -> float:
-    """Return the share of the highest learning rate in a step: it rises linearly from 0 and falls linearly to 0.
+    """Return the learning rate of a step as a share of the highest one, in [0, 1].
 
     Args:
-        number: The step, from 1.
-        total: Steps in all.
-        rising: Steps in which it rises, at least 0.
-        falls: Whether it falls after these, or stays.
+        number: Number of the step, from 1.
+        total: Number of steps.
+        rising: Number of steps in which it increases linearly from 0, at least 0.
+        falls: Whether it decreases linearly to 0 after these; otherwise it stays constant.
     """
     if number <= rising:
         return number / rising

@@ -1,4 +1,4 @@
-"""Fitted models on disk, the encoders that they trained, and checkpoints of a fit in progress."""
+"""Fitted models on disk, their trained encoders, and checkpoints of a fit in progress."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from relscout.encoders import (
 from relscout.encoders.cache import instance_key
 from relscout.encoders.settings import absolute
 
-#: In front of the names of weights that an encoder had before anything was fitted, in place of its model's.
+#: Prefix of the names of weights that an encoder had before the fit, and that differ from its model's files.
 _OWN = "own."
 
 
 def portable(encoder: Encoder) -> dict[str, Any]:
-    """Return how an encoder can be built on another machine or from another folder, as JSON values.
+    """Return what rebuilds an encoder on another machine or in another folder, as JSON values.
 
-    Of one that relscout did not build, these are its class and fingerprint, by which its user knows it.
+    For an encoder of another package, these are its class and its fingerprint.
 
     Raises:
-        SettingError: It is a table of vectors, without the encoder that computed them.
+        SettingError: It is a table of vectors without the encoder that computed them.
     """
     transformer = underlying(encoder)
     if transformer is not None:
@@ -71,16 +71,16 @@ def stored_encoder(
     fingerprint: str,
     given: Encoder | None = None,
 ) -> Encoder:
-    """Return the encoder of which :func:`portable` and :func:`own_weights` were saved, or the one that is given.
+    """Return a saved encoder, or the one that is given.
 
     Args:
-        values: What :func:`portable` returned.
-        tensors: Among them those of :func:`own_weights`.
-        fingerprint: Of the encoder that was fitted with.
-        given: The encoder itself, which is needed where relscout did not build it.
+        values: Values that :func:`portable` returned.
+        tensors: Saved arrays, including those of :func:`own_weights`.
+        fingerprint: Fingerprint of the encoder of the fit.
+        given: The encoder itself; required if it is of another package.
 
     Raises:
-        ArtifactError: It is needed and not given, or has another fingerprint.
+        ArtifactError: It is required and not given, or has another fingerprint.
     """
     if given is not None:
         check_encoder_like(given)
@@ -95,15 +95,15 @@ def stored_encoder(
 
 
 def stored_transformer(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:
-    """Return the transformer of which :func:`portable` and :func:`own_weights` were saved."""
+    """Return the transformer that :func:`portable` and :func:`own_weights` saved."""
     return TransformerEncoder(encoder_settings(values), weights=below(_OWN, tensors))
 
 
 def load_kind(folder: Path, kind: str) -> Artifact:
-    """Read the artifact of one method.
+    """Read the artifact of a method.
 
     Raises:
-        ArtifactError: The folder does not hold one, or that of another method.
+        ArtifactError: The folder holds no artifact, or one of another method.
     """
     artifact = load_artifact(folder)
     if artifact.kind != kind:
@@ -112,16 +112,16 @@ def load_kind(folder: Path, kind: str) -> Artifact:
 
 
 def below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin with a prefix, by the rest of their names."""
+    """Return the arrays whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
 
 @contextmanager
 def whole(folder: Path, kind: str) -> Iterator[None]:
-    """Turn errors about missing or wrong data, raised within the block, into one error about the folder.
+    """Turn an error about missing or wrong data, raised within the block, into an error about the folder.
 
     Raises:
-        ArtifactError: Something was.
+        ArtifactError: Data are missing or wrong.
     """
     try:
         yield
@@ -132,15 +132,15 @@ def whole(folder: Path, kind: str) -> Iterator[None]:
 
 
 def encoder_settings(values: Mapping[str, Any]) -> EncoderSettings:
-    """Return the settings of an encoder as :func:`portable` gave them."""
+    """Return the settings of an encoder from the values that :func:`portable` returned."""
     return from_mapping(EncoderSettings, values)
 
 
 def check_encoder(encoder: Encoder, expected: str) -> None:
-    """Check that an encoder is the one that was fitted with.
+    """Check that an encoder is that of the fit.
 
     Raises:
-        ArtifactError: Its fingerprint is another one.
+        ArtifactError: It has another fingerprint.
     """
     if encoder.fingerprint != expected:
         raise ArtifactError(
@@ -150,10 +150,10 @@ def check_encoder(encoder: Encoder, expected: str) -> None:
 
 
 def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
-    """Return the encoder, if a method can train it.
+    """Return the encoder if a method can train it.
 
     Raises:
-        SettingError: It is no transformer.
+        SettingError: It is not a transformer.
     """
     transformer = underlying(encoder)
     if isinstance(encoder, Precomputed) and transformer is None:
@@ -169,11 +169,11 @@ def trainable(name: str, encoder: Encoder) -> TransformerEncoder:
 
 
 class Trained:
-    """Weights that were trained, and the encoder that has them.
+    """Trained weights, and the encoder that has them.
 
     Args:
-        fingerprint: Of the encoder that they were trained from.
-        weights: By their names in the model; none where nothing was trained.
+        fingerprint: Fingerprint of the encoder before training.
+        weights: Trained weights by their names in the model; empty if nothing was trained.
     """
 
     def __init__(self, fingerprint: str, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -182,10 +182,10 @@ class Trained:
         self._encoder: TransformerEncoder | None = None
 
     def on(self, base: TransformerEncoder) -> TransformerEncoder:
-        """Return the encoder with these weights in place of its own; what was not trained stays as the encoder has it.
+        """Return the encoder with these weights; those that were not trained stay the same.
 
         Raises:
-            ArtifactError: It is not the one that they were trained from.
+            ArtifactError: The weights were trained from another encoder.
         """
         check_encoder(base, self.fingerprint)
         if not self.weights:
@@ -197,7 +197,7 @@ class Trained:
 
 
 _KIND = "work in progress"
-#: Increased whenever this version cannot resume the work of an older one.
+#: Increase it whenever the checkpoints of older versions cannot be resumed.
 _SCHEME = 5
 
 
@@ -205,7 +205,7 @@ class Checkpoints:
     """The checkpoint of one fit.
 
     Args:
-        folder: A folder of its own; ``None`` keeps nothing.
+        folder: A folder for this checkpoint only; ``None`` saves nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -220,10 +220,12 @@ class Checkpoints:
         fingerprint: str,
         instances: Sequence[RelationInstance],
     ) -> Checkpoints:
-        """Return the place, below a folder for many, of the fit that these settings, encoder and instances decide.
+        """Return the checkpoint of a fit, in a folder that may hold those of many fits.
+
+        A fit with the same settings, encoder and instances has the same checkpoint.
 
         Raises:
-            OutputError: The folder for many cannot be made.
+            OutputError: The folder cannot be created.
         """
         if folder is None:
             return cls(None)
@@ -233,22 +235,22 @@ class Checkpoints:
             raise OutputError(
                 f"cannot keep work in progress in {folder}: {error.strerror or error}"
             ) from error
-        details = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
-        digest = blake2b(details.encode("utf-8", "surrogatepass"), digest_size=12)
+        identity = json.dumps([_SCHEME, fingerprint, settings], sort_keys=True)
+        digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12)
         for instance in instances:
             digest.update(instance_key(instance))
         return cls(folder / digest.hexdigest())
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is kept."""
+        """Whether checkpoints are saved."""
         return self._folder is not None
 
     def load(self) -> tuple[dict[str, Any], Mapping[str, NDArray[Any]]] | None:
-        """Return what was kept last, or ``None``.
+        """Return the values and arrays of the last checkpoint, or ``None``.
 
         Raises:
-            ArtifactError: It is damaged.
+            ArtifactError: The checkpoint is damaged.
         """
         if self._folder is None or not self._folder.is_dir():
             return None
@@ -256,7 +258,7 @@ class Checkpoints:
         return dict(kept.settings), kept.tensors
 
     def keep(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Replace what was kept; it is safe when this returns.
+        """Save a checkpoint, and remove the one before it only when this one is complete.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -265,7 +267,7 @@ class Checkpoints:
             save_artifact(self._folder, Artifact(_KIND, state, arrays))
 
     def clear(self) -> None:
-        """Remove what was kept: the fit is done."""
+        """Remove the checkpoint: the fit is complete."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self._folder)

@@ -162,7 +162,7 @@ def test_one_sentence_again_and_again_is_one_relation(
 ) -> None:
     repeated = [replace(few[0], id=str(number)) for number in range(30)]
     assert selfore("auto", **settings).fit(repeated).n_relations_ == 1
-    with pytest.raises(InputError, match="the instances repeat each other"):
+    with pytest.raises(InputError, match="instances are repeated, or the encoder cannot distinguish them"):
         selfore(2, **settings).fit(repeated)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -55,7 +55,6 @@ def test_one_relation_has_all() -> None:
     assert relations_of_clusters(hard(), VECTORS, 1, seed=0).tolist() == [0] * 5
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**20), st.integers(1, 12), st.integers(1, 12), st.floats(0.05, 20))
 def test_whatever_the_clusters_relations_are_sorted_and_filled(
     seed: int, n_clusters: int, n_relations: int, variance: float
@@ -100,7 +99,6 @@ def test_rounding_does_not_change_which_relation_is_likeliest() -> None:
     assert softened(shares, 0.01).argmax() == 1
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float64, (6, 4), elements=st.sampled_from([1e-200, 1e-38, 1e-20, 1e-3, 0.2, 0.25, 0.3, 0.7]))
 )

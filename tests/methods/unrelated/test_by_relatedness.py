@@ -266,6 +266,19 @@ def test_a_share_is_honoured_where_too_few_pairs_can_be_drawn(
     assert "so the bundled relatedness model decides" in fitted.report_["warnings"][0]
 
 
+def test_instances_with_equal_scores_are_not_separated_and_that_is_reported(
+    small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
+) -> None:
+    repeated = [replace(mixed[0], id=f"again {number}") for number in range(12)]
+    alone = [*mixed[1:4], *repeated]
+    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=1), 0.4, relatedness=model).fit(alone)
+    left_out = int((fitted.labels_ < 0).sum())
+    assert left_out != 6
+    assert (
+        f"asks to leave out 6 of 15 instances, and {left_out} were left out" in fitted.report_["warnings"][-1]
+    )
+
+
 def test_judged_pairs_calibrate_the_model(
     kept: NoRelationWrapper, small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:

@@ -17,6 +17,7 @@ from relscout.methods.kmeans import KMeans
 from relscout.methods.transfer import Transfer
 from relscout.methods.unrelated import NoRelationWrapper
 from relscout.methods.unrelated.detector import redrawn_pairs
+from relscout.text.relatedness import Relatedness
 
 Instances = list[RelationInstance]
 #: Settings with which a method that trains is fitted in a moment.
@@ -47,7 +48,7 @@ def kmeans(encoder: TransformerEncoder, n_relations: int = 14) -> KMeans:
 @pytest.fixture(scope="module")
 def mixed(corpus: Instances) -> tuple[Instances, np.ndarray]:
     """Instances of all relations and pairs re-drawn in their sentences, and which of them are the latter."""
-    related = [one for one in corpus if one.relation != "no_relation"]
+    related = [one for one in corpus if one.relation != "no_relation"][::2]
     pairs = redrawn_pairs(related, seed=7)
     return [*related, *pairs], np.arange(len(related) + len(pairs)) >= len(related)
 
@@ -84,7 +85,7 @@ def test_predicting_what_was_fitted_gives_the_labels(
 def test_saved_and_loaded_it_tells_the_same(
     found: NoRelationWrapper, mixed: tuple[Instances, np.ndarray], tmp_path: Path
 ) -> None:
-    few = mixed[0][::9]
+    few = mixed[0][::5]
     found.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
     assert isinstance(loaded, NoRelationWrapper)
@@ -135,7 +136,7 @@ def test_any_method_can_stand_behind_it(
     mixed: tuple[Instances, np.ndarray],
     labelled: Instances,
 ) -> None:
-    few, kind = mixed[0][::4], method(name)
+    few, kind = mixed[0][::6], method(name)
     labeled = labelled if kind.LABELS == "required" else None
     found = NoRelationWrapper(kind(tiny_encoder(), n_relations=4, **QUICK.get(name, {})), 0.1).fit(
         few, labeled
@@ -177,3 +178,11 @@ def test_judged_instances_that_tell_nothing_are_refused(instances: Instances) ->
         NoRelationWrapper(KMeans(), [one.without_relation() for one in instances[:5]]).settings()
     with pytest.raises(InputError, match=r"0 of 0 judged instances"):
         NoRelationWrapper(KMeans(), []).settings()
+
+
+def test_a_relatedness_model_that_is_not_needed_is_reported(
+    random_encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray]
+) -> None:
+    method = KMeans(random_encoder, n_relations=3)
+    fitted = NoRelationWrapper(method, 0.2, relatedness_model=Relatedness.load()).fit(mixed[0])
+    assert fitted.report_["warnings"][0].startswith("the relatedness model is not used")

@@ -1,4 +1,4 @@
-"""Public data sets: which there are, where they are published, under what terms, and how to get them."""
+"""Public data sets: catalogue, licences and downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public data sets of ``catalogue.yaml``: where they are published, their size and licence, how to get them."""
+"""The public data sets of ``catalogue.yaml``: addresses, sizes, licences, and how to obtain them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class DataFile:
     """One file of a data set."""
 
     name: str
-    """Name in the folder of the set; for files that are put there by hand, a pattern such as ``*.json`` will do."""
+    """Name in the folder of the set; of files that are copied there by hand, it may be a pattern such as ``*.json``."""
 
     address: str | None = None
-    """Where it is published, or ``None`` where nobody may or can simply fetch it."""
+    """Address of the download; ``None`` if the file cannot be downloaded without registration."""
 
     size: int | None = None
-    """Bytes, or ``None`` where that is not known."""
+    """Size in bytes, if known."""
 
     sha256: str | None = None
-    """Checksum in hexadecimal digits, or ``None`` where none is known."""
+    """Checksum in hexadecimal digits, if known."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class DataSet:
     """A public data set."""
 
     name: str
-    """How commands and presets call it, and its folder in the data folder."""
+    """Name in commands and presets, and of its folder in the data folder."""
 
     title: str
-    """What it is, in a few words."""
+    """A short description."""
 
     licence: str
     """The terms under which the data may be used, as far as its publishers state them."""
@@ -55,7 +55,7 @@ class DataSet:
     """How to obtain and convert it, where it cannot be downloaded; ``{folder}`` as above."""
 
     parts: tuple[str, ...] = ()
-    """What to make of the files when they are there, for protocols that read a part of them; ``{folder}`` as above."""
+    """Steps that split the files for protocols that read a part of them; ``{folder}`` as above."""
 
     @property
     def downloadable(self) -> bool:
@@ -64,7 +64,7 @@ class DataSet:
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files, or ``None`` where that is not known of each."""
+        """Total size in bytes; ``None`` if the size of a file is unknown."""
         sizes = [file.size for file in self.files]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
@@ -82,7 +82,7 @@ DATASETS: dict[str, DataSet] = _catalogue()
 
 
 def dataset(name: str) -> DataSet:
-    """Return what is known of a data set.
+    """Return the description of a data set.
 
     Raises:
         UnknownNameError: There is none of that name.

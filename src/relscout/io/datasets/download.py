@@ -41,7 +41,7 @@ def difference(path: Path, file: DataFile) -> str | None:
     return None if got == file.sha256 else f"expected the sha256 checksum {file.sha256}, got {got}"
 
 
-#: Answers that may be another one soon: the server is busy or has a fault.
+#: Status codes of temporary failures: the server is busy or has a fault.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _REFUSED = {
     401: "asks for a password",
@@ -54,16 +54,16 @@ _KEPT = "the partial download is kept; run the same command again to resume"
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """How patient a download is."""
+    """When a download waits, tries again and gives up."""
 
     attempts: int = 4
-    """Attempts in a row that may bring nothing new before the download is given up; at least 1."""
+    """Successive attempts without a new byte after which the download fails; at least 1."""
 
     wait: float = 0.5
     """Seconds before the second attempt; doubled before each further one."""
 
     timeout: float = 30.0
-    """Seconds without any answer or any new byte after which an attempt has failed."""
+    """Seconds without an answer or a new byte after which an attempt fails."""
 
     window: float = 60.0
     """Seconds in which ``least`` bytes must arrive, or else the attempt has failed."""
@@ -76,7 +76,7 @@ USUAL = ClientSettings()
 
 
 class _PassingError(Exception):
-    """An attempt failed in a way that another one may not."""
+    """An attempt failed; another may succeed."""
 
 
 class _SlowError(_PassingError):
@@ -84,7 +84,7 @@ class _SlowError(_PassingError):
 
 
 class _RefusalError(Exception):
-    """The server's answer rules out that another attempt helps."""
+    """The server refuses the file; another attempt would fail too."""
 
 
 def download(
@@ -100,13 +100,13 @@ def download(
     Args:
         file: What was published: name, size and checksum.
         address: Where to get it.
-        target: Its final name, in a folder that exists. It appears when it is whole and verified.
-        settings: How patient to be.
+        target: Final path, in an existing folder. The file appears there once it is complete and verified.
+        settings: Attempts and waiting times.
         progress: Called with the bytes so far and in total under the name of the file.
 
     Raises:
-        DownloadError: It cannot be reached, is not there, or is not what was published.
-        OutputError: It cannot be written.
+        DownloadError: The file cannot be reached, does not exist, or differs from the published one.
+        OutputError: The file cannot be written.
     """
     part = target.with_name(f"{target.name}.part")
     try:
@@ -144,8 +144,8 @@ def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, p
                 failed = 1 if size > furthest and not isinstance(error, _SlowError) else failed + 1
                 furthest = max(furthest, size)
                 if failed >= settings.attempts:
-                    details = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if size else ''}"
-                    raise DownloadError(f"cannot download {address}: {details}{_instead(part)}") from error
+                    reason = f"{str(error) or type(error).__name__}; {f'{_KEPT}; or ' if size else ''}"
+                    raise DownloadError(f"cannot download {address}: {reason}{_instead(part)}") from error
             except _RefusalError as refusal:
                 raise DownloadError(f"{address} {refusal}; {_instead(part)}") from refusal
             except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -208,7 +208,7 @@ def _instead(part: Path) -> str:
 def _attempt(
     client: httpx.Client, file: DataFile, address: str, part: Path, progress: Progress, watch: _Watch
 ) -> None:
-    """Bring the part to its full length, if the connection holds; what cannot be resumed is asked for anew."""
+    """Download the rest of the part, or all of it if it cannot be resumed."""
     # without a checksum, nobody would notice that the halves of two versions were joined
     done = _size(part) if file.sha256 is not None else 0
     if file.size is not None and done >= file.size:
@@ -220,7 +220,7 @@ def _attempt(
         if agreed := _agreed(response, file, done):
             done, total = agreed
             with part.open("ab" if done else "wb") as stream:
-                # in the pieces that arrive: gathered into larger ones, the last would be lost with the connection
+                # pieces are written as they arrive: of larger ones, the last would be lost with the connection
                 for piece in response.iter_raw():
                     done += len(piece)
                     if total is not None and done > total:
@@ -243,7 +243,7 @@ def _agreed(response: httpx.Response, file: DataFile, done: int) -> tuple[int, i
     if status in _PASSING:
         raise _PassingError(f"the server answers {status} {response.reason_phrase}".rstrip())
     if status not in (200, 206):
-        raise _RefusalError(f"{_REFUSED.get(status, 'is not to be had')} ({status})")
+        raise _RefusalError(f"{_REFUSED.get(status, 'cannot be downloaded')} ({status})")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise _RefusalError("is sent compressed, though it was asked for as it is")
     start, announced = 0, response.headers.get("Content-Length", "")

@@ -1,4 +1,4 @@
-"""Whole data sets: downloaded or copied from a folder, and where they are on disk."""
+"""Downloads data sets, or copies them from a folder, and locates them on disk."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def data_folder(given: Path | None = None) -> Path:
     """Return the folder that holds one folder for each data set.
 
     Args:
-        given: What the user asked for; without it, the environment variable ``RELSCOUT_DATA`` counts, and without that
-            ``relscout/datasets`` in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
+        given: The folder that the user named. By default, it is that of the environment variable ``RELSCOUT_DATA``,
+            else ``relscout/datasets`` in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
 
     Raises:
         SettingError: None of these is known: there is no home directory.
@@ -77,14 +77,14 @@ def get(
     settings: ClientSettings = USUAL,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Put the files of a data set into the data folder and verify them; those that are there are verified only.
+    """Download or copy the files of a data set to the data folder and verify them; existing files are only verified.
 
     Args:
         name: A name in :data:`DATASETS`, or the description of a set of your own.
-        folder: The data folder, see :func:`data_folder`; the files come to lie in ``folder/name``.
+        folder: The data folder, see :func:`data_folder`; the files are saved in ``folder/name``.
         source: Where to get the files instead of where they are published: an address (``http://`` or ``https://``), or
             a folder that holds them, or holds them in a folder of the set's name. They are verified all the same.
-        settings: How patient to be with servers.
+        settings: Attempts and waiting times of downloads.
         progress: Called with the bytes so far and in total under the name of each file.
 
     Returns:
@@ -92,8 +92,8 @@ def get(
 
     Raises:
         UnknownNameError: There is no data set of that name.
-        DownloadError: It cannot be downloaded: no network, no such file, another file than was published, or nobody may
-            simply fetch it.
+        DownloadError: A file cannot be downloaded: there is no network or no such file, it differs from the published
+            one, or its licence requires that you obtain it yourself.
         InputError: A file in ``source``, or one that is in the data folder already, is not what was published.
         OutputError: A file cannot be written.
     """
@@ -144,13 +144,13 @@ def _address(file: DataFile, chosen: DataSet, source: str | Path | None) -> str:
 
 
 def _copy(file: DataFile, chosen: DataSet, source: Path, place: Path) -> None:
-    """Copy what is, or matches, a file from another folder; what is not the published file is refused before that."""
-    found = present(file, source) or present(file, source / chosen.name)
-    if not found:
+    """Copy the files that match a file of the data set from another folder, if they are the published ones."""
+    copies = present(file, source) or present(file, source / chosen.name)
+    if not copies:
         raise InputError(
             f"{source}: there is no {file.name}, nor {chosen.name}/{file.name}; name the folder that holds the files"
         )
-    for path in found:
+    for path in copies:
         if wrong := difference(path, file):
             raise InputError(f"{path} is not the published file: {wrong}")
         with whole_file(place / path.name) as copied:
@@ -159,7 +159,7 @@ def _copy(file: DataFile, chosen: DataSet, source: Path, place: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(place: Path, progress: Progress) -> Iterator[None]:
-    """Make the folder, and hold off other processes that fill it; where there are no locks, checksums must do."""
+    """Create the folder and lock it against other processes; without locks, checksums detect their interference."""
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

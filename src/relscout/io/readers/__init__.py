@@ -33,7 +33,9 @@ from relscout.core.errors import (
 from relscout.core.instances import RelationInstance
 from relscout.core.wording import counted
 from relscout.io.packing import exists, members
+from relscout.io.readers.offsets import Offsets, check_convention, checked
 from relscout.io.readers.source import Pairs, RelationNames, Source, check_unicode, readable
+from relscout.io.readers.unknown import why_unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -75,6 +77,10 @@ ONLY_FOR = {
     "columns": ("csv", "xlsx", "parquet"),
     "labels": ("nyt-fb",),
     "pairs": ("docred", "spert", "brat"),
+    "offsets": (
+        *("jsonl", "csv", "xlsx", "parquet", "opennre", "trex", "brat", "bioc", "label-studio", "doccano"),
+        *("prodigy", "pubannotation"),
+    ),
 }
 
 #: Formats of annotation tools, which export a file per text, or per person: several in an archive are one data set.
@@ -86,6 +92,9 @@ _GROUP: Final = "relscout.readers"
 
 #: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
 _NO_JSON = ("parquet", "xlsx", "docbin", "brat")
+
+#: Formats that are no text, and so have no encoding.
+_BINARY = ("parquet", "xlsx", "docbin")
 
 OnError = Literal["raise", "skip"]
 
@@ -155,9 +164,8 @@ def recognise(source: Source) -> str:
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     if source.has_rows:
         return "parquet"
-    from relscout.io.readers.unknown import why_unknown
-
-    raise InputError(f"{source.path}: {why_unknown(source, format_names())}")
+    fields = {name: getattr(reader(name), "FIELDS", ()) for name in FORMATS} | dict.fromkeys(_others(), ())
+    raise InputError(f"{source.path}: {why_unknown(source, fields)}")
 
 
 def read(
@@ -171,9 +179,13 @@ def read(
     relation_names: str | Path | None = None,
     pairs: Pairs = "related",
     encoding: str | None = None,
+    offsets: Offsets = "characters",
     on_warning: Callable[[str], None] | None = None,
 ) -> Iterator[RelationInstance]:
     """Read relation instances from a file or folder, one at a time, in its order.
+
+    If mentions do not lie on whole words, an :class:`relscout.core.errors.InputWarning` at the end says which
+    ``offsets`` would fit.
 
     Args:
         path: The file or folder. Packed files (gzip, bzip2, xz, Zstandard) are unpacked; of a ZIP archive, the file
@@ -190,21 +202,31 @@ def read(
             have a relation; ``"all"`` also gives, once each, the pairs of entities of a sentence that have none, as
             instances of the relation ``no_relation``, the earlier entity as the head.
         encoding: Encoding of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        offsets: What the offsets of mentions count, for formats that give them: a name of
+            :data:`relscout.io.readers.offsets.CONVENTIONS`. The instances count characters.
         on_warning: Called with each decision that the file leaves to the reader, such as which quotation marks are
             text; an :class:`relscout.core.errors.InputWarning` if left out.
 
     Raises:
         InputError: The file cannot be read or is of no known format, or (:class:`RecordError`) a record is
             wrong.
-        UnknownNameError: There is no format of that name, or ``on_error`` or ``pairs`` has another value.
-        SettingError: ``labels`` or ``columns`` is given or ``pairs`` is ``"all"``, and the format has no use for it.
+        UnknownNameError: There is no format of that name, or ``on_error``, ``pairs`` or ``offsets`` has another value.
+        SettingError: ``labels``, ``columns`` or ``offsets`` is given or ``pairs`` is ``"all"``, and the format has no
+            use for it.
     """
     if on_error not in ("raise", "skip"):
         raise UnknownNameError("on_error", on_error, ("raise", "skip"))
     if pairs not in ("related", "all"):
         raise UnknownNameError("pairs", pairs, ("related", "all"))
+    check_convention(offsets)
     source = Source(
-        Path(path), Path(labels) if labels else None, dict(columns or {}), pairs, encoding, on_warning
+        Path(path),
+        Path(labels) if labels else None,
+        dict(columns or {}),
+        pairs,
+        encoding,
+        offsets,
+        on_warning,
     )
     if format is not None:
         reader(format)  # an unknown name is reported before a missing file
@@ -212,7 +234,11 @@ def read(
     inside = _in_archive(source, format) if exists(source.path) else None
     name = format or (inside[0] if inside else recognise(source))
     chosen = reader(name)
-    for option, given in (("columns", columns), ("labels", labels)):
+    for option, given in (
+        ("columns", columns),
+        ("labels", labels),
+        ("offsets", offsets != "characters"),
+    ):
         if given and name not in ONLY_FOR[option]:
             raise SettingError(
                 f"{source.path}: {option!r} is for {', '.join(ONLY_FOR[option])}, but the file is {name}; "
@@ -223,15 +249,21 @@ def read(
             f"{source.path}: pairs 'all' is for formats in which every pair is judged "
             f"({', '.join(ONLY_FOR['pairs'])}), but the file is {name}; leave it out"
         )
+    if encoding is not None and (source.has_rows or name in _BINARY):
+        raise SettingError(
+            f"{source.path}: encoding {encoding!r} is for text, but the file is binary; leave it out"
+        )
     names = RelationNames.load(Path(relation_names)) if relation_names else RelationNames({})
     if inside is None:
-        return _read(chosen, source, names, on_error, on_skip)
+        instances = _read(chosen, source, names, on_error, on_skip)
+        return checked(instances, offsets, warn=source.warn)
     _, sources, others = inside
     if others:
         source.warn(
             f"{counted(len(others), 'file')} of the archive without marked pairs left out ({others[0].name} …)"
         )
-    return chain.from_iterable(_read(chosen, member, names, on_error, on_skip) for member in sources)
+    instances = chain.from_iterable(_read(chosen, member, names, on_error, on_skip) for member in sources)
+    return checked(instances, offsets, warn=source.warn)
 
 
 def _check_content(source: Source) -> None:
@@ -294,8 +326,12 @@ def _read(
         source.warn(
             f"read as {encoding.upper()}, as its byte-order mark says; for another encoding, pass --encoding"
         )
+    # labels that the table of names does not have keep their identifiers
+    named, labelled = not names.names, False
     for record in chosen.read(source):
         if isinstance(record, RelationInstance):
+            named = named or record.relation in names.names
+            labelled = labelled or record.relation is not None
             record = _of_unicode(source, names.rename(record))
         if isinstance(record, RelationInstance):
             yield record
@@ -303,6 +339,8 @@ def _read(
             raise record
         elif on_skip is not None:
             on_skip(record)
+    if labelled and not named:
+        source.warn(f"none of the gold relations is among the {len(names.names)} relation names")
 
 
 def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
@@ -11,8 +10,8 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import UNKNOWN, UNTYPED, Mention, RelationInstance
+from relscout.io.readers.offsets import Offsets, check_mention, in_characters, placed
 from relscout.io.readers.source import Source, attempt, shorten, unrelated_pairs
-from relscout.io.readers.tokens import check_surface
 
 
 class Annotated:
@@ -50,6 +49,20 @@ class Annotated:
             self._entities[key] = parse()
         except InputError as error:
             self._entities[key] = error
+
+    def span(
+        self,
+        role: str,
+        start: int,
+        end: int,
+        *,
+        type: str | None = None,
+        entity_id: str | None = None,
+        surface: Any = None,
+    ) -> Mention:
+        """Return the mention at ``[start, end)`` of the text, in the offsets of the file; see :func:`span`."""
+        offsets = self._source.offsets
+        return span(role, self.text, start, end, offsets, type=type, entity_id=entity_id, surface=surface)
 
     def mention(self, role: str, key: Hashable) -> Mention:
         """Return an entity.
@@ -175,6 +188,7 @@ def span(
     text: str,
     start: int,
     end: int,
+    offsets: Offsets,
     *,
     type: str | None = None,
     entity_id: str | None = None,
@@ -182,42 +196,23 @@ def span(
 ) -> Mention:
     """Return the mention at ``[start, end)`` of a text.
 
-    Offsets count characters. Where the surface is given and only fits if they count UTF-16 units, as JavaScript and
-    Java do, they are read so.
+    Offsets that should count characters, but by which the surface only fits if they count UTF-16 units, as JavaScript
+    and Java do, are read so.
 
     Raises:
         InputError: The span does not fit the text, or covers another surface.
     """
     type = None if type == UNTYPED else type
-    found = Mention(start, end, type, entity_id)
-    if surface is not None and 0 <= start < end and text[start:end] != surface and not text.isascii():
-        units = Utf16(text)
-        if text[units.offset(start) : units.offset(end)] == surface:
-            return Mention(units.offset(start), units.offset(end), type, entity_id)
-    if not 0 <= start < end <= len(text):
-        raise InputError(
-            f"the span [{start}, {end}) of the {role} does not fit the text of {len(text)} characters; "
-            "expected 0 <= start < end <= length, with the end exclusive"
-        )
+    if offsets == "characters" and surface is not None and text[start:end] != surface:
+        first, last = in_characters(text, start, end, "utf-16")
+        if (first, last) != (start, end) and text[first:last] == surface:
+            return Mention(first, last, type, entity_id)
+    mention = placed(role, text, start, end, offsets, type=type, entity_id=entity_id, surface=surface)
     if surface is not None:
-        check_surface(role, text[start:end], surface)
-    return found
+        check_mention(role, text, mention, surface, offsets)
+    return mention
 
 
 def named(relation: str | None) -> str | None:
     """Return a relation, ``None`` where it is empty or what is written for an unknown one."""
     return None if relation in ("", UNKNOWN) else relation
-
-
-class Utf16:
-    """Offsets of a text in UTF-16 units, of which a character beyond U+FFFF has two."""
-
-    def __init__(self, text: str) -> None:
-        # the positions of these characters, in units
-        self._wide = [
-            place + count for count, place in enumerate(n for n, c in enumerate(text) if c > "\uffff")
-        ]
-
-    def offset(self, units: int) -> int:
-        """Return an offset in characters, given in UTF-16 units; one inside a character is that of the character."""
-        return units - bisect_left(self._wide, units)

@@ -13,6 +13,7 @@ from relscout.core.errors import InputError, MissingExtraError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.annotated import Segments, span
 from relscout.io.readers.json_stream import record_outlines, records
+from relscout.io.readers.offsets import length_of
 from relscout.io.readers.source import Source, attempt, check_unicode, kind_name, require, shorten
 
 DESCRIPTION = "BioC: XML or JSON documents of passages with annotations, and relations between these"
@@ -195,12 +196,13 @@ class _Document:
             if isinstance(value, str):
                 check_unicode(name, value)
         for number, (offset, text) in enumerate(zip(self._offsets, self._segments.texts, strict=True)):
-            if offset <= start < offset + len(text):
+            if offset <= start < offset + length_of(text, self._source.offsets):
                 found = span(
                     "annotation",
                     text,
                     start - offset,
                     start - offset + length,
+                    self._source.offsets,
                     type=kind if isinstance(kind, str) and kind else None,
                     entity_id=entity if entity not in ("", "-", "None") else None,
                     surface=annotation.get("text"),

@@ -11,11 +11,11 @@ from itertools import combinations
 from pathlib import Path
 
 from relscout.core.errors import InputError, RecordError
-from relscout.core.instances import Mention, RelationInstance
+from relscout.core.instances import BRAT_NAMES, Mention, RelationInstance
 from relscout.io.packing import is_file
 from relscout.io.readers.annotated import named, span
-from relscout.io.readers.source import NO_RELATION, Pairs, Source, attempt, shorten, unrelated_pairs
-from relscout.io.writers.tools import BRAT_MARK
+from relscout.io.readers.offsets import Offsets
+from relscout.io.readers.source import NO_RELATION, Source, attempt, shorten, unrelated_pairs
 
 DESCRIPTION = "brat standoff: a folder of .txt and .ann files, or one .ann file next to its .txt"
 
@@ -59,6 +59,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         )
     names = _shown_names(found[0].parent)
     for path in found:
+        annotations = replace(source, path=path)
         text_path = path.with_suffix(".txt")
         annotations = replace(source, path=path)
         if not is_file(text_path):
@@ -71,15 +72,15 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         except RecordError as error:
             yield error
         else:
-            for record in _read_pair(annotations, text, source.pairs):
+            for record in _read_pair(annotations, text):
                 yield _renamed(record, names) if isinstance(record, RelationInstance) else record
 
 
 def _shown_names(folder: Path) -> Mapping[str, str]:
     """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
     path = folder / "visual.conf"
-    first, *lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else [""]
-    if first != BRAT_MARK:
+    first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
+    if first != BRAT_NAMES:
         return {}
     parts = (line.partition(" | ") for line in lines)
     return {stored: name for stored, bar, name in parts if bar}
@@ -94,12 +95,12 @@ def _renamed(instance: RelationInstance, names: Mapping[str, str]) -> RelationIn
     return replace(instance, head=head, tail=tail, relation=relation)
 
 
-def _as_counted(text: str, entities: Collection[re.Match[str]]) -> str:
+def _as_counted(text: str, entities: Collection[re.Match[str]], offsets: Offsets) -> str:
     """Return the text with the line ends that the offsets count: as they are in the file, or CRLF as one character.
 
     brat's server reads CRLF as one. Such a file is recognised by its surfaces.
     """
-    if "\r\n" not in text:
+    if "\r\n" not in text or offsets != "characters":
         return text
     counted = text.replace("\r\n", "\n")
     fits = [
@@ -109,20 +110,18 @@ def _as_counted(text: str, entities: Collection[re.Match[str]]) -> str:
     return counted if fits[1] > fits[0] else text
 
 
-def _read_pair(annotations: Source, text: str, pairs: Pairs) -> Iterator[RelationInstance | RecordError]:
+def _read_pair(annotations: Source, text: str) -> Iterator[RelationInstance | RecordError]:
     lines = list(annotations.decoded_lines())
     matches = (_ENTITY.fullmatch(line) for _, line in lines if isinstance(line, str))
     entities = {found[1]: found for found in matches if found}
-    counted = _as_counted(text, entities.values())
+    counted = _as_counted(text, entities.values(), annotations.offsets)
     if counted is not text:
         annotations.warn(
             "offsets are read with each CRLF of the text as one character, because only these fit"
         )
-        yield from _read_lines(
-            annotations, lines, entities, counted, pairs, " (CRLF counted as one character)"
-        )
+        yield from _read_lines(annotations, lines, entities, counted, " (CRLF counted as one character)")
     else:
-        yield from _read_lines(annotations, lines, entities, text, pairs, "")
+        yield from _read_lines(annotations, lines, entities, text, "")
 
 
 def _read_lines(
@@ -130,30 +129,31 @@ def _read_lines(
     lines: list[tuple[int, str | RecordError]],
     entities: dict[str, re.Match[str]],
     text: str,
-    pairs: Pairs,
     counting: str,
 ) -> Iterator[RelationInstance | RecordError]:
     for number, line in lines:
         place = f"line {number}{counting}"
         if isinstance(line, RecordError) or line.startswith("R"):
-            yield attempt(annotations, place, line, partial(_related, entities, text))
+            yield attempt(annotations, place, line, partial(_related, annotations, entities, text))
         elif not line.startswith(_OTHER_KINDS) and not _ENTITY.fullmatch(line):
             yield annotations.error(
                 place, f"expected an annotation such as 'T1<tab>Type 0 5<tab>surface', got {shorten(line)}"
             )
-    if pairs == "all":
+    if annotations.pairs == "all":
         yield from _unrelated(
             annotations, text, entities, [line for _, line in lines if isinstance(line, str)]
         )
 
 
-def _related(entities: dict[str, re.Match[str]], text: str, line: str, provenance: str) -> RelationInstance:
+def _related(
+    annotations: Source, entities: dict[str, re.Match[str]], text: str, line: str, provenance: str
+) -> RelationInstance:
     found = _RELATION.fullmatch(line)
     if found is None or (found[2], found[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
         raise InputError(f"expected 'R1<tab>Type Arg1:T1 Arg2:T2', got {shorten(line)}")
     arguments = {found[2]: found[3], found[4]: found[5]}
-    head = _mention("head", arguments["Arg1"], entities, text)
-    tail = _mention("tail", arguments["Arg2"], entities, text)
+    head = _mention("head", arguments["Arg1"], entities, text, annotations.offsets)
+    tail = _mention("tail", arguments["Arg2"], entities, text, annotations.offsets)
     return _instance(text, head, tail, found[1], provenance)
 
 
@@ -174,7 +174,7 @@ def _unrelated(
         if name in triggers or entity[5]:
             continue
         try:
-            mention = _mention("entity", name, entities, text)
+            mention = _mention("entity", name, entities, text, annotations.offsets)
         except InputError as error:
             yield annotations.error(name, error)
             continue
@@ -199,7 +199,9 @@ def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance
     )
 
 
-def _mention(role: str, name: str, entities: dict[str, re.Match[str]], text: str) -> Mention:
+def _mention(
+    role: str, name: str, entities: dict[str, re.Match[str]], text: str, offsets: Offsets
+) -> Mention:
     if name not in entities:
         raise InputError(f"the {role} is {name}, which no T line of the file defines")
     _, entity_type, start, end, further, surface = entities[name].groups()
@@ -208,8 +210,4 @@ def _mention(role: str, name: str, entities: dict[str, re.Match[str]], text: str
             f"the {role} {name} is discontinuous ({start} {end}{further}); expected one span, "
             "because the text between the parts does not belong to the entity"
         )
-    if not int(start) < int(end) <= len(text):
-        raise InputError(
-            f"the {role} {name} at [{start}, {end}) does not fit the text of {len(text)} characters"
-        )
-    return span(role, text, int(start), int(end), type=entity_type, surface=surface)
+    return span(f"the {role} {name}", text, int(start), int(end), offsets, type=entity_type, surface=surface)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
+from relscout.core.surfaces import cuts_word
 from relscout.io.formulas import restored
 from relscout.io.readers.source import Source, attempt, shorten
 from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
@@ -56,7 +57,11 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 "is a cell with the delimiter in it missing its quotation marks?"
             )
         cells = [restored(cell) for cell in row] if of_triples else row
-        return row_instance({field: cells[position] for field, position in positions.items()}, provenance)
+        return row_instance(
+            {field: cells[position] for field, position in positions.items()},
+            provenance,
+            offsets=source.offsets,
+        )
 
     for place, row in rows:
         yield attempt(source, place, row, instance)
@@ -89,23 +94,17 @@ def _quoting(source: Source) -> int:
                 row = next(parser)
                 if len(row) != len(names):
                     continue
-                found = row_instance({field: row[place] for field, place in positions.items()}, "")
+                found = row_instance(
+                    {field: row[place] for field, place in positions.items()}, "", offsets=source.offsets
+                )
             except StopIteration:
                 return instances, -inside
             except (csv.Error, InputError):
                 continue
             instances += 1
-            inside += sum(_cuts_a_word(found.text, one.start, one.end) for one in (found.head, found.tail))
+            inside += sum(cuts_word(found.text, one.start, one.end) for one in (found.head, found.tail))
 
     return csv.QUOTE_NONE if whole(csv.QUOTE_NONE) > whole(csv.QUOTE_MINIMAL) else csv.QUOTE_MINIMAL
-
-
-def _cuts_a_word(text: str, start: int, end: int) -> bool:
-    edges = ((text[start - 1 : start], text[start]), (text[end - 1], text[end : end + 1]))
-    return (
-        any(left.isalnum() and right.isalnum() for left, right in edges)
-        or text[start:end] != text[start:end].strip()
-    )
 
 
 def _rows(source: Source, quoting: int) -> Iterator[tuple[str, list[str] | RecordError]]:

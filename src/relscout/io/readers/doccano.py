@@ -8,7 +8,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import Annotated, span
+from relscout.io.readers.annotated import Annotated
 from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, kind_name, optional_text, require
 
@@ -56,7 +56,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             key = entity.get("id") if isinstance(entity, dict) else None
             if not isinstance(key, int | str):
                 key = f"entities[{number}]"
-            annotated.add(key, partial(_entity, annotated.text, entity))
+            annotated.add(key, partial(_entity, annotated, entity))
         if not judged:
             yield from annotated.unlabelled()
         for number, relation in enumerate(relations):
@@ -70,13 +70,13 @@ def _entities(record: Any) -> list[Any]:
     raise InputError("the field 'entities' is missing; expected a list")
 
 
-def _entity(text: str, entity: Any) -> Mention:
+def _entity(annotated: Annotated, entity: Any) -> Mention:
     if isinstance(entity, list):
         if len(entity) != 3:
             raise InputError(f"the entity has {len(entity)} items; expected [start, end, label]")
         entity = dict(zip(("start_offset", "end_offset", "label"), entity, strict=True))
     start, end = (require(entity, edge, int) for edge in ("start_offset", "end_offset"))
-    return span("entity", text, start, end, type=optional_text(entity, "label"))
+    return annotated.span("entity", start, end, type=optional_text(entity, "label"))
 
 
 def _relation(annotated: Annotated, relation: Any, provenance: str) -> RelationInstance:

@@ -8,15 +8,17 @@ recognised by the module of the given object and never imported here.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from relscout.core.errors import InputError, RecordError
+from relscout.core.errors import InputError, InputWarning, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers.jsonl import instance_of
+from relscout.io.readers.offsets import checked
 from relscout.io.readers.source import kind_name, shorten
 
 #: Instances or their dictionaries, or a pandas, polars or pyarrow frame with the columns of our tables.
@@ -37,21 +39,31 @@ def as_instances(given: Given | Any, *, what: str = "instances") -> list[Relatio
         InputError: It is none of these, or a frame lacks a column.
         RecordError: A dictionary or row is wrong; rows are counted from 1.
     """
+
+    def warn(text: str) -> None:
+        warnings.warn(f"{what}: {text}", InputWarning, stacklevel=3)
+
     if isinstance(given, str | bytes | Path):
         raise InputError(
             f"{what} is {shorten(str(given))}, expected instances, dictionaries or a data frame; "
             "to read a file, use relscout.read(path)"
         )
     if _library(given) is not None:
-        return [_row(row, place, what) for place, row in enumerate(_rows(given, what), start=1)]
+        read = (_row(row, place, what) for place, row in enumerate(_rows(given, what), start=1))
+        return list(checked(read, warn=warn))
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InputError(
             f"{what} is {kind_name(given)}, expected a list of instances or dictionaries, or a data frame"
         )
-    return [
+    given = list(given)
+    read = (
         one if isinstance(one, RelationInstance) else _row(one, place, what)
         for place, one in enumerate(given, start=1)
-    ]
+    )
+    # instances were checked where they were read
+    if all(isinstance(one, RelationInstance) for one in given):
+        return list(read)
+    return list(checked(read, warn=warn))
 
 
 def _library(given: object) -> str | None:

@@ -6,11 +6,13 @@ Spans count the characters of ``text`` (or the tokens of ``tokens``); the end is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import record_outlines, records
+from relscout.io.readers.offsets import CONVENTIONS, Offsets, check_mention, placed
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_offset, optional_text, require
 from relscout.io.readers.table import row_instance
 from relscout.io.readers.tokens import TokenText, check_surface
@@ -38,7 +40,12 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per record; fields that the format does not know are ignored."""
     for place, record in records(source, ("text", "tokens"), published="lines"):
-        yield attempt(source, place, record, row_instance if is_row(record) else instance_of)
+        yield attempt(
+            source,
+            place,
+            record,
+            partial(row_instance if is_row(record) else instance_of, offsets=source.offsets),
+        )
 
 
 def is_row(record: Any) -> bool:
@@ -50,12 +57,13 @@ def is_row(record: Any) -> bool:
     return isinstance(record.get("head"), str) or "head_start" in record
 
 
-def instance_of(record: Any, provenance: str) -> RelationInstance:
+def instance_of(record: Any, provenance: str, *, offsets: Offsets = "characters") -> RelationInstance:
     """Return the instance of a record.
 
     Args:
         record: What a line holds, as JSON values.
         provenance: Source of the instance where the record names none.
+        offsets: What the offsets of the text count.
 
     Raises:
         InputError: The record is not one of an instance.
@@ -65,6 +73,10 @@ def instance_of(record: Any, provenance: str) -> RelationInstance:
             "the record has both 'text' and 'tokens', so what its spans count is not clear; keep one"
         )
     if isinstance(record, dict) and "tokens" in record:
+        if offsets != "characters":
+            raise InputError(
+                f"the spans of 'tokens' count tokens, not {CONVENTIONS[offsets]}; leave offsets out"
+            )
         tokens = TokenText(require(record, "tokens", list))
         text = tokens.text
         check_unicode("tokens", text)
@@ -72,22 +84,24 @@ def instance_of(record: Any, provenance: str) -> RelationInstance:
         tokens, text = None, require(record, "text", str)
     instance = RelationInstance(
         text,
-        _mention("head", record, tokens),
-        _mention("tail", record, tokens),
+        _mention("head", record, text, tokens, offsets),
+        _mention("tail", record, text, tokens, offsets),
         relation=optional_text(record, "relation"),
         id=optional_text(record, "id") or "",
         source=optional_text(record, "source") or provenance,
         document=optional_text(record, "document") or "",
         document_start=optional_offset(record, "document_start"),
     )
-    for role, found in (("head", instance.head_text), ("tail", instance.tail_text)):
+    for role, mention in (("head", instance.head), ("tail", instance.tail)):
         expected = optional_text(record[role], "text", inside=role)
-        if expected is not None:
-            check_surface(role, found, expected)
+        if expected is not None and tokens is None:
+            check_mention(role, text, mention, expected, offsets)
+        elif expected is not None:
+            check_surface(role, mention.surface(text), expected)
     return instance
 
 
-def _mention(role: str, record: Any, tokens: TokenText | None) -> Mention:
+def _mention(role: str, record: Any, text: str, tokens: TokenText | None, offsets: Offsets) -> Mention:
     span = require(record, role, dict)
     start, end = require(span, "start", int, inside=role), require(span, "end", int, inside=role)
     entity_type, entity_id = (
@@ -95,5 +109,7 @@ def _mention(role: str, record: Any, tokens: TokenText | None) -> Mention:
         optional_text(span, "entity_id", inside=role),
     )
     if tokens is None:
-        return Mention(start, end, entity_type, entity_id)
+        return placed(
+            role, text, start, end, offsets, type=entity_type, entity_id=entity_id, surface=span.get("text")
+        )
     return tokens.mention(role, start, end, type=entity_type, entity_id=entity_id)

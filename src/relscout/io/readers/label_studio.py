@@ -8,7 +8,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import Annotated, span
+from relscout.io.readers.annotated import Annotated
 from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, kind_name, optional_text, require
 
@@ -130,7 +130,7 @@ def _relations(
             and _is_region(result["value"])
             and isinstance(result.get("id"), str)
         ):
-            annotated.add(result["id"], partial(_region, annotated.text, result["value"], result.get("type")))
+            annotated.add(result["id"], partial(_region, annotated, result["value"], result.get("type")))
     for number, relation in relations:
         place = f"{where}, result[{number}]"
         try:
@@ -174,13 +174,13 @@ def _labels(value: Any, field: str) -> list[str]:
     return [label for label in labels if label]
 
 
-def _region(text: str, value: dict[str, Any], kind: Any) -> Mention:
+def _region(annotated: Annotated, value: dict[str, Any], kind: Any) -> Mention:
     offsets = value.get("globalOffsets", value)
     start, end = (require(offsets, edge, int, inside="value") for edge in ("start", "end"))
     labels = _labels(value, "labels") or (
         _labels(value, kind) if isinstance(kind, str) and kind in value else []
     )
-    return span("region", text, start, end, type=labels[0] if labels else None, surface=value.get("text"))
+    return annotated.span("region", start, end, type=labels[0] if labels else None, surface=value.get("text"))
 
 
 def _minimal(source: Source, place: str, record: dict[str, Any]) -> Iterator[RelationInstance | RecordError]:
@@ -197,5 +197,5 @@ def _minimal(source: Source, place: str, record: dict[str, Any]) -> Iterator[Rel
         yield source.error(place, error)
         return
     for name, value in regions:
-        annotated.add(name, partial(_region, annotated.text, value, None))
+        annotated.add(name, partial(_region, annotated, value, None))
     yield from annotated.unlabelled()

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from itertools import islice
 
 from relscout.core.errors import InputError
+from relscout.core.surfaces import cuts_word, occurrences
 from relscout.io.readers.source import shorten
 
 #: Occurrences of a string that are looked at.
@@ -18,7 +19,7 @@ def nearest_pair(text: str, head: str, tail: str) -> tuple[tuple[int, int], tupl
     An occurrence that is not part of a longer word counts before those that are. Of several, the two occurrences that
     are nearest to each other without sharing characters are taken, of equally near ones those that come first. Where
     the strings only stand inside one another, as *Paris* in *University of Paris*, the first such place is taken. Case
-    counts, unless a string does not stand in the text otherwise.
+    counts, unless a string does not stand in the text otherwise; strings are compared in Unicode NFC.
 
     Raises:
         InputError: A string is empty or does not occur, or both are the same and occur once.
@@ -64,26 +65,12 @@ def _occurrences(role: str, surface: str, text: str) -> tuple[list[tuple[int, in
     """Return the occurrences to prefer, and all."""
     if not surface.strip():
         raise InputError(f"the {role} is empty; expected the entity as it stands in the text")
-    found = _spans(surface, text)
+    found = occurrences(surface, text, most=_MOST)
     if not found:
         folded = text.casefold()
         if len(folded) == len(text):
-            found = _spans(surface.casefold(), folded)
+            found = occurrences(surface.casefold(), folded, most=_MOST)
     if not found:
         raise InputError(f"the {role} {shorten(surface)} does not occur in the text {shorten(text)}")
-    whole = [place for place in found if not _in_word(text, *place)]
+    whole = [place for place in found if not cuts_word(text, *place)]
     return whole or found, found
-
-
-def _spans(surface: str, text: str) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    start = text.find(surface)
-    while start >= 0 and len(found) < _MOST:
-        found.append((start, start + len(surface)))
-        start = text.find(surface, start + 1)
-    return found
-
-
-def _in_word(text: str, start: int, end: int) -> bool:
-    before, after = text[start - 1 : start], text[end : end + 1]
-    return (before.isalnum() and text[start].isalnum()) or (after.isalnum() and text[end - 1].isalnum())

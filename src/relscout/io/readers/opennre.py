@@ -7,11 +7,13 @@ Spans are ``[start, end)``: the end is exclusive. They count tokens, or characte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import record_outlines, records
+from relscout.io.readers.offsets import CONVENTIONS, Offsets, check_mention, placed
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_text, require
 from relscout.io.readers.tokens import TokenText, check_surface
 
@@ -30,28 +32,37 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per record; the surface of every span is checked against the entity's name."""
     for place, record in records(source, ("h", "t"), published="lines"):
-        yield attempt(source, place, record, _instance)
+        yield attempt(source, place, record, partial(_instance, source.offsets))
 
 
-def _instance(record: Any, provenance: str) -> RelationInstance:
+def _instance(offsets: Offsets, record: Any, provenance: str) -> RelationInstance:
     # like OpenNRE itself: where a record has both, the spans count the characters of the text
     if isinstance(record, dict) and "text" in record:
         tokens, text = None, require(record, "text", str)
     else:
+        if offsets != "characters":
+            raise InputError(
+                f"the spans of 'token' count tokens, not {CONVENTIONS[offsets]}; leave offsets out"
+            )
         tokens = TokenText(require(record, "token", list))
         text = tokens.text
         check_unicode("token", text)
-    head = _mention("head", record, "h", tokens)
-    tail = _mention("tail", record, "t", tokens)
+    head = _mention("head", record, "h", text, tokens, offsets)
+    tail = _mention("tail", record, "t", text, tokens, offsets)
     instance = RelationInstance(
         text, head, tail, relation=optional_text(record, "relation"), source=provenance
     )
-    check_surface("head", instance.head_text, record["h"]["name"])
-    check_surface("tail", instance.tail_text, record["t"]["name"])
+    for role, mention, field in (("head", head, "h"), ("tail", tail, "t")):
+        if tokens is None:
+            check_mention(role, text, mention, record[field]["name"], offsets)
+        else:
+            check_surface(role, mention.surface(text), record[field]["name"])
     return instance
 
 
-def _mention(role: str, record: Any, field: str, tokens: TokenText | None) -> Mention:
+def _mention(
+    role: str, record: Any, field: str, text: str, tokens: TokenText | None, offsets: Offsets
+) -> Mention:
     entity = require(record, field, dict)
     require(entity, "name", str, inside=field)
     span = require(entity, "pos", list, inside=field)
@@ -66,5 +77,7 @@ def _mention(role: str, record: Any, field: str, tokens: TokenText | None) -> Me
         optional_text(entity, "id", inside=field),
     )
     if tokens is None:
-        return Mention(start, end, entity_type, entity_id)
+        return placed(
+            role, text, start, end, offsets, type=entity_type, entity_id=entity_id, surface=entity["name"]
+        )
     return tokens.mention(role, start, end, type=entity_type, entity_id=entity_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
@@ -39,4 +40,4 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         record = (
             row if isinstance(row, RecordError) else {field: row[column] for field, column in columns.items()}
         )
-        yield attempt(source, place, record, row_instance)
+        yield attempt(source, place, record, partial(row_instance, offsets=source.offsets))

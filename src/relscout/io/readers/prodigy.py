@@ -8,7 +8,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import Annotated, span
+from relscout.io.readers.annotated import Annotated
 from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, optional_text, require
 
@@ -51,20 +51,20 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             yield source.error(place, error)
             continue
         for number, given in enumerate(tokens):
-            annotated.add(f"token {number}", partial(_span, annotated.text, given))
+            annotated.add(f"token {number}", partial(_span, annotated, given))
         if record.get("relations") is None:
             annotated = Annotated(source, place, annotated.text)
             for number, given in enumerate(spans):
-                annotated.add(f"spans[{number}]", partial(_span, annotated.text, given))
+                annotated.add(f"spans[{number}]", partial(_span, annotated, given))
             yield from annotated.unlabelled()
         for number, relation in enumerate(relations):
             parse = partial(_relation, annotated, spans)
             yield attempt(source, f"{place}, relations[{number}]", relation, parse)
 
 
-def _span(text: str, given: Any) -> Mention:
+def _span(annotated: Annotated, given: Any) -> Mention:
     start, end = (require(given, edge, int) for edge in ("start", "end"))
-    return span("span", text, start, end, type=optional_text(given, "label"), surface=given.get("text"))
+    return annotated.span("span", start, end, type=optional_text(given, "label"), surface=given.get("text"))
 
 
 def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance: str) -> RelationInstance:
@@ -76,7 +76,7 @@ def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance:
         else:
             token = require(relation, end, int)
             given = next((one for one in spans if isinstance(one, dict) and _holds(one, token)), None)
-        found = annotated.mention(end, f"token {token}") if given is None else _span(annotated.text, given)
+        found = annotated.mention(end, f"token {token}") if given is None else _span(annotated, given)
         ends.append(found)
     return annotated.of(ends[0], ends[1], optional_text(relation, "label"), provenance)
 

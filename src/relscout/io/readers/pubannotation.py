@@ -8,7 +8,7 @@ from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import Annotated, span
+from relscout.io.readers.annotated import Annotated
 from relscout.io.readers.json_stream import has_fields, records
 from relscout.io.readers.source import Source, attempt, optional_text, require
 
@@ -63,7 +63,7 @@ def _track(
     for number, denotation in enumerate(denotations):
         key = denotation.get("id") if isinstance(denotation, dict) else None
         key = key if isinstance(key, str) else f"denotations[{number}]"
-        annotated.add(key, partial(_denotation, text, denotation))
+        annotated.add(key, partial(_denotation, annotated, denotation))
     if not judged:
         yield from annotated.unlabelled()
     for number, relation in enumerate(relations):
@@ -77,12 +77,12 @@ def _document(record: dict[str, Any]) -> str:
     return ""
 
 
-def _denotation(text: str, denotation: Any) -> Mention:
+def _denotation(annotated: Annotated, denotation: Any) -> Mention:
     if isinstance(denotation, dict) and isinstance(denotation.get("span"), list):
         raise InputError("the denotation is discontinuous; expected one span {begin, end}")
     given = require(denotation, "span", dict)
     start, end = (require(given, edge, int, inside="span") for edge in ("begin", "end"))
-    return span("denotation", text, start, end, type=optional_text(denotation, "obj"))
+    return annotated.span("denotation", start, end, type=optional_text(denotation, "obj"))
 
 
 def _relation(annotated: Annotated, relation: Any, provenance: str) -> RelationInstance:

@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, TypeVar
 from relscout.core.errors import InputError, InputWarning, RecordError
 from relscout.core.files import parsed_json
 from relscout.core.instances import Mention, RelationInstance
+from relscout.core.surfaces import composed
 from relscout.io.packing import (
     LONGEST_LINE,
     UNREADABLE,
@@ -24,6 +25,7 @@ from relscout.io.packing import (
     unpacked,
     unreadable,
 )
+from relscout.io.readers.offsets import Offsets
 from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
@@ -45,6 +47,7 @@ class Source:
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
         encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        offsets: What the offsets of mentions count, for formats that give them.
         on_warning: Called with what :meth:`warn` announces; an :class:`InputWarning` if left out.
     """
 
@@ -53,6 +56,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     pairs: Pairs = "related"
     encoding: str | None = None
+    offsets: Offsets = "characters"
     on_warning: Callable[[str], None] | None = None
 
     @cached_property
@@ -199,8 +203,12 @@ class Source:
                 yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
 
     def error(self, place: str, reason: object) -> RecordError:
-        """Return the error of one record of this file; what is not Unicode in it stands there as an escape."""
-        return RecordError(self.path, place, str(reason).encode("utf-8", "backslashreplace").decode())
+        """Return the error of one record of this file, on one line; what is not Unicode in it becomes an escape."""
+        place, line = (
+            text.translate({ord("\r"): " ", ord("\n"): " "}).encode("utf-8", "backslashreplace").decode()
+            for text in (place, str(reason))
+        )
+        return RecordError(self.path, place, line)
 
     def warn(self, message: str) -> None:
         """Announce how the file is read, where it does not say so itself."""
@@ -410,7 +418,7 @@ class RelationNames:
             if not name.strip():
                 raise InputError(f"{path}: the name of {identifier!r} is empty; give it one, or leave it out")
             names[identifier] = name
-        return cls(names)
+        return cls({composed(identifier): name for identifier, name in names.items()})
 
     def rename(self, instance: RelationInstance) -> RelationInstance:
         """Return the instance with the name of its gold relation in place of the identifier."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.core.surfaces import end_of, occurrences
+from relscout.io.readers.offsets import Offsets, check_mention, in_characters, placed
 from relscout.io.readers.source import Source, kind_name, optional_text, require, shorten
-from relscout.io.readers.tokens import check_surface
 
 _ROLES = ("head", "tail")
 #: The fields that a table can have; a column is found by its field's name, or by what the user mapped it to.
@@ -68,7 +69,9 @@ def _names(present: Collection[str]) -> Mapping[str, str]:
     return DEEPKE if theirs else {}
 
 
-def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
+def row_instance(
+    row: Mapping[str, Any], provenance: str, *, offsets: Offsets = "characters"
+) -> RelationInstance:
     """Return the instance of a row, given as ``{field: value}``.
 
     A mention lies at its offsets where the row has them; a start and the surface string are enough. Else it lies where
@@ -80,15 +83,15 @@ def row_instance(row: Mapping[str, Any], provenance: str) -> RelationInstance:
     text = require(row, "text", str)
     instance = RelationInstance(
         text,
-        _mention("head", row, text),
-        _mention("tail", row, text),
+        _mention("head", row, text, offsets),
+        _mention("tail", row, text, offsets),
         relation=optional_text(row, "relation"),
         id=_identifier(row, "id") or "",
         source=provenance,
     )
-    for role, found in (("head", instance.head_text), ("tail", instance.tail_text)):
+    for role, mention in (("head", instance.head), ("tail", instance.tail)):
         if surface := optional_text(row, role):
-            check_surface(role, found, surface)
+            check_mention(role, text, mention, surface, offsets)
     return instance
 
 
@@ -101,28 +104,33 @@ def missing_fields(found: Collection[str]) -> list[str]:
     return missing
 
 
-def _mention(role: str, row: Mapping[str, Any], text: str) -> Mention:
+def _mention(role: str, row: Mapping[str, Any], text: str, offsets: Offsets) -> Mention:
     surface = optional_text(row, role)
     if f"{role}_start" in row and row.get(f"{role}_end") not in (None, ""):
-        start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
+        start, end = _span(role, row, text, offsets)
     elif row.get(f"{role}_start") not in (None, "") and surface is not None:
-        start = _offset(row, f"{role}_start")
-        end = start + len(surface)
+        start, _ = in_characters(text, _offset(row, f"{role}_start"), 0, offsets)
+        end = end_of(surface, text, start)
     elif surface is None and f"{role}_start" in row and f"{role}_end" in row:
-        start, end = _offset(row, f"{role}_start"), _offset(row, f"{role}_end")
+        start, end = _span(role, row, text, offsets)
     elif surface is None:
         raise InputError(f"the column {role!r} is empty; expected the {role} entity as it stands in the text")
     else:
-        start = _only_place(role, surface, text)
-        end = start + len(surface)
+        start, end = _only_place(role, surface, text)
     return Mention(start, end, optional_text(row, f"{role}_type"), _identifier(row, f"{role}_id"))
 
 
-def _only_place(role: str, surface: str, text: str) -> int:
-    start = text.find(surface)
-    if start >= 0 and text.find(surface, start + 1) < 0:
-        return start
-    occurs = "does not occur" if start < 0 else "occurs more than once"
+def _span(role: str, row: Mapping[str, Any], text: str, offsets: Offsets) -> tuple[int, int]:
+    start, end = (_offset(row, f"{role}_{edge}") for edge in ("start", "end"))
+    mention = placed(role, text, start, end, offsets, surface=row.get(role) or None)
+    return mention.start, mention.end
+
+
+def _only_place(role: str, surface: str, text: str) -> tuple[int, int]:
+    places = occurrences(surface, text, most=2)
+    if len(places) == 1:
+        return places[0]
+    occurs = "occurs more than once" if places else "does not occur"
     raise InputError(
         f"the {role} {shorten(surface)} {occurs} in the text {shorten(text)}; give its place with the "
         f"columns {role}_start and {role}_end (characters, the end exclusive)"

@@ -10,6 +10,7 @@ from typing import Any
 
 from relscout.core.errors import InputError
 from relscout.core.instances import Mention
+from relscout.core.surfaces import same_name
 
 
 class TokenText:
@@ -57,7 +58,9 @@ class TokenText:
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:
-    """Compare the text under a span with the entity name that the format gives, ignoring case and spacing.
+    """Compare the text under a span with the entity name that the format gives.
+
+    Case, spacing and Unicode form (NFC) are ignored.
 
     White space that only the span has at its edges does count: a span that includes the space after the entity is off
     by one.
@@ -65,7 +68,7 @@ def check_surface(role: str, found: str, expected: Any) -> None:
     Raises:
         InputError: They differ, which usually means that a span is off by one.
     """
-    if not isinstance(expected, str) or _comparable(found) != _comparable(expected):
+    if not isinstance(expected, str) or not same_name(found, expected):
         raise InputError(
             f"{role} span covers {found!r}, but the record names the {role} {expected!r}; "
             "is the span off by one, or its end inclusive where this format has it exclusive?"
@@ -75,10 +78,6 @@ def check_surface(role: str, found: str, expected: Any) -> None:
             f"{role} span covers {found!r} with white space at its edge, but the record names the {role} "
             f"{expected!r}; is the span off by one?"
         )
-
-
-def _comparable(name: str) -> str:
-    return "".join(name.split()).casefold()
 
 
 _CLITIC = re.compile(r"(?:['’](?:s|m|d|ll|re|ve|em)|n['’]t)", re.IGNORECASE)

@@ -13,8 +13,8 @@ from typing import Any
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import record_outlines, records
+from relscout.io.readers.offsets import Offsets, check_mention, in_characters
 from relscout.io.readers.source import Source, attempt, kind_name, require
-from relscout.io.readers.tokens import check_surface
 
 DESCRIPTION = "T-REx and REBEL: JSON documents with sentence boundaries, entities and Wikidata triples"
 FIELDS = (("text", "triples.subject.boundaries", "triples.predicate.uri", "triples.object.boundaries"),)
@@ -50,10 +50,12 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             yield source.error(place, error)
             continue
         for count, triple in enumerate(triples, 1):
-            yield attempt(source, f"{place}, triple {count}", triple, partial(_instance, document))
+            yield attempt(
+                source, f"{place}, triple {count}", triple, partial(_instance, source.offsets, document)
+            )
 
 
-def _instance(document: dict[str, Any], triple: Any, provenance: str) -> RelationInstance:
+def _instance(offsets: Offsets, document: dict[str, Any], triple: Any, provenance: str) -> RelationInstance:
     text = require(document, "text", str)
     sentence = (0, len(text))
     # the lines of REBEL know no sentences: their texts are short
@@ -62,38 +64,42 @@ def _instance(document: dict[str, Any], triple: Any, provenance: str) -> Relatio
         index = require(triple, "sentence_id", int)
         if not 0 <= index < len(sentences):
             raise InputError(f"'sentence_id' is {index}, but the document has {len(sentences)} sentences")
-        sentence = _span("the sentence", sentences[index], sentence)
+        sentence = _span("the sentence", sentences[index], text, sentence, offsets)
     predicate = require(triple, "predicate", dict)
     relation = _last_part(require(predicate, "uri", str, inside="predicate"))
     if not relation:
         raise InputError("the predicate's 'uri' does not end in a relation's identifier")
     return RelationInstance(
         text[sentence[0] : sentence[1]],
-        _mention("subject", require(triple, "subject", dict), text, sentence),
-        _mention("object", require(triple, "object", dict), text, sentence),
+        _mention("subject", require(triple, "subject", dict), text, sentence, offsets),
+        _mention("object", require(triple, "object", dict), text, sentence, offsets),
         relation=relation,
         source=provenance,
     )
 
 
-def _mention(role: str, entity: dict[str, Any], text: str, sentence: tuple[int, int]) -> Mention:
+def _mention(
+    role: str, entity: dict[str, Any], text: str, sentence: tuple[int, int], offsets: Offsets
+) -> Mention:
     if entity.get("boundaries") is None:
         raise InputError(f"the {role} has no boundaries: the sentence does not name it")
-    start, end = _span(f"the {role}", entity["boundaries"], sentence)
+    start, end = _span(f"the {role}", entity["boundaries"], text, sentence, offsets)
     if entity.get("surfaceform") is not None:
-        check_surface(role, text[start:end], entity["surfaceform"])
+        check_mention(role, text, Mention(start, end), entity["surfaceform"], offsets)
     uri = require(entity, "uri", str, inside=role)
     entity_id = None if "^^" in uri else _last_part(uri)
     return Mention(start - sentence[0], end - sentence[0], entity_id=entity_id or None)
 
 
-def _span(what: str, boundaries: Any, within: tuple[int, int]) -> tuple[int, int]:
+def _span(
+    what: str, boundaries: Any, text: str, within: tuple[int, int], offsets: Offsets
+) -> tuple[int, int]:
     if not isinstance(boundaries, list):
         raise InputError(f"the boundaries of {what} are {kind_name(boundaries)}; expected [start, end]")
     if [type(number) for number in boundaries] != [int, int]:
         kinds = " and ".join(kind_name(number) for number in boundaries[:3]) or "nothing"
         raise InputError(f"the boundaries of {what} hold {kinds}; expected two whole numbers, [start, end]")
-    start, end = boundaries
+    start, end = in_characters(text, boundaries[0], boundaries[1], offsets)
     if not within[0] <= start < end <= within[1]:
         raise InputError(
             f"{what} at [{start}, {end}) lies outside [{within[0]}, {within[1]}), where it was expected; "

@@ -79,12 +79,12 @@ _OLD_OFFICE = {
 _OLD = ("an old office document", "save it as text (.txt) or CSV, and run 'relscout inspect' on that")
 
 
-def why_unknown(source: Source, formats: Sequence[str]) -> str:
+def why_unknown(source: Source, formats: Mapping[str, Sequence[Sequence[str]]]) -> str:
     """Return why a file is not recognised: what it is, what it lacks, and what to do.
 
     Args:
         source: The file.
-        formats: Names of the formats that are known.
+        formats: Names of the formats that are known, each with the fields of its records in each of its variants.
     """
     if source.path.is_dir():
         return _about_folder(source.path)
@@ -107,7 +107,7 @@ def why_unknown(source: Source, formats: Sequence[str]) -> str:
         )
     if (lacking := _lacking_columns(source)) is not None:
         return lacking
-    near = _resembled(source, text)
+    near = _resembled(source, text, formats)
     return (
         f"the format is not recognised from the content; {near}if you know it, name it with --format: relscout inspect "
         f"{quoted(source.path)} --format NAME; known formats are {', '.join(formats)}"
@@ -186,11 +186,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _resembled(source: Source, text: str) -> str:
+def _resembled(source: Source, text: str, formats: Mapping[str, Sequence[Sequence[str]]]) -> str:
     """Return which two formats the content is most like, and what it lacks for each; empty where it is like none."""
     if text.startswith(("{", "[")):
         fields = {field for keys in record_outlines(source) for field in keys if not field.endswith("[]")}
-        near = _by_fields(fields)
+        near = _by_fields(fields, formats)
         if fields and not near:
             return f"it resembles none, its records have the fields {', '.join(map(repr, sorted(fields)[:10]))}; "
     elif text.startswith("<"):
@@ -206,12 +206,12 @@ def _resembled(source: Source, text: str) -> str:
     return f"it resembles {' and '.join(parts)}; " if parts else ""
 
 
-def _by_fields(there: set[str]) -> list[tuple[str, list[str]]]:
-    from relscout.io.readers import FORMATS, reader
-
+def _by_fields(
+    there: set[str], formats: Mapping[str, Sequence[Sequence[str]]]
+) -> list[tuple[str, list[str]]]:
     nearest = []
-    for place, name in enumerate(FORMATS):
-        for fields in getattr(reader(name), "FIELDS", ()):
+    for place, (name, variants) in enumerate(formats.items()):
+        for fields in variants:
             lacks = [field for field in fields if field not in there]
             if len(lacks) < len(fields):
                 nearest.append((len(lacks) / len(fields), place, name, lacks))

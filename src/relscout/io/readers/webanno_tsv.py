@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.io.readers.annotated import Segments, Utf16
+from relscout.io.readers.annotated import Segments
+from relscout.io.readers.offsets import Units
 from relscout.io.readers.source import Source, attempt, shorten
 
 DESCRIPTION = "WebAnno TSV 3 (WebAnno, INCEpTION): tokens with layers of spans and of relations between them"
@@ -135,7 +136,7 @@ class _Sentence:
     _origin: int | None = None
 
     def __post_init__(self) -> None:
-        self._units = Utf16(self.text)
+        self._units = Units(self.text, "utf-16")
 
     def add(self, number: int, cells: list[str]) -> None:
         """Add a row.

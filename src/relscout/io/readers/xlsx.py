@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from relscout.core.errors import InputError, MissingExtraError, RecordError
@@ -39,7 +40,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         positions = {name: names.index(column) for name, column in columns_of(source, names).items()}
         for number, row in rows:
             values = {name: row[place] if place < len(row) else None for name, place in positions.items()}
-            yield attempt(source, f"row {number}", values, row_instance)
+            yield attempt(source, f"row {number}", values, partial(row_instance, offsets=source.offsets))
 
 
 @contextmanager

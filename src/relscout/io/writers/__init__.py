@@ -1,16 +1,16 @@
-"""Triples or facts in, files out.
+"""Writes triples and facts to files.
 
 A writer, one for each name in :data:`WRITERS`, is an object or a module with
 
-* ``DESCRIPTION``: one line for people,
+* ``DESCRIPTION``: one line for users,
 * ``write(triples, path) -> None``: writes all triples; on failure, no partial file is left.
 
 Writers of :data:`FACT_FORMATS` also have ``write_facts(facts, path) -> None``.
 
 The formats of annotation tools (:mod:`relscout.io.writers.tools`) hold triples, or instances with their gold relations.
 
-Other packages register theirs under its name in the entry-point group ``relscout.writers``. With ``SUFFIXES``, a tuple
-of ends of file names such as ``(".xml",)``, it is chosen by those.
+Other packages register writers by name in the entry-point group ``relscout.writers``. A writer with ``SUFFIXES``, a
+tuple of file extensions such as ``(".xml",)``, is chosen by them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from relscout.io.writers.tools import MODEL_VERSION, TOOLS
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-#: Format name → where its writer is, ``module`` or ``module:name``; imported when it is asked for.
+#: Format name → its writer, as ``module`` or ``module:name``, which is imported on first use.
 WRITERS: dict[str, str] = {
     "jsonl": "relscout.io.writers.jsonl",
     "parquet": "relscout.io.writers.parquet",
@@ -53,7 +53,7 @@ _OURS: Final = {**WRITERS, **dict.fromkeys(TOOLS, "relscout.io.writers.tools")}
 #: Formats that are a folder.
 FOLDERS: Final = ("neo4j", *(name for name, tool in TOOLS.items() if tool.is_folder))
 
-#: Formats that hold facts, too.
+#: Formats of facts.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j", "csv", "csv-excel", "xlsx")
 
 #: Those that show an example of each fact.
@@ -79,7 +79,7 @@ SUFFIXES: dict[str, str] = {
 
 
 class Writer(Protocol):
-    """What a writer offers."""
+    """A writer of triples."""
 
     DESCRIPTION: str
 
@@ -89,7 +89,7 @@ class Writer(Protocol):
 
 
 class FactWriter(Protocol):
-    """What a writer offers that writes facts, too."""
+    """A writer of facts."""
 
     def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
         """Write all facts to ``path``, which appears whole or not at all."""
@@ -120,7 +120,7 @@ def writer(name: str) -> Writer:
 
 
 def _others() -> dict[str, EntryPoint]:
-    """Return what other packages register, by name."""
+    """Return the writers of other packages, by name."""
     from relscout.core.plugins import registered
 
     return registered(_GROUP, _OURS)
@@ -132,7 +132,7 @@ def writer_names() -> list[str]:
 
 
 def recognise(path: str | Path) -> str:
-    """Return the name of the format that the end of a file name stands for, in either case.
+    """Return the format of a file extension, in upper or lower case.
 
     Raises:
         SettingError: The name ends in none of :data:`SUFFIXES`.
@@ -146,7 +146,7 @@ def recognise(path: str | Path) -> str:
             if name.endswith(tuple(getattr(writer(other), "SUFFIXES", ()))):
                 return other
         except PluginError as error:
-            # one broken package must not keep others from being asked
+            # a broken package must not hide the formats of others
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     raise SettingError(
         f"{path}: unknown file extension; known are {', '.join(SUFFIXES)}; "
@@ -163,12 +163,12 @@ def write(
 ) -> int:
     """Write triples to a file, or a folder for neo4j, which appears whole or not at all.
 
-    Triples are taken one at a time and not kept; graph formats keep the URIs of the entities. An older file
-    of that name is replaced once all has been written.
+    Triples are consumed one at a time and not kept; graph formats keep the URIs of the entities. An existing file is
+    replaced once the new one is complete.
 
     Args:
-        triples: What to write; may be a generator.
-        path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
+        triples: The triples; may be a generator.
+        path: The file. A name that ends in ``.gz`` is compressed, for all formats that are one text file.
         format: A name of :func:`writer_names`; taken from the end of the file name when left out.
         model_version: For annotation tools: what is shown as the origin of the predictions.
 
@@ -178,7 +178,7 @@ def write(
     Raises:
         SettingError: The file name does not determine a format.
         UnknownNameError: There is no format of that name.
-        InputError: A confidence, or what was estimated as ``related``, is not a number from 0 to 1.
+        InputError: A confidence, or ``related``, is not a number from 0 to 1.
         OutputError: The file cannot be written: no such folder, no permission, disk full.
     """
     target = Path(path)
@@ -198,11 +198,11 @@ def write_facts(
 ) -> int:
     """Write facts to a file, or a folder for neo4j, which appears whole or not at all.
 
-    An older file of that name is replaced once all has been written.
+    An existing file is replaced once the new one is complete.
 
     Args:
-        facts: What to write.
-        path: Where to. A name that ends in ``.gz`` is packed, for all formats that are one text file.
+        facts: The facts.
+        path: The file. A name that ends in ``.gz`` is compressed, for all formats that are one text file.
         format: A name of :data:`FACT_FORMATS`; taken from the end of the file name when left out.
         triples: The triples that are the evidence of the facts. CSV and Excel show the sentence of the surest one of
             each fact, and where it stands; other formats have no examples.
@@ -211,7 +211,7 @@ def write_facts(
         The number of facts written.
 
     Raises:
-        SettingError: The file name does not say the format, or the format holds no facts.
+        SettingError: The file name does not determine a format, or the format holds no facts.
         UnknownNameError: There is no format of that name.
         OutputError: The file cannot be written: no such folder, no permission, disk full.
     """
@@ -245,7 +245,7 @@ def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mappi
 
     Args:
         entities: The entities.
-        path: Where to.
+        path: The file.
         facts: Number of facts of each entity, by its id.
 
     Raises:
@@ -262,7 +262,7 @@ def _check_folder(target: Path, format: str) -> None:
 
 
 class _Counted:
-    """Passes triples on, checks their confidence and ``related``, and counts them."""
+    """Yields triples, checks their confidence and ``related``, and counts them."""
 
     def __init__(self, triples: Iterable[Triple]) -> None:
         self._triples = triples

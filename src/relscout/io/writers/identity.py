@@ -1,4 +1,4 @@
-"""Entities and relations in graph formats: one URI each, and the list of entities.
+"""URIs of entities and relations in graph formats, and the list of entities.
 
 ===========================================  =====================================================
 entity with a Wikidata id (``Q937``)         ``http://www.wikidata.org/entity/Q937``
@@ -10,7 +10,7 @@ entity type "PERSON"                         ``urn:relscout:type:PERSON``
 relation 0 named "was born in"               ``urn:relscout:relation:0-was-born-in``
 ===========================================  =====================================================
 
-The text of an entity is brought to NFC, its white space collapsed and then percent-encoded; case is kept.
+The text of an entity is normalised to NFC, its white space is collapsed, and it is percent-encoded; case is kept.
 Two mentions without an id are one entity exactly when these texts are equal, whatever their types.
 """
 
@@ -62,7 +62,7 @@ def type_uri(entity_type: str) -> str:
 
 
 def relation_uri(of: Triple | Fact) -> str:
-    """Return the URI of a relation: its number, so that equal names stay apart, and its name."""
+    """Return the URI of a relation, from its number, which distinguishes equal names, and its name."""
     slug = relation_slug(of.relation.lower(), joint="-")
     return RELATION + quote(f"{of.relation_id}-{slug}" if slug else str(of.relation_id))
 
@@ -80,9 +80,9 @@ def relation_slug(name: str, *, joint: str) -> str:
 
     Args:
         name: Name of a relation.
-        joint: What to put between words.
+        joint: The separator of words.
     """
-    # combining marks are kept: Indic vowel signs are marks, and words would fall apart at each of them
+    # combining marks are kept: Indic vowel signs are marks, and words would be split at each of them
     kept = (
         char if unicodedata.category(char)[0] in "LNM" else " " for char in unicodedata.normalize("NFC", name)
     )
@@ -91,7 +91,7 @@ def relation_slug(name: str, *, joint: str) -> str:
 
 @dataclass(slots=True)
 class Entity:
-    """One entity, gathered from its mentions.
+    """An entity with the types of its mentions.
 
     Args:
         name: Its text in the first mention, white space collapsed.
@@ -103,13 +103,13 @@ class Entity:
 
 
 class Entities:
-    """All entities met so far, by URI; holds one record per entity, none per mention."""
+    """The entities seen so far, by URI: one record per entity, none per mention."""
 
     def __init__(self) -> None:
         self._entities: dict[str, Entity] = {}
 
     def add(self, instance: RelationInstance, mention: Mention) -> str:
-        """Note the entity of a mention and return its URI."""
+        """Add the entity of a mention and return its URI."""
         uri = entity_uri(instance, mention)
         entity = self._entities.get(uri)
         if entity is None:
@@ -119,12 +119,12 @@ class Entities:
         return uri
 
     def __iter__(self) -> Iterator[tuple[str, Entity]]:
-        """Yield ``(URI, entity)`` in the order in which the entities were first met."""
+        """Yield ``(URI, entity)`` in the order in which the entities first occurred."""
         return iter(self._entities.items())
 
 
 def merged_entities(facts: Iterable[Fact]) -> Iterator[tuple[str, MergedEntity]]:
-    """Yield ``(URI, entity)`` for each entity of some facts, in the order in which the facts name them first."""
+    """Yield ``(URI, entity)`` for each entity of some facts, in the order in which the facts first name them."""
     seen: set[str] = set()
     for fact in facts:
         for entity in (fact.head, fact.tail):

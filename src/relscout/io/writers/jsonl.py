@@ -109,13 +109,13 @@ def write_entities(entities: Iterable[Entity], path: Path, *, facts: Mapping[str
 
     Args:
         entities: The entities.
-        path: Where to.
+        path: The file.
         facts: Number of facts of each entity, by its id.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    write_json_lines((entity_record(one, facts=facts.get(one.id, 0)) for one in entities), path)
+    write_json_lines((entity_record(entity, facts=facts.get(entity.id, 0)) for entity in entities), path)
 
 
 def entity_record(entity: Entity, *, facts: int) -> dict[str, Any]:

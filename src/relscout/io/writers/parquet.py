@@ -3,19 +3,19 @@
 ============================  ==================================================================
 column                        content
 ============================  ==================================================================
-``head_text``                 string, the head as it is written in ``text``
+``head_text``                 string, the surface of the head in ``text``
 ``head_type``, ``head_id``    string or null
 ``head_start``, ``head_end``  int32, offsets into ``text`` in code points, end exclusive
 ``tail_…``                    the same five of the tail
 ``relation``                  string, the name
 ``relation_id``               int64
 ``confidence``                float64, in [0, 1]
-``related``                   float64, in [0, 1], or null where it was not estimated
+``related``                   float64, in [0, 1], or null if not estimated
 ``polarity``                  string: asserted, negated or hypothetical
-``phrase``                    string, what the sentence says between the two, empty where unclear
+``phrase``                    string, the words that connect the two, empty if unclear
 ``text``                      string, the sentence
 ``instance_id``, ``source``   string
-``document``                  string, empty where the text is part of none
+``document``                  string, empty if the text is part of none
 ``document_start``            int64 or null, offset of ``text`` in the document
 ============================  ==================================================================
 
@@ -36,7 +36,7 @@ from relscout.io.writers.textfile import encodable
 
 DESCRIPTION = "Parquet, one flat row per triple with its sentence"
 
-#: Triples per row group: the most that are held at a time.
+#: Triples per row group, which are kept in memory.
 ROWS_PER_GROUP = 20_000
 
 
@@ -68,7 +68,7 @@ def frame_of(triples: Iterable[Triple]) -> Any:
         raise MissingExtraError("a pandas frame", "pandas") from error
     import pyarrow as pa
 
-    # without triples, the frame has columns all the same
+    # the frame has columns even without triples
     return pandas.DataFrame([_row(triple) for triple in triples], columns=_schema(pa).names)
 
 

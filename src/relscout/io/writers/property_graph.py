@@ -4,18 +4,19 @@ Ids of nodes are the URIs of :mod:`relscout.io.writers.identity`. Characters tha
 
 **GraphML** is a directed graph in which several edges may join the same two nodes. Several types of an entity are
 sorted and joined by ``;``. The aliases of a merged entity, and the ids of the triples that are the evidence of a fact,
-are lines of one string. What is empty is left out. networkx, which reads the files, would hold the graph to write it
-(over 1 KB an edge), and without lxml its carriage returns are read back as line feeds, which shifts offsets.
+are lines of one string. Empty properties are omitted. The files are not written
+by networkx, which holds the whole graph (over 1 KB per edge) and, without lxml, writes carriage returns that are read
+back as line feeds.
 
 **Neo4j** is a folder with ``entities.csv`` and ``relations.csv`` for ``neo4j-admin database import``.
 
 * Entities have the labels ``Entity`` and their types.
 * The type of a relationship is the relation's name in upper snake case and its number, ``WAS_BORN_IN_0``: the number
-  keeps relations with equal names apart. The name as it is stands in the property ``name``.
-* By default, the importer treats a field that spans lines as a missing quote. So a line break becomes a space here, one
-  for one: offsets stay true.
-* The aliases of entities and the evidence of facts are arrays, in which ``;`` parts the values; one inside a value
-  becomes a comma.
+  distinguishes relations with equal names. The property ``name`` has the name itself.
+* By default, the importer treats a field that spans lines as a missing quote. Each line break therefore
+  becomes one space, and offsets stay valid.
+* The aliases of entities and the evidence of facts are arrays, in which ``;`` separates the values; a
+  semicolon inside a value becomes a comma.
 """
 
 from __future__ import annotations
@@ -281,7 +282,7 @@ def _relationship(of: Triple | Fact, values: _Values) -> list[_Value]:
 
 def _entity_row(node: tuple[str, str, _Values]) -> list[_Value]:
     uri, name, values = node
-    # ";" would part one label into two
+    # ";" would split the label
     labels = {re.sub(r"\W+", "_", entity_type).strip("_") for entity_type in _strings(values["type"])}
     fields = (_field(value) for name, value in values.items() if name != "type")
     return [uri, _line(name), *fields, ";".join(["Entity", *sorted(labels - {"", "Entity"})])]
@@ -290,7 +291,7 @@ def _entity_row(node: tuple[str, str, _Values]) -> list[_Value]:
 def _field(value: _Value) -> _Value:
     if isinstance(value, str):
         return _line(value)
-    return ";".join(_line(one).replace(";", ",") for one in value) if isinstance(value, Sequence) else value
+    return ";".join(_line(part).replace(";", ",") for part in value) if isinstance(value, Sequence) else value
 
 
 def _line(text: str) -> str:

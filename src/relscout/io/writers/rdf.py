@@ -1,13 +1,13 @@
 """Triples and facts as RDF, in N-Triples and Turtle (W3C Recommendations, both of RDF 1.1, 2014).
 
-Each found triple becomes the plain statement ``head relation tail`` and one ``rdf:Statement`` (a blank node)
-that says where it was read. Entities and relations get their ``rdfs:label`` once, where they appear first.
+Each triple becomes the plain statement ``head relation tail`` and one ``rdf:Statement`` (a blank node) with its
+source. Entities and relations have their ``rdfs:label`` where they occur first.
 URIs are those of :mod:`relscout.io.writers.identity`. The vocabulary, under ``urn:relscout:vocabulary:``:
 
 =============================  ==============================================================================
 ``entityType``                 of an entity: its type, such as "PERSON"; one for each type seen
 ``relationId``                 of a relation: its number in the discovery, ``xsd:integer``
-``sentence``                   of a statement: the text it was read in
+``sentence``                   of a statement: its sentence
 ``headStart``, ``headEnd``,    of a statement: offsets into the sentence in code points, end exclusive,
 ``tailStart``, ``tailEnd``     ``xsd:integer``
 ``confidence``                 of a statement: in [0, 1], ``xsd:double``
@@ -21,15 +21,15 @@ URIs are those of :mod:`relscout.io.writers.identity`. The vocabulary, under ``u
 ``mentions``                   of an entity: number of its mentions, ``xsd:integer``
 =============================  ==============================================================================
 
-Only asserted triples become plain statements; of the others there is the ``rdf:Statement`` only.
+Only asserted triples become plain statements; the others have an ``rdf:Statement`` only.
 
 Each fact becomes a plain statement and one ``rdf:Statement``. The entities of facts are instances of the class of their
 type and have an ``skos:altLabel`` for each alias. A relation has an ``rdfs:domain`` (or ``rdfs:range``) where at least
-half of its facts have a head (or tail) of one type: it says what is typical, not what is allowed.
+half of its facts have a head (or tail) of one type: a typical type, not a constraint.
 
-NUL and lone surrogates, which no ``xsd:string`` may hold, become U+FFFD; all else is kept.
+NUL and lone surrogates, which ``xsd:string`` excludes, become U+FFFD.
 
-rdflib writes no stream: it holds the whole graph in memory, and takes several times as long (measured by
+The files are not written by rdflib, which holds the whole graph in memory and takes several times as long (measured by
 ``benchmarks/export_speed.py``).
 """
 
@@ -162,8 +162,8 @@ def _turtle(described: Iterable[Description]) -> Iterator[str]:
         yield f"@prefix {prefix}: <{namespace}> .\n"
     for uri, properties in described:
         verbs = ("a" if predicate == TYPE else shortened(predicate) for predicate, _ in properties)
-        said = (f"{verb} {term(target)}" for verb, (_, target) in zip(verbs, properties, strict=True))
-        yield f"\n{shortened(uri) if uri else '[]'} " + " ;\n    ".join(said) + " .\n"
+        parts = (f"{verb} {term(target)}" for verb, (_, target) in zip(verbs, properties, strict=True))
+        yield f"\n{shortened(uri) if uri else '[]'} " + " ;\n    ".join(parts) + " .\n"
 
 
 NTRIPLES: Final = RdfWriter("N-Triples (RDF), with the sentence of every triple by reification", _n_triples)
@@ -173,22 +173,22 @@ TURTLE: Final = RdfWriter("Turtle (RDF), with the sentence of every triple by re
 def _quoted(text: str) -> str:
     """Return ``text`` as a quoted string on one line, escaped as both N-Triples and Turtle want it."""
 
-    def escaped(found: re.Match[str]) -> str:
-        return _SHORT_ESCAPES.get(found[0]) or f"\\u{ord(found[0]):04X}"
+    def escaped(character: re.Match[str]) -> str:
+        return _SHORT_ESCAPES.get(character[0]) or f"\\u{ord(character[0]):04X}"
 
     return '"' + _ESCAPED.sub(escaped, literal(text)) + '"'
 
 
 def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
-    """Yield all that RDF says about the triples; of what was said, only URIs and entity types are held."""
+    """Yield the descriptions of triples; only URIs and entity types are kept in memory."""
     seen: set[tuple[str, str]] = set()
     for triple in triples:
         instance = triple.instance
         head, tail = entity_uri(instance, instance.head), entity_uri(instance, instance.tail)
         relation = relation_uri(triple)
         for uri, mention in ((head, instance.head), (tail, instance.tail)):
-            if details := _entity(uri, instance, mention, seen):
-                yield uri, details
+            if new := _entity(uri, instance, mention, seen):
+                yield uri, new
         if (relation, "") not in seen:
             seen.add((relation, ""))
             yield relation, _relation(triple)
@@ -198,18 +198,18 @@ def descriptions(triples: Iterable[Triple]) -> Iterator[Description]:
 
 
 def _entity(uri: str, instance: RelationInstance, mention: Mention, seen: set[tuple[str, str]]) -> Properties:
-    details: Properties = []
+    properties: Properties = []
     if (uri, "") not in seen:
         seen.add((uri, ""))
-        details.append((RDFS + "label", Literal(entity_name(instance, mention))))
+        properties.append((RDFS + "label", Literal(entity_name(instance, mention))))
     if mention.type and (uri, mention.type) not in seen:
         seen.add((uri, mention.type))
-        details.append((VOCABULARY + "entityType", Literal(mention.type)))
-    return details
+        properties.append((VOCABULARY + "entityType", Literal(mention.type)))
+    return properties
 
 
 def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
-    """Yield all that RDF says about facts, which are held: the types of a relation depend on all of them."""
+    """Yield the descriptions of facts, which are kept in memory: the types of a relation depend on all of them."""
     given = list(facts)
     ends: defaultdict[str, tuple[Counter[str | None], Counter[str | None]]] = defaultdict(
         lambda: (Counter(), Counter())
@@ -251,13 +251,13 @@ def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
 
 
 def _merged_entity(entity: Entity) -> Properties:
-    details: Properties = []
+    properties: Properties = []
     if entity.type is not None:
-        details.append((TYPE, type_uri(entity.type)))
-    details.append((RDFS + "label", Literal(entity.name)))
-    details += [(SKOS + "altLabel", Literal(alias)) for alias in entity.aliases if alias != entity.name]
-    details.append((VOCABULARY + "mentions", _integer(entity.mentions)))
-    return details
+        properties.append((TYPE, type_uri(entity.type)))
+    properties.append((RDFS + "label", Literal(entity.name)))
+    properties += [(SKOS + "altLabel", Literal(alias)) for alias in entity.aliases if alias != entity.name]
+    properties.append((VOCABULARY + "mentions", _integer(entity.mentions)))
+    return properties
 
 
 def _dominating(counts: Counter[str | None]) -> list[str]:
@@ -287,7 +287,7 @@ def _statement(head: str, relation: str, tail: str) -> Properties:
 
 def _provenance(triple: Triple) -> Properties:
     instance = triple.instance
-    said: list[tuple[str, Literal | None]] = [
+    values: list[tuple[str, Literal | None]] = [
         ("sentence", Literal(instance.text)),
         ("headStart", _integer(instance.head.start)),
         ("headEnd", _integer(instance.head.end)),
@@ -301,7 +301,7 @@ def _provenance(triple: Triple) -> Properties:
         ("document", Literal(instance.document) if instance.document else None),
         ("documentStart", None if instance.document_start is None else _integer(instance.document_start)),
     ]
-    return [(VOCABULARY + name, value) for name, value in said if value is not None]
+    return [(VOCABULARY + name, value) for name, value in values if value is not None]
 
 
 def _integer(number: int) -> Literal:

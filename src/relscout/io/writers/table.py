@@ -132,7 +132,7 @@ class _Csv:
 
         Args:
             facts: The facts.
-            path: Where to.
+            path: The file.
             triples: The triples that are their evidence, for the examples; without them, there are no examples.
 
         Raises:

@@ -1,6 +1,6 @@
-"""Text files for every writer: complete or not written at all, compressed on request, valid characters only.
+"""Writes text files atomically, compressed on request, with valid characters only.
 
-Python strings may hold lone surrogates, which come from escapes in JSON; UTF-8 has no bytes for them.
+Python strings may contain lone surrogates, from escapes in JSON, which UTF-8 cannot encode.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def encodable(text: str) -> str:
-    """Return ``text`` with every lone surrogate replaced: what UTF-8 can hold."""
+    """Return ``text`` with every lone surrogate replaced, so that UTF-8 can encode it."""
     return _SURROGATES.sub(REPLACEMENT, text)
 
 
 def literal(text: str) -> str:
-    """Return ``text`` with every lone surrogate and NUL replaced: what an ``xsd:string`` can hold."""
+    """Return ``text`` with every lone surrogate and NUL replaced, as ``xsd:string`` requires."""
     return _SURROGATES_AND_NUL.sub(REPLACEMENT, text)
 
 
 def xml(text: str) -> str:
-    """Return ``text`` with control characters, lone surrogates, U+FFFE and U+FFFF replaced: what fits XML."""
+    """Return ``text`` with control characters, lone surrogates, U+FFFE and U+FFFF replaced, as XML requires."""
     return _NOT_XML.sub(REPLACEMENT, text)
 
 
@@ -46,7 +46,7 @@ def text_file(path: Path, *, errors: str = "strict") -> Iterator[TextIO]:
 
     Args:
         path: The final name of the file; see :func:`relscout.core.files.whole_file`.
-        errors: What to do with lone surrogates, as :meth:`str.encode` understands it.
+        errors: How lone surrogates are encoded, as for :meth:`str.encode`.
 
     Raises:
         OutputError: The file cannot be written.
@@ -62,7 +62,7 @@ def text_file(path: Path, *, errors: str = "strict") -> Iterator[TextIO]:
 # legal inside JSON strings, but many tools (str.splitlines among them) break lines there
 _LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
-# as escapes, a high and a low surrogate that stand apart in Python would be read as one character
+# as escapes, a high surrogate followed by a low one would be read as one character
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 

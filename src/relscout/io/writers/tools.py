@@ -18,13 +18,19 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from relscout.core.files import whole_folder
-from relscout.core.instances import NAMES_OF_NONE, UNKNOWN, UNTYPED, Mention, RelationInstance, Triple
+from relscout.core.instances import (
+    BRAT_NAMES,
+    NAMES_OF_NONE,
+    UNKNOWN,
+    UNTYPED,
+    Mention,
+    RelationInstance,
+    Triple,
+)
 from relscout.io.writers.textfile import encodable, json_line, text_file, xml
 
 #: What predictions are attributed to if the writer is given no version.
 MODEL_VERSION = "relscout"
-#: First line of the file that has the names of types and relations in a folder for brat.
-BRAT_MARK = "# written by relscout: stored name | name"
 #: The label of a relation that a person rejects.
 REJECTED = "no_relation"
 #: ``(instance, relation, certainty)``; the certainty is ``None`` where there is none.
@@ -114,7 +120,7 @@ class Tool:
 
         Args:
             triples: The triples.
-            path: Where to.
+            path: The file.
             model_version: What the tool shows as the origin of the predictions.
 
         Raises:
@@ -387,7 +393,9 @@ def _brat(records: Iterable[_Record], path: Path) -> None:
         shown = [f"{stored} | {name}" for stored, name in names.shown.items()]
         drawing = ["SPAN_DEFAULT\tfgColor:black, bgColor:lightgreen, borderColor:darken"]
         drawing.append("ARC_DEFAULT\tcolor:black, arrowHead:triangle-5")
-        _save_text(folder / "visual.conf", f"{BRAT_MARK}\n{_sections({'labels': shown, 'drawing': drawing})}")
+        _save_text(
+            folder / "visual.conf", f"{BRAT_NAMES}\n{_sections({'labels': shown, 'drawing': drawing})}"
+        )
 
 
 def _sections(sections: Mapping[str, Iterable[str]]) -> str:

@@ -78,13 +78,18 @@ class Whitening:
             raise SettingError(f"shrinkage is {shrinkage}, expected a share above 0, and at most 1")
         mean = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - mean
-        variances, directions = np.linalg.eigh(centred.T @ centred / len(vectors))  # ascending
+        # few vectors have the same directions in the smaller of the two products, (N, N), which takes a moment
+        few = len(vectors) < vectors.shape[1]
+        products = centred @ centred.T if few else centred.T @ centred
+        variances, directions = np.linalg.eigh(products / len(vectors))  # ascending
         kept = np.flatnonzero(variances > 1e-9 * max(variances[-1], 1e-12))[-dimensions:]
         if not len(kept) or variances[-1] <= 1e-12:
             raise InputError(
                 f"the {len(vectors)} labelled vectors do not differ, so nothing can be learnt from them"
             )
         directions = directions[:, kept]
+        if few:
+            directions = centred.T @ directions / np.sqrt(len(vectors) * variances[kept])
         seen = centred @ directions
         _, member = np.unique(classes, return_inverse=True)
         sums = np.zeros((int(member.max()) + 1, len(kept)))

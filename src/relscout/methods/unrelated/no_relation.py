@@ -202,6 +202,8 @@ class NoRelationWrapper(Estimator):
                 "precision": choice.precision,
                 "thresholds": [round(float(line), 4) for line in self._detector.thresholds],
             }
+        if isinstance(choice.share, float):
+            warnings += _about_share(choice.share, self.labels_)
         self.report_["warnings"] = [*warnings, *self.report_.get("warnings", ())]
         return self
 
@@ -355,7 +357,9 @@ class NoRelationWrapper(Estimator):
             judged=judged,
             seed=self.method.seed,
         )
-        return [], self._none(self._detector, unlabeled, progress) <= 0.5
+        unused = "the relatedness model is not used: the corpus has enough random pairs to learn from"
+        notes = [] if self.relatedness_model is None else [unused]
+        return notes, self._none(self._detector, unlabeled, progress) <= 0.5
 
     def _judge_by_relatedness(
         self, unlabeled: Sequence[RelationInstance], choice: Choice, progress: Progress
@@ -408,3 +412,14 @@ class NoRelationWrapper(Estimator):
         order = canonical_order(instances)
         vectors = encode(self.encoder, [instances[place] for place in order], progress=progress)
         return scattered(detector.none(vectors)[:, None], order)[:, 0]
+
+
+def _about_share(share: float, labels: NDArray[np.int64]) -> list[str]:
+    """Return a warning if not as many instances are left out as a share asks for: equal scores are not separated."""
+    asked, left_out = round(share * len(labels)), int((labels < 0).sum())
+    if left_out == asked:
+        return []
+    return [
+        f"none = {share:g} asks to leave out {asked} of {len(labels)} instances, and {left_out} were left out: "
+        "instances with the same score are left out together or not at all"
+    ]

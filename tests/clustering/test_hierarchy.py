@@ -130,7 +130,7 @@ def test_more_clusters_than_vectors_are_refused(blobs: Any) -> None:
 
 def test_more_clusters_than_different_vectors_are_refused(blobs: Any) -> None:
     few, _ = blobs(3, 1, noise=0)
-    with pytest.raises(InputError, match="fewer than 4 differ; the instances repeat"):
+    with pytest.raises(InputError, match="fewer than 4 differ; instances are repeated"):
         agglomerate(np.repeat(few, 20, axis=0), 4, seed=0)
 
 

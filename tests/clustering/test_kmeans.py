@@ -119,7 +119,7 @@ def test_more_clusters_than_vectors_are_refused(blobs: Any) -> None:
 @pytest.mark.parametrize("n_different", [1, 3])
 def test_more_clusters_than_different_vectors_are_refused(blobs: Any, n_different: int) -> None:
     few, _ = blobs(n_different, 1, dimensions=384, noise=0)
-    with pytest.raises(InputError, match=f"fewer than {n_different + 1} differ; the instances repeat"):
+    with pytest.raises(InputError, match=f"fewer than {n_different + 1} differ; instances are repeated"):
         kmeans(np.repeat(few, 50, axis=0), n_different + 1, seed=0)
 
 

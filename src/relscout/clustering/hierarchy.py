@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import CHUNK, Clusters, check_count, check_finite, means, refine
+from relscout.clustering.kmeans import CHUNK, Clusters, check_count, check_finite, means, refine, too_alike
 from relscout.clustering.neighbours import strongest_directions
 from relscout.core.errors import UnknownNameError
 from relscout.core.seeding import generator
@@ -64,6 +64,9 @@ def agglomerate(
     if len(vectors) > max_vectors:
         chosen = generator(seed, "hierarchy").choice(len(vectors), max_vectors, replace=False)
         sample = np.asarray(vectors[np.sort(chosen)])
+    elif n_clusters and len({row.tobytes() for row in sample}) < n_clusters:
+        # means of equal vectors may differ in their last bits, so that nothing below would notice
+        raise too_alike(len(vectors), n_clusters)
     near = strongest_directions(sample, directions) if directions else sample
     # 1 − cos = ‖x − y‖² / 2 at unit length; also defined for a zero vector
     distances = pdist(near) if distance == "euclidean" else pdist(near, "sqeuclidean") / 2

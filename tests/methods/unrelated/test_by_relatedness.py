@@ -271,7 +271,7 @@ def test_instances_with_equal_scores_are_not_separated_and_that_is_reported(
 ) -> None:
     repeated = [replace(mixed[0], id=f"again {number}") for number in range(12)]
     alone = [*mixed[1:4], *repeated]
-    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=1), 0.4, relatedness=model).fit(alone)
+    fitted = NoRelationWrapper(KMeans(small_encoder, n_relations=1), 0.4, relatedness_model=model).fit(alone)
     left_out = int((fitted.labels_ < 0).sum())
     assert left_out != 6
     assert (

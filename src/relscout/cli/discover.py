@@ -90,7 +90,6 @@ def command(
     from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
     from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
-    from relscout.report import write_report
 
     # options are checked before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
@@ -167,6 +166,8 @@ def command(
                 found = found.with_run({COMMAND: asked})
                 found.save(out)
             if not no_report:
+                from relscout.report import write_report
+
                 write_report(
                     found,
                     out / REPORT,

@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
-from relscout.io.readers.rows import rows
 from relscout.io.readers.source import Source, kind_name, shorten
 
 #: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
@@ -123,6 +122,8 @@ def records(
     text = source.sample_text.lstrip()
     known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
     if source.has_rows:
+        from relscout.io.readers.rows import rows
+
         yield from rows(source.local)
     elif (known and text.startswith("[")) or (not known and published == "list"):
         yield from list_records(source)

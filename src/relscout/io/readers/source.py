@@ -18,6 +18,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import composed
 from relscout.io.packing import (
     LONGEST_LINE,
+    ROWS_MAGIC,
     UNREADABLE,
     as_utf8,
     local,
@@ -26,7 +27,6 @@ from relscout.io.packing import (
     unreadable,
 )
 from relscout.io.readers.offsets import Offsets
-from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
 _LONG_SAMPLE_BYTES = 1 << 21
@@ -87,6 +87,8 @@ class Source:
         Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
         """
         if self.has_rows:
+            from relscout.io.readers.rows import first_rows
+
             return first_rows(self.local)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
 

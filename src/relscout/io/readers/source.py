@@ -378,7 +378,7 @@ def unrelated_pairs(
         left_out: Whether two are related, or the same entity; asked with their identifications, in the order of the
             text.
     """
-    in_order = sorted(mentions, key=lambda one: (one[1].start, one[1].end))
+    in_order = sorted(mentions, key=lambda named: (named[1].start, named[1].end))
     for place, first in enumerate(in_order):
         for second in islice(in_order, place + 1, place + 1 + MOST_FOLLOWERS):
             same = (first[1].start, first[1].end) == (second[1].start, second[1].end)

@@ -113,10 +113,10 @@ def command(
 
 
 def _instances(paths: list[Path], reading: Reading, model: Classifier | Discovery) -> list[RelationInstance]:
-    """Return what the model is asked about: the files' instances, or those of the run itself.
+    """Return the instances to classify: those of the files, or those of the run itself.
 
     Raises:
-        SettingError: A classifier is given without data, or options about files without files.
+        SettingError: A classifier has no data files, or input options are given without files.
     """
     from relscout.discovery import Discovery
 
@@ -139,18 +139,18 @@ def _read(paths: list[Path], reading: Reading) -> list[RelationInstance]:
 def _check_table(
     model: Classifier | Discovery, train: list[Path] | None, dev: Path | None, *, cnn: bool
 ) -> None:
-    """Refuse options of the table that cannot work.
+    """Check the options of the table.
 
     Raises:
-        SettingError: They go without --train, or the model is a run.
+        SettingError: One is given without --train, or the model is a run.
     """
     from relscout.discovery import Discovery
 
     if not train and (dev or cnn):
-        raise SettingError("--dev and --cnn are about the table that --train makes; give --train too")
+        raise SettingError("--dev and --cnn apply to the table of --train; add --train FILE")
     if train and isinstance(model, Discovery):
         raise SettingError(
-            "--train trains classifiers like MODEL, and a run is none; give the folder of a classifier"
+            "--train trains classifiers like MODEL, but MODEL is a run; pass the folder of a classifier"
         )
 
 
@@ -168,7 +168,7 @@ def _table(
     from relscout.lab.analysis.table_one import rows_like, table_one
 
     if analysis.data.gold is None:
-        raise InputError("the table tests classifiers on DATA, and none of its instances has a gold relation")
+        raise InputError("the table tests classifiers on DATA, but none of its instances has a gold relation")
     rows, fingerprint = rows_like(model, cnn=cnn)
     made = table_one(
         rows,
@@ -227,11 +227,11 @@ def _described(analysis: Analysis) -> str:
     return visible("; ".join(fields))
 
 
-#: Relations that are shown: those that lean on names most, and least.
+#: Numbers of relations to show: those that depend on names most, and least.
 _MOST, _LEAST = 8, 3
-#: Instances that a relation needs to be shown, where enough relations have them.
+#: Minimum number of instances of a relation to show, if enough relations have as many.
 _ENOUGH = 10
-#: Sentences of each kind.
+#: Sentences to show of each kind.
 _SENTENCES = 4
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
 #: Width of the table of formats without its bar.
@@ -244,7 +244,7 @@ _TITLES: dict[Kind, str] = {
 
 
 def parts(analysis: Analysis, *, width: int) -> Iterator[RenderableType]:
-    """Yield what is shown of an analysis, from top to bottom.
+    """Yield the parts of an analysis to print, in order.
 
     Args:
         analysis: The analysis.
@@ -344,7 +344,7 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
 
 def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
     findings = analysis.findings
-    # textwrap keeps what a no-break space joins together, which rich does not
+    # unlike rich, textwrap does not break a line at a no-break space
     for number, sentence in enumerate(findings.statements):
         yield Text(_filled(sentence, width), style="bold" if number == 0 else "")
     for sentence in findings.cautions:
@@ -424,10 +424,10 @@ def _answers(analysis: Analysis, flip: Flip, width: int) -> Text:
 
 
 def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
-    """Yield the table, and the shares of section 2.4 below it.
+    """Yield the table, followed by the shares of section 2.4.
 
     Args:
-        table: What was trained and tested.
+        table: Scores of the trained classifiers.
         width: Width of the screen in characters.
     """
     yield Text(f"Table 1: {table.score} of classifiers trained and tested in each format", style="bold")

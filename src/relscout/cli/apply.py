@@ -15,7 +15,7 @@ from relscout.core.wording import counted
 
 def command(
     decisions: Annotated[Path, typer.Argument(metavar="DECISIONS", help="File exported from the report.")],
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they are about.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they belong to.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
     overwrite: options.Overwrite = False,
     *,

@@ -141,7 +141,7 @@ def command(
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with caching.opened() as (vectors, progress):
         if fitted is not None:
-            discovery = fitted  # it was interrupted before its page was written
+            discovery = fitted  # it was interrupted before it wrote its report
             use_cache(discovery.model.encoder, vectors)
         else:
             discovery = discover(
@@ -219,7 +219,7 @@ def _check_labels(
     """Check that the options about labelled data and earlier runs go together, and with the method.
 
     Raises:
-        SettingError: They do not.
+        SettingError: Two of them contradict each other.
     """
     from relscout.methods.estimator import check_labels
 
@@ -322,7 +322,7 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
     )
     lines = [head, Text("─" * width, style="dim")]
     facts = _facts_by_relation(discovery) if discovery.run.get("relatedness") else {}
-    # what is named by its sentences comes first, and what is of mixed content last
+    # relations of mixed content come last
     shown = sorted(discovery.relations, key=lambda relation: relation.mixed)[:limit]
     for relation in shown:
         line = Text(f"{relation.id:>{_INDENT - 1}} ", style="dim")
@@ -360,7 +360,7 @@ def _facts_line(facts: list[Fact], width: int, *, mixed: bool) -> Text:
     for number, fact in enumerate(facts):
         piece = Text(" · " if number else "", style="dim")
         piece.append(visible(fact.head.name), style="cyan")
-        # under a relation of mixed content, what the sentence says is what the reader wants to know
+        # in a relation of mixed content, the phrase of the sentence says more than the relation's name
         says = f" {visible(fact.phrase)} " if mixed and fact.phrase else " → "
         piece.append(says, style="" if mixed and fact.phrase else "dim")
         piece.append(visible(fact.tail.name), style="green")
@@ -386,7 +386,7 @@ def _title(relation: Relation, discovery: Discovery) -> Text:
 
 
 def relations_tree(discovery: Discovery) -> RenderableType:
-    """Return the relations as the leaves of a tree, in which those that are alike share a parent."""
+    """Return the relations as the leaves of a tree in which similar relations share a parent."""
     parents = {parent.id: parent for parent in discovery.parents}
     names = {relation.id: relation.pattern for relation in discovery.relations}
 

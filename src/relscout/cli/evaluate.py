@@ -131,7 +131,7 @@ def _open_world(
 ) -> OpenWorldScores:
     from relscout.metrics import open_world_accuracy
 
-    # clusters are distinguished by their numbers, which no name of a relation is mixed up with
+    # a cluster is a pair, which cannot be confused with the name of a relation
     predicted = [
         name if name in predefined else ("cluster", label)
         for name, label in zip(names, clusters, strict=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relscout.core.progress import Progress
     from relscout.encoders import VectorCache
 
-#: Returns the triples of instances, and what a user should know of them.
+#: Returns the triples of instances, and warnings for the user.
 _Predict = Callable[..., "tuple[Iterable[Triple], Sequence[str]]"]
 
 
@@ -41,7 +41,7 @@ def command(
     ] = None,
     min_confidence: Annotated[
         list[str] | None,
-        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
+        typer.Option(metavar="SHARE", help="Minimum confidence; NAME=SHARE for a relation."),
     ] = None,
     facts: Annotated[
         bool,
@@ -159,7 +159,7 @@ def _share(number: str, part: str) -> float:
 
 
 def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str], str]:
-    """Return what predicts the triples of instances, the names of the relations, and the version of the model.
+    """Return a function that predicts the triples of instances, the names of the relations, and the model's version.
 
     Args:
         folder: Folder of a run or of a fine-tuning.
@@ -184,8 +184,8 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
         ) -> tuple[Iterable[Triple], Sequence[str]]:
             if precision is not None:
                 raise SettingError(
-                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which has "
-                    "learnt which pairs express no relation; leave it out"
+                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which "
+                    "recognises unrelated pairs itself; leave it out"
                 )
             if classifier.encoder is not None:
                 classifier.encoder.cache = cache

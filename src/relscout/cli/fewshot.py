@@ -1,4 +1,4 @@
-"""``relscout lab fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
+"""``relscout lab fewshot``: classify sentences by a few examples of each relation, and evaluate over many episodes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ Settings = Annotated[list[str] | None, options.set_option(help="Settings, e.g. s
 
 
 def new(described: EncoderSettings, settings: list[str] | None, *, seed: int = 0) -> FewShot:
-    """Return a few-shot classifier that has learnt nothing, with the settings that are given.
+    """Return an untrained few-shot classifier with the given settings.
 
     Raises:
-        SettingError: A setting cannot work.
+        SettingError: A setting has an invalid value.
     """
     from relscout.core.settings import from_mapping, to_mapping
     from relscout.encoders import TransformerEncoder
@@ -53,9 +53,9 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str | None) -> 
     """Return the few-shot classifier of a folder.
 
     Args:
-        folder: What 'relscout lab fewshot train' has written.
-        given: Options that have no effect with a loaded model → their value; ``None`` if not given.
-        device: Where its encoder computes; ``None`` chooses the best one there is.
+        folder: Output of 'relscout lab fewshot train'.
+        given: Options that have no effect with a loaded model, with their values; ``None`` if not given.
+        device: Device of its encoder; ``None`` chooses the best available device.
 
     Raises:
         SettingError: One of them is given.
@@ -78,7 +78,7 @@ def numbers(text: str, option: str) -> list[int]:
     """Read whole numbers joined by commas, each once, in ascending order.
 
     Raises:
-        SettingError: The text is not like that.
+        SettingError: The text has another form.
     """
     pieces = [piece.strip() for piece in text.split(",")]
     if not all(piece.isascii() and piece.isdecimal() and 0 < len(piece) < 6 for piece in pieces):
@@ -86,7 +86,7 @@ def numbers(text: str, option: str) -> list[int]:
     return sorted({int(piece) for piece in pieces})
 
 
-#: Name of what is scored → for each seed, a score for each number of ways and shots.
+#: Name of a contestant → for each seed, a score for each number of ways and shots.
 _Rows = dict[str, list[list["FewShotScore"]]]
 
 

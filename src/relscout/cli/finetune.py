@@ -34,7 +34,7 @@ _CONFUSED = 5
 
 
 def show(trials: Trials) -> None:
-    """Print the scores of each seed, what they have in common, and which relations are confused."""
+    """Print the scores of each seed, their mean and deviation, and which relations are confused."""
     console = output()
     first, summary = trials.trials[0], trials.summary()
     scores = first.scores
@@ -173,7 +173,7 @@ def _transformer(
     from relscout.finetuning.supervised import RelationClassifier, SupervisedSettings
 
     chosen = to_mapping(from_mapping(SupervisedSettings, given))
-    # one encoder for all seeds, which is loaded once and stays as it is
+    # all seeds share one encoder, which is loaded once and never changed
     base = TransformerEncoder(described)
     return lambda seed: RelationClassifier(base, seed=seed, **chosen)
 

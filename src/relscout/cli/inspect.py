@@ -35,9 +35,9 @@ _KINDS = {
     "csv": "table of texts",
     "parquet": "Parquet table of texts",
 }
-#: Ends of names of files that are no web pages.
+#: File extensions that are not used for web pages.
 _OF_RECORDS = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".ann")
-#: Characters of the first passage that are shown, if the screen is that wide.
+#: Characters of the first passage to show, if the screen is wide enough.
 _BEGINNING = 200
 
 
@@ -109,7 +109,7 @@ def _say_next(console: Console, command: str) -> None:
 
 
 def _show_text(path: Path, encoding: str | None, as_json: bool) -> None:
-    """Show a file or folder in which entities are yet to be marked."""
+    """Show a file or folder of plain text."""
     from relscout.text.documents import kind_of, read_passages
 
     kind = "folder of texts" if path.is_dir() else _KINDS[kind_of(path, encoding=encoding)]
@@ -165,7 +165,7 @@ def _show_run(folder: Path, as_json: bool) -> None:
 
 
 class _Summary:
-    """Counts instances one at a time, so that a file of any size can be looked at."""
+    """Counts instances one at a time, so that a file of any size can be inspected."""
 
     def __init__(self, offsets: Offsets) -> None:
         self.count = 0

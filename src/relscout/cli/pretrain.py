@@ -183,7 +183,7 @@ def labels_command(
     labeled = list(reading.instances(inputs, skipped))
     excluded = list(reading.additional(exclude or (), skipped))
     skipped.report()
-    # only complete passes are kept, and usually there is one, so an interruption promises nothing
+    # only complete passes are kept, and usually there is only one, so no message promises to resume
     with progress_bars(resumable=False) as progress:
         trained = train_adapter(
             labeled,

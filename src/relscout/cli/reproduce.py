@@ -38,16 +38,16 @@ Data = Annotated[
 ]
 Results = Annotated[Path, typer.Option(metavar="FILE", help="Results file, JSON Lines.")]
 
-#: Where results go unless the user says otherwise.
+#: The default results file.
 RESULTS = Path("relscout-results.jsonl")
 
 
-#: How records say it is scored → the heading.
+#: Name of a scoring in the records → its heading.
 _SCORINGS = {"raw": "raw", "majority_mapped": "mapped"}
 
 
 def finished_line(record: Record) -> str:
-    """Return a finished run as one line, with its scores: those of the raw clusters where relations were found."""
+    """Return a finished run as one line with its scores; for discovered relations, those of the raw clusters."""
     varied = f" ({listed(record['variation'])})" if record["variation"] else ""
     seed = "" if record["seed"] is None else f", seed {record['seed']}"
     how = f"{record['seconds']['total']:.0f} s"
@@ -60,7 +60,7 @@ def finished_line(record: Record) -> str:
 
 
 def _shown(record: Record) -> list[tuple[str, str, str]]:
-    """Return the scores of a record that are shown, each as scoring, title and name."""
+    """Return the scores of a record to show, each as ``(scoring, title, name)``."""
     from relscout.lab.protocols import protocol
     from relscout.lab.tables import BALANCED, TITLES
 
@@ -114,7 +114,7 @@ def listed(values: Mapping[str, Any]) -> str:
 
 
 def overview(preset: Preset, data: Path) -> dict[str, Any]:
-    """Return everything about a preset as JSON values, with the files that it lacks in a data folder."""
+    """Return everything about a preset as JSON values, with the files that are missing from a data folder."""
     from relscout.lab.protocols import protocol
 
     chosen = [protocol(step.protocol) for step in preset.each()]
@@ -142,7 +142,7 @@ def presets_table(presets: Sequence[Preset], data: Path) -> Table:
 
 
 def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
-    """Yield all of a preset: what it is of, its rows and settings, the published numbers, and its data."""
+    """Yield the parts of a preset to print: its paper, rows, settings, published scores and data."""
     from relscout.lab.protocols import protocol
 
     described = [f"{step.protocol}: {protocol(step.protocol).description}" for step in preset.each()]
@@ -233,7 +233,7 @@ def _data_state(preset: Preset, data: Path) -> Text:
 
 
 def _missing(preset: Preset, data: Path) -> list[str]:
-    """Return the files of any of its protocols that are not there."""
+    """Return the files of its protocols that are missing from a data folder."""
     from relscout.lab.protocols import protocol
 
     files = (file for step in preset.each() for file in protocol(step.protocol).missing(data))
@@ -348,10 +348,10 @@ def figure(
 
 
 def _measured(name: str, results: Path) -> list[Measured]:
-    """Return the records of a preset, apart for each of its protocols of which there are some.
+    """Return the records of a preset, grouped by protocol.
 
     Raises:
-        InputError: There are none.
+        InputError: There are no records.
     """
     from relscout.lab.preset import preset
     from relscout.lab.records import read_records
@@ -377,7 +377,7 @@ def _what_to_do(name: str, results: Path) -> str:
 
 
 def _scorings(measured: Measured) -> list[str]:
-    """Return the scorings of which there are figures: few methods can let gold relations choose an epoch."""
+    """Return the scorings that have results; only a few methods have gold-selected ones."""
     from relscout.lab.schema import SCORINGS
 
     usual = ["raw", "majority-mapped"]

@@ -62,10 +62,7 @@ RETIRED_NAMES = {
 
 #: Parts of the package, or modules, whose local variables have not been renamed yet. Take a name out when they have.
 NAMES_NOT_YET = {
-    "cli",
     "clustering/adaptive.py",
-    "core",
-    "io",
     "methods/__init__.py",
     "methods/estimator.py",
     "methods/hiure.py",

@@ -83,12 +83,20 @@ def _without_python(command: Any) -> Any:
             param.metavar = ""
         elif param.param_type_name == "argument":
             param.display_type_rich = lambda **_: None
+    command.get_help_option = partial(_without_type, command.get_help_option)
     if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
         for inner in getattr(command, "commands", {}).values():
             _without_python(inner)
     if not isinstance(command, TyperGroup):
         command.invoke = partial(_invoke, command.invoke)
     return command
+
+
+def _without_type(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Return the option --help of a command, which takes no value."""
+    option = usual(context)
+    option.metavar = ""
+    return option
 
 
 def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
@@ -167,7 +175,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 1 after an interruption, 2 after an error of the user or the system (such as a full disk).
     """
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
+    command.get_help_option = partial(_without_type, command.get_help_option)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
         warnings.simplefilter("always", InputWarning)  # shown whatever the filters are

@@ -150,7 +150,7 @@ def test_values_with_which_nothing_can_be_computed_are_refused(
     centroids = np.ones((3, 4), dtype=dtype)
     centroids[1, 2] = value
     save_artifact(tmp_path / "model", Artifact("model", {}, {"centroids": centroids}))
-    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is no number or above 2e\+19"):
+    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is NaN or above 2e\+19"):
         load_artifact(tmp_path / "model")
 
 

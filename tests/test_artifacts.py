@@ -183,5 +183,5 @@ def test_a_threshold_may_be_infinite_but_must_be_a_number(tmp_path: Path) -> Non
         thresholds = np.array([0.5, value], dtype=np.float32)
         save_artifact(tmp_path / str(value), Artifact("model", {}, {"trees.threshold": thresholds}))
     assert load_artifact(tmp_path / "inf").tensors["trees.threshold"][1] == np.inf
-    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is no number"):
+    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is NaN"):
         load_artifact(tmp_path / "nan")

@@ -181,7 +181,7 @@ def _flat(field: str, per_sentence: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_span(item: Any, edges: int) -> bool:
-    """Return whether a list begins with ``count`` token numbers, which are strings in Parquet's lists."""
+    """Return whether a list begins with ``edges`` token numbers, which are strings in Parquet's lists."""
     if not isinstance(item, list) or len(item) < edges:
         return False
     return all(

@@ -77,7 +77,7 @@ class _Commands(Mapping[str, Any]):
 def _without_python(command: Any) -> Any:
     """Return a command whose help page wraps paragraphs at the width of the screen and shows no Python types."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
-    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     for param in command.params:
         if getattr(param, "is_flag", False):
             param.metavar = ""

@@ -35,9 +35,9 @@ def command(
         say_note(f"{out} holds the finished run of this command; add --overwrite to repeat it")
         return
     check_target(out, overwrite=overwrite)
-    found = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
-    found.save(out)
+    changed = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
+    changed.save(out)
     say(
-        f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(found.relations), 'relation')} in {out}; "
+        f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(changed.relations), 'relation')} in {out}; "
         f"'relscout report {out}' shows them"
     )

@@ -66,7 +66,7 @@ def _paths(context: typer.Context) -> Iterator[tuple[str, list[Path]]]:
     for name, value in context.params.items():
         given = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if _is_path(hints.get(name)):
-            yield name, [Path(one) for one in given if one is not None]
+            yield name, [Path(path) for path in given if path is not None]
         elif name in _NAMES_OR_FILES and isinstance(value, str) and os.path.exists(value):  # noqa: PTH110 - no error for what cannot be a path
             yield name, [Path(value)]
 
@@ -119,8 +119,8 @@ def _described(path: Path) -> dict[str, str]:
             return {"name": name, "sha256": sha256(file)}
         # a run has the checksums of its parts
         run = file / RUN
-        files = [run] if run.is_file() else sorted(one for one in file.rglob("*") if one.is_file())
-        listed = "".join(f"{one.relative_to(file).as_posix()}\n{sha256(one)}\n" for one in files)
+        files = [run] if run.is_file() else sorted(entry for entry in file.rglob("*") if entry.is_file())
+        listed = "".join(f"{entry.relative_to(file).as_posix()}\n{sha256(entry)}\n" for entry in files)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     digest = new_sha256(listed.encode("utf-8", "surrogateescape"))

@@ -78,7 +78,7 @@ def command(
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
-        found, warnings = predict(
+        extracted, warnings = predict(
             instances,
             vectors,
             precision=precision,
@@ -92,7 +92,7 @@ def command(
         say_note(warning)
     triples = [
         triple
-        for triple in found
+        for triple in extracted
         if triple.confidence >= least[triple.relation]
         and not (drop_negated and triple.polarity != "asserted")
     ]
@@ -193,10 +193,10 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
             share = classifier.unknown_share(instances)
             unknown = unknown_token_warning(share, str(folder))
             check_share(share, unknown, allow_unknown_tokens=allow_unknown_tokens)
-            found = triples_of(
+            triples = triples_of(
                 classifier, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )
-            return list(found), [*([unknown] if unknown else []), *loss_warnings(lost)]
+            return list(triples), [*([unknown] if unknown else []), *loss_warnings(lost)]
 
         return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
     run = Discovery.load(folder)
@@ -212,8 +212,8 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
         use_cache(run.model.encoder, cache)
         if precision is None and every_pair and not has_thresholds:
             precision = TEXT_PRECISION
-        found = run.predict(instances, precision=precision, **options)
-        return run.triples_of(found), found.warnings
+        prediction = run.predict(instances, precision=precision, **options)
+        return run.triples_of(prediction), prediction.warnings
 
     return discovered, list(run.names.values()), run.model_version
 
@@ -234,5 +234,5 @@ def _check_output(out: Path | None, to: str | None) -> None:
 def _print(records: Iterable[dict[str, Any]]) -> None:
     from relscout.io.writers.textfile import json_line
 
-    for one in records:
-        sys.stdout.buffer.write(json_line(one).encode("utf-8", "backslashreplace"))
+    for record in records:
+        sys.stdout.buffer.write(json_line(record).encode("utf-8", "backslashreplace"))

@@ -158,17 +158,17 @@ def command(
     warnings: list[str] = []
     with caching.opened() as (vectors, progress):
         for seed in range(seeds):
-            for name, one in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
-                one.encoder.cache = vectors
+            for name, method in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
+                method.encoder.cache = vectors
                 if learnt_from is not None:
-                    one.fit(
+                    method.fit(
                         learnt_from,
                         held,
                         progress=progress,
                         checkpoints=caching.checkpoints,
                     )
-                    warnings += one.report_["warnings"]
-                scores = one.evaluate_grid(asked, **grid, seed=seed, progress=progress)
+                    warnings += method.report_["warnings"]
+                scores = method.evaluate_grid(asked, **grid, seed=seed, progress=progress)
                 warnings += [warning for score in scores for warning in score.warnings]
                 rows.setdefault(name, []).append(scores)
     for warning in dict.fromkeys(warnings):
@@ -215,7 +215,7 @@ def _show(rows: _Rows) -> None:
     n_seeds = len(next(iter(rows.values())))
     console = output()
     spread = f"standard deviation over {n_seeds} seeds" if n_seeds > 1 else "standard error"
-    drawn_from = counted(max(one.relations for one in first), "relation")
+    drawn_from = counted(max(score.relations for score in first), "relation")
     console.print(Text(f"accuracy in {counted(first[0].episodes, 'episode')} of {drawn_from}, ± {spread}"))
     table = plain_table("", numbers=[*rows, "chance"])
     for place, score in enumerate(first):
@@ -227,9 +227,9 @@ def _show(rows: _Rows) -> None:
 
 
 def _cell(scores: Sequence[FewShotScore]) -> str:
-    found = [score.accuracy for score in scores]
-    spread = stdev(found) if len(found) > 1 else scores[0].standard_error
-    return f"{fmean(found):.3f} ± {spread:.3f}"
+    accuracies = [score.accuracy for score in scores]
+    spread = stdev(accuracies) if len(accuracies) > 1 else scores[0].standard_error
+    return f"{fmean(accuracies):.3f} ± {spread:.3f}"
 
 
 app = typer.Typer(help="Classify with a few examples per relation.")
@@ -288,8 +288,8 @@ def classify(
     best = probabilities.argmax(axis=1)
     count = write(
         (
-            Triple(one, int(place), names[place], float(row[place]))
-            for one, place, row in zip(asked, best, probabilities, strict=True)
+            Triple(instance, int(place), names[place], float(row[place]))
+            for instance, place, row in zip(asked, best, probabilities, strict=True)
             if row[place] >= min_confidence
         ),
         out,

@@ -212,21 +212,21 @@ class _Summary:
     def lines(self) -> list[str]:
         if not self.count:
             return []
-        details = [
+        rows = [
             f"characters in a text: median {self._quantile(0.5):,}, 99 % up to {self._quantile(0.99):,}, "
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
         if self._offsets.cut:
             cut, of = self._offsets.cut, self._offsets.mentions
-            details.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
+            rows.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
         if self._repeated:
-            details.append(f"repeated ids: {self._repeated:,}")
+            rows.append(f"repeated ids: {self._repeated:,}")
         if self._nested:
-            details.append(f"one entity inside the other: {self._nested:,}")
+            rows.append(f"one entity inside the other: {self._nested:,}")
         if 0 < self.relations.total() < self.count:
-            details.append(f"without a gold relation: {self.count - self.relations.total():,}")
-        return details
+            rows.append(f"without a gold relation: {self.count - self.relations.total():,}")
+        return rows
 
     def _quantile(self, share: float) -> int:
         seen = 0

@@ -151,7 +151,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         command(**given)
 
     with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
-    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return with_options
 
@@ -159,27 +159,29 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def _fields(kind: type[Any], only: Collection[str]) -> Iterator[tuple[Field[Any], Any]]:
     """Yield the fields of a group that are options, or groups themselves, with their types."""
     hints = get_type_hints(kind, include_extras=True)
-    for one in fields(kind):
-        hint = hints[one.name]
-        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or one.name in only)):
-            yield one, hint
+    for option in fields(kind):
+        hint = hints[option.name]
+        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or option.name in only)):
+            yield option, hint
 
 
 def _options_of(kind: type[Any], only: Collection[str] = ()) -> Iterator[inspect.Parameter]:
-    for one, hint in _fields(kind, only):
+    for option, hint in _fields(kind, only):
         if is_dataclass(hint):
             yield from _options_of(cast(type[Any], hint))
         else:
             place = inspect.Parameter.KEYWORD_ONLY
-            yield inspect.Parameter(one.name, place, default=one.default, annotation=hint)
+            yield inspect.Parameter(option.name, place, default=option.default, annotation=hint)
 
 
 def _built(kind: type[Any], only: Collection[str], given: dict[str, Any]) -> Any:
     """Return a group of options, which are taken out of what a command is given."""
     return kind(
         **{
-            one.name: _built(cast(type[Any], hint), (), given) if is_dataclass(hint) else given.pop(one.name)
-            for one, hint in _fields(kind, only)
+            option.name: _built(cast(type[Any], hint), (), given)
+            if is_dataclass(hint)
+            else given.pop(option.name)
+            for option, hint in _fields(kind, only)
         }
     )
 
@@ -356,7 +358,7 @@ class UntrainedEncoder:
         from relscout.encoders import EncoderSettings
 
         values = read_config(path)
-        known = [one.name for one in fields(EncoderSettings)]
+        known = [option.name for option in fields(EncoderSettings)]
         if not isinstance(values, dict):
             content = "empty" if values is None else repr(values)
             raise SettingError(

@@ -278,10 +278,10 @@ class Reading:
             on_skip=skipped if self.on_error == "skip" else None,
             encoding=self.encoding,
         )
-        found = list(passages)
-        if not found:
+        listed = list(passages)
+        if not listed:
             return
-        english = plain.spacy is not None or looks_english(passage.text for passage in found)
+        english = plain.spacy is not None or looks_english(passage.text for passage in listed)
         if not english and (plain.gazetteer is None or self._marks_entities_but_names()):
             say_note(
                 "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a "
@@ -294,8 +294,8 @@ class Reading:
 
         seen: set[tuple[str | None, str | None]] = set()
         for instance in mark(
-            _counted(found, progress),
-            annotator=self.annotator(passages=len(found), english=english),
+            _counted(listed, progress),
+            annotator=self.annotator(passages=len(listed), english=english),
             pairing=pairing,
             on_crowded=note_crowded,
         ):
@@ -304,7 +304,7 @@ class Reading:
         for head, tail in sorted(pairing.types or ()):
             if seen and not seen & {(head, tail), (tail, head)}:
                 say_note(f"--types has {head}:{tail}, but no pair has these types")
-        if self._names is not None and (why := self._names.unmatched(passage.text for passage in found)):
+        if self._names is not None and (why := self._names.unmatched(passage.text for passage in listed)):
             say_note(str(why))
         if crowded:
             say_note(

@@ -59,19 +59,19 @@ def command(
         raise SettingError(f"got {len(runs)} runs, expected one, or two to compare")
     if len(runs) == 2 and (figures or title):
         raise SettingError("--figures and --title apply to the report of one run; leave them out")
-    found = [Discovery.load(run) for run in runs]
+    discoveries = [Discovery.load(run) for run in runs]
     home = run_folder(runs[0])
     target = out or (home / REPORT if len(runs) == 1 else Path("comparison.html"))
     check_file(target)
-    truth = None if gold is None else _gold(gold, reading, found[0])
+    truth = None if gold is None else _gold(gold, reading, discoveries[0])
     if len(runs) == 2:
         names = _names(runs)
-        write_comparison(found[0], found[1], target, names=names, gold=truth)
+        write_comparison(discoveries[0], discoveries[1], target, names=names, gold=truth)
     else:
         with caching.opened() as (vectors, progress):
-            use_cache(found[0].model.encoder, vectors)
+            use_cache(discoveries[0].model.encoder, vectors)
             write_report(
-                found[0],
+                discoveries[0],
                 target,
                 title=title or f"Relations of {home.resolve().name}",
                 gold=truth,
@@ -100,7 +100,7 @@ def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
             f"{path}: {len(truth.labels):,} labels, but the run has {len(instances):,} instances; expected one label "
             "per line, in the order of the run, or a file with ids"
         )
-    return dict(zip((one.id for one in instances), truth.labels, strict=True))
+    return dict(zip((instance.id for instance in instances), truth.labels, strict=True))
 
 
 def _names(runs: list[Path]) -> tuple[str, str]:

@@ -207,7 +207,7 @@ class Skipped:
 def _shortened(message: str) -> str:
     if len(message) <= _LONGEST_ERROR:
         return message
-    message = _LONG_QUOTATION.sub(lambda found: f"{found[0][:60]}…{found[1]}", message)
+    message = _LONG_QUOTATION.sub(lambda match: f"{match[0][:60]}…{match[1]}", message)
     if len(message) <= _LONGEST_ERROR:
         return message
     half = _LONGEST_ERROR // 2

@@ -381,15 +381,15 @@ def assign(
     """
     import torch
 
-    found = np.empty((len(vectors), len(centroids)), dtype=np.float32)
+    assignment = np.empty((len(vectors), len(centroids)), dtype=np.float32)
     centres = torch.from_numpy(centroids)
     with torch.inference_mode():
         for start in range(0, len(vectors), _CHUNK):
             q = student_t(mapping.forward(vectors[start : start + _CHUNK]), centres, alpha=alpha)
             if frequencies is not None:
                 q = target_distribution(q, torch.from_numpy(frequencies))
-            found[start : start + _CHUNK] = q.numpy()
-    return found
+            assignment[start : start + _CHUNK] = q.numpy()
+    return assignment
 
 
 def effective_number(labels: NDArray[np.int64]) -> float:
@@ -438,8 +438,8 @@ def adapt(
                 break
         else:
             break
-    found = run.result(vectors, started.labels, tuple(losses), redrawn)
-    return replace(found, kept_start=attempt in (0, redraws + 1))
+    clusters = run.result(vectors, started.labels, tuple(losses), redrawn)
+    return replace(clusters, kept_start=attempt in (0, redraws + 1))
 
 
 def _starts(
@@ -513,7 +513,7 @@ class _Run:
         mapping.network.requires_grad_(False)
         assignment = assign(mapping, centroids, vectors, alpha=settings.alpha)
         frequencies = assignment.sum(axis=0, dtype=np.float64)
-        found = AdaptiveClusters(
+        clusters = AdaptiveClusters(
             mapping,
             centroids,
             frequencies,
@@ -524,7 +524,7 @@ class _Run:
             redraws,
             label_from=settings.label_from,
         )
-        return replace(found, labels=found.probabilities(vectors).argmax(axis=1).astype(np.int64))
+        return replace(clusters, labels=clusters.probabilities(vectors).argmax(axis=1).astype(np.int64))
 
     def _targets(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch

@@ -39,13 +39,13 @@ from relscout.encoders import (
 )
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
-from relscout.text.entities import MergedEntities, merge_mentions
 
 if TYPE_CHECKING:
     import pandas
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.text.entities import MergedEntities
 
 
 @dataclass(frozen=True, eq=False)
@@ -496,6 +496,8 @@ class Discovery:
     @cached_property
     def found_facts(self) -> Facts:
         """The facts with all entities, and the number of facts of each."""
+        from relscout.text.entities import MergedEntities
+
         merged = self._merged_entities
         rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
         ends = MergedEntities(
@@ -507,6 +509,8 @@ class Discovery:
 
     @cached_property
     def _merged_entities(self) -> MergedEntities:
+        from relscout.text.entities import merge_mentions
+
         return merge_mentions(self.assignments.instances, decisions=self.run.get("entity_decisions", ()))
 
     @cached_property

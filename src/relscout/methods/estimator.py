@@ -20,9 +20,27 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed
 from relscout.core.settings import to_mapping
-from relscout.encoders import Encoder, EncoderParameter, EncoderSettings, OnLoss, described, loss_warnings
+from relscout.encoders import (
+    Encoder,
+    EncoderParameter,
+    EncoderSettings,
+    OnLoss,
+    TransformerEncoder,
+    described,
+    loss_warnings,
+)
 from relscout.methods.vectors import encode, scattered, transformed
-from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import (
+    Checkpoints,
+    Trained,
+    check_encoder,
+    load_kind,
+    own_weights,
+    portable,
+    stored_encoder,
+    trainable,
+    whole,
+)
 
 #: Whether a method learns from labelled instances: it refuses them, or cannot do without.
 Labels = Literal["none", "required"]
@@ -235,6 +253,8 @@ class Method(EncoderParameter[Encoder], Estimator):
 
     #: Fingerprint of the encoder, where the method was loaded.
     _fitted_with: str | None = None
+    #: The weights that ``fit`` trained, and the fingerprint of the encoder before; ``None`` in methods that train none.
+    _trained: Trained | None = None
 
     def settings(self) -> Mapping[str, Any]:
         """Return everything that, with the data, decides the fit, as JSON values."""
@@ -306,19 +326,59 @@ class Method(EncoderParameter[Encoder], Estimator):
 
     def _fingerprint(self) -> str:
         """Return the fingerprint of the encoder that the method was fitted with."""
-        return self.encoder.fingerprint
+        return self.encoder.fingerprint if self._trained is None else self._trained.fingerprint
+
+    def _check_input(
+        self, unlabeled: Sequence[RelationInstance]
+    ) -> tuple[list[RelationInstance], Sequence[int], NRelations]:
+        """Check parameters and instances before anything is encoded.
+
+        Returns:
+            The unlabelled instances in canonical order, the place of each in the input, and the number of relations.
+
+        Raises:
+            InputError: There is no instance, or there are fewer than relations.
+            SettingError: A parameter cannot work.
+        """
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        n_relations = checked_n_relations(self.n_relations)
+        checked_seed(self.seed)
+        _ = self._settings  # reports a setting that cannot work
+        check_enough(n_relations, len(unlabeled))
+        order = canonical_order(unlabeled)
+        return [unlabeled[place] for place in order], order, n_relations
+
+    def _checkpoint(
+        self,
+        folder: Path | None,
+        fingerprint: str,
+        instances: Sequence[RelationInstance],
+        **settings: Any,
+    ) -> Checkpoints:
+        """Return the checkpoint of a fit with these instances, encoder and further settings."""
+        settings = {**self.settings(), "method": self.NAME, **settings}
+        return Checkpoints.of(folder, settings=settings, fingerprint=fingerprint, instances=instances)
+
+    def _set_results(
+        self, probabilities: NDArray[np.float32], vectors: NDArray[np.float32], order: Sequence[int]
+    ) -> None:
+        """Set labels, probabilities (N, K) and vectors (N, D), given in canonical order, in that of the input."""
+        self.probabilities_ = scattered(probabilities, order)
+        self.labels_ = self._likeliest(self.probabilities_)
+        self.vectors_ = scattered(vectors, order)
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, self._FITTED):
+        if getattr(self, self._FITTED, None) is None:
             raise SettingError(
                 f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
 
     def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
-        """Return the given warnings, with one added if fewer relations were found than requested."""
-        if (found := self.n_relations_ - given) == asked:
+        """Return a warning if fewer relations were found than requested, apart from ``given`` pre-defined ones."""
+        if (n_found := self.n_relations_ - given) == asked:
             return []
-        return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
+        return [f"{n_found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
 
 
 class VectorMethod(Method):
@@ -340,18 +400,10 @@ class VectorMethod(Method):
             InputError: There is no instance, or there are fewer than relations.
             SettingError: A parameter cannot work.
         """
-        _ = self._settings  # a setting that cannot work is reported before anything is encoded
-        n_relations = checked_n_relations(self.n_relations)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        check_enough(n_relations, len(unlabeled))
-        self._order = canonical_order(unlabeled)
+        instances, self._order, n_relations = self._check_input(unlabeled)
         lost: Counter[str] = Counter()
         vectors = encode(
-            self.encoder,
-            [unlabeled[place] for place in self._order],
-            progress=progress,
-            on_loss=lambda _, what: lost.update([what]),
+            self.encoder, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
         )
         self.report_ = {"warnings": loss_warnings(lost)}
         if n_relations == "auto":
@@ -381,9 +433,7 @@ class VectorMethod(Method):
                 f"relation {empty[0]} of the method {self.NAME!r} is the likeliest of no instance; leave it out"
             )
         self.n_relations_ = probabilities.shape[1]
-        self.probabilities_ = scattered(probabilities, self._order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(vectors, self._order)
+        self._set_results(probabilities, vectors, self._order)
         return self
 
     _order: Sequence[int]
@@ -426,5 +476,20 @@ class VectorMethod(Method):
         return self.encoder
 
     def _vector_encoder(self) -> Encoder:
-        """Return the encoder that ``transform`` reads; one that is never trained gives vectors before a fit, too."""
+        """Return the encoder of ``transform``; one that is never trained returns vectors before a fit, too."""
         return self.encoder
+
+
+class EncoderTraining(VectorMethod):
+    """Base class of methods whose ``fit`` trains the encoder; it sets ``_trained`` before it encodes."""
+
+    _FITTED: ClassVar[str] = "_trained"
+
+    def _ready_encoder(self) -> TransformerEncoder:
+        self._check_fitted()
+        return self._trained.on(trainable(self.NAME, self.encoder))
+
+    def _vector_encoder(self) -> TransformerEncoder:
+        return self._ready_encoder()
+
+    _trained: Trained

@@ -158,14 +158,14 @@ def cluster_temperatures(
     """
     sizes = np.bincount(labels, minlength=len(prototypes))
     distances = np.linalg.norm(vectors - prototypes[labels], axis=1)
-    found = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
+    temperatures = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
         sizes * np.log(sizes + smoothing)
     )
     # a vector is no distance from itself: the spread of a cluster of one is undefined, so the largest spread stands in
-    found[sizes == 1] = found.max()
-    found = np.clip(found, *np.percentile(found, [_LOWEST, _HIGHEST]))
-    total = found.mean()
-    scaled = found / total * mean if total > 0 else np.full(len(found), mean)
+    temperatures[sizes == 1] = temperatures.max()
+    temperatures = np.clip(temperatures, *np.percentile(temperatures, [_LOWEST, _HIGHEST]))
+    total = temperatures.mean()
+    scaled = temperatures / total * mean if total > 0 else np.full(len(temperatures), mean)
     # where all members are one and the same, the temperature would be 0
     return np.asarray(np.maximum(scaled, 1e-3 * mean), dtype=np.float32)
 
@@ -250,7 +250,7 @@ class HiURETraining(SelfTraining):
         vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
         # almost as many prototypes as instances add no information to the instances
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
-        found: list[_Granularity] = []
+        granularities: list[_Granularity] = []
         device = self.encoder.device
         for count in counts:
             try:
@@ -276,16 +276,16 @@ class HiURETraining(SelfTraining):
                 mean=self.settings.temperature,
             )
             arrays = (prototypes, temperatures, clusters.labels)
-            found.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
-        self._granularities = found
-        details = tuple(len(one.prototypes) for one in found)
-        if details != self.settings.counts:
+            granularities.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
+        self._granularities = granularities
+        sizes = tuple(len(granularity.prototypes) for granularity in granularities)
+        if sizes != self.settings.counts:
             few = (
-                f"prototypes were found at the granularities {', '.join(map(str, details))} only: there are "
+                f"prototypes were found at the granularities {', '.join(map(str, sizes))} only: there are "
                 f"{len(vectors)} different instances"
             )
             self.warnings += [few] if few not in self.warnings else []
-        labels = np.stack([one.labels.cpu().numpy() for one in found])  # (G, M)
+        labels = np.stack([granularity.labels.cpu().numpy() for granularity in granularities])  # (G, M)
         same = self._labels is not None and self._labels.shape == labels.shape
         self._agreement = _agreement(self._labels, labels) if same and self._labels is not None else None
         self._labels = labels
@@ -305,21 +305,23 @@ class HiURETraining(SelfTraining):
             return total
         own = torch.from_numpy(np.concatenate([rows, rows])).to(self.encoder.device)
         of_prototypes = [
-            prototype_contrast(views, one.prototypes, one.temperatures, one.labels[own])
-            for one in self._granularities
+            prototype_contrast(
+                views, granularity.prototypes, granularity.temperatures, granularity.labels[own]
+            )
+            for granularity in self._granularities
         ]
         return total + settings.prototype_weight * self._terms(
             "prototypes", torch.stack(of_prototypes).mean()
         )
 
     def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        temperatures = [one.temperatures for one in self._granularities]
+        temperatures = [granularity.temperatures.tolist() for granularity in self._granularities]
         self.epochs.append(
             {
                 "losses": self._terms.means(),
-                "granularities": [len(one) for one in temperatures],
+                "granularities": [len(of_clusters) for of_clusters in temperatures],
                 "temperatures": [
-                    [round(float(x), 4) for x in (one.min(), one.max())] for one in temperatures
+                    [round(min(of_clusters), 4), round(max(of_clusters), 4)] for of_clusters in temperatures
                 ],
                 "agreement": self._agreement,
             }

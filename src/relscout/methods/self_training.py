@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import Clusters, started_kmeans
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
-from relscout.encoders import OnLoss, TransformerEncoder
+from relscout.encoders import OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.estimator import NRelations, check_enough
+from relscout.methods.estimator import EncoderTraining, NRelations
 from relscout.methods.nearest_mean import NearestMean
 from relscout.methods.vectors import encode, unit_length
 from relscout.training.checkpointing import TrainingState
@@ -89,7 +89,7 @@ class SelfTraining(ABC):
         """Return a random seed for one purpose."""
 
 
-class SelfTrained(NearestMean):
+class SelfTrained(EncoderTraining, NearestMean):
     """A method that trains its encoder without labels; subclasses define the training in ``_training``.
 
     Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype``, ``start`` and ``max_relations``.
@@ -104,7 +104,6 @@ class SelfTrained(NearestMean):
         on_loss: OnLoss,
         checkpoints: Path | None,
     ) -> tuple[NDArray[np.float32], int]:
-        check_enough(n_relations, len(instances))
         base, options = trainable(self.NAME, self.encoder), self._settings
         tunable = TunableEncoder(
             base,
@@ -118,12 +117,7 @@ class SelfTrained(NearestMean):
             untrained = unit_length(tunable.encode(prepared, progress=progress))
             n_relations = self._number(untrained, n_relations, progress)
             del untrained
-        self._work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME},
-            fingerprint=base.fingerprint,
-            instances=instances,
-        )
+        self._work = self._checkpoint(checkpoints, base.fingerprint, instances)
         teaching = self._training(tunable, prepared, n_relations, progress, self._work)
         teaching.run()
         self._trained = Trained(base.fingerprint, tunable.weights())
@@ -131,7 +125,7 @@ class SelfTrained(NearestMean):
         self.report_["warnings"] += teaching.warnings
         del tunable, prepared, teaching
         # the same code path as transform and predict, so that these return exactly the same
-        return encode(self._trained_encoder(), instances, progress=progress), n_relations
+        return encode(self._ready_encoder(), instances, progress=progress), n_relations
 
     def _sampled(self) -> int:
         """Return how many tokens of the part ``between`` are sampled while training; 0 for all."""
@@ -152,13 +146,3 @@ class SelfTrained(NearestMean):
         return started_kmeans(
             vectors, n_relations, start=self._settings.start, seed=self.seed, progress=progress
         )
-
-    def _ready_encoder(self) -> TransformerEncoder:
-        self._check_fitted()
-        return self._trained_encoder()
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
-
-    def _trained_encoder(self) -> TransformerEncoder:
-        return self._trained.on(trainable(self.NAME, self.encoder))

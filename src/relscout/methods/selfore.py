@@ -34,14 +34,14 @@ from relscout.clustering.kmeans import (
     spread,
 )
 from relscout.core.errors import DivergedError, InputError
-from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import AtLeast0, AtLeast1, Share, settings_class
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, loss_warnings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.methods.estimator import Labels, NRelations, VectorMethod, check_labels, checked_n_relations
+from relscout.methods.estimator import EncoderTraining, Labels, NRelations, check_labels
 from relscout.methods.vectors import (
     checked_n_clusters,
     drawn,
@@ -50,7 +50,6 @@ from relscout.methods.vectors import (
     largest_first,
     merged,
     of_relations,
-    scattered,
     softened,
     unit_length,
 )
@@ -173,28 +172,28 @@ class Bootstrap:
         self, vectors: NDArray[np.float32], loop: int, previous: PseudoLabels | None
     ) -> tuple[Adaptive | Hard, PseudoLabels]:
         """Return the clustering of a loop and its pseudo labels, and add its record to ``loops``."""
-        details: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
-        details |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
-        self.loops.append(details)
-        found: tuple[Adaptive | Hard, PseudoLabels] | None = None
-        if self.settings.adaptive:
-            found = self._adaptive(vectors, loop, details)
-        if found is None:
+        record: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
+        record |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
+        self.loops.append(record)
+        partition: Adaptive | Hard
+        adapted = self._adaptive(vectors, loop, record) if self.settings.adaptive else None
+        if adapted is not None:
+            partition, labels = Adaptive.of(adapted), adapted.labels
+        else:
             clusters = self._k_means(vectors, self._seed(f"k-means {loop}"))
-            hard = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
-            found = hard, clusters.labels
-        partition, labels = found
-        details["effective_clusters"] = round(effective_number(labels), 3)
+            partition = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
+            labels = clusters.labels
+        record["effective_clusters"] = round(effective_number(labels), 3)
         if previous is not None:
             match = align(labels, previous)
-            details["changed"] = round(1 - match.accuracy, 6)
+            record["changed"] = round(1 - match.accuracy, 6)
             if self.settings.head == "aligned":
                 labels = _renumbered(labels, match.mapping, self.n_clusters)
         return partition, labels
 
     def _adaptive(
-        self, vectors: NDArray[np.float32], loop: int, details: dict[str, Any]
-    ) -> tuple[Adaptive, PseudoLabels] | None:
+        self, vectors: NDArray[np.float32], loop: int, record: dict[str, Any]
+    ) -> AdaptiveClusters | None:
         """Return the adaptive clustering, or ``None`` where every attempt collapsed or diverged."""
         settings: AdaptiveSettings = self.settings
         for left in range(self.settings.restarts, -1, -1):
@@ -202,16 +201,16 @@ class Bootstrap:
             seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
             slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2)
             try:
-                found = self._attempt(vectors, settings, seed, details)
+                clusters = self._attempt(vectors, settings, seed, record)
             except DivergedError as error:
                 slower = replace(slower, autoencoder_learning_rate=settings.autoencoder_learning_rate / 2)
                 wrong, again = f"in loop {loop + 1}, {error}", "with half the learning rates"
             else:
-                if isinstance(found, AdaptiveClusters):
-                    self.kept = float((found.labels == found.starting_labels).mean())
-                    details["kept"] = round(self.kept, 6)
-                    return Adaptive.of(found), found.labels
-                wrong = f"adaptive clustering of loop {loop + 1} collapsed: {found}"
+                if isinstance(clusters, AdaptiveClusters):
+                    self.kept = float((clusters.labels == clusters.starting_labels).mean())
+                    record["kept"] = round(self.kept, 6)
+                    return clusters
+                wrong = f"adaptive clustering of loop {loop + 1} collapsed: {clusters}"
                 again = "with half the learning rate"
             self.warnings.append(
                 f"{wrong}; " + (f"tried again {again}" if left else "k-means stands in for it")
@@ -220,7 +219,7 @@ class Bootstrap:
         return None
 
     def _attempt(
-        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, details: dict[str, Any]
+        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, record: dict[str, Any]
     ) -> AdaptiveClusters | str:
         """Return one adaptive clustering, or how it has collapsed.
 
@@ -228,21 +227,23 @@ class Bootstrap:
             DivergedError: A loss is no longer a number.
         """
         pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
-        details["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
+        record["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
         mapping, progress = pretrained.mapping, self.progress
         # of K̂ ≫ K pseudo labels only as many need be left as there are relations
         expected = min(effective_number(self._start.labels), float(self.n_relations))
         try:
-            found = adapt(vectors, self.n_clusters, mapping, settings=settings, seed=seed, progress=progress)
+            clusters = adapt(
+                vectors, self.n_clusters, mapping, settings=settings, seed=seed, progress=progress
+            )
         except InputError:
             # the vectors differ (k-means on them went well), so it is the codes that do not
             left = 1.0
         else:
-            left = effective_number(found.labels)
-            details["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
-            details["redraws"], details["kept_start"] = found.redraws, found.kept_start
+            left = effective_number(clusters.labels)
+            record["adaptive_loss"] = [round(loss, 6) for loss in clusters.losses]
+            record["redraws"], record["kept_start"] = clusters.redraws, clusters.kept_start
             if left >= _COLLAPSED * expected:
-                return found
+                return clusters
         return f"its {self.n_clusters} clusters have the entropy of {left:.1f} equal ones, {expected:.1f} were expected"
 
     def _k_means(self, vectors: NDArray[np.float32], seed: int) -> Clusters:
@@ -298,8 +299,8 @@ def _renumbered(labels: PseudoLabels, mapping: Any, n_clusters: int) -> PseudoLa
     """Return labels under the numbers they are matched with; what is matched with none takes those that are left."""
     left = iter(sorted(set(range(n_clusters)) - {int(number) for number in mapping.values()}))
     table = np.array([mapping[label] if label in mapping else next(left) for label in range(n_clusters)])
-    found: PseudoLabels = table[labels]
-    return found
+    renumbered: PseudoLabels = table[labels]
+    return renumbered
 
 
 class Partition(Protocol):
@@ -336,10 +337,10 @@ class Adaptive:
     alpha: float
 
     @classmethod
-    def of(cls, found: AdaptiveClusters) -> Adaptive:
-        """Take over what adaptive clustering found."""
-        frequencies = found.frequencies if found.label_from == "target" else np.empty(0)
-        return cls(found.mapping, found.centroids, frequencies, found.alpha)
+    def of(cls, clusters: AdaptiveClusters) -> Adaptive:
+        """Return the result of adaptive clustering without its labels."""
+        frequencies = clusters.frequencies if clusters.label_from == "target" else np.empty(0)
+        return cls(clusters.mapping, clusters.centroids, frequencies, clusters.alpha)
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return p (eq. 8), or q (eq. 7), of each vector (N, K̂), float32."""
@@ -348,10 +349,10 @@ class Adaptive:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
-        found: dict[str, NDArray[Any]] = {
+        of_mapping: dict[str, NDArray[Any]] = {
             f"mapping.{name}": array for name, array in self.mapping.arrays().items()
         }
-        return {**found, "centroids": self.centroids, "frequencies": self.frequencies}
+        return {**of_mapping, "centroids": self.centroids, "frequencies": self.frequencies}
 
 
 @dataclass(frozen=True)
@@ -367,10 +368,10 @@ class Hard:
     variance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, found: Clusters, vectors: NDArray[np.float32], *, seed: int) -> Hard:
-        """Take over what k-means found."""
+    def of(cls, clusters: Clusters, vectors: NDArray[np.float32], *, seed: int) -> Hard:
+        """Return the result of k-means on vectors (N, D), with the variance of its clusters."""
         sample = drawn(vectors, generator(seed, "spread"))
-        return cls(found.centroids, np.array([spread(sample, found.inertia / len(vectors))]))
+        return cls(clusters.centroids, np.array([spread(sample, clusters.inertia / len(vectors))]))
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the posterior of each cluster (N, K̂), float32."""
@@ -425,7 +426,7 @@ def relations_of_clusters(
     return np.argsort(order)[groups]
 
 
-class SelfORE(VectorMethod):
+class SelfORE(EncoderTraining):
     """Self-supervised relational feature learning: cluster, learn the clusters, cluster again.
 
     Args:
@@ -444,8 +445,6 @@ class SelfORE(VectorMethod):
     SETTINGS: ClassVar[type[SelfORESettings]] = SelfORESettings
     LABELS: ClassVar[Labels] = "none"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
-
-    _FITTED: ClassVar[str] = "_partition"
 
     def __init__(
         self,
@@ -513,12 +512,7 @@ class SelfORE(VectorMethod):
             SettingError: ``labeled`` is given, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
+        instances, order, n_relations = self._check_input(unlabeled)
         base, options = trainable(self.NAME, self.encoder), self._settings
         self.report_ = {"warnings": []}
         lost: Counter[str] = Counter()
@@ -535,18 +529,9 @@ class SelfORE(VectorMethod):
         else:
             vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         if n_relations == "auto":
-            from relscout.clustering.choose_k import choose_k
-
-            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
+            n_relations = self.estimated_number(vectors, largest=options.max_relations, progress=progress)
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME},
-            fingerprint=base.fingerprint,
-            instances=instances,
-        )
+        work = self._checkpoint(checkpoints, base.fingerprint, instances)
         loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work, contents)
         del contents
         self._partition = loop.run(vectors, tunable, prepared)
@@ -559,12 +544,10 @@ class SelfORE(VectorMethod):
         self._exponent = 1.0
         if isinstance(self._partition, Adaptive):
             # label-free: how much the adaptive clustering agrees with the one that it started from
-            found = of_relations(self._partition.shares(final), self._relation_of)
-            self._exponent = exponent_for(found, loop.kept)
+            shares = of_relations(self._partition.shares(final), self._relation_of)
+            self._exponent = exponent_for(shares, loop.kept)
         self.n_relations_ = int(self._relation_of.max()) + 1
-        self.probabilities_ = scattered(self.probabilities_of(final), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(final, order)
+        self._set_results(self.probabilities_of(final), final, order)
         self.report_ |= {
             "pseudo_labels": n_clusters,
             "loops": loop.loops,
@@ -587,8 +570,8 @@ class SelfORE(VectorMethod):
         self._check_fitted()
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
         tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        details = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
-        return details, {**tensors, "relation_of": self._relation_of}
+        values = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
+        return values, {**tensors, "relation_of": self._relation_of}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""
@@ -599,24 +582,12 @@ class SelfORE(VectorMethod):
         self.n_relations_ = int(self._relation_of.max()) + 1
         self.report_ = {"warnings": []}
 
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
-
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
         self._check_fitted()
         shares = of_relations(self._partition.shares(vectors), self._relation_of)
         return softened(shares, self._exponent)
 
-    def _ready_encoder(self) -> TransformerEncoder:
-        """Return the encoder with the weights that were trained."""
-        self._check_fitted()
-        return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
-
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]
     _exponent: float
-    _trained: Trained

@@ -160,8 +160,8 @@ def negative_entropy(logits: Tensor) -> Tensor:
     # the paper's Φ′ is the mean over all instances; a batch stands in for them, as in SCAN. Clamped, since the slope of
     # p log p is without end where a cluster is empty
     mean = logits.softmax(dim=1).mean(dim=0).clamp(min=1e-12)
-    found: Tensor = (mean * mean.log()).sum()
-    return found
+    entropy: Tensor = (mean * mean.log()).sum()
+    return entropy
 
 
 def pull_together(h: Tensor, neighbours: Tensor) -> Tensor:
@@ -252,11 +252,11 @@ class SiameseTraining(SelfTraining):
             self.warnings.append(few)
         if self.settings.metric == "cosine":
             vectors = unit_length(vectors)
-        found = nearest_neighbours(vectors, count)
+        mined = nearest_neighbours(vectors, count)
         if self._neighbours is not None:
-            kept = [np.isin(now, before).mean() for now, before in zip(found, self._neighbours, strict=True)]
+            kept = [np.isin(now, before).mean() for now, before in zip(mined, self._neighbours, strict=True)]
             self._changed = round(1 - float(np.mean(kept)), 6)
-        self._neighbours = found
+        self._neighbours = mined
 
     def _loss(self, _: int, rows: Rows) -> torch.Tensor:
         """Return L = L_Rl + η L_Cl (eq. 9) of a batch."""
@@ -285,10 +285,10 @@ class SiameseTraining(SelfTraining):
         """Return neighbours of some contents (B, K), drawn anew or all of them; none in the warm-up (B, 0)."""
         if self._neighbours is None:
             return np.empty((len(rows), 0), dtype=np.int64)
-        found, count = self._neighbours[rows], self.settings.sampled_neighbours
-        if not 0 < count < found.shape[1]:
-            return found
-        return self._random.permuted(found, axis=1)[:, :count]
+        mined, count = self._neighbours[rows], self.settings.sampled_neighbours
+        if not 0 < count < mined.shape[1]:
+            return mined
+        return self._random.permuted(mined, axis=1)[:, :count]
 
     def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         losses = self._terms.means()
@@ -378,8 +378,8 @@ class Network:
 
     def clusters(self, h: torch.Tensor) -> torch.Tensor:
         """Return the scores of the clusters (…, C), whose softmax is Φ."""
-        found: torch.Tensor = self._parts["head"](h)
-        return found
+        logits: torch.Tensor = self._parts["head"](h)
+        return logits
 
 
 #: Collapsed: instances differ by less than this share of what they differed by in the first epoch.
@@ -439,8 +439,8 @@ class Watch:
             p = shares[:-1] / shares[-1]
             self.clusters = float(torch.exp(-torch.special.xlogy(p, p).sum()))
         self._seen, self._projected, self._shares = [], [], []
-        details = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
-        return details | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
+        record = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
+        return record | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
 
     def check(self) -> None:
         """Check what was judged last.

@@ -12,21 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, loss_warnings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
-from relscout.methods.estimator import (
-    Labels,
-    NRelations,
-    VectorMethod,
-    check_enough,
-    check_labels,
-    checked_n_relations,
-)
+from relscout.methods.estimator import EncoderTraining, Labels, NRelations, check_labels
 from relscout.methods.rocore.network import Network, RoCORESettings, Sides, outputs
 from relscout.methods.rocore.training import JointTraining
 from relscout.methods.vectors import (
@@ -42,7 +34,7 @@ from relscout.methods.vectors import (
     unit_length,
 )
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import Checkpoints, Trained, below, trainable
+from relscout.training.stored import Trained, below, trainable
 
 if TYPE_CHECKING:
     import torch
@@ -64,16 +56,16 @@ class Linear:
         """Return the score of each class (N, K), float32, for vectors (N, D) of unit length."""
         # trained on vectors of mean square 1, which are √D times as long
         scale = np.float32(self.weight.shape[1] ** 0.5)
-        found: NDArray[np.float32] = vectors @ (self.weight.T * scale) + self.bias
-        return found
+        scores: NDArray[np.float32] = vectors @ (self.weight.T * scale) + self.bias
+        return scores
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each class (N, K), float32: the softmax of the scores."""
-        found = self.scores(vectors)
-        found -= found.max(axis=1, keepdims=True)
-        np.exp(found, out=found)
-        found /= found.sum(axis=1, keepdims=True)
-        return found
+        shares = self.scores(vectors)
+        shares -= shares.max(axis=1, keepdims=True)
+        np.exp(shares, out=shares)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     def chosen(self, outputs: NDArray[np.int64]) -> Linear:
         """Return the classifier of some of the classes, in this order."""
@@ -167,7 +159,7 @@ class Classifiers:
         return cls(linear, arrays["relation_of"], tuple(predefined), arrays["numbers"])
 
 
-class RoCORE(VectorMethod):
+class RoCORE(EncoderTraining):
     """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
 
     Args:
@@ -196,8 +188,6 @@ class RoCORE(VectorMethod):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )
-
-    _FITTED: ClassVar[str] = "_trained"
 
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
@@ -264,15 +254,9 @@ class RoCORE(VectorMethod):
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        check_enough(n_relations, len(unlabeled))
+        instances, order, n_relations = self._check_input(unlabeled)
         if n_relations != "auto":
             checked_n_clusters(self._settings.n_clusters, n_relations, len(unlabeled))
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
         known, left_out = canonical(labeled or ())
         base, options = trainable(self.NAME, self.encoder), self._settings
         tunable = TunableEncoder(
@@ -286,18 +270,9 @@ class RoCORE(VectorMethod):
         self.report_ = {"warnings": []}
         if n_relations == "auto":
             vectors = unit_length(tunable.encode(prepared, progress=progress))
-            from relscout.clustering.choose_k import choose_k
-
-            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
+            n_relations = self.estimated_number(vectors, largest=options.max_relations, progress=progress)
         names, classes = classes_of(known)
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
-            fingerprint=base.fingerprint,
-            instances=[*instances, *known],
-        )
+        work = self._checkpoint(checkpoints, base.fingerprint, [*instances, *known], labelled=digest(classes))
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
         sides = Sides.of(prepared, prepared_known, classes, n_clusters)
         n_outputs = len(names) + (n_clusters if options.incremental else 0)
@@ -316,9 +291,7 @@ class RoCORE(VectorMethod):
         self._count()
         # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
         self._exponent = exponent_for(self._classifiers.shares(final), loop.selector.agreement)
-        self.probabilities_ = scattered(self.probabilities_of(final), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(final, order)
+        self._set_results(self.probabilities_of(final), final, order)
         self.epochs_labels_ = loop.selector.history()[:, np.argsort(order)]
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
@@ -368,9 +341,6 @@ class RoCORE(VectorMethod):
         self._exponent = float(values["exponent"])
         self._count()
 
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
-
     def _count(self) -> None:
         self.predefined_, self.names_ = self._classifiers.predefined, self._classifiers.names
         self.n_relations_ = self._classifiers.n_relations
@@ -380,15 +350,6 @@ class RoCORE(VectorMethod):
         self._check_fitted()
         return softened(self._classifiers.shares(vectors), self._exponent)
 
-    def _ready_encoder(self) -> TransformerEncoder:
-        """Return the encoder with the weights that were trained."""
-        self._check_fitted()
-        return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
-
     _pretrained: torch.nn.Module | None = None
     _classifiers: Classifiers
     _exponent: float
-    _trained: Trained

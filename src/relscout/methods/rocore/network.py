@@ -178,9 +178,9 @@ def _pass(side: Prepared, size: int, random: np.random.Generator) -> list[NDArra
 
 
 def _of_contents(prepared: Prepared, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    found = np.empty(len(prepared.lengths), dtype=np.int64)
-    found[prepared.row_of] = labels
-    return found
+    of_contents = np.empty(len(prepared.lengths), dtype=np.int64)
+    of_contents[prepared.row_of] = labels
+    return of_contents
 
 
 #: Standard deviation of the classifiers' first weights, BERT's own.

@@ -104,8 +104,8 @@ def pairwise_loss(logits: Tensor, same: Tensor, *, margin: float) -> Tensor:
         same: q (B, B), bool.
         margin: σ.
     """
-    found = divergences(logits)
-    return 2 * found.where(same, hinge(found, margin)).mean()
+    divergence = divergences(logits)
+    return 2 * divergence.where(same, hinge(divergence, margin)).mean()
 
 
 def ramp_up(epoch: int, *, weight: float, length: int) -> float:
@@ -174,8 +174,12 @@ class JointTraining:
     def report(self) -> dict[str, Any]:
         """Return what happened, as JSON values."""
         selector = self.selector
-        details = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
-        return {**details, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
+        return {
+            "stopped": selector.stopped,
+            "kept_epoch": selector.kept + 1,
+            "pretraining_loss": self.pretraining_loss,
+            "epochs": selector.epochs,
+        }
 
     def _pretrain(self) -> NDArray[np.float32]:
         """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
@@ -269,8 +273,8 @@ class JointTraining:
         same = same_cluster(labels[torch.from_numpy(rows[0])])
         total = self._terms("pairwise", pairwise_loss(scores, same, margin=settings.margin))
         if settings.cross_entropy:
-            details = self._classes(rows[1])
-            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), details))
+            classes = self._classes(rows[1])
+            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), classes))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
             novel = sides.n_known + scores.detach().argmax(dim=1)  # ŷ_j of eq. 14, after the pre-defined ones
@@ -358,9 +362,9 @@ class JointTraining:
         return self.sides.batches(self.settings.batch, random, least=least)
 
     def _keep(self) -> None:
-        details, arrays = self.selector.state()
+        selected, arrays = self.selector.state()
         state = {
-            "selector": details,
+            "selector": selected,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
         }
@@ -435,30 +439,30 @@ class EpochSelector:
     kept: int = -1
     best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
-    def add(self, found: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
+    def add(self, stats: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
         """Record an epoch, keep its weights if it is the best, and decide whether training stops.
 
         Args:
-            found: Statistics of the epoch.
+            stats: Statistics of the epoch.
             losses: Mean of each term of the loss.
             weights: Returns the weights that it ended with.
         """
         changed = None
         if self.predictions:
-            changed = round(float((found.predicted != self.predictions[-1]).mean()), 6)
+            changed = round(float((stats.predicted != self.predictions[-1]).mean()), 6)
         earlier = self.epochs[self._first - 1 :]
-        highest = max((one["agreement"] for one in earlier), default=-1.0)
-        agreement = round(found.agreement, 6)
-        details = {
+        highest = max((record["agreement"] for record in earlier), default=-1.0)
+        agreement = round(stats.agreement, 6)
+        record = {
             "agreement": agreement,
             "changed": changed,
-            "entropy": round(found.entropy, 6),
-            "effective_relations": round(found.effective_relations, 3),
-            "effective_clusters": round(found.effective_clusters, 3),
+            "entropy": round(stats.entropy, 6),
+            "effective_relations": round(stats.effective_relations, 3),
+            "effective_clusters": round(stats.effective_clusters, 3),
             "losses": dict(losses),
         }
-        self.epochs.append(details)
-        self.predictions.append(found.predicted)
+        self.epochs.append(record)
+        self.predictions.append(stats.predicted)
         if self.settings.select == "last":
             self.kept = len(self.epochs) - 1
         elif agreement > highest and len(self.epochs) >= self._first:
@@ -473,7 +477,7 @@ class EpochSelector:
 
     def _stop(self) -> None:
         settings, done = self.settings, len(self.epochs)
-        latest = [one["changed"] for one in self.epochs[-settings.patience :]]
+        latest = [record["changed"] for record in self.epochs[-settings.patience :]]
         settled = [changed for changed in latest if changed is not None and changed < settings.stop_change]
         if len(settled) == settings.patience and done >= self._first:
             self.stopped = (
@@ -491,18 +495,19 @@ class EpochSelector:
     def warnings(self) -> list[str]:
         """Return what a user should know of the epoch that is kept."""
         kept = self.epochs[self.kept]
-        found, expected = kept["effective_relations"], kept["effective_clusters"]
-        if found >= _COLLAPSED * expected:
+        predicted, expected = kept["effective_relations"], kept["effective_clusters"]
+        if predicted >= _COLLAPSED * expected:
             return []
         return [
-            f"the classifier of novel relations has collapsed: its predictions have the entropy of {found:.1f} equal "
-            f"relations, the clusters that of {expected:.1f}; train longer, or with another learning rate or margin"
+            f"the classifier of novel relations has collapsed: its predictions have the entropy of {predicted:.1f} "
+            f"equal relations, the clusters that of {expected:.1f}; train longer, or with another learning rate or "
+            "margin"
         ]
 
     def history(self) -> NDArray[np.signedinteger[Any]]:
         """Return the predictions of all epochs (E, N), in the smallest type of 16 bits or more that holds them."""
-        found = np.stack(self.predictions)
-        return found.astype(np.int16 if found.max() < 2**15 else np.int32)
+        predictions = np.stack(self.predictions)
+        return predictions.astype(np.int16 if predictions.max() < 2**15 else np.int32)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Return everything, as JSON values and as arrays."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from relscout.clustering.hierarchy import cut
 from relscout.clustering.kmeans import too_alike
 from relscout.clustering.neighbours import communities
-from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -25,15 +24,13 @@ from relscout.methods.estimator import (
     Labels,
     Method,
     NRelations,
-    check_enough,
     check_labels,
-    checked_n_relations,
 )
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
-from relscout.training.stored import Checkpoints, Trained, below, check_encoder, trainable
+from relscout.training.stored import Trained, below, check_encoder, trainable
 
 _CHUNK = 1024
 #: Keeps shares defined where nothing is like anything.
@@ -78,7 +75,7 @@ class Prototypes:
         """Return those of some clusters, in the order in which these are given."""
         ends = np.append(self.starts[1:], len(self.codes))
         rows = [np.arange(self.starts[cluster], ends[cluster]) for cluster in clusters]
-        sizes = np.array([len(one) for one in rows])
+        sizes = np.array([len(members) for members in rows])
         return Prototypes(self.codes[np.concatenate(rows)], np.cumsum(sizes) - sizes)
 
     def shares(self, similarity: Similarity, codes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,12 +84,12 @@ class Prototypes:
         How like: the mean of the predicted similarities to the prototypes.
         """
         sizes = np.diff(np.append(self.starts, len(self.codes)))
-        found = np.empty((len(codes), len(self.starts)), dtype=np.float32)
+        shares = np.empty((len(codes), len(self.starts)), dtype=np.float32)
         for start in range(0, len(codes), _CHUNK):
             alike = similarity.between(codes[start : start + _CHUNK], self.codes)  # (B, P)
             means = np.add.reduceat(alike, self.starts, axis=1) / sizes + _TINY
-            found[start : start + _CHUNK] = means / means.sum(axis=1, keepdims=True)
-        return found
+            shares[start : start + _CHUNK] = means / means.sum(axis=1, keepdims=True)
+        return shares
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
@@ -111,14 +108,14 @@ class Grouping:
     Args:
         rows: Those that have a cluster (S,), int64, ascending.
         labels: Cluster of each (S,), int64; none is empty.
-        n_looked_at: Number of instances whose similarities were predicted.
+        n_compared: Number of instances whose similarities were predicted.
         n_communities: Communities that Louvain found, small ones included; ``None`` where it was not asked.
         joined: Share of the pairs that Louvain's graph joins; ``None`` likewise.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
-    n_looked_at: int
+    n_compared: int
     n_communities: int | None = None
     joined: float | None = None
 
@@ -134,11 +131,11 @@ class Grouping:
 
     def warnings(self, n_instances: int) -> list[str]:
         """Return what a user should know, if there were so many (different) instances."""
-        if self.n_looked_at == n_instances:
+        if self.n_compared == n_instances:
             return []
         setting = "max_instances" if self.n_communities is None else "max_joined"
         return [
-            f"{self.n_looked_at} of {n_instances} different instances were clustered, drawn at random; the others "
+            f"{self.n_compared} of {n_instances} different instances were clustered, drawn at random; the others "
             f"got the relation that they are most like (setting {setting})"
         ]
 
@@ -167,17 +164,17 @@ def grouped(
     rows = _sample(len(codes), max(settings.max_joined, n_clusters or 1), seed)
     alike = similarity.among(codes[rows])
     joined = alike >= settings.threshold
-    found = communities(joined, len(rows), seed=int(generator(seed, "louvain").integers(2**31)))
-    details = int(found.max()) + 1, float(joined.mean()) if len(joined) else 0.0
-    n_looked_at = len(rows)
-    kept = large_enough(found, settings.smallest_community, at_least=n_clusters)
-    rows, labels = rows[kept], np.unique(found[kept], return_inverse=True)[1]
+    community_of = communities(joined, len(rows), seed=int(generator(seed, "louvain").integers(2**31)))
+    n_communities, share_joined = int(community_of.max()) + 1, float(joined.mean()) if len(joined) else 0.0
+    n_compared = len(rows)
+    kept = large_enough(community_of, settings.smallest_community, at_least=n_clusters)
+    rows, labels = rows[kept], np.unique(community_of[kept], return_inverse=True)[1]
     if n_clusters is not None and labels.max() >= n_clusters:
         # 0 inside a community and above 1 between two: communities are whole before the first two of them merge
-        one, other = np.triu_indices(len(rows), 1)
-        apart = np.where(labels[one] == labels[other], 0, 2 - similarity.among(codes[rows]))
+        first, second = np.triu_indices(len(rows), 1)
+        apart = np.where(labels[first] == labels[second], 0, 2 - similarity.among(codes[rows]))
         labels = cut(apart, len(rows), n_clusters, linkage=settings.linkage)
-    return Grouping(rows, labels, n_looked_at, *details)
+    return Grouping(rows, labels, n_compared, n_communities, share_joined)
 
 
 def large_enough(labels: NDArray[np.int64], smallest: int, *, at_least: int | None) -> NDArray[np.int64]:
@@ -281,22 +278,16 @@ class RSN(Method):
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        check_enough(n_relations, len(unlabeled))
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
+        instances, order, n_relations = self._check_input(unlabeled)
         rows = list(rows_by_content(instances).values())
         if n_relations != "auto" and n_relations > len(rows):
             raise too_alike(len(instances), n_relations)
         data = LabelledData(labeled or ())
-        work = Checkpoints.of(
+        work = self._checkpoint(
             checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(data.classes)},
-            fingerprint=self.encoder.fingerprint,
-            instances=[*instances, *data.instances],
+            self.encoder.fingerprint,
+            [*instances, *data.instances],
+            labelled=digest(data.classes),
         )
         lost: Counter[str] = Counter()
         learnt = transfer(
@@ -321,13 +312,11 @@ class RSN(Method):
         )
         labels = prototypes.shares(self._similarity, codes).argmax(axis=1)[row_of]
         # what is like none the most has no instance, and leaving it out moves none
-        found = largest_first(labels, len(prototypes.starts))[: len(np.unique(labels))]
-        self._prototypes = prototypes.only(found)
-        self.n_relations_ = len(found)
+        relations = largest_first(labels, len(prototypes.starts))[: len(np.unique(labels))]
+        self._prototypes = prototypes.only(relations)
+        self.n_relations_ = len(relations)
         shares = self._prototypes.shares(self._similarity, codes)[row_of]
-        self.probabilities_ = scattered(shares, order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(unit_length(codes[row_of]), order)
+        self._set_results(shares, unit_length(codes[row_of]), order)
         self.report_ = {
             "epochs": learnt.epochs,
             **grouping.as_dict(),
@@ -377,9 +366,6 @@ class RSN(Method):
         self._prototypes = Prototypes.from_arrays(below("prototypes.", arrays))
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
         self.n_relations_ = len(self._prototypes.starts)
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     def _codes(
         self, instances: Instances, *, progress: Progress = silent, on_loss: OnLoss | None = None

@@ -133,8 +133,8 @@ class Similarity:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
-        found = {f"mapping.{name}": array for name, array in self.mapping.arrays().items()}
-        return {**found, "weight": self.weight, "bias": np.array([self.bias])}
+        of_mapping = {f"mapping.{name}": array for name, array in self.mapping.arrays().items()}
+        return {**of_mapping, "weight": self.weight, "bias": np.array([self.bias])}
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Similarity:

@@ -317,7 +317,7 @@ class Learner:
             loss = loss + settings.entropy_weight * conditional_entropy(logits[n_known:])
         if settings.adversarial_weight:
             loss = loss + settings.adversarial_weight * adversarial_divergence(
-                lambda one, other: network.logit(network.f(one), network.f(other)),
+                lambda a, b: network.logit(network.f(a), network.f(b)),
                 h[left],
                 h[right],
                 length=settings.perturbation,
@@ -393,15 +393,18 @@ def transfer(
     given = [*data.instances, *unlabeled]
     labelled = {id(instance) for instance in data.instances}
 
-    def told(instance: RelationInstance, what: Any) -> None:
+    def report_labelled(instance: RelationInstance, what: Any) -> None:
         if id(instance) in labelled:
             on_loss(instance, what)
 
-    tunable, prepared = _prepared(encoder, given, settings=settings, progress=progress, on_loss=told)
+    tunable, prepared = _prepared(
+        encoder, given, settings=settings, progress=progress, on_loss=report_labelled
+    )
     if tunable is None or prepared is None:
         # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
         sides = [
-            encode(encoder, side, progress=progress, on_loss=told) for side in (data.instances, unlabeled)
+            encode(encoder, side, progress=progress, on_loss=report_labelled)
+            for side in (data.instances, unlabeled)
         ]
         vectors, rows = np.concatenate(sides), np.arange(len(given))
     else:

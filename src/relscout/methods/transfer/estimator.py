@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start
-from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic
@@ -23,9 +21,7 @@ from relscout.methods.estimator import (
     Labels,
     Method,
     NRelations,
-    check_enough,
     check_labels,
-    checked_n_relations,
 )
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld, OpenWorldFit, TransferSettings
@@ -146,19 +142,11 @@ class Transfer(Method):
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        check_enough(checked_n_relations(self.n_relations), len(unlabeled))
-        generator(self.seed, "check")
+        _, _, n_relations = self._check_input(unlabeled)
         known, left_out = canonical(labeled or ())
         names, classes = classes_of(known)
         base = trainable(self.NAME, self.encoder)
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
-            fingerprint=base.fingerprint,
-            instances=known,
-        )
+        work = self._checkpoint(checkpoints, base.fingerprint, known, labelled=digest(classes))
         lost: Counter[str] = Counter()
         outcome = self._train_encoder(base, known, classes, work, lost, progress)
         self._trained = Trained(base.fingerprint, outcome.pop("weights"))
@@ -170,7 +158,7 @@ class Transfer(Method):
                 base=base,
                 taught=encoder,
                 clustering=clustering,
-                n_relations=checked_n_relations(self.n_relations),
+                n_relations=n_relations,
                 settings=self._settings,
                 seed=self.seed,
                 lost=lost,
@@ -190,7 +178,7 @@ class Transfer(Method):
             self._count()
             self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
             self.probabilities_ = self._found.probabilities_
-        of_found = [one for one in self._found.report_["warnings"] if one not in again]
+        of_found = [warning for warning in self._found.report_["warnings"] if warning not in again]
         warnings = [*left_out, *loss_warnings(lost), *of_found]
         of_open = {"predefined_found": len(self.names_), "no_relation": int((self.labels_ < 0).sum())}
         self.report_ = {
@@ -219,16 +207,16 @@ class Transfer(Method):
             SettingError: Nothing was fitted yet.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        found = self._fitted()
+        clustering = self._fitted()
         if self._open is None:
-            return found.predict_proba(instances, progress=progress, on_loss=on_loss)
+            return clustering.predict_proba(instances, progress=progress, on_loss=on_loss)
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
         none = None
         if self._open.relatedness is not None:
             none = self._open.relatedness.none(encode(self.encoder, ordered, progress=progress))
-        vectors = encode(found.encoder, ordered, progress=progress, on_loss=on_loss)
-        return scattered(self._open.probabilities(vectors, found.probabilities_of(vectors), none), order)
+        vectors = encode(clustering.encoder, ordered, progress=progress, on_loss=on_loss)
+        return scattered(self._open.probabilities(vectors, clustering.probabilities_of(vectors), none), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -238,13 +226,13 @@ class Transfer(Method):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the trained weights and the clusters."""
-        details, tensors = self._fitted().state()
+        values, tensors = self._fitted().state()
         arrays = {f"taught.{name}": array for name, array in self._trained.weights.items()}
         arrays |= {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
             arrays |= {f"open.{name}": array for name, array in self._open.arrays().items()}
         names = list(self._open.names) if self._open else []
-        return {"found": details, "names": names, "taught_from": self._trained.fingerprint}, arrays
+        return {"found": values, "names": names, "taught_from": self._trained.fingerprint}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what :meth:`state` returned."""
@@ -255,9 +243,6 @@ class Transfer(Method):
         names = [str(name) for name in values["names"]]
         self._open = OpenWorld.restored(of_open, names) if of_open else None
         self._count()
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     def _train_encoder(
         self,

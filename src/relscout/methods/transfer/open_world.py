@@ -104,13 +104,13 @@ class Whitening:
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return vectors (N, Z), float32, of unit length, for vectors (N, D)."""
-        found = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
+        whitened = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
         for start in range(0, len(vectors), _CHUNK):
             rows = (vectors[start : start + _CHUNK] - self.mean) @ self.matrix
-            found[start : start + _CHUNK] = rows / np.maximum(
+            whitened[start : start + _CHUNK] = rows / np.maximum(
                 np.linalg.norm(rows, axis=1, keepdims=True), 1e-12
             )
-        return found
+        return whitened
 
 
 @settings_class
@@ -188,7 +188,7 @@ class Relatedness:
             seed: Draws these, and the folds.
         """
         random = generator(seed, "relatedness")
-        related, redrawn = (at_most(one, most, random) for one in (related, redrawn))
+        related, redrawn = (at_most(vectors, most, random) for vectors in (related, redrawn))
         unseen, _ = unseen_scores(related, redrawn, inverse_penalty=_INVERSE_PENALTY, random=random)
         weight, intercept = line_between(related, redrawn, inverse_penalty=_INVERSE_PENALTY)
         threshold = float(np.quantile(unseen, mistakes)) - intercept
@@ -282,12 +282,12 @@ class Sorting:
         plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
-        found = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
+        sorting = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
         # a labelled instance is looked at as one of the corpus that nobody has labelled: it does not count itself
-        counts = found._labelled_around(around[: len(known)])
+        counts = sorting._labelled_around(around[: len(known)])
         # at most that share lies below; what has no labelled neighbour at all is novel in any case
         least = max(int(np.quantile(counts, settings.known_fnr, method="lower")), 1)
-        return replace(found, least=least)
+        return replace(sorting, least=least)
 
     def predefined(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the pre-defined relation of each vector (N,), int64; -1 for a novel one."""
@@ -308,9 +308,9 @@ class Sorting:
             share / share.max(axis=1, keepdims=True) * likely[:, None]
             for share, likely in ((novel, 1 - known), (of_known, known))
         ]
-        found = np.concatenate(sides, axis=1)
-        found /= found.sum(axis=1, keepdims=True)
-        return found.astype(np.float32)
+        shares = np.concatenate(sides, axis=1)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares.astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, to be saved."""
@@ -423,12 +423,12 @@ class OpenWorld:
         n_outputs = joined.shape[1]
         outputs = outputs_by_size(joined.argmax(axis=1).astype(np.int64), n_outputs)
         while True:
-            found = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
-            # what is left out makes the others likelier, and rounding may decide between two that are as likely
-            details = outputs[found.probabilities(vectors, novel, None).argmax(axis=1)]
-            if len(np.unique(details)) == len(outputs):
-                return found
-            outputs = outputs_by_size(details, n_outputs)
+            open_world = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
+            # leaving out a relation makes the others more likely, and rounding may decide between equal ones
+            labels = outputs[open_world.probabilities(vectors, novel, None).argmax(axis=1)]
+            if len(np.unique(labels)) == len(outputs):
+                return open_world
+            outputs = outputs_by_size(labels, n_outputs)
 
     @property
     def given_names(self) -> dict[int, str]:
@@ -452,12 +452,12 @@ class OpenWorld:
             novel: Probability of each novel relation, if it is one of them (N, K), float32.
             none: What :meth:`Relatedness.none` says of the frozen vectors (N,), float32.
         """
-        found = self.sorting.joined(vectors, novel)[:, self.outputs]
+        shares = self.sorting.joined(vectors, novel)[:, self.outputs]
         # what speaks for a relation that the corpus does not have speaks for none of these
-        found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
+        shares += (1 - shares.sum(axis=1, keepdims=True)) / shares.shape[1]
         if none is None:
-            return found
-        return append_no_relation(found, none)
+            return shares
+        return append_no_relation(shares, none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the names as arrays, to be saved."""
@@ -546,7 +546,7 @@ class OpenWorldFit:
             self.taught,
             ordered,
             progress=self.progress,
-            on_loss=lambda one, what: cut.append((one, what)),
+            on_loss=lambda instance, what: cut.append((instance, what)),
         )
         sorting, is_novel = sorted_apart(
             vectors[related], of_known, classes, self.n_relations, self.settings, seed=self.seed
@@ -559,16 +559,16 @@ class OpenWorldFit:
             )
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
         # warnings cover all instances, not the novel ones alone
-        of_novel_ones = {id(one) for one in novel}
+        of_novel_ones = {id(instance) for instance in novel}
         self.duplicate_warnings = loss_warnings(
-            Counter(what for one, what in cut if id(one) in of_novel_ones)
+            Counter(what for instance, what in cut if id(instance) in of_novel_ones)
         )
         self.lost.update(what for _, what in cut)
         of_novel = self.clustering.probabilities_of(vectors)
-        found = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
-        self.probabilities = scattered(found.probabilities(vectors, of_novel, none), order)
+        open_world = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
+        self.probabilities = scattered(open_world.probabilities(vectors, of_novel, none), order)
         self.vectors = scattered(vectors, order)
-        return found
+        return open_world
 
     def _check_related(self, related: NDArray[np.bool_]) -> None:
         wanted = 1 if self.n_relations == "auto" else self.n_relations

@@ -1,4 +1,4 @@
-"""Estimators as scikit-learn knows them: parameters by name, copies, and a readable representation."""
+"""Scikit-learn's interface of estimators: parameters by name, copies, and a readable representation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Parameters:
         """Return all parameters by name.
 
         Args:
-            deep: Whether those of an estimator among them are returned as well, as ``name__parameter``.
+            deep: Whether to include the parameters of nested estimators, as ``name__parameter``.
         """
         values: dict[str, Any] = {}
         for name in sorted(inspect.signature(type(self)).parameters):
@@ -53,7 +53,7 @@ class Parameters:
         return values
 
     def set_params(self, **parameters: Any) -> Self:
-        """Set parameters by name; ``name__parameter`` is one of an estimator among them.
+        """Set parameters by name; ``name__parameter`` belongs to a nested estimator.
 
         Raises:
             UnknownNameError: There is no such parameter.
@@ -78,7 +78,7 @@ class Parameters:
         return f"{type(self).__name__}({', '.join(given)})"
 
     def __sklearn_clone__(self) -> Self:
-        """Return an estimator of the same parameters that is not fitted; both share the encoder."""
+        """Return an unfitted estimator with the same parameters; both share the encoder."""
         given = self.get_params(deep=False)
         return type(self)(
             **{
@@ -111,7 +111,7 @@ class Parameters:
         """The settings as ``SETTINGS``.
 
         Raises:
-            SettingError: A setting has a value that cannot work.
+            SettingError: A setting has an invalid value.
         """
         names = [field.name for field in dataclasses.fields(self.SETTINGS)]
         return from_mapping(self.SETTINGS, {name: getattr(self, name) for name in names})

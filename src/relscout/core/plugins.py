@@ -15,13 +15,13 @@ _MEND = "repair or uninstall the package"
 
 
 def registered(group: Group, ours: Collection[str]) -> dict[str, EntryPoint]:
-    """Return what other packages register, by name; nothing is imported.
+    """Return the plug-ins of other packages by name; nothing is imported.
 
-    A name that is ours, or that two packages register, is refused with a :class:`PluginWarning`.
+    A plug-in with a name of relscout's own, or of an earlier plug-in, is ignored with a :class:`PluginWarning`.
 
     Args:
-        group: What kind of plug-in.
-        ours: Names that relscout has itself.
+        group: Kind of plug-in.
+        ours: Names of relscout's own.
     """
     entries: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
@@ -46,9 +46,9 @@ def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
     """Import a plug-in.
 
     Args:
-        group: What kind of plug-in.
-        entry: One of :func:`registered`.
-        needs: Names of attributes that it must have.
+        group: Kind of plug-in.
+        entry: A value of :func:`registered`.
+        needs: Names of required attributes.
 
     Raises:
         PluginError: It cannot be imported, or lacks an attribute.
@@ -56,7 +56,7 @@ def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
     try:
         plugin = entry.load()
     except Exception as error:
-        # whatever a module of others raises when it is imported, its user needs one line
+        # importing other packages can raise anything, and users need one line
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise PluginError(f"{described(group, entry)} cannot be loaded ({reason}); {_MEND}") from error
     if missing := sorted(name for name in needs if not hasattr(plugin, name)):
@@ -65,6 +65,6 @@ def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
 
 
 def described(group: Group, entry: EntryPoint) -> str:
-    """Return a plug-in in words: what it is, where it is, and which package registers it."""
+    """Describe a plug-in: its kind, name and location, and the package that registers it."""
     package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
     return f"the {group.removeprefix('relscout.').removesuffix('s')} {entry.name!r} ({entry.value}){package}"

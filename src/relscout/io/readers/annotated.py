@@ -15,7 +15,7 @@ from relscout.io.readers.source import Source, attempt, shorten, unrelated_pairs
 
 
 class Annotated:
-    """A text and its entities, each under the key by which relations name it.
+    """A text and its entities, by the keys that relations use.
 
     Args:
         source: The file.
@@ -68,7 +68,7 @@ class Annotated:
         """Return an entity.
 
         Raises:
-            InputError: There is none of that key, or it is wrong.
+            InputError: No entity has that key, or it is invalid.
         """
         entity = self._entities.get(key)
         if entity is None:
@@ -83,7 +83,7 @@ class Annotated:
         """Return the instance of a relation between two entities.
 
         Raises:
-            InputError: An entity is not there or wrong, or the two are the same or cross.
+            InputError: An entity is missing or invalid, or the two are the same or cross.
         """
         return self.of(self.mention("head", head), self.mention("tail", tail), relation, provenance)
 
@@ -125,7 +125,7 @@ class Annotated:
 
 
 class Segments:
-    """A document in parts that follow one another: sentences, or passages. Its text is theirs with blanks between.
+    """A document in parts that follow one another: sentences, or passages. Its text joins theirs with blanks.
 
     Args:
         source: The file.
@@ -196,8 +196,8 @@ def span(
 ) -> Mention:
     """Return the mention at ``[start, end)`` of a text.
 
-    Offsets that should count characters, but by which the surface only fits if they count UTF-16 units, as JavaScript
-    and Java do, are read so.
+    Offsets should count characters. If the surface only fits offsets in UTF-16 units, as JavaScript and Java count,
+    they are read as such.
 
     Raises:
         InputError: The span does not fit the text, or covers another surface.
@@ -214,5 +214,5 @@ def span(
 
 
 def named(relation: str | None) -> str | None:
-    """Return a relation, ``None`` where it is empty or what is written for an unknown one."""
+    """Return a relation, ``None`` if it is empty or the name of an unknown one."""
     return None if relation in ("", UNKNOWN) else relation

@@ -34,13 +34,13 @@ _IDENTIFIERS = (
     "database_id",
     "normalized_id",
 )
-#: Roles of a relation's nodes of which the first is the head.
+#: Roles of a relation's nodes that mark the head, and those that mark the tail.
 _HEAD_ROLES = ("arg1", "head", "subject", "source", "agent", "cause")
 _TAIL_ROLES = ("arg2", "tail", "object", "target", "theme")
 
 
 def sniff(source: Source) -> bool:
-    """Return whether it is XML of a collection with documents of passages, or JSON with such fields."""
+    """Return whether the source is XML of a collection with documents of passages, or JSON with such fields."""
     text = source.sample_text.lstrip()
     if text.startswith("<"):
         return "<collection" in text and ("<document" in text or "BioC" in text)
@@ -55,7 +55,8 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the passage (or sentence) of its two annotations.
 
-    Across passages, it is all from the first to the last. The node with a role such as ``Arg1`` or ``subject`` is the
+    Across passages, it is the text from the first to the last. The node with a role such as ``Arg1`` or ``subject`` is
+    the
     head, else the first. A relation that names entities by their identifiers in its infons, as BC5CDR and BioRED do,
     gives one instance: the two annotations of these that are nearest to each other. A document without relations gives
     each pair of the annotations of a passage with an unknown relation.
@@ -104,13 +105,13 @@ def _xml(source: Source) -> Iterator[tuple[str, Any]]:
     number = 0
     with source.open() as stream:
         try:
-            # lxml stops at entities that multiply, and at trees that are very deep
+            # lxml refuses entities that expand exponentially, and very deep trees
             for number, document in enumerate(biocxml.BioCXMLDocumentReader(stream), 1):
                 yield f"document {number}", _as_json(document)
         except InputError:
             raise
         except Exception as error:
-            # the library lets through whatever int() and lxml raise
+            # the library passes on any error of int() and lxml
             reason = str(error).split("\n")[0] or type(error).__name__
             raise source.error(f"document {number + 1}", f"not BioC XML ({reason})") from error
 
@@ -164,7 +165,7 @@ class _Document:
                     self._by_entity.setdefault(named.strip().removeprefix("MESH:"), []).append(numbered)
 
     def _part(self, where: str, part: Any, texts: list[str], annotations: list[tuple[str, Any]]) -> None:
-        """Add a passage: its sentences where it has any with text, else itself."""
+        """Add a passage: its sentences if any has text, else the whole passage."""
         sentences = (
             []
             if not isinstance(part, dict) or not part.get("sentences")

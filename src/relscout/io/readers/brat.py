@@ -28,7 +28,7 @@ _STANDOFF = re.compile(r"\s*(?:[TREAMN#][^\t ]+|\*)\t\S")
 
 
 def sniff(source: Source) -> bool:
-    """Return whether a folder holds a pair of files, or a file is half of one whose ``.ann`` is standoff."""
+    """Return whether a folder holds a pair of files, or a file belongs to a pair whose ``.ann`` is standoff."""
     if source.path.is_dir():
         return any(path.with_suffix(".txt").is_file() for path in source.path.glob("*.ann"))
     if source.path.suffix not in (".ann", ".txt"):
@@ -77,7 +77,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 
 def _shown_names(folder: Path) -> Mapping[str, str]:
-    """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
+    """Return stored name → original name of types and relations, for a folder that relscout wrote."""
     path = folder / "visual.conf"
     first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
     if first != BRAT_NAMES:

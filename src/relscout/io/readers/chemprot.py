@@ -30,7 +30,7 @@ def sniff(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per record; ``label`` is the relation, where missing or null it is not known."""
+    """Yield one instance per record; ``label`` is the relation, which is unknown if missing or null."""
     for place, record in records(source, ("text",), published="lines"):
         yield attempt(source, place, record, _instance)
 

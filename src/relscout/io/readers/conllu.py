@@ -23,7 +23,7 @@ _TYPE_FIELDS = ("etype", "entity", "type")
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the first row that is no comment has the ten columns of CoNLL-U."""
+    """Return whether the first row that is not a comment has the ten columns of CoNLL-U."""
     rows = [line for line in source.sample_text.split("\n") if line.strip() and not line.startswith("#")]
     cells = rows[0].rstrip("\r").split("\t") if rows else []
     return (
@@ -95,14 +95,14 @@ class _Sentence:
         """Add a row.
 
         Raises:
-            InputError: It has not ten columns, or closes an entity that is not open.
+            InputError: It does not have ten columns, or closes an entity that is not open.
         """
         if len(cells) != _WIDTH:
             raise InputError(
                 f"the row has {len(cells)} columns; expected the {_WIDTH} of CoNLL-U, separated by tabs"
             )
         number, form, misc = cells[0], cells[1], cells[9]
-        if "." in number:  # an empty node stands nowhere in the text
+        if "." in number:  # an empty node has no place in the text
             return
         named = dict(pair.partition("=")[::2] for pair in misc.split("|"))
         first, _, last = number.partition("-")

@@ -105,10 +105,10 @@ def _across(
         try:
             relation, pair, evidence = _label(label, None, len(document.texts))
         except InputError:
-            continue  # an error of its own already
+            continue  # already reported as an error
         ends = [where[entity] for entity in pair]
         named = [[mention for mention in end if mention[0] in evidence] for end in ends]
-        # evidence that names both counts; without it, the label stands where the two share no sentence at all
+        # evidence that names both counts; without evidence, a label counts only if the two share no sentence
         chosen = named if all(named) else ends
         first, second = ({sentence for sentence, _ in end} for end in chosen)
         if not first or not second or first & second or (pair, relation) in seen:
@@ -204,7 +204,7 @@ def _mention(mention: Any, sentences: list[TokenText]) -> tuple[int, Mention]:
     covered = sentence.mention("mention", *span, type=optional_text(mention, "type"))
     name = optional_text(mention, "name")
     if name is not None:
-        # names with a line break begin with what stood on the line before
+        # names with a line break begin with the previous line
         check_surface("mention", covered.surface(sentence.text), name.strip().rpartition("\n")[2])
     return number, covered
 

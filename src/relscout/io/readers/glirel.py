@@ -39,7 +39,7 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the tokens joined by single blanks.
 
-    Positions include their last token; one that fits the ``mention`` only if its end is exclusive is read so. A record
+    The end of a position is inclusive, unless the ``mention`` fits only an exclusive end. A record
     without a field ``relations`` gives each pair of its entities with an unknown relation.
     """
     for place, record in records(source, ("tokenized_text",), published="lines"):

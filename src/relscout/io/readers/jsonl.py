@@ -25,7 +25,7 @@ FIELDS = (("text", "head.start", "head.end", "tail.start", "tail.end"), ("text",
 def sniff(source: Source) -> bool:
     """Return whether one of the first records has a text or tokens, and the fields ``head`` and ``tail``.
 
-    One of the two is enough where it is an object.
+    One of the two fields is enough if it is an object.
     """
     return any(
         ("text" in keys or "tokens" in keys)
@@ -68,12 +68,12 @@ def instance_of(record: Any, provenance: str, *, offsets: Offsets = "characters"
     """Return the instance of a record.
 
     Args:
-        record: What a line holds, as JSON values.
+        record: The record of a line, as JSON values.
         provenance: Source of the instance where the record names none.
-        offsets: What the offsets of the text count.
+        offsets: The unit of the offsets of the text.
 
     Raises:
-        InputError: The record is not one of an instance.
+        InputError: The record is not an instance.
     """
     if isinstance(record, dict) and "text" in record and "tokens" in record:
         raise InputError(

@@ -9,23 +9,23 @@ from relscout.core.errors import InputError
 from relscout.core.surfaces import cuts_word, occurrences
 from relscout.io.readers.source import shorten
 
-#: Occurrences of a string that are looked at.
+#: Maximum number of occurrences of a string to consider.
 _MOST = 1_000
 
 
 def nearest_pair(text: str, head: str, tail: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the spans of two strings in a text.
 
-    An occurrence that is not part of a longer word counts before those that are. Of several, the two occurrences that
-    are nearest to each other without sharing characters are taken, of equally near ones those that come first. Where
-    the strings only stand inside one another, as *Paris* in *University of Paris*, the first such place is taken. Case
-    counts, unless a string does not stand in the text otherwise; strings are compared in Unicode NFC.
+    Whole words are preferred to parts of longer words. Of several occurrences, the two nearest to each other that share
+    no characters are chosen, and the first of equally near ones. If one string occurs only inside the other, as *Paris*
+    in *University of Paris*, the first such place is chosen. Case is ignored only if a string does not occur otherwise;
+    strings are compared in Unicode NFC.
 
     Raises:
         InputError: A string is empty or does not occur, or both are the same and occur once.
     """
     heads, tails = _occurrences("head", head, text), _occurrences("tail", tail, text)
-    # of a word that is also part of others, the word by itself; both inside others only where there is nothing else
+    # whole words come first; parts of longer words count only if there is nothing else
     for ones, others in ((heads[0], tails[0]), (heads[1], tails[1])):
         if (apart := _apart(ones, others)) is not None:
             return apart
@@ -62,7 +62,7 @@ def _apart(
 
 
 def _occurrences(role: str, surface: str, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the occurrences to prefer, and all."""
+    """Return the preferred occurrences, and all occurrences."""
     if not surface.strip():
         raise InputError(f"the {role} is empty; expected the entity as it stands in the text")
     spans = occurrences(surface, text, most=_MOST)

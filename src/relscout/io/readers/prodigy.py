@@ -31,7 +31,7 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation, the head of the arc being the head.
 
-    Where a relation names tokens only, each end is the span that holds its token, else the token itself. Texts that
+    If a relation names tokens only, each end is the span that contains its token, or else the token itself. Texts that
     were rejected or ignored are left out. In a record without a field ``relations``, each pair of spans is an instance
     whose relation is unknown.
     """

@@ -25,7 +25,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the tokens joined by single blanks.
 
     With ``source.pairs == "all"`` the pairs of entities of the sentence without a relation follow, as ``no_relation``.
-    Without, a sentence without relations has no instance. A pair with several relations is one instance for each,
+    Otherwise, a sentence without relations has no instance. A pair with several relations is one instance for each,
     and these have the same id.
     """
     for place, record in records(source, ("tokens",)):
@@ -56,7 +56,7 @@ def _unrelated(
             mentions.append((number, _entity("entity", tokens, entity)))
         except InputError as error:
             yield source.error(f"{place}, entity {number + 1}", error)
-    # a relation that is wrong otherwise, and so an error, still says that the two are related
+    # an invalid relation still says that the two are related
     related = {
         frozenset((relation.get("head"), relation.get("tail")))
         for relation in relations

@@ -1,4 +1,4 @@
-"""From the rows of a table to relation instances: which column is what, and how a row is read."""
+"""Relation instances from the rows of a table: the meaning of columns, and the parsing of rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relscout.io.readers.offsets import Offsets, check_mention, in_characters, p
 from relscout.io.readers.source import Source, kind_name, optional_text, require, shorten
 
 _ROLES = ("head", "tail")
-#: The fields that a table can have; a column is found by its field's name, or by what the user mapped it to.
+#: The fields of a table; a column has its field's name, or the name that the user maps to it.
 FIELDS = (
     "text",
     *(f"{role}{part}" for role in _ROLES for part in ("_start", "_end", "", "_type", "_id")),
@@ -20,7 +20,7 @@ FIELDS = (
     "id",
 )
 
-#: Our field → DeepKE's column. Its tables give the start of a mention and its surface, and so its end.
+#: Our field → DeepKE's column. Its tables give the start and the surface of a mention, which determine its end.
 DEEPKE = {"text": "sentence", "head_start": "head_offset", "tail_start": "tail_offset"}
 
 
@@ -33,7 +33,7 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
     Raises:
         UnknownNameError: The mapping has a field that does not exist.
-        InputError: A column is mapped but not there, stands there twice, or a required one is missing.
+        InputError: A mapped column is missing or occurs twice, or a required one is missing.
     """
     for field in source.columns:
         if field not in FIELDS:
@@ -60,13 +60,13 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
-    """Return whether the columns hold all that is required, under our names or the user's."""
+    """Return whether all required columns are present, under our names or the user's."""
     names = {**_names(present), **mapping}
     return not missing_fields({field for field in FIELDS if names.get(field, field) in present})
 
 
 def _names(present: Collection[str]) -> Mapping[str, str]:
-    """Return the names that DeepKE gives to some columns, where a table has them all and not ours."""
+    """Return DeepKE's names of columns if a table has all of them and none of ours."""
     theirs = set(DEEPKE.values()) <= set(present) and not DEEPKE.keys() & set(present)
     return DEEPKE if theirs else {}
 
@@ -76,8 +76,8 @@ def row_instance(
 ) -> RelationInstance:
     """Return the instance of a row, given as ``{field: value}``.
 
-    A mention lies at its offsets where the row has them; a start and the surface string are enough. Else it lies where
-    its surface string stands in the text, which must be one place only.
+    A mention lies at its offsets if the row has them; a start and the surface string are enough. Otherwise its surface
+    string must occur exactly once in the text.
 
     Raises:
         InputError: A value is missing, of a wrong kind, or the mentions do not fit the text.
@@ -98,7 +98,7 @@ def row_instance(
 
 
 def missing_fields(found: Collection[str]) -> list[str]:
-    """Return what a table lacks, in words, of which only some fields are there; empty where it lacks nothing."""
+    """Describe the missing fields of a table with only some fields; empty if it is complete."""
     missing = [] if "text" in found else ["'text'"]
     for role in _ROLES:
         if role not in found and not {f"{role}_start", f"{role}_end"} <= set(found):
@@ -158,7 +158,7 @@ def _offset(row: Mapping[str, Any], field: str) -> int:
 
 def _identifier(row: Mapping[str, Any], field: str) -> str | None:
     value = row.get(field)
-    # databases number their rows: a number is as good an identifier as a string
+    # databases number their rows, so a number is a valid identifier
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is not None and not isinstance(value, str):

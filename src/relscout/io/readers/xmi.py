@@ -99,7 +99,7 @@ def _loaded(source: Source) -> Any:
     except InputError:
         raise
     except Exception as error:
-        # the library lets through whatever its parsers raise
+        # the library passes on any error of its parsers
         reason = (str(error) or type(error).__name__).split("\n")[0]
         raise source.error(
             "start of the file", f"not a UIMA CAS that can be read ({reason[:120]})"
@@ -166,7 +166,7 @@ def _name(annotation: Any) -> str | None:
 def _sentences(cas: Any, text: str) -> list[tuple[int, int]]:
     try:
         annotated = [(sentence.begin, sentence.end) for sentence in cas.select(_SENTENCE)]
-    except Exception:  # the library raises an error of its own for each kind of unknown type
+    except Exception:  # the library raises a different error for each kind of unknown type
         annotated = []
     spans, end = [], 0
     for start, stop in sorted(span for span in annotated if all(isinstance(edge, int) for edge in span)):

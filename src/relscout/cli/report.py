@@ -13,6 +13,7 @@ from relscout.cli.options import check_file
 from relscout.cli.reading import LabelledReading, Reading
 from relscout.cli.screen import Skipped, say
 from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import content_id
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery
@@ -81,13 +82,19 @@ def command(
 
 
 def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
-    """Return the gold relation of each id."""
+    """Return the gold relation of each id of the run."""
     skipped = Skipped()
     truth = gold_labels(path, reading, skipped)
     skipped.report()
-    if truth.ids:
-        return dict(zip(truth.ids, truth.labels, strict=True))
     instances = found.assignments.instances
+    if truth.ids:
+        by_id = dict(zip(truth.ids, truth.labels, strict=True))
+        by_content = dict(zip(truth.contents, truth.labels, strict=True))
+        # files without ids, of annotation tools for example, are matched by text and offsets
+        contents = {
+            one.id: content_id(one.text, one.head, one.tail) for one in instances if one.id not in by_id
+        }
+        return by_id | {id: by_content[key] for id, key in contents.items() if key in by_content}
     if len(truth.labels) != len(instances):
         raise InputError(
             f"{path}: {len(truth.labels):,} labels, but the run has {len(instances):,} instances; expected one label "

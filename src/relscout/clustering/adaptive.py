@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Start, check_finite, kmeans, neighbour_seeds
+from relscout.clustering.kmeans import Start, check_finite, started_kmeans
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -424,8 +424,7 @@ def adapt(
     """
     settings = settings or AdaptiveSettings()
     codes = mapping(vectors)
-    starts = neighbour_seeds(codes, n_clusters, seed=seed) if settings.start == "neighbours" else None
-    started = kmeans(codes, n_clusters, seed=seed, starts=starts)
+    started = started_kmeans(codes, n_clusters, start=settings.start, seed=seed)
     random = generator(seed, "adaptive clustering")
     redraws = settings.redraws if n_clusters > 1 else 0
     for attempt, (centroids, is_last) in enumerate(_starts(codes, started.centroids, redraws, random)):

@@ -163,7 +163,7 @@ class RoCORE(EncoderTraining):
     """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
 

@@ -112,10 +112,10 @@ def test_what_cannot_work_is_refused(refused, finished, classifier, good, tmp_pa
     assert "holds a 'kmeans'" in refused("lab", "analyze", copied(finished / "model", tmp_path), good)
     assert "a classifier has no instances of its own" in refused("lab", "analyze", classifier)
     assert "input options need data files" in refused("lab", "analyze", finished, "--format", "jsonl")
-    assert "a run is none; give the folder of a classifier" in refused(
+    assert "MODEL is a run; pass the folder of a classifier" in refused(
         "lab", "analyze", finished, "--train", good
     )
-    assert "give --train too" in refused("lab", "analyze", classifier, good, "--cnn")
+    assert "add --train FILE" in refused("lab", "analyze", classifier, good, "--cnn")
     assert "nothing.jsonl" in refused("lab", "analyze", finished, "nothing.jsonl")
     assert "is a file, not a folder" in refused("lab", "analyze", finished, "--out", good / "where")
     strange = tmp_path / "strange.jsonl"

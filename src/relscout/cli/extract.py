@@ -33,7 +33,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl, .graphml."),
     ] = None,
     to: Annotated[
         str | None,
@@ -41,7 +41,7 @@ def command(
     ] = None,
     min_confidence: Annotated[
         list[str] | None,
-        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
+        typer.Option(metavar="SHARE", help="Minimum confidence; NAME=SHARE for one relation; repeatable."),
     ] = None,
     facts: Annotated[
         bool,

@@ -42,10 +42,10 @@ def command(
         check_fact_format(chosen)
     if chosen not in FOLDERS:
         check_file(out)
-    found = Discovery.load(run)
+    discovery = Discovery.load(run)
     if triples:
-        count = write(found.triples(), out, format=to, model_version=found.model_version)
+        count = write(discovery.triples(), out, format=to, model_version=discovery.model_version)
         say(f"{counted(count, 'triple')} written to {written_files(out, to)}")
     else:
-        count = write_facts(found.facts(), out, format=to, triples=found.triples())
+        count = write_facts(discovery.facts(), out, format=to, triples=discovery.triples())
         say(f"{counted(count, 'fact')} written to {out}")

@@ -400,8 +400,8 @@ def load_artifact(folder: Path) -> Artifact:
             raise TypeError(f"the kind is {kind!r}, expected a text")
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-        found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
-        raise ArtifactError(f"{folder} is not a saved model: no {DESCRIPTION} in it ({found})") from error
+        state = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
+        raise ArtifactError(f"{folder} is not a saved model: no {DESCRIPTION} in it ({state})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / DESCRIPTION} is damaged ({error}); save the model again") from error
     if version != _FORMAT:

@@ -23,23 +23,23 @@ def registered(group: Group, ours: Collection[str]) -> dict[str, EntryPoint]:
         group: What kind of plug-in.
         ours: Names that relscout has itself.
     """
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda one: (one.name, one.value)):
+    entries: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
         if entry.name in ours:
             warnings.warn(
                 f"{described(group, entry)} is ignored: relscout has one of that name; give it another",
                 PluginWarning,
                 stacklevel=3,
             )
-        elif entry.name in found and found[entry.name].value != entry.value:
+        elif entry.name in entries and entries[entry.name].value != entry.value:
             warnings.warn(
-                f"{described(group, entry)} is ignored: {described(group, found[entry.name])} comes first",
+                f"{described(group, entry)} is ignored: {described(group, entries[entry.name])} comes first",
                 PluginWarning,
                 stacklevel=3,
             )
         else:
-            found.setdefault(entry.name, entry)
-    return found
+            entries.setdefault(entry.name, entry)
+    return entries
 
 
 def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
@@ -54,14 +54,14 @@ def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
         PluginError: It cannot be imported, or lacks an attribute.
     """
     try:
-        found = entry.load()
+        plugin = entry.load()
     except Exception as error:
         # whatever a module of others raises when it is imported, its user needs one line
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise PluginError(f"{described(group, entry)} cannot be loaded ({reason}); {_MEND}") from error
-    if missing := sorted(name for name in needs if not hasattr(found, name)):
+    if missing := sorted(name for name in needs if not hasattr(plugin, name)):
         raise PluginError(f"{described(group, entry)} has no {' and no '.join(missing)}; {_MEND}")
-    return found
+    return plugin
 
 
 def described(group: Group, entry: EntryPoint) -> str:

@@ -27,6 +27,9 @@ UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 #: Longest line in bytes: a packed file of a few MB can hold a line that exhausts the memory.
 LONGEST_LINE = 1 << 28
 
+#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
+ROWS_MAGIC = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+
 _ZIP = b"PK\x03\x04"
 #: What a ZIP archive has that is an office document.
 _OFFICE = "[Content_Types].xml"

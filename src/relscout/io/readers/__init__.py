@@ -35,7 +35,6 @@ from relscout.core.wording import counted
 from relscout.io.packing import exists, members
 from relscout.io.readers.offsets import Offsets, check_convention, checked
 from relscout.io.readers.source import Pairs, RelationNames, Source, check_unicode, readable
-from relscout.io.readers.unknown import why_unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -164,6 +163,8 @@ def recognise(source: Source) -> str:
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     if source.has_rows:
         return "parquet"
+    from relscout.io.readers.unknown import why_unknown
+
     fields = {name: getattr(reader(name), "FIELDS", ()) for name in FORMATS} | dict.fromkeys(_others(), ())
     raise InputError(f"{source.path}: {why_unknown(source, fields)}")
 

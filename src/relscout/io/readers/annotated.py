@@ -70,12 +70,12 @@ class Annotated:
         Raises:
             InputError: There is none of that key, or it is wrong.
         """
-        found = self._entities.get(key)
-        if found is None:
+        entity = self._entities.get(key)
+        if entity is None:
             raise InputError(f"the {role} is {shorten(key)}, which is no entity of this text")
-        if isinstance(found, InputError):
-            raise InputError(f"the {role} {shorten(key)}: {found}")
-        return found
+        if isinstance(entity, InputError):
+            raise InputError(f"the {role} {shorten(key)}: {entity}")
+        return entity
 
     def instance(
         self, head: Hashable, tail: Hashable, relation: str | None, provenance: str
@@ -93,13 +93,13 @@ class Annotated:
         Each unordered pair comes once, the earlier entity as the head; its relation is unknown.
         """
         right = []
-        for key, found in self._entities.items():
-            if isinstance(found, InputError):
-                yield self._source.error(f"{self._place}, entity {shorten(key)}", found)
+        for key, entity in self._entities.items():
+            if isinstance(entity, InputError):
+                yield self._source.error(f"{self._place}, entity {shorten(key)}", entity)
             else:
-                right.append((key, found))
-        for (one, head), (other, tail) in unrelated_pairs(right, lambda *_: False):
-            place = f"{self._place}, entities {shorten(one)} and {shorten(other)}"
+                right.append((key, entity))
+        for (first, head), (second, tail) in unrelated_pairs(right, lambda *_: False):
+            place = f"{self._place}, entities {shorten(first)} and {shorten(second)}"
             yield attempt(
                 self._source,
                 place,
@@ -170,11 +170,11 @@ class Segments:
     ) -> Iterator[RelationInstance | RecordError]:
         """Yield the pairs of mentions of the same part, ``(name, part, mention)``, with an unknown relation."""
         by_part: dict[int, list[tuple[str, Mention]]] = defaultdict(list)
-        for name, part, found in mentions:
-            by_part[part].append((name, found))
+        for name, part, mention in mentions:
+            by_part[part].append((name, mention))
         for part, there in sorted(by_part.items()):
-            for (one, head), (other, tail) in unrelated_pairs(there, lambda *_: False):
-                where = f"{place}, {one} and {other}"
+            for (first, head), (second, tail) in unrelated_pairs(there, lambda *_: False):
+                where = f"{place}, {first} and {second}"
                 yield attempt(
                     self._source,
                     where,

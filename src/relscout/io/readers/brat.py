@@ -52,13 +52,13 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         InputError: There is no ``.ann`` file, or a file cannot be read.
     """
     is_folder = source.path.is_dir()
-    found = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
-    if not found or not all(is_file(path) for path in found):
+    files = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
+    if not files or not all(is_file(path) for path in files):
         raise InputError(
             f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
         )
-    names = _shown_names(found[0].parent)
-    for path in found:
+    names = _shown_names(files[0].parent)
+    for path in files:
         annotations = replace(source, path=path)
         text_path = path.with_suffix(".txt")
         annotations = replace(source, path=path)
@@ -104,8 +104,8 @@ def _as_counted(text: str, entities: Collection[re.Match[str]], offsets: Offsets
         return text
     counted = text.replace("\r\n", "\n")
     fits = [
-        sum(one[int(entity[3]) : int(entity[4])] == entity[6] for entity in entities if not entity[5])
-        for one in (text, counted)
+        sum(version[int(entity[3]) : int(entity[4])] == entity[6] for entity in entities if not entity[5])
+        for version in (text, counted)
     ]
     return counted if fits[1] > fits[0] else text
 
@@ -113,7 +113,7 @@ def _as_counted(text: str, entities: Collection[re.Match[str]], offsets: Offsets
 def _read_pair(annotations: Source, text: str) -> Iterator[RelationInstance | RecordError]:
     lines = list(annotations.decoded_lines())
     matches = (_ENTITY.fullmatch(line) for _, line in lines if isinstance(line, str))
-    entities = {found[1]: found for found in matches if found}
+    entities = {match[1]: match for match in matches if match}
     counted = _as_counted(text, entities.values(), annotations.offsets)
     if counted is not text:
         annotations.warn(
@@ -148,13 +148,13 @@ def _read_lines(
 def _related(
     annotations: Source, entities: dict[str, re.Match[str]], text: str, line: str, provenance: str
 ) -> RelationInstance:
-    found = _RELATION.fullmatch(line)
-    if found is None or (found[2], found[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
+    match = _RELATION.fullmatch(line)
+    if match is None or (match[2], match[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
         raise InputError(f"expected 'R1<tab>Type Arg1:T1 Arg2:T2', got {shorten(line)}")
-    arguments = {found[2]: found[3], found[4]: found[5]}
+    arguments = {match[2]: match[3], match[4]: match[5]}
     head = _mention("head", arguments["Arg1"], entities, text, annotations.offsets)
     tail = _mention("tail", arguments["Arg2"], entities, text, annotations.offsets)
-    return _instance(text, head, tail, found[1], provenance)
+    return _instance(text, head, tail, match[1], provenance)
 
 
 def _unrelated(
@@ -181,8 +181,10 @@ def _unrelated(
         if "\n" not in mention.surface(text):
             by_line[text.rfind("\n", 0, mention.start)].append((name, mention))
     for _, mentions in sorted(by_line.items()):
-        for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in linked):
-            yield _instance(text, head, tail, NO_RELATION, annotations.at(f"{one} and {other}"))
+        for (first, head), (second, tail) in unrelated_pairs(
+            mentions, lambda *pair: frozenset(pair) in linked
+        ):
+            yield _instance(text, head, tail, NO_RELATION, annotations.at(f"{first} and {second}"))
 
 
 def _instance(text: str, head: Mention, tail: Mention, relation: str, provenance: str) -> RelationInstance:

@@ -25,7 +25,7 @@ def sniff(source: Source) -> bool:
     sample = source.sample_text
     if not sample.lstrip().startswith(("{", "[")):
         return False
-    texts = (found[1] for found in _TEXT_FIELD.finditer(sample))
+    texts = (match[1] for match in _TEXT_FIELD.finditer(sample))
     return any(all(marker in text for marker in (*_HEAD_MARKERS, *_TAIL_MARKERS)) for text in texts)
 
 

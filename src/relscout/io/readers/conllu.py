@@ -53,7 +53,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             name, _, value = line[1:].partition("=")
             if name.strip() == "global.Entity":
                 names = value.strip().split("-")
-                types = next((names.index(one) for one in _TYPE_FIELDS if one in names), 1)
+                types = next((names.index(name) for name in _TYPE_FIELDS if name in names), 1)
             elif name.strip().startswith("newdoc"):
                 document = value.strip()
         else:
@@ -158,12 +158,12 @@ class _Sentence:
             self._tagged = None
 
     def _relate(self, value: str, word: str) -> None:
-        for one in value.replace(",", ";").split(";"):
-            left, _, right = one.rpartition(":")
+        for part in value.replace(",", ";").split(";"):
+            left, _, right = part.rpartition(":")
             # the number may come first, as in the column DEPS
             relation, tail = (right, left) if left.isdigit() and not right.isdigit() else (left, right)
             if not relation or not tail:
-                raise InputError(f"the relation is {shorten(one)}; expected TYPE:TAIL")
+                raise InputError(f"the relation is {shorten(part)}; expected TYPE:TAIL")
             self.relations.append((word, relation, tail))
 
     def instances(self, source: Source, document: str) -> Iterator[RelationInstance | RecordError]:

@@ -94,7 +94,7 @@ def _quoting(source: Source) -> int:
                 row = next(parser)
                 if len(row) != len(names):
                     continue
-                found = row_instance(
+                instance = row_instance(
                     {field: row[place] for field, place in positions.items()}, "", offsets=source.offsets
                 )
             except StopIteration:
@@ -102,7 +102,10 @@ def _quoting(source: Source) -> int:
             except (csv.Error, InputError):
                 continue
             instances += 1
-            inside += sum(cuts_word(found.text, one.start, one.end) for one in (found.head, found.tail))
+            inside += sum(
+                cuts_word(instance.text, mention.start, mention.end)
+                for mention in (instance.head, instance.tail)
+            )
 
     return csv.QUOTE_NONE if whole(csv.QUOTE_NONE) > whole(csv.QUOTE_MINIMAL) else csv.QUOTE_MINIMAL
 

@@ -57,11 +57,11 @@ def as_instances(given: Given | Any, *, what: str = "instances") -> list[Relatio
         )
     given = list(given)
     read = (
-        one if isinstance(one, RelationInstance) else _row(one, place, what)
-        for place, one in enumerate(given, start=1)
+        item if isinstance(item, RelationInstance) else _row(item, place, what)
+        for place, item in enumerate(given, start=1)
     )
     # instances were checked where they were read
-    if all(isinstance(one, RelationInstance) for one in given):
+    if all(isinstance(item, RelationInstance) for item in given):
         return list(read)
     return list(checked(read, warn=warn))
 
@@ -114,7 +114,7 @@ def _row(row: Any, place: int, what: str) -> RelationInstance:
 def _plain(name: Any, value: Any) -> Any:
     """Return a value of a frame or dictionary as a JSON value, a missing one as ``None``."""
     if isinstance(value, Mapping):
-        return {inner: _plain(inner, one) for inner, one in value.items()}
+        return {inner: _plain(inner, inner_value) for inner, inner_value in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     # NaN differs from itself, and pandas.NA refuses to be compared

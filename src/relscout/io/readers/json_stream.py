@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
-from relscout.io.readers.rows import rows
 from relscout.io.readers.source import Source, kind_name, shorten
 
 #: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
@@ -40,7 +39,7 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
     """
     if text.lstrip()[:1] != f"{within}{{"[0]:
         return []
-    found: list[dict[str, str]] = []
+    objects: list[dict[str, str]] = []
     opened: list[str] = []
     # of each open object the key that was read last
     keys: list[str] = []
@@ -51,30 +50,30 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
             opened.append(token)
             keys.append("")
             if opened == here:
-                if len(found) == _MOST_OBJECTS:
+                if len(objects) == _MOST_OBJECTS:
                     break
-                found.append({})
+                objects.append({})
             if len(opened) > _DEEPEST:
                 break
         elif token in ("}", "]"):
             del opened[-1:]
             del keys[-1:]
-        elif match["is_key"] is not None and found and opened[: len(here)] == here and opened[-1] == "{":
+        elif match["is_key"] is not None and objects and opened[: len(here)] == here and opened[-1] == "{":
             keys[-1] = match["string"]
             path = ".".join(key for key in keys[len(here) - 1 :] if key)
-            found[-1].setdefault(path, match["value"])
+            objects[-1].setdefault(path, match["value"])
             if match["value"] == "[":
                 inner = text[match.end() + 1 : match.end() + _INNER].lstrip()[:1]
-                found[-1].setdefault(f"{path}[]", inner)
-    return found
+                objects[-1].setdefault(f"{path}[]", inner)
+    return objects
 
 
 def record_outlines(source: Source) -> list[dict[str, str]]:
     """Return the keys of the first five records of :func:`records`, see :func:`outlines`."""
-    found = _record_outlines(source.sample_text)
-    if len(found) == 1 and source.long_sample_text is not source.sample_text:
-        found = _record_outlines(source.long_sample_text)
-    return [dict(keys) for keys in found]
+    objects = _record_outlines(source.sample_text)
+    if len(objects) == 1 and source.long_sample_text is not source.sample_text:
+        objects = _record_outlines(source.long_sample_text)
+    return [dict(keys) for keys in objects]
 
 
 @lru_cache(maxsize=8)  # every reader asks for the same
@@ -123,6 +122,8 @@ def records(
     text = source.sample_text.lstrip()
     known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
     if source.has_rows:
+        from relscout.io.readers.rows import rows
+
         yield from rows(source.local)
     elif (known and text.startswith("[")) or (not known and published == "list"):
         yield from list_records(source)
@@ -192,13 +193,13 @@ class JsonWindow:
 
     def peek(self) -> str:
         """Return the next character that is not white space, ``""`` at the end of the file."""
-        while not (found := _NO_BLANK.search(self._text, self._position)):
+        while not (match := _NO_BLANK.search(self._text, self._position)):
             self._position = len(self._text)
             if self._ended:
                 return ""
             self._grow(1)
-        self._position = found.start()
-        return found[0]
+        self._position = match.start()
+        return match[0]
 
     def peek_for(self, expected: str) -> str:
         """Return the next character that is not white space.
@@ -206,14 +207,14 @@ class JsonWindow:
         Raises:
             BrokenJsonError: It is none of ``expected``.
         """
-        found = self.peek()
-        if not found:
+        character = self.peek()
+        if not character:
             raise BrokenJsonError(_ENDS_EARLY)
-        if found not in expected:
+        if character not in expected:
             raise BrokenJsonError(
                 f"not JSON: expected {' or '.join(map(repr, expected))}, got {self.next_text()}"
             )
-        return found
+        return character
 
     def take(self, expected: str) -> str:
         """Step over the next character, which must be one of ``expected``, and return it.
@@ -221,9 +222,9 @@ class JsonWindow:
         Raises:
             BrokenJsonError: It is none of ``expected``.
         """
-        found = self.peek_for(expected)
+        character = self.peek_for(expected)
         self._position += 1
-        return found
+        return character
 
     def value(self) -> Any | RecordError:
         """Step over the next value and return it; one with bytes that are not UTF-8 as an error.

@@ -62,13 +62,13 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 continue
             # of several people, each may have annotated the same
             before = frozenset(seen)
-            for found in _relations(source, where, annotated, results):
-                if isinstance(found, RelationInstance):
-                    key = (found.id, found.head.type, found.tail.type, found.relation)
+            for instance in _relations(source, where, annotated, results):
+                if isinstance(instance, RelationInstance):
+                    key = (instance.id, instance.head.type, instance.tail.type, instance.relation)
                     seen.add(key)
                     if key in before:
                         continue
-                yield found
+                yield instance
 
 
 def _versions(record: Any) -> list[tuple[str, int, Any]] | None:

@@ -160,11 +160,11 @@ def check_mention(role: str, text: str, mention: Mention, expected: Any, offsets
     Raises:
         InputError: They differ; the error says which convention of offsets would fit, if one does.
     """
-    from relscout.io.readers.tokens import check_surface
-
     covered = mention.surface(text)
     if covered == expected:
         return
+    from relscout.io.readers.tokens import check_surface
+
     try:
         check_surface(role, covered, expected)
     except InputError as error:

@@ -75,9 +75,9 @@ def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance:
             given = require(relation, f"{end}_span", dict)
         else:
             token = require(relation, end, int)
-            given = next((one for one in spans if isinstance(one, dict) and _holds(one, token)), None)
-        found = annotated.mention(end, f"token {token}") if given is None else _span(annotated, given)
-        ends.append(found)
+            given = next((item for item in spans if isinstance(item, dict) and _holds(item, token)), None)
+        mention = annotated.mention(end, f"token {token}") if given is None else _span(annotated, given)
+        ends.append(mention)
     return annotated.of(ends[0], ends[1], optional_text(relation, "label"), provenance)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, RecordError
+from relscout.io.packing import ROWS_MAGIC
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
-ROWS_MAGIC = _PARQUET, _ARROW_FILE, _ARROW_STREAM = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_PARQUET, _ARROW_FILE, _ARROW_STREAM = ROWS_MAGIC
 _ROWS_PER_BATCH = 1024
 _ROWS_TO_JUDGE = 5
 

@@ -166,7 +166,7 @@ class _Document:
 
 def _given(record: dict[str, Any], name: str) -> tuple[str, list[Any] | None]:
     """Return the field that holds the entities or relations, and what it holds; ``None`` where there is none."""
-    for field in (found for found in _SPANS if name in found):
+    for field in (spans for spans in _SPANS if name in spans):
         if record.get(field) is not None:
             return field, require(record, field, list)
     return name, None

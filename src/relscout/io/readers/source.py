@@ -18,6 +18,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import composed
 from relscout.io.packing import (
     LONGEST_LINE,
+    ROWS_MAGIC,
     UNREADABLE,
     as_utf8,
     local,
@@ -26,7 +27,6 @@ from relscout.io.packing import (
     unreadable,
 )
 from relscout.io.readers.offsets import Offsets
-from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
 _LONG_SAMPLE_BYTES = 1 << 21
@@ -87,6 +87,8 @@ class Source:
         Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
         """
         if self.has_rows:
+            from relscout.io.readers.rows import first_rows
+
             return first_rows(self.local)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
 
@@ -376,7 +378,7 @@ def unrelated_pairs(
         left_out: Whether two are related, or the same entity; asked with their identifications, in the order of the
             text.
     """
-    in_order = sorted(mentions, key=lambda one: (one[1].start, one[1].end))
+    in_order = sorted(mentions, key=lambda named: (named[1].start, named[1].end))
     for place, first in enumerate(in_order):
         for second in islice(in_order, place + 1, place + 1 + MOST_FOLLOWERS):
             same = (first[1].start, first[1].end) == (second[1].start, second[1].end)

@@ -62,8 +62,8 @@ def _unrelated(
         for relation in relations
         if isinstance(relation, dict) and all(isinstance(relation.get(end), int) for end in ("head", "tail"))
     }
-    for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in related):
-        provenance = source.at(f"{place}, entities {one + 1} and {other + 1}")
+    for (first, head), (second, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in related):
+        provenance = source.at(f"{place}, entities {first + 1} and {second + 1}")
         yield RelationInstance(tokens.text, head, tail, NO_RELATION, source=provenance)
 
 

@@ -39,22 +39,24 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
         if field not in FIELDS:
             raise UnknownNameError("column field", field, FIELDS)
     names = {**_names(present), **source.columns}
-    found = {field: names.get(field, field) for field in FIELDS}
-    found = {field: column for field, column in found.items() if column in present or field in source.columns}
+    columns = {field: names.get(field, field) for field in FIELDS}
+    columns = {
+        field: column for field, column in columns.items() if column in present or field in source.columns
+    }
     there = ", ".join(map(repr, present)) or "none"
-    for field, column in found.items():
+    for field, column in columns.items():
         if present.count(column) != 1:
             state = "is not there" if column not in present else "stands there more than once"
             raise InputError(
                 f"{source.path}: the column {column!r} for {field!r} {state}; the columns are {there}"
             )
-    if missing := missing_fields(found):
+    if missing := missing_fields(columns):
         raise InputError(
             f"{source.path}: no column for {' and '.join(missing)}; "
             f"the columns are {there}; say which is which, "
             "for example --columns text=sentence,head=subj (as an argument: columns={'text': 'sentence'})"
         )
-    return found
+    return columns
 
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:

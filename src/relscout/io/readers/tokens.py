@@ -51,10 +51,10 @@ class TokenText:
                 f"{role} token span [{start}, {end}) does not fit the {len(self.tokens)} tokens; "
                 "expected 0 <= start < end <= number of tokens, with the end exclusive"
             )
-        found = Mention(self._starts[start], self._ends[end - 1], type, entity_id)
-        if not found.surface(self.text).strip():
+        mention = Mention(self._starts[start], self._ends[end - 1], type, entity_id)
+        if not mention.surface(self.text).strip():
             raise InputError(f"{role} token span [{start}, {end}) covers only white space")
-        return found
+        return mention
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:

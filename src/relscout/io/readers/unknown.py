@@ -60,6 +60,8 @@ _USUAL = {
     "tail": ("obj", "object", "e2", "entity2", "entity_2", "ent2", "target", "arg2"),
     "relation": ("label", "predicate", "rel", "relation_type", "type"),
 }
+#: Columns of a table of facts, as ``relscout export`` writes it.
+_OF_FACTS = {"head", "relation", "tail", "support", "evidence"}
 _OLE = b"\xd0\xcf\x11\xe0"
 #: Name of the main stream of an old office document → what it is, and what to do.
 _OLD_OFFICE = {
@@ -155,6 +157,11 @@ def _lacking_columns(source: Source) -> str | None:
         or lines[0].lstrip().startswith(("{", "[", "<"))
     ):
         return None
+    if set(names) >= _OF_FACTS:
+        return (
+            "the file is a table of facts, which has no offsets; read it with relscout.io.readers.facts.read_facts, or "
+            "run: relscout export RUN --triples --out FILE"
+        )
     rows = [_cells(line, delimiter) for line in lines[1:6] if line.strip()]
     # the last line of the sample may be broken off
     if not rows or any(len(row) != len(names) for row in rows[:-1] or rows):
@@ -173,7 +180,7 @@ def _guessed(source: Source, names: Sequence[str]) -> str:
     mapping = dict(source.columns)
     for field, usual in _USUAL.items():
         name = next((name for name in names if name.casefold() in usual), None)
-        if name is not None and name != field:
+        if name is not None and field not in names:
             mapping.setdefault(field, name)
     known = {*mapping, *(name for name in names if name in FIELDS)}
     return "" if missing_fields(known) else ",".join(f"{field}={name}" for field, name in mapping.items())

@@ -165,8 +165,8 @@ class _Document:
         self._source = source
         self._sentences = sentences
         self._segments = Segments(source, "", [sentence.text for sentence in sentences])
-        self._relations = [one for one in layers if one.is_relation and not one.is_of_words]
-        self._spans = [one for one in layers if not one.is_relation and not one.is_of_words]
+        self._relations = [layer for layer in layers if layer.is_relation and not layer.is_of_words]
+        self._spans = [layer for layer in layers if not layer.is_relation and not layer.is_of_words]
         #: (token, number that identifies a stacked span, or 0) and layer → sentence and mention
         self._by_token: dict[tuple[str, str, str], tuple[int, Mention]] = {}
         self._all: list[tuple[str, int, Mention]] = []
@@ -244,13 +244,13 @@ class _Document:
     def _end(self, role: str, token: str, mark: str, base: str) -> tuple[int, Mention]:
         layers = [base, *(layer.name for layer in self._spans)]
         for layer in layers:
-            if found := self._by_token.get((token, mark, layer)):
-                return found
+            if annotation := self._by_token.get((token, mark, layer)):
+                return annotation
         # the number may be left out for an annotation that has one
         if mark == "0":
-            for (other, _, layer), found in self._by_token.items():
+            for (other, _, layer), annotation in self._by_token.items():
                 if other == token and layer in layers:
-                    return found
+                    return annotation
         raise InputError(
             f"the {role} is the token {shorten(token)}, at which no span of {base or 'any layer'} stands"
         )

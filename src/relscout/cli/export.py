@@ -16,14 +16,14 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .nt, .ttl, .graphml."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Output format, such as csv-excel or doccano."),
+        typer.Option(metavar="NAME", help="Output format, e.g. neo4j, csv-excel or label-studio."),
     ] = None,
     triples: Annotated[
-        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")
+        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts; also .parquet.")
     ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.

@@ -33,7 +33,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl, .graphml."),
     ] = None,
     to: Annotated[
         str | None,

@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Show what a file holds, what is wrong with it, and what to do next.
 
-    Of marked pairs, counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid
-    records. Of plain text, counts passages. Other files are explained.
+    For marked pairs, it counts instances, gold relations, entity types and lengths, shows some sentences, and lists
+    invalid records. For plain text, it counts passages. For any other file, it says what the file is and what to do.
     """
     from relscout.discovery.storage import RUN
     from relscout.io.readers import recognise

@@ -92,7 +92,9 @@ def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
         by_content = dict(zip(truth.contents, truth.labels, strict=True))
         # files without ids, of annotation tools for example, are matched by text and offsets
         contents = {
-            one.id: content_id(one.text, one.head, one.tail) for one in instances if one.id not in by_id
+            instance.id: content_id(instance.text, instance.head, instance.tail)
+            for instance in instances
+            if instance.id not in by_id
         }
         return by_id | {id: by_content[key] for id, key in contents.items() if key in by_content}
     if len(truth.labels) != len(instances):

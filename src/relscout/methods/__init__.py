@@ -108,11 +108,11 @@ def load_fitted(
 
     Args:
         folder: Where it was saved.
-        encoder: The encoder that it was fitted with, where relscout did not build that.
-        kind: Class of the method, where it is neither ours nor registered.
+        encoder: The encoder that it was fitted with; required if relscout did not build it.
+        kind: Class of the method, if it is neither one of relscout nor registered.
 
     Raises:
-        ArtifactError: The folder does not hold a fitted method, or the encoder is missing or another one.
+        ArtifactError: The folder does not hold a fitted method, or the encoder is missing or differs.
         UnknownNameError: This version of relscout does not have the method.
         PluginError: Another package registers it, and it cannot be loaded.
     """

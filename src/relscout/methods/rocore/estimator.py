@@ -54,7 +54,7 @@ class Linear:
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score of each class (N, K), float32, for vectors (N, D) of unit length."""
-        # trained on vectors of mean square 1, which are √D times as long
+        # the classifier was trained on vectors of mean square 1, which are √D times as long
         scale = np.float32(self.weight.shape[1] ** 0.5)
         scores: NDArray[np.float32] = vectors @ (self.weight.T * scale) + self.bias
         return scores
@@ -68,7 +68,7 @@ class Linear:
         return shares
 
     def chosen(self, outputs: NDArray[np.int64]) -> Linear:
-        """Return the classifier of some of the classes, in this order."""
+        """Return the classifier of some of the classes, in the given order."""
         return Linear(self.weight[outputs], self.bias[outputs])
 
 
@@ -77,12 +77,11 @@ class Classifiers:
     """The classifiers of a fitted RoCORE.
 
     Args:
-        linear: η_u, or η_l of incremental learning. For novel relations, it has the outputs that it predicts in the
-            corpus and that η_u predicts, too.
-        relation_of: Relation of each output (K̂,), int64: relations by size, pre-defined ones of which nothing was
-            found last. Outputs that were merged have the same one.
+        linear: η_u, or η_l in incremental learning; without outputs for novel relations that have no instance.
+        relation_of: Relation of each output (K̂,), int64, numbered by size, so that pre-defined relations without
+            instances come last. Merged outputs have the same relation.
         predefined: Names of the pre-defined relations, sorted.
-        numbers: Relation that each of them is in incremental learning (C,), int64; else empty.
+        numbers: In incremental learning, the number of each pre-defined relation (C,), int64; else empty.
     """
 
     linear: Linear
@@ -101,15 +100,15 @@ class Classifiers:
         *,
         seed: int,
     ) -> Self:
-        """Put the outputs of trained classifiers in order.
+        """Number the relations of trained classifiers.
 
         Args:
             novel: η_u.
-            unified: η_l of incremental learning: the pre-defined relations, followed by the outputs of ``novel``.
+            unified: η_l in incremental learning: the pre-defined relations, followed by the outputs of ``novel``.
             names: Pre-defined relations in the order of the outputs of η_l.
-            vectors: Of what was clustered (N, D), of unit length.
-            n_relations: Number of novel relations, into which more outputs are merged.
-            seed: Draws the starts of the merging.
+            vectors: Vectors of the clustered instances (N, D), of unit length.
+            n_relations: Number of novel relations; if η_u has more outputs, they are merged.
+            seed: Random seed of the merging.
         """
         labels = novel.scores(vectors).argmax(axis=1)
         outputs = outputs_by_size(labels, len(novel.bias))
@@ -121,7 +120,7 @@ class Classifiers:
             group_of = merged(vectors, member, n_relations, seed=seed)
         linear, given = novel.chosen(outputs), np.arange(0)
         if unified is not None:
-            # a novel relation that η_l never predicts in the corpus is left out; a pre-defined one has its name
+            # novel relations that η_l never predicts are left out; pre-defined ones stay, since they have names
             given = np.arange(len(names))
             chosen = np.isin(len(names) + outputs, unified.scores(vectors).argmax(axis=1))
             outputs, group_of = outputs[chosen], np.unique(group_of[chosen], return_inverse=True)[1]
@@ -133,7 +132,7 @@ class Classifiers:
 
     @property
     def n_relations(self) -> int:
-        """Number of relations that are distinguished."""
+        """Number of relations."""
         return int(self.relation_of.max()) + 1
 
     @property
@@ -142,11 +141,11 @@ class Classifiers:
         return dict(sorted(zip(self.numbers.tolist(), self.predefined, strict=False)))
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how well each vector of unit length fits each relation (N, K), float32."""
+        """Return the share of each relation (N, K), float32, for vectors of unit length (N, D)."""
         return of_relations(self.linear.shares(vectors), self.relation_of)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but the names as arrays, to be saved."""
+        """Return the fields except the names as arrays, for saving."""
         of_linear: dict[str, NDArray[Any]] = {
             f"linear.{name}": array for name, array in vars(self.linear).items()
         }
@@ -154,13 +153,13 @@ class Classifiers:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]], predefined: Sequence[str]) -> Self:
-        """Build classifiers from what :meth:`arrays` gave; other arrays are passed over."""
+        """Return the classifiers that :meth:`arrays` saved; other arrays are ignored."""
         linear = Linear(**below("linear.", arrays))
         return cls(linear, arrays["relation_of"], tuple(predefined), arrays["numbers"])
 
 
 class RoCORE(EncoderTraining):
-    """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
+    """Relation-oriented clustering: labelled relations show what clusters of other relations look like.
 
     Args:
         encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
@@ -171,8 +170,7 @@ class RoCORE(EncoderTraining):
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
-        names_: With ``incremental``, their names by number: ``predict`` may return them, whether or not the corpus has
-            them.
+        names_: With ``incremental``, names of the labelled relations by number; ``predict`` may return their numbers.
         epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
             relations), so that an experiment can evaluate other choices of the epoch; not saved.
     """
@@ -239,14 +237,14 @@ class RoCORE(EncoderTraining):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+        """Find the novel relations of ``unlabeled`` with the help of ``labeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
+            unlabeled: The instances to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
+            checkpoints: Folder for checkpoints after each epoch, so that an interrupted fit resumes with the same
+                result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -277,11 +275,11 @@ class RoCORE(EncoderTraining):
         sides = Sides.of(prepared, prepared_known, classes, n_clusters)
         n_outputs = len(names) + (n_clusters if options.incremental else 0)
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
-        loop = JointTraining(options, network, sides, self.seed, progress, work)
-        loop.run()
-        self._pretrained = network.pretrained.cpu() if loop.pretraining_loss else None
+        training = JointTraining(options, network, sides, self.seed, progress, work)
+        training.run()
+        self._pretrained = network.pretrained.cpu() if training.pretraining_loss else None
         self._trained = Trained(base.fingerprint, tunable.weights())
-        # by the way of transform and predict, so that these give the very same
+        # the same code path as transform and predict, so that these return exactly the same
         final = encode(self._ready_encoder(), instances, progress=progress)
         weights = network.state.weights()
         unified = Linear(**below("known.", weights)) if options.incremental else None
@@ -289,10 +287,10 @@ class RoCORE(EncoderTraining):
             Linear(**below("novel.", weights)), unified, names, final, n_relations, seed=self.seed
         )
         self._count()
-        # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
-        self._exponent = exponent_for(self._classifiers.shares(final), loop.selector.agreement)
+        # an estimate of the accuracy that needs no labels: the agreement of η_u with the clusters
+        self._exponent = exponent_for(self._classifiers.shares(final), training.selector.agreement)
         self._set_results(self.probabilities_of(final), final, order)
-        self.epochs_labels_ = loop.selector.history()[:, np.argsort(order)]
+        self.epochs_labels_ = training.selector.history()[:, np.argsort(order)]
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)
@@ -301,8 +299,8 @@ class RoCORE(EncoderTraining):
             "labelled": len(known),
             "predefined": len(names),
             **(of_names if options.incremental else {}),
-            **loop.report(),
-            "warnings": [*left_out, *loss_warnings(lost), *loop.warnings, *fewer],
+            **training.report(),
+            "warnings": [*left_out, *loss_warnings(lost), *training.warnings, *fewer],
         }
         work.clear()
         return self
@@ -320,12 +318,12 @@ class RoCORE(EncoderTraining):
             )
         order = canonical_order(instances)
         base = trainable(self.NAME, self.encoder)
-        # in pre-training the encoder stays as it is
+        # pre-training does not change the encoder
         vectors = base.encode([instances[place] for place in order])
         return scattered(outputs(self._pretrained, vectors, scale=base.scale), order)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the classifiers, and the weights that were trained."""
+        """Return the classifiers and the trained weights."""
         values = {
             "exponent": self._exponent,
             "predefined": list(self.predefined_),
@@ -335,7 +333,7 @@ class RoCORE(EncoderTraining):
         return values, {**tensors, **self._classifiers.arrays()}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._classifiers = Classifiers.restored(arrays, [str(name) for name in values["predefined"]])
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
         self._exponent = float(values["exponent"])
@@ -346,7 +344,7 @@ class RoCORE(EncoderTraining):
         self.n_relations_ = self._classifiers.n_relations
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, for vectors of ``transform`` (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
         self._check_fitted()
         return softened(self._classifiers.shares(vectors), self._exponent)
 

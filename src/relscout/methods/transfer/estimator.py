@@ -43,7 +43,7 @@ class Transfer(Method):
     The other parameters are the fields of :class:`TransferSettings`.
 
     Attributes:
-        names_: With ``open_world``, names of the pre-defined relations among those found, by their number.
+        names_: With ``open_world``, names of the pre-defined relations in the corpus, by their number.
     """
 
     NAME: ClassVar[str] = "transfer"
@@ -56,7 +56,7 @@ class Transfer(Method):
     KNOWN_SETTING: ClassVar[str | None] = "open_world"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    _FITTED: ClassVar[str] = "_found"
+    _FITTED: ClassVar[str] = "_clusters"
 
     def __init__(
         self,
@@ -133,8 +133,8 @@ class Transfer(Method):
             unlabeled: The instances to find relations in.
             labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
+            checkpoints: Folder for checkpoints after each epoch, so that an interrupted fit resumes with the same
+                result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -152,11 +152,11 @@ class Transfer(Method):
         self._trained = Trained(base.fingerprint, outcome.pop("weights"))
         encoder = self._trained.on(base)
         clustering = self._clustering(encoder)
-        again: list[str] = []
+        duplicates: list[str] = []
         if self._settings.open_world:
             open_fit = OpenWorldFit(
                 base=base,
-                taught=encoder,
+                trained=encoder,
                 clustering=clustering,
                 n_relations=n_relations,
                 settings=self._settings,
@@ -166,27 +166,29 @@ class Transfer(Method):
                 checkpoints=checkpoints,
             )
             opened = open_fit.fit(unlabeled, known, names, classes)
-            self._found, self._open = clustering, opened
+            self._clusters, self._open = clustering, opened
             self._count()
             self.probabilities_, self.vectors_ = open_fit.probabilities, open_fit.vectors
             self.labels_ = self._likeliest(self.probabilities_)
             left_out += open_fit.warnings
-            again = open_fit.duplicate_warnings
+            duplicates = open_fit.duplicate_warnings
         else:
-            self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._clusters = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
             self._open = None
             self._count()
-            self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
-            self.probabilities_ = self._found.probabilities_
-        of_found = [warning for warning in self._found.report_["warnings"] if warning not in again]
-        warnings = [*left_out, *loss_warnings(lost), *of_found]
+            self.labels_, self.vectors_ = self._clusters.labels_, self._clusters.vectors_
+            self.probabilities_ = self._clusters.probabilities_
+        of_clustering = [
+            warning for warning in self._clusters.report_["warnings"] if warning not in duplicates
+        ]
+        warnings = [*left_out, *loss_warnings(lost), *of_clustering]
         of_open = {"predefined_found": len(self.names_), "no_relation": int((self.labels_ < 0).sum())}
         self.report_ = {
             "labelled": len(known),
             "predefined": len(names),
             **(of_open if self._open else {}),
             "taught": outcome,
-            **self._found.report_,
+            **self._clusters.report_,
             "warnings": list(dict.fromkeys(warnings)),
         }
         work.clear()
@@ -235,10 +237,10 @@ class Transfer(Method):
         return {"found": values, "names": names, "taught_from": self._trained.fingerprint}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._trained = Trained(str(values["taught_from"]), below("taught.", arrays))
-        self._found = self._clustering(trainable(self.NAME, self.encoder))
-        self._found.restore(values["found"], below("found.", arrays))
+        self._clusters = self._clustering(trainable(self.NAME, self.encoder))
+        self._clusters.restore(values["found"], below("found.", arrays))
         of_open = below("open.", arrays)
         names = [str(name) for name in values["names"]]
         self._open = OpenWorld.restored(of_open, names) if of_open else None
@@ -265,7 +267,7 @@ class Transfer(Method):
         return {**training.history(), "weights": tunable.weights()}
 
     def _count(self) -> None:
-        self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_
+        self.n_relations_ = len(self._open.outputs) if self._open else self._clusters.n_relations_
         self.names_ = self._open.given_names if self._open else {}
         self.none_ = self.n_relations_ if self._open and self._open.relatedness else None
 
@@ -277,9 +279,9 @@ class Transfer(Method):
     def _fitted(self) -> SelfORE:
         self._check_fitted()
         # an encoder with other weights is refused here, and a cache set since the fit is used
-        self._found.encoder = self._trained.on(trainable(self.NAME, self.encoder))
-        return self._found
+        self._clusters.encoder = self._trained.on(trainable(self.NAME, self.encoder))
+        return self._clusters
 
     _trained: Trained
-    _found: SelfORE
+    _clusters: SelfORE
     _open: OpenWorld | None

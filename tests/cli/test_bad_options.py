@@ -170,8 +170,15 @@ def test_a_cache_that_is_not_wanted(complaint, tmp_path):
     assert "contradict each other" in complaint("--cache", tmp_path / "vectors.sqlite")
 
 
-def test_a_cache_that_is_another_file(refused, good, fast):
-    assert "file is not a database" in refused("discover", good, *fast, "--cache", good)
+def test_a_cache_that_is_another_file(refused, good, fast, tmp_path):
+    (tmp_path / "notes.txt").write_text("These notes are not a database of vectors.\n" * 100)
+    assert "file is not a database" in refused("discover", good, *fast, "--cache", tmp_path / "notes.txt")
+
+
+def test_a_cache_that_is_an_input(refused, good, fast):
+    before = good.read_bytes()
+    assert "it is an input of this command" in refused("discover", good, *fast, "--cache", good)
+    assert good.read_bytes() == before
 
 
 def test_a_folder_that_is_no_encoder(complaint, tmp_path):

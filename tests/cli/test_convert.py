@@ -33,10 +33,11 @@ def test_the_output_is_packed_where_its_name_says_so(noted, good, tmp_path):
     assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == (tmp_path / "a.jsonl").read_bytes()
 
 
-def test_a_file_can_be_converted_in_place(noted, good, tmp_path):
+def test_a_file_is_not_converted_in_place(refused, good, tmp_path):
     (tmp_path / "a.jsonl").write_bytes(good.read_bytes())
-    noted("convert", tmp_path / "a.jsonl", "--out", tmp_path / "a.jsonl")
-    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 30
+    error = refused("convert", tmp_path / "a.jsonl", "--out", tmp_path / "a.jsonl")
+    assert "it is an input of this command; choose another name" in error
+    assert (tmp_path / "a.jsonl").read_bytes() == good.read_bytes()
 
 
 def test_nothing_is_written_where_a_record_is_wrong(refused, with_one_more, tmp_path):

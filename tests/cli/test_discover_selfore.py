@@ -76,7 +76,7 @@ def test_the_same_command_finds_the_same(relscout, good, training, tmp_path):
     ("setting", "complaint"),
     [
         ("loops=2", "unknown setting 'loops': did you mean 'max_loops'?"),
-        ("layers=500x200", "layers is '500x200', expected widths joined by '-'"),
+        ("layers=500x200", "layers is '500x200', expected whole numbers from 1 to 9,999 joined by '-'"),
         ("trained_layers=9", "trained_layers is 9, but the pooling 'sentence' reads 3 layers"),
         ("n_clusters=31", "n_clusters is 31, but there are only 30 instances"),
         ("n_clusters=1", "n_clusters is 1, but 2 relations were asked for"),

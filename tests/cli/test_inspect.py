@@ -253,6 +253,15 @@ def test_offsets_in_other_units_are_read(relscout, in_utf16_units):
     assert "🎉 [h Bea] joined [t Fiat]." in done.out
 
 
+def test_the_next_command_reads_the_file_as_it_was_read_or_as_it_fits(relscout, in_utf16_units, tmp_path):
+    following = f"Next: relscout discover {in_utf16_units} --offsets utf-16\n"
+    assert relscout("inspect", in_utf16_units).out.endswith(following)
+    assert relscout("inspect", in_utf16_units, "--offsets", "utf-16").out.endswith(following)
+    (tmp_path / "a.csv").write_bytes("satz,head,tail\nZoë in Köln,Zoë,Köln\n".encode("latin-1"))
+    done = relscout("inspect", "a.csv", "--columns", "text=satz", "--encoding", "latin-1")
+    assert done.out.endswith("Next: relscout discover a.csv --columns text=satz --encoding latin-1\n")
+
+
 def test_json_says_which_offsets_fit(relscout, in_utf16_units):
     found = json.loads(relscout("inspect", in_utf16_units, "--json").out)["offsets"]
     assert found == {"mentions": 4, "cut": 2, "fitting": "utf-16"}

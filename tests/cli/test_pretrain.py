@@ -77,7 +77,7 @@ def test_an_adapter_is_not_written_over_its_base(
     before = sorted(place.name for place in (tmp_path / "base").iterdir())
     rank = "adapter_rank=2" if objective == "cp" else "rank=2"
     given = ("--encoder", "base", "--out", "base", "--overwrite", "--set", rank)
-    assert "holds the model that the adapter is for" in refused("lab", "pretrain", objective, file, *given)
+    assert "it is an input of this command" in refused("lab", "pretrain", objective, file, *given)
     assert sorted(place.name for place in (tmp_path / "base").iterdir()) == before
 
 

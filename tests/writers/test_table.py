@@ -139,8 +139,10 @@ def test_triples_are_read_as_their_instances(
     kept = in_excel if format_name == "xlsx" else str
     write(some, path, format=format_name)
     assert recognise(Source(path)) == ("xlsx" if format_name == "xlsx" else "csv")
+    # mentions may begin or end inside a word
+    instances = list(read(path, on_warning=lambda _: None))
     assert [
-        (one.id, one.text, one.head_text, one.head.start, one.tail, one.relation) for one in read(path)
+        (one.id, one.text, one.head_text, one.head.start, one.tail, one.relation) for one in instances
     ] == [
         (
             kept(one.instance.id),

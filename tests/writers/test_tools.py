@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,7 +42,12 @@ def instances(draw: st.DrawFn) -> RelationInstance:
 
 
 def content(path: Path) -> list[tuple[Any, ...]]:
-    return [(one.text, one.head, one.tail, one.relation, one.id) for one in read(path)]
+    return [(one.text, one.head, one.tail, one.relation, one.id) for one in quietly_read(path)]
+
+
+def quietly_read(path: Path) -> Iterator[RelationInstance]:
+    """Read instances whose mentions may begin or end inside a word."""
+    return read(path, on_warning=lambda _: None)
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -53,7 +58,7 @@ def test_what_was_written_is_read_as_it_was(
     folder = tmp_path_factory.mktemp("tool")
     assert TOOLS[name].write_instances(some, folder / "first") == len(some)
     assert recognise(Source(folder / "first")) == name
-    imported = list(read(folder / "first"))
+    imported = list(quietly_read(folder / "first"))
     assert content(folder / "first") == [(one.text, one.head, one.tail, one.relation, one.id) for one in some]
     TOOLS[name].write_instances(imported, folder / "second")
     assert content(folder / "second") == content(folder / "first")

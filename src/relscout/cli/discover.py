@@ -98,9 +98,8 @@ def command(
         from relscout.methods.unrelated import checked_precision
 
         checked_precision(precision)
-    for option, is_given in (("--overwrite", overwrite), ("--no-report", no_report)):
-        if is_given and out is None:
-            say_note(f"{option} has no effect without --out")
+    if overwrite and out is None:
+        say_note("--overwrite has no effect without --out")
     reading = replace(reading, annotations=caching.annotations)
     _ = encoder.file_fields
     asked = {} if out is None else asked_for(context)

@@ -75,7 +75,9 @@ def command(
     summary = _Summary(reading.offsets)
     for instance in reading.instances([path], skipped):
         summary.add(instance)
-    following = f"relscout discover {quoted(path)}" if summary.count else None
+    following = None
+    if summary.count:
+        following = f"relscout discover {quoted(path)}{reading.as_options(offsets=summary.fitting_offsets)}"
     if as_json:
         content = {"path": str(path), "format": name, **summary.as_json(), "problems": skipped.as_json()}
         print_json({**content, "next": following})
@@ -175,6 +177,7 @@ class _Summary:
         self._lengths: Counter[int] = Counter()
         self._ids: set[str] = set()
         self._repeated = self._head_first = self._nested = 0
+        self._given_offsets = offsets
         self._offsets = OffsetCheck(offsets)
 
     def add(self, instance: RelationInstance) -> None:
@@ -192,6 +195,11 @@ class _Summary:
             self.type_pairs[" → ".join(kind or "?" for kind in instance.type_pair)] += 1
         if len(self.examples) < 3:
             self.examples.append(instance)
+
+    @property
+    def fitting_offsets(self) -> Offsets:
+        """What the offsets probably count."""
+        return self._offsets.fitting or self._given_offsets
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted
 
 if TYPE_CHECKING:
+    from relscout.io.readers.offsets import Offsets
     from relscout.text import Annotator, MarkedSentence, Passage
     from relscout.text.gazetteer import Gazetteer
 
@@ -315,6 +317,23 @@ class Reading:
     def _marks_entities_but_names(self) -> bool:
         plain = self._plain
         return any((plain.spacy, plain.token_classifier, plain.gliner, plain.mentions != "entities"))
+
+    def as_options(self, *, offsets: Offsets) -> str:
+        """Return the options with which another command reads the same marked pairs; empty, or after a blank.
+
+        Args:
+            offsets: What the offsets of mentions count.
+        """
+        given = {
+            "--format": self.format,
+            "--labels": self.labels,
+            "--columns": self.columns,
+            "--relation-names": self.relation_names,
+            "--encoding": self.encoding,
+            "--offsets": None if offsets == "characters" else offsets,
+        }
+        parts = [(option, str(value)) for option, value in given.items() if value is not None]
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in parts)
 
     def _for_marked_pairs(self) -> dict[str, object]:
         return {

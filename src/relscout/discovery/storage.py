@@ -270,7 +270,9 @@ def _polarities_of(rows: Sequence[Mapping[str, Any]]) -> list[Polarity] | None:
 
 
 def _read_instances(path: Path) -> Iterator[RelationInstance]:
-    for number, instance in enumerate(read(path, format="jsonl"), start=1):
+    # whatever is odd about the offsets was said when the run was made
+    instances = read(path, format="jsonl", on_warning=lambda _: None)
+    for number, instance in enumerate(instances, start=1):
         # an unknown source must not become this file
         unknown = instance.source == f"{path.name}, line {number}"
         yield replace(instance, source="") if unknown else instance

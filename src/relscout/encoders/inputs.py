@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,10 +170,10 @@ class Vocabulary:
         ]
 
     def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
-        """Return the share of unknown tokens, in [0, 1]; 0 if there are no tokens.
+        """Return the share of texts that is unknown, in [0, 1]: the mean over the texts; 0 if there are no tokens.
 
-        If the share of the characters in unknown tokens is larger, as where a sentence without blanks is one token, it
-        is returned instead.
+        Of each text, it is the share of unknown tokens, or that of the characters in them if that is larger, as where a
+        sentence without blanks is one token. Long texts count no more than short ones.
 
         Args:
             texts: The texts.
@@ -181,16 +182,17 @@ class Vocabulary:
         if self._no_unknown:
             return 0.0
         sample = sorted({text[:_COUNTED_CHARACTERS] for text in texts}, key=_digest)[:most]
-        lengths, unknown = [], []
+        shares = []
         for ids, offsets in self._tokenized(
             [_LONE_SURROGATE.sub("\ufffd", text) for text in sample]
         ).values():
-            lengths += [end - start for start, end in offsets]
-            unknown += [token == self._unknown_id for token in ids]
-        if not unknown:
-            return 0.0
-        of_characters = sum(length for length, is_unknown in zip(lengths, unknown, strict=True) if is_unknown)
-        return max(sum(unknown) / len(unknown), of_characters / max(sum(lengths), 1))
+            if not ids:
+                continue
+            unknown = [token == self._unknown_id for token in ids]
+            lengths = [end - start for start, end in offsets]
+            of_characters = sum(compress(lengths, unknown)) / max(sum(lengths), 1)
+            shares.append(max(sum(unknown) / len(unknown), of_characters))
+        return sum(shares) / len(shares) if shares else 0.0
 
     def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
         """Return the token ids of each distinct text, and the characters of each token."""

@@ -366,7 +366,7 @@ def draw_figures(
         raise UnknownNameError("kind of figure", kind, KINDS)
     specs = [spec for spec in measured.preset.figures if kind in (None, spec.kind)]
     if kind is not None and not specs:
-        specs = [FigureSpec(cast(Any, kind))]
+        specs = [FigureSpec(kind=cast(Any, kind))]
     for place, spec in enumerate(specs):
         same = [other.kind for other in specs[:place]].count(spec.kind)
         number = f"-{same + 1}" if same else ""

@@ -132,6 +132,8 @@ def _check_names(preset: Preset, kind: Kind, path: Path) -> None:
     for place, figure in enumerate(preset.figures):
         with located(path, "figures", place, place=f"figures[{place}]"):
             _check_known(figure.rows, names)
+            if figure.kind == "tsne" and not figure.rows:
+                raise SettingError("a figure 'tsne' needs the key 'rows'")
             if again := sorted(shown & set(figure.rows)):
                 raise SettingError(f"row {again[0]!r} is in another figure 'tsne'; points are drawn once")
             shown |= set(figure.rows if figure.kind == "tsne" else ())

@@ -88,10 +88,6 @@ class Figure:
     score: Annotated[str, OneOf(SCORES)] = "b3_f1"
     """The score of a sweep."""
 
-    def __post_init__(self) -> None:
-        if self.kind == "tsne" and not self.rows:
-            raise SettingError("a figure 'tsne' needs the key 'rows'")
-
 
 @settings_class
 class Published:

@@ -142,7 +142,8 @@ def test_arbitrary_json_values_give_one_outcome_each(path: Path, name: str, valu
 def test_rows_of_arbitrary_texts_give_one_outcome_each(path: Path, rows: list[list[str]]) -> None:
     sheet = io.StringIO()
     csv_writer.writer(sheet, quoting=csv_writer.QUOTE_ALL).writerows([["text", "head", "tail"], *rows])
-    assert len(list(outcomes(path, sheet.getvalue().encode(), "csv"))) == len(rows)
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    assert len(list(outcomes(path, sheet.getvalue().encode(), "csv"))) == len(filled)
 
 
 @given(marked=marked_texts(), ascii_only=st.booleans())

@@ -149,12 +149,8 @@ def _relations(
             continue
         kind = region.get("type")
         annotated.add(region["id"], partial(_region, annotated, region["value"], kind))
-        if (
-            isinstance(kind, str)
-            and isinstance(labels := region["value"].get(kind), list)
-            and len(labels) > 1
-        ):
-            several.append(f"{labels!r:.60} ({where}, result[{number}])")
+        if isinstance(kind, str) and isinstance(given := region["value"].get(kind), list) and len(given) > 1:
+            several.append(f"{given!r:.60} ({where}, result[{number}])")
     for number, relation in relations:
         place = f"{where}, result[{number}]"
         try:

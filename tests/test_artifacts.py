@@ -150,7 +150,7 @@ def test_values_with_which_nothing_can_be_computed_are_refused(
     centroids = np.ones((3, 4), dtype=dtype)
     centroids[1, 2] = value
     save_artifact(tmp_path / "model", Artifact("model", {}, {"centroids": centroids}))
-    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is no number or above 2e\+19"):
+    with pytest.raises(ArtifactError, match=r"'centroids' has a value that is NaN or above 2e\+19"):
         load_artifact(tmp_path / "model")
 
 
@@ -183,5 +183,5 @@ def test_a_threshold_may_be_infinite_but_must_be_a_number(tmp_path: Path) -> Non
         thresholds = np.array([0.5, value], dtype=np.float32)
         save_artifact(tmp_path / str(value), Artifact("model", {}, {"trees.threshold": thresholds}))
     assert load_artifact(tmp_path / "inf").tensors["trees.threshold"][1] == np.inf
-    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is no number"):
+    with pytest.raises(ArtifactError, match=r"'trees\.threshold' has a value that is NaN"):
         load_artifact(tmp_path / "nan")

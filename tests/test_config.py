@@ -124,7 +124,7 @@ class Bakery:
         ({"ovens": [3]}, "ovens[0] is 3, expected a mapping", ("ovens", 0)),
         ({"ovens": [{"degrees": "hot"}]}, "ovens[0]: degrees is 'hot', expected a whole number", ("ovens", 0)),
         ({"ovens": [{}, {"fans": 2}]}, "ovens[1]: unknown setting 'fans': did you mean 'fan'?", ("ovens", 1)),
-        ({"ovens": [{3: 2}]}, "ovens[0]: the key 3 is no text; put it into quotes", ("ovens", 0)),
+        ({"ovens": [{3: 2}]}, "ovens[0]: the key 3 is not a text; put it in quotes", ("ovens", 0)),
         ({"ovens": [{"degrees": 251}]}, "ovens[0]: degrees is 251, the oven goes to 250", ("ovens", 0)),
         ({"ovens": [{}], "spare": {"fan": 1}}, "spare: fan is 1, expected true or false", ("spare", "fan")),
         ({"ovens": [{}], "names": ["a", 2]}, "names[1] is 2, expected a text", ("names", 1)),

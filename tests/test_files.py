@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_the_older_folder(older: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_not_replaced(older: Path) -> None:
     with (
-        pytest.raises(OutputError, match=r"the folder holds 'a\.txt', which is not written here"),
+        pytest.raises(OutputError, match=r"the folder holds 'a\.txt', which is not part of this output"),
         whole_folder(older, contents=["b.txt"]),
     ):
         pytest.fail("nothing should be written")
@@ -153,7 +153,7 @@ def test_what_comes_into_the_folder_meanwhile_is_not_lost(older: Path) -> None:
 def test_a_file_in_the_place_of_a_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with (
-        pytest.raises(OutputError, match="it is a file, and a folder belongs there"),
+        pytest.raises(OutputError, match="it is a file, but a folder is expected"),
         whole_folder(tmp_path / "run", contents=[]),
     ):
         pytest.fail("nothing should be written")
@@ -283,5 +283,5 @@ def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_a_device_is_not_replaced() -> None:
-    with pytest.raises(OutputError, match="no ordinary file"), whole_file(Path("/dev/null")):
+    with pytest.raises(OutputError, match="is not an ordinary file"), whole_file(Path("/dev/null")):
         pass

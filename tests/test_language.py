@@ -61,20 +61,7 @@ RETIRED_NAMES = {
 }
 
 #: Parts of the package, or modules, whose local variables have not been renamed yet. Take a name out when they have.
-NAMES_NOT_YET = {
-    "cli",
-    "clustering/adaptive.py",
-    "core",
-    "io",
-    "methods/__init__.py",
-    "methods/estimator.py",
-    "methods/hiure.py",
-    "methods/rocore",
-    "methods/rsn",
-    "methods/selfore.py",
-    "methods/siamese.py",
-    "methods/transfer",
-}
+NAMES_NOT_YET: set[str] = set()
 
 #: Files that have not been rewritten yet. Take a name out when it has.
 NOT_YET: set[str] = set()

@@ -96,7 +96,7 @@ def test_a_model_that_finds_entities_where_noun_phrases_are_paired(complaint, mo
 )
 def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
     assert f"error: {options[0]}" in (said := complaint(*options))
-    assert f"has no effect here: it applies to plain text, and {good} has marked pairs; leave it out" in said
+    assert f"has no effect here: it applies to plain text, but {good} has marked pairs; leave it out" in said
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_rules_for_plain_text_with_marked_pairs(complaint, good, options):
 )
 def test_rules_for_plain_text_with_a_named_format(complaint, options):
     said = complaint("--format", "jsonl", *options)
-    assert "it applies to plain text, and --format is a format of marked pairs" in said
+    assert "it applies to plain text, but --format is for marked pairs" in said
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def notes(tmp_path):
 def test_options_for_marked_pairs_with_plain_text(refused, notes, options):
     said = refused("discover", notes, "--no-cache", *options)
     assert f"error: {options[0]}" in said
-    assert "is plain text, and it applies to marked pairs; leave it out" in said
+    assert "is plain text, but it applies to marked pairs; leave it out" in said
 
 
 @pytest.mark.parametrize("share", ["0", "-0.5", "1.5", "nan"])

@@ -44,7 +44,7 @@ def test_a_folder_with_something_else_in_it_is_not_overwritten(refused, good, fa
 
 def test_a_file_where_a_folder_belongs(discovery, tmp_path):
     (tmp_path / "run").touch()
-    assert "it is a file, and a folder belongs there" in discovery(tmp_path / "run")
+    assert "it is a file, but a folder is expected" in discovery(tmp_path / "run")
 
 
 def test_a_folder_below_a_file(discovery, tmp_path):

@@ -165,6 +165,14 @@ OTHERS = {
         b"sentence,subj,obj\nAda in London,Ada,London\n",
         "run: relscout inspect table.csv --columns text=sentence,head=subj,tail=obj",
     ),
+    "named.csv": (
+        b"source,sentence,head,tail\nx.txt,Ada in London,Ada,London\n",
+        "--columns text=sentence\n",
+    ),
+    "facts.csv": (
+        b"head,relation,tail,support,sentence,evidence\nAda,born in,London,1,Ada in London,[]\n",
+        "a table of facts, which has no offsets",
+    ),
     "unknown.json": (
         b'[{"text": "a", "entities": [{"id": 1, "begin": 0}]}]',
         "it resembles doccano (missing: label)",

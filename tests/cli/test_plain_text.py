@@ -431,7 +431,7 @@ def test_a_script_that_the_encoder_does_not_know_is_reported_with_its_share(rels
     (tmp_path / "names.tsv").write_text(names, encoding="utf-8")
     done = relscout(
         *("discover", tmp_path / "a.txt", "--gazetteer", tmp_path / "names.tsv", "--no-cache"),
-        *("--none", 0, "--relations", 1, "--no-report", "--out", tmp_path / "run"),
+        *("--none", 0, "--relations", 1, "--no-report", "--allow-unknown-tokens", "--out", tmp_path / "run"),
     )
     assert done.code == 0, done.err
     (warning,) = [

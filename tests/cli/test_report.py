@@ -60,6 +60,16 @@ def test_report_makes_the_page_again(run, corpus_file, noted):
     assert "Comparison with gold relations" in text
 
 
+def test_gold_relations_under_other_ids_are_matched_by_text_and_offsets(run, noted, corpus_file, tmp_path):
+    gold = tmp_path / "gold.jsonl"
+    records = map(json.loads, corpus_file.read_text(encoding="utf-8").splitlines())
+    gold.write_text(
+        "".join(json.dumps({**record, "id": f"other {record['id']}"}) + "\n" for record in records)
+    )
+    noted("report", run, "--gold", gold)
+    assert "Comparison with gold relations" in (run / "report.html").read_text(encoding="utf-8")
+
+
 def test_pictures_come_beside_it(run, noted):
     pytest.importorskip("matplotlib")
     noted("report", run, "--figures", run.parent / "figures")

@@ -127,6 +127,18 @@ def test_a_precision_replaces_the_thresholds_of_a_run_on_text(
     np.testing.assert_array_equal(loose.related, usual.related)
 
 
+def test_the_corpus_gets_its_relations_again_after_the_relation_of_a_cluster_was_dropped(
+    pairs: list[RelationInstance], encoder: TransformerEncoder
+) -> None:
+    whole = discover(pairs, precision=0.7, encoder=encoder, settings={"apart": 1.9})
+    assert whole.model.n_relations_ == 1
+    assert len(whole.relations) > 1, "words name relations within the cluster"
+    left = whole.drop(0)
+    again, kept = left.predict(pairs), left.assignments.relation_ids >= 0
+    np.testing.assert_array_equal(again.relation_ids, left.assignments.relation_ids)
+    np.testing.assert_allclose(again.confidences[kept], left.assignments.confidences[kept], atol=1e-5)
+
+
 def test_a_run_on_marked_pairs_leaves_pairs_of_text_out_by_a_precision(
     pairs: list[RelationInstance], encoder: TransformerEncoder
 ) -> None:

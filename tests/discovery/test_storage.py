@@ -462,8 +462,8 @@ def test_files_of_the_same_names_that_are_no_run_are_not_lost(
     mine = tmp_path / "mine" / name
     mine.parent.mkdir(parents=True)
     mine.write_text("precious", encoding="utf-8")
-    with pytest.raises(OutputError, match="which is not written here"):
+    with pytest.raises(OutputError, match="which is not part of this output"):
         check_target(tmp_path / "mine", overwrite=True)
-    with pytest.raises(OutputError, match="which is not written here"):
+    with pytest.raises(OutputError, match="which is not part of this output"):
         found.save(tmp_path / "mine")
     assert mine.read_text(encoding="utf-8") == "precious"

@@ -194,7 +194,7 @@ def test_instances_without_a_relation_are_counted_and_not_on_the_map(
 
 def test_gold_relations_of_other_instances_are_an_error(found: Discovery, tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="none of the 90 instances of the run has a gold relation under its id"
+        InputError, match="none of the 90 instances of the run has a gold relation; is it the file"
     ):
         write_report(found, tmp_path / "page.html", gold={"another": "x"})
 

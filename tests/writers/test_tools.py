@@ -187,7 +187,7 @@ def test_brat_is_written_again_with_the_same_content_only(tmp_path: Path) -> Non
         TOOLS["brat"].write_instances([one], tmp_path / "out")
     annotated = tmp_path / "out" / "000001.ann"
     annotated.write_text(annotated.read_text("utf-8") + "#1\tAnnotatorNotes T1\tsure\n", encoding="utf-8")
-    with pytest.raises(OutputError, match="which is not written here"):
+    with pytest.raises(OutputError, match="which is not part of this output"):
         TOOLS["brat"].write_instances([one], tmp_path / "out")
     assert "sure" in annotated.read_text("utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

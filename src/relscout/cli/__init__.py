@@ -14,8 +14,8 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and exit with 0 (done), 1 (interrupted, or a fault of ours) or 2 (the user's error)."""
-    # warnings of libraries are for programmers
+    """Run the command line and exit with 0 (success), 1 (interruption or bug) or 2 (user error)."""
+    # warnings of libraries are meant for programmers
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -47,19 +47,19 @@ def main() -> None:
     sys.exit(code)
 
 
-#: Signals that end a command as Ctrl-C does, so that it removes its temporary files; those of a closed terminal too.
+#: Signals that end a command as Ctrl-C does, so that it removes its temporary files; closing a terminal sends SIGHUP.
 _STOPPING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
 
 
 def _reliable(stream: TextIO | None) -> TextIO:
-    """Return the stream as one that takes every character, and that fails where it cannot write all of it."""
-    if stream is None:  # whoever started us has closed it
+    """Return a stream that accepts every character and raises an error if it cannot write everything."""
+    if stream is None:  # the parent process has closed it
         return io.TextIOWrapper(io.BytesIO())
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     if isinstance(stream.buffer, io.RawIOBase):
-        # PYTHONUNBUFFERED: a raw file takes what fits on a full disk and says nothing of the rest
+        # PYTHONUNBUFFERED: on a full disk, a raw file drops the rest of a write without an error
         encoding, on_terminal = stream.encoding, stream.isatty()
         buffered = io.BufferedWriter(cast(io.RawIOBase, stream.detach()))
         return io.TextIOWrapper(buffered, encoding=encoding, errors="replace", line_buffering=on_terminal)

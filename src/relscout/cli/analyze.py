@@ -113,10 +113,10 @@ def command(
 
 
 def _instances(paths: list[Path], reading: Reading, model: Classifier | Discovery) -> list[RelationInstance]:
-    """Return what the model is asked about: the files' instances, or those of the run itself.
+    """Return the instances to classify: those of the files, or those of the run itself.
 
     Raises:
-        SettingError: A classifier is given without data, or options about files without files.
+        SettingError: A classifier has no data files, or input options are given without files.
     """
     from relscout.discovery import Discovery
 
@@ -139,18 +139,18 @@ def _read(paths: list[Path], reading: Reading) -> list[RelationInstance]:
 def _check_table(
     model: Classifier | Discovery, train: list[Path] | None, dev: Path | None, *, cnn: bool
 ) -> None:
-    """Refuse options of the table that cannot work.
+    """Check the options of the table.
 
     Raises:
-        SettingError: They go without --train, or the model is a run.
+        SettingError: One is given without --train, or the model is a run.
     """
     from relscout.discovery import Discovery
 
     if not train and (dev or cnn):
-        raise SettingError("--dev and --cnn are about the table that --train makes; give --train too")
+        raise SettingError("--dev and --cnn apply to the table of --train; add --train FILE")
     if train and isinstance(model, Discovery):
         raise SettingError(
-            "--train trains classifiers like MODEL, and a run is none; give the folder of a classifier"
+            "--train trains classifiers like MODEL, but MODEL is a run; pass the folder of a classifier"
         )
 
 
@@ -168,7 +168,7 @@ def _table(
     from relscout.lab.analysis.table_one import rows_like, table_one
 
     if analysis.data.gold is None:
-        raise InputError("the table tests classifiers on DATA, and none of its instances has a gold relation")
+        raise InputError("the table tests classifiers on DATA, but none of its instances has a gold relation")
     rows, fingerprint = rows_like(model, cnn=cnn)
     made = table_one(
         rows,
@@ -216,22 +216,22 @@ def _show(analysis: Analysis, model: Path, table: TableOne | None) -> None:
 
 def _described(analysis: Analysis) -> str:
     kind = "a run" if analysis.kind == "run" else "a classifier"
-    details = [f"{kind} of {counted(analysis.n_relations, 'relation')}"]
+    fields = [f"{kind} of {counted(analysis.n_relations, 'relation')}"]
     if analysis.encoder is not None:
-        details.append(f"encoder {Path(analysis.encoder).name}")
+        fields.append(f"encoder {Path(analysis.encoder).name}")
     if analysis.marking is not None:
-        details.append(f"marking {analysis.marking}")
-    details.append(counted(len(analysis.answers.instances), "instance"))
+        fields.append(f"marking {analysis.marking}")
+    fields.append(counted(len(analysis.answers.instances), "instance"))
     if analysis.figures.none:
-        details.append(f"micro-F1 without {', '.join(map(repr, analysis.figures.none))}")
-    return visible("; ".join(details))
+        fields.append(f"micro-F1 without {', '.join(map(repr, analysis.figures.none))}")
+    return visible("; ".join(fields))
 
 
-#: Relations that are shown: those that lean on names most, and least.
+#: Numbers of relations to show: those that depend on names most, and least.
 _MOST, _LEAST = 8, 3
-#: Instances that a relation needs to be shown, where enough relations have them.
+#: Minimum number of instances of a relation to show, if enough relations have as many.
 _ENOUGH = 10
-#: Sentences of each kind.
+#: Sentences to show of each kind.
 _SENTENCES = 4
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
 #: Width of the table of formats without its bar.
@@ -244,7 +244,7 @@ _TITLES: dict[Kind, str] = {
 
 
 def parts(analysis: Analysis, *, width: int) -> Iterator[RenderableType]:
-    """Yield what is shown of an analysis, from top to bottom.
+    """Yield the parts of an analysis to print, in order.
 
     Args:
         analysis: The analysis.
@@ -259,10 +259,10 @@ def parts(analysis: Analysis, *, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield _relations(analysis, width)
     for kind, title in _TITLES.items():
-        found = [one for one in analysis.flips if one.kind == kind]
-        if found:
+        flips = [flip for flip in analysis.flips if flip.kind == kind]
+        if flips:
             yield Text()
-            yield _sentences(analysis, found, kind, f"{title}: {counted(len(found), 'instance')}", width)
+            yield _sentences(analysis, flips, kind, f"{title}: {counted(len(flips), 'instance')}", width)
 
 
 def _formats(analysis: Analysis, bar: int) -> Table:
@@ -280,8 +280,8 @@ def _formats(analysis: Analysis, bar: int) -> Table:
     extra = _extra_columns(analysis)
     for title in extra:
         table.add_column(title, justify="right", no_wrap=True)
-    for format, one in figures.formats.items():
-        table.add_row(*_row(format, FORMATS[format], one, figures.score, bar), *_extras(one, extra))
+    for format, measured in figures.formats.items():
+        table.add_row(*_row(format, FORMATS[format], measured, figures.score, bar), *_extras(measured, extra))
     nothing = _row("–", "nothing (majority)", figures.majority, figures.score, bar)
     table.add_row(*nothing, *_extras(figures.majority, extra), style="dim")
     return table
@@ -322,12 +322,12 @@ def _bar(share: float, width: int) -> Text:
 
 
 def _reliance(analysis: Analysis, bar: int) -> RenderableType:
-    details = analysis.figures.reliance
+    reliance = analysis.figures.reliance
     rows: list[tuple[str, Estimate | None, str]] = [
-        ("context", details.context, "OnlyM"),
-        ("names and types", details.mentions, "OnlyC"),
-        ("  types", details.types, "regained in C+T"),
-        ("  names themselves", details.names, "C+T"),
+        ("context", reliance.context, "OnlyM"),
+        ("names and types", reliance.mentions, "OnlyC"),
+        ("  types", reliance.types, "regained in C+T"),
+        ("  names themselves", reliance.names, "C+T"),
     ]
     table = plain_table()
     table.add_column("answers that change without", no_wrap=True)
@@ -343,13 +343,13 @@ def _reliance(analysis: Analysis, bar: int) -> RenderableType:
 
 
 def _verdict(analysis: Analysis, width: int) -> Iterator[Text]:
-    said = analysis.findings
-    # textwrap keeps what a no-break space joins together, which rich does not
-    for number, sentence in enumerate(said.statements):
+    findings = analysis.findings
+    # unlike rich, textwrap does not break a line at a no-break space
+    for number, sentence in enumerate(findings.statements):
         yield Text(_filled(sentence, width), style="bold" if number == 0 else "")
-    for sentence in said.cautions:
+    for sentence in findings.cautions:
         yield _marked("beware: ", sentence, "bold yellow", width)
-    for sentence in said.notes:
+    for sentence in findings.notes:
         text = _marked("note: ", sentence, "bold", width)
         text.stylize("dim")
         yield text
@@ -373,7 +373,7 @@ def _filled(sentence: str, width: int, mark: str = "") -> str:
 
 def _relations(analysis: Analysis, width: int) -> RenderableType:
     formats = list(analysis.figures.formats)
-    enough = [one for one in analysis.relations if one.count >= _ENOUGH]
+    enough = [relation for relation in analysis.relations if relation.count >= _ENOUGH]
     listed = enough if len(enough) > 1 else list(analysis.relations)
     cut = len(listed) > _MOST + _LEAST
     shown: list[RelationReliance | None] = [*listed[:_MOST], None, *listed[-_LEAST:]] if cut else [*listed]
@@ -387,18 +387,18 @@ def _relations(analysis: Analysis, width: int) -> RenderableType:
     )
     for title, least in zip(("size", *formats, "lost"), widths, strict=True):
         table.add_column(title, justify="right", no_wrap=True, min_width=least)
-    for one in shown:
-        if one is None:
+    for relation in shown:
+        if relation is None:
             table.add_row(Text(f"… {len(listed) - _MOST - _LEAST} more", style="dim"))
             continue
-        cells = [f"{one.shares[format]:.0%}" for format in formats]
-        table.add_row(Text(visible(one.relation)), f"{one.count:,}", *cells, f"{one.lost:.0%}")
+        cells = [f"{relation.shares[format]:.0%}" for format in formats]
+        table.add_row(Text(visible(relation.relation)), f"{relation.count:,}", *cells, f"{relation.lost:.0%}")
     what = "right" if analysis.against_gold else "kept"
-    details = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
+    note = f"(shares of answers that are {what}; lost: C+M minus OnlyC"
     if len(listed) < len(analysis.relations):
-        details += f"; relations with fewer than {_ENOUGH} instances are left out"
+        note += f"; relations with fewer than {_ENOUGH} instances are left out"
     heading = Text("relations that depend most on names first", style="bold")
-    return Group(heading, table, Text(textwrap.fill(f"{details})", width), style="dim"))
+    return Group(heading, table, Text(textwrap.fill(f"{note})", width), style="dim"))
 
 
 def _sentences(analysis: Analysis, found: list[Flip], kind: Kind, title: str, width: int) -> RenderableType:
@@ -424,10 +424,10 @@ def _answers(analysis: Analysis, flip: Flip, width: int) -> Text:
 
 
 def table_parts(table: TableOne, *, width: int) -> Iterator[RenderableType]:
-    """Yield the table, and the shares of section 2.4 below it.
+    """Yield the table, followed by the shares of section 2.4.
 
     Args:
-        table: What was trained and tested.
+        table: Scores of the trained classifiers.
         width: Width of the screen in characters.
     """
     yield Text(f"Table 1: {table.score} of classifiers trained and tested in each format", style="bold")
@@ -458,7 +458,7 @@ def _grid(table: TableOne, cell: Callable[[str, str], str], *, spread: bool = Fa
         grid.add_row(Text(visible(row)), *(cell(row, format) for format in table.formats))
         if spread:
             deviations = [table.spread(row, format).std or 0.0 for format in table.formats]
-            grid.add_row("", *(f"± {one:.3f}" for one in deviations), style="dim")
+            grid.add_row("", *(f"± {deviation:.3f}" for deviation in deviations), style="dim")
     return grid
 
 

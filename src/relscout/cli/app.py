@@ -1,4 +1,4 @@
-"""All commands in one application, and how its failures end."""
+"""All commands in one application, and the exit code and message of every failure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from relscout.cli.command_files import check_outputs
 from relscout.cli.screen import say_error, say_note
 from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
-#: The class of all complaints about options and arguments, of which typer exports one subclass only.
+#: Base class of all errors about options and arguments; typer exports only one of its subclasses.
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 
-#: The commands in the order of the help page. Each is a module of this package with a function ``command``, or, for a
-#: group of commands, with an ``app``; ``lab`` is the group below.
+#: Commands in the order of the help page. Each is a module of this package that defines a function ``command`` or, for
+#: a group, an ``app``; ``lab`` is the group below.
 COMMANDS = (
     "demo",
     "discover",
@@ -42,7 +42,7 @@ COMMANDS = (
     "datasets",
     "lab",
 )
-#: The commands of ``relscout lab``, likewise.
+#: Commands of ``relscout lab``, in the same form.
 LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
 
 
@@ -77,12 +77,13 @@ class _Commands(Mapping[str, Any]):
 def _without_python(command: Any) -> Any:
     """Return a command whose help page wraps paragraphs at the width of the screen and shows no Python types."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
-    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     for param in command.params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
         elif param.param_type_name == "argument":
             param.display_type_rich = lambda **_: None
+    command.get_help_option = partial(_without_type, command.get_help_option)
     if not isinstance(command.commands if isinstance(command, TyperGroup) else None, _Commands):
         for inner in getattr(command, "commands", {}).values():
             _without_python(inner)
@@ -91,8 +92,15 @@ def _without_python(command: Any) -> Any:
     return command
 
 
+def _without_type(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Return the option --help of a command, which takes no value."""
+    option = usual(context)
+    option.metavar = ""
+    return option
+
+
 def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
-    """Run a command if it would not write over what it reads."""
+    """Run a command, unless its output would replace one of its inputs."""
     check_outputs(context)
     return usual(context)
 
@@ -116,7 +124,7 @@ class Program(TyperGroup):
 
 
 class Lab(TyperGroup):
-    """The commands of ``relscout lab``, which are loaded in the same way."""
+    """The commands of ``relscout lab``. Running one of them does not load the others."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -159,27 +167,27 @@ def _options(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; a failure that is no bug ends in one line on standard error.
+    """Run the command line and return its exit code. Expected errors are printed as one line on standard error.
 
     Args:
-        arguments: What follows ``relscout`` on the command line; taken from there when left out. Nothing at all asks
-            for help.
+        arguments: Arguments after ``relscout``; those of this process when left out. An empty list shows the help page.
 
     Returns:
-        0 when all was done, 1 after an interruption, 2 after an error of the user's or of the machine's (a full disk).
+        0 on success, 1 after an interruption, 2 after an error of the user or the system (such as a full disk).
     """
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
+    command.get_help_option = partial(_without_type, command.get_help_option)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
-        warnings.simplefilter("always", InputWarning)  # a note, whatever Python does with warnings
+        warnings.simplefilter("always", InputWarning)  # shown whatever the filters are
         warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
         return _run(command, given)
 
 
 def _run(command: Any, given: Sequence[str]) -> int:
-    """Run a command with what is given, and return the exit code; see :func:`run`."""
+    """Run a command with its arguments and return the exit code; see :func:`run`."""
     try:
-        # not command.main(), which ends an interruption its own way, and without a word
+        # not command.main(), which ends an interruption without a message
         with command.make_context("relscout", given) as context:
             command.invoke(context)
         sys.stdout.flush()
@@ -194,7 +202,7 @@ def _run(command: Any, given: Sequence[str]) -> int:
         say_error("; ".join(["interrupted", *map(str, stop.args)]))
         return 1
     except BrokenPipeError:
-        # whoever read our output has stopped reading
+        # the reader of our output has closed the pipe
         _discard_output()
         return 1
     except OSError as error:
@@ -211,7 +219,7 @@ def _show_warning(
     *place: Any,
     **more: Any,
 ) -> None:
-    """Show what is wrong with a plug-in, or how an input is read, in one line, once; other warnings the usual way."""
+    """Show a warning about a plug-in or an input as a note, once; show other warnings the usual way."""
     if issubclass(category, PluginWarning | InputWarning):
         if str(message) not in shown:
             shown.add(str(message))
@@ -221,7 +229,7 @@ def _show_warning(
 
 
 def _complaint(error: Exception) -> str:
-    """Return typer's complaint in the manner of our errors: one line, which ends in what to do."""
+    """Return an error of typer in the style of ours: one line that ends with what to do."""
     what = getattr(error, "format_message", error.__str__)().rstrip(".").replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     asked = context.command_path if context is not None else "relscout"
@@ -229,6 +237,6 @@ def _complaint(error: Exception) -> str:
 
 
 def _discard_output() -> None:
-    """Send what is still buffered nowhere, so that closing the stream at the end does not fail once more."""
+    """Discard buffered output, so that closing the stream at exit does not fail again."""
     with contextlib.suppress(io.UnsupportedOperation), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

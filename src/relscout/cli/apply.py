@@ -15,7 +15,7 @@ from relscout.core.wording import counted
 
 def command(
     decisions: Annotated[Path, typer.Argument(metavar="DECISIONS", help="File exported from the report.")],
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they are about.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they belong to.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
     overwrite: options.Overwrite = False,
     *,
@@ -35,9 +35,9 @@ def command(
         say_note(f"{out} holds the finished run of this command; add --overwrite to repeat it")
         return
     check_target(out, overwrite=overwrite)
-    found = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
-    found.save(out)
+    changed = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
+    changed.save(out)
     say(
-        f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(found.relations), 'relation')} in {out}; "
+        f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(changed.relations), 'relation')} in {out}; "
         f"'relscout report {out}' shows them"
     )

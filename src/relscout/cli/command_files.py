@@ -1,4 +1,4 @@
-"""The files that a command reads and writes: no output replaces an input, and the same command is recognised."""
+"""Input and output files of a command: no output replaces an input, and a repeated command is recognised."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typer
 from relscout.core.errors import InputError, OutputError
 from relscout.core.files import sha256
 
-#: Parameters that name what is written.
+#: Parameters that name outputs.
 _OUTPUTS = ("out", "figures", "cache")
 #: Parameters that are a name or, if there is one, a file or folder.
 _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
-#: Parameters that do not change what is found.
+#: Parameters that do not change the result.
 _NOT_ASKED = ("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "context")
 
 
@@ -26,7 +26,7 @@ def check_outputs(context: typer.Context) -> None:
     """Refuse a command whose output would replace one of its inputs, also through links.
 
     Raises:
-        OutputError: It would.
+        OutputError: The output would replace an input.
     """
     paths = dict(_paths(context))
     inputs = [(name, path) for name in paths if name not in _OUTPUTS for path in paths[name]]
@@ -42,7 +42,7 @@ def check_outputs(context: typer.Context) -> None:
 
 
 def asked_for(context: typer.Context) -> dict[str, Any]:
-    """Return what decides the result of a command, as JSON values; files by name and checksum.
+    """Return the parameters that determine the result of a command, as JSON values; files by name and checksum.
 
     Raises:
         InputError: An input cannot be read.
@@ -61,12 +61,12 @@ def asked_for(context: typer.Context) -> dict[str, Any]:
 
 
 def _paths(context: typer.Context) -> Iterator[tuple[str, list[Path]]]:
-    """Yield the paths that each parameter was given, if its type, or what was given, is a path."""
+    """Yield each parameter that is a path by its type, or names an existing file, with its paths."""
     hints = get_type_hints(context.command.callback)
     for name, value in context.params.items():
         given = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if _is_path(hints.get(name)):
-            yield name, [Path(one) for one in given if one is not None]
+            yield name, [Path(path) for path in given if path is not None]
         elif name in _NAMES_OR_FILES and isinstance(value, str) and os.path.exists(value):  # noqa: PTH110 - no error for what cannot be a path
             yield name, [Path(value)]
 
@@ -117,10 +117,10 @@ def _described(path: Path) -> dict[str, str]:
                 return {"name": name, "sha256": file_digest(cast(Any, member), "sha256").hexdigest()}
         if file.is_file():
             return {"name": name, "sha256": sha256(file)}
-        # a run has the checksums of its parts
+        # the record of a run holds the checksums of its parts
         run = file / RUN
-        files = [run] if run.is_file() else sorted(one for one in file.rglob("*") if one.is_file())
-        listed = "".join(f"{one.relative_to(file).as_posix()}\n{sha256(one)}\n" for one in files)
+        files = [run] if run.is_file() else sorted(entry for entry in file.rglob("*") if entry.is_file())
+        listed = "".join(f"{entry.relative_to(file).as_posix()}\n{sha256(entry)}\n" for entry in files)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     digest = new_sha256(listed.encode("utf-8", "surrogateescape"))

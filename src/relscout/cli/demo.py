@@ -40,11 +40,11 @@ def command(
     check_target(out, overwrite=True)
     with progress_bars(resumable=False) as progress:
         instances = list(mark(bundled_text(), annotator=SpacyPipeline.load()))
-        found = discover(instances, precision=TEXT_PRECISION, seed=seed, progress=progress)
-        found.save(out)
-        write_report(found, out / REPORT, title="Relations of the bundled text", progress=progress)
-    show(found, out, limit=_SHOWN)
-    ids = found.assignments.relation_ids
+        discovery = discover(instances, precision=TEXT_PRECISION, seed=seed, progress=progress)
+        discovery.save(out)
+        write_report(discovery, out / REPORT, title="Relations of the bundled text", progress=progress)
+    show(discovery, out, limit=_SHOWN)
+    ids = discovery.assignments.relation_ids
     output().print(
         f"{_compared(instances, ids, list(bundled_corpus()))}\n\n"
         f"Next: [bold]relscout discover YOUR-TEXT --out DIR[/bold], then [bold]relscout extract DIR NEW-TEXT[/bold]"
@@ -57,8 +57,8 @@ def _compared(
     """Return how the result compares with the pairs that people marked, where the two mentions are the same."""
     from relscout.metrics import score
 
-    gold = {_place(one): one for one in marked}
-    rows = [row for row, one in enumerate(instances) if _place(one) in gold]
+    gold = {_place(instance): instance for instance in marked}
+    rows = [row for row, instance in enumerate(instances) if _place(instance) in gold]
     names = [str(gold[_place(instances[row])].relation) for row in rows]
     kept = [place for place, row in enumerate(rows) if relation_ids[row] >= 0]
     related = sum(not gold[_place(instances[rows[place]])].is_unrelated for place in kept)
@@ -70,5 +70,5 @@ def _compared(
 
 
 def _place(instance: RelationInstance) -> tuple[str, frozenset[tuple[int, int]]]:
-    spans = ((one.start, one.end) for one in (instance.head, instance.tail))
+    spans = ((mention.start, mention.end) for mention in (instance.head, instance.tail))
     return instance.text, frozenset(spans)

@@ -90,7 +90,6 @@ def command(
     from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
     from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
-    from relscout.report import write_report
 
     # options are checked before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
@@ -142,10 +141,10 @@ def command(
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with caching.opened() as (vectors, progress):
         if fitted is not None:
-            found = fitted  # it was interrupted before its page was written
-            use_cache(found.model.encoder, vectors)
+            discovery = fitted  # it was interrupted before it wrote its report
+            use_cache(discovery.model.encoder, vectors)
         else:
-            found = discover(
+            discovery = discover(
                 instances,
                 method=method,
                 n_relations=wanted,
@@ -164,17 +163,24 @@ def command(
             )
         if out is not None:
             if fitted is None:
-                found = found.with_run({COMMAND: asked})
-                found.save(out)
+                discovery = discovery.with_run({COMMAND: asked})
+                discovery.save(out)
             if not no_report:
+                from relscout.report import write_report
+
                 write_report(
-                    found,
+                    discovery,
                     out / REPORT,
                     title=f"Relations of {', '.join(path.name for path in inputs)}",
-                    gold={one.id: one.relation for one in instances if one.relation is not None} or None,
+                    gold={
+                        instance.id: instance.relation
+                        for instance in instances
+                        if instance.relation is not None
+                    }
+                    or None,
                     progress=progress,
                 )
-    _print(found, out, as_json=as_json, skipped=skipped)
+    _print(discovery, out, as_json=as_json, skipped=skipped)
 
 
 def _print(found: Discovery, out: Path | None, *, as_json: bool, skipped: Skipped | None = None) -> None:
@@ -213,7 +219,7 @@ def _check_labels(
     """Check that the options about labelled data and earlier runs go together, and with the method.
 
     Raises:
-        SettingError: They do not.
+        SettingError: Two of them contradict each other.
     """
     from relscout.methods.estimator import check_labels
 
@@ -316,8 +322,8 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
     )
     lines = [head, Text("─" * width, style="dim")]
     facts = _facts_by_relation(discovery) if discovery.run.get("relatedness") else {}
-    # what is named by its sentences comes first, and what is of mixed content last
-    shown = sorted(discovery.relations, key=lambda one: one.mixed)[:limit]
+    # relations of mixed content come last
+    shown = sorted(discovery.relations, key=lambda relation: relation.mixed)[:limit]
     for relation in shown:
         line = Text(f"{relation.id:>{_INDENT - 1}} ", style="dim")
         title = _title(relation, discovery)
@@ -339,10 +345,10 @@ def relations_table(discovery: Discovery, *, width: int, limit: int | None = Non
 
 
 def _facts_by_relation(discovery: Discovery) -> dict[int, list[Fact]]:
-    found: dict[int, list[Fact]] = {}
+    by_relation: dict[int, list[Fact]] = {}
     for fact in discovery.facts():
-        found.setdefault(fact.relation_id, []).append(fact)
-    return found
+        by_relation.setdefault(fact.relation_id, []).append(fact)
+    return by_relation
 
 
 def _facts_line(facts: list[Fact], width: int, *, mixed: bool) -> Text:
@@ -350,11 +356,11 @@ def _facts_line(facts: list[Fact], width: int, *, mixed: bool) -> Text:
     total = f"  {len(facts):,} fact{'' if len(facts) == 1 else 's'}"
     line = Text(" " * _INDENT)
     if mixed:
-        facts = sorted(facts, key=lambda one: not one.phrase)
+        facts = sorted(facts, key=lambda fact: not fact.phrase)
     for number, fact in enumerate(facts):
         piece = Text(" · " if number else "", style="dim")
         piece.append(visible(fact.head.name), style="cyan")
-        # under a relation of mixed content, what the sentence says is what the reader wants to know
+        # in a relation of mixed content, the phrase of the sentence says more than the relation's name
         says = f" {visible(fact.phrase)} " if mixed and fact.phrase else " → "
         piece.append(says, style="" if mixed and fact.phrase else "dim")
         piece.append(visible(fact.tail.name), style="green")
@@ -380,9 +386,9 @@ def _title(relation: Relation, discovery: Discovery) -> Text:
 
 
 def relations_tree(discovery: Discovery) -> RenderableType:
-    """Return the relations as the leaves of a tree, in which those that are alike share a parent."""
-    parents = {one.id: one for one in discovery.parents}
-    names = {one.id: one.pattern for one in discovery.relations}
+    """Return the relations as the leaves of a tree in which similar relations share a parent."""
+    parents = {parent.id: parent for parent in discovery.parents}
+    names = {relation.id: relation.pattern for relation in discovery.relations}
 
     def grow(branch: Tree, id: int) -> None:
         if id not in parents:

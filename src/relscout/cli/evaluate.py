@@ -79,10 +79,10 @@ def command(
             f"{len(rows):,} instances are in both files, of {len(clusters.labels):,} in {found} and "
             f"{len(truth.labels):,} in {gold}"
         )
-    left = [clusters.labels[one] for one, _ in rows]
+    left = [clusters.labels[row] for row, _ in rows]
     right = [truth.labels[other] for _, other in rows]
     scores = (score_majority_mapped if majority_mapped else score)(left, right)
-    names = [clusters.names[one] for one, _ in rows]
+    names = [clusters.names[row] for row, _ in rows]
     open_world = None if not labeled else _open_world(names, left, right, _predefined(labeled, reading))
     if as_json:
         print_json(scores.as_dict() | ({} if open_world is None else {"open_world": open_world.as_dict()}))
@@ -116,7 +116,9 @@ def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
     """Return the names of the relations of labelled files."""
     skipped = Skipped()
     names = frozenset(
-        str(one.relation) for one in reading.instances([*files], skipped) if one.relation is not None
+        str(instance.relation)
+        for instance in reading.instances([*files], skipped)
+        if instance.relation is not None
     )
     skipped.report()
     if not names:
@@ -129,12 +131,12 @@ def _open_world(
 ) -> OpenWorldScores:
     from relscout.metrics import open_world_accuracy
 
-    # clusters are distinguished by their numbers, which no name of a relation is mixed up with
-    found = [
+    # a cluster is a pair, which cannot be confused with the name of a relation
+    predicted = [
         name if name in predefined else ("cluster", label)
         for name, label in zip(names, clusters, strict=True)
     ]
-    return open_world_accuracy(found, gold, predefined)
+    return open_world_accuracy(predicted, gold, predefined)
 
 
 def _add_row(table: Table, name: str, scores: ClusteringScores, style: str = "") -> None:

@@ -16,14 +16,14 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'relscout discover'.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .nt, .ttl, .graphml."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Output format, such as csv-excel or doccano."),
+        typer.Option(metavar="NAME", help="Output format, e.g. neo4j, csv-excel or label-studio."),
     ] = None,
     triples: Annotated[
-        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts.")
+        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts; also .parquet.")
     ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.
@@ -42,10 +42,10 @@ def command(
         check_fact_format(chosen)
     if chosen not in FOLDERS:
         check_file(out)
-    found = Discovery.load(run)
+    discovery = Discovery.load(run)
     if triples:
-        count = write(found.triples(), out, format=to, model_version=found.model_version)
+        count = write(discovery.triples(), out, format=to, model_version=discovery.model_version)
         say(f"{counted(count, 'triple')} written to {written_files(out, to)}")
     else:
-        count = write_facts(found.facts(), out, format=to, triples=found.triples())
+        count = write_facts(discovery.facts(), out, format=to, triples=discovery.triples())
         say(f"{counted(count, 'fact')} written to {out}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relscout.core.progress import Progress
     from relscout.encoders import VectorCache
 
-#: Returns the triples of instances, and what a user should know of them.
+#: Returns the triples of instances, and warnings for the user.
 _Predict = Callable[..., "tuple[Iterable[Triple], Sequence[str]]"]
 
 
@@ -33,7 +33,7 @@ def command(
     inputs: options.Inputs,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl."),
+        typer.Option(metavar="FILE", help="Output: .csv, .xlsx, .jsonl, .parquet, .nt, .ttl, .graphml."),
     ] = None,
     to: Annotated[
         str | None,
@@ -41,7 +41,7 @@ def command(
     ] = None,
     min_confidence: Annotated[
         list[str] | None,
-        typer.Option(metavar="SHARE", help="Least confidence; NAME=SHARE of a relation."),
+        typer.Option(metavar="SHARE", help="Minimum confidence; NAME=SHARE for a relation."),
     ] = None,
     facts: Annotated[
         bool,
@@ -78,7 +78,7 @@ def command(
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
-        found, warnings = predict(
+        extracted, warnings = predict(
             instances,
             vectors,
             precision=precision,
@@ -92,7 +92,7 @@ def command(
         say_note(warning)
     triples = [
         triple
-        for triple in found
+        for triple in extracted
         if triple.confidence >= least[triple.relation]
         and not (drop_negated and triple.polarity != "asserted")
     ]
@@ -159,7 +159,7 @@ def _share(number: str, part: str) -> float:
 
 
 def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str], str]:
-    """Return what predicts the triples of instances, the names of the relations, and the version of the model.
+    """Return a function that predicts the triples of instances, the names of the relations, and the model's version.
 
     Args:
         folder: Folder of a run or of a fine-tuning.
@@ -184,8 +184,8 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
         ) -> tuple[Iterable[Triple], Sequence[str]]:
             if precision is not None:
                 raise SettingError(
-                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which has "
-                    "learnt which pairs express no relation; leave it out"
+                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which "
+                    "recognises unrelated pairs itself; leave it out"
                 )
             if classifier.encoder is not None:
                 classifier.encoder.cache = cache
@@ -193,10 +193,10 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
             share = classifier.unknown_share(instances)
             unknown = unknown_token_warning(share, str(folder))
             check_share(share, unknown, allow_unknown_tokens=allow_unknown_tokens)
-            found = triples_of(
+            triples = triples_of(
                 classifier, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )
-            return list(found), [*([unknown] if unknown else []), *loss_warnings(lost)]
+            return list(triples), [*([unknown] if unknown else []), *loss_warnings(lost)]
 
         return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
     run = Discovery.load(folder)
@@ -212,8 +212,8 @@ def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str],
         use_cache(run.model.encoder, cache)
         if precision is None and every_pair and not has_thresholds:
             precision = TEXT_PRECISION
-        found = run.predict(instances, precision=precision, **options)
-        return run.triples_of(found), found.warnings
+        prediction = run.predict(instances, precision=precision, **options)
+        return run.triples_of(prediction), prediction.warnings
 
     return discovered, list(run.names.values()), run.model_version
 
@@ -234,5 +234,5 @@ def _check_output(out: Path | None, to: str | None) -> None:
 def _print(records: Iterable[dict[str, Any]]) -> None:
     from relscout.io.writers.textfile import json_line
 
-    for one in records:
-        sys.stdout.buffer.write(json_line(one).encode("utf-8", "backslashreplace"))
+    for record in records:
+        sys.stdout.buffer.write(json_line(record).encode("utf-8", "backslashreplace"))

@@ -1,4 +1,4 @@
-"""``relscout lab fewshot``: classify sentences by a few examples of each relation; evaluate that over many episodes."""
+"""``relscout lab fewshot``: classify sentences by a few examples of each relation, and evaluate over many episodes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ Settings = Annotated[list[str] | None, options.set_option(help="Settings, e.g. s
 
 
 def new(described: EncoderSettings, settings: list[str] | None, *, seed: int = 0) -> FewShot:
-    """Return a few-shot classifier that has learnt nothing, with the settings that are given.
+    """Return an untrained few-shot classifier with the given settings.
 
     Raises:
-        SettingError: A setting cannot work.
+        SettingError: A setting has an invalid value.
     """
     from relscout.core.settings import from_mapping, to_mapping
     from relscout.encoders import TransformerEncoder
@@ -53,9 +53,9 @@ def learnt(folder: Path, given: Mapping[str, object], *, device: str | None) -> 
     """Return the few-shot classifier of a folder.
 
     Args:
-        folder: What 'relscout lab fewshot train' has written.
-        given: Options that have no effect with a loaded model → their value; ``None`` if not given.
-        device: Where its encoder computes; ``None`` chooses the best one there is.
+        folder: Output of 'relscout lab fewshot train'.
+        given: Options that have no effect with a loaded model, with their values; ``None`` if not given.
+        device: Device of its encoder; ``None`` chooses the best available device.
 
     Raises:
         SettingError: One of them is given.
@@ -78,7 +78,7 @@ def numbers(text: str, option: str) -> list[int]:
     """Read whole numbers joined by commas, each once, in ascending order.
 
     Raises:
-        SettingError: The text is not like that.
+        SettingError: The text has another form.
     """
     pieces = [piece.strip() for piece in text.split(",")]
     if not all(piece.isascii() and piece.isdecimal() and 0 < len(piece) < 6 for piece in pieces):
@@ -86,7 +86,7 @@ def numbers(text: str, option: str) -> list[int]:
     return sorted({int(piece) for piece in pieces})
 
 
-#: Name of what is scored → for each seed, a score for each number of ways and shots.
+#: Name of a contestant → for each seed, a score for each number of ways and shots.
 _Rows = dict[str, list[list["FewShotScore"]]]
 
 
@@ -158,17 +158,17 @@ def command(
     warnings: list[str] = []
     with caching.opened() as (vectors, progress):
         for seed in range(seeds):
-            for name, one in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
-                one.encoder.cache = vectors
+            for name, method in _contestants(loaded, described, chosen, trains=bool(train), seed=seed):
+                method.encoder.cache = vectors
                 if learnt_from is not None:
-                    one.fit(
+                    method.fit(
                         learnt_from,
                         held,
                         progress=progress,
                         checkpoints=caching.checkpoints,
                     )
-                    warnings += one.report_["warnings"]
-                scores = one.evaluate_grid(asked, **grid, seed=seed, progress=progress)
+                    warnings += method.report_["warnings"]
+                scores = method.evaluate_grid(asked, **grid, seed=seed, progress=progress)
                 warnings += [warning for score in scores for warning in score.warnings]
                 rows.setdefault(name, []).append(scores)
     for warning in dict.fromkeys(warnings):
@@ -215,7 +215,7 @@ def _show(rows: _Rows) -> None:
     n_seeds = len(next(iter(rows.values())))
     console = output()
     spread = f"standard deviation over {n_seeds} seeds" if n_seeds > 1 else "standard error"
-    drawn_from = counted(max(one.relations for one in first), "relation")
+    drawn_from = counted(max(score.relations for score in first), "relation")
     console.print(Text(f"accuracy in {counted(first[0].episodes, 'episode')} of {drawn_from}, ± {spread}"))
     table = plain_table("", numbers=[*rows, "chance"])
     for place, score in enumerate(first):
@@ -227,9 +227,9 @@ def _show(rows: _Rows) -> None:
 
 
 def _cell(scores: Sequence[FewShotScore]) -> str:
-    found = [score.accuracy for score in scores]
-    spread = stdev(found) if len(found) > 1 else scores[0].standard_error
-    return f"{fmean(found):.3f} ± {spread:.3f}"
+    accuracies = [score.accuracy for score in scores]
+    spread = stdev(accuracies) if len(accuracies) > 1 else scores[0].standard_error
+    return f"{fmean(accuracies):.3f} ± {spread:.3f}"
 
 
 app = typer.Typer(help="Classify with a few examples per relation.")
@@ -288,8 +288,8 @@ def classify(
     best = probabilities.argmax(axis=1)
     count = write(
         (
-            Triple(one, int(place), names[place], float(row[place]))
-            for one, place, row in zip(asked, best, probabilities, strict=True)
+            Triple(instance, int(place), names[place], float(row[place]))
+            for instance, place, row in zip(asked, best, probabilities, strict=True)
             if row[place] >= min_confidence
         ),
         out,

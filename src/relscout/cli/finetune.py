@@ -34,7 +34,7 @@ _CONFUSED = 5
 
 
 def show(trials: Trials) -> None:
-    """Print the scores of each seed, what they have in common, and which relations are confused."""
+    """Print the scores of each seed, their mean and deviation, and which relations are confused."""
     console = output()
     first, summary = trials.trials[0], trials.summary()
     scores = first.scores
@@ -66,12 +66,12 @@ def show(trials: Trials) -> None:
     chosen = trials.trials[trials.chosen]
     if worst := chosen.scores.confusions[:_CONFUSED]:
         console.print(Text(f"\nmost often confused (seed {chosen.seed})", style="bold"))
-    for one in worst:
+    for mistake in worst:
         console.print(
             Text.assemble(
-                f"{one.count:>6,}  {visible(str(one.gold))}",
+                f"{mistake.count:>6,}  {visible(str(mistake.gold))}",
                 (" classified as ", "dim"),
-                visible(str(one.predicted)),
+                visible(str(mistake.predicted)),
             )
         )
 
@@ -154,12 +154,12 @@ def command(
             checkpoints=options.Caching().checkpoints,
         )
     files = {"train": [str(path) for path in train], "dev": str(dev) if dev else None, "test": str(test)}
-    details = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}
-    save_finetuning(out, trials.model, scores=details, predictions=trials.predictions)
+    scores = {**files, "share": share, **trials.as_dict(), "skipped": skipped.as_json()}
+    save_finetuning(out, trials.model, scores=scores, predictions=trials.predictions)
     for warning in trials.warnings:
         say_note(warning)
     if as_json:
-        print_json({"out": str(out), **details})
+        print_json({"out": str(out), **scores})
         return
     show(trials)
     say(f"written to {out}: model/, scores.json, predictions.jsonl; 'relscout extract {out} FILE' applies it")
@@ -173,7 +173,7 @@ def _transformer(
     from relscout.finetuning.supervised import RelationClassifier, SupervisedSettings
 
     chosen = to_mapping(from_mapping(SupervisedSettings, given))
-    # one encoder for all seeds, which is loaded once and stays as it is
+    # all seeds share one encoder, which is loaded once and never changed
     base = TransformerEncoder(described)
     return lambda seed: RelationClassifier(base, seed=seed, **chosen)
 

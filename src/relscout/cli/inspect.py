@@ -35,9 +35,9 @@ _KINDS = {
     "csv": "table of texts",
     "parquet": "Parquet table of texts",
 }
-#: Ends of names of files that are no web pages.
+#: File extensions that are not used for web pages.
 _OF_RECORDS = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".ann")
-#: Characters of the first passage that are shown, if the screen is that wide.
+#: Characters of the first passage to show, if the screen is wide enough.
 _BEGINNING = 200
 
 
@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Show what a file holds, what is wrong with it, and what to do next.
 
-    Of marked pairs, counts instances, gold relations, entity types and lengths, shows some sentences, and lists invalid
-    records. Of plain text, counts passages. Other files are explained.
+    For marked pairs, it counts instances, gold relations, entity types and lengths, shows some sentences, and lists
+    invalid records. For plain text, it counts passages. For any other file, it says what the file is and what to do.
     """
     from relscout.discovery.storage import RUN
     from relscout.io.readers import recognise
@@ -109,7 +109,7 @@ def _say_next(console: Console, command: str) -> None:
 
 
 def _show_text(path: Path, encoding: str | None, as_json: bool) -> None:
-    """Show a file or folder in which entities are yet to be marked."""
+    """Show a file or folder of plain text."""
     from relscout.text.documents import kind_of, read_passages
 
     kind = "folder of texts" if path.is_dir() else _KINDS[kind_of(path, encoding=encoding)]
@@ -165,7 +165,7 @@ def _show_run(folder: Path, as_json: bool) -> None:
 
 
 class _Summary:
-    """Counts instances one at a time, so that a file of any size can be looked at."""
+    """Counts instances one at a time, so that a file of any size can be inspected."""
 
     def __init__(self, offsets: Offsets) -> None:
         self.count = 0
@@ -212,21 +212,21 @@ class _Summary:
     def lines(self) -> list[str]:
         if not self.count:
             return []
-        details = [
+        rows = [
             f"characters in a text: median {self._quantile(0.5):,}, 99 % up to {self._quantile(0.99):,}, "
             f"longest {self._quantile(1):,}",
             f"head before tail: {self._head_first / self.count:.0%}",
         ]
         if self._offsets.cut:
             cut, of = self._offsets.cut, self._offsets.mentions
-            details.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
+            rows.append(f"mentions that begin or end inside a word or on a blank: {cut:,} of {of:,}")
         if self._repeated:
-            details.append(f"repeated ids: {self._repeated:,}")
+            rows.append(f"repeated ids: {self._repeated:,}")
         if self._nested:
-            details.append(f"one entity inside the other: {self._nested:,}")
+            rows.append(f"one entity inside the other: {self._nested:,}")
         if 0 < self.relations.total() < self.count:
-            details.append(f"without a gold relation: {self.count - self.relations.total():,}")
-        return details
+            rows.append(f"without a gold relation: {self.count - self.relations.total():,}")
+        return rows
 
     def _quantile(self, share: float) -> int:
         seen = 0

@@ -14,7 +14,7 @@ from relscout.core.errors import InputError
 from relscout.core.files import parsed_json
 from relscout.core.instances import content_id
 
-#: What a label never begins with: the line is JSON of another kind, and scoring it would give figures without meaning.
+#: No label begins with these: such a line is JSON of another kind, and its scores would be meaningless.
 _JSON = ("{", "[")
 
 
@@ -26,9 +26,9 @@ class Labelled:
         path: The file.
         labels: The labels (N,).
         ids: Ids of their instances (N,); empty where the file holds bare labels.
-        contents: Of gold labels: ids by text and offsets alone (N,), by which instances are matched whose ids differ,
+        contents: For gold labels: ids computed from text and offsets alone (N,). They match instances whose ids differ,
             as annotation tools keep no ids.
-        names: Names of the relations (N,), ``None`` for none; where the file holds bare labels, these.
+        names: Names of the relations (N,), ``None`` for no relation; a bare label is its own name.
         type_pairs: Entity types of head and tail (N,); empty if the file does not have them.
         n_unlabelled: Number of instances that were left out because they have no label.
     """
@@ -108,12 +108,12 @@ def gold_labels(path: Path, reading: Reading, skipped: Skipped) -> Labelled:
 
 
 def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
-    """Pair the rows of both sides: by id (the n-th of an id with its n-th), or line by line where there are no ids.
+    """Pair the rows of both sides by id (repeated ids in order), or line by line where there are no ids.
 
     Rows whose id is not on the other side are paired by text and offsets.
 
     Raises:
-        InputError: They have no id in common, or without ids a different number of labels.
+        InputError: They have no id in common, or, without ids, different numbers of labels.
     """
     if not found.ids or not gold.ids:
         if len(found.labels) != len(gold.labels):
@@ -134,7 +134,7 @@ def matched(found: Labelled, gold: Labelled) -> list[tuple[int, int]]:
 
 
 def _paired(found: Sequence[str], gold: Sequence[str], already: Mapping[int, int]) -> dict[int, int]:
-    """Return row of gold → row found: the pairs that there are already, and those of equal keys."""
+    """Return gold row → discovered row: the existing pairs, and those of equal keys."""
     taken = set(already.values())
     places: dict[str, list[int]] = defaultdict(list)
     for row in reversed(range(len(found))):
@@ -146,9 +146,9 @@ def _paired(found: Sequence[str], gold: Sequence[str], already: Mapping[int, int
 
 
 def _contents(found: Labelled) -> list[str]:
-    """Return ids by text and offsets of found instances; empty where their texts are not known.
+    """Return ids computed from text and offsets of instances; empty where their texts are not known.
 
-    Triples have their texts, and the instances of assignments are in another file of the run.
+    Triples contain their texts; the instances of assignments are in another file of the run.
     """
     from relscout.discovery.storage import ASSIGNMENTS, INSTANCES
     from relscout.io.readers import read

@@ -23,18 +23,18 @@ def command(
     from relscout.methods import method, method_names
 
     if name is None:
-        found = {}
-        for one in method_names():
+        citations = {}
+        for method_name in method_names():
             try:
-                found[one] = method(one).CITATION
+                citations[method_name] = method(method_name).CITATION
             except PluginError as error:
                 say_note(str(error))
         if as_json:
-            print_json(found)
+            print_json(citations)
             return
         table = plain_table("method", "paper")
-        for one, citation in found.items():
-            table.add_row(Text(one, style="bold cyan"), Text(citation))
+        for method_name, citation in citations.items():
+            table.add_row(Text(method_name, style="bold cyan"), Text(citation))
         output().print(table)
         return
     chosen = method(name)

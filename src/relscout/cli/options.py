@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _input = partial(typer.Option, rich_help_panel="Input")
 _of_text = partial(typer.Option, rich_help_panel="Plain text")
 _of_encoder = partial(typer.Option, rich_help_panel="Encoder")
-#: ``--set``, whose help names settings of the command.
+#: ``--set``, with a help text that names settings of the command.
 set_option = partial(typer.Option, "--set", metavar="SETTINGS")
 
 Inputs = Annotated[
@@ -87,9 +87,9 @@ AllowUnknownTokens = Annotated[
 
 @dataclass(frozen=True)
 class PlainText:
-    """The options of every command that recognises and pairs the entities of plain text.
+    """Options for recognising and pairing the entities of plain text.
 
-    A command has them as one argument, as all groups of options; see :func:`grouped`.
+    A command receives them as one argument, like every group of options; see :func:`grouped`.
     """
 
     spacy: Annotated[
@@ -128,10 +128,10 @@ class PlainText:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has, in place of an argument whose type is a dataclass, an option for each of its fields.
+    """Return a command in which an argument whose type is a dataclass is replaced by an option for each of its fields.
 
-    The options are the fields of an ``Annotated`` type; those of a field that is a dataclass itself are expanded, and
-    other fields keep their defaults. ``Annotated[Kind, ("name", ...)]`` is for some of the fields only.
+    Fields of an ``Annotated`` type become options, and fields that are dataclasses are expanded; others keep their
+    defaults. ``Annotated[Kind, ("name", ...)]`` selects some of the fields.
     """
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[type[Any], Collection[str]]] = {}
@@ -151,7 +151,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         command(**given)
 
     with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
-    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return with_options
 
@@ -159,27 +159,29 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def _fields(kind: type[Any], only: Collection[str]) -> Iterator[tuple[Field[Any], Any]]:
     """Yield the fields of a group that are options, or groups themselves, with their types."""
     hints = get_type_hints(kind, include_extras=True)
-    for one in fields(kind):
-        hint = hints[one.name]
-        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or one.name in only)):
-            yield one, hint
+    for option in fields(kind):
+        hint = hints[option.name]
+        if is_dataclass(hint) or (hasattr(hint, "__metadata__") and (not only or option.name in only)):
+            yield option, hint
 
 
 def _options_of(kind: type[Any], only: Collection[str] = ()) -> Iterator[inspect.Parameter]:
-    for one, hint in _fields(kind, only):
+    for option, hint in _fields(kind, only):
         if is_dataclass(hint):
             yield from _options_of(cast(type[Any], hint))
         else:
             place = inspect.Parameter.KEYWORD_ONLY
-            yield inspect.Parameter(one.name, place, default=one.default, annotation=hint)
+            yield inspect.Parameter(option.name, place, default=option.default, annotation=hint)
 
 
 def _built(kind: type[Any], only: Collection[str], given: dict[str, Any]) -> Any:
-    """Return a group of options, which are taken out of what a command is given."""
+    """Build a group of options from a command's arguments, and remove these from ``given``."""
     return kind(
         **{
-            one.name: _built(cast(type[Any], hint), (), given) if is_dataclass(hint) else given.pop(one.name)
-            for one, hint in _fields(kind, only)
+            option.name: _built(cast(type[Any], hint), (), given)
+            if is_dataclass(hint)
+            else given.pop(option.name)
+            for option, hint in _fields(kind, only)
         }
     )
 
@@ -188,7 +190,7 @@ def none_given(text: str | None) -> Share | Path | None:
     """Return the share of unrelated pairs that ``--none`` names, ``"auto"``, or the file with judged ones.
 
     Raises:
-        SettingError: It is nothing of these.
+        SettingError: It is none of these.
     """
     if text is None:
         return None
@@ -223,7 +225,7 @@ def assignments_of(texts: Sequence[str] | str | None, option: str) -> dict[str, 
     """Read ``key=value,key=value``, given once or several times.
 
     Raises:
-        SettingError: A piece is not like that, or gives a key once more.
+        SettingError: A piece has another form, or repeats a key.
     """
     pairs: dict[str, str] = {}
     given = [texts] if isinstance(texts, str) else texts or ()
@@ -326,7 +328,7 @@ _NAMES = "relation, minilm, directory or hub name."
 
 @dataclass(frozen=True)
 class UntrainedEncoder:
-    """The options that describe the encoder of commands whose usual encoder has learnt no relations."""
+    """Encoder options of commands whose default encoder has not been trained on relations."""
 
     encoder: Annotated[str | None, _of_encoder(metavar="NAME", help=_NAMES, show_default="minilm")] = None
     encoder_config: Annotated[
@@ -336,14 +338,14 @@ class UntrainedEncoder:
         str | None, _of_encoder(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", show_default="auto")
     ] = None
 
-    #: The encoder that is used when neither ``--encoder`` nor the configuration file names one.
+    #: The default encoder: neither ``--encoder`` nor the configuration file names another.
     USUAL: ClassVar[str] = "minilm"
 
     @cached_property
     def file_fields(self) -> dict[str, Any]:
-        """The fields of the configuration file, each of its type.
+        """The fields of the configuration file, converted to their types.
 
-        Whether they go together depends on the encoder, and is checked by :meth:`settings`.
+        :meth:`settings` checks whether they fit together, which depends on the encoder.
 
         Raises:
             InputError: The file cannot be read, or is malformed.
@@ -356,7 +358,7 @@ class UntrainedEncoder:
         from relscout.encoders import EncoderSettings
 
         values = read_config(path)
-        known = [one.name for one in fields(EncoderSettings)]
+        known = [option.name for option in fields(EncoderSettings)]
         if not isinstance(values, dict):
             content = "empty" if values is None else repr(values)
             raise SettingError(
@@ -370,18 +372,18 @@ class UntrainedEncoder:
             return converted(EncoderSettings, values)
 
     def settings(self, *, default: EncoderSettings | None = None, seed: int = 0) -> EncoderSettings:
-        """Return the settings that the options describe.
+        """Return the settings of the encoder.
 
-        An option takes precedence over the file. What neither gives is what a saved encoder's folder says, and else
-        stays as in ``default``.
+        An option takes precedence over the configuration file, that over the folder of a saved encoder, and that over
+        ``default``.
 
         Args:
-            default: Settings that are usual for the command.
-            seed: ``--seed``, of which the file can have its own.
+            default: Default settings of the command.
+            seed: ``--seed``; a seed in the file takes precedence.
 
         Raises:
-            SettingError: A setting has a value that cannot work; one of the file is named with the file.
-            ArtifactError: What the encoder's folder says is damaged.
+            SettingError: A setting has an invalid value; if it is in the file, the error names file and line.
+            ArtifactError: The encoder's folder is damaged.
         """
         from relscout.encoders import EncoderSettings
         from relscout.encoders.settings import settings_for
@@ -396,7 +398,7 @@ class UntrainedEncoder:
 
 @dataclass(frozen=True)
 class RelationEncoder(UntrainedEncoder):
-    """The options that describe the encoder of commands whose usual encoder has learnt relations."""
+    """Encoder options of commands whose default encoder has been trained on relations."""
 
     encoder: Annotated[str | None, _of_encoder(metavar="NAME", help=_NAMES, show_default="relation")] = None
 
@@ -420,7 +422,7 @@ def _naming(path: Path | None) -> contextlib.AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class Caching:
-    """The options about what is kept from one call to the next: vectors, annotations of text, work in progress.
+    """Options for the caches: vectors, annotations of text, and checkpoints.
 
     Raises:
         SettingError: The options contradict each other.
@@ -438,7 +440,7 @@ class Caching:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[tuple[VectorCache | None, Progress]]:
-        """Open the vector cache, and draw progress bars; the cache is ``None`` where none is wanted.
+        """Open the vector cache and draw progress bars; the cache is ``None`` with ``--no-cache``.
 
         Raises:
             OutputError: The file cannot be opened.
@@ -459,12 +461,12 @@ class Caching:
 
     @property
     def annotations(self) -> Path | None:
-        """The file that keeps the entities of plain text, next to the vector cache; ``None`` without a cache."""
+        """The file that caches the entities of plain text, next to the vector cache; ``None`` without a cache."""
         return None if self._folder is None else self._folder / _ANNOTATIONS
 
     @cached_property
     def _folder(self) -> Path | None:
-        """The folder of everything that is kept; ``None``, after a note, where the usual one cannot be written."""
+        """The folder of all caches; ``None``, after a note, if the default folder cannot be written."""
         if self.no_cache or self.cache is not None:
             return None if self.cache is None else self.cache.parent
         folder = user_cache()

@@ -183,9 +183,9 @@ def labels_command(
     labeled = list(reading.instances(inputs, skipped))
     excluded = list(reading.additional(exclude or (), skipped))
     skipped.report()
-    # only complete passes are kept, and usually there is one, so an interruption promises nothing
+    # only complete passes are kept, and usually there is only one, so no message promises to resume
     with progress_bars(resumable=False) as progress:
-        found = train_adapter(
+        trained = train_adapter(
             labeled,
             base,
             settings=chosen,
@@ -195,17 +195,17 @@ def labels_command(
             checkpoints=caching.checkpoints,
             progress=progress,
         )
-    for warning in found.report["warnings"]:
+    for warning in trained.report["warnings"]:
         say_note(warning)
     if as_json:
-        print_json({"out": str(out), "skipped": skipped.as_json(), **found.report})
+        print_json({"out": str(out), "skipped": skipped.as_json(), **trained.report})
         return
     table = Table("pass", "loss", "accuracy")
     for number, (loss, accuracy) in enumerate(
-        zip(found.report["loss"], found.report["accuracy"], strict=True), start=1
+        zip(trained.report["loss"], trained.report["accuracy"], strict=True), start=1
     ):
         table.add_row(str(number), f"{loss:.3f}", f"{accuracy:.1%}")
-    n_instances, n_relations = found.report["instances"], len(found.report["relations"])
+    n_instances, n_relations = trained.report["instances"], len(trained.report["relations"])
     backwards = ", and their inverses" if chosen.inverses else ""
     output().print(
         f"trained on {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"

@@ -1,4 +1,4 @@
-"""How the input of a command is read: what its options mean together."""
+"""Reads the input of a command as its options specify."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from relscout.text import Annotator, MarkedSentence, Passage
     from relscout.text.gazetteer import Gazetteer
 
-#: Passages from which it pays off to annotate in two processes.
+#: Number of passages from which two processes annotate faster.
 _MANY = 2_000
-#: Why plain text gives no instance.
+#: The error for plain text without pairs.
 NOTHING_PAIRED = (
     "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
     "--mentions noun-chunks for text without names, or --spacy for another language"
 )
-#: Fields of a table that plain text has.
+#: Fields of a table of plain text.
 _TEXT_FIELDS = frozenset({"text", "document"})
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The options about the input.
+    """Options for the input.
 
-    A command has them, or some of them, as one argument; see :func:`relscout.cli.options.grouped`.
+    A command receives all or some of them as one argument; see :func:`relscout.cli.options.grouped`.
 
     Raises:
         SettingError: An option is malformed, or two of them contradict each other.
@@ -55,7 +55,7 @@ class Reading:
     text: PlainText | None = None
     """Options about plain text; ``None`` for a command that reads marked pairs only."""
     annotations: Path | None = None
-    """File that keeps what an annotator finds in plain text; ``None`` keeps nothing."""
+    """File that caches the annotations of plain text; ``None`` for no cache."""
 
     def __post_init__(self) -> None:
         from relscout.io.readers import reader
@@ -73,11 +73,9 @@ class Reading:
             raise SettingError(
                 "--mentions noun-chunks pairs noun phrases and cannot be combined with another entity recogniser"
             )
-        # a format is one of marked pairs, so that what is for plain text cannot be meant
+        # all formats are of marked pairs, so options for plain text cannot be meant
         if self.format is not None:
-            self._refuse(
-                self._for_plain_text(), "it applies to plain text, and --format is a format of marked pairs"
-            )
+            self._refuse(self._for_plain_text(), "it applies to plain text, but --format is for marked pairs")
 
     @property
     def _plain(self) -> PlainText:
@@ -89,13 +87,13 @@ class Reading:
         return assignments_of(self.columns, "--columns")
 
     def is_plain_text(self, paths: Sequence[Path]) -> bool:
-        """Return whether the files hold text, in which entities are yet to be marked, rather than marked pairs.
+        """Return whether the files hold plain text rather than marked pairs.
 
-        Each is looked at, unless an option says it: a way to mark entities is for plain text.
+        Every file is inspected, unless an option for marking entities implies plain text.
 
         Raises:
             InputError: A file is of no known format, or some hold text and others marked pairs.
-            SettingError: An option was given that is for the other kind.
+            SettingError: An option applies to the other kind only.
         """
         from relscout.io.readers import recognise
         from relscout.io.readers.source import Source
@@ -124,11 +122,11 @@ class Reading:
             return False
         if plain := True in kinds:
             self._refuse(
-                self._for_marked_pairs(), f"{kinds[True]} is plain text, and it applies to marked pairs"
+                self._for_marked_pairs(), f"{kinds[True]} is plain text, but it applies to marked pairs"
             )
         else:
             self._refuse(
-                self._for_plain_text(), f"it applies to plain text, and {kinds[False]} has marked pairs"
+                self._for_plain_text(), f"it applies to plain text, but {kinds[False]} has marked pairs"
             )
         return plain
 
@@ -139,7 +137,7 @@ class Reading:
 
         Raises:
             InputError: A file cannot be read, or a record in it is wrong.
-            SettingError: An option was given that has no effect on these files.
+            SettingError: An option has no effect on these files.
         """
         if self.is_plain_text(paths):
             return self._of_text(paths, skipped, progress)
@@ -153,7 +151,7 @@ class Reading:
     def additional(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[RelationInstance]:
         """Yield the instances of additional files, such as a test set.
 
-        Their format is recognised, whatever that of the input is; tables have the column names of the input.
+        Their format is recognised independently of the input's; tables have the same column names.
 
         Raises:
             InputError: A file cannot be read, or a record in it is wrong.
@@ -178,18 +176,17 @@ class Reading:
         self._refuse({**self._for_marked_pairs(), "--columns": self.columns}, why)
 
     def others(self) -> Reading:
-        """Return how files with formats of their own are read, such as labelled data next to the input."""
+        """Return the options for additional files whose format is recognised, such as labelled data."""
         return Reading(
             on_error=self.on_error, relation_names=self.relation_names, entity_types=self.entity_types
         )
 
     def annotator(self, *, passages: int | None = None, english: bool = True) -> Annotator:
-        """Return what finds the entities of plain text.
+        """Return the annotator that marks the entities of plain text.
 
         Args:
-            passages: How many passages there are, where that is known; of many, two processes annotate.
-            english: Whether the text is. Of other text, what the default pipeline finds is left out where names are
-                given.
+            passages: Number of passages, if known; two processes annotate large numbers.
+            english: Whether the text is English. If it is not, and names are given, only these are marked.
 
         Raises:
             SettingError: A model cannot be loaded, or marks no entities.
@@ -278,10 +275,10 @@ class Reading:
             on_skip=skipped if self.on_error == "skip" else None,
             encoding=self.encoding,
         )
-        found = list(passages)
-        if not found:
+        listed = list(passages)
+        if not listed:
             return
-        english = plain.spacy is not None or looks_english(passage.text for passage in found)
+        english = plain.spacy is not None or looks_english(passage.text for passage in listed)
         if not english and (plain.gazetteer is None or self._marks_entities_but_names()):
             say_note(
                 "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a "
@@ -294,8 +291,8 @@ class Reading:
 
         seen: set[tuple[str | None, str | None]] = set()
         for instance in mark(
-            _counted(found, progress),
-            annotator=self.annotator(passages=len(found), english=english),
+            _counted(listed, progress),
+            annotator=self.annotator(passages=len(listed), english=english),
             pairing=pairing,
             on_crowded=note_crowded,
         ):
@@ -304,7 +301,7 @@ class Reading:
         for head, tail in sorted(pairing.types or ()):
             if seen and not seen & {(head, tail), (tail, head)}:
                 say_note(f"--types has {head}:{tail}, but no pair has these types")
-        if self._names is not None and (why := self._names.unmatched(passage.text for passage in found)):
+        if self._names is not None and (why := self._names.unmatched(passage.text for passage in listed)):
             say_note(str(why))
         if crowded:
             say_note(
@@ -353,12 +350,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class TextReading(Reading):
-    """The options of commands that read plain text, too."""
+    """Options of commands that also read plain text."""
 
     text: PlainText = field(default_factory=PlainText)
 
 
-#: Some of the options: those of marked pairs whose relations matter.
+#: The options that apply to labelled pairs.
 _LABELLED = ("format", "on_error", "labels", "columns", "relation_names", "encoding", "offsets")
 LabelledReading = Annotated[Reading, _LABELLED]
 

@@ -13,6 +13,7 @@ from relscout.cli.options import check_file
 from relscout.cli.reading import LabelledReading, Reading
 from relscout.cli.screen import Skipped, say
 from relscout.core.errors import InputError, SettingError
+from relscout.core.instances import content_id
 
 if TYPE_CHECKING:
     from relscout.discovery import Discovery
@@ -58,19 +59,19 @@ def command(
         raise SettingError(f"got {len(runs)} runs, expected one, or two to compare")
     if len(runs) == 2 and (figures or title):
         raise SettingError("--figures and --title apply to the report of one run; leave them out")
-    found = [Discovery.load(run) for run in runs]
+    discoveries = [Discovery.load(run) for run in runs]
     home = run_folder(runs[0])
     target = out or (home / REPORT if len(runs) == 1 else Path("comparison.html"))
     check_file(target)
-    truth = None if gold is None else _gold(gold, reading, found[0])
+    truth = None if gold is None else _gold(gold, reading, discoveries[0])
     if len(runs) == 2:
         names = _names(runs)
-        write_comparison(found[0], found[1], target, names=names, gold=truth)
+        write_comparison(discoveries[0], discoveries[1], target, names=names, gold=truth)
     else:
         with caching.opened() as (vectors, progress):
-            use_cache(found[0].model.encoder, vectors)
+            use_cache(discoveries[0].model.encoder, vectors)
             write_report(
-                found[0],
+                discoveries[0],
                 target,
                 title=title or f"Relations of {home.resolve().name}",
                 gold=truth,
@@ -81,19 +82,27 @@ def command(
 
 
 def _gold(path: Path, reading: Reading, found: Discovery) -> dict[str, str]:
-    """Return the gold relation of each id."""
+    """Return the gold relation of each id of the run."""
     skipped = Skipped()
     truth = gold_labels(path, reading, skipped)
     skipped.report()
-    if truth.ids:
-        return dict(zip(truth.ids, truth.labels, strict=True))
     instances = found.assignments.instances
+    if truth.ids:
+        by_id = dict(zip(truth.ids, truth.labels, strict=True))
+        by_content = dict(zip(truth.contents, truth.labels, strict=True))
+        # files without ids, of annotation tools for example, are matched by text and offsets
+        contents = {
+            instance.id: content_id(instance.text, instance.head, instance.tail)
+            for instance in instances
+            if instance.id not in by_id
+        }
+        return by_id | {id: by_content[key] for id, key in contents.items() if key in by_content}
     if len(truth.labels) != len(instances):
         raise InputError(
             f"{path}: {len(truth.labels):,} labels, but the run has {len(instances):,} instances; expected one label "
             "per line, in the order of the run, or a file with ids"
         )
-    return dict(zip((one.id for one in instances), truth.labels, strict=True))
+    return dict(zip((instance.id for instance in instances), truth.labels, strict=True))
 
 
 def _names(runs: list[Path]) -> tuple[str, str]:

@@ -38,16 +38,16 @@ Data = Annotated[
 ]
 Results = Annotated[Path, typer.Option(metavar="FILE", help="Results file, JSON Lines.")]
 
-#: Where results go unless the user says otherwise.
+#: The default results file.
 RESULTS = Path("relscout-results.jsonl")
 
 
-#: How records say it is scored → the heading.
+#: Name of a scoring in the records → its heading.
 _SCORINGS = {"raw": "raw", "majority_mapped": "mapped"}
 
 
 def finished_line(record: Record) -> str:
-    """Return a finished run as one line, with its scores: those of the raw clusters where relations were found."""
+    """Return a finished run as one line with its scores; for discovered relations, those of the raw clusters."""
     varied = f" ({listed(record['variation'])})" if record["variation"] else ""
     seed = "" if record["seed"] is None else f", seed {record['seed']}"
     how = f"{record['seconds']['total']:.0f} s"
@@ -60,7 +60,7 @@ def finished_line(record: Record) -> str:
 
 
 def _shown(record: Record) -> list[tuple[str, str, str]]:
-    """Return the scores of a record that are shown, each as scoring, title and name."""
+    """Return the scores of a record to show, each as ``(scoring, title, name)``."""
     from relscout.lab.protocols import protocol
     from relscout.lab.tables import BALANCED, TITLES
 
@@ -95,7 +95,8 @@ def _table(records: Sequence[Record]) -> Table:
     for members in groups.values():
         first = members[0]
         means = (
-            sum(one["scores"][scoring][key] for one in members) / len(members) for scoring, _, key in shown
+            sum(record["scores"][scoring][key] for record in members) / len(members)
+            for scoring, _, key in shown
         )
         varied = f" ({listed(first['variation'])})" if first["variation"] else ""
         table.add_row(
@@ -113,13 +114,13 @@ def listed(values: Mapping[str, Any]) -> str:
 
 
 def overview(preset: Preset, data: Path) -> dict[str, Any]:
-    """Return everything about a preset as JSON values, with the files that it lacks in a data folder."""
+    """Return everything about a preset as JSON values, with the files that are missing from a data folder."""
     from relscout.lab.protocols import protocol
 
-    chosen = [protocol(one.protocol) for one in preset.each()]
+    chosen = [protocol(step.protocol) for step in preset.each()]
     return {
         **dataclasses.asdict(preset),
-        "datasets": list(dict.fromkeys(name for one in chosen for name in one.datasets)),
+        "datasets": list(dict.fromkeys(name for experiment in chosen for name in experiment.datasets)),
         "missing_files": [str(data / file) for file in _missing(preset, data)],
     }
 
@@ -128,23 +129,23 @@ def presets_table(presets: Sequence[Preset], data: Path) -> Table:
     """Return the presets, each in one row."""
     table = plain_table("preset", "paper", "protocol", "encoder", numbers=["rows"])
     table.add_column("data")
-    for one in presets:
+    for preset in presets:
         table.add_row(
-            Text(one.name, style="bold cyan"),
-            Text(_short(one.paper)),
-            Text(", ".join(under.protocol for under in one.each())),
-            Text(", ".join(_encoders(one))),
-            str(len(one.rows)),
-            _data_state(one, data),
+            Text(preset.name, style="bold cyan"),
+            Text(_short(preset.paper)),
+            Text(", ".join(under.protocol for under in preset.each())),
+            Text(", ".join(_encoders(preset))),
+            str(len(preset.rows)),
+            _data_state(preset, data),
         )
     return table
 
 
 def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
-    """Yield all of a preset: what it is of, its rows and settings, the published numbers, and its data."""
+    """Yield the parts of a preset to print: its paper, rows, settings, published scores and data."""
     from relscout.lab.protocols import protocol
 
-    described = [f"{one.protocol}: {protocol(one.protocol).description}" for one in preset.each()]
+    described = [f"{step.protocol}: {protocol(step.protocol).description}" for step in preset.each()]
     facts = {
         "paper": preset.paper,
         "protocol": "; ".join(described),
@@ -153,7 +154,7 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
         **{f"{method}": listed(settings) for method, settings in preset.settings.items()},
         "seeds": ", ".join(map(str, preset.seeds)),
         "varied": _sweep(preset),
-        "figures": "; ".join(f"{one.kind} {', '.join(one.rows)}".strip() for one in preset.figures),
+        "figures": "; ".join(f"{figure.kind} {', '.join(figure.rows)}".strip() for figure in preset.figures),
         "data": _data_line(preset, data),
         "notes": preset.notes,
     }
@@ -167,9 +168,11 @@ def details(preset: Preset, data: Path) -> Iterator[RenderableType]:
     yield Text()
     yield _rows_table(preset)
     # the two scorings never share a column: their figures cannot be compared
-    for scoring in dict.fromkeys(one.scoring for one in preset.published):
+    for scoring in dict.fromkeys(published.scoring for published in preset.published):
         yield Text()
-        yield _published_table([one for one in preset.published if one.scoring == scoring], scoring)
+        yield _published_table(
+            [published for published in preset.published if published.scoring == scoring], scoring
+        )
 
 
 def _rows_table(preset: Preset) -> Table:
@@ -188,12 +191,12 @@ def _rows_table(preset: Preset) -> Table:
 def _published_table(published: Sequence[Published], scoring: str) -> Table:
     from relscout.lab.table_formats import as_printed
 
-    names = list(dict.fromkeys(key for one in published for key in one.scores))
+    names = list(dict.fromkeys(key for row in published for key in row.scores))
     table = plain_table(f"published, {scoring} clusters" if scoring else "published", numbers=names)
     table.add_column("source")
-    for one in published:
-        figures = (as_printed(one.scores[name]) if name in one.scores else "" for name in names)
-        table.add_row(Text(visible(one.row)), *figures, Text(visible(one.source)))
+    for row in published:
+        figures = (as_printed(row.scores[name]) if name in row.scores else "" for name in names)
+        table.add_row(Text(visible(row.row)), *figures, Text(visible(row.source)))
     return table
 
 
@@ -212,12 +215,12 @@ def _encoders(preset: Preset) -> list[str]:
     from relscout.encoders import EncoderSettings
     from relscout.lab.learners import reads_encoder
 
-    found = (
+    models = (
         str(preset.encoder_of(row).get("model", EncoderSettings.model))
         for row in preset.rows
         if reads_encoder(row.method)
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(models))
 
 
 def _short(paper: str) -> str:
@@ -230,25 +233,25 @@ def _data_state(preset: Preset, data: Path) -> Text:
 
 
 def _missing(preset: Preset, data: Path) -> list[str]:
-    """Return the files of any of its protocols that are not there."""
+    """Return the files of its protocols that are missing from a data folder."""
     from relscout.lab.protocols import protocol
 
-    files = (file for one in preset.each() for file in protocol(one.protocol).missing(data))
+    files = (file for step in preset.each() for file in protocol(step.protocol).missing(data))
     return list(dict.fromkeys(files))
 
 
 def _data_line(preset: Preset, data: Path) -> str:
     from relscout.lab.protocols import dataset_of, protocol
 
-    chosen = [protocol(one.protocol) for one in preset.each()]
-    if not any(one.files for one in chosen):
+    chosen = [protocol(step.protocol) for step in preset.each()]
+    if not any(experiment.files for experiment in chosen):
         return "included in relscout"
     if missing := _missing(preset, data):
         sets = " and ".join(
             f"'relscout datasets get {name}'" for name in dict.fromkeys(map(dataset_of, missing))
         )
         return f"{data / missing[0]} is missing; download it with {sets}"
-    datasets = dict.fromkeys(name for one in chosen for name in one.datasets)
+    datasets = dict.fromkeys(name for experiment in chosen for name in experiment.datasets)
     return f"{', '.join(datasets)} in {data}: available"
 
 
@@ -296,10 +299,10 @@ def table(
         scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
         tables = _scores(measured, scorings, all_scores=all_scores)
     elif scoring == "all":
-        tables = [supervised_table(one, all_scores=all_scores) for one in (measured, *more)]
+        tables = [supervised_table(result, all_scores=all_scores) for result in (measured, *more)]
     else:
         raise InputError(f"--scoring applies to discovery, but the relations of preset {name!r} are given")
-    text = "\n".join(FORMATS[format](one) for one in tables)
+    text = "\n".join(FORMATS[format](table) for table in tables)
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -345,20 +348,20 @@ def figure(
 
 
 def _measured(name: str, results: Path) -> list[Measured]:
-    """Return the records of a preset, apart for each of its protocols of which there are some.
+    """Return the records of a preset, grouped by protocol.
 
     Raises:
-        InputError: There are none.
+        InputError: There are no records.
     """
     from relscout.lab.preset import preset
     from relscout.lab.records import read_records
     from relscout.lab.summaries import Measured
 
     chosen, records = preset(name), read_records(results)
-    found = [one for one in (Measured(under, records) for under in chosen.each()) if one.records]
-    if not found:
+    measured = [result for result in (Measured(under, records) for under in chosen.each()) if result.records]
+    if not measured:
         raise InputError(f"no results of preset {chosen.name!r} in {results}; {_what_to_do(name, results)}")
-    return found
+    return measured
 
 
 def _finds_relations(measured: Measured) -> bool:
@@ -374,7 +377,7 @@ def _what_to_do(name: str, results: Path) -> str:
 
 
 def _scorings(measured: Measured) -> list[str]:
-    """Return the scorings of which there are figures: few methods can let gold relations choose an epoch."""
+    """Return the scorings that have results; only a few methods have gold-selected ones."""
     from relscout.lab.schema import SCORINGS
 
     usual = ["raw", "majority-mapped"]
@@ -384,7 +387,7 @@ def _scorings(measured: Measured) -> list[str]:
         if name not in usual
         and (
             any(field in record["scores"] for record in measured.records)
-            or any(one.scoring == name for one in measured.preset.published)
+            or any(published.scoring == name for published in measured.preset.published)
         )
     ]
 
@@ -418,11 +421,11 @@ def list_command(data: Data = None, as_json: options.AsJson = False) -> None:
     from relscout.lab.preset import preset, presets
 
     folder = data_folder(data)
-    found = [preset(name) for name in presets()]
+    listed = [preset(name) for name in presets()]
     if as_json:
-        print_json([overview(one, folder) for one in found])
+        print_json([overview(item, folder) for item in listed])
         return
-    output().print(presets_table(found, folder))
+    output().print(presets_table(listed, folder))
     say(f"data folder: {folder}")
 
 

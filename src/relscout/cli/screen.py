@@ -29,14 +29,14 @@ from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.wording import counted, pieces_of, stretches, visible
 
-#: Characters that the marks around both entities and the dots at the ends of an excerpt take.
+#: Characters taken by the marks around both entities and the dots at the ends of an excerpt.
 _MARKS = len("[h ]") + len("[t ]") + len("… … …")
 
 
 def excerpt(instance: RelationInstance, width: int) -> Text:
     """Return at most about ``width`` characters of a sentence; the entities are marked by brackets and colour.
 
-    Where both do not fit with all that is between them, the middle is left out; an entity that is too long is cut.
+    If the text between them is too long, its middle is left out; an entity that is too long is cut.
     """
     pieces = pieces_of(instance, max(width - _MARKS, 20))
     shown = Text()
@@ -58,7 +58,7 @@ def _append(shown: Text, instance: RelationInstance, start: int, end: int) -> No
         shown.append(visible(instance.text[here:there]), style=_style(here, instance))
         for mention in mentions.values():
             if mention.start < start:
-                continue  # it was opened, and closed, in the stretch before
+                continue  # the previous stretch has already opened and closed it
             if mention.end == there:
                 shown.append("]", style="dim")
             elif mention.start <= here and there == end < mention.end:
@@ -74,7 +74,8 @@ def _style(place: int, instance: RelationInstance) -> str:
 _PIPE_WIDTH = 120
 _LISTED = 10
 _COUNTS = 12
-#: An error of more characters has its long quotations cut, then its middle; both ends say what is wrong and what to do.
+#: Maximum length of an error. A longer one has its quotations cut, then its middle: its ends say what is wrong and what
+#: to do.
 _LONGEST_ERROR = 600
 _LONG_QUOTATION = re.compile(r"(['\"])(?:(?!\1).){100,}\1")
 
@@ -147,10 +148,10 @@ class _RateColumn(ProgressColumn):
 
 @contextlib.contextmanager
 def progress_bars(*, resumable: bool) -> Iterator[Progress]:
-    """Give a progress callback that draws bars on a terminal and nothing elsewhere.
+    """Yield a progress callback that draws bars on a terminal and does nothing elsewhere.
 
     Args:
-        resumable: Whether a message may say, after an interruption, that finished steps are kept.
+        resumable: Whether finished steps are kept after an interruption, which a message then reports.
     """
     console = Console(stderr=True)
     with RichProgress(
@@ -207,7 +208,7 @@ class Skipped:
 def _shortened(message: str) -> str:
     if len(message) <= _LONGEST_ERROR:
         return message
-    message = _LONG_QUOTATION.sub(lambda found: f"{found[0][:60]}…{found[1]}", message)
+    message = _LONG_QUOTATION.sub(lambda match: f"{match[0][:60]}…{match[1]}", message)
     if len(message) <= _LONGEST_ERROR:
         return message
     half = _LONGEST_ERROR // 2

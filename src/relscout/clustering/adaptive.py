@@ -1,9 +1,13 @@
-"""Adaptive clustering (SelfORE, section 2.3): an autoencoder, then a mapping and centroids that sharpen each other.
+"""Adaptive clustering (SelfORE, section 2.3): codes of an autoencoder and centroids that adapt to each other.
 
-Hu et al., "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction", EMNLP 2020, section 2.2,
-after Xie et al., "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016. The encoder half of a denoising
-autoencoder maps vectors h to codes z; k-means gives centroids μ; then mapping and centroids, and nothing else, are
-moved so that confident assignments become more so.
+Hu et al., "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction", EMNLP 2020, after
+Xie et al., "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016.
+
+1. Train a denoising autoencoder on vectors h; its encoder half g maps h to codes z (eq. 3–6, :func:`pretrain`).
+2. Cluster the codes by k-means, which gives the first centroids μ.
+3. In each epoch, compute the soft assignment q of the codes to the centroids (eq. 7, :func:`student_t`) and a target p
+   that is more confident (eq. 8, :func:`target_distribution`). Move g and μ to lower KL(P‖Q) (eq. 9, :func:`adapt`).
+4. The label of a vector is its cluster of the highest p (eq. 10).
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Start, check_finite, kmeans, neighbour_seeds
+from relscout.clustering.kmeans import Start, check_finite, started_kmeans
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -51,7 +55,7 @@ class AdaptiveSettings:
     autoencoder_epochs: AtLeast0 = 20
     """Epochs of the autoencoder, at least 0 (paper: 20)."""
     autoencoder_steps: AtLeast0 = 800
-    """Least steps of the autoencoder, so that small corpora get more epochs; the paper's 41,000 sentences need none."""
+    """Minimum number of steps of the autoencoder: small corpora get more epochs (paper: none, for 41,000 sentences)."""
     autoencoder_batch: AtLeast1 = 64
     """Vectors in a step of the autoencoder (released code: 16; the paper gives none)."""
     autoencoder_learning_rate: AboveZero = 1e-3
@@ -99,12 +103,12 @@ def student_t(codes: Tensor, centroids: Tensor, *, alpha: float = 1.0) -> Tensor
         - 2 * codes @ centroids.T
         + (centroids * centroids).sum(dim=1)
     ).clamp(min=0)  # (N, K); rounding may fall below 0
-    # the kernel (1 + ‖z − μ‖² / α)^(−(α + 1) / 2) by its logarithm: its power underflows for a large α
+    # the logarithm of the kernel (1 + ‖z − μ‖² / α)^(−(α + 1) / 2), since the power underflows for a large α
     return (-(alpha + 1) / 2 * (squared / alpha).log1p()).softmax(dim=1)
 
 
 def target_distribution(q: Tensor, frequencies: Tensor | None = None) -> Tensor:
-    """Return p (SelfORE eq. 8): the assignment sharpened, and no cluster favoured for its size.
+    """Return p (SelfORE eq. 8): a more confident assignment, divided by the sizes of the clusters.
 
     Args:
         q: Soft assignment (N, K).
@@ -135,7 +139,7 @@ class Mapping:
 
     Args:
         network: g, from :func:`fully_connected`.
-        scale: Brings the vectors to a mean square of 1, for which the papers' constants are meant.
+        scale: Factor that gives the vectors a mean square of 1, as the constants of the papers expect.
     """
 
     network: torch.nn.Sequential
@@ -160,11 +164,11 @@ class Mapping:
         return codes
 
     def copy(self) -> Mapping:
-        """Return a mapping of its own with the same weights."""
+        """Return a copy with weights of its own."""
         return Mapping(deepcopy(self.network), self.scale)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         arrays: dict[str, NDArray[Any]] = {"scale": np.array([self.scale], dtype=np.float64)}
         for place, (name, tensor) in enumerate(self.network.state_dict().items()):
             arrays[f"{name.split('.')[1]}.{place // 2}"] = tensor.numpy()  # numbered without the activations
@@ -203,12 +207,12 @@ def pretrain(
     seed: int,
     progress: Progress = silent,
 ) -> Pretrained:
-    """Train a denoising autoencoder to give vectors back (SelfORE eq. 3–6).
+    """Train a denoising autoencoder on vectors (SelfORE eq. 3–6).
 
     Args:
         vectors: (N, D) float32; may be memory-mapped.
         settings: See :class:`AdaptiveSettings`.
-        seed: Draws first weights, noise and batches.
+        seed: Random seed of first weights, noise and batches.
         progress: Called with the epochs done, stage ``"autoencoder"``.
 
     Raises:
@@ -241,10 +245,10 @@ def pretrain(
         total = 0.0
         for rows in np.array_split(random.permutation(len(vectors)), n_batches):
             rows.sort()
-            given = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
-            codes = down(_noised(given, settings.noise, stream))  # (B, Z), eq. 3–4
+            h = torch.from_numpy(np.asarray(vectors[rows]) * np.float32(mapping.scale))  # (B, D)
+            codes = down(_noised(h, settings.noise, stream))  # (B, Z), eq. 3–4
             back = up(_noised(codes, settings.noise, stream))  # (B, D), eq. 5
-            loss = (back - given).square().mean()  # eq. 6, over the dimensions as well
+            loss = (back - h).square().mean()  # eq. 6, over the dimensions as well
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -282,7 +286,9 @@ def linear(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:
     from torch.nn import Linear
 
     n_out, n_in = weight.shape
-    layer = Linear(n_in, n_out, device="meta")  # elsewhere, it draws from the program's own random numbers
+    layer = Linear(
+        n_in, n_out, device="meta"
+    )  # other devices would draw weights from the global random state
     layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
     return layer
 
@@ -299,7 +305,7 @@ def first_weights(
 
 
 def _noised(states: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
-    """Dropout with numbers of our own, so that the rest of the program's are left alone."""
+    """Return states with dropout from an own random stream, so that the global one does not change."""
     import torch
 
     if not rate:
@@ -318,20 +324,20 @@ def _scale(vectors: NDArray[np.float32]) -> float:
 
 @dataclass(frozen=True)
 class AdaptiveClusters:
-    """What adaptive clustering found.
+    """The result of adaptive clustering.
 
     Args:
         mapping: From vectors to codes.
         centroids: μ (K, Z), float32.
-        frequencies: Soft size f_k = Σ_n q_nk of each cluster (K,), float64, which the target distribution needs.
+        frequencies: Soft size f_k = Σ_n q_nk of each cluster (K,), float64, for the target distribution.
         alpha: Degrees of freedom of the Student t-distribution.
         labels: Cluster of each vector (N,), int64.
-        starting_labels: What k-means on the codes had said before (N,), int64.
+        starting_labels: Cluster of each vector by k-means on the first codes (N,), int64.
         losses: KL(P‖Q) per vector, in nats, at the start of each epoch and at the end.
-        redraws: How often the centroids were drawn anew at random, because the loss had not fallen.
-        kept_start: Whether training started from the centroids of k-means, either at once or because no redrawn ones
-            helped.
-        label_from: ``target`` or ``assignment``: which distribution the labels are read from.
+        redraws: How often the centroids were redrawn at random because the loss did not fall.
+        kept_start: Whether training started from the centroids of k-means, either at once or because redrawn ones did
+            not help.
+        label_from: Distribution of the labels: ``target`` (p) or ``assignment`` (q).
     """
 
     mapping: Mapping
@@ -346,9 +352,9 @@ class AdaptiveClusters:
     label_from: str = "target"
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return p (eq. 8), or q (eq. 7) where labels are read from it, of each vector (N, K), float32.
+        """Return p (eq. 8), or q (eq. 7) if ``label_from`` is ``assignment``, of each vector (N, K), float32.
 
-        The frequencies stay those of the fit, so that what a vector gets does not depend on its company.
+        Frequencies are those of the fit, so that the result for a vector does not depend on the others.
 
         Args:
             vectors: (N, D) float32.
@@ -381,19 +387,19 @@ def assign(
     """
     import torch
 
-    found = np.empty((len(vectors), len(centroids)), dtype=np.float32)
+    assignment = np.empty((len(vectors), len(centroids)), dtype=np.float32)
     centres = torch.from_numpy(centroids)
     with torch.inference_mode():
         for start in range(0, len(vectors), _CHUNK):
             q = student_t(mapping.forward(vectors[start : start + _CHUNK]), centres, alpha=alpha)
             if frequencies is not None:
                 q = target_distribution(q, torch.from_numpy(frequencies))
-            found[start : start + _CHUNK] = q.numpy()
-    return found
+            assignment[start : start + _CHUNK] = q.numpy()
+    return assignment
 
 
 def effective_number(labels: NDArray[np.int64]) -> float:
-    """Return how many clusters of equal size would be as diverse: exp of the entropy of the assignment, at least 1."""
+    """Return the number of clusters of equal size that would be as diverse: exp of the entropy of labels (N,)."""
     shares = np.bincount(labels) / max(len(labels), 1)
     shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum()))
@@ -408,14 +414,14 @@ def adapt(
     seed: int,
     progress: Progress = silent,
 ) -> AdaptiveClusters:
-    """Cluster vectors while mapping and centroids adapt to them (SelfORE eq. 7–10).
+    """Cluster vectors, with a mapping and centroids that adapt (SelfORE eq. 7–10).
 
     Args:
         vectors: (N, D) float32; may be memory-mapped.
         n_clusters: K̂, from 1 to N.
-        mapping: Where to start, from :func:`relscout.clustering.adaptive.pretrain`; it stays as it is.
+        mapping: The mapping to start from, by :func:`relscout.clustering.adaptive.pretrain`; it is not changed.
         settings: See :class:`AdaptiveSettings`.
-        seed: Draws starts, batches and redrawn centroids.
+        seed: Random seed of starts, batches and redrawn centroids.
         progress: Called with the epochs done, stage ``"adapt"``.
 
     Raises:
@@ -424,8 +430,7 @@ def adapt(
     """
     settings = settings or AdaptiveSettings()
     codes = mapping(vectors)
-    starts = neighbour_seeds(codes, n_clusters, seed=seed) if settings.start == "neighbours" else None
-    started = kmeans(codes, n_clusters, seed=seed, starts=starts)
+    started = started_kmeans(codes, n_clusters, start=settings.start, seed=seed)
     random = generator(seed, "adaptive clustering")
     redraws = settings.redraws if n_clusters > 1 else 0
     for attempt, (centroids, is_last) in enumerate(_starts(codes, started.centroids, redraws, random)):
@@ -438,25 +443,25 @@ def adapt(
                 break
         else:
             break
-    found = run.result(vectors, started.labels, tuple(losses), redrawn)
-    return replace(found, kept_start=attempt in (0, redraws + 1))
+    clusters = run.result(vectors, started.labels, tuple(losses), redrawn)
+    return replace(clusters, kept_start=attempt in (0, redraws + 1))
 
 
 def _starts(
     codes: NDArray[np.float32], centroids: NDArray[np.float32], redraws: int, random: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.float32], bool]]:
-    """Yield the centroids to start from, each time the loss did not fall, and whether these are the last."""
+    """Yield centroids (K, Z) for each attempt, and whether it is the last."""
     yield centroids, not redraws
     for _ in range(redraws):
         yield codes[np.sort(random.choice(len(codes), len(centroids), replace=False))], False
-    # Where it fell from no random start either, that of k-means is better than any of them. With K̂ ≫ K this is the
-    # rule: q is nearly even then, and its loss so small that Adam, whose steps are as long as ever, overshoots.
+    # If the loss fell from no random start either, k-means is the best start. With K̂ ≫ K this is usual: q is nearly
+    # uniform, and the loss so small that the steps of Adam, which do not depend on its scale, overshoot.
     yield centroids, True
 
 
 @dataclass
 class _Run:
-    """One run from given centroids."""
+    """One attempt: adaptation from given centroids."""
 
     mapping: Mapping
     start: NDArray[np.float32]
@@ -466,7 +471,7 @@ class _Run:
     _best: tuple[float, Mapping, NDArray[np.float32]] | None = None
 
     def epochs(self, vectors: NDArray[np.float32], progress: Progress) -> Iterator[tuple[float, bool]]:
-        """Yield the loss at the start of each epoch, and whether the first epoch has made it fall."""
+        """Yield the loss at the start of each epoch and at the end, and whether it fell in the first epoch."""
         import torch
 
         settings, n_vectors = self.settings, len(vectors)
@@ -486,14 +491,14 @@ class _Run:
             self._keep_best(before)
             yield before, fell
             for rows in np.array_split(self.random.permutation(n_vectors), -(-n_vectors // size)):
-                rows.sort()  # of memory-mapped vectors, neighbours on disk are read together
+                rows.sort()  # so that memory-mapped vectors are read in the order of the file
                 q = student_t(self.mapping.forward(vectors[rows]), self.centroids, alpha=settings.alpha)
                 loss = divergence(torch.from_numpy(targets[rows]), q) / len(rows)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             if epoch == 0:
-                # against the very targets of this epoch: those of the next one are sharper, and their loss higher
+                # with the targets of this epoch: the loss for those of the next, which are sharper, is higher
                 fell = self._loss(vectors, targets) < before
         last = self._loss(vectors, self._targets(vectors))
         self._keep_best(last)
@@ -513,7 +518,7 @@ class _Run:
         mapping.network.requires_grad_(False)
         assignment = assign(mapping, centroids, vectors, alpha=settings.alpha)
         frequencies = assignment.sum(axis=0, dtype=np.float64)
-        found = AdaptiveClusters(
+        clusters = AdaptiveClusters(
             mapping,
             centroids,
             frequencies,
@@ -524,7 +529,7 @@ class _Run:
             redraws,
             label_from=settings.label_from,
         )
-        return replace(found, labels=found.probabilities(vectors).argmax(axis=1).astype(np.int64))
+        return replace(clusters, labels=clusters.probabilities(vectors).argmax(axis=1).astype(np.int64))
 
     def _targets(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch

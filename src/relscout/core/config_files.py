@@ -24,7 +24,7 @@ def read_config(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_once)
-        # the loader is a safe one: it makes plain values only
+        # this loader is safe: it builds plain values only
         return yaml.load(text, Loader=_Loader)  # noqa: S506
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
@@ -46,12 +46,12 @@ def read_config(path: Path) -> Any:
 
 @contextlib.contextmanager
 def located(path: Path, *keys: str | int, place: str = "") -> Iterator[None]:
-    """Put a file, and the line of the value, before the message of an error about what stands there.
+    """Put the file, and the line of the value, before the message of an error about a value.
 
     Args:
         path: The file, which :func:`read_config` reads.
-        *keys: Keys and positions that lead to the value, before those that the error names.
-        place: How the place of the value is called.
+        *keys: Keys and positions that lead to the value; those of the error follow.
+        place: Name of the place of the value.
     """
     try:
         yield
@@ -61,7 +61,7 @@ def located(path: Path, *keys: str | int, place: str = "") -> Iterator[None]:
 
 
 def _line_of(path: Path, keys: tuple[str | int, ...]) -> str:
-    """Return ``line N`` for the innermost of some keys that is in a file; nothing where there is none."""
+    """Return ``line N`` for the innermost key that is in the file; empty if there is none."""
     try:
         node: Any = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, ValueError, yaml.YAMLError):
@@ -90,7 +90,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses a key that is given twice instead of taking the last one."""
+    """PyYAML's safe loader, except that a key given twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping."""

@@ -5,15 +5,15 @@
     RelscoutError
     ├── InputError (ValueError)      the data cannot be used as it is
     │   └── RecordError              one record of a file is wrong: which file, which place, why
-    ├── SettingError (ValueError)    a setting has a value that cannot work
-    │   ├── UnknownNameError         no format, method or encoder has that name; names the nearest
-    │   ├── DivergedError            learning rates let a loss grow until it was no number
-    │   └── CollapsedError           training made all representations, or all clusters, one
+    ├── SettingError (ValueError)    a setting has an invalid value
+    │   ├── UnknownNameError         no format, method or encoder has that name; suggests the nearest
+    │   ├── DivergedError            a loss is no longer a number
+    │   └── CollapsedError           representations or clusters collapsed to a single point
     ├── PluginError                  a plug-in of another package cannot be loaded
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
     ├── DownloadError                a public data set cannot be fetched
-    └── OutputError (OSError)        a result cannot be written where it was asked for
+    └── OutputError (OSError)        a result cannot be written to its destination
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 
 class RelscoutError(Exception):
-    """Base of all errors that relscout raises on purpose; its text is one line meant for a person."""
+    """Base of all errors that relscout raises on purpose; its text is one line for users."""
 
 
 class InputError(RelscoutError, ValueError):
@@ -36,7 +36,7 @@ class RecordError(InputError):
     Args:
         path: The file, as the user named it.
         place: Where in the file, for example ``"line 12"``, ``"record 7"`` or ``"P177[3]"``.
-        reason: What was got, what was expected and what to do.
+        reason: What was given, what was expected and what to do.
     """
 
     def __init__(self, path: object, place: str, reason: str) -> None:
@@ -47,22 +47,22 @@ class RecordError(InputError):
 
 
 class SettingError(RelscoutError, ValueError):
-    """A setting has a value that cannot work.
+    """A setting has an invalid value.
 
     Attributes:
-        keys: Where the value stands in a file of settings: the keys and positions that lead to it, if they are known.
+        keys: Keys and positions that lead to the value in a file of settings, if they are known.
     """
 
     keys: tuple[str | int, ...] = ()
 
 
 class UnknownNameError(SettingError):
-    """No entry has the name that was asked for.
+    """No entry has the requested name.
 
     Args:
-        kind: What was looked up, for example ``"method"``.
-        name: The name that was not found.
-        known: All names that exist.
+        kind: Kind of entry, for example ``"method"``.
+        name: The requested name.
+        known: All existing names.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -80,14 +80,14 @@ class DivergedError(SettingError):
 
 
 class CollapsedError(SettingError):
-    """Training made all representations, or all clusters, one: its settings do not suit these data."""
+    """All representations, or all clusters, collapsed to a single point: the settings do not suit these data."""
 
 
 class MissingExtraError(RelscoutError, ImportError):
     """An optional part of relscout is not installed.
 
     Args:
-        feature: What needs it, as a user would say it.
+        feature: The feature that needs it, in a user's words.
         extra: The name of the extra that installs it.
     """
 
@@ -102,7 +102,7 @@ class PluginError(RelscoutError):
 
 
 class InputWarning(UserWarning):
-    """An input was read in a way that it does not name itself, or probably not as it was meant."""
+    """An input was read under an assumption that it does not confirm, or that is probably wrong."""
 
 
 class PluginWarning(UserWarning):
@@ -118,4 +118,4 @@ class DownloadError(RelscoutError):
 
 
 class OutputError(RelscoutError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to its destination."""

@@ -27,7 +27,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield ``(line number from 1, line without its line end)``, skipping blank lines; gzip is seen through.
+    """Yield ``(line number from 1, line without its line end)``, skipping blank lines; gzip files are decompressed.
 
     Raises:
         RecordError: A line is not UTF-8.
@@ -40,7 +40,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def lines_or_errors(path: Path) -> Iterator[tuple[int, str | RecordError]]:
-    """Yield lines as :func:`lines` does, and one that is not UTF-8 as its error.
+    """Yield lines as :func:`lines` does; a line that is not UTF-8 comes as its error.
 
     Raises:
         InputError: The file does not exist or cannot be read to its end.
@@ -70,7 +70,7 @@ def _decoded(path: Path, number: int, raw_line: bytes) -> str | RecordError:
 
 
 def parsed_json(text: str | bytes) -> Any:
-    """Return what a JSON text holds.
+    """Return the value of a JSON text.
 
     Raises:
         ValueError: It is not JSON, or is nested too deeply.
@@ -94,16 +94,16 @@ def user_cache() -> Path | None:
         return None
 
 
-#: Where an older folder waits while a new one takes its place.
+#: Name of an older folder while a new one replaces it.
 _ASIDE = "old"
-#: The end of the name of a temporary file or folder: what :mod:`tempfile` draws, and our mark.
+#: Name of a temporary file or folder: the final name, random characters as of :mod:`tempfile`, and our suffix.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.partial", re.DOTALL)
 
 
 def remove_stale(path: Path) -> None:
-    """Remove the temporary files that killed processes left next to a file or folder; what is being written stays.
+    """Remove the temporary files that killed processes left next to a file or folder; those in use stay.
 
-    If a process was killed when it had moved an older folder aside to replace it, the older folder is moved back.
+    If a process was killed after it had moved an older folder aside, the older folder is moved back.
     """
     place = path.resolve()
     with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
@@ -123,11 +123,11 @@ def remove_stale(path: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(place: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-    """Yield a new temporary file or folder, with a lock by which other processes know that it is in use.
+    """Yield a new temporary file or folder, locked so that other processes know that it is in use.
 
     Args:
         place: The final name.
-        make: Makes the file or folder.
+        make: Creates the file or folder.
     """
     handle = None
     partial = place.parent / f".{place.name}.{secrets.token_hex(4)}.partial"
@@ -186,14 +186,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file next to ``path`` to write to, and move it into place once the block has succeeded.
 
     When the block raises (a full disk, an interruption), nothing appears under the final name, an older file
-    there stays as it was, and the temporary file is removed. One that a killed process left is removed by the next.
+    there stays as it was, and the temporary file is removed. One that a killed process left is removed by the next
+    call.
 
     Raises:
         OutputError: The folder is missing or not writable, or the disk is full.
     """
-    path = path.resolve() if path.is_symlink() else path  # what the link leads to is replaced, not the link
+    path = path.resolve() if path.is_symlink() else path  # the target of the link is replaced, not the link
     if path.exists() and not path.is_file():
-        raise OutputError(f"cannot write {path}: it is there and is no ordinary file; choose another name")
+        raise OutputError(f"cannot write {path}: it exists and is not an ordinary file; choose another name")
     remove_stale(path)
 
     try:
@@ -260,7 +261,7 @@ def _are_same(first: Path, second: Path) -> bool:
 
 
 def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
-    """Refuse a folder that may not be replaced; one that is not there or is empty may.
+    """Check that a folder may be replaced; a missing or empty folder may.
 
     Temporary files that killed processes left in it are removed.
 
@@ -274,15 +275,13 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
     if not path.exists():
         return
     if not path.is_dir():
-        raise OutputError(
-            f"cannot write {path}: it is a file, and a folder belongs there; choose another name"
-        )
+        raise OutputError(f"cannot write {path}: it is a file, but a folder is expected; choose another name")
     for name in {match["name"] for entry in path.iterdir() if (match := _TEMPORARY.fullmatch(entry.name))}:
         if name in contents:
             remove_stale(path / name)
     if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in contents):
         raise OutputError(
-            f"cannot write {path}: the folder holds {foreign[0]!r}, which is not written here; "
+            f"cannot write {path}: the folder holds {foreign[0]!r}, which is not part of this output; "
             "choose a new or an empty folder"
         )
     place = path.resolve()
@@ -294,7 +293,7 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
 
 
 def check_makeable(folder: Path) -> None:
-    """Refuse a folder that could not be written, before long work begins; folders above it may be missing.
+    """Check that a folder can be written, before long work begins; its parent folders may be missing.
 
     Raises:
         OutputError: Something above it is a file, or there is no permission to write.
@@ -313,10 +312,10 @@ def check_makeable(folder: Path) -> None:
 
 
 def make_above(folder: Path) -> None:
-    """Make the folders above a folder where they are missing.
+    """Create the missing parent folders of a folder.
 
     Raises:
-        OutputError: They cannot be made.
+        OutputError: They cannot be created.
     """
     try:
         folder.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -386,8 +385,8 @@ def load_artifact(folder: Path) -> Artifact:
     """Read an artifact.
 
     Raises:
-        ArtifactError: The folder is missing, incomplete, damaged, holds values that are no numbers or far too large, or
-            was written by a newer relscout.
+        ArtifactError: The folder is missing, incomplete, damaged, holds values that are NaN or far too large, or was
+            written by a newer relscout.
     """
     import numpy as np
     from safetensors import SafetensorError
@@ -400,8 +399,8 @@ def load_artifact(folder: Path) -> Artifact:
             raise TypeError(f"the kind is {kind!r}, expected a text")
     except OSError as error:
         there = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-        found = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
-        raise ArtifactError(f"{folder} is not a saved model: no {DESCRIPTION} in it ({found})") from error
+        state = f"it holds {', '.join(there[:8])}" if there else "there is no such folder, or it is empty"
+        raise ArtifactError(f"{folder} is not a saved model: no {DESCRIPTION} in it ({state})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / DESCRIPTION} is damaged ({error}); save the model again") from error
     if version != _FORMAT:
@@ -425,12 +424,12 @@ def load_artifact(folder: Path) -> Artifact:
     for name, tensor in tensors.items():
         if tensor.dtype.kind != "f":
             continue
-        # everything is below an infinite threshold: trees of a relatedness model have some
+        # the trees of a relatedness model may have infinite thresholds
         valid = np.isinf(tensor) if name.rpartition(".")[2].startswith("threshold") else False
         largest = min(_LARGEST, float(np.finfo(tensor.dtype).max))
         if not ((np.abs(tensor) <= largest) | valid).all():
             raise ArtifactError(
-                f"{folder / _TENSORS}: {name!r} has a value that is no number or above {_LARGEST:.0e}, with which "
+                f"{folder / _TENSORS}: {name!r} has a value that is NaN or above {_LARGEST:.0e}, with which "
                 "nothing can be computed; fit and save the model again"
             )
     return Artifact(kind, settings, tensors)

@@ -1,4 +1,4 @@
-"""The records: a text with two marked entities, and the triples, entities and facts made of such instances."""
+"""The records: a text with two marked entities, and the triples, entities and facts that such instances give."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Parse:
         return range(first, max(first, bisect_left(self.starts, end)))
 
     def governor(self, tokens: range) -> int:
-        """Return the token of a span that is governed from outside it: the head of the phrase.
+        """Return the head of a phrase: the token of the span whose governor lies outside of it.
 
         If there are several, return the one nearest the root, and among these the last.
         """
@@ -62,7 +62,7 @@ class Parse:
         return steps
 
     def path_up(self, token: int) -> list[int]:
-        """Return the tokens from one to the root, both included."""
+        """Return the tokens on the path from a token to the root, both included."""
         path = [token]
         while self.heads[path[-1]] != path[-1] and len(path) <= len(self):
             path.append(self.heads[path[-1]])
@@ -74,20 +74,20 @@ def normalized(name: str) -> str:
 
     Case, white space and Unicode form (NFKC) are ignored, so that a full-width letter or a ligature matches too.
     """
-    if name.isascii():  # most are, and NFKC has nothing to do there
+    if name.isascii():  # most names are, and NFKC leaves them unchanged
         return " ".join(name.lower().split())
-    # folding the case can undo the normal form, as of a capital I with a dot
+    # case folding can undo the normal form, for example of a capital I with a dot
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(folded.split())
 
 
-#: What is written to tools that need a name where the type of an entity, or the relation of a pair, is not known.
+#: Names of an unknown entity type and an unknown relation, for tools that require a name.
 UNTYPED, UNKNOWN = "relscout-untyped", "relscout-unknown"
 
-#: First line of what is written to brat with the names of types and relations, of which it stores a plain form only.
+#: First line of the file with the names of types and relations for brat, which stores only a plain form of them.
 BRAT_NAMES = "# written by relscout: stored name | name"
 
-#: What data sets call a pair that no relation relates, in small letters.
+#: Names that data sets give to the absence of a relation, in lower case.
 NAMES_OF_NONE = frozenset({"na", "no_relation", "no relation", "none", "other"})
 
 
@@ -136,7 +136,7 @@ class RelationInstance:
         id: Stable identifier. Left empty it becomes a hash of text and offsets, so it depends neither on the
             order of the input nor on the gold relation.
         source: Origin of the instance in readable form: file and line.
-        document: Name of the document that the text is a part of; empty where it is none.
+        document: Name of the document that contains the text; empty if there is none.
         document_start: Offset of ``text`` in that document, in characters; ``None`` where it is not known.
         parse: Syntax of ``text``, where a parser was run. It is not part of the instance's identity and is not saved.
 
@@ -232,7 +232,7 @@ class RelationInstance:
         return self.head.type, self.tail.type
 
     def without_relation(self) -> RelationInstance:
-        """Return the instance without its gold relation: what a method is allowed to see."""
+        """Return the instance without its gold relation, as methods receive it."""
         return self if self.relation is None else replace(self, relation=None)
 
     @property
@@ -285,7 +285,7 @@ def _check_span(role: str, mention: Mention, text: str) -> None:
 
 
 def content_id(text: str, head: Mention, tail: Mention) -> str:
-    """Return the id of an instance that is given none: a hash of its text and offsets."""
+    """Return the default id of an instance: a hash of its text and offsets."""
     offsets = f"{head.start},{head.end},{tail.start},{tail.end};"
     # surrogatepass: a lone surrogate (legal in JSON escapes) must not make an instance unhashable
     return blake2b((offsets + text).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -304,11 +304,11 @@ class Triple:
         relation_id: Number of the relation in the discovery, from 0.
         relation: Name of the relation.
         confidence: How sure the assignment is, in [0, 1].
-        related: Estimated probability that the sentence relates the two at all, in [0, 1]; ``None`` where it was not
+        related: Estimated probability that the sentence relates head and tail at all, in [0, 1]; ``None`` if not
             estimated.
         polarity: Whether the sentence asserts the relation, denies it, or only supposes it.
-        phrase: What this sentence says between head and tail, such as ``"taught by"``; empty where its syntax says
-            nothing plainly.
+        phrase: Phrase that connects head and tail in this sentence, such as ``"taught by"``; empty if its syntax gives
+            none.
     """
 
     instance: RelationInstance
@@ -357,8 +357,8 @@ class Fact:
         documents: Number of documents that these come from. A text that is part of no document counts as one.
         confidence: How sure the fact is, in [0, 1), pooled over the sentences.
         evidence: Ids of its triples, the surest first.
-        phrase: What its sentences say between head and tail, which may be more exact than the name of the relation;
-            the phrase of the surest ones where they differ, empty where no syntax says anything plainly.
+        phrase: Phrase that connects head and tail in its sentences, often more exact than the name of the relation. If
+            the sentences differ, it is the phrase of the surest ones; empty if there is none.
     """
 
     head: Entity

@@ -1,4 +1,4 @@
-"""Estimators as scikit-learn knows them: parameters by name, copies, and a readable representation."""
+"""Scikit-learn's interface of estimators: parameters by name, copies, and a readable representation."""
 
 from __future__ import annotations
 
@@ -41,17 +41,19 @@ class Parameters:
         """Return all parameters by name.
 
         Args:
-            deep: Whether those of an estimator among them are returned as well, as ``name__parameter``.
+            deep: Whether to include the parameters of nested estimators, as ``name__parameter``.
         """
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name in sorted(inspect.signature(type(self)).parameters):
-            found[name] = value = self._parameter(name)
+            values[name] = value = self._parameter(name)
             if deep and isinstance(value, Parameters):
-                found |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
-        return found
+                values |= {
+                    f"{name}__{inner}": inner_value for inner, inner_value in value.get_params().items()
+                }
+        return values
 
     def set_params(self, **parameters: Any) -> Self:
-        """Set parameters by name; ``name__parameter`` is one of an estimator among them.
+        """Set parameters by name; ``name__parameter`` belongs to a nested estimator.
 
         Raises:
             UnknownNameError: There is no such parameter.
@@ -70,13 +72,13 @@ class Parameters:
     def __repr__(self) -> str:
         given = [
             f"{name}={value!r}"
-            for name, one in inspect.signature(type(self)).parameters.items()
-            if (value := self._parameter(name)) is not one.default and value != one.default
+            for name, parameter in inspect.signature(type(self)).parameters.items()
+            if (value := self._parameter(name)) is not parameter.default and value != parameter.default
         ]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def __sklearn_clone__(self) -> Self:
-        """Return an estimator of the same parameters that is not fitted; both share the encoder."""
+        """Return an unfitted estimator with the same parameters; both share the encoder."""
         given = self.get_params(deep=False)
         return type(self)(
             **{
@@ -109,7 +111,7 @@ class Parameters:
         """The settings as ``SETTINGS``.
 
         Raises:
-            SettingError: A setting has a value that cannot work.
+            SettingError: A setting has an invalid value.
         """
         names = [field.name for field in dataclasses.fields(self.SETTINGS)]
         return from_mapping(self.SETTINGS, {name: getattr(self, name) for name in names})
@@ -122,8 +124,8 @@ def _settings_of(cls: type[Any], parameters: list[inspect.Parameter], others: fr
     except (NameError, TypeError):  # an annotation that only a type checker can resolve
         hints = {}
     fields = [
-        (one.name, hints.get(one.name, Any), dataclasses.field(default=one.default))
-        for one in parameters
-        if one.name not in others and one.default is not inspect.Parameter.empty
+        (parameter.name, hints.get(parameter.name, Any), dataclasses.field(default=parameter.default))
+        for parameter in parameters
+        if parameter.name not in others and parameter.default is not inspect.Parameter.empty
     ]
     return settings_class(dataclasses.make_dataclass(f"{cls.__name__}Settings", fields, frozen=True))

@@ -15,56 +15,56 @@ _MEND = "repair or uninstall the package"
 
 
 def registered(group: Group, ours: Collection[str]) -> dict[str, EntryPoint]:
-    """Return what other packages register, by name; nothing is imported.
+    """Return the plug-ins of other packages by name; nothing is imported.
 
-    A name that is ours, or that two packages register, is refused with a :class:`PluginWarning`.
+    A plug-in with a name of relscout's own, or of an earlier plug-in, is ignored with a :class:`PluginWarning`.
 
     Args:
-        group: What kind of plug-in.
-        ours: Names that relscout has itself.
+        group: Kind of plug-in.
+        ours: Names of relscout's own.
     """
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda one: (one.name, one.value)):
+    entries: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
         if entry.name in ours:
             warnings.warn(
                 f"{described(group, entry)} is ignored: relscout has one of that name; give it another",
                 PluginWarning,
                 stacklevel=3,
             )
-        elif entry.name in found and found[entry.name].value != entry.value:
+        elif entry.name in entries and entries[entry.name].value != entry.value:
             warnings.warn(
-                f"{described(group, entry)} is ignored: {described(group, found[entry.name])} comes first",
+                f"{described(group, entry)} is ignored: {described(group, entries[entry.name])} comes first",
                 PluginWarning,
                 stacklevel=3,
             )
         else:
-            found.setdefault(entry.name, entry)
-    return found
+            entries.setdefault(entry.name, entry)
+    return entries
 
 
 def loaded(group: Group, entry: EntryPoint, *, needs: Collection[str]) -> Any:
     """Import a plug-in.
 
     Args:
-        group: What kind of plug-in.
-        entry: One of :func:`registered`.
-        needs: Names of attributes that it must have.
+        group: Kind of plug-in.
+        entry: A value of :func:`registered`.
+        needs: Names of required attributes.
 
     Raises:
         PluginError: It cannot be imported, or lacks an attribute.
     """
     try:
-        found = entry.load()
+        plugin = entry.load()
     except Exception as error:
-        # whatever a module of others raises when it is imported, its user needs one line
+        # importing other packages can raise anything, and users need one line
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise PluginError(f"{described(group, entry)} cannot be loaded ({reason}); {_MEND}") from error
-    if missing := sorted(name for name in needs if not hasattr(found, name)):
+    if missing := sorted(name for name in needs if not hasattr(plugin, name)):
         raise PluginError(f"{described(group, entry)} has no {' and no '.join(missing)}; {_MEND}")
-    return found
+    return plugin
 
 
 def described(group: Group, entry: EntryPoint) -> str:
-    """Return a plug-in in words: what it is, where it is, and which package registers it."""
+    """Describe a plug-in: its kind, name and location, and the package that registers it."""
     package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
     return f"the {group.removeprefix('relscout.').removesuffix('s')} {entry.name!r} ({entry.value}){package}"

@@ -9,7 +9,7 @@ class Progress(Protocol):
     """Called with the name of a stage, the steps done so far and their total (``None``: not known)."""
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Take note of how far a stage is."""
+        """Receive the progress of a stage."""
         ...
 
 

@@ -17,7 +17,7 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
     Args:
         seed: The user's seed, any integer >= 0.
-        purpose: What the numbers are for, such as ``"k-means"``.
+        purpose: Purpose of the numbers, such as ``"k-means"``.
 
     Raises:
         SettingError: The seed is negative or not an integer.

@@ -35,7 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Numbers = Annotated[str, Field(pattern="^[1-9][0-9]{0,3}(-[1-9][0-9]{0,3})*$")]
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
-#: What pydantic calls a value of another type → what was expected.
+#: Pydantic's name of an error → what was expected.
 _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """The names that a text may be, where these are the keys of a table."""
+    """Restricts a text to names, such as the keys of a table."""
 
     names: Iterable[str]
 
@@ -65,7 +65,7 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class _FromMapping:
-    """Builds settings that stand inside others from a mapping."""
+    """Builds nested settings from a mapping."""
 
     def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema, for pydantic."""
@@ -86,11 +86,11 @@ def _without_repeats(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 Text = Annotated[str, Field(min_length=1)]
-#: Settings inside others, which may be given as a mapping.
+#: Nested settings, which may be given as a mapping.
 Nested = Annotated[T, _FromMapping()]
 #: Values that may be given as a list.
 Listed = Annotated[tuple[T, ...], Field(strict=False)]
-#: The same, each once.
+#: The same, without repeats.
 Distinct = Annotated[tuple[T, ...], Field(strict=False), AfterValidator(_without_repeats)]
 
 
@@ -99,8 +99,8 @@ def settings_class(kind: type[T]) -> type[T]:
     """Make a class a frozen dataclass that checks its values by the types of its fields.
 
     Numbers must be finite, and no value is converted, except that a whole number may stand for a decimal one. A check
-    of several fields together belongs into ``__post_init__``. The constructor raises :class:`SettingError` for a value
-    that cannot work, and :class:`UnknownNameError` for an unknown field or name.
+    of several fields together belongs in ``__post_init__``. The constructor raises :class:`SettingError` for an invalid
+    value, and :class:`UnknownNameError` for an unknown field or name.
     """
     made: Any = dataclass(frozen=True, config=_CONFIG)(kind)
     checked = made.__init__
@@ -117,11 +117,11 @@ def settings_class(kind: type[T]) -> type[T]:
 
 
 def refusal(kind: type[Any], error: ErrorDetails) -> SettingError:
-    """Return the error of relscout for one of pydantic's: what was given, and what was expected.
+    """Convert an error of pydantic to one of ours, which says what was given and what was expected.
 
     Args:
         kind: The class that refused a value.
-        error: What pydantic says of it.
+        error: The error of pydantic.
     """
     keys, given = error["loc"], error["input"]
     name = "".join(f"[{key}]" if isinstance(key, int) else f", {key}" for key in keys).removeprefix(", ")
@@ -157,7 +157,7 @@ def _expected(what: str, error: ErrorDetails, known: Mapping[str, Any]) -> str:
 
 
 def _range(number: Mapping[str, Any], *, is_too_large: bool) -> str:
-    """Return what a number must be, in words; of a whole number the bound that it exceeds."""
+    """Return the range of a number in words; for a whole number, only the bound that it exceeds."""
     least, above = number.get("minimum"), number.get("exclusiveMinimum")
     most, below = number.get("maximum"), number.get("exclusiveMaximum")
     if number["type"] == "integer":
@@ -187,7 +187,7 @@ def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def converted(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return plain values as fields of settings, each checked alone; see :func:`from_mapping`."""
+    """Return plain values as fields of settings, each checked on its own; see :func:`from_mapping`."""
     hints, plain = get_type_hints(kind, include_extras=True), get_type_hints(kind)
     check_fields(kind, values)
     read = {}
@@ -203,13 +203,13 @@ def check_fields(kind: type[Any], names: Iterable[object]) -> None:
     """Refuse names that are no fields of settings.
 
     Raises:
-        UnknownNameError: A field has not that name; the nearest is named.
-        SettingError: A name is no text.
+        UnknownNameError: No field has that name; the error suggests the nearest.
+        SettingError: A name is not a text.
     """
     known = [field.name for field in dataclasses.fields(kind)]
     for name in names:
         if not isinstance(name, str):
-            raise SettingError(f"the key {name!r} is no text; put it into quotes")
+            raise SettingError(f"the key {name!r} is not a text; put it in quotes")
         if name not in known:
             raise UnknownNameError("setting", name, known)
 
@@ -241,7 +241,7 @@ def documentation(kind: type[Any]) -> dict[str, tuple[str, Any, str]]:
 
 
 def _docstrings(kind: type[Any]) -> dict[str, str]:
-    """Return the text under each field that a class itself declares; none where it was made from a constructor."""
+    """Return the text under each field that a class itself declares; empty if it was made from a constructor."""
     try:
         source = inspect.getsource(kind)
     except (OSError, TypeError):
@@ -261,7 +261,7 @@ def _docstrings(kind: type[Any]) -> dict[str, str]:
 
 
 def _read(value: Any, kind: Any) -> Any:
-    """Return the number or truth value that a text stands for; any other value, and a text that is none, as it is."""
+    """Convert a text to the number or truth value that it stands for; return anything else unchanged."""
     if not isinstance(value, str):
         return value
     if kind is bool:

@@ -71,7 +71,7 @@ def occurrences(surface: str, text: str, *, most: int | None = None) -> list[tup
 
 
 def end_of(surface: str, text: str, start: int) -> int:
-    """Return where a surface that starts at an offset of a text ends, in the text's own Unicode form."""
+    """Return the end of a surface that starts at an offset of a text, in the text's own Unicode form."""
     end = start + len(surface)
     if text[start:end] == surface or start < 0 or (surface.isascii() and text.isascii()):
         return end

@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number with its noun, in the plural where it is not one: ``1 instance``, ``1,200 instances``."""
+    """Return a number with its noun, in the plural unless it is 1: ``1 instance``, ``1,200 instances``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

@@ -69,17 +69,18 @@ class Refinement:
         relation_ids: NDArray[np.int64],
         links: Sequence[Connection | None] | None = None,
     ) -> NDArray[np.int64]:
-        """Return the refined relation of each instance (N,), int64; those without a relation are not changed.
+        """Return the refined relation of each instance (N,), int64; unrelated pairs are not changed.
 
         Args:
             instances: The instances, with a parse if available.
-            relation_ids: Relations of the model (N,); -1 for none.
+            relation_ids: Relations of the model (N,); -1 for unrelated pairs, and less for pairs of a cluster that is
+                no relation: these get the relation that their words name, or -1.
             links: Their connections (N,), see :func:`connections_of`; computed by default.
         """
         refined = relation_ids.copy()
         if links is None:
             links = connections_of(instances, relation_ids)
-        for row in np.flatnonzero(relation_ids >= 0).tolist():
+        for row in np.flatnonzero(relation_ids != -1).tolist():
             key = key_of(instances[row], links[row])
             if key is None:
                 continue
@@ -87,7 +88,7 @@ class Refinement:
                 refined[row] = self.table[key]
             elif int(refined[row]) in self.strict:
                 refined[row] = self.vague.get(key[1:], -1)
-        return refined
+        return np.maximum(refined, -1)
 
     def moved(self, to: Mapping[int, int]) -> Refinement:
         """Return the refinement after relations were merged into others, or dropped (-1)."""
@@ -233,10 +234,10 @@ def refine(
 def connections_of(
     instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
 ) -> list[Connection | None]:
-    """Return the explicit connection of each instance (N); ``None`` without one, or without a relation (-1)."""
+    """Return the explicit connection of each instance (N); ``None`` without one, or for an unrelated pair (-1)."""
     frames: dict[int, Frames] = {}
     return [
-        _explicit(instance, frames) if id >= 0 else None
+        _explicit(instance, frames) if id != -1 else None
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
 

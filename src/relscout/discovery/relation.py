@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from math import isnan
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import means
 from relscout.core.errors import ArtifactError, InputError, SettingError, UnknownNameError
 from relscout.core.instances import Entity, Fact, Polarity, RelationInstance, Triple
-from relscout.text.entities import MergedEntities, merge_mentions
 from relscout.text.polarity import polarity
+
+if TYPE_CHECKING:
+    from relscout.text.entities import MergedEntities
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,8 @@ def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) 
     """
     listed = list(triples)
     if merged is None:
+        from relscout.text.entities import merge_mentions
+
         merged = merge_mentions([triple.instance for triple in listed])
     entities = {entity.id: entity for entity in merged.entities}
     ids = {triple.relation: triple.relation_id for triple in listed}

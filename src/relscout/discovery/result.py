@@ -39,13 +39,13 @@ from relscout.encoders import (
 )
 from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator
-from relscout.text.entities import MergedEntities, merge_mentions
 
 if TYPE_CHECKING:
     import pandas
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.text.entities import MergedEntities
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +181,8 @@ class Discovery:
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
             table[self.model.none_] = -1
-        ids = table[probabilities.argmax(axis=1)].astype(np.int64)
+        labels = probabilities.argmax(axis=1)
+        kept = np.full(len(bare), True) if self.model.none_ is None else labels != self.model.none_
         if by_model:
             related = self.model.relatedness(bare, progress=progress)
         if precision is not None:
@@ -191,20 +192,24 @@ class Discovery:
             if related is None:
                 related = detector.probabilities(bare, encoder=encoder, progress=progress)
             else:  # in place of the thresholds of the run
-                ids = table[probabilities[:, :-1].argmax(axis=1)].astype(np.int64)
+                labels, kept[:] = probabilities[:, :-1].argmax(axis=1), True
             detector.set_threshold(related, None)
-            ids = np.where(related >= detector.thresholds[0], ids, -1)
-        if by_model:
-            of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
-            among = probabilities[:, :-1] / np.maximum(of_relations, 1e-12)
-            probabilities = np.where(ids[:, None] >= 0, np.pad(among, ((0, 0), (0, 1))), probabilities)
-        confidences = np.where(table[None, :] == ids[:, None], probabilities, 0).sum(axis=1)
-        confidences *= readable
+            kept &= related >= detector.thresholds[0]
+        # clusters that are no relations get numbers below -1: the words of a pair may still name its relation
+        clusters = np.where(table < 0, -2 - np.arange(len(table)), table)
+        of_clusters = np.where(kept, clusters[labels], -1).astype(np.int64)
         from relscout.discovery.refinement import Refinement, connections_of, phrases_of
 
-        links = connections_of(bare, ids)
-        if table_of := self.run.get("refinement"):
-            ids = Refinement.from_json(table_of).applied(bare, ids, links)
+        links = connections_of(bare, of_clusters)
+        stored = self.run.get("refinement")
+        refinement = Refinement({}) if stored is None else Refinement.from_json(stored)
+        ids = refinement.applied(bare, of_clusters, links)
+        without = np.where(table < 0, probabilities, 0).sum(axis=1)
+        if by_model:
+            of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
+            probabilities = np.pad(probabilities[:, :-1] / np.maximum(of_relations, 1e-12), ((0, 0), (0, 1)))
+        within = np.where(clusters[None, :] == of_clusters[:, None], probabilities, 0).sum(axis=1)
+        confidences = readable * np.where((ids < 0) & (of_clusters < 0), without, within)
         return Assignments(
             bare,
             ids,
@@ -491,6 +496,8 @@ class Discovery:
     @cached_property
     def found_facts(self) -> Facts:
         """The facts with all entities, and the number of facts of each."""
+        from relscout.text.entities import MergedEntities
+
         merged = self._merged_entities
         rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
         ends = MergedEntities(
@@ -502,6 +509,8 @@ class Discovery:
 
     @cached_property
     def _merged_entities(self) -> MergedEntities:
+        from relscout.text.entities import merge_mentions
+
         return merge_mentions(self.assignments.instances, decisions=self.run.get("entity_decisions", ()))
 
     @cached_property

@@ -43,9 +43,6 @@ from relscout.core.instances import Polarity, RelationInstance, Triple
 from relscout.discovery.relation import Assignments, Facts, Relation
 from relscout.encoders import Encoder
 from relscout.io.readers import read
-from relscout.io.writers import write, write_entities, write_facts
-from relscout.io.writers.jsonl import write_instances
-from relscout.io.writers.textfile import write_json_lines
 from relscout.methods import Estimator, load_fitted
 
 ASSIGNMENTS, RELATIONS, TRIPLES = "assignments.jsonl", "relations.jsonl", "triples.jsonl"
@@ -98,6 +95,10 @@ def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) ->
     Raises:
         OutputError: The folder holds something else or cannot be written.
     """
+    from relscout.io.writers import write, write_entities, write_facts
+    from relscout.io.writers.jsonl import write_instances
+    from relscout.io.writers.textfile import write_json_lines
+
     make_above(folder)
     _check_contents(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:

@@ -1,4 +1,4 @@
-"""Cells of CSV that no spreadsheet computes: text that looks like a formula begins with an apostrophe.
+"""Cells of CSV that spreadsheets do not compute: text that looks like a formula begins with an apostrophe.
 
 A spreadsheet computes a cell that begins with ``=``, ``+``, ``-``, ``@`` (or their full-width forms), a tab or a line
 break. :func:`neutral` writes an apostrophe before such a text, and before one that has apostrophes before such a
@@ -13,7 +13,7 @@ _FORMULA = re.compile("'*[=+\\-@＝＋－＠\t\r\n]")
 
 
 def neutral(text: str) -> str:
-    """Return a text as a cell that no spreadsheet computes."""
+    """Return a text as a cell that spreadsheets do not compute."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -22,13 +22,16 @@ from relscout.core.errors import InputError, SettingError
 
 #: The path that stands for standard input.
 STANDARD_INPUT = Path("-")
-#: What reading a file may raise.
+#: Errors that reading a file may raise.
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 #: Longest line in bytes: a packed file of a few MB can hold a line that exhausts the memory.
 LONGEST_LINE = 1 << 28
 
+#: First bytes of Parquet, of an Arrow file, and of an Arrow stream, the format of Hugging Face datasets.
+ROWS_MAGIC = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+
 _ZIP = b"PK\x03\x04"
-#: What a ZIP archive has that is an office document.
+#: The file in a ZIP archive that identifies an office document.
 _OFFICE = "[Content_Types].xml"
 _COPIED_AT_ONCE = 1 << 20
 
@@ -78,7 +81,7 @@ class _Rewindable(io.RawIOBase):
 
 
 class _Zstandard(_Rewindable):
-    """The content of a Zstandard file; Python has no module for it before 3.14, and Arrow's stream has no lines."""
+    """The content of a Zstandard file; Python has no module for it before 3.14, and Arrow's stream reads no lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -92,7 +95,7 @@ class _Zstandard(_Rewindable):
     def _next(self, size: int) -> bytes:
         try:
             return bytes(self._stream.read(size))
-        except OSError as error:  # what Arrow raises for damaged content
+        except OSError as error:  # the error of Arrow for damaged content
             raise EOFError(str(error)) from error
 
 
@@ -103,10 +106,10 @@ _PACKINGS: dict[bytes, Callable[[Path], Any]] = {
     b"\x28\xb5\x2f\xfd": lambda path: io.BufferedReader(_Zstandard(path)),
 }
 
-#: Ends of the names of packed files.
+#: File extensions of packed files.
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
-#: Pipes and streams → the time of their last change, and the file with a copy of their content.
+#: Pipes and streams → the time of their last change, and a file with a copy of their content.
 _copies: dict[Any, tuple[int, Path]] = {}
 
 
@@ -124,7 +127,7 @@ def is_file(path: Path) -> bool:
 def members(archive: Path) -> list[Path]:
     """Return the files in a ZIP archive, each as a path that leads into it; none where it is no archive.
 
-    Excel workbooks and other office documents are no archives, and what macOS adds is left out.
+    Excel workbooks and other office documents do not count as archives, and files that macOS adds are left out.
 
     Raises:
         InputError: The archive is damaged.
@@ -143,7 +146,7 @@ def members(archive: Path) -> list[Path]:
 
 
 def siblings(path: Path) -> list[Path]:
-    """Return the files next to a file, itself included, sorted: those of its folder, in an archive too."""
+    """Return the files in the same folder as a file, or in the same folder of an archive, itself included, sorted."""
     archive = None if path.exists() else _archive_of(path)
     if archive is None:
         return sorted(file for file in path.parent.iterdir() if file.is_file())
@@ -164,7 +167,7 @@ def local(path: Path) -> Path:
             if stream not in _copies:
                 _copies[stream] = (0, _copied(stream))
             return _copies[stream][1]
-        # /dev/stdin and /dev/fd/N are links, whose target says what they are
+        # /dev/stdin and /dev/fd/N are links; their targets have the type
         if path.exists() and not (path.is_file() or path.is_dir()):
             state = path.stat()
             if not (stat.S_ISFIFO(state.st_mode) or stat.S_ISSOCK(state.st_mode)):
@@ -274,7 +277,7 @@ def _office_document(names: list[str]) -> str:
     )
 
 
-#: Byte-order marks of encodings that are recognised by them.
+#: Byte-order marks, and the encodings that they identify.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -289,7 +292,7 @@ def marked_encoding(beginning: bytes) -> str | None:
 
 
 def as_utf8(stream: IO[bytes], path: Path, encoding: str | None) -> IO[bytes]:
-    """Return a stream as UTF-8: of the given encoding, else of UTF-16 or UTF-32 where a byte-order mark says so.
+    """Return a stream converted to UTF-8, from the given encoding or that of a byte-order mark.
 
     Args:
         stream: The content.

@@ -71,16 +71,16 @@ def method(name: str) -> type[Estimator]:
     others = registered(_GROUP, METHODS)
     if name not in others:
         raise UnknownNameError("method", name, [*METHODS, *others])
-    found = loaded(_GROUP, others[name], needs=())
+    kind = loaded(_GROUP, others[name], needs=())
     try:
-        check_method(found)
+        check_method(kind)
     except SettingError as error:
         raise PluginError(f"{described(_GROUP, others[name])} is no method: {error}") from error
-    if name != found.NAME:
+    if name != kind.NAME:
         raise PluginError(
-            f"{described(_GROUP, others[name])} has the NAME {found.NAME!r}; register it under that name"
+            f"{described(_GROUP, others[name])} has the NAME {kind.NAME!r}; register it under that name"
         )
-    return cast(type[Estimator], found)
+    return cast(type[Estimator], kind)
 
 
 def check_method(kind: object) -> type[Estimator]:
@@ -108,11 +108,11 @@ def load_fitted(
 
     Args:
         folder: Where it was saved.
-        encoder: The encoder that it was fitted with, where relscout did not build that.
-        kind: Class of the method, where it is neither ours nor registered.
+        encoder: The encoder that it was fitted with; required if relscout did not build it.
+        kind: Class of the method, if it is neither one of relscout nor registered.
 
     Raises:
-        ArtifactError: The folder does not hold a fitted method, or the encoder is missing or another one.
+        ArtifactError: The folder does not hold a fitted method, or the encoder is missing or differs.
         UnknownNameError: This version of relscout does not have the method.
         PluginError: Another package registers it, and it cannot be loaded.
     """

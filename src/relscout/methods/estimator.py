@@ -20,19 +20,37 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed
 from relscout.core.settings import to_mapping
-from relscout.encoders import Encoder, EncoderParameter, EncoderSettings, OnLoss, described, loss_warnings
+from relscout.encoders import (
+    Encoder,
+    EncoderParameter,
+    EncoderSettings,
+    OnLoss,
+    TransformerEncoder,
+    described,
+    loss_warnings,
+)
 from relscout.methods.vectors import encode, scattered, transformed
-from relscout.training.stored import check_encoder, load_kind, own_weights, portable, stored_encoder, whole
+from relscout.training.stored import (
+    Checkpoints,
+    Trained,
+    check_encoder,
+    load_kind,
+    own_weights,
+    portable,
+    stored_encoder,
+    trainable,
+    whole,
+)
 
-#: Whether a method learns from labelled instances: it refuses them, or cannot do without.
+#: Whether a method learns from labelled instances: it refuses them (``none``), or needs them (``required``).
 Labels = Literal["none", "required"]
 
 
 def check_labels(name: str, labels: Labels, *, given: bool) -> None:
-    """Check that labelled instances are given to a method that learns from some, and to no other.
+    """Check that labelled instances are given if, and only if, the method learns from them.
 
     Raises:
-        SettingError: They are missing, or of no use.
+        SettingError: They are missing, or cannot be used.
     """
     if labels == "none" and given:
         raise SettingError(f"method {name!r} cannot learn from labelled instances; leave them out")
@@ -77,17 +95,17 @@ def unused_settings(options: Mapping[str, Any], n_relations: NRelations) -> list
 
 
 def check_enough(n_relations: NRelations, n_instances: int) -> None:
-    """Check, before anything is trained, that no more relations are asked for than there are instances.
+    """Check that there are at least as many instances as relations.
 
     Raises:
-        InputError: There are fewer.
+        InputError: There are fewer instances.
     """
     if n_relations != "auto":
         check_count(n_instances, n_relations)
 
 
 class Estimator(Parameters, ABC):
-    """A method that finds relations and classifies unseen text by them.
+    """A method that finds relations in a corpus, and classifies unseen text by them.
 
     Relations are numbered from 0, the largest first; neither the order of the input nor its gold relations change the
     result. ``predict`` on the fitted instances equals ``labels_``, and it returns the same after ``save`` and ``load``.
@@ -96,23 +114,23 @@ class Estimator(Parameters, ABC):
 
     Attributes:
         n_relations_: Number of relations K.
-        names_: Names of the relations that labels define, by number; empty if there are none.
-        related_: Probability (N,), float32, that each fitted pair is related; ``None`` where it is not estimated.
-        none_: Column of the probabilities that stands for "no relation", K; ``None`` where every instance has one.
-        labels_: Relation of each fitted instance (N,), int64, in the order in which they were given; -1 for none.
-        probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_`` one column more.
+        names_: Names of labelled relations, by number; empty if there are none.
+        related_: Probability (N,), float32, that each fitted pair is related; ``None`` if it is not estimated.
+        none_: Column of the probabilities for "no relation", K; ``None`` if every instance has a relation.
+        labels_: Relation of each fitted instance (N,), int64, in the order of the input; -1 for none.
+        probabilities_: Probability of each relation (N, K), float32, rows summing to 1; with ``none_``, (N, K + 1).
         vectors_: Relation representation of each fitted instance (N, D), float32.
         report_: Report of the fit, as JSON values (such as the curve from which K was estimated).
     """
 
     NAME: ClassVar[str]
     CITATION: ClassVar[str]
-    #: Whether it learns from labelled instances.
+    #: Whether the method learns from labelled instances.
     LABELS: ClassVar[Labels]
-    #: The encoder that it takes where none is given.
+    #: The encoder that is used if none is given.
     ENCODER: ClassVar[EncoderSettings]
-    #: Name of the boolean setting with which it recognises the labelled relations in the corpus, next to novel ones;
-    #: ``None`` where it cannot. A later batch needs it.
+    #: Name of the boolean setting with which the method recognises labelled relations in the corpus next to novel ones,
+    #: as a later batch needs; ``None`` if it cannot.
     KNOWN_SETTING: ClassVar[str | None]
 
     n_relations: NRelations
@@ -146,8 +164,8 @@ class Estimator(Parameters, ABC):
     ) -> Self:
         """Find the relations of ``unlabeled``, whose gold relations are never read.
 
-        ``labeled`` are instances of other relations, with gold relations, for a method that learns from some.
-        ``checkpoints`` names a folder for work in progress, so that an interrupted fit resumes where it stopped.
+        ``labeled`` are instances of other relations, with gold relations, for a method that learns from them.
+        ``checkpoints`` is a folder for work in progress, so that an interrupted fit resumes where it stopped.
         """
 
     def fit_predict(
@@ -185,16 +203,16 @@ class Estimator(Parameters, ABC):
 
     def relatedness(
         self,
-        instances: Sequence[RelationInstance],  # noqa: ARG002 - a method that estimates it overrides this
+        instances: Sequence[RelationInstance],  # noqa: ARG002 - methods that estimate it override this
         *,
         progress: Progress = silent,  # noqa: ARG002
     ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` where it is not estimated."""
+        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated."""
         return None
 
     @abstractmethod
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return everything that determines the fit, except the data, as JSON values."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -203,10 +221,10 @@ class Estimator(Parameters, ABC):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Self:
-        """Read a fitted method from a folder; an encoder that relscout did not build is given again."""
+        """Read a fitted method from a folder. An encoder that relscout did not build must be given again."""
 
     def _likeliest(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the relation of the highest probability (N,), int64; -1 for none."""
+        """Return the most probable relation of each instance (N,), int64; -1 for none."""
         labels = probabilities.argmax(axis=1).astype(np.int64)
         return labels if self.none_ is None else np.where(labels == self.none_, -1, labels)
 
@@ -218,7 +236,7 @@ class Method(EncoderParameter[Encoder], Estimator):
     it has settings, its constructor lists them after these parameters, and stores all.
 
     Args:
-        encoder: The encoder of the representations; that of ``ENCODER`` when left out.
+        encoder: The encoder of the representations; that of ``ENCODER`` by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it.
         seed: Random seed.
     """
@@ -233,11 +251,13 @@ class Method(EncoderParameter[Encoder], Estimator):
     names_: Mapping[int, str] = MappingProxyType({})
     related_: NDArray[np.float32] | None = None
 
-    #: Fingerprint of the encoder, where the method was loaded.
+    #: Fingerprint of the encoder, if the method was loaded.
     _fitted_with: str | None = None
+    #: The weights that ``fit`` trained, and the fingerprint of the encoder before; ``None`` in methods that train none.
+    _trained: Trained | None = None
 
     def settings(self) -> Mapping[str, Any]:
-        """Return everything that, with the data, decides the fit, as JSON values."""
+        """Return everything that determines the fit, except the data, as JSON values."""
         return {
             "n_relations": checked_n_relations(self.n_relations),
             "seed": checked_seed(self.seed),
@@ -251,13 +271,13 @@ class Method(EncoderParameter[Encoder], Estimator):
 
     @abstractmethod
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Restore what :meth:`state` returned; ``n_relations_`` and, where there are some, ``names_`` are set."""
+        """Restore what :meth:`state` returned; set ``n_relations_`` and, if there are any, ``names_``."""
 
     def save(self, folder: Path) -> None:
         """Write the fitted method to a folder: its parameters, what was fitted, and how its encoder is built.
 
         Raises:
-            SettingError: Nothing was fitted yet, or the encoder is a table of vectors, which no other text has.
+            SettingError: Nothing was fitted yet, or the encoder is a table of vectors, which cannot encode other text.
             OutputError: The folder holds other files or cannot be written.
         """
         self._check_fitted()
@@ -277,10 +297,10 @@ class Method(EncoderParameter[Encoder], Estimator):
 
         Args:
             folder: Where :meth:`save` wrote it.
-            encoder: The encoder that it was fitted with. It may be left out where relscout built that.
+            encoder: The encoder that it was fitted with; required if relscout did not build it.
 
         Raises:
-            ArtifactError: The folder does not hold a fitted method of this name, or the encoder is missing or another.
+            ArtifactError: The folder does not hold a fitted method of this name, or the encoder is missing or differs.
         """
         artifact = load_kind(folder, cls.NAME)
         with whole(folder, cls.NAME):
@@ -306,19 +326,59 @@ class Method(EncoderParameter[Encoder], Estimator):
 
     def _fingerprint(self) -> str:
         """Return the fingerprint of the encoder that the method was fitted with."""
-        return self.encoder.fingerprint
+        return self.encoder.fingerprint if self._trained is None else self._trained.fingerprint
+
+    def _check_input(
+        self, unlabeled: Sequence[RelationInstance]
+    ) -> tuple[list[RelationInstance], Sequence[int], NRelations]:
+        """Check parameters and instances before anything is encoded.
+
+        Returns:
+            The unlabelled instances in canonical order, the place of each in the input, and the number of relations.
+
+        Raises:
+            InputError: There is no instance, or there are fewer than relations.
+            SettingError: A parameter is invalid.
+        """
+        if not unlabeled:
+            raise InputError("there are no instances to find relations in")
+        n_relations = checked_n_relations(self.n_relations)
+        checked_seed(self.seed)
+        _ = self._settings  # reports an invalid setting
+        check_enough(n_relations, len(unlabeled))
+        order = canonical_order(unlabeled)
+        return [unlabeled[place] for place in order], order, n_relations
+
+    def _checkpoint(
+        self,
+        folder: Path | None,
+        fingerprint: str,
+        instances: Sequence[RelationInstance],
+        **settings: Any,
+    ) -> Checkpoints:
+        """Return the checkpoint of a fit with these instances, encoder and further settings."""
+        settings = {**self.settings(), "method": self.NAME, **settings}
+        return Checkpoints.of(folder, settings=settings, fingerprint=fingerprint, instances=instances)
+
+    def _set_results(
+        self, probabilities: NDArray[np.float32], vectors: NDArray[np.float32], order: Sequence[int]
+    ) -> None:
+        """Set labels, probabilities (N, K) and vectors (N, D), given in canonical order, in that of the input."""
+        self.probabilities_ = scattered(probabilities, order)
+        self.labels_ = self._likeliest(self.probabilities_)
+        self.vectors_ = scattered(vectors, order)
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, self._FITTED):
+        if getattr(self, self._FITTED, None) is None:
             raise SettingError(
                 f"this {type(self).__name__} has found no relations yet; call fit, or load one"
             )
 
     def _fewer(self, asked: int, why: str = "the others have no instances", *, given: int = 0) -> list[str]:
-        """Return the given warnings, with one added if fewer relations were found than requested."""
-        if (found := self.n_relations_ - given) == asked:
+        """Return a warning if fewer relations were found than requested, apart from ``given`` pre-defined ones."""
+        if (n_found := self.n_relations_ - given) == asked:
             return []
-        return [f"{found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
+        return [f"{n_found} {'novel ' if given else ''}relations were found instead of {asked}: {why}"]
 
 
 class VectorMethod(Method):
@@ -331,27 +391,19 @@ class VectorMethod(Method):
     def vectors_and_number(
         self, unlabeled: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> tuple[NDArray[np.float32], int]:
-        """Return the vectors of instances and the number of relations, estimated where it is ``"auto"``.
+        """Return the vectors of instances and the number of relations, estimated if it is ``"auto"``.
 
         The vectors (N, D), float32, of unit length, are in canonical order, which does not depend on the order of the
-        input; :meth:`set_fitted` returns to that. ``report_`` is set anew.
+        input; :meth:`set_fitted` restores that. ``report_`` is reset.
 
         Raises:
             InputError: There is no instance, or there are fewer than relations.
-            SettingError: A parameter cannot work.
+            SettingError: A parameter is invalid.
         """
-        _ = self._settings  # a setting that cannot work is reported before anything is encoded
-        n_relations = checked_n_relations(self.n_relations)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        check_enough(n_relations, len(unlabeled))
-        self._order = canonical_order(unlabeled)
+        instances, self._order, n_relations = self._check_input(unlabeled)
         lost: Counter[str] = Counter()
         vectors = encode(
-            self.encoder,
-            [unlabeled[place] for place in self._order],
-            progress=progress,
-            on_loss=lambda _, what: lost.update([what]),
+            self.encoder, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
         )
         self.report_ = {"warnings": loss_warnings(lost)}
         if n_relations == "auto":
@@ -372,7 +424,7 @@ class VectorMethod(Method):
         """Set the fitted attributes from :meth:`probabilities_of` on the vectors of :meth:`vectors_and_number`.
 
         Raises:
-            SettingError: A relation is the likeliest one of no instance; such relations must be removed.
+            SettingError: A relation is the most probable one of no instance; such relations must be removed.
         """
         probabilities = self.probabilities_of(vectors)
         labels = probabilities.argmax(axis=1).astype(np.int64)
@@ -381,9 +433,7 @@ class VectorMethod(Method):
                 f"relation {empty[0]} of the method {self.NAME!r} is the likeliest of no instance; leave it out"
             )
         self.n_relations_ = probabilities.shape[1]
-        self.probabilities_ = scattered(probabilities, self._order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(vectors, self._order)
+        self._set_results(probabilities, vectors, self._order)
         return self
 
     _order: Sequence[int]
@@ -411,20 +461,35 @@ class VectorMethod(Method):
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
     ) -> NDArray[np.float32]:
-        """Return relation representations (N, D), float32, of unit length; of the encoder as it was trained, if any."""
+        """Return relation representations (N, D), float32, of unit length, by the trained encoder if any."""
         return transformed(self._vector_encoder(), instances, progress=progress)
 
     @abstractmethod
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
 
     def _ready_encoder(self) -> Encoder:
-        """Return the encoder with the weights that were trained, if any; an error where nothing was fitted."""
+        """Return the encoder with the trained weights, if any; raise an error if nothing was fitted."""
         self._check_fitted()
         if self._fitted_with is not None:
             check_encoder(self.encoder, self._fitted_with)
         return self.encoder
 
     def _vector_encoder(self) -> Encoder:
-        """Return the encoder that ``transform`` reads; one that is never trained gives vectors before a fit, too."""
+        """Return the encoder of ``transform``; one that is never trained returns vectors before a fit, too."""
         return self.encoder
+
+
+class EncoderTraining(VectorMethod):
+    """Base class of methods whose ``fit`` trains the encoder; it sets ``_trained`` before it encodes."""
+
+    _FITTED: ClassVar[str] = "_trained"
+
+    def _ready_encoder(self) -> TransformerEncoder:
+        self._check_fitted()
+        return self._trained.on(trainable(self.NAME, self.encoder))
+
+    def _vector_encoder(self) -> TransformerEncoder:
+        return self._ready_encoder()
+
+    _trained: Trained

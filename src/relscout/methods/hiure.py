@@ -1,9 +1,24 @@
-"""Contrast of instances and of prototypes at several granularities."""
+"""HiURE: contrast of instances, and of instances with prototypes at several granularities, without labels.
+
+Liu, Hu, Zhang, Li, Wen and Yu, "HiURE: Hierarchical Exemplar Contrastive Learning for Unsupervised Relation Extraction"
+(NAACL 2022). Built from the paper's description of the losses; the settings say where its released code differs.
+
+Each epoch after the warm-up:
+
+1. Cluster all instances by k-means, once per granularity. The direction of a cluster's mean is its prototype c; its
+   temperature φ measures how loose the cluster is (:func:`cluster_temperatures`).
+2. For each batch, the encoder reads each instance twice. Dropout, and words drawn between the mentions, make the views
+   v and v′, of unit length.
+3. InfoNCE turns v towards v′ and away from other instances (:func:`instance_contrast`). ProtoNCE, averaged over the
+   granularities, turns it towards the prototype of its cluster and away from the others (:func:`prototype_contrast`).
+
+Then k-means on v, computed from all words, gives the relations.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,8 +26,6 @@ from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start, kmeans
 from relscout.core.errors import InputError, SettingError
-from relscout.core.progress import Progress
-from relscout.core.seeding import generator
 from relscout.core.settings import (
     AboveZero,
     AtLeast0,
@@ -27,13 +40,10 @@ from relscout.core.settings import (
 )
 from relscout.encoders import Encoder, EncoderSettings
 from relscout.encoders.settings import Arithmetic
-from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import NRelations
-from relscout.methods.self_training import SelfTrained, SelfTraining
+from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
 from relscout.training.checkpointing import TrainingState
-from relscout.training.loop import Terms, batches_by_length
-from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +57,7 @@ class HiURESettings:
     prototypes: bool = True
     """The contrast of prototypes; without it only instances are contrasted."""
     granularities: Numbers = "4-6-10-16-100"
-    """Numbers of prototypes, joined by ``-``; of all the contrast is taken (released code: 4-6-10-16-100)."""
+    """Numbers of prototypes, joined by ``-``; the contrast is the mean over all (released code: 4-6-10-16-100)."""
     sampled_words: AtLeast0 = 2
     """Tokens between the mentions that each view reads of the part ``between``, drawn anew; 0 reads all."""
     dropout: Rate = 0.1
@@ -146,31 +156,31 @@ def cluster_temperatures(
 ) -> NDArray[np.float32]:
     """Return φ_c = Σ_{i in c} ‖v_i − c‖ / (n_c log(n_c + α)), clipped and scaled (C,), float32.
 
-    A loose cluster, and a small one, gets a high temperature, which lets it pull less; so clusters become alike in how
-    tight they are. Values beyond the 10th and 90th percentile are clipped to these, and all are scaled to the mean τ.
+    A loose or small cluster gets a high temperature and attracts its members less, so clusters become similarly tight.
+    Values are clipped to the 10th and 90th percentile, and scaled to the mean τ.
 
     Args:
         vectors: v (N, D), of unit length.
-        prototypes: c (C, D), of unit length; to each belongs at least one vector.
+        prototypes: c (C, D), of unit length; each has at least one vector.
         labels: Prototype of each vector (N,).
         smoothing: α, above 0.
         mean: τ, above 0.
     """
     sizes = np.bincount(labels, minlength=len(prototypes))
     distances = np.linalg.norm(vectors - prototypes[labels], axis=1)
-    found = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
+    temperatures = np.bincount(labels, weights=distances, minlength=len(prototypes)) / (
         sizes * np.log(sizes + smoothing)
     )
-    # a vector is no distance from itself: the spread of a cluster of one is undefined, so the largest spread stands in
-    found[sizes == 1] = found.max()
-    found = np.clip(found, *np.percentile(found, [_LOWEST, _HIGHEST]))
-    total = found.mean()
-    scaled = found / total * mean if total > 0 else np.full(len(found), mean)
-    # where all members are one and the same, the temperature would be 0
+    # the distance in a cluster of one vector is 0 and means nothing, so it gets the highest temperature
+    temperatures[sizes == 1] = temperatures.max()
+    temperatures = np.clip(temperatures, *np.percentile(temperatures, [_LOWEST, _HIGHEST]))
+    total = temperatures.mean()
+    scaled = temperatures / total * mean if total > 0 else np.full(len(temperatures), mean)
+    # if all members are equal, the temperature would be 0
     return np.asarray(np.maximum(scaled, 1e-3 * mean), dtype=np.float32)
 
 
-#: Prototypes need not settle: the encoder moves on in the next epoch.
+#: Maximum number of k-means iterations; the encoder changes in the next epoch anyway.
 _ITERATIONS = 20
 
 
@@ -185,72 +195,69 @@ class _Granularity:
 
 @dataclass
 class HiURETraining(SelfTraining):
-    """The loop, and what happened in it.
-
-    Args:
-        settings: See :class:`HiURESettings`.
-        encoder: What trains.
-        prepared: The instances.
-        seed: Random seed.
-        progress: Progress callback.
-        work: Keeps what is done, so that an interrupted loop goes on.
-
-    Attributes:
-        epochs: What is known of each, as JSON values.
-        warnings: What a user should know.
-    """
+    """The training of :class:`HiURE`; for the arguments, see :class:`SelfTraining`."""
 
     settings: HiURESettings
-    encoder: TunableEncoder
-    prepared: Prepared
-    seed: int
-    progress: Progress
-    work: Checkpoints
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     _granularities: Sequence[_Granularity] = ()
+    #: Prototype of each content at every granularity (G, M), of the last epoch.
     _labels: NDArray[np.int64] | None = None
     _agreement: float | None = None
-    _terms: Terms = field(default_factory=Terms)
 
-    def run(self) -> None:
-        """Train the encoder.
+    def __post_init__(self) -> None:
+        options, base = self.settings, self.encoder.base
+        samples = any(part.name == "between" for part in base.parts)
+        if not (samples or options.dropout or options.vector_dropout):
+            raise SettingError(
+                f"dropout and vector_dropout are 0, and the pooling {base.settings.pooling!r} has no 'between' "
+                "of which words could be sampled, so that both views of an instance are the same; set one above 0"
+            )
 
-        Raises:
-            DivergedError: The loss is no longer a number.
-            InputError: Some representations are not finite.
-        """
+    def _state(self) -> TrainingState:
         import torch
 
-        settings = self.settings
-        if (count := len(self.prepared.lengths)) < 2:
-            self.warnings.append(
-                f"there is {count} different instance, and nothing to contrast it with: the encoder is unchanged"
-            )
-            return
         optimizer = torch.optim.AdamW(
             list(self.encoder.parameters()),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
             fused=True,
         )
-        self._train(TrainingState({"encoder": self.encoder}, optimizer))
+        return TrainingState({"encoder": self.encoder}, optimizer)
 
-    def _begin(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+    def _loss(self, _: int, rows: Rows) -> torch.Tensor:
+        """Return InfoNCE + weight · ProtoNCE of a batch, a scalar; InfoNCE alone in the warm-up."""
+        import torch
+        from torch.nn.functional import dropout, normalize
+
         settings = self.settings
-        if settings.prototypes and epoch >= settings.warm_up_epochs:
+        self.encoder.train(True)
+        # one pass for both views: dropout and sampled words are drawn anew for each row
+        views = self.encoder(self.prepared, np.concatenate([rows, rows]))
+        views = normalize(dropout(views, settings.vector_dropout), dim=1)  # (2B, D)
+        first, second = views[: len(rows)], views[len(rows) :]  # (B, D) each
+        total = self._terms("instances", instance_contrast(first, second, temperature=settings.temperature))
+        if not self._granularities:
+            return total
+        contents = torch.from_numpy(np.concatenate([rows, rows])).to(self.encoder.device)  # (2B,)
+        contrasts = [
+            prototype_contrast(
+                views, granularity.prototypes, granularity.temperatures, granularity.labels[contents]
+            )
+            for granularity in self._granularities
+        ]
+        return total + settings.prototype_weight * self._terms("prototypes", torch.stack(contrasts).mean())
+
+    def _begin(self, epoch: int) -> None:
+        if self.settings.prototypes and epoch >= self.settings.warm_up_epochs:
             self._find_prototypes(epoch)
-        random = generator(self.seed, f"batches {epoch}")
-        return batches_by_length(self.prepared.lengths, settings.batch, random, least=2)
 
     def _find_prototypes(self, epoch: int) -> None:
-        """Cluster the contents, as the encoder sees them now, at every granularity."""
+        """Cluster the encoder's current vectors (M, D) at every granularity."""
         import torch
 
         vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
-        # almost as many prototypes as instances add no information to the instances
+        # with almost as many prototypes as instances, the contrast of instances already does the same
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
-        found: list[_Granularity] = []
+        granularities: list[_Granularity] = []
         device = self.encoder.device
         for count in counts:
             try:
@@ -263,7 +270,7 @@ class HiURETraining(SelfTraining):
                     progress=self.progress,
                 )
             except InputError:
-                # fewer instances than these read differently; two must, or there is nothing to learn
+                # there are fewer different vectors than prototypes; there must be at least two, or nothing is learnt
                 if count == counts[0]:
                     raise
                 continue
@@ -276,50 +283,28 @@ class HiURETraining(SelfTraining):
                 mean=self.settings.temperature,
             )
             arrays = (prototypes, temperatures, clusters.labels)
-            found.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
-        self._granularities = found
-        details = tuple(len(one.prototypes) for one in found)
-        if details != self.settings.counts:
-            few = (
-                f"prototypes were found at the granularities {', '.join(map(str, details))} only: there are "
+            granularities.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
+        self._granularities = granularities
+        sizes = tuple(len(granularity.prototypes) for granularity in granularities)
+        if sizes != self.settings.counts:
+            warning = (
+                f"prototypes were found at the granularities {', '.join(map(str, sizes))} only: there are "
                 f"{len(vectors)} different instances"
             )
-            self.warnings += [few] if few not in self.warnings else []
-        labels = np.stack([one.labels.cpu().numpy() for one in found])  # (G, M)
-        same = self._labels is not None and self._labels.shape == labels.shape
-        self._agreement = _agreement(self._labels, labels) if same and self._labels is not None else None
-        self._labels = labels
+            self.warnings += [warning] if warning not in self.warnings else []
+        labels = np.stack([granularity.labels.cpu().numpy() for granularity in granularities])  # (G, M)
+        before, self._labels = self._labels, labels
+        comparable = before is not None and before.shape == labels.shape
+        self._agreement = _agreement(before, labels) if before is not None and comparable else None
 
-    def _loss(self, _: int, rows: NDArray[np.int64]) -> torch.Tensor:
-        import torch
-        from torch.nn.functional import dropout, normalize
-
-        settings = self.settings
-        self.encoder.train(True)
-        # one pass for both views: dropout and sampled words are drawn anew for each row
-        views = self.encoder(self.prepared, np.concatenate([rows, rows]))
-        views = normalize(dropout(views, settings.vector_dropout), dim=1)
-        first, second = views[: len(rows)], views[len(rows) :]
-        total = self._terms("instances", instance_contrast(first, second, temperature=settings.temperature))
-        if not self._granularities:
-            return total
-        own = torch.from_numpy(np.concatenate([rows, rows])).to(self.encoder.device)
-        of_prototypes = [
-            prototype_contrast(views, one.prototypes, one.temperatures, one.labels[own])
-            for one in self._granularities
-        ]
-        return total + settings.prototype_weight * self._terms(
-            "prototypes", torch.stack(of_prototypes).mean()
-        )
-
-    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        temperatures = [one.temperatures for one in self._granularities]
+    def _end(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        temperatures = [granularity.temperatures.tolist() for granularity in self._granularities]
         self.epochs.append(
             {
                 "losses": self._terms.means(),
-                "granularities": [len(one) for one in temperatures],
+                "granularities": [len(of_clusters) for of_clusters in temperatures],
                 "temperatures": [
-                    [round(float(x), 4) for x in (one.min(), one.max())] for one in temperatures
+                    [round(min(of_clusters), 4), round(max(of_clusters), 4)] for of_clusters in temperatures
                 ],
                 "agreement": self._agreement,
             }
@@ -329,9 +314,6 @@ class HiURETraining(SelfTraining):
     def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         del record
         self._labels = arrays.get("labels")
-
-    def _seed(self, purpose: str) -> int:
-        return int(generator(self.seed, f"hiure {purpose}").integers(2**31))
 
 
 def _agreement(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
@@ -345,7 +327,7 @@ class HiURE(SelfTrained):
     """Contrast each instance with others and with prototypes at several granularities, then cluster by k-means.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
 
@@ -358,7 +340,8 @@ class HiURE(SelfTrained):
         "Extraction. NAACL 2022"
     )
     SETTINGS: ClassVar[type[HiURESettings]] = HiURESettings
-    # as for Siamese URE; words between the mentions are sampled of the states that the layer which trains reads
+    TRAINING: ClassVar[type[SelfTraining]] = HiURETraining
+    # as for Siamese URE; words between the mentions are sampled from the input of the layer that trains
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
@@ -392,22 +375,3 @@ class HiURE(SelfTrained):
     def _sampled(self) -> int:
         options: HiURESettings = self._settings
         return options.sampled_words
-
-    def _training(
-        self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
-        n_relations: int,
-        progress: Progress,
-        work: Checkpoints,
-    ) -> SelfTraining:
-        del n_relations  # the prototypes have granularities of their own
-        options = self._settings
-        if not any(part.name == "between" for part in encoder.base.parts) and not (
-            options.dropout or options.vector_dropout
-        ):
-            raise SettingError(
-                f"dropout and vector_dropout are 0, and the pooling {encoder.base.settings.pooling!r} has no 'between' "
-                "of which words could be sampled, so that both views of an instance are the same; set one above 0"
-            )
-        return HiURETraining(self._settings, encoder, prepared, self.seed, progress, work)

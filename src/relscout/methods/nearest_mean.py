@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Clusters, check_count, means, nearest, soft_assignment, spread
 from relscout.core.errors import ArtifactError, InputError
-from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.encoders import Encoder, OnLoss, loss_warnings
-from relscout.methods.estimator import NRelations, VectorMethod, check_labels, checked_n_relations
-from relscout.methods.vectors import drawn, encode, scattered, sorted_clusters
+from relscout.methods.estimator import NRelations, VectorMethod, check_labels
+from relscout.methods.vectors import drawn, encode, sorted_clusters
 from relscout.training.stored import Checkpoints, Trained, below, check_encoder
 
 
@@ -60,15 +60,11 @@ class NearestMean(VectorMethod):
             SettingError: ``labeled`` is given, or ``n_relations`` or ``seed`` is invalid.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations, random = checked_n_relations(self.n_relations), generator(self.seed, "spread")
-        _ = self._settings  # reports an invalid setting before anything is encoded
-        order = canonical_order(unlabeled)
+        instances, order, n_relations = self._check_input(unlabeled)
         lost: Counter[str] = Counter()
         self.report_ = {"warnings": []}
         vectors, n_clusters = self._represent(
-            [unlabeled[place] for place in order],
+            instances,
             n_relations,
             progress=progress,
             on_loss=lambda _, what: lost.update([what]),
@@ -78,11 +74,10 @@ class NearestMean(VectorMethod):
         progress("cluster", 0, None)
         clusters = sorted_clusters(self._cluster(vectors, n_clusters, progress))
         self._centroids = clusters.centroids
-        self._variance = spread(drawn(vectors, random), clusters.inertia / len(vectors))
+        sample = drawn(vectors, generator(self.seed, "spread"))
+        self._variance = spread(sample, clusters.inertia / len(vectors))
         self.n_relations_ = len(clusters.centroids)
-        self.probabilities_ = scattered(soft_assignment(vectors, self._centroids, self._variance), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(vectors, order)
+        self._set_results(self.probabilities_of(vectors), vectors, order)
         self._work.clear()
         return self
 
@@ -113,9 +108,6 @@ class NearestMean(VectorMethod):
         self._variance = variance
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
         self.n_relations_ = len(centroids)
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     @abstractmethod
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:

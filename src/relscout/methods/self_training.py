@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,48 +14,77 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import Clusters, started_kmeans
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
-from relscout.encoders import OnLoss, TransformerEncoder
+from relscout.core.seeding import generator
+from relscout.encoders import OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
-from relscout.methods.estimator import NRelations, check_enough
+from relscout.methods.estimator import EncoderTraining, NRelations
 from relscout.methods.nearest_mean import NearestMean
 from relscout.methods.vectors import encode, unit_length
 from relscout.training.checkpointing import TrainingState
-from relscout.training.loop import train
+from relscout.training.loop import Terms, batches_by_length, train
 from relscout.training.stored import Checkpoints, Trained, trainable
 
 if TYPE_CHECKING:
     import torch
 
-Batch = NDArray[np.int64]
+#: Contents of a batch (B,): instances that read the same are one content.
+Rows = NDArray[np.int64]
 
 
+@dataclass
 class SelfTraining(ABC):
-    """Training without labels, with a record of each epoch.
+    """Trains an encoder without labels, and saves a checkpoint after each epoch.
+
+    A subclass builds what trains (:meth:`_state`), prepares an epoch (:meth:`_begin`), returns the loss of a batch
+    (:meth:`_loss`) and records an epoch (:meth:`_end`).
+
+    Args:
+        settings: Settings of the method; this class reads ``epochs`` and ``batch``.
+        encoder: The encoder to train.
+        prepared: The instances, N of M contents.
+        n_relations: Number of relations K.
+        name: Name of the method, which the random streams depend on.
+        seed: Random seed.
+        progress: Progress callback.
+        work: Keeps the checkpoint.
 
     Attributes:
-        settings: With the field ``epochs``.
-        epochs: What is known of each, as JSON values.
+        epochs: Record of each epoch, as JSON values.
         warnings: What a user should know.
     """
 
     settings: Any
+    encoder: TunableEncoder
+    prepared: Prepared
+    n_relations: int
+    name: str
+    seed: int
     progress: Progress
     work: Checkpoints
-    epochs: list[dict[str, Any]]
-    warnings: list[str]
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _terms: Terms = field(default_factory=Terms)
 
-    @abstractmethod
     def run(self) -> None:
-        """Train the encoder, or resume where training was interrupted."""
+        """Train the encoder, or resume where training was interrupted.
 
-    def _train(self, state: TrainingState) -> None:
-        """Train all epochs that are left, and save a checkpoint after each."""
+        Raises:
+            DivergedError: The loss is no longer a number.
+            CollapsedError: All representations, or all clusters, have become one.
+            InputError: Some representations are not finite.
+        """
+        if (count := len(self.prepared.lengths)) < 2:
+            self.warnings.append(
+                f"there is {count} different instance, and nothing to compare it with: the encoder is unchanged"
+            )
+            return
+        state = self._state()
         if (resumed := state.resume(self.work)) is not None:
             record, arrays = resumed
             self.epochs, self.warnings = record["epochs"], record["warnings"]
             self._restore(record, arrays)
         for step in train(
-            self._begin,
+            self._batches,
             self._loss,
             state.optimizer,
             epochs=self.settings.epochs,
@@ -65,35 +95,47 @@ class SelfTraining(ABC):
         ):
             self.progress("train", step.number, step.total)
             if step.ends_epoch:
-                record, arrays = self._judge()
+                record, arrays = self._end()
                 state.save(self.work, {**record, "epochs": self.epochs, "warnings": self.warnings}, arrays)
 
     @abstractmethod
-    def _begin(self, epoch: int) -> Sequence[Batch]:
-        """Return the batches of an epoch that begins."""
+    def _state(self) -> TrainingState:
+        """Return the networks to train, with their optimizer."""
 
     @abstractmethod
-    def _loss(self, epoch: int, rows: Batch, /) -> torch.Tensor:
-        """Return the loss of a batch."""
+    def _begin(self, epoch: int) -> None:
+        """Prepare an epoch."""
 
     @abstractmethod
-    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _loss(self, epoch: int, rows: Rows, /) -> torch.Tensor:
+        """Return the loss of a batch of contents (B,), a scalar."""
+
+    @abstractmethod
+    def _end(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Record an epoch that ended; return what else :meth:`_restore` needs, as JSON values and arrays."""
 
     @abstractmethod
     def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Restore what :meth:`_judge` returned."""
+        """Restore what :meth:`_end` returned."""
 
-    @abstractmethod
+    def _batches(self, epoch: int) -> Sequence[Rows]:
+        self._begin(epoch)
+        random = generator(self.seed, f"batches {epoch}")
+        # a single row has no other to be compared with, and cannot be normalised over the batch
+        return batches_by_length(self.prepared.lengths, self.settings.batch, random, least=2)
+
     def _seed(self, purpose: str) -> int:
-        """Return a random seed for one purpose."""
+        return int(generator(self.seed, f"{self.name} {purpose}").integers(2**31))
 
 
-class SelfTrained(NearestMean):
-    """A method that trains its encoder without labels; subclasses define the training in ``_training``.
+class SelfTrained(EncoderTraining, NearestMean):
+    """A method that trains its encoder without labels; a subclass names the training.
 
     Its settings have the fields ``trained_layers``, ``dropout``, ``training_dtype``, ``start`` and ``max_relations``.
     """
+
+    #: What ``fit`` runs.
+    TRAINING: ClassVar[type[SelfTraining]]
 
     def _represent(
         self,
@@ -104,7 +146,6 @@ class SelfTrained(NearestMean):
         on_loss: OnLoss,
         checkpoints: Path | None,
     ) -> tuple[NDArray[np.float32], int]:
-        check_enough(n_relations, len(instances))
         base, options = trainable(self.NAME, self.encoder), self._settings
         tunable = TunableEncoder(
             base,
@@ -118,47 +159,23 @@ class SelfTrained(NearestMean):
             untrained = unit_length(tunable.encode(prepared, progress=progress))
             n_relations = self._number(untrained, n_relations, progress)
             del untrained
-        self._work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME},
-            fingerprint=base.fingerprint,
-            instances=instances,
+        self._work = self._checkpoint(checkpoints, base.fingerprint, instances)
+        training = self.TRAINING(
+            options, tunable, prepared, n_relations, self.NAME, self.seed, progress, self._work
         )
-        teaching = self._training(tunable, prepared, n_relations, progress, self._work)
-        teaching.run()
+        training.run()
         self._trained = Trained(base.fingerprint, tunable.weights())
-        self.report_["epochs"] = teaching.epochs
-        self.report_["warnings"] += teaching.warnings
-        del tunable, prepared, teaching
+        self.report_["epochs"] = training.epochs
+        self.report_["warnings"] += training.warnings
+        del tunable, prepared, training
         # the same code path as transform and predict, so that these return exactly the same
-        return encode(self._trained_encoder(), instances, progress=progress), n_relations
+        return encode(self._ready_encoder(), instances, progress=progress), n_relations
 
     def _sampled(self) -> int:
         """Return how many tokens of the part ``between`` are sampled while training; 0 for all."""
         return 0
 
-    @abstractmethod
-    def _training(
-        self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
-        n_relations: int,
-        progress: Progress,
-        work: Checkpoints,
-    ) -> SelfTraining:
-        """Return the training, set up."""
-
     def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
         return started_kmeans(
             vectors, n_relations, start=self._settings.start, seed=self.seed, progress=progress
         )
-
-    def _ready_encoder(self) -> TransformerEncoder:
-        self._check_fitted()
-        return self._trained_encoder()
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
-
-    def _trained_encoder(self) -> TransformerEncoder:
-        return self._trained.on(trainable(self.NAME, self.encoder))

@@ -1,7 +1,19 @@
-"""SelfORE: adaptive clustering gives pseudo labels, relation classification learns them, and again.
+"""SelfORE: adaptive clustering computes pseudo labels, relation classification learns them, and both repeat.
 
 Hu, Wen, Xu, Zhang and Yu, "SelfORE: Self-supervised Relational Feature Learning for Open Relation Extraction"
 (EMNLP 2020). Built from the paper; where it is silent or its released code differs, the settings say so.
+
+Each loop (:class:`SelfORETraining`):
+
+1. The encoder maps each instance to a vector h (eq. 1 and 2).
+2. Adaptive clustering (eq. 3–9, :mod:`relscout.clustering.adaptive`) trains an autoencoder, then moves its codes and
+   K̂ centroids so that confident assignments become more confident. The likeliest cluster of an instance is its pseudo
+   label (eq. 10).
+3. Training ends if hardly any pseudo label changed.
+4. Relation classification (eq. 11 and 12, :mod:`relscout.training.classification`) trains a linear layer, and then the
+   encoder with it, to predict the pseudo labels.
+
+The relations are the clusters of the last loop, or groups of them (:func:`relations_of_clusters`).
 """
 
 from __future__ import annotations
@@ -27,21 +39,20 @@ from relscout.clustering.adaptive import Mapping as VectorMapping
 from relscout.clustering.kmeans import (
     Clusters,
     Start,
-    kmeans,
     nearest,
-    neighbour_seeds,
     soft_assignment,
     spread,
+    started_kmeans,
 )
 from relscout.core.errors import DivergedError, InputError
-from relscout.core.instances import RelationInstance, canonical_order
+from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.settings import AtLeast0, AtLeast1, Share, settings_class
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, loss_warnings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.methods.estimator import Labels, NRelations, VectorMethod, check_labels, checked_n_relations
+from relscout.methods.estimator import EncoderTraining, Labels, NRelations, check_labels
 from relscout.methods.vectors import (
     checked_n_clusters,
     drawn,
@@ -50,7 +61,6 @@ from relscout.methods.vectors import (
     largest_first,
     merged,
     of_relations,
-    scattered,
     softened,
     unit_length,
 )
@@ -86,27 +96,30 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
 #: A clustering has collapsed when its entropy is that of fewer clusters than this share of what k-means finds.
 _COLLAPSED = 0.5
 
+#: Cluster of each instance (N,), from 0 to K̂ - 1.
 PseudoLabels = NDArray[np.int64]
+#: Weight (K̂, D) and bias (K̂,) of the classification layer.
+Head = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass
-class Bootstrap:
-    """The loop, and what happened in it.
+class SelfORETraining:
+    """Clusters and classifies in turn, and saves a checkpoint after each epoch of classification.
 
     Args:
         settings: See :class:`SelfORESettings`.
-        n_clusters: K̂.
-        n_relations: K.
+        n_clusters: Number of pseudo labels K̂.
+        n_relations: Number of relations K.
         seed: Random seed.
         progress: Progress callback.
-        work: Keeps what is done, so that an interrupted loop goes on.
-        contents: The untrained encoder's vectors in their :func:`room_for_frozen_epochs`.
+        work: Keeps the checkpoint.
+        contents: Vectors of the untrained encoder in :func:`storage_for_frozen_epochs`.
 
     Attributes:
-        loops: What happened in each loop, as JSON values.
-        stopped: Why the loop ended.
+        loops: Record of each loop, as JSON values.
+        stopped: Why training ended.
         warnings: What a user should know.
-        kept: Share of the instances that the last adaptive clustering left where k-means on the codes had put them.
+        kept: Share of the instances that are in the same cluster before and after the last adaptive clustering.
     """
 
     settings: SelfORESettings
@@ -124,12 +137,12 @@ class Bootstrap:
     def run(
         self, vectors: NDArray[np.float32], encoder: TunableEncoder | None, prepared: Prepared | None
     ) -> Adaptive | Hard:
-        """Cluster and classify in turn, and return the last clustering; the encoder keeps what it has learnt.
+        """Train the encoder, and return the clusters of the last loop.
 
         Args:
-            vectors: Of the untrained encoder (N, D), float32, of unit length; overwritten in every loop, so that only
-                one array as large as this is held.
-            encoder: What relation classification trains; ``None`` where there is none.
+            vectors: Vectors of the untrained encoder (N, D), float32, of unit length; overwritten in every loop, to
+                save memory.
+            encoder: The encoder to train; ``None`` without relation classification.
             prepared: The instances for it.
         """
         self._start = self._k_means(vectors, self._seed("start"))
@@ -138,7 +151,7 @@ class Bootstrap:
             return self._cluster(vectors, 0, None)[0]
         loop, epochs = 0, 0
         labels: PseudoLabels | None = None
-        head: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        head: Head | None = None
         classifier: Classifier[Prepared] | None = None
         contents, self.contents = self.contents, None
         if (resumed := self.work.load()) is not None:
@@ -147,23 +160,24 @@ class Bootstrap:
             loop, epochs, labels = state["loop"], state["epochs"], arrays["labels"]
             classifier = self._classifier(encoder, prepared, labels, loop, None)
             classifier.state.restore(arrays)
-            contents = None  # of the untrained encoder
+            contents = None  # these are of the untrained encoder
         while True:
-            if classifier is None:
-                partition, labels = self._cluster(vectors, loop, labels)
+            if classifier is None:  # else, a checkpoint resumes within the classification
+                partition, labels = self._cluster(vectors, loop, labels)  # eq. 3–10
                 if self._ends(loop):
                     return partition
                 classifier = self._classifier(encoder, prepared, labels, loop, head)
+            # eq. 11 and 12
             training = classifier.epochs(first=epochs, contents=contents, progress=self.progress)
-            contents = None  # let go of when the frozen epochs are over
+            contents = None  # so that the classifier frees them after the frozen epochs
             for result in training:
                 self.loops[loop]["classification_loss"].append(round(result.loss, 6))
                 self.loops[loop]["classification_accuracy"].append(round(result.accuracy, 6))
                 self._keep(
                     loop, result.epoch + 1, {"labels": np.asarray(labels), **classifier.state.arrays()}
                 )
-            contents = room_for_frozen_epochs(self.settings, loop + 1, encoder, prepared)
-            vectors = unit_length(
+            contents = storage_for_frozen_epochs(self.settings, loop + 1, encoder, prepared)
+            vectors = unit_length(  # eq. 2, by the trained encoder
                 encoder.encode(prepared, into=vectors, contents=contents, progress=self.progress)
             )
             head = classifier.head if self.settings.head == "aligned" else None
@@ -172,86 +186,91 @@ class Bootstrap:
     def _cluster(
         self, vectors: NDArray[np.float32], loop: int, previous: PseudoLabels | None
     ) -> tuple[Adaptive | Hard, PseudoLabels]:
-        """Return the clustering of a loop and its pseudo labels, and add its record to ``loops``."""
-        details: dict[str, Any] = {"changed": None, "adaptive_loss": [], "classification_loss": []}
-        details |= {"classification_accuracy": [], "autoencoder_loss": [], "redraws": 0, "kept_start": True}
-        self.loops.append(details)
-        found: tuple[Adaptive | Hard, PseudoLabels] | None = None
-        if self.settings.adaptive:
-            found = self._adaptive(vectors, loop, details)
-        if found is None:
+        """Return the clusters of a loop and the pseudo labels (N,), and add a record to ``loops``."""
+        record: dict[str, Any] = {
+            "changed": None,
+            "adaptive_loss": [],
+            "classification_loss": [],
+            "classification_accuracy": [],
+            "autoencoder_loss": [],
+            "redraws": 0,
+            "kept_start": True,
+        }
+        self.loops.append(record)
+        partition: Adaptive | Hard
+        adapted = self._adaptive(vectors, loop, record) if self.settings.adaptive else None
+        if adapted is not None:
+            partition, labels = Adaptive.of(adapted), adapted.labels
+        else:
             clusters = self._k_means(vectors, self._seed(f"k-means {loop}"))
-            hard = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
-            found = hard, clusters.labels
-        partition, labels = found
-        details["effective_clusters"] = round(effective_number(labels), 3)
+            partition = Hard.of(clusters, vectors, seed=self._seed(f"spread {loop}"))
+            labels = clusters.labels
+        record["effective_clusters"] = round(effective_number(labels), 3)
         if previous is not None:
             match = align(labels, previous)
-            details["changed"] = round(1 - match.accuracy, 6)
+            record["changed"] = round(1 - match.accuracy, 6)
             if self.settings.head == "aligned":
                 labels = _renumbered(labels, match.mapping, self.n_clusters)
         return partition, labels
 
     def _adaptive(
-        self, vectors: NDArray[np.float32], loop: int, details: dict[str, Any]
-    ) -> tuple[Adaptive, PseudoLabels] | None:
-        """Return the adaptive clustering, or ``None`` where every attempt collapsed or diverged."""
+        self, vectors: NDArray[np.float32], loop: int, record: dict[str, Any]
+    ) -> AdaptiveClusters | None:
+        """Return an adaptive clustering of vectors (N, D), or ``None`` if every attempt collapsed or diverged."""
         settings: AdaptiveSettings = self.settings
-        for left in range(self.settings.restarts, -1, -1):
-            attempt = self.settings.restarts - left
+        restarts = self.settings.restarts
+        for attempt in range(restarts + 1):
             seed = self._seed(f"adapt {loop}" + (f" again {attempt}" if attempt else ""))
             slower = replace(settings, cluster_learning_rate=settings.cluster_learning_rate / 2)
             try:
-                found = self._attempt(vectors, settings, seed, details)
+                clusters = self._attempt(vectors, settings, seed, record)
             except DivergedError as error:
                 slower = replace(slower, autoencoder_learning_rate=settings.autoencoder_learning_rate / 2)
-                wrong, again = f"in loop {loop + 1}, {error}", "with half the learning rates"
+                problem, how = f"in loop {loop + 1}, {error}", "with half the learning rates"
             else:
-                if isinstance(found, AdaptiveClusters):
-                    self.kept = float((found.labels == found.starting_labels).mean())
-                    details["kept"] = round(self.kept, 6)
-                    return Adaptive.of(found), found.labels
-                wrong = f"adaptive clustering of loop {loop + 1} collapsed: {found}"
-                again = "with half the learning rate"
-            self.warnings.append(
-                f"{wrong}; " + (f"tried again {again}" if left else "k-means stands in for it")
-            )
+                if isinstance(clusters, AdaptiveClusters):
+                    self.kept = float((clusters.labels == clusters.starting_labels).mean())
+                    record["kept"] = round(self.kept, 6)
+                    return clusters
+                problem = f"adaptive clustering of loop {loop + 1} collapsed: {clusters}"
+                how = "with half the learning rate"
+            remedy = f"tried again {how}" if attempt < restarts else "k-means stands in for it"
+            self.warnings.append(f"{problem}; {remedy}")
             settings = slower
         return None
 
     def _attempt(
-        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, details: dict[str, Any]
+        self, vectors: NDArray[np.float32], settings: AdaptiveSettings, seed: int, record: dict[str, Any]
     ) -> AdaptiveClusters | str:
-        """Return one adaptive clustering, or how it has collapsed.
+        """Return an adaptive clustering of vectors (N, D), or how it collapsed.
 
         Raises:
             DivergedError: A loss is no longer a number.
         """
         pretrained = pretrain(vectors, settings=settings, seed=seed, progress=self.progress)
-        details["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
+        record["autoencoder_loss"] = [round(loss, 6) for loss in pretrained.losses]
         mapping, progress = pretrained.mapping, self.progress
-        # of K̂ ≫ K pseudo labels only as many need be left as there are relations
+        # with K̂ ≫ K, it is enough if as many clusters as relations are left
         expected = min(effective_number(self._start.labels), float(self.n_relations))
         try:
-            found = adapt(vectors, self.n_clusters, mapping, settings=settings, seed=seed, progress=progress)
+            clusters = adapt(
+                vectors, self.n_clusters, mapping, settings=settings, seed=seed, progress=progress
+            )
         except InputError:
-            # the vectors differ (k-means on them went well), so it is the codes that do not
+            # the vectors differ, since k-means on them succeeded; so the codes have collapsed
             left = 1.0
         else:
-            left = effective_number(found.labels)
-            details["adaptive_loss"] = [round(loss, 6) for loss in found.losses]
-            details["redraws"], details["kept_start"] = found.redraws, found.kept_start
+            left = effective_number(clusters.labels)
+            record["adaptive_loss"] = [round(loss, 6) for loss in clusters.losses]
+            record["redraws"], record["kept_start"] = clusters.redraws, clusters.kept_start
             if left >= _COLLAPSED * expected:
-                return found
+                return clusters
         return f"its {self.n_clusters} clusters have the entropy of {left:.1f} equal ones, {expected:.1f} were expected"
 
     def _k_means(self, vectors: NDArray[np.float32], seed: int) -> Clusters:
-        starts = (
-            neighbour_seeds(vectors, self.n_clusters, seed=seed)
-            if self.settings.start == "neighbours"
-            else None
+        return started_kmeans(
+            vectors, self.n_clusters, start=self.settings.start, seed=seed, progress=self.progress
         )
-        return kmeans(vectors, self.n_clusters, seed=seed, starts=starts, progress=self.progress)
 
     def _classifier(
         self,
@@ -259,7 +278,7 @@ class Bootstrap:
         prepared: Prepared,
         labels: PseudoLabels,
         loop: int,
-        head: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+        head: Head | None,
     ) -> Classifier[Prepared]:
         seed = self._seed(f"classify {loop}")
         return Classifier(
@@ -285,7 +304,7 @@ class Bootstrap:
         return int(generator(self.seed, f"selfore {purpose}").integers(2**31))
 
 
-def room_for_frozen_epochs(
+def storage_for_frozen_epochs(
     settings: SelfORESettings, loop: int, encoder: TunableEncoder, prepared: Prepared
 ) -> ContentVectors | None:
     """Return storage for the inputs of frozen epochs, encoded once; ``None`` if there are none."""
@@ -295,11 +314,11 @@ def room_for_frozen_epochs(
 
 
 def _renumbered(labels: PseudoLabels, mapping: Any, n_clusters: int) -> PseudoLabels:
-    """Return labels under the numbers they are matched with; what is matched with none takes those that are left."""
+    """Return labels renumbered by a mapping; labels that it lacks get the numbers that are left."""
     left = iter(sorted(set(range(n_clusters)) - {int(number) for number in mapping.values()}))
     table = np.array([mapping[label] if label in mapping else next(left) for label in range(n_clusters)])
-    found: PseudoLabels = table[labels]
-    return found
+    renumbered: PseudoLabels = table[labels]
+    return renumbered
 
 
 class Partition(Protocol):
@@ -311,11 +330,11 @@ class Partition(Protocol):
         ...
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how well each vector belongs to each cluster (N, K̂), float32, rows summing to 1."""
+        """Return the share of each cluster in each vector (N, K̂), float32, rows summing to 1."""
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         ...
 
 
@@ -336,10 +355,10 @@ class Adaptive:
     alpha: float
 
     @classmethod
-    def of(cls, found: AdaptiveClusters) -> Adaptive:
-        """Take over what adaptive clustering found."""
-        frequencies = found.frequencies if found.label_from == "target" else np.empty(0)
-        return cls(found.mapping, found.centroids, frequencies, found.alpha)
+    def of(cls, clusters: AdaptiveClusters) -> Adaptive:
+        """Return the result of adaptive clustering without its labels."""
+        frequencies = clusters.frequencies if clusters.label_from == "target" else np.empty(0)
+        return cls(clusters.mapping, clusters.centroids, frequencies, clusters.alpha)
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return p (eq. 8), or q (eq. 7), of each vector (N, K̂), float32."""
@@ -347,11 +366,11 @@ class Adaptive:
         return assign(self.mapping, self.centroids, vectors, alpha=self.alpha, frequencies=frequencies)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
-        found: dict[str, NDArray[Any]] = {
+        """Return the fields as arrays, for saving."""
+        of_mapping: dict[str, NDArray[Any]] = {
             f"mapping.{name}": array for name, array in self.mapping.arrays().items()
         }
-        return {**found, "centroids": self.centroids, "frequencies": self.frequencies}
+        return {**of_mapping, "centroids": self.centroids, "frequencies": self.frequencies}
 
 
 @dataclass(frozen=True)
@@ -367,48 +386,48 @@ class Hard:
     variance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, found: Clusters, vectors: NDArray[np.float32], *, seed: int) -> Hard:
-        """Take over what k-means found."""
+    def of(cls, clusters: Clusters, vectors: NDArray[np.float32], *, seed: int) -> Hard:
+        """Return the result of k-means on vectors (N, D), with the variance of its clusters."""
         sample = drawn(vectors, generator(seed, "spread"))
-        return cls(found.centroids, np.array([spread(sample, found.inertia / len(vectors))]))
+        return cls(clusters.centroids, np.array([spread(sample, clusters.inertia / len(vectors))]))
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the posterior of each cluster (N, K̂), float32."""
         return soft_assignment(vectors, self.centroids, float(self.variance[0]))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         return {"centroids": self.centroids, "variance": self.variance}
 
 
 def restored(arrays: Mapping[str, NDArray[Any]], *, alpha: float) -> Adaptive | Hard:
-    """Build a partition from what ``arrays`` gave."""
+    """Return the partition that ``arrays`` saved."""
     if "variance" in arrays:
         return Hard(arrays["centroids"], arrays["variance"])
-    mapped = {name.removeprefix("mapping."): a for name, a in arrays.items() if name.startswith("mapping.")}
-    return Adaptive(VectorMapping.from_arrays(mapped), arrays["centroids"], arrays["frequencies"], alpha)
+    mapping = VectorMapping.from_arrays(below("mapping.", arrays))
+    return Adaptive(mapping, arrays["centroids"], arrays["frequencies"], alpha)
 
 
 def relations_of_clusters(
     partition: Partition, vectors: NDArray[np.float32], n_relations: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Return the relation of each cluster (K̂,), int64: relations are numbered by size and none is empty.
+    """Return the relation of each cluster (K̂,), int64. Relations are numbered by size, and none is empty.
 
-    Where there are more clusters than relations, k-means merges them (section 3.2). A cluster that
-    no vector chooses joins the one with the nearest centroid, so that fewer may be left than were asked for.
+    If there are more clusters than relations, k-means merges them (section 3.2). A cluster to which no vector belongs
+    joins the one with the nearest centroid, so fewer relations may be left than requested.
 
     Args:
         partition: The clusters.
-        vectors: What was clustered (N, D), float32.
+        vectors: The clustered vectors (N, D), float32.
         n_relations: Number of relations, at most K̂.
-        seed: Draws the starts of k-means.
+        seed: Random seed of the starts of k-means.
     """
     shares, centroids = partition.shares(vectors), partition.centroids
     groups = np.arange(len(centroids))
     if n_relations < len(centroids):
         labels = shares.argmax(axis=1)
         chosen = np.unique(labels)
-        # a cluster that no vector chose goes with the one that is nearest
+        # an empty cluster joins the nearest cluster that is not
         nearest_chosen = nearest(centroids, centroids[chosen])[0]
         nearest_chosen[chosen] = np.arange(len(chosen))
         groups = merged(vectors, labels, n_relations, seed=seed)[nearest_chosen]
@@ -425,11 +444,11 @@ def relations_of_clusters(
     return np.argsort(order)[groups]
 
 
-class SelfORE(VectorMethod):
-    """Self-supervised relational feature learning: cluster, learn the clusters, cluster again.
+class SelfORE(EncoderTraining):
+    """Self-supervised relational feature learning: cluster, train the encoder to predict the clusters, and repeat.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
 
@@ -444,8 +463,6 @@ class SelfORE(VectorMethod):
     SETTINGS: ClassVar[type[SelfORESettings]] = SelfORESettings
     LABELS: ClassVar[Labels] = "none"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
-
-    _FITTED: ClassVar[str] = "_partition"
 
     def __init__(
         self,
@@ -502,23 +519,18 @@ class SelfORE(VectorMethod):
         """Find the relations of ``unlabeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Nothing: the method learns from no labels.
+            unlabeled: The instances.
+            labeled: Must be ``None``, because the method cannot use labels.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch of relation classification, so that an
-                interrupted fit resumes there with the same result.
+            checkpoints: Folder for checkpoints after each epoch of relation classification, so that an interrupted
+                fit resumes with the same result.
 
         Raises:
             InputError: There is no instance, or there are fewer (different) ones than relations or pseudo labels.
             SettingError: ``labeled`` is given, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
+        instances, order, n_relations = self._check_input(unlabeled)
         base, options = trainable(self.NAME, self.encoder), self._settings
         self.report_ = {"warnings": []}
         lost: Counter[str] = Counter()
@@ -530,56 +542,45 @@ class SelfORE(VectorMethod):
             prepared = tunable.prepare(
                 instances, progress=progress, on_loss=lambda _, what: lost.update([what])
             )
-            contents = room_for_frozen_epochs(options, 0, tunable, prepared)
+            contents = storage_for_frozen_epochs(options, 0, tunable, prepared)
             vectors = unit_length(tunable.encode(prepared, contents=contents, progress=progress))
         else:
             vectors = encode(base, instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         if n_relations == "auto":
-            from relscout.clustering.choose_k import choose_k
-
-            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
+            n_relations = self.estimated_number(vectors, largest=options.max_relations, progress=progress)
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME},
-            fingerprint=base.fingerprint,
-            instances=instances,
-        )
-        loop = Bootstrap(options, n_clusters, n_relations, self.seed, progress, work, contents)
+        work = self._checkpoint(checkpoints, base.fingerprint, instances)
+        training = SelfORETraining(options, n_clusters, n_relations, self.seed, progress, work, contents)
         del contents
-        self._partition = loop.run(vectors, tunable, prepared)
+        self._partition = training.run(vectors, tunable, prepared)
         self._trained = Trained(base.fingerprint, tunable.weights() if tunable is not None else {})
         del vectors, prepared, tunable
-        # by the way of transform and predict, so that these give the very same
+        # the same code path as transform and predict, so that these return exactly the same
         final = encode(self._ready_encoder(), instances, progress=progress)
-        asked = n_relations if options.merge else n_clusters
-        self._relation_of = relations_of_clusters(self._partition, final, asked, seed=self.seed)
+        requested = n_relations if options.merge else n_clusters
+        self._relation_of = relations_of_clusters(self._partition, final, requested, seed=self.seed)
         self._exponent = 1.0
         if isinstance(self._partition, Adaptive):
-            # label-free: how much the adaptive clustering agrees with the one that it started from
-            found = of_relations(self._partition.shares(final), self._relation_of)
-            self._exponent = exponent_for(found, loop.kept)
+            # an estimate of the accuracy that needs no labels: the agreement with the initial k-means clusters
+            shares = of_relations(self._partition.shares(final), self._relation_of)
+            self._exponent = exponent_for(shares, training.kept)
         self.n_relations_ = int(self._relation_of.max()) + 1
-        self.probabilities_ = scattered(self.probabilities_of(final), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(final, order)
+        self._set_results(self.probabilities_of(final), final, order)
         self.report_ |= {
             "pseudo_labels": n_clusters,
-            "loops": loop.loops,
-            "stopped": loop.stopped,
+            "loops": training.loops,
+            "stopped": training.stopped,
             "warnings": [
                 *loss_warnings(lost),
-                *loop.warnings,
-                *self._fewer(n_relations if options.merge else n_clusters),
+                *training.warnings,
+                *self._fewer(requested),
             ],
         }
         work.clear()
         return self
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what was fitted, apart from encoder and settings, as JSON values and arrays.
+        """Return the fitted state, without encoder and settings, as JSON values and arrays.
 
         Raises:
             SettingError: Nothing was fitted yet.
@@ -587,11 +588,11 @@ class SelfORE(VectorMethod):
         self._check_fitted()
         tensors = {f"partition.{name}": array for name, array in self._partition.arrays().items()}
         tensors |= {f"encoder.{name}": array for name, array in self._trained.weights.items()}
-        details = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
-        return details, {**tensors, "relation_of": self._relation_of}
+        values = {"exponent": self._exponent, "trained_from": self._trained.fingerprint}
+        return values, {**tensors, "relation_of": self._relation_of}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._partition = restored(below("partition.", arrays), alpha=self._settings.alpha)
         self._relation_of = arrays["relation_of"]
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
@@ -599,24 +600,12 @@ class SelfORE(VectorMethod):
         self.n_relations_ = int(self._relation_of.max()) + 1
         self.report_ = {"warnings": []}
 
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
-
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, for vectors as ``transform`` gives them (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
         self._check_fitted()
         shares = of_relations(self._partition.shares(vectors), self._relation_of)
         return softened(shares, self._exponent)
 
-    def _ready_encoder(self) -> TransformerEncoder:
-        """Return the encoder with the weights that were trained."""
-        self._check_fitted()
-        return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
-
     _partition: Adaptive | Hard
     _relation_of: NDArray[np.int64]
     _exponent: float
-    _trained: Trained

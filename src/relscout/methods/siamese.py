@@ -1,8 +1,24 @@
-"""Siamese representation learning: positive pairs only, and clusters that neighbours share."""
+"""Siamese URE: representations learnt from two views of each instance and from its neighbours, without labels.
+
+Zhang and Chen, "Siamese Representation Learning for Unsupervised Relation Extraction" (ECAI 2023). Built from the
+paper; where it is silent or its released code differs, the settings say so.
+
+Each step trains on a batch of B instances:
+
+1. The encoder f reads each instance twice. Dropout makes the two views h and h′ (eq. 1–3).
+2. A mapping g and a predictor d on top of it are applied to both views (eq. 4). The similarity loss L_Rl turns d of
+   either view towards g of the other (eq. 5 and 6).
+3. After a warm-up, the nearest neighbours of each instance are mined. Φ, a softmax layer on h, assigns instances to C
+   clusters. The loss L_Cl makes an instance and its neighbours agree on a cluster, and clusters even in size (eq. 7
+   and 8).
+4. L = L_Rl + η L_Cl (eq. 9) trains f, g, d and Φ.
+
+Then k-means on h gives the relations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -14,7 +30,6 @@ from pydantic import Field
 from relscout.clustering.kmeans import Start, check_finite
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.core.errors import CollapsedError, SettingError
-from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.core.settings import (
     WIDEST,
@@ -32,11 +47,9 @@ from relscout.encoders import Encoder, EncoderSettings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import NRelations
-from relscout.methods.self_training import SelfTrained, SelfTraining
+from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
 from relscout.methods.vectors import checked_n_clusters, unit_length
 from relscout.training.checkpointing import TrainingState
-from relscout.training.loop import Terms, batches_by_length
-from relscout.training.stored import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -157,11 +170,11 @@ def negative_entropy(logits: Tensor) -> Tensor:
     Args:
         logits: Scores of the clusters (B, C).
     """
-    # the paper's Φ′ is the mean over all instances; a batch stands in for them, as in SCAN. Clamped, since the slope of
-    # p log p is without end where a cluster is empty
+    # the paper's Φ′ is the mean over all instances; the batch approximates it, as in SCAN. Clamped because the slope of
+    # p log p is infinite at an empty cluster
     mean = logits.softmax(dim=1).mean(dim=0).clamp(min=1e-12)
-    found: Tensor = (mean * mean.log()).sum()
-    return found
+    entropy: Tensor = (mean * mean.log()).sum()
+    return entropy
 
 
 def pull_together(h: Tensor, neighbours: Tensor) -> Tensor:
@@ -176,145 +189,15 @@ def pull_together(h: Tensor, neighbours: Tensor) -> Tensor:
     return -cosine_similarity(h[:, None], neighbours, dim=2).mean()
 
 
-Rows = NDArray[np.int64]
-
-
-@dataclass
-class SiameseTraining(SelfTraining):
-    """The loop, and what happened in it.
-
-    Args:
-        settings: See :class:`SiameseSettings`.
-        network: What trains.
-        prepared: The instances.
-        seed: Random seed.
-        progress: Progress callback.
-        work: Keeps what is done, so that an interrupted loop goes on.
-
-    Attributes:
-        epochs: What is known of each, as JSON values.
-        warnings: What a user should know.
-    """
-
-    settings: SiameseSettings
-    network: Network
-    prepared: Prepared
-    seed: int
-    progress: Progress
-    work: Checkpoints
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    _watch: Watch = field(init=False)
-    _random: np.random.Generator = field(init=False)
-    _neighbours: Rows | None = None
-    _changed: float | None = None
-    _terms: Terms = field(default_factory=Terms)
-
-    def run(self) -> None:
-        """Train the encoder.
-
-        Raises:
-            CollapsedError: All representations, or all clusters, have become one.
-            InputError: Some representations are not finite.
-        """
-        settings, network = self.settings, self.network
-        if (count := len(self.prepared.lengths)) < 2:
-            self.warnings.append(
-                f"there is {count} different instance, which has no neighbours to learn from: the encoder stays as "
-                "it is"
-            )
-            return
-        self._watch = Watch(by_clusters=settings.pull == "clustering" and network.n_clusters > 1)
-        self._train(network.state)
-
-    def _begin(self, epoch: int) -> Sequence[Rows]:
-        settings = self.settings
-        self._changed = None
-        if settings.semantic_clustering and (since := epoch - settings.warm_up_epochs) >= 0:
-            mined = since == 0 or (settings.mine_every and since % settings.mine_every == 0)
-            if mined or self._neighbours is None:
-                self._mine()
-        random = generator(self.seed, f"batches {epoch}")
-        self._random = generator(self.seed, f"neighbours {epoch}")
-        # a single row cannot be normalised over the batch
-        return batches_by_length(self.prepared.lengths, settings.batch, random, least=2)
-
-    def _mine(self) -> None:
-        """Look for the nearest neighbours of each content, among contents as the encoder sees them now."""
-        vectors = self.network.encoder.encode_contents(self.prepared, progress=self.progress)
-        check_finite(vectors)
-        count = min(self.settings.neighbours, len(vectors) - 1)
-        few = (
-            f"each instance has {count} neighbours instead of {self.settings.neighbours}: there are only "
-            f"{len(vectors)} different instances"
-        )
-        if count < self.settings.neighbours and few not in self.warnings:
-            self.warnings.append(few)
-        if self.settings.metric == "cosine":
-            vectors = unit_length(vectors)
-        found = nearest_neighbours(vectors, count)
-        if self._neighbours is not None:
-            kept = [np.isin(now, before).mean() for now, before in zip(found, self._neighbours, strict=True)]
-            self._changed = round(1 - float(np.mean(kept)), 6)
-        self._neighbours = found
-
-    def _loss(self, _: int, rows: Rows) -> torch.Tensor:
-        """Return L = L_Rl + η L_Cl (eq. 9) of a batch."""
-        settings, network = self.settings, self.network
-        network.encoder.train(True)
-        of_neighbours = self._drawn_neighbours(rows)
-        # one pass for both views and the neighbours: dropout draws anew for each row
-        h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))
-        first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]
-        mapped = network.mapped(first)
-        total = self._terms("similarity", similarity_loss(mapped, network.mapped(second)))
-        self._watch.see(first, mapped[0])
-        if not of_neighbours.size:
-            return total
-        others = h[2 * len(rows) :].reshape(len(rows), -1, h.shape[1])  # (B, K, D)
-        if settings.pull == "cosine":
-            return total + settings.loss_weight * self._terms("neighbours", pull_together(first, others))
-        logits = network.clusters(first)
-        self._watch.see_clusters(logits)
-        consistency = consistency_loss(logits, network.clusters(others), scale=settings.neighbour_scale)
-        clustering = self._terms("consistency", consistency)
-        clustering = clustering + settings.entropy_weight * self._terms("entropy", negative_entropy(logits))
-        return total + settings.loss_weight * clustering
-
-    def _drawn_neighbours(self, rows: Rows) -> Rows:
-        """Return neighbours of some contents (B, K), drawn anew or all of them; none in the warm-up (B, 0)."""
-        if self._neighbours is None:
-            return np.empty((len(rows), 0), dtype=np.int64)
-        found, count = self._neighbours[rows], self.settings.sampled_neighbours
-        if not 0 < count < found.shape[1]:
-            return found
-        return self._random.permuted(found, axis=1)[:, :count]
-
-    def _judge(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        losses = self._terms.means()
-        self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.judge()})
-        # collapsed training is not resumed
-        self._watch.check()
-        if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
-            self.warnings.append(warning)
-        arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
-        return {"first": self._watch.first}, arrays
-
-    def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._watch.first, self._neighbours = record["first"], arrays.get("neighbours")
-
-    def _seed(self, purpose: str) -> int:
-        return int(generator(self.seed, f"siamese {purpose}").integers(2**31))
-
-
+#: Of stochastic gradient descent, as in the paper.
 _MOMENTUM = 0.9
 
 
 class Network:
-    """Encoder, mappings and head, with one optimizer.
+    """The encoder f, the mappings g and d (eq. 4) and the head Φ, with one optimizer.
 
-    The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021) with
-    normalised layers: g has three, each normalised, and no ReLU after the last; d has two, the hidden one normalised.
+    The mappings are those of SimSiam (Chen, He: "Exploring Simple Siamese Representation Learning", CVPR 2021): g has
+    three layers, each normalised, and no ReLU after the last; d has two, the hidden one normalised.
 
     Args:
         encoder: f.
@@ -364,7 +247,7 @@ class Network:
         self.state = TrainingState({"encoder": encoder, "mappings": self._parts}, optimizer)
 
     def h(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
-        """Return a view of some contents (B, D), scaled to a mean square of 1: dropout draws anew in every call."""
+        """Return a view of some contents (B, D), scaled to a mean square of 1; each call draws dropout again."""
         from torch.nn.functional import dropout
 
         return dropout(self.encoder(prepared, contents) * self.encoder.scale, self._settings.vector_dropout)
@@ -378,33 +261,130 @@ class Network:
 
     def clusters(self, h: torch.Tensor) -> torch.Tensor:
         """Return the scores of the clusters (…, C), whose softmax is Φ."""
-        found: torch.Tensor = self._parts["head"](h)
-        return found
+        logits: torch.Tensor = self._parts["head"](h)
+        return logits
 
 
-#: Collapsed: instances differ by less than this share of what they differed by in the first epoch.
+@dataclass
+class SiameseTraining(SelfTraining):
+    """The training of :class:`Siamese`; for the arguments, see :class:`SelfTraining`."""
+
+    settings: SiameseSettings
+    _network: Network = field(init=False)
+    _watch: Watch = field(init=False)
+    _random: np.random.Generator = field(init=False)
+    #: Nearest neighbours of each content (M, K); ``None`` in the warm-up.
+    _neighbours: Rows | None = None
+    #: Share of the neighbours that the last mining replaced.
+    _changed: float | None = None
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        n_clusters = checked_n_clusters(settings.n_clusters, self.n_relations, len(self.prepared.row_of))
+        self._network = Network(self.encoder, n_clusters, settings=settings, seed=self.seed)
+        self._watch = Watch(by_clusters=settings.pull == "clustering" and n_clusters > 1)
+
+    def _state(self) -> TrainingState:
+        return self._network.state
+
+    def _loss(self, _: int, rows: Rows) -> torch.Tensor:
+        """Return L = L_Rl + η L_Cl (eq. 9) of a batch, a scalar."""
+        settings, network = self.settings, self._network
+        self.encoder.train(True)
+        of_neighbours = self._drawn_neighbours(rows)  # (B, K)
+        # one pass for both views and the neighbours: dropout draws anew for each row
+        h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))  # (2B + BK, D)
+        first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]  # (B, D) each
+        mapped = network.mapped(first)
+        total = self._terms("similarity", similarity_loss(mapped, network.mapped(second)))
+        self._watch.see(first, mapped[0])
+        if not of_neighbours.size:
+            return total
+        others = h[2 * len(rows) :].reshape(len(rows), -1, h.shape[1])  # (B, K, D)
+        if settings.pull == "cosine":
+            return total + settings.loss_weight * self._terms("neighbours", pull_together(first, others))
+        logits = network.clusters(first)  # (B, C)
+        self._watch.see_clusters(logits)
+        consistency = consistency_loss(logits, network.clusters(others), scale=settings.neighbour_scale)
+        clustering = self._terms("consistency", consistency)
+        clustering = clustering + settings.entropy_weight * self._terms("entropy", negative_entropy(logits))
+        return total + settings.loss_weight * clustering
+
+    def _drawn_neighbours(self, rows: Rows) -> Rows:
+        """Return neighbours of some contents (B, K), drawn anew or all of them; none in the warm-up (B, 0)."""
+        if self._neighbours is None:
+            return np.empty((len(rows), 0), dtype=np.int64)
+        neighbours, count = self._neighbours[rows], self.settings.sampled_neighbours
+        if not 0 < count < neighbours.shape[1]:
+            return neighbours
+        return self._random.permuted(neighbours, axis=1)[:, :count]
+
+    def _begin(self, epoch: int) -> None:
+        settings = self.settings
+        self._changed = None
+        if settings.semantic_clustering and (since := epoch - settings.warm_up_epochs) >= 0:
+            due = since == 0 or (settings.mine_every and since % settings.mine_every == 0)
+            if due or self._neighbours is None:
+                self._mine()
+        self._random = generator(self.seed, f"neighbours {epoch}")
+
+    def _mine(self) -> None:
+        """Set the nearest neighbours of each content (M, K) in the encoder's current vectors (M, D)."""
+        vectors = self.encoder.encode_contents(self.prepared, progress=self.progress)
+        check_finite(vectors)
+        count = min(self.settings.neighbours, len(vectors) - 1)
+        warning = (
+            f"each instance has {count} neighbours instead of {self.settings.neighbours}: there are only "
+            f"{len(vectors)} different instances"
+        )
+        if count < self.settings.neighbours and warning not in self.warnings:
+            self.warnings.append(warning)
+        if self.settings.metric == "cosine":
+            vectors = unit_length(vectors)
+        mined = nearest_neighbours(vectors, count)
+        if self._neighbours is not None:
+            kept = [np.isin(now, before).mean() for now, before in zip(mined, self._neighbours, strict=True)]
+            self._changed = round(1 - float(np.mean(kept)), 6)
+        self._neighbours = mined
+
+    def _end(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        losses = self._terms.means()
+        self.epochs.append({"losses": losses, "new_neighbours": self._changed, **self._watch.end_epoch()})
+        # before the checkpoint, so that collapsed training is not resumed
+        self._watch.check()
+        if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
+            self.warnings.append(warning)
+        arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
+        return {"first": self._watch.first}, arrays
+
+    def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._watch.first, self._neighbours = record["first"], arrays.get("neighbours")
+
+
+#: Representations have collapsed if their spread is below this share of that in the first epoch.
 _LEAST_SPREAD = 0.05
-#: Instances that differ by less to begin with are one that repeats, or nearly so.
+#: If the first spread is below this, the instances are (nearly) equal, and nothing can collapse.
 _DIFFERENT = 1e-3
-#: g has collapsed where what it gives differs by less than this.
+#: g has collapsed if the spread of g(h) is below this.
 _LEAST_PROJECTED = 0.05
-#: Collapsed: the clusters are as diverse as fewer than this many of equal size.
+#: Clusters have collapsed if they are as diverse as fewer than this many of equal size.
 _LEAST_CLUSTERS = 1.2
 
 
 @dataclass
 class Watch:
-    """Looks at the representations and clusters of an epoch while it trains, which costs nothing.
+    """Detects collapsed representations and clusters, from the batches of an epoch.
 
     Args:
-        by_clusters: Whether clusters are to be watched.
+        by_clusters: Whether collapsed clusters are an error.
 
     Attributes:
         first: Spread of h in the first epoch; ``None`` before its end.
-        spread: Root mean square, over the dimensions and times their root, of the standard deviation of representations
-            of unit length (SimSiam, section 4.1), in [0, 1]: 1 where they point everywhere, 0 where all are one.
-        projected: The same of what g gives, in [0, 1].
-        clusters: Clusters of equal size that would be as diverse as the mean of Φ; ``None`` where none were seen.
+        spread: Standard deviation of representations of unit length around their mean (SimSiam, section 4.1), in
+            [0, 1]: 1 if they point in all directions, 0 if all are equal.
+        projected: The same for g(h), in [0, 1].
+        clusters: Number of clusters of equal size that would be as diverse as the mean of Φ; ``None`` if none were
+            seen.
     """
 
     by_clusters: bool
@@ -417,18 +397,18 @@ class Watch:
     _shares: list[torch.Tensor] = field(default_factory=list)
 
     def see(self, h: torch.Tensor, g: torch.Tensor) -> None:
-        """Look at representations (B, D) and what the mapping g makes of them (B, W)."""
+        """Add representations h (B, D) and g(h) (B, W)."""
         from torch.nn.functional import normalize
 
         for seen, rows in ((self._seen, h), (self._projected, g)):
             seen.append(_summed(normalize(rows.detach().float(), dim=1)))
 
     def see_clusters(self, logits: torch.Tensor) -> None:
-        """Look at scores of the clusters (B, C)."""
+        """Add scores of the clusters (B, C)."""
         self._shares.append(_summed(logits.detach().float().softmax(dim=1)))
 
-    def judge(self) -> dict[str, Any]:
-        """Return what was seen since the last call, as JSON values."""
+    def end_epoch(self) -> dict[str, Any]:
+        """Set the attributes from the batches since the last call, and return them as JSON values."""
         import torch
 
         self.spread, self.projected = _spread(self._seen), _spread(self._projected)
@@ -439,14 +419,14 @@ class Watch:
             p = shares[:-1] / shares[-1]
             self.clusters = float(torch.exp(-torch.special.xlogy(p, p).sum()))
         self._seen, self._projected, self._shares = [], [], []
-        details = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
-        return details | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
+        record = {"spread": round(self.spread, 6), "projected_spread": round(self.projected, 6)}
+        return record | ({} if self.clusters is None else {"effective_clusters": round(self.clusters, 3)})
 
     def check(self) -> None:
-        """Check what was judged last.
+        """Check the last epoch.
 
         Raises:
-            CollapsedError: All representations or all clusters are one.
+            CollapsedError: All representations, or all clusters, have become one.
         """
         if self.first is not None and self.first > _DIFFERENT and self.spread < _LEAST_SPREAD * self.first:
             raise CollapsedError(
@@ -460,7 +440,7 @@ class Watch:
             )
 
     def warning(self) -> str:
-        """Return what a user should know of what was judged last; empty where all is well."""
+        """Return what a user should know of the last epoch; empty if there is nothing."""
         if self.projected >= _LEAST_PROJECTED or not self.first or self.first <= _DIFFERENT:
             return ""
         return (
@@ -474,7 +454,7 @@ def _spread(sums: list[torch.Tensor]) -> float:
 
     total = torch.stack(sums).sum(dim=0)
     mean = total[:-1] / total[-1]
-    # of unit vectors the squares sum to 1 over the dimensions, so that this is the sum of the variances
+    # the squares of a unit vector sum to 1, so 1 − ‖mean‖² is the sum of the variances of all dimensions
     return float((1 - mean.square().sum()).clamp(min=0).sqrt())
 
 
@@ -491,7 +471,7 @@ class Siamese(SelfTrained):
     """Learn representations from two views of each instance and from its neighbours, then cluster them by k-means.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
         n_relations: Number of relations K, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
 
@@ -503,8 +483,9 @@ class Siamese(SelfTrained):
         "Zhang, Chen: Siamese Representation Learning for Unsupervised Relation Extraction. ECAI 2023"
     )
     SETTINGS: ClassVar[type[SiameseSettings]] = SiameseSettings
-    # one layer trains, read at the mentions only, and all else lies below it, as for RoCORE. Types stand where the
-    # paper marks them: markers that are words of the vocabulary disturb an encoder that has never seen them
+    TRAINING: ClassVar[type[SelfTraining]] = SiameseTraining
+    # Only the layer read at the mentions trains; the other parts lie below it, as for RoCORE. Types are part of the
+    # vector, where the paper marks them: markers that are words disturb an encoder that was not trained with them.
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4+types*0.6"
     )
@@ -544,16 +525,3 @@ class Siamese(SelfTrained):
         max_relations: int = SiameseSettings.max_relations,
     ) -> None:
         self._store(locals())
-
-    def _training(
-        self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
-        n_relations: int,
-        progress: Progress,
-        work: Checkpoints,
-    ) -> SelfTraining:
-        options = self._settings
-        n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(prepared.row_of))
-        network = Network(encoder, n_clusters, settings=options, seed=self.seed)
-        return SiameseTraining(options, network, prepared, self.seed, progress, work)

@@ -230,7 +230,7 @@ def _scores(
         return [row], f"{shown_name(names[0])}, with {shown_name(names[1])} used as gold relations"
     known = [id for id in common if id in gold]
     if not known:
-        raise InputError("none of the common instances has a gold relation under its id")
+        raise InputError("none of the common instances has a gold relation")
     truth = [gold[id] for id in known]
     rows = []
     for name, relation_of in zip(names, ids, strict=True):

@@ -387,8 +387,8 @@ def gold_of(discovery: Discovery, gold: Mapping[str, str]) -> Gold:
     rows = [row for row, instance in enumerate(assignments.instances) if instance.id in gold]
     if not rows:
         raise InputError(
-            f"none of the {len(assignments.instances)} instances of the run has a gold relation under its id; is it "
-            "the file that the run was made from?"
+            f"none of the {len(assignments.instances)} instances of the run has a gold relation; is it the "
+            "file that the run was made from?"
         )
     truth = [gold[assignments.instances[row].id] for row in rows]
     labels = assignments.relation_ids[rows].tolist()

@@ -69,7 +69,7 @@ def test_one_instance_has_nothing_to_be_told_from_and_it_is_said(hiure: Build, f
     found = hiure(n_relations=1).fit(few[:1])
     assert found.labels_.tolist() == [0]
     assert found.report_["epochs"] == []
-    assert "1 different instance, and nothing to contrast it with" in found.report_["warnings"][0]
+    assert "1 different instance, and nothing to compare it with" in found.report_["warnings"][0]
 
 
 def test_what_repeats_is_no_negative_of_itself(hiure: Build, few: Few) -> None:

@@ -101,17 +101,17 @@ def test_one_instance_has_nothing_to_learn_from_and_it_is_told(siamese: Build, f
     found = siamese(n_relations=1).fit(few[:1])
     assert found.labels_.tolist() == [0]
     assert found.report_["epochs"] == []
-    assert "1 different instance, which has no neighbours" in found.report_["warnings"][0]
+    assert "1 different instance, and nothing to compare it with" in found.report_["warnings"][0]
 
 
 def test_collapsed_representations_are_an_error_with_advice() -> None:
     watch = Watch(by_clusters=True)
     watch.see(torch.eye(4), torch.eye(4))
-    told = watch.judge()
+    told = watch.end_epoch()
     assert told["spread"] == pytest.approx((1 - 1 / 4) ** 0.5, abs=1e-6)
     watch.check()
     watch.see(torch.ones(4, 4) + 1e-4 * torch.eye(4), torch.eye(4))
-    watch.judge()
+    watch.end_epoch()
     with pytest.raises(
         CollapsedError, match=r"the representations have collapsed: .* lower encoder_learning"
     ):
@@ -122,11 +122,11 @@ def test_collapsed_clusters_are_an_error_with_advice() -> None:
     watch = Watch(by_clusters=True)
     watch.see(torch.eye(4), torch.eye(4))
     watch.see_clusters(torch.tensor([[0.0, 0.0, -1e9], [0.0, 0.0, -1e9]]))
-    assert watch.judge()["effective_clusters"] == pytest.approx(2)
+    assert watch.end_epoch()["effective_clusters"] == pytest.approx(2)
     watch.check()
     watch.see(torch.eye(4), torch.eye(4))
     watch.see_clusters(torch.tensor([[9.0, 0.0, 0.0]]).expand(50, 3))
-    watch.judge()
+    watch.end_epoch()
     with pytest.raises(CollapsedError, match=r"the clusters have collapsed: .* raise entropy_weight"):
         watch.check()
 
@@ -134,11 +134,11 @@ def test_collapsed_clusters_are_an_error_with_advice() -> None:
 def test_a_mapping_that_tells_nothing_apart_is_warned_of() -> None:
     watch = Watch(by_clusters=True)
     watch.see(torch.eye(4), torch.ones(4, 4))
-    assert watch.judge()["projected_spread"] == pytest.approx(0, abs=1e-3)
+    assert watch.end_epoch()["projected_spread"] == pytest.approx(0, abs=1e-3)
     watch.check()
     assert "the mapping g gave nearly one vector to all" in watch.warning()
     watch.see(torch.eye(4), torch.eye(4))
-    watch.judge()
+    watch.end_epoch()
     assert watch.warning() == ""
 
 

@@ -14,7 +14,7 @@ class DataFile:
     """One file of a data set."""
 
     name: str
-    """Name in the folder of the set; of files that are copied there by hand, it may be a pattern such as ``*.json``."""
+    """Name in the folder of the set. For files that you copy there by hand, it may be a pattern such as ``*.json``."""
 
     address: str | None = None
     """Address of the download; ``None`` if the file cannot be downloaded without registration."""
@@ -85,7 +85,7 @@ def dataset(name: str) -> DataSet:
     """Return the description of a data set.
 
     Raises:
-        UnknownNameError: There is none of that name.
+        UnknownNameError: There is no data set of that name.
     """
     if name not in DATASETS:
         raise UnknownNameError("data set", name, DATASETS)

@@ -27,7 +27,7 @@ def difference(path: Path, file: DataFile) -> str | None:
 
     Args:
         path: The file on disk.
-        file: What was published: its size and its checksum are compared, where they are known.
+        file: The published file: its size and checksum are compared, if known.
     """
     size = path.stat().st_size
     if file.size is not None and size != file.size:
@@ -41,7 +41,7 @@ def difference(path: Path, file: DataFile) -> str | None:
     return None if got == file.sha256 else f"expected the sha256 checksum {file.sha256}, got {got}"
 
 
-#: Status codes of temporary failures: the server is busy or has a fault.
+#: Status codes of temporary failures: the server is busy or has an error.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _REFUSED = {
     401: "asks for a password",
@@ -80,7 +80,7 @@ class _PassingError(Exception):
 
 
 class _SlowError(_PassingError):
-    """The server sends next to nothing, for as long as one lets it."""
+    """The server sends almost nothing, but keeps the connection open."""
 
 
 class _RefusalError(Exception):
@@ -98,7 +98,7 @@ def download(
     """Download a file, resuming from the ``NAME.part`` of an earlier attempt if the checksum can verify the whole.
 
     Args:
-        file: What was published: name, size and checksum.
+        file: The published file: its name, size and checksum.
         address: Where to get it.
         target: Final path, in an existing folder. The file appears there once it is complete and verified.
         settings: Attempts and waiting times.
@@ -129,7 +129,7 @@ def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, p
 
     headers = {"User-Agent": "relscout", "Accept-Encoding": "identity"}
     failed, furthest = 0, _size(part)
-    # a new connection for each request, so that each is watched
+    # a new connection for each request, so that each is monitored
     limits = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(
         follow_redirects=True, timeout=settings.timeout, headers=headers, limits=limits
@@ -154,10 +154,12 @@ def _fetch(file: DataFile, address: str, part: Path, settings: ClientSettings, p
 
 
 class _Watch:
-    """Ends a connection over which too few bytes arrive: a timeout of each reading alone lets a server drip forever.
+    """Ends a connection over which too few bytes arrive.
+
+    A timeout of single reads would not end a connection over which bytes arrive one by one.
 
     Raises:
-        _SlowError: In place of the error of the connection that was ended.
+        _SlowError: Instead of the error of the closed connection.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -181,7 +183,7 @@ class _Watch:
 
         self._done.set()
         self._thread.join()
-        # without a length, what was ended looks complete
+        # without a length, a closed connection looks complete
         if self._slow and (error is None or isinstance(error, _PassingError | httpx.TransportError)):
             least, window = self._settings.least, self._settings.window
             raise _SlowError(f"fewer than {least:,} bytes arrived in {window:g} seconds") from error
@@ -209,7 +211,7 @@ def _attempt(
     client: httpx.Client, file: DataFile, address: str, part: Path, progress: Progress, watch: _Watch
 ) -> None:
     """Download the rest of the part, or all of it if it cannot be resumed."""
-    # without a checksum, nobody would notice that the halves of two versions were joined
+    # without a checksum, joined halves of two versions would go unnoticed
     done = _size(part) if file.sha256 is not None else 0
     if file.size is not None and done >= file.size:
         if done == file.size:
@@ -220,7 +222,7 @@ def _attempt(
         if agreed := _agreed(response, file, done):
             done, total = agreed
             with part.open("ab" if done else "wb") as stream:
-                # pieces are written as they arrive: of larger ones, the last would be lost with the connection
+                # pieces are written as they arrive: a larger last piece would be lost with the connection
                 for piece in response.iter_raw():
                     done += len(piece)
                     if total is not None and done > total:

@@ -94,7 +94,7 @@ def get(
         UnknownNameError: There is no data set of that name.
         DownloadError: A file cannot be downloaded: there is no network or no such file, it differs from the published
             one, or its licence requires that you obtain it yourself.
-        InputError: A file in ``source``, or one that is in the data folder already, is not what was published.
+        InputError: A file in ``source``, or one that is already in the data folder, differs from the published one.
         OutputError: A file cannot be written.
     """
     chosen = dataset(name) if isinstance(name, str) else name

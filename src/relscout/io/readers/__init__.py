@@ -2,14 +2,14 @@
 
 Every module of :data:`FORMATS` has
 
-* ``DESCRIPTION``: one line for people,
+* ``DESCRIPTION``: one line for users,
 * ``sniff(source) -> bool``: whether the source is of this format, judged by its first bytes (or, for a folder, its file
   names),
-* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in file order, an invalid one as an
-  error that says what is wrong with it.
+* ``read(source) -> Iterator[RelationInstance | RecordError]``: the records in file order, an invalid one as an error
+that describes the problem.
 
 Other packages register such a module, or an object with the same attributes, under its name in the entry-point group
-``relscout.readers``. They are asked whether a file is of their format if none of our readers recognises it.
+``relscout.readers``. Their ``sniff`` is called if none of our readers recognises a file.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ from relscout.core.wording import counted
 from relscout.io.packing import exists, members
 from relscout.io.readers.offsets import Offsets, check_convention, checked
 from relscout.io.readers.source import Pairs, RelationNames, Source, check_unicode, readable
-from relscout.io.readers.unknown import why_unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-#: Format name → module, in the order in which they are asked whether a file is theirs.
+#: Format name → module, in the order in which their ``sniff`` is called.
 FORMATS: dict[str, str] = {
     "parquet": "relscout.io.readers.parquet",
     "xlsx": "relscout.io.readers.xlsx",
@@ -72,7 +71,7 @@ FORMATS: dict[str, str] = {
     "csv": "relscout.io.readers.csv",
 }
 
-#: Argument of :func:`read` → the only formats that have a use for it.
+#: Argument of :func:`read` → the only formats that it applies to.
 ONLY_FOR = {
     "columns": ("csv", "xlsx", "parquet"),
     "labels": ("nyt-fb",),
@@ -83,24 +82,24 @@ ONLY_FOR = {
     ),
 }
 
-#: Formats of annotation tools, which export a file per text, or per person: several in an archive are one data set.
+#: Formats of annotation tools, which export one file per text or per annotator: several in an archive are one data set.
 _TOGETHER = frozenset(
     ["xmi", "webanno-tsv", "brat", "bioc", "conllu", "label-studio", "doccano", "prodigy", "pubannotation"]
 )
 
 _GROUP: Final = "relscout.readers"
 
-#: Formats of which no file begins like a JSON record, unless it belongs to brat by its name.
+#: Formats whose files never begin like a JSON record, except those with file extensions of brat.
 _NO_JSON = ("parquet", "xlsx", "docbin", "brat")
 
-#: Formats that are no text, and so have no encoding.
+#: Binary formats, which have no encoding.
 _BINARY = ("parquet", "xlsx", "docbin")
 
 OnError = Literal["raise", "skip"]
 
 
 class Reader(Protocol):
-    """What a reader module offers."""
+    """The interface of a reader module."""
 
     DESCRIPTION: str
 
@@ -109,7 +108,7 @@ class Reader(Protocol):
         ...
 
     def read(self, source: Source) -> Iterator[RelationInstance | RecordError]:
-        """Yield the records in order; a wrong record as its error."""
+        """Yield the records in order; an invalid record comes as its error."""
         ...
 
 
@@ -131,7 +130,7 @@ def reader(name: str) -> Reader:
 
 
 def _others() -> dict[str, EntryPoint]:
-    """Return what other packages register, by name."""
+    """Return the readers of other packages, by name."""
     from relscout.core.plugins import registered
 
     return registered(_GROUP, FORMATS)
@@ -160,10 +159,12 @@ def recognise(source: Source) -> str:
             if reader(name).sniff(source):
                 return name
         except PluginError as error:
-            # one broken package must not keep others from being asked
+            # a broken package must not hide the formats of others
             warnings.warn(str(error), PluginWarning, stacklevel=2)
     if source.has_rows:
         return "parquet"
+    from relscout.io.readers.unknown import why_unknown
+
     fields = {name: getattr(reader(name), "FIELDS", ()) for name in FORMATS} | dict.fromkeys(_others(), ())
     raise InputError(f"{source.path}: {why_unknown(source, fields)}")
 
@@ -274,14 +275,14 @@ def _check_content(source: Source) -> None:
 
 
 def _in_archive(source: Source, format: str | None = None) -> tuple[str, list[Source], list[Path]] | None:
-    """Return the format of the files in a ZIP archive, these files, and those that have no marked pairs.
+    """Return the format of the files in a ZIP archive, these files, and the files without marked pairs.
 
     Args:
-        source: The archive; of anything else, and of an archive of one file, ``None`` is returned.
+        source: The archive. For anything else, and for an archive of one file, ``None`` is returned.
         format: Their format where it is known.
 
     Raises:
-        InputError: No file is of a known format, or several are, which are no export of an annotation tool.
+        InputError: No file is of a known format, or several are and do not form an export of an annotation tool.
     """
     inside = members(source.path)
     if len(inside) < 2:
@@ -326,7 +327,7 @@ def _read(
         source.warn(
             f"read as {encoding.upper()}, as its byte-order mark says; for another encoding, pass --encoding"
         )
-    # labels that the table of names does not have keep their identifiers
+    # labels that are missing from the table of names keep their identifiers
     named, labelled = not names.names, False
     for record in chosen.read(source):
         if isinstance(record, RelationInstance):
@@ -344,7 +345,7 @@ def _read(
 
 
 def _of_unicode(source: Source, instance: RelationInstance) -> RelationInstance | RecordError:
-    """Return the instance, or its error where one of its texts has half a surrogate pair, which no file can hold."""
+    """Return the instance, or an error if one of its texts has half a surrogate pair, which no file can hold."""
     head, tail = instance.head, instance.tail
     texts = {
         "text": instance.text,

@@ -15,7 +15,7 @@ from relscout.io.readers.source import Source, attempt, shorten, unrelated_pairs
 
 
 class Annotated:
-    """A text and its entities, each under the key by which relations name it.
+    """A text and its entities, by the keys that relations use.
 
     Args:
         source: The file.
@@ -72,14 +72,14 @@ class Annotated:
         """Return an entity.
 
         Raises:
-            InputError: There is none of that key, or it is wrong.
+            InputError: No entity has that key, or it is invalid.
         """
-        found = self._entities.get(key)
-        if found is None:
+        entity = self._entities.get(key)
+        if entity is None:
             raise InputError(f"the {role} is {shorten(key)}, which is no entity of this text")
-        if isinstance(found, InputError):
-            raise InputError(f"the {role} {shorten(key)}: {found}")
-        return found
+        if isinstance(entity, InputError):
+            raise InputError(f"the {role} {shorten(key)}: {entity}")
+        return entity
 
     def instance(
         self, head: Hashable, tail: Hashable, relation: str | None, provenance: str
@@ -87,7 +87,7 @@ class Annotated:
         """Return the instance of a relation between two entities.
 
         Raises:
-            InputError: An entity is not there or wrong, or the two are the same or cross.
+            InputError: An entity is missing or invalid, or the two are the same or cross.
         """
         return self.of(self.mention("head", head), self.mention("tail", tail), relation, provenance)
 
@@ -97,13 +97,13 @@ class Annotated:
         Each unordered pair comes once, the earlier entity as the head; its relation is unknown.
         """
         right = []
-        for key, found in self._entities.items():
-            if isinstance(found, InputError):
-                yield self._source.error(f"{self._place}, entity {shorten(key)}", found)
+        for key, entity in self._entities.items():
+            if isinstance(entity, InputError):
+                yield self._source.error(f"{self._place}, entity {shorten(key)}", entity)
             else:
-                right.append((key, found))
-        for (one, head), (other, tail) in unrelated_pairs(right, lambda *_: False):
-            place = f"{self._place}, entities {shorten(one)} and {shorten(other)}"
+                right.append((key, entity))
+        for (first, head), (second, tail) in unrelated_pairs(right, lambda *_: False):
+            place = f"{self._place}, entities {shorten(first)} and {shorten(second)}"
             yield attempt(
                 self._source,
                 place,
@@ -129,7 +129,7 @@ class Annotated:
 
 
 class Segments:
-    """A document in parts that follow one another: sentences, or passages. Its text is theirs with blanks between.
+    """A document in parts that follow one another: sentences, or passages. Its text joins theirs with blanks.
 
     Args:
         source: The file.
@@ -174,11 +174,11 @@ class Segments:
     ) -> Iterator[RelationInstance | RecordError]:
         """Yield the pairs of mentions of the same part, ``(name, part, mention)``, with an unknown relation."""
         by_part: dict[int, list[tuple[str, Mention]]] = defaultdict(list)
-        for name, part, found in mentions:
-            by_part[part].append((name, found))
+        for name, part, mention in mentions:
+            by_part[part].append((name, mention))
         for part, there in sorted(by_part.items()):
-            for (one, head), (other, tail) in unrelated_pairs(there, lambda *_: False):
-                where = f"{place}, {one} and {other}"
+            for (first, head), (second, tail) in unrelated_pairs(there, lambda *_: False):
+                where = f"{place}, {first} and {second}"
                 yield attempt(
                     self._source,
                     where,
@@ -200,8 +200,8 @@ def span(
 ) -> Mention:
     """Return the mention at ``[start, end)`` of a text.
 
-    Offsets that should count characters, but by which the surface only fits if they count UTF-16 units, as JavaScript
-    and Java do, are read so.
+    Offsets should count characters. If the surface only fits offsets in UTF-16 units, as JavaScript and Java count,
+    they are read as such.
 
     Raises:
         InputError: The span does not fit the text, or covers another surface.
@@ -218,5 +218,5 @@ def span(
 
 
 def named(relation: str | None) -> str | None:
-    """Return a relation, ``None`` where it is empty or what is written for an unknown one."""
+    """Return a relation, ``None`` if it is empty or the name of an unknown one."""
     return None if relation in ("", UNKNOWN) else relation

@@ -34,13 +34,13 @@ _IDENTIFIERS = (
     "database_id",
     "normalized_id",
 )
-#: Roles of a relation's nodes of which the first is the head.
+#: Roles of a relation's nodes that mark the head, and those that mark the tail.
 _HEAD_ROLES = ("arg1", "head", "subject", "source", "agent", "cause")
 _TAIL_ROLES = ("arg2", "tail", "object", "target", "theme")
 
 
 def sniff(source: Source) -> bool:
-    """Return whether it is XML of a collection with documents of passages, or JSON with such fields."""
+    """Return whether the source is XML of a collection with documents of passages, or JSON with such fields."""
     text = source.sample_text.lstrip()
     if text.startswith("<"):
         return "<collection" in text and ("<document" in text or "BioC" in text)
@@ -55,7 +55,8 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the passage (or sentence) of its two annotations.
 
-    Across passages, it is all from the first to the last. The node with a role such as ``Arg1`` or ``subject`` is the
+    Across passages, it is the text from the first to the last. The node with a role such as ``Arg1`` or ``subject`` is
+    the
     head, else the first. A relation that names entities by their identifiers in its infons, as BC5CDR and BioRED do,
     gives one instance: the two annotations of these that are nearest to each other. A document without relations gives
     each pair of the annotations of a passage with an unknown relation.
@@ -64,8 +65,8 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         InputError: The XML is damaged.
         MissingExtraError: It is XML, and the library bioc is not installed.
     """
-    found = _xml(source) if source.sample_text.lstrip().startswith("<") else _json(source)
-    for place, document in found:
+    documents = _xml(source) if source.sample_text.lstrip().startswith("<") else _json(source)
+    for place, document in documents:
         if isinstance(document, RecordError):
             yield document
             continue
@@ -80,12 +81,15 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 def _json(source: Source) -> Iterator[tuple[str, Any]]:
     for place, record in records(source, ("documents", "passages", "PubTator3"), published="lines"):
         name = next(
-            (one for one in ("documents", "PubTator3") if isinstance(record, dict) and one in record), None
+            (field for field in ("documents", "PubTator3") if isinstance(record, dict) and field in record),
+            None,
         )
         if name is None or isinstance(record, RecordError):
             yield place, record
         elif isinstance(record[name], list):
-            yield from ((f"{place}, {name}[{number}]", one) for number, one in enumerate(record[name]))
+            yield from (
+                (f"{place}, {name}[{number}]", document) for number, document in enumerate(record[name])
+            )
         else:
             yield (
                 place,
@@ -101,13 +105,13 @@ def _xml(source: Source) -> Iterator[tuple[str, Any]]:
     number = 0
     with source.open() as stream:
         try:
-            # lxml stops at entities that multiply, and at trees that are very deep
+            # lxml refuses entities that expand exponentially, and very deep trees
             for number, document in enumerate(biocxml.BioCXMLDocumentReader(stream), 1):
                 yield f"document {number}", _as_json(document)
         except InputError:
             raise
         except Exception as error:
-            # the library lets through whatever int() and lxml raise
+            # the library passes on any error of int() and lxml
             reason = str(error).split("\n")[0] or type(error).__name__
             raise source.error(f"document {number + 1}", f"not BioC XML ({reason})") from error
 
@@ -120,11 +124,13 @@ def _as_json(item: Any) -> dict[str, Any]:
             result[name] = value
     for name in ("passages", "sentences", "annotations", "relations"):
         if hasattr(item, name):
-            result[name] = [_as_json(one) for one in getattr(item, name)]
+            result[name] = [_as_json(part) for part in getattr(item, name)]
     if hasattr(item, "locations"):
-        result["locations"] = [{"offset": one.offset, "length": one.length} for one in item.locations]
+        result["locations"] = [
+            {"offset": location.offset, "length": location.length} for location in item.locations
+        ]
     if hasattr(item, "nodes"):
-        result["nodes"] = [{"refid": one.refid, "role": one.role} for one in item.nodes]
+        result["nodes"] = [{"refid": node.refid, "role": node.role} for node in item.nodes]
     return result
 
 
@@ -146,20 +152,20 @@ class _Document:
         self._by_entity: dict[str, list[tuple[int, Mention]]] = {}
         for where, annotation in annotations:
             try:
-                found: tuple[int, Mention] | InputError = self._annotation(annotation)
+                numbered: tuple[int, Mention] | InputError = self._annotation(annotation)
             except InputError as error:
-                found = error
+                numbered = error
             name = annotation.get("id") if isinstance(annotation, dict) else None
-            self._annotations.setdefault(str(name) if isinstance(name, str | int) else where, found)
-            if not isinstance(found, InputError) and found[1].entity_id:
-                for one in {
-                    found[1].entity_id,
-                    *found[1].entity_id.replace(";", ",").replace("|", ",").split(","),
+            self._annotations.setdefault(str(name) if isinstance(name, str | int) else where, numbered)
+            if not isinstance(numbered, InputError) and numbered[1].entity_id:
+                for named in {
+                    numbered[1].entity_id,
+                    *numbered[1].entity_id.replace(";", ",").replace("|", ",").split(","),
                 }:
-                    self._by_entity.setdefault(one.strip().removeprefix("MESH:"), []).append(found)
+                    self._by_entity.setdefault(named.strip().removeprefix("MESH:"), []).append(numbered)
 
     def _part(self, where: str, part: Any, texts: list[str], annotations: list[tuple[str, Any]]) -> None:
-        """Add a passage: its sentences where it has any with text, else itself."""
+        """Add a passage: its sentences if any has text, else the whole passage."""
         sentences = (
             []
             if not isinstance(part, dict) or not part.get("sentences")
@@ -177,8 +183,8 @@ class _Document:
         for name, target in (("annotations", annotations), ("relations", self._relations)):
             if part.get(name) is not None:
                 target += [
-                    (f"{where}{'.' if where else ''}{name}[{number}]", one)
-                    for number, one in enumerate(require(part, name, list))
+                    (f"{where}{'.' if where else ''}{name}[{number}]", inner)
+                    for number, inner in enumerate(require(part, name, list))
                 ]
 
     def _annotation(self, annotation: Any) -> tuple[int, Mention]:
@@ -197,7 +203,7 @@ class _Document:
                 check_unicode(name, value)
         for number, (offset, text) in enumerate(zip(self._offsets, self._segments.texts, strict=True)):
             if offset <= start < offset + length_of(text, self._source.offsets):
-                found = span(
+                mention = span(
                     "annotation",
                     text,
                     start - offset,
@@ -207,7 +213,7 @@ class _Document:
                     entity_id=entity if entity not in ("", "-", "None") else None,
                     surface=annotation.get("text"),
                 )
-                return number, found
+                return number, mention
         raise InputError(
             f"the annotation at {start} lies in no passage; offsets count from the start of the document"
         )
@@ -215,13 +221,13 @@ class _Document:
     def instances(self) -> Iterator[RelationInstance | RecordError]:
         if not self._relations:
             right = [
-                (f"annotation {name}", *found)
-                for name, found in self._annotations.items()
-                if not isinstance(found, InputError)
+                (f"annotation {name}", *numbered)
+                for name, numbered in self._annotations.items()
+                if not isinstance(numbered, InputError)
             ]
-            for name, found in self._annotations.items():
-                if isinstance(found, InputError):
-                    yield self._source.error(f"{self._place}, annotation {name}", found)
+            for name, numbered in self._annotations.items():
+                if isinstance(numbered, InputError):
+                    yield self._source.error(f"{self._place}, annotation {name}", numbered)
             yield from self._segments.unlabelled(self._place, right)
         for where, relation in self._relations:
             yield attempt(self._source, f"{self._place}, {where}", relation, self._instance)
@@ -240,7 +246,9 @@ class _Document:
             raise InputError(f"the relation has {len(nodes)} nodes; expected two")
         named = [value for name, value in infons.items() if isinstance(value, str) and name not in _TYPES]
         entities = [
-            self._by_entity[one] for value in named if (one := value.removeprefix("MESH:")) in self._by_entity
+            self._by_entity[identifier]
+            for value in named
+            if (identifier := value.removeprefix("MESH:")) in self._by_entity
         ]
         if len(entities) != 2:
             raise InputError(
@@ -265,10 +273,10 @@ class _Document:
             nodes.reverse()
         ends = []
         for role, (name, _) in zip(("head", "tail"), nodes, strict=True):
-            found = self._annotations.get(name)
-            if found is None:
+            numbered = self._annotations.get(name)
+            if numbered is None:
                 raise InputError(f"the {role} is {shorten(name)}, which is no annotation of the document")
-            if isinstance(found, InputError):
-                raise InputError(f"the {role} {shorten(name)}: {found}")
-            ends.append(found)
+            if isinstance(numbered, InputError):
+                raise InputError(f"the {role} {shorten(name)}: {numbered}")
+            ends.append(numbered)
         return ends[0], ends[1]

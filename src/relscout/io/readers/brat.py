@@ -35,7 +35,7 @@ _Entities: TypeAlias = Mapping[str, re.Match[str] | None]
 
 
 def sniff(source: Source) -> bool:
-    """Return whether a folder holds a pair of files, or a file is half of one whose ``.ann`` is standoff."""
+    """Return whether a folder holds a pair of files, or a file belongs to a pair whose ``.ann`` is standoff."""
     if source.path.is_dir():
         return any(path.with_suffix(".txt").is_file() for path in source.path.glob("*.ann"))
     if source.path.suffix not in (".ann", ".txt"):
@@ -60,18 +60,18 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         InputError: There is no ``.ann`` file, or a file cannot be read.
     """
     is_folder = source.path.is_dir()
-    found = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
-    if not found or not all(is_file(path) for path in found):
+    files = sorted(source.path.glob("*.ann")) if is_folder else [source.path.with_suffix(".ann")]
+    if not files or not all(is_file(path) for path in files):
         raise InputError(
             f"{source.path}: no .ann file found; expected .ann files, each next to its .txt file"
         )
-    names = _shown_names(found[0].parent)
+    names = _shown_names(files[0].parent)
     if is_folder and (deeper := sorted({path.parent for path in source.path.glob("*/**/*.ann")})):
         source.warn(
             f"what lies in {counted(len(deeper), 'folder')} inside it, such as {deeper[0].name!r}, is not read; give "
             "each folder as an input"
         )
-    for path in found:
+    for path in files:
         annotations = replace(source, path=path)
         text_path = path.with_suffix(".txt")
         annotations = replace(source, path=path)
@@ -92,7 +92,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 
 def _shown_names(folder: Path) -> Mapping[str, str]:
-    """Return the names of types and relations by what brat stores, of a folder that relscout wrote."""
+    """Return stored name → original name of types and relations, for a folder that relscout wrote."""
     path = folder / "visual.conf"
     first, *lines = Source(path).text().split("\n") if is_file(path) else [""]
     if first != BRAT_NAMES:
@@ -181,13 +181,13 @@ def _read_lines(
 def _related(
     annotations: Source, entities: _Entities, text: str, whole: bool, line: str, provenance: str
 ) -> RelationInstance:
-    found = _RELATION.fullmatch(line)
-    if found is None or (found[2], found[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
+    match = _RELATION.fullmatch(line)
+    if match is None or (match[2], match[4]) not in (("Arg1", "Arg2"), ("Arg2", "Arg1")):
         raise InputError(f"expected 'R1<tab>Type Arg1:T1 Arg2:T2', got {shorten(line)}")
-    arguments = {found[2]: found[3], found[4]: found[5]}
+    arguments = {match[2]: match[3], match[4]: match[5]}
     head = _mention("head", arguments["Arg1"], entities, text, annotations.offsets)
     tail = _mention("tail", arguments["Arg2"], entities, text, annotations.offsets)
-    return _instance(text, head, tail, found[1], provenance, whole=whole)
+    return _instance(text, head, tail, match[1], provenance, whole=whole)
 
 
 def _unrelated(
@@ -214,8 +214,12 @@ def _unrelated(
         if "\n" not in mention.surface(text):
             by_line[text.rfind("\n", 0, mention.start)].append((name, mention))
     for _, mentions in sorted(by_line.items()):
-        for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in linked):
-            yield _instance(text, head, tail, NO_RELATION, annotations.at(f"{one} and {other}"), whole=whole)
+        for (first, head), (second, tail) in unrelated_pairs(
+            mentions, lambda *pair: frozenset(pair) in linked
+        ):
+            yield _instance(
+                text, head, tail, NO_RELATION, annotations.at(f"{first} and {second}"), whole=whole
+            )
 
 
 def _instance(

@@ -25,12 +25,12 @@ def sniff(source: Source) -> bool:
     sample = source.sample_text
     if not sample.lstrip().startswith(("{", "[")):
         return False
-    texts = (found[1] for found in _TEXT_FIELD.finditer(sample))
+    texts = (match[1] for match in _TEXT_FIELD.finditer(sample))
     return any(all(marker in text for marker in (*_HEAD_MARKERS, *_TAIL_MARKERS)) for text in texts)
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per record; ``label`` is the relation, where missing or null it is not known."""
+    """Yield one instance per record; ``label`` is the relation, which is unknown if missing or null."""
     for place, record in records(source, ("text",), published="lines"):
         yield attempt(source, place, record, _instance)
 

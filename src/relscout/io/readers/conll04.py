@@ -19,7 +19,7 @@ DESCRIPTION = (
     "CoNLL04: a table of tokens with entity types, and lines (head, tail, relation) after each sentence"
 )
 
-#: How Roth and Yih's files spell what their columns and brackets would clash with.
+#: Spellings of characters in Roth and Yih's files that would clash with columns and brackets.
 _SPELLED = {"COMMA": ",", "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]"}
 _WIDTH, _MULTI_HEAD_WIDTH, _RELATION_WIDTH = 9, 5, 3
 
@@ -114,7 +114,7 @@ def _sentence(
 
 
 def _words(joined: str, tags: str) -> str:
-    # a slash joins words where it joins as many tags, and is one elsewhere
+    # a slash joins words if it joins as many tags; otherwise it is a slash
     if "/" in joined and joined.count("/") == tags.count("/"):
         return " ".join(_SPELLED.get(word, word) for word in joined.split("/") if word)
     return _SPELLED.get(joined, joined)
@@ -125,7 +125,7 @@ def _items(cell: str) -> list[str]:
 
 
 def _tagged(tags: list[str]) -> dict[int, tuple[int, int, str]]:
-    """Return ``(start, end, type)`` of each entity by the row of its last word."""
+    """Return the row of the last word of each entity → its ``(start, end, type)``."""
     spans = {}
     start = 0
     for row, (tag, after) in enumerate(pairwise([*tags, "O"])):

@@ -23,7 +23,7 @@ _TYPE_FIELDS = ("etype", "entity", "type")
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the first row that is no comment has the ten columns of CoNLL-U."""
+    """Return whether the first row that is not a comment has the ten columns of CoNLL-U."""
     rows = [line for line in source.sample_text.split("\n") if line.strip() and not line.startswith("#")]
     cells = rows[0].rstrip("\r").split("\t") if rows else []
     return (
@@ -53,7 +53,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             name, _, value = line[1:].partition("=")
             if name.strip() == "global.Entity":
                 names = value.strip().split("-")
-                types = next((names.index(one) for one in _TYPE_FIELDS if one in names), 1)
+                types = next((names.index(name) for name in _TYPE_FIELDS if name in names), 1)
             elif name.strip().startswith("newdoc"):
                 document = value.strip()
         else:
@@ -95,14 +95,14 @@ class _Sentence:
         """Add a row.
 
         Raises:
-            InputError: It has not ten columns, or closes an entity that is not open.
+            InputError: It does not have ten columns, or closes an entity that is not open.
         """
         if len(cells) != _WIDTH:
             raise InputError(
                 f"the row has {len(cells)} columns; expected the {_WIDTH} of CoNLL-U, separated by tabs"
             )
         number, form, misc = cells[0], cells[1], cells[9]
-        if "." in number:  # an empty node stands nowhere in the text
+        if "." in number:  # an empty node has no place in the text
             return
         named = dict(pair.partition("=")[::2] for pair in misc.split("|"))
         first, _, last = number.partition("-")
@@ -158,12 +158,12 @@ class _Sentence:
             self._tagged = None
 
     def _relate(self, value: str, word: str) -> None:
-        for one in value.replace(",", ";").split(";"):
-            left, _, right = one.rpartition(":")
+        for part in value.replace(",", ";").split(";"):
+            left, _, right = part.rpartition(":")
             # the number may come first, as in the column DEPS
             relation, tail = (right, left) if left.isdigit() and not right.isdigit() else (left, right)
             if not relation or not tail:
-                raise InputError(f"the relation is {shorten(one)}; expected TYPE:TAIL")
+                raise InputError(f"the relation is {shorten(part)}; expected TYPE:TAIL")
             self.relations.append((word, relation, tail))
 
     def instances(self, source: Source, document: str) -> Iterator[RelationInstance | RecordError]:

@@ -20,10 +20,10 @@ DESCRIPTION = (
 #: Python refuses cells of over 131,072 characters by default.
 _LONGEST_CELL = 2**31 - 1
 _DELIMITERS = ",;\t|"
-#: Columns that only our tables of triples have, in which text that looks like a formula begins with an apostrophe.
+#: Columns of our tables of triples only, in which text that looks like a formula begins with an apostrophe.
 _OF_TRIPLES = frozenset({"relation_id", "confidence", "polarity", "document_start"})
 _SEPARATOR = re.compile(r"\Asep=[,;\t|]\r?\n")
-#: Characters of a sample that may end in the middle of a line.
+#: Length of a sample, which may end in the middle of a line.
 _LONGEST_SAMPLE = 16_000
 
 
@@ -95,14 +95,14 @@ def _lines(source: Source) -> Iterator[str]:
 def _quoting(source: Source) -> int:
     """Return how quotation marks are to be read: as those of cells or, in tables with tabs only, as text.
 
-    Programs write tables with tabs either way. The first rows are read both ways, and what makes more instances of
-    whole words is right; cells in quotation marks where both do.
+    Programs write tables with tabs either way. The first rows are read both ways; the one with more instances of whole
+    words is right, or cells if both have as many.
     """
     lines = _sample_lines(source)
     if _delimiter(lines[0]) != "\t" or '"' not in source.sample_text or '"' in lines[0]:
         return csv.QUOTE_MINIMAL
     if len(source.sample_text) > _LONGEST_SAMPLE:
-        del lines[-1]  # it may be broken off
+        del lines[-1]  # it may be truncated
     names = [name.strip() for name in lines[0].split("\t")]
     positions = {field: names.index(column) for field, column in columns_of(source, names).items()}
 
@@ -114,7 +114,7 @@ def _quoting(source: Source) -> int:
                 row = next(parser)
                 if len(row) != len(names):
                     continue
-                found = row_instance(
+                instance = row_instance(
                     {field: row[place] for field, place in positions.items()}, "", offsets=source.offsets
                 )
             except StopIteration:
@@ -122,7 +122,10 @@ def _quoting(source: Source) -> int:
             except (csv.Error, InputError):
                 continue
             instances += 1
-            inside += sum(cuts_word(found.text, one.start, one.end) for one in (found.head, found.tail))
+            inside += sum(
+                cuts_word(instance.text, mention.start, mention.end)
+                for mention in (instance.head, instance.tail)
+            )
 
     return csv.QUOTE_NONE if whole(csv.QUOTE_NONE) > whole(csv.QUOTE_MINIMAL) else csv.QUOTE_MINIMAL
 

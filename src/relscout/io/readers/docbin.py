@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "spaCy DocBin: documents with entities and relations in doc._.rel"
 
-#: Relation of a listed pair of which no label reaches the threshold: it was annotated to have none.
+#: Relation of a listed pair if no label reaches the threshold: the pair was annotated as unrelated.
 NO_RELATION = "no_relation"
-#: Scores below are negative; the tutorial's gold scores are 0.0 and 1.0.
+#: Lower scores are negative; the tutorial's gold scores are 0.0 and 1.0.
 THRESHOLD = 0.5
 
 _USER_DATA_KEY: Any = ("._.", "rel", None, None)
@@ -42,8 +42,8 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per listed pair of entities, in the order of the document's dictionary.
 
-    The relation is the label with the highest score, if that is at least 0.5, else ``no_relation``. Pairs of
-    an entity with itself, which the tutorial lists with scores of 0, are passed over. The text is the
+    The relation is the label with the highest score, if that is at least 0.5, else ``no_relation``. Pairs of an entity
+    with itself, which the tutorial lists with scores of 0, are skipped. The text is the
     sentence, where the document has sentences and one holds both entities, else the document.
 
     Raises:
@@ -85,7 +85,7 @@ def _documents(source: Source) -> Iterator[Doc]:
         yield from DocBin().from_bytes(b"".join(source.chunks())).get_docs(Vocab())
     except InputError:
         raise
-    except Exception as error:  # spaCy does not check: a damaged file causes whatever its bytes lead to
+    except Exception as error:  # spaCy does not check the data: a damaged file can raise anything
         raise InputError(f"{source.path}: not a readable spaCy DocBin ({_line(error)})") from error
 
 
@@ -136,7 +136,7 @@ def _relation(scores: Any) -> str:
 
 
 def _mention(entity: Span, shift: int) -> Mention:
-    # "NIL" is what spaCy's entity linker writes where it finds no entity
+    # spaCy's entity linker writes "NIL" for an unknown entity
     entity_id = ("" if entity.kb_id_ == "NIL" else entity.kb_id_) or entity.ent_id_
     return Mention(
         entity.start_char - shift, entity.end_char - shift, entity.label_ or None, entity_id or None

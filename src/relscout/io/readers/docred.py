@@ -105,10 +105,10 @@ def _across(
         try:
             relation, pair, evidence = _label(label, None, len(document.texts))
         except InputError:
-            continue  # an error of its own already
+            continue  # already reported as an error
         ends = [where[entity] for entity in pair]
-        named = [[one for one in end if one[0] in evidence] for end in ends]
-        # evidence that names both counts; without it, the label stands where the two share no sentence at all
+        named = [[mention for mention in end if mention[0] in evidence] for end in ends]
+        # evidence that names both counts; without evidence, a label counts only if the two share no sentence
         chosen = named if all(named) else ends
         first, second = ({sentence for sentence, _ in end} for end in chosen)
         if not first or not second or first & second or (pair, relation) in seen:
@@ -133,8 +133,8 @@ def _pairs(
     by_entity: dict[int, list[Mention]] = defaultdict(list)
     for entity, mention in mentions:
         by_entity[entity].append(mention)
-    for (one, other), relations in expressed.items():
-        for head, tail in product(by_entity[one], by_entity[other]):
+    for (first, second), relations in expressed.items():
+        for head, tail in product(by_entity[first], by_entity[second]):
             if (head.start, head.end) != (tail.start, tail.end) and not head.crosses(tail):
                 yield from ((head, tail, relation) for relation in relations)
     if source.pairs == "all":
@@ -184,11 +184,11 @@ def _mentions(
             continue
         for count, mention in enumerate(entity):
             try:
-                sentence, found = _mention(mention, sentences)
+                sentence, mentioned = _mention(mention, sentences)
             except InputError as error:
                 yield source.error(f"{place}, vertexSet[{number}][{count}]", error)
             else:
-                yield sentence, number, found
+                yield sentence, number, mentioned
 
 
 def _mention(mention: Any, sentences: list[TokenText]) -> tuple[int, Mention]:
@@ -201,12 +201,12 @@ def _mention(mention: Any, sentences: list[TokenText]) -> tuple[int, Mention]:
     if len(span) != 2:
         raise InputError(f"'pos' has {len(span)} items; expected [start, end], in tokens of the sentence")
     sentence = sentences[number]
-    found = sentence.mention("mention", *span, type=optional_text(mention, "type"))
+    covered = sentence.mention("mention", *span, type=optional_text(mention, "type"))
     name = optional_text(mention, "name")
     if name is not None:
-        # names with a line break begin with what stood on the line before
-        check_surface("mention", found.surface(sentence.text), name.strip().rpartition("\n")[2])
-    return number, found
+        # names with a line break begin with the previous line
+        check_surface("mention", covered.surface(sentence.text), name.strip().rpartition("\n")[2])
+    return number, covered
 
 
 def _label(label: Any, n_entities: int | None, n_sentences: int) -> tuple[str, tuple[int, int], list[int]]:

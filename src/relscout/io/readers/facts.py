@@ -23,7 +23,7 @@ def read_facts(path: str | Path) -> list[Fact]:
     """Read the facts of a table; columns of your own are ignored.
 
     Args:
-        path: A CSV file or an Excel workbook that :func:`relscout.write_facts` wrote, maybe edited.
+        path: A CSV file or an Excel workbook that :func:`relscout.write_facts` wrote; you may have edited it.
 
     Raises:
         RecordError: A row is wrong.

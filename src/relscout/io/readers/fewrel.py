@@ -23,8 +23,8 @@ FIELDS = (("tokens", "h", "t"),)
 
 def sniff(source: Source) -> bool:
     """Return whether one of the first records has tokens and a list ``h`` or ``t``."""
-    found = [*outlines(source.sample_text, within="{["), *record_outlines(source)]
-    return any("tokens" in keys and "[" in (keys.get("h"), keys.get("t")) for keys in found)
+    outlined = [*outlines(source.sample_text, within="{["), *record_outlines(source)]
+    return any("tokens" in keys and "[" in (keys.get("h"), keys.get("t")) for keys in outlined)
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:

@@ -1,4 +1,4 @@
-"""Instances that a program gives: as they are, as dictionaries, or as the rows of a data frame.
+"""Instances passed by a program: as objects, dictionaries, or rows of a data frame.
 
 A dictionary is a record of our JSON Lines (:mod:`relscout.io.readers.jsonl`) or, where its ``head`` is a string or
 it has
@@ -28,12 +28,12 @@ _LIBRARIES = ("pandas", "polars", "pyarrow")
 
 
 def as_instances(given: Given | Any, *, what: str = "instances") -> list[RelationInstance]:
-    """Return what a program gave as instances, in its order.
+    """Return the input of a program as instances, in the same order.
 
     Args:
-        given: Instances, dictionaries or a data frame. Other columns than :data:`relscout.io.readers.table.FIELDS` are
-            ignored; a missing value (``None``, NaN) counts as none.
-        what: What errors call it.
+        given: Instances, dictionaries or a data frame. Columns other than :data:`relscout.io.readers.table.FIELDS` are
+            ignored; NaN counts as missing, like ``None``.
+        what: Name of the input in errors.
 
     Raises:
         InputError: It is none of these, or a frame lacks a column.
@@ -57,24 +57,24 @@ def as_instances(given: Given | Any, *, what: str = "instances") -> list[Relatio
         )
     given = list(given)
     read = (
-        one if isinstance(one, RelationInstance) else _row(one, place, what)
-        for place, one in enumerate(given, start=1)
+        item if isinstance(item, RelationInstance) else _row(item, place, what)
+        for place, item in enumerate(given, start=1)
     )
     # instances were checked where they were read
-    if all(isinstance(one, RelationInstance) for one in given):
+    if all(isinstance(item, RelationInstance) for item in given):
         return list(read)
     return list(checked(read, warn=warn))
 
 
 def _library(given: object) -> str | None:
-    """Return the library of a data frame; ``None`` where it is no frame."""
+    """Return the library of a data frame; ``None`` for other objects."""
     name = type(given).__module__.partition(".")[0]
-    # asked of the type: a lazy frame of polars would have to compute its columns
+    # checked on the type: a lazy frame of polars would have to compute its columns
     return name if name in _LIBRARIES and hasattr(type(given), "columns") else None
 
 
 def _rows(frame: Any, what: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of a data frame, the columns that we know only."""
+    """Yield the rows of a data frame, with known columns only."""
     from relscout.io.readers.table import FIELDS, missing_fields
 
     if hasattr(frame, "collect"):  # a lazy frame of polars
@@ -114,7 +114,7 @@ def _row(row: Any, place: int, what: str) -> RelationInstance:
 def _plain(name: Any, value: Any) -> Any:
     """Return a value of a frame or dictionary as a JSON value, a missing one as ``None``."""
     if isinstance(value, Mapping):
-        return {inner: _plain(inner, one) for inner, one in value.items()}
+        return {inner: _plain(inner, inner_value) for inner, inner_value in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     # NaN differs from itself, and pandas.NA refuses to be compared
@@ -122,7 +122,7 @@ def _plain(name: Any, value: Any) -> Any:
         return None
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
-    # a column of whole numbers in which one is missing is a column of floats
+    # a column of whole numbers with a missing value is a column of floats
     if str(name).endswith(("_start", "_end")) and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

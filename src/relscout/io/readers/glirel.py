@@ -39,7 +39,7 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the tokens joined by single blanks.
 
-    Positions include their last token; one that fits the ``mention`` only if its end is exclusive is read so. A record
+    The end of a position is inclusive, unless the ``mention`` fits only an exclusive end. A record
     without a field ``relations`` gives each pair of its entities with an unknown relation.
     """
     for place, record in records(source, ("tokenized_text",), published="lines"):
@@ -88,11 +88,11 @@ def _relation(tokens: TokenText, relation: Any, provenance: str) -> RelationInst
 def _located(role: str, tokens: TokenText, start: Any, last: Any, described: dict[str, Any]) -> Mention:
     kind, name = optional_text(described, "type"), optional_text(described, "mention")
     exclusive = last + 1 if type(last) is int else last
-    found = None
+    mention = None
     try:
-        found = tokens.mention(role, start, exclusive, type=kind)
+        mention = tokens.mention(role, start, exclusive, type=kind)
         if name is not None:
-            check_surface(role, found.surface(tokens.text), name)
+            check_surface(role, mention.surface(tokens.text), name)
     except InputError:
         if name is None:
             raise
@@ -105,4 +105,4 @@ def _located(role: str, tokens: TokenText, start: Any, last: Any, described: dic
         if other is None:
             raise
         return other
-    return found
+    return mention

@@ -1,7 +1,7 @@
 """JSON files of any size, read one record at a time.
 
-The standard library's parser reads from it, so values come out as :mod:`json` gives them. (The compiled
-streaming parsers put question marks for half surrogate pairs and crash on very long numbers.)
+The standard library's parser reads from it, so values come out as :mod:`json` gives them. (Compiled streaming parsers
+replace half surrogate pairs with question marks and crash on very long numbers.)
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from relscout.core.errors import InputError, RecordError
-from relscout.io.readers.rows import rows
 from relscout.io.readers.source import Source, kind_name, shorten
 
-#: A string (perhaps broken off), with the first character of what it is the key of; or a bracket.
+#: A string (perhaps truncated), with the first character of its value if it is a key; or a bracket.
 _TOKEN = re.compile(
     r'"(?P<string>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)(?P<is_key>\s*:\s*(?=(?P<value>.?)))?|[\[\]{}]', re.DOTALL
 )
@@ -35,14 +34,14 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
 
     Args:
         text: The beginning of a JSON text.
-        within: The brackets that are open around the objects that are meant: ``"["`` for the items of a list,
+        within: The open brackets around the objects to return: ``"["`` for the items of a list,
             ``"{["`` for the items of lists in an object, ``""`` for objects that follow one another.
     """
     if text.lstrip()[:1] != f"{within}{{"[0]:
         return []
-    found: list[dict[str, str]] = []
+    objects: list[dict[str, str]] = []
     opened: list[str] = []
-    # of each open object the key that was read last
+    # the last key of each open object
     keys: list[str] = []
     here = [*within, "{"]
     for match in _TOKEN.finditer(text):
@@ -51,33 +50,33 @@ def outlines(text: str, within: str = "") -> list[dict[str, str]]:
             opened.append(token)
             keys.append("")
             if opened == here:
-                if len(found) == _MOST_OBJECTS:
+                if len(objects) == _MOST_OBJECTS:
                     break
-                found.append({})
+                objects.append({})
             if len(opened) > _DEEPEST:
                 break
         elif token in ("}", "]"):
             del opened[-1:]
             del keys[-1:]
-        elif match["is_key"] is not None and found and opened[: len(here)] == here and opened[-1] == "{":
+        elif match["is_key"] is not None and objects and opened[: len(here)] == here and opened[-1] == "{":
             keys[-1] = match["string"]
             path = ".".join(key for key in keys[len(here) - 1 :] if key)
-            found[-1].setdefault(path, match["value"])
+            objects[-1].setdefault(path, match["value"])
             if match["value"] == "[":
                 inner = text[match.end() + 1 : match.end() + _INNER].lstrip()[:1]
-                found[-1].setdefault(f"{path}[]", inner)
-    return found
+                objects[-1].setdefault(f"{path}[]", inner)
+    return objects
 
 
 def record_outlines(source: Source) -> list[dict[str, str]]:
     """Return the keys of the first five records of :func:`records`, see :func:`outlines`."""
-    found = _record_outlines(source.sample_text)
-    if len(found) == 1 and source.long_sample_text is not source.sample_text:
-        found = _record_outlines(source.long_sample_text)
-    return [dict(keys) for keys in found]
+    objects = _record_outlines(source.sample_text)
+    if len(objects) == 1 and source.long_sample_text is not source.sample_text:
+        objects = _record_outlines(source.long_sample_text)
+    return [dict(keys) for keys in objects]
 
 
-@lru_cache(maxsize=8)  # every reader asks for the same
+@lru_cache(maxsize=8)  # all readers use the same result
 def _record_outlines(sample: str) -> list[dict[str, str]]:
     text = sample.lstrip()
     if not text.startswith("{"):
@@ -89,7 +88,7 @@ def _record_outlines(sample: str) -> list[dict[str, str]]:
 
 
 def has_fields(source: Source, *shapes: Mapping[str, str]) -> bool:
-    """Return whether one of the first records has all fields of one of the shapes.
+    """Return whether one of the first records has all the fields of a shape.
 
     Args:
         source: The file.
@@ -105,7 +104,7 @@ def has_fields(source: Source, *shapes: Mapping[str, str]) -> bool:
 def records(
     source: Source, marks: Collection[str], *, published: Literal["list", "lines"] = "list"
 ) -> Iterator[tuple[str, Any | RecordError]]:
-    """Yield the records of a file with their places, in whichever way it holds them.
+    """Yield the records of a file with their places, whatever the layout of the file.
 
     These are the items of a JSON list (``"record 1"``), the lines of JSON Lines (``"line 1"``), JSON objects that
     follow one another over several lines (``"line 1"``, where they begin), and the rows of Parquet and Arrow
@@ -113,9 +112,9 @@ def records(
 
     Args:
         source: The file.
-        marks: Fields of which one of the first records must have one for the file to be taken as what the format is not
-            published as.
-        published: What it is published as: a JSON list, or JSON Lines.
+        marks: Fields that identify the format. A layout other than the published one is accepted if one of the first
+            records has one of them.
+        published: The published layout: a JSON list, or JSON Lines.
 
     Raises:
         InputError: The file cannot be read, or is not JSON although the format is published as a JSON list.
@@ -123,6 +122,8 @@ def records(
     text = source.sample_text.lstrip()
     known = any(not keys.keys().isdisjoint(marks) for keys in record_outlines(source))
     if source.has_rows:
+        from relscout.io.readers.rows import rows
+
         yield from rows(source.local)
     elif (known and text.startswith("[")) or (not known and published == "list"):
         yield from list_records(source)
@@ -140,7 +141,7 @@ def _is_concatenated(text: str) -> bool:
     try:
         return "\n" in text[: _DECODER.raw_decode(text)[1]]
     except json.JSONDecodeError as error:
-        # broken off by the end of the sample; a string that a line break cuts is a broken line
+        # the sample ends here; a string with a line break in it is a broken line
         first_line = text.index("\n")
         unclosed = error.msg.startswith("Unterminated string") and error.pos > first_line
         return unclosed or (error.pos > first_line and error.pos >= len(text.rstrip()) - _LONGEST_CUT)
@@ -150,7 +151,7 @@ def _is_concatenated(text: str) -> bool:
 
 _DECODER = json.JSONDecoder()
 _NO_BLANK = re.compile(r"[^ \t\r\n]")
-#: What the codec's ``surrogateescape`` makes of bytes that are not UTF-8.
+#: Characters that stand for bytes that are not UTF-8, from the error handler ``surrogateescape``.
 _FOREIGN_BYTE = re.compile("[\udc80-\udcff]")
 #: An unfinished literal, number or pair of escapes at the end of the window is at most this long.
 _LONGEST_CUT = 16
@@ -158,25 +159,25 @@ _ENDS_EARLY = "the file ends in the middle of the JSON; it was cut off"
 
 
 class BrokenJsonError(ValueError):
-    """The JSON cannot be followed any further; the text says why."""
+    """The rest of the JSON cannot be parsed; the message says why."""
 
 
 class JsonWindow:
-    """The part of a JSON file that is being read.
+    """A window on the part of a JSON file that is being read.
 
     Args:
         source: The file.
 
     Attributes:
         source: The file.
-        place: What is being read, for the errors: ``"record 7"``.
+        place: The current record, for error messages: ``"record 7"``.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.place = "start of the file"
         self._chunks = source.chunks()
-        # a byte that is not UTF-8 must cost one record only, so it travels through the parser in disguise
+        # a byte that is not UTF-8 must affect one record only, so the parser gets it as an escape
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
         self._text = ""
         self._position = 0
@@ -192,13 +193,13 @@ class JsonWindow:
 
     def peek(self) -> str:
         """Return the next character that is not white space, ``""`` at the end of the file."""
-        while not (found := _NO_BLANK.search(self._text, self._position)):
+        while not (match := _NO_BLANK.search(self._text, self._position)):
             self._position = len(self._text)
             if self._ended:
                 return ""
             self._grow(1)
-        self._position = found.start()
-        return found[0]
+        self._position = match.start()
+        return match[0]
 
     def peek_for(self, expected: str) -> str:
         """Return the next character that is not white space.
@@ -206,14 +207,14 @@ class JsonWindow:
         Raises:
             BrokenJsonError: It is none of ``expected``.
         """
-        found = self.peek()
-        if not found:
+        character = self.peek()
+        if not character:
             raise BrokenJsonError(_ENDS_EARLY)
-        if found not in expected:
+        if character not in expected:
             raise BrokenJsonError(
                 f"not JSON: expected {' or '.join(map(repr, expected))}, got {self.next_text()}"
             )
-        return found
+        return character
 
     def take(self, expected: str) -> str:
         """Step over the next character, which must be one of ``expected``, and return it.
@@ -221,9 +222,9 @@ class JsonWindow:
         Raises:
             BrokenJsonError: It is none of ``expected``.
         """
-        found = self.peek_for(expected)
+        character = self.peek_for(expected)
         self._position += 1
-        return found
+        return character
 
     def value(self) -> Any | RecordError:
         """Step over the next value and return it; one with bytes that are not UTF-8 as an error.
@@ -267,7 +268,7 @@ class JsonWindow:
             raise BrokenJsonError(_ENDS_EARLY) from error
         if self._ended or not (unclosed or error.pos >= len(self._text) - _LONGEST_CUT):
             raise BrokenJsonError(f"not JSON ({error.msg}): {self.next_text(error.pos)}") from error
-        # as much again: a record that is far larger than a chunk is tried a few times only
+        # the window doubles, so that a very large record is parsed only a few times
         self._grow(len(self._text) - self._position)
 
     def _grow(self, characters: int) -> None:

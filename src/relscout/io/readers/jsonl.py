@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.offsets import CONVENTIONS, Offsets, check_mention, placed
 from relscout.io.readers.source import Source, attempt, check_unicode, optional_offset, optional_text, require
-from relscout.io.readers.table import row_instance
-from relscout.io.readers.tokens import TokenText, check_surface
+
+if TYPE_CHECKING:
+    from relscout.io.readers.tokens import TokenText
 
 DESCRIPTION = "relscout's own: JSON Lines with text (or tokens), head and tail; span ends are exclusive"
 FIELDS = (("text", "head.start", "head.end", "tail.start", "tail.end"), ("text", "head", "tail"))
@@ -24,7 +25,7 @@ FIELDS = (("text", "head.start", "head.end", "tail.start", "tail.end"), ("text",
 def sniff(source: Source) -> bool:
     """Return whether one of the first records has a text or tokens, and the fields ``head`` and ``tail``.
 
-    One of the two is enough where it is an object.
+    One of the two fields is enough if it is an object.
     """
     return any(
         ("text" in keys or "tokens" in keys)
@@ -44,7 +45,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             source,
             place,
             record,
-            partial(row_instance if is_row(record) else instance_of, offsets=source.offsets),
+            partial(_of_row if is_row(record) else instance_of, offsets=source.offsets),
         )
 
 
@@ -57,16 +58,22 @@ def is_row(record: Any) -> bool:
     return isinstance(record.get("head"), str) or "head_start" in record
 
 
+def _of_row(record: Any, provenance: str, *, offsets: Offsets) -> RelationInstance:
+    from relscout.io.readers.table import row_instance
+
+    return row_instance(record, provenance, offsets=offsets)
+
+
 def instance_of(record: Any, provenance: str, *, offsets: Offsets = "characters") -> RelationInstance:
     """Return the instance of a record.
 
     Args:
-        record: What a line holds, as JSON values.
+        record: The record of a line, as JSON values.
         provenance: Source of the instance where the record names none.
-        offsets: What the offsets of the text count.
+        offsets: The unit of the offsets of the text.
 
     Raises:
-        InputError: The record is not one of an instance.
+        InputError: The record is not an instance.
     """
     if isinstance(record, dict) and "text" in record and "tokens" in record:
         raise InputError(
@@ -77,6 +84,8 @@ def instance_of(record: Any, provenance: str, *, offsets: Offsets = "characters"
             raise InputError(
                 f"the spans of 'tokens' count tokens, not {CONVENTIONS[offsets]}; leave offsets out"
             )
+        from relscout.io.readers.tokens import TokenText
+
         tokens = TokenText(require(record, "tokens", list))
         text = tokens.text
         check_unicode("tokens", text)
@@ -97,6 +106,8 @@ def instance_of(record: Any, provenance: str, *, offsets: Offsets = "characters"
         if expected is not None and tokens is None:
             check_mention(role, text, mention, expected, offsets)
         elif expected is not None:
+            from relscout.io.readers.tokens import check_surface
+
             check_surface(role, mention.surface(text), expected)
     return instance
 

@@ -24,7 +24,7 @@ def sniff(source: Source) -> bool:
     """Return whether one of the first records is a task with results, or has lists of labelled regions."""
     return any(
         any(
-            # of a task with long results, what follows them may lie beyond the sample
+            # if the results of a task are long, the fields after them may lie beyond the sample
             f"{version}.result" in keys or (keys.get("data") == "{" and keys.get(version) == "[")
             for version in _VERSIONS
         )
@@ -37,11 +37,11 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation and label; the text is that of the task.
 
     The direction ``right`` (also where none is given) goes from ``from_id`` to ``to_id``, ``left`` the other way round,
-    and ``bi`` gives both. A relation without a label is unknown. Of a task that several people annotated, equal
-    instances count once; predictions count where nobody annotated. JSON-MIN exports no relations, so each pair of its
+    and ``bi`` gives both. A relation without a label is unknown. If several people annotated a task, equal instances
+    count once; predictions count only for tasks without annotations. JSON-MIN exports no relations, so each pair of its
     regions is an instance whose relation is unknown. A task whose annotations were all cancelled gives no instances,
-    not even those of its predictions, because a person has skipped it. Of several labels of a region, the first is the
-    type, which is announced.
+    not even those of its predictions, because a person skipped it. Of several labels of a region, the first is the
+    type, and a note says so.
     """
     several: list[str] = []
     for place, record in records(source, ("data", *_VERSIONS, "text")):
@@ -65,15 +65,15 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
             except InputError as error:
                 yield source.error(where, error)
                 continue
-            # of several people, each may have annotated the same
+            # several annotators may have marked the same relation
             before = frozenset(seen)
-            for found in _relations(source, where, annotated, results, several):
-                if isinstance(found, RelationInstance):
-                    key = (found.id, found.head.type, found.tail.type, found.relation)
+            for instance in _relations(source, where, annotated, results, several):
+                if isinstance(instance, RelationInstance):
+                    key = (instance.id, instance.head.type, instance.tail.type, instance.relation)
                     seen.add(key)
                     if key in before:
                         continue
-                yield found
+                yield instance
     if several:
         source.warn(
             f"{counted(len(several), 'region')} with several labels, of which the first is read as the type, such as "

@@ -96,9 +96,9 @@ def _instance(label: Any, sentence: Any, provenance: str) -> RelationInstance:
 
 
 def _scan(sentence: str) -> tuple[list[tuple[int, int]], dict[str, tuple[int, int, str | None]]]:
-    """Return the spans of all markers, and ``(start, end, type)`` of what is marked first as e1 and as e2.
+    """Return the spans of all markers, and ``(start, end, type)`` of the first e1 and the first e2.
 
-    A marker takes the blank on its inner side along: ``W<e1:T> NBC </e1:T>`` was ``WNBC``.
+    A marker includes the blank on its inner side: ``W<e1:T> NBC </e1:T>`` was ``WNBC``.
     """
     markers: list[tuple[int, int]] = []
     opened: dict[str, list[tuple[int, str | None]]] = {"e1": [], "e2": []}

@@ -35,20 +35,20 @@ CONVENTIONS: Final[dict[Offsets, str]] = {
     "crlf-as-one": "characters, of which a line end of two counts as one",
     "crlf-as-two": "characters, of which a line end of one counts as two",
 }
-#: What each convention adds to the start and to the end, and those that count other units than characters.
+#: Numbers that a convention adds to the start and to the end. Conventions that are not listed count other units.
 _MOVED: Final[dict[Offsets, tuple[int, int]]] = {
     "characters": (0, 0),
     "inclusive": (0, 1),
     "from-1": (-1, -1),
     "from-1-inclusive": (-1, 0),
 }
-#: Encoding of what two conventions count, and the bytes of a unit.
+#: Encoding of the units of two conventions, and the bytes of a unit.
 _BYTES: Final[dict[Offsets, tuple[str, int]]] = {"utf-16": ("utf-16-le", 2), "utf-8": ("utf-8", 1)}
-#: Characters up to which it is faster to encode a text for each span than to count its characters once.
+#: Length up to which encoding a text for each span is faster than counting its characters once.
 _SHORT = 2_000
-#: Share of mentions that cut a word above which a user is warned, whether another convention fits or not.
+#: Users are warned above this share of mentions that cut a word, whether another convention fits or not.
 MOST_CUT = 0.02
-#: Share of these that a convention must repair to be named.
+#: Share of these that a convention must repair to be suggested.
 _REPAIRED = 0.8
 _SHOWN = 3
 
@@ -60,11 +60,11 @@ def check_convention(offsets: str) -> None:
 
 
 class Units:
-    """Offsets of a text in other units than characters.
+    """Offsets of a text in units other than characters.
 
     Args:
         text: The text.
-        offsets: What they count.
+        offsets: Their unit.
     """
 
     def __init__(self, text: str, offsets: Offsets) -> None:
@@ -90,7 +90,10 @@ class Units:
         return self._starts[-1]
 
     def offset(self, units: int) -> int:
-        """Return an offset in characters; inside a character that of the character, after the text as far after it."""
+        """Return an offset in characters.
+
+        An offset inside a character becomes that of the character; one past the end stays as far past it.
+        """
         if units > self.length:
             return len(self._starts) - 1 + units - self.length
         place = bisect_left(self._starts, units)
@@ -99,7 +102,7 @@ class Units:
 
 @lru_cache(maxsize=16)
 def units_of(text: str, offsets: Offsets) -> Units:
-    """Return the units of a text; those of the texts that were asked for last are kept."""
+    """Return the units of a text; those of recent texts are cached."""
     return Units(text, offsets)
 
 
@@ -160,11 +163,11 @@ def check_mention(role: str, text: str, mention: Mention, expected: Any, offsets
     Raises:
         InputError: They differ; the error says which convention of offsets would fit, if one does.
     """
-    from relscout.io.readers.tokens import check_surface
-
     covered = mention.surface(text)
     if covered == expected:
         return
+    from relscout.io.readers.tokens import check_surface
+
     try:
         check_surface(role, covered, expected)
     except InputError as error:
@@ -175,7 +178,7 @@ def check_mention(role: str, text: str, mention: Mention, expected: Any, offsets
 
 
 def _suggestion(text: str, start: int, end: int, surface: Any) -> str:
-    """Return a sentence that names the convention by which a span covers a surface, or else whole words."""
+    """Return a sentence that names the convention in which a span covers a surface, or, without one, whole words."""
     for name, counted in CONVENTIONS.items():
         first, last = in_characters(text, start, end, name)
         if (first, last) == (start, end) or not 0 <= first < last <= len(text):
@@ -204,7 +207,7 @@ def _same_as_characters(text: str, offsets: Offsets) -> bool:
 
 
 class OffsetCheck:
-    """Counts the mentions that begin or end inside a word or on a blank, and those that would by another convention.
+    """Counts the mentions that begin or end inside a word or on a blank, as read and in every other convention.
 
     Args:
         offsets: How the offsets were read.
@@ -222,7 +225,7 @@ class OffsetCheck:
         self._last: tuple[str, set[tuple[int, int]]] = ("", set())
 
     def add(self, instance: RelationInstance) -> None:
-        """Count the mentions of an instance; those that the previous instance of its text had are counted already."""
+        """Count the mentions of an instance, except those of the previous instance of the same text."""
         text = instance.text
         if self._last[0] != text:
             self._last = text, set()
@@ -253,14 +256,14 @@ class OffsetCheck:
 
     @property
     def fitting(self) -> Offsets | None:
-        """The convention by which most of the mentions that cut a word would not; ``None`` where there is none."""
+        """The convention that repairs most of the mentions that cut a word; ``None`` if none does."""
         if not self.cut or self._offsets != "characters":
             return None
         name = min(CONVENTIONS, key=lambda convention: self._cut_by[convention])
         return name if self._cut_by[name] <= (1 - _REPAIRED) * self.cut else None
 
     def warning(self) -> str | None:
-        """Return what a user should know; ``None`` where the mentions lie on whole words."""
+        """Return a warning; ``None`` if the mentions lie on whole words."""
         fitting = self.fitting
         if not self.cut or (fitting is None and self.cut <= MOST_CUT * self.mentions):
             return None

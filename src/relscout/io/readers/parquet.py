@@ -18,7 +18,7 @@ DESCRIPTION = (
 
 
 def sniff(source: Source) -> bool:
-    """Return whether it holds rows with the required columns; rows of another shape are another format's records."""
+    """Return whether the source has rows with the required columns; other rows are records of another format."""
     if not source.has_rows or not is_table_of_ours(column_names(source.local), source.columns):
         return False
     head = source.columns.get("head", "head")

@@ -31,7 +31,7 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation, the head of the arc being the head.
 
-    Where a relation names tokens only, each end is the span that holds its token, else the token itself. Texts that
+    If a relation names tokens only, each end is the span that contains its token, or else the token itself. Texts that
     were rejected or ignored are left out. In a record without a field ``relations``, each pair of spans is an instance
     whose relation is unknown.
     """
@@ -75,9 +75,9 @@ def _relation(annotated: Annotated, spans: list[Any], relation: Any, provenance:
             given = require(relation, f"{end}_span", dict)
         else:
             token = require(relation, end, int)
-            given = next((one for one in spans if isinstance(one, dict) and _holds(one, token)), None)
-        found = annotated.mention(end, f"token {token}") if given is None else _span(annotated, given)
-        ends.append(found)
+            given = next((item for item in spans if isinstance(item, dict) and _holds(item, token)), None)
+        mention = annotated.mention(end, f"token {token}") if given is None else _span(annotated, given)
+        ends.append(mention)
     return annotated.of(ends[0], ends[1], optional_text(relation, "label"), provenance)
 
 

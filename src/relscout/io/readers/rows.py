@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relscout.core.errors import InputError, RecordError
+from relscout.io.packing import ROWS_MAGIC
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: First bytes of Parquet, of an Arrow file and of an Arrow stream, which is what Hugging Face datasets write.
-ROWS_MAGIC = _PARQUET, _ARROW_FILE, _ARROW_STREAM = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_PARQUET, _ARROW_FILE, _ARROW_STREAM = ROWS_MAGIC
 _ROWS_PER_BATCH = 1024
 _ROWS_TO_JUDGE = 5
 
 
 def first_rows(path: Path) -> str:
-    """Return the first five rows as JSON Lines; values that JSON does not have, such as dates, as strings.
+    """Return the first five rows as JSON Lines; values that JSON lacks, such as dates, become strings.
 
     Raises:
         InputError: The file is damaged, or a folder holds several splits.
@@ -49,14 +49,14 @@ def column_names(path: Path) -> list[str]:
 def rows(
     path: Path, columns: Sequence[str] | None = None, *, per_batch: int = _ROWS_PER_BATCH
 ) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
-    """Yield ``("row N", {column: value})``, N from 1; class labels of Hugging Face datasets as their names.
+    """Yield ``("row N", {column: value})``, N from 1; class labels of Hugging Face datasets become names.
 
     A row that cannot be read comes as its error. A file that breaks off is one last error.
 
     Args:
         path: The file or folder.
         columns: The columns to read; all where left out.
-        per_batch: Rows that are held at a time.
+        per_batch: Number of rows in memory.
 
     Raises:
         InputError: The file is damaged, packed with gzip, or a folder holds several splits.
@@ -164,11 +164,11 @@ def _selected(batches: Iterator[pa.RecordBatch], columns: Sequence[str] | None) 
 
 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
-    """Yield the rows of a batch; one that Python cannot hold as the error that it gives."""
+    """Yield the rows of a batch; a row that Python cannot represent comes as its error."""
     # a date beyond Python's calendar, a time in nanoseconds, a text that is not UTF-8
     unreadable: tuple[type[Exception], ...] = (*_failures(), OverflowError, ImportError, TypeError, KeyError)
     try:
-        # Arrow checks nothing by itself: the offsets of a damaged file lead out of its memory
+        # Arrow does not check data by default: offsets of a damaged file can point outside its memory
         batch.validate(full=True)
         values = batch.to_pylist()
     except unreadable:
@@ -184,7 +184,7 @@ def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Exception]:
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
-    """Return the columns in which Hugging Face datasets have class labels, with what describes them."""
+    """Return the columns with class labels of Hugging Face datasets, with their descriptions."""
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     except (TypeError, KeyError, ValueError, RecursionError):
@@ -195,7 +195,7 @@ def _features(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _named(value: Any, feature: Any) -> Any:
-    """Return a value with the names of its class labels."""
+    """Replace class labels in a value by their names."""
     if isinstance(feature, list):
         feature = feature[0] if feature else None
     elif isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):

@@ -43,7 +43,7 @@ def sniff(source: Source) -> bool:
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is its sentence (or all from the first to the last that it spans).
 
-    The tokens are joined by single blanks. Types are those of ``ner`` at the same spans. Gold annotations count where
+    The tokens are joined by single blanks. Types are those of ``ner`` at the same spans. Gold annotations are used if
     there are any, else those with ``predicted_`` in their names. Without relations, each pair of the entities of a
     sentence is an instance whose relation is unknown.
     """
@@ -165,8 +165,8 @@ class _Document:
 
 
 def _given(record: dict[str, Any], name: str) -> tuple[str, list[Any] | None]:
-    """Return the field that holds the entities or relations, and what it holds; ``None`` where there is none."""
-    for field in (found for found in _SPANS if name in found):
+    """Return the field with the entities or relations, and its value; ``None`` if there is none."""
+    for field in (spans for spans in _SPANS if name in spans):
         if record.get(field) is not None:
             return field, require(record, field, list)
     return name, None
@@ -181,7 +181,7 @@ def _flat(field: str, per_sentence: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_span(item: Any, edges: int) -> bool:
-    """Return whether a list begins with so many token numbers; Parquet, which knows no mixed lists, has strings."""
+    """Return whether a list begins with ``count`` token numbers, which are strings in Parquet's lists."""
     if not isinstance(item, list) or len(item) < edges:
         return False
     return all(

@@ -47,7 +47,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 
 def _begun(source: Source, place: str, line: str | RecordError) -> _Record | None:
-    """Return the record that a line begins, even if it is a wrong one: the lines below belong to it."""
+    """Return the record that a line begins, even if it is invalid: the lines below belong to it."""
     if isinstance(line, RecordError):
         return _Record(place, line)
     parts = line.split(None, 1)
@@ -61,7 +61,7 @@ def _begun(source: Source, place: str, line: str | RecordError) -> _Record | Non
 
 @dataclass
 class _Record:
-    """A sentence (or why it cannot be read), and what of the lines below it was read so far."""
+    """A sentence (or its error), and the lines below it read so far."""
 
     place: str
     sentence: tuple[str, str] | RecordError
@@ -69,7 +69,7 @@ class _Record:
     commented: bool = False
 
     def takes(self, line: str) -> bool:
-        """Take a line that belongs to this sentence: one relation, then one comment."""
+        """Add a line of this record: one relation, then one comment."""
         if self.commented:
             return False
         if line.startswith("Comment"):

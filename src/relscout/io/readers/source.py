@@ -18,6 +18,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.core.surfaces import composed
 from relscout.io.packing import (
     LONGEST_LINE,
+    ROWS_MAGIC,
     UNREADABLE,
     as_utf8,
     local,
@@ -26,11 +27,10 @@ from relscout.io.packing import (
     unreadable,
 )
 from relscout.io.readers.offsets import Offsets
-from relscout.io.readers.rows import ROWS_MAGIC, first_rows
 
 _SAMPLE_BYTES = 65_536
 _LONG_SAMPLE_BYTES = 1 << 21
-#: Bytes of a file that a format needs as a whole.
+#: Maximum size in bytes of a file that must be read as a whole.
 _LONGEST_TEXT = 1 << 30
 
 #: Which pairs of a fully judged format are read: those with a relation, or also those without.
@@ -39,16 +39,16 @@ Pairs = Literal["related", "all"]
 
 @dataclass(frozen=True)
 class Source:
-    """A file (or, for formats made of several files, a folder) together with what the user said about it.
+    """A file (or, for formats made of several files, a folder) together with the user's options.
 
     Args:
         path: The file or folder.
         labels: File with the labels, for formats that keep them apart (NYT+FB).
         columns: For tables (CSV, Parquet): our field name → the table's column name.
         pairs: For fully judged formats: whether the pairs without a relation are read as well.
-        encoding: Of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
-        offsets: What the offsets of mentions count, for formats that give them.
-        on_warning: Called with what :meth:`warn` announces; an :class:`InputWarning` if left out.
+        encoding: Encoding of the text; UTF-8 when left out, unless a byte-order mark says UTF-16 or UTF-32.
+        offsets: The unit of the offsets of mentions, for formats that have offsets.
+        on_warning: Called with each text of :meth:`warn`; an :class:`InputWarning` if left out.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Source:
 
     @cached_property
     def local(self) -> Path:
-        """The file or folder; of a pipe or standard input, a copy of what it gave."""
+        """The file or folder; for a pipe or standard input, a copy of its content."""
         return local(self.path)
 
     @property
@@ -84,15 +84,17 @@ class Source:
     def sample_text(self) -> str:
         """The sample as text, without a byte-order mark; a character cut in two at its end is dropped.
 
-        Of Parquet and Arrow, it is the first rows as JSON Lines, so that a record is recognised in whatever holds it.
+        For Parquet and Arrow, it is the first rows as JSON Lines, so that records are recognised in any container.
         """
         if self.has_rows:
+            from relscout.io.readers.rows import first_rows
+
             return first_rows(self.local)[:_SAMPLE_BYTES]
         return self.sample.decode("utf-8", "ignore").removeprefix("\ufeff")
 
     @cached_property
     def long_sample_text(self) -> str:
-        """As :attr:`sample_text`, of up to 2 MiB: enough for the first record where that is a whole book."""
+        """Like :attr:`sample_text`, up to 2 MiB: enough for a first record as long as a book."""
         if self.has_rows or len(self.sample) < _SAMPLE_BYTES:
             return self.sample_text
         with self.open() as stream:
@@ -203,7 +205,7 @@ class Source:
                 yield number, self.error(f"line {number}", f"not JSON ({reason}): {shorten(line)}")
 
     def error(self, place: str, reason: object) -> RecordError:
-        """Return the error of one record of this file, on one line; what is not Unicode in it becomes an escape."""
+        """Return the error of one record of this file, on one line; characters that are not Unicode are escaped."""
         place, line = (
             text.translate({ord("\r"): " ", ord("\n"): " "}).encode("utf-8", "backslashreplace").decode()
             for text in (place, str(reason))
@@ -211,7 +213,7 @@ class Source:
         return RecordError(self.path, place, line)
 
     def warn(self, message: str) -> None:
-        """Announce how the file is read, where it does not say so itself."""
+        """Warn about an assumption on how to read the file."""
         text = f"{self.path}: {message}"
         if self.on_warning is None:
             warnings.warn(text, InputWarning, stacklevel=2)
@@ -224,7 +226,7 @@ class Source:
 
 
 def readable(name: str) -> str:
-    """Return the name of a file as Unicode text, with question marks for what is not UTF-8 in it."""
+    """Return the name of a file as Unicode text; bytes that are not UTF-8 become question marks."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -258,7 +260,7 @@ _KIND_NAMES = {
     type(None): "null",
 }
 
-#: No text is longer; a larger number is a mistake, and Python refuses to print one of thousands of digits.
+#: Largest offset. A larger number is a mistake, and Python refuses to print numbers of thousands of digits.
 _LARGEST_NUMBER = 2**53
 
 
@@ -270,8 +272,8 @@ def attempt(
     Args:
         source: The file that the record was read from.
         place: Where in the file, for example ``"line 12"``.
-        record: The record, or the error that reading it gave already, which is returned as it is.
-        parse: Makes an instance of a record and its provenance.
+        record: The record, or its error, which is returned unchanged.
+        parse: Builds an instance from a record and its provenance.
     """
     if isinstance(record, RecordError):
         return record
@@ -282,13 +284,13 @@ def attempt(
 
 
 def require(record: Any, field: str, kind: type[Kind], *, inside: str = "") -> Kind:
-    """Return a field of a record, which must be there and of the kind that the format has there.
+    """Return a required field of a record, which must be of the given kind.
 
     Args:
-        record: The record; anything but an object is an error.
+        record: The record, which must be an object.
         field: Name of the field.
         kind: ``str``, ``int`` (true and false are not whole numbers), ``list`` or ``dict``.
-        inside: Name of the field that holds the record, where it is a part of a larger one.
+        inside: Name of the field that contains the record, if it is part of a larger one.
 
     Raises:
         InputError: The record is not an object, or the field is missing, of another kind, a text that is not
@@ -311,7 +313,7 @@ def require(record: Any, field: str, kind: type[Kind], *, inside: str = "") -> K
 
 
 def optional_text(record: Any, field: str, *, inside: str = "") -> str | None:
-    """Return a field that may be missing, null or empty (all three: ``None``) but else must be a string.
+    """Return a string field; ``None`` if it is missing, null or empty.
 
     Raises:
         InputError: The record is not an object, or the field is of another kind.
@@ -322,7 +324,7 @@ def optional_text(record: Any, field: str, *, inside: str = "") -> str | None:
 
 
 def optional_offset(record: Any, field: str) -> int | None:
-    """Return a field that may be missing or null (both: ``None``) but else must be an offset, 0 or more.
+    """Return a field with an offset, 0 or more; ``None`` if it is missing or null.
 
     Raises:
         InputError: The record is not an object, or the field is of another kind or negative.
@@ -339,7 +341,7 @@ def check_unicode(name: str, value: str) -> None:
     r"""Refuse a text with half a surrogate pair, which JSON can spell (``\ud83d``) but no file can hold.
 
     Raises:
-        InputError: There is one.
+        InputError: The text has one.
     """
     try:
         value.encode("utf-8")
@@ -355,9 +357,9 @@ def kind_name(value: Any) -> str:
     return _KIND_NAMES.get(type(value), f"a {type(value).__name__}")
 
 
-#: Relation of a pair that the gold data does not relate.
+#: Relation of a pair that is unrelated in the gold data.
 NO_RELATION = "no_relation"
-#: Unrelated pairs of one mention with those that follow it: a text of thousands of mentions gives no millions of pairs.
+#: Maximum number of unrelated pairs of one mention with later ones, so that long texts do not give millions of pairs.
 MOST_FOLLOWERS = 60
 
 Key = TypeVar("Key")
@@ -368,15 +370,14 @@ def unrelated_pairs(
 ) -> Iterator[tuple[tuple[Key, Mention], tuple[Key, Mention]]]:
     """Yield each unordered pair of mentions once, the earlier one first, in the order of the text.
 
-    Two mentions of the same span, and two that cross, are no pair. Each mention is paired with at most
+    Two mentions of the same span, and two that cross, do not form a pair. Each mention is paired with at most
     :data:`MOST_FOLLOWERS` that follow it.
 
     Args:
-        mentions: The mentions of one sentence with what identifies each, in any order.
-        left_out: Whether two are related, or the same entity; asked with their identifications, in the order of the
-            text.
+        mentions: The mentions of one sentence, each with its identifier, in any order.
+        left_out: Returns whether to leave out two mentions, by their identifiers in the order of the text.
     """
-    in_order = sorted(mentions, key=lambda one: (one[1].start, one[1].end))
+    in_order = sorted(mentions, key=lambda named: (named[1].start, named[1].end))
     for place, first in enumerate(in_order):
         for second in islice(in_order, place + 1, place + 1 + MOST_FOLLOWERS):
             same = (first[1].start, first[1].end) == (second[1].start, second[1].end)
@@ -386,7 +387,7 @@ def unrelated_pairs(
 
 @dataclass(frozen=True)
 class RelationNames:
-    """A table of relation identifiers and their names; what it does not list keeps its identifier."""
+    """A table of relation identifiers and their names; a relation that is not listed keeps its identifier."""
 
     names: Mapping[str, str]
 

@@ -25,7 +25,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """Yield one instance per relation; the text is the tokens joined by single blanks.
 
     With ``source.pairs == "all"`` the pairs of entities of the sentence without a relation follow, as ``no_relation``.
-    Without, a sentence without relations has no instance. A pair with several relations is one instance for each,
+    Otherwise, a sentence without relations has no instance. A pair with several relations is one instance for each,
     and these have the same id.
     """
     for place, record in records(source, ("tokens",)):
@@ -56,14 +56,14 @@ def _unrelated(
             mentions.append((number, _entity("entity", tokens, entity)))
         except InputError as error:
             yield source.error(f"{place}, entity {number + 1}", error)
-    # a relation that is wrong otherwise, and so an error, still says that the two are related
+    # an invalid relation still says that the two are related
     related = {
         frozenset((relation.get("head"), relation.get("tail")))
         for relation in relations
         if isinstance(relation, dict) and all(isinstance(relation.get(end), int) for end in ("head", "tail"))
     }
-    for (one, head), (other, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in related):
-        provenance = source.at(f"{place}, entities {one + 1} and {other + 1}")
+    for (first, head), (second, tail) in unrelated_pairs(mentions, lambda *pair: frozenset(pair) in related):
+        provenance = source.at(f"{place}, entities {first + 1} and {second + 1}")
         yield RelationInstance(tokens.text, head, tail, NO_RELATION, source=provenance)
 
 

@@ -1,4 +1,4 @@
-"""From the rows of a table to relation instances: which column is what, and how a row is read."""
+"""Relation instances from the rows of a table: the meaning of columns, and the parsing of rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relscout.io.readers.offsets import Offsets, check_mention, in_characters, p
 from relscout.io.readers.source import Source, kind_name, optional_text, require, shorten
 
 _ROLES = ("head", "tail")
-#: The fields that a table can have; a column is found by its field's name, or by what the user mapped it to.
+#: The fields of a table; a column has its field's name, or the name that the user maps to it.
 FIELDS = (
     "text",
     *(f"{role}{part}" for role in _ROLES for part in ("_start", "_end", "", "_type", "_id")),
@@ -36,7 +36,7 @@ _NUMBERED = frozenset(
 _MISSING = frozenset({"nan", "NaN", "<NA>"})
 _MISSING_OFFSETS = _MISSING | {"NA", "None", "null", "NULL"}
 
-#: Our field → DeepKE's column. Its tables give the start of a mention and its surface, and so its end.
+#: Our field → DeepKE's column. Its tables give the start and the surface of a mention, which determine its end.
 DEEPKE = {"text": "sentence", "head_start": "head_offset", "tail_start": "tail_offset"}
 
 
@@ -49,28 +49,30 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
 
     Raises:
         UnknownNameError: The mapping has a field that does not exist.
-        InputError: A column is mapped but not there, stands there twice, or a required one is missing.
+        InputError: A mapped column is missing or occurs twice, or a required one is missing.
     """
     for field in source.columns:
         if field not in FIELDS:
             raise UnknownNameError("column field", field, FIELDS)
     names = {**_names(present), **source.columns}
-    found = {field: names.get(field, field) for field in FIELDS}
-    found = {field: column for field, column in found.items() if column in present or field in source.columns}
+    columns = {field: names.get(field, field) for field in FIELDS}
+    columns = {
+        field: column for field, column in columns.items() if column in present or field in source.columns
+    }
     there = ", ".join(map(repr, present)) or "none"
-    for field, column in found.items():
+    for field, column in columns.items():
         if present.count(column) != 1:
             state = "is not there" if column not in present else "stands there more than once"
             raise InputError(
                 f"{source.path}: the column {column!r} for {field!r} {state}; the columns are {there}"
             )
-    if missing := missing_fields(found):
+    if missing := missing_fields(columns):
         raise InputError(
             f"{source.path}: no column for {' and '.join(missing)}; "
             f"the columns are {there}; say which is which, "
             "for example --columns text=sentence,head=subj (as an argument: columns={'text': 'sentence'})"
         )
-    return found
+    return columns
 
 
 def warn_of_unread(source: Source, present: Sequence[str], fields: Collection[str]) -> None:
@@ -92,13 +94,13 @@ def warn_of_unread(source: Source, present: Sequence[str], fields: Collection[st
 
 
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
-    """Return whether the columns hold all that is required, under our names or the user's."""
+    """Return whether all required columns are present, under our names or the user's."""
     names = {**_names(present), **mapping}
     return not missing_fields({field for field in FIELDS if names.get(field, field) in present})
 
 
 def _names(present: Collection[str]) -> Mapping[str, str]:
-    """Return the names that DeepKE gives to some columns, where a table has them all and not ours."""
+    """Return DeepKE's names of columns if a table has all of them and none of ours."""
     theirs = set(DEEPKE.values()) <= set(present) and not DEEPKE.keys() & set(present)
     return DEEPKE if theirs else {}
 
@@ -108,9 +110,9 @@ def row_instance(
 ) -> RelationInstance:
     """Return the instance of a row, given as ``{field: value}``.
 
-    A mention lies at its offsets where the row has them; a start and the surface string are enough. Else it lies where
-    its surface string stands in the text, which must be one place only. A value that is not a number (NaN) is missing,
-    and a number is as good as a string, except as the text.
+    A mention lies at its offsets if the row has them; a start and the surface string are enough. Otherwise its surface
+    string must occur exactly once in the text. NaN is a missing value. Numbers are accepted in place of strings, except
+    as the text.
 
     Raises:
         InputError: A value is missing, of a wrong kind, or the mentions do not fit the text.
@@ -146,7 +148,7 @@ def _value(field: str, value: Any) -> Any:
 
 
 def missing_fields(found: Collection[str]) -> list[str]:
-    """Return what a table lacks, in words, of which only some fields are there; empty where it lacks nothing."""
+    """Describe the missing fields of a table with only some fields; empty if it is complete."""
     missing = [] if "text" in found else ["'text'"]
     for role in _ROLES:
         if role not in found and not {f"{role}_start", f"{role}_end"} <= set(found):

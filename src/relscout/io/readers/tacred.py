@@ -1,6 +1,6 @@
 """TACRED's JSON (Zhang et al. 2017, *Position-aware Attention and Supervised Data Improve Slot Filling*).
 
-Spans count tokens and their ends are inclusive. ``no_relation`` is kept as the gold relation that it is.
+Spans count tokens and their ends are inclusive. ``no_relation`` is kept as a gold relation.
 """
 
 from __future__ import annotations

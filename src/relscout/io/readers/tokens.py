@@ -51,10 +51,10 @@ class TokenText:
                 f"{role} token span [{start}, {end}) does not fit the {len(self.tokens)} tokens; "
                 "expected 0 <= start < end <= number of tokens, with the end exclusive"
             )
-        found = Mention(self._starts[start], self._ends[end - 1], type, entity_id)
-        if not found.surface(self.text).strip():
+        mention = Mention(self._starts[start], self._ends[end - 1], type, entity_id)
+        if not mention.surface(self.text).strip():
             raise InputError(f"{role} token span [{start}, {end}) covers only white space")
-        return found
+        return mention
 
 
 def check_surface(role: str, found: str, expected: Any) -> None:
@@ -62,7 +62,7 @@ def check_surface(role: str, found: str, expected: Any) -> None:
 
     Case, spacing and Unicode form (NFC) are ignored.
 
-    White space that only the span has at its edges does count: a span that includes the space after the entity is off
+    White space at the edges of the span only does count: a span that includes the space after the entity is off
     by one.
 
     Raises:
@@ -81,7 +81,7 @@ def check_surface(role: str, found: str, expected: Any) -> None:
 
 
 _CLITIC = re.compile(r"(?:['’](?:s|m|d|ll|re|ve|em)|n['’]t)", re.IGNORECASE)
-#: Marks that follow the word before them: closing brackets and quotation marks, and what ends a clause.
+#: Marks that follow the word before them: closing brackets and quotation marks, and marks that end a clause.
 _CLOSING = re.compile(r"[)\]}”’″,;:.!?%…]+")
 _OPENING = re.compile(r"[(\[{“‘]+")
 _BOTH_SIDES = frozenset("-/—")
@@ -126,7 +126,7 @@ def blanks_before(tokens: Sequence[str]) -> list[bool]:
 
 
 def _quotation_mark(mark: str, before: str, after: Sequence[str], is_open: bool) -> tuple[bool, bool]:
-    """Return whether a straight quotation mark joins the token before it, and whether the one after it."""
+    """Return whether a straight quotation mark joins the token before it, and the token after it."""
     if is_open or not after:
         return True, False
     if mark == "'" and before.endswith(("s", "x", "z")):

@@ -26,7 +26,7 @@ _FIRST_KEYS = frozenset(("docid", "title", "uri", "text"))
 
 
 def sniff(source: Source) -> bool:
-    """Return whether one of the first records has keys that only T-REx has."""
+    """Return whether one of the first records has keys of T-REx."""
     return any(
         not _OWN_KEYS.isdisjoint(keys) or keys.keys() >= _FIRST_KEYS for keys in record_outlines(source)
     )
@@ -58,7 +58,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 def _instance(offsets: Offsets, document: dict[str, Any], triple: Any, provenance: str) -> RelationInstance:
     text = require(document, "text", str)
     sentence = (0, len(text))
-    # the lines of REBEL know no sentences: their texts are short
+    # the lines of REBEL have no sentence boundaries: their texts are short
     if document.get("sentences_boundaries") is not None:
         sentences = require(document, "sentences_boundaries", list)
         index = require(triple, "sentence_id", int)

@@ -1,4 +1,4 @@
-"""What a file is that no reader recognises: what is wrong with it, and what to do."""
+"""Diagnosis of files that no reader recognises: their kind, the problem, and what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKED = "unpack it, and give the file in it, or a .zip of it"
 _AS_JSON = "write the records as JSON Lines with text, head and tail, and run 'relscout inspect' on that"
 _PROGRAM = "it holds no text; is it the file that you meant?"
 
-#: Offset and first bytes of files that are no text → what they are, and what to do.
+#: Offset and first bytes of binary files → their kind, and what to do.
 _MAGIC: dict[tuple[int, bytes], tuple[str, str]] = {
     (0, b"\x89PNG"): ("a PNG image", _PICTURE),
     (0, b"\xff\xd8\xff"): ("a JPEG image", _PICTURE),
@@ -53,8 +53,10 @@ _MAGIC: dict[tuple[int, bytes], tuple[str, str]] = {
     (0, b"{\\rtf"): ("a document in RTF", "save it as text (.txt), and run 'relscout discover' on that"),
     (0, b"version https://git-lfs"): ("a pointer of Git LFS instead of the file", "fetch it: git lfs pull"),
 }
+#: Columns of a table of facts, as ``relscout export`` writes it.
+_OF_FACTS = {"head", "relation", "tail", "support", "evidence"}
 _OLE = b"\xd0\xcf\x11\xe0"
-#: Name of the main stream of an old office document → what it is, and what to do.
+#: Name of the main stream of an old office document → its kind, and what to do.
 _OLD_OFFICE = {
     "WordDocument": (
         "an old Word document (.doc)",
@@ -73,11 +75,11 @@ _OLD = ("an old office document", "save it as text (.txt) or CSV, and run 'relsc
 
 
 def why_unknown(source: Source, formats: Mapping[str, Sequence[Sequence[str]]]) -> str:
-    """Return why a file is not recognised: what it is, what it lacks, and what to do.
+    """Return why a file is not recognised: its kind, the missing fields, and what to do.
 
     Args:
         source: The file.
-        formats: Names of the formats that are known, each with the fields of its records in each of its variants.
+        formats: Names of known formats, with the fields of the records of each of their variants.
     """
     if source.path.is_dir():
         return _about_folder(source.path)
@@ -108,7 +110,7 @@ def why_unknown(source: Source, formats: Mapping[str, Sequence[Sequence[str]]]) 
 
 
 def quoted(path: Path) -> str:
-    """Return a path as it is written in a command."""
+    """Return a path quoted for a command."""
     return shlex.quote(str(path))
 
 
@@ -136,7 +138,7 @@ def _about_folder(folder: Path) -> str:
 
 
 def _lacking_columns(source: Source) -> str | None:
-    """Return what a table lacks; ``None`` where the text begins like no table with a header."""
+    """Return the error of an incomplete table; ``None`` if the text does not begin like a table with a header."""
     lines = source.sample_text.lstrip("\r\n").split("\n")
     delimiter = max(_DELIMITERS, key=lambda sign: len(_cells(lines[0], sign)))
     names = _cells(lines[0], delimiter)
@@ -148,8 +150,13 @@ def _lacking_columns(source: Source) -> str | None:
         or lines[0].lstrip().startswith(("{", "[", "<"))
     ):
         return None
+    if set(names) >= _OF_FACTS:
+        return (
+            "the file is a table of facts, which has no offsets; read it with relscout.io.readers.facts.read_facts, or "
+            "run: relscout export RUN --triples --out FILE"
+        )
     rows = [_cells(line, delimiter) for line in lines[1:6] if line.strip()]
-    # the last line of the sample may be broken off
+    # the last line of the sample may be truncated
     if not rows or any(len(row) != len(names) for row in rows[:-1] or rows):
         return None
     try:
@@ -162,11 +169,11 @@ def _lacking_columns(source: Source) -> str | None:
 
 
 def _guessed(source: Source, names: Sequence[str]) -> str:
-    """Return the columns of a table as ``--columns`` has them, if the required ones have usual names; else nothing."""
+    """Return the columns of a table in the form of ``--columns``; empty if a required one has no usual name."""
     mapping = dict(source.columns)
     for field, usual in USUAL_NAMES.items():
         name = next((name for name in names if name.casefold() in (field, *usual)), None)
-        if name is not None and name != field:
+        if name is not None and field not in names:
             mapping.setdefault(field, name)
     known = {*mapping, *(name for name in names if name in FIELDS)}
     return "" if missing_fields(known) else ",".join(f"{field}={name}" for field, name in mapping.items())
@@ -180,7 +187,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _resembled(source: Source, text: str, formats: Mapping[str, Sequence[Sequence[str]]]) -> str:
-    """Return which two formats the content is most like, and what it lacks for each; empty where it is like none."""
+    """Return the two most similar formats, and the missing fields of each; empty if none is similar."""
     if text.startswith(("{", "[")):
         fields = {field for keys in record_outlines(source) for field in keys if not field.endswith("[]")}
         near = _by_fields(fields, formats)
@@ -208,7 +215,7 @@ def _by_fields(
             lacks = [field for field in fields if field not in there]
             if len(lacks) < len(fields):
                 nearest.append((len(lacks) / len(fields), place, name, lacks))
-    # of each format the variant that lacks least
+    # the variant of each format that lacks the fewest fields
     best: Mapping[str, list[str]] = {name: lacks for _, _, name, lacks in sorted(nearest, reverse=True)}
     return [(name, best[name]) for name in dict.fromkeys(name for _, _, name, _ in sorted(nearest))]
 

@@ -15,7 +15,7 @@ DESCRIPTION = "WebAnno TSV 3 (WebAnno, INCEpTION): tokens with layers of spans a
 
 _FORMAT = "#FORMAT=WebAnno TSV 3"
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-#: Features whose value is the type of a span or the name of a relation, the first that a layer has.
+#: Features for the type of a span or the name of a relation; the first that a layer has counts.
 _NAMES = ("value", "label", "type", "category", "entity", "relation", "role")
 #: Layers of words rather than of entities.
 _OF_WORDS = (
@@ -31,7 +31,7 @@ _OF_WORDS = (
 
 
 def sniff(source: Source) -> bool:
-    """Return whether the first line says that it is."""
+    """Return whether the first line names the format."""
     return source.sample_text.startswith(_FORMAT)
 
 
@@ -83,7 +83,7 @@ def _unescaped(value: str) -> str:
 
 
 def _split(value: str, separator: str) -> list[str]:
-    """Split at a separator that no backslash escapes."""
+    """Split at unescaped separators."""
     if "\\" not in value:
         return value.split(separator)
     parts, start, escaped = [], 0, False
@@ -142,7 +142,7 @@ class _Sentence:
         """Add a row.
 
         Raises:
-            InputError: It is none, or its offsets do not fit the text of the sentence.
+            InputError: It is not a row, or its offsets do not fit the text of the sentence.
         """
         edges = cells[1].split("-") if len(cells) > 2 else []
         if len(edges) != 2 or not all(edge.isascii() and edge.isdigit() and len(edge) < 16 for edge in edges):
@@ -165,8 +165,8 @@ class _Document:
         self._source = source
         self._sentences = sentences
         self._segments = Segments(source, "", [sentence.text for sentence in sentences])
-        self._relations = [one for one in layers if one.is_relation and not one.is_of_words]
-        self._spans = [one for one in layers if not one.is_relation and not one.is_of_words]
+        self._relations = [layer for layer in layers if layer.is_relation and not layer.is_of_words]
+        self._spans = [layer for layer in layers if not layer.is_relation and not layer.is_of_words]
         #: (token, number that identifies a stacked span, or 0) and layer → sentence and mention
         self._by_token: dict[tuple[str, str, str], tuple[int, Mention]] = {}
         self._all: list[tuple[str, int, Mention]] = []
@@ -244,20 +244,20 @@ class _Document:
     def _end(self, role: str, token: str, mark: str, base: str) -> tuple[int, Mention]:
         layers = [base, *(layer.name for layer in self._spans)]
         for layer in layers:
-            if found := self._by_token.get((token, mark, layer)):
-                return found
+            if annotation := self._by_token.get((token, mark, layer)):
+                return annotation
         # the number may be left out for an annotation that has one
         if mark == "0":
-            for (other, _, layer), found in self._by_token.items():
+            for (other, _, layer), annotation in self._by_token.items():
                 if other == token and layer in layers:
-                    return found
+                    return annotation
         raise InputError(
             f"the {role} is the token {shorten(token)}, at which no span of {base or 'any layer'} stands"
         )
 
 
 def _marked(value: str) -> tuple[str, str]:
-    """Return a value without the number in brackets that identifies it, and that number."""
+    """Return a value without its identifying number in brackets, and that number."""
     if not value.endswith("]") or "[" not in value:
         return value, ""
     start = value.rindex("[")

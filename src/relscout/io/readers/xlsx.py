@@ -14,7 +14,7 @@ from relscout.io.packing import is_workbook
 from relscout.io.readers.source import Source, attempt
 from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance, warn_of_unread
 
-#: How Excel writes an underscore before what would be an escaped character.
+#: Excel's escape of an underscore that would begin an escaped character.
 _ESCAPED = re.compile("_x005F_(?=x[0-9A-Fa-f]{4}_)")
 
 DESCRIPTION = "Excel workbook: the columns of a CSV table in its first sheet"
@@ -61,12 +61,12 @@ def sheet_rows(source: Source) -> Iterator[Iterator[tuple[int, tuple[Any, ...]]]
         from openpyxl import load_workbook
     except ImportError as error:
         raise MissingExtraError("reading Excel workbooks", "xlsx") from error
-    # openpyxl would judge a file by its name
+    # openpyxl would judge a path by its extension
     with source.local.open("rb") as stream:
         try:
-            # of a formula, the value that was computed last
+            # the last computed value of a formula
             book = load_workbook(stream, read_only=True, data_only=True)
-        except Exception as error:  # openpyxl lets those of zipfile, its XML parser and its own through
+        except Exception as error:  # openpyxl passes on errors of zipfile and its XML parser
             raise InputError(
                 f"{source.path}: the workbook cannot be read ({error}); save it again"
             ) from error

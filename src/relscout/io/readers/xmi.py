@@ -57,13 +57,13 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """
     files = sorted(source.path.glob("*.xmi")) if source.path.is_dir() else [source.path]
     for path in files:
-        one = source if path == source.path else Source(path)
+        single = source if path == source.path else Source(path)
         try:
-            cas = _loaded(one)
+            cas = _loaded(single)
         except RecordError as error:
             yield error
             continue
-        yield from _instances(one, cas)
+        yield from _instances(single, cas)
 
 
 def _type_system(files: Iterable[Path]) -> Path | None:
@@ -99,7 +99,7 @@ def _loaded(source: Source) -> Any:
     except InputError:
         raise
     except Exception as error:
-        # the library lets through whatever its parsers raise
+        # the library passes on any error of its parsers
         reason = (str(error) or type(error).__name__).split("\n")[0]
         raise source.error(
             "start of the file", f"not a UIMA CAS that can be read ({reason[:120]})"
@@ -116,23 +116,27 @@ def _instances(source: Source, cas: Any) -> Iterator[RelationInstance | RecordEr
     except InputError as error:
         yield source.error("start of the file", error)
         return
-    found = [one for one in cas.select_all_fs() if not one.type.name.startswith(_OF_WORDS)]
+    annotations = [
+        annotation for annotation in cas.select_all_fs() if not annotation.type.name.startswith(_OF_WORDS)
+    ]
     document = _Document(source, text, _sentences(cas, text))
-    pairs = [(one, ends) for one in found if (ends := _ends(one)) is not None]
-    related = {id(one) for one, _ in pairs}
+    pairs = [(annotation, ends) for annotation in annotations if (ends := _ends(annotation)) is not None]
+    related = {id(annotation) for annotation, _ in pairs}
     declares = any(
         _relates(kind) for kind in cas.typesystem.get_types() if not kind.name.startswith(_OF_WORDS)
     )
-    for one, ends in pairs:
-        yield attempt(source, f"annotation {one.xmiID}", (one, ends), document.instance)
+    for annotation, ends in pairs:
+        yield attempt(source, f"annotation {annotation.xmiID}", (annotation, ends), document.instance)
     if not declares:
         mentions = []
-        for one in found:
-            if id(one) not in related and isinstance(getattr(one, "begin", None), int):
+        for annotation in annotations:
+            if id(annotation) not in related and isinstance(getattr(annotation, "begin", None), int):
                 try:
-                    mentions.append((f"annotation {one.xmiID}", *document.mention("entity", one)))
+                    mentions.append(
+                        (f"annotation {annotation.xmiID}", *document.mention("entity", annotation))
+                    )
                 except InputError as error:
-                    yield source.error(f"annotation {one.xmiID}", error)
+                    yield source.error(f"annotation {annotation.xmiID}", error)
         yield from document.segments.unlabelled(source.path.name, mentions)
 
 
@@ -161,20 +165,20 @@ def _name(annotation: Any) -> str | None:
 
 def _sentences(cas: Any, text: str) -> list[tuple[int, int]]:
     try:
-        annotated = [(one.begin, one.end) for one in cas.select(_SENTENCE)]
-    except Exception:  # the library raises an error of its own for each kind of unknown type
+        annotated = [(sentence.begin, sentence.end) for sentence in cas.select(_SENTENCE)]
+    except Exception:  # the library raises a different error for each kind of unknown type
         annotated = []
-    found, end = [], 0
-    for start, stop in sorted(one for one in annotated if all(isinstance(edge, int) for edge in one)):
+    spans, end = [], 0
+    for start, stop in sorted(span for span in annotated if all(isinstance(edge, int) for edge in span)):
         if end <= start < stop <= len(text):
-            found.append((start, stop))
+            spans.append((start, stop))
             end = stop
-    if found:
-        return found
+    if spans:
+        return spans
     for line in text.splitlines(keepends=True) or [text]:
-        found.append((end, end + len(line.rstrip("\r\n"))))
+        spans.append((end, end + len(line.rstrip("\r\n"))))
         end += len(line)
-    return [one for one in found if one[0] < one[1]] or [(0, len(text))]
+    return [span for span in spans if span[0] < span[1]] or [(0, len(text))]
 
 
 class _Document:

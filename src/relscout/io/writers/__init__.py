@@ -56,7 +56,7 @@ FOLDERS: Final = ("neo4j", *(name for name, tool in TOOLS.items() if tool.is_fol
 #: Formats of facts.
 FACT_FORMATS = ("jsonl", "ntriples", "turtle", "graphml", "neo4j", "csv", "csv-excel", "xlsx")
 
-#: Those that show an example of each fact.
+#: Formats that show an example of each fact.
 _WITH_EXAMPLES: Final = ("csv", "csv-excel", "xlsx")
 
 _GROUP: Final = "relscout.writers"
@@ -170,7 +170,7 @@ def write(
         triples: The triples; may be a generator.
         path: The file. A name that ends in ``.gz`` is compressed, for all formats that are one text file.
         format: A name of :func:`writer_names`; taken from the end of the file name when left out.
-        model_version: For annotation tools: what is shown as the origin of the predictions.
+        model_version: For annotation tools: shown as the origin of the predictions.
 
     Returns:
         The number of triples written.

@@ -103,7 +103,7 @@ class Entity:
 
 
 class Entities:
-    """The entities seen so far, by URI: one record per entity, none per mention."""
+    """The entities seen so far, by URI: one record per entity, not per mention."""
 
     def __init__(self) -> None:
         self._entities: dict[str, Entity] = {}

@@ -231,7 +231,7 @@ class _Neo4j:
             _write_table(folder / ENTITIES, _entity_columns(_ENTITY), map(_entity_row, _nodes(entities)))
 
     def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
-        """Write both files for facts and their entities; which folders are replaced is as for :meth:`write`.
+        """Write both files for facts and their entities; an older export is replaced as by :meth:`write`.
 
         Raises:
             OutputError: ``path`` is a file or a folder with something else in it, or cannot be written.
@@ -302,5 +302,5 @@ def _write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[_Va
     with text_file(path) as stream:
         stream.write(",".join(columns) + "\n")
         # all strings are quoted: the importer trims unquoted ones, which would shift the offsets;
-        # an empty field without quotes is a property that is not there
+        # an empty field without quotes is a missing property
         csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)

@@ -77,7 +77,7 @@ _PREFIXES = {
     "relscout": VOCABULARY,
 }
 
-# stricter than the grammar's PN_LOCAL, so that no parser stumbles; what does not match keeps its full URI
+# stricter than the grammar's PN_LOCAL, to suit every parser; other URIs are written in full
 _LOCAL_NAME = re.compile("[A-Za-z0-9](?:[A-Za-z0-9_-]|%[0-9A-F]{2})*")
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -102,7 +102,7 @@ class RdfWriter:
     """A serialisation of RDF, in UTF-8."""
 
     DESCRIPTION: str
-    """One line for people."""
+    """One line for users."""
 
     serialised: Callable[[Iterable[Description]], Iterator[str]]
     """Returns the pieces of the text."""
@@ -171,7 +171,7 @@ TURTLE: Final = RdfWriter("Turtle (RDF), with the sentence of every triple by re
 
 
 def _quoted(text: str) -> str:
-    """Return ``text`` as a quoted string on one line, escaped as both N-Triples and Turtle want it."""
+    """Return ``text`` as a quoted string on one line, escaped as both N-Triples and Turtle require."""
 
     def escaped(character: re.Match[str]) -> str:
         return _SHORT_ESCAPES.get(character[0]) or f"\\u{ord(character[0]):04X}"

@@ -1,10 +1,10 @@
 """Tables of triples and facts for spreadsheets: CSV, and Excel workbooks.
 
-A row of triples has the columns that the reader of tables expects (``text``, ``head``, ``head_start``, …), so that the
-table is read as the instances that were written. A row of facts has an example: the sentence of its surest triple, and
+A row of triples has the columns that the reader of tables expects (``text``, ``head``, ``head_start``, …), so that
+reading the table returns the same instances. A row of facts has an example: the sentence of its surest triple, and
 where it stands. :func:`relscout.io.readers.facts.read_facts` reads the facts again.
 
-Text that looks like a formula is computed by no spreadsheet: in CSV it begins with an apostrophe
+Spreadsheets do not compute text that looks like a formula: in CSV it begins with an apostrophe
 (:mod:`relscout.io.formulas`), in Excel its cell is marked as text. Several aliases, ids or pieces of evidence are a
 list in JSON. NUL and lone surrogates become U+FFFD; in Excel also other characters that XML 1.0 cannot hold, and a
 carriage return becomes a line feed.
@@ -40,9 +40,9 @@ FACT_COLUMNS: Final = (  # noqa: SIM905
     "tail_id tail_aliases tail_entity_ids tail_mentions tail_documents"
 ).split()
 
-#: Most characters of a cell and most rows of a sheet of Excel.
+#: Maximum characters of a cell and maximum rows of a sheet in Excel.
 _LONGEST_CELL, _MOST_ROWS = 32_767, 1_048_576
-#: What Excel would read as an escaped character.
+#: Text that Excel would read as an escaped character.
 _LIKE_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -117,7 +117,7 @@ def _fact_rows(facts: Iterable[Fact], triples: Iterable[Triple]) -> Iterator[lis
 class _Csv:
     DESCRIPTION: str
     mark: str = ""
-    """What the file begins with."""
+    """The beginning of the file."""
 
     def write(self, triples: Iterable[Triple], path: Path) -> None:
         """Write one row per triple.

@@ -72,7 +72,7 @@ def write_json_lines(records: Iterable[Mapping[str, Any]], path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    # Python's backslash escape of a lone surrogate is, letter by letter, the one of JSON
+    # Python's backslash escape of a lone surrogate is identical to JSON's
     with text_file(path, errors="backslashreplace") as stream:
         for record in records:
             stream.write(json_line(record))

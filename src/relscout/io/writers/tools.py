@@ -1,7 +1,7 @@
 """Pre-annotations for annotation tools: texts with entities and relations, in the formats that the tools import.
 
-Successive instances of one text make one record. Where there are confidences, the least certain records come first, as
-those are the ones that are worth a look. The labels that a project of the tool needs are written next to the records,
+Successive instances of one text make one record. If there are confidences, the least certain records come first, since
+they are most worth checking. The labels that a project of the tool needs are written next to the records,
 with ``no_relation`` for relations that a person rejects.
 """
 
@@ -29,11 +29,11 @@ from relscout.core.instances import (
 )
 from relscout.io.writers.textfile import encodable, json_line, text_file, xml
 
-#: What predictions are attributed to if the writer is given no version.
+#: Default origin of predictions.
 MODEL_VERSION = "relscout"
-#: The label of a relation that a person rejects.
+#: The label of rejected relations.
 REJECTED = "no_relation"
-#: ``(instance, relation, certainty)``; the certainty is ``None`` where there is none.
+#: ``(instance, relation, certainty)``; the certainty is ``None`` if unknown.
 _Related = tuple[RelationInstance, str | None, float | None]
 
 
@@ -59,7 +59,7 @@ class _Record:
 
     @property
     def certainty(self) -> float | None:
-        """That of the least certain relation."""
+        """The certainty of the least certain relation."""
         return min((value for value in self.certainties if value is not None), default=None)
 
     def entities(self) -> Iterator[tuple[int, Mention, str]]:
@@ -80,13 +80,13 @@ def _records(related: Iterable[_Related], model_version: str) -> Iterator[_Recor
 
 @dataclass
 class _Labels:
-    """The labels of records, in the order in which they occur first."""
+    """The labels of records, in order of first occurrence."""
 
     types: dict[str, None] = field(default_factory=dict)
     relations: dict[str, None] = field(default_factory=dict)
 
     def counted(self, records: Iterable[_Record]) -> Iterator[_Record]:
-        """Yield the records, and note their labels."""
+        """Yield the records, and collect their labels."""
         for record in records:
             self.types.update(dict.fromkeys(kind for _, _, kind in record.entities()))
             self.relations.update(dict.fromkeys(name for _, _, name in record.relations))
@@ -94,7 +94,7 @@ class _Labels:
 
     @property
     def choices(self) -> list[str]:
-        """The relations among which a person chooses, with one that rejects."""
+        """The relations to choose from, including the one that rejects a pair."""
         rejects = any(name.casefold() in NAMES_OF_NONE for name in self.relations)
         return [*self.relations, *(() if rejects else (REJECTED,))]
 
@@ -104,9 +104,9 @@ class Tool:
     """A writer for an annotation tool.
 
     Args:
-        DESCRIPTION: What it writes, in one line.
+        DESCRIPTION: Its output, in one line.
         save: Writes records to a file or folder.
-        label_files: Ending → the content of a file that is written next to the records.
+        label_files: File suffix → the content of a file that is written next to the records.
         is_folder: Whether it writes a folder.
     """
 
@@ -121,7 +121,7 @@ class Tool:
         Args:
             triples: The triples.
             path: The file.
-            model_version: What the tool shows as the origin of the predictions.
+            model_version: The origin of the predictions that the tool shows.
 
         Raises:
             OutputError: The file cannot be written.
@@ -311,7 +311,7 @@ def _prodigy(record: _Record) -> Mapping[str, Any]:
 
 
 def _tokens(record: _Record) -> list[tuple[int, int]]:
-    """Return the words and signs of the text, cut where an entity begins or ends."""
+    """Return the words and punctuation marks of the text, split where an entity begins or ends."""
     edges = sorted({edge for mention in record.mentions for edge in (mention.start, mention.end)})
     tokens: list[tuple[int, int]] = []
     for word in _WORD.finditer(record.text):
@@ -348,7 +348,7 @@ class _BratNames:
         self._stored: dict[str, str] = {}
 
     def __call__(self, name: str) -> str:
-        """Return the stored name, by which the shown one can be looked up."""
+        """Return the stored name, which is a key of ``shown``."""
         if name not in self._stored:
             plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
             stem = stored = _NOT_STORED.sub("_", plain).strip("_") or "label"

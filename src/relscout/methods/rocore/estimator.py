@@ -12,21 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
-from relscout.encoders import Encoder, EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders import Encoder, EncoderSettings, loss_warnings
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
-from relscout.methods.estimator import (
-    Labels,
-    NRelations,
-    VectorMethod,
-    check_enough,
-    check_labels,
-    checked_n_relations,
-)
+from relscout.methods.estimator import EncoderTraining, Labels, NRelations, check_labels
 from relscout.methods.rocore.network import Network, RoCORESettings, Sides, outputs
 from relscout.methods.rocore.training import JointTraining
 from relscout.methods.vectors import (
@@ -42,7 +34,7 @@ from relscout.methods.vectors import (
     unit_length,
 )
 from relscout.training.labels import canonical, classes_of, digest
-from relscout.training.stored import Checkpoints, Trained, below, trainable
+from relscout.training.stored import Trained, below, trainable
 
 if TYPE_CHECKING:
     import torch
@@ -62,21 +54,21 @@ class Linear:
 
     def scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score of each class (N, K), float32, for vectors (N, D) of unit length."""
-        # trained on vectors of mean square 1, which are √D times as long
+        # the classifier was trained on vectors of mean square 1, which are √D times as long
         scale = np.float32(self.weight.shape[1] ** 0.5)
-        found: NDArray[np.float32] = vectors @ (self.weight.T * scale) + self.bias
-        return found
+        scores: NDArray[np.float32] = vectors @ (self.weight.T * scale) + self.bias
+        return scores
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each class (N, K), float32: the softmax of the scores."""
-        found = self.scores(vectors)
-        found -= found.max(axis=1, keepdims=True)
-        np.exp(found, out=found)
-        found /= found.sum(axis=1, keepdims=True)
-        return found
+        shares = self.scores(vectors)
+        shares -= shares.max(axis=1, keepdims=True)
+        np.exp(shares, out=shares)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     def chosen(self, outputs: NDArray[np.int64]) -> Linear:
-        """Return the classifier of some of the classes, in this order."""
+        """Return the classifier of some of the classes, in the given order."""
         return Linear(self.weight[outputs], self.bias[outputs])
 
 
@@ -85,12 +77,11 @@ class Classifiers:
     """The classifiers of a fitted RoCORE.
 
     Args:
-        linear: η_u, or η_l of incremental learning. For novel relations, it has the outputs that it predicts in the
-            corpus and that η_u predicts, too.
-        relation_of: Relation of each output (K̂,), int64: relations by size, pre-defined ones of which nothing was
-            found last. Outputs that were merged have the same one.
+        linear: η_u, or η_l in incremental learning; without outputs for novel relations that have no instance.
+        relation_of: Relation of each output (K̂,), int64, numbered by size, so that pre-defined relations without
+            instances come last. Merged outputs have the same relation.
         predefined: Names of the pre-defined relations, sorted.
-        numbers: Relation that each of them is in incremental learning (C,), int64; else empty.
+        numbers: In incremental learning, the number of each pre-defined relation (C,), int64; else empty.
     """
 
     linear: Linear
@@ -109,15 +100,15 @@ class Classifiers:
         *,
         seed: int,
     ) -> Self:
-        """Put the outputs of trained classifiers in order.
+        """Number the relations of trained classifiers.
 
         Args:
             novel: η_u.
-            unified: η_l of incremental learning: the pre-defined relations, followed by the outputs of ``novel``.
+            unified: η_l in incremental learning: the pre-defined relations, followed by the outputs of ``novel``.
             names: Pre-defined relations in the order of the outputs of η_l.
-            vectors: Of what was clustered (N, D), of unit length.
-            n_relations: Number of novel relations, into which more outputs are merged.
-            seed: Draws the starts of the merging.
+            vectors: Vectors of the clustered instances (N, D), of unit length.
+            n_relations: Number of novel relations; if η_u has more outputs, they are merged.
+            seed: Random seed of the merging.
         """
         labels = novel.scores(vectors).argmax(axis=1)
         outputs = outputs_by_size(labels, len(novel.bias))
@@ -129,7 +120,7 @@ class Classifiers:
             group_of = merged(vectors, member, n_relations, seed=seed)
         linear, given = novel.chosen(outputs), np.arange(0)
         if unified is not None:
-            # a novel relation that η_l never predicts in the corpus is left out; a pre-defined one has its name
+            # novel relations that η_l never predicts are left out; pre-defined ones stay, since they have names
             given = np.arange(len(names))
             chosen = np.isin(len(names) + outputs, unified.scores(vectors).argmax(axis=1))
             outputs, group_of = outputs[chosen], np.unique(group_of[chosen], return_inverse=True)[1]
@@ -141,7 +132,7 @@ class Classifiers:
 
     @property
     def n_relations(self) -> int:
-        """Number of relations that are distinguished."""
+        """Number of relations."""
         return int(self.relation_of.max()) + 1
 
     @property
@@ -150,11 +141,11 @@ class Classifiers:
         return dict(sorted(zip(self.numbers.tolist(), self.predefined, strict=False)))
 
     def shares(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how well each vector of unit length fits each relation (N, K), float32."""
+        """Return the share of each relation (N, K), float32, for vectors of unit length (N, D)."""
         return of_relations(self.linear.shares(vectors), self.relation_of)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but the names as arrays, to be saved."""
+        """Return the fields except the names as arrays, for saving."""
         of_linear: dict[str, NDArray[Any]] = {
             f"linear.{name}": array for name, array in vars(self.linear).items()
         }
@@ -162,16 +153,16 @@ class Classifiers:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]], predefined: Sequence[str]) -> Self:
-        """Build classifiers from what :meth:`arrays` gave; other arrays are passed over."""
+        """Return the classifiers that :meth:`arrays` saved; other arrays are ignored."""
         linear = Linear(**below("linear.", arrays))
         return cls(linear, arrays["relation_of"], tuple(predefined), arrays["numbers"])
 
 
-class RoCORE(VectorMethod):
-    """Relation-oriented clustering: labelled relations teach what the clusters of other relations are like.
+class RoCORE(EncoderTraining):
+    """Relation-oriented clustering: labelled relations show what clusters of other relations look like.
 
     Args:
-        encoder: Where the representations start, a :class:`TransformerEncoder`; the bundled encoder when left out.
+        encoder: The :class:`TransformerEncoder` to start from; the bundled encoder by default.
         n_relations: Number of novel relations C_u, or ``"auto"`` to estimate it from the untrained representations.
         seed: Random seed.
 
@@ -179,8 +170,7 @@ class RoCORE(VectorMethod):
 
     Attributes:
         predefined_: Names of the labelled relations, sorted.
-        names_: With ``incremental``, their names by number: ``predict`` may return them, whether or not the corpus has
-            them.
+        names_: With ``incremental``, names of the labelled relations by number; ``predict`` may return their numbers.
         epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
             relations), so that an experiment can evaluate other choices of the epoch; not saved.
     """
@@ -196,8 +186,6 @@ class RoCORE(VectorMethod):
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings(
         pooling="span-mean@3+span-mean@5+sentence@4+between@4"
     )
-
-    _FITTED: ClassVar[str] = "_trained"
 
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
@@ -249,14 +237,14 @@ class RoCORE(VectorMethod):
         progress: Progress = silent,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Find the novel relations of ``unlabeled`` with what ``labeled`` teaches.
+        """Find the novel relations of ``unlabeled`` with the help of ``labeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Instances of other, pre-defined relations, with gold relations; their names decide nothing.
+            unlabeled: The instances to find relations in.
+            labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
+            checkpoints: Folder for checkpoints after each epoch, so that an interrupted fit resumes with the same
+                result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -264,15 +252,9 @@ class RoCORE(VectorMethod):
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        check_enough(n_relations, len(unlabeled))
+        instances, order, n_relations = self._check_input(unlabeled)
         if n_relations != "auto":
             checked_n_clusters(self._settings.n_clusters, n_relations, len(unlabeled))
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
         known, left_out = canonical(labeled or ())
         base, options = trainable(self.NAME, self.encoder), self._settings
         tunable = TunableEncoder(
@@ -286,27 +268,18 @@ class RoCORE(VectorMethod):
         self.report_ = {"warnings": []}
         if n_relations == "auto":
             vectors = unit_length(tunable.encode(prepared, progress=progress))
-            from relscout.clustering.choose_k import choose_k
-
-            choice = choose_k(vectors, seed=self.seed, largest=options.max_relations, progress=progress)
-            self.report_["k_curve"] = choice.as_dict()
-            n_relations = choice.k
+            n_relations = self.estimated_number(vectors, largest=options.max_relations, progress=progress)
         names, classes = classes_of(known)
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
-            fingerprint=base.fingerprint,
-            instances=[*instances, *known],
-        )
+        work = self._checkpoint(checkpoints, base.fingerprint, [*instances, *known], labelled=digest(classes))
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
         sides = Sides.of(prepared, prepared_known, classes, n_clusters)
         n_outputs = len(names) + (n_clusters if options.incremental else 0)
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
-        loop = JointTraining(options, network, sides, self.seed, progress, work)
-        loop.run()
-        self._pretrained = network.pretrained.cpu() if loop.pretraining_loss else None
+        training = JointTraining(options, network, sides, self.seed, progress, work)
+        training.run()
+        self._pretrained = network.pretrained.cpu() if training.pretraining_loss else None
         self._trained = Trained(base.fingerprint, tunable.weights())
-        # by the way of transform and predict, so that these give the very same
+        # the same code path as transform and predict, so that these return exactly the same
         final = encode(self._ready_encoder(), instances, progress=progress)
         weights = network.state.weights()
         unified = Linear(**below("known.", weights)) if options.incremental else None
@@ -314,12 +287,10 @@ class RoCORE(VectorMethod):
             Linear(**below("novel.", weights)), unified, names, final, n_relations, seed=self.seed
         )
         self._count()
-        # label-free: how far η_u agrees with the clusters, which in incremental learning stands in for η_l
-        self._exponent = exponent_for(self._classifiers.shares(final), loop.selector.agreement)
-        self.probabilities_ = scattered(self.probabilities_of(final), order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(final, order)
-        self.epochs_labels_ = loop.selector.history()[:, np.argsort(order)]
+        # an estimate of the accuracy that needs no labels: the agreement of η_u with the clusters
+        self._exponent = exponent_for(self._classifiers.shares(final), training.selector.agreement)
+        self._set_results(self.probabilities_of(final), final, order)
+        self.epochs_labels_ = training.selector.history()[:, np.argsort(order)]
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)
@@ -328,8 +299,8 @@ class RoCORE(VectorMethod):
             "labelled": len(known),
             "predefined": len(names),
             **(of_names if options.incremental else {}),
-            **loop.report(),
-            "warnings": [*left_out, *loss_warnings(lost), *loop.warnings, *fewer],
+            **training.report(),
+            "warnings": [*left_out, *loss_warnings(lost), *training.warnings, *fewer],
         }
         work.clear()
         return self
@@ -347,12 +318,12 @@ class RoCORE(VectorMethod):
             )
         order = canonical_order(instances)
         base = trainable(self.NAME, self.encoder)
-        # in pre-training the encoder stays as it is
+        # pre-training does not change the encoder
         vectors = base.encode([instances[place] for place in order])
         return scattered(outputs(self._pretrained, vectors, scale=base.scale), order)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the classifiers, and the weights that were trained."""
+        """Return the classifiers and the trained weights."""
         values = {
             "exponent": self._exponent,
             "predefined": list(self.predefined_),
@@ -362,33 +333,21 @@ class RoCORE(VectorMethod):
         return values, {**tensors, **self._classifiers.arrays()}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._classifiers = Classifiers.restored(arrays, [str(name) for name in values["predefined"]])
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
         self._exponent = float(values["exponent"])
         self._count()
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     def _count(self) -> None:
         self.predefined_, self.names_ = self._classifiers.predefined, self._classifiers.names
         self.n_relations_ = self._classifiers.n_relations
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of each relation (N, K), float32, for vectors of ``transform`` (N, D)."""
+        """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
         self._check_fitted()
         return softened(self._classifiers.shares(vectors), self._exponent)
-
-    def _ready_encoder(self) -> TransformerEncoder:
-        """Return the encoder with the weights that were trained."""
-        self._check_fitted()
-        return self._trained.on(trainable(self.NAME, self.encoder))
-
-    def _vector_encoder(self) -> TransformerEncoder:
-        return self._ready_encoder()
 
     _pretrained: torch.nn.Module | None = None
     _classifiers: Classifiers
     _exponent: float
-    _trained: Trained

@@ -1,4 +1,4 @@
-"""What RoCORE trains: the mapping, two classifiers and the encoder's output layer, with its settings and batches."""
+"""Settings, batches and networks of RoCORE: the encoder f, the mappings g and d, and the classifiers η_l and η_u."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class RoCORESettings:
     training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
     stop_change: Share = 0.04
-    """End when fewer than this share of the predictions change, in [0, 1]; 0 never ends early. No labels are asked."""
+    """End when fewer than this share of the predictions change, in [0, 1]; 0 never ends early. Uses no labels."""
     patience: AtLeast1 = 3
     """Epochs in a row for which that must hold, at least 1."""
     select: Literal["agreement", "last"] = "agreement"
@@ -128,14 +128,14 @@ Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Sides:
-    """What is trained on.
+    """The instances of D_u and D_l. Instances that read the same are one content, which is encoded once.
 
     Args:
-        unlabeled: Instances of the novel relations, N of M contents.
-        labeled: Instances of the pre-defined ones, each content once.
+        unlabeled: D_u, N instances of M contents.
+        labeled: D_l, each content once.
         classes: Relation of each labelled content, int64, from 0.
-        n_known: C_l.
-        n_novel: Outputs of η_u: C_u, or the number of pseudo labels where these are more.
+        n_known: Number of pre-defined relations C_l.
+        n_novel: Number of outputs of η_u: C_u, or the number of pseudo labels if there are more.
     """
 
     unlabeled: Prepared
@@ -146,21 +146,21 @@ class Sides:
 
     @classmethod
     def of(cls, unlabeled: Prepared, labeled: Prepared, classes: NDArray[np.int64], n_novel: int) -> Self:
-        """Join both sides; ``classes`` are those of the labelled instances."""
+        """Return both sides; ``classes`` are the relations of the labelled instances."""
         return cls(unlabeled, labeled, _of_contents(labeled, classes), int(classes.max()) + 1, n_novel)
 
     def pseudo_labels(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the label of each unlabelled content (M,): what reads the same has one.
+        """Return the label of each unlabelled content (M,).
 
         Args:
-            labels: Those of the instances (N,).
+            labels: Labels of the instances (N,).
         """
         return _of_contents(self.unlabeled, labels)
 
     def batches(self, size: int, random: np.random.Generator, *, least: int = 1) -> list[Pair]:
-        """Return pairs of batches that pass the unlabelled side, as often as gives ``least`` of them.
+        """Return at least ``least`` pairs of batches, in whole passes over the unlabelled side.
 
-        Of the labelled side as many batches are taken, of one pass where that has as many, else of several.
+        The labelled side provides as many batches, from several passes if needed.
         """
         unlabeled = _pass(self.unlabeled, size, random)
         for _ in range(-(-least // len(unlabeled)) - 1):
@@ -178,9 +178,9 @@ def _pass(side: Prepared, size: int, random: np.random.Generator) -> list[NDArra
 
 
 def _of_contents(prepared: Prepared, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    found = np.empty(len(prepared.lengths), dtype=np.int64)
-    found[prepared.row_of] = labels
-    return found
+    of_contents = np.empty(len(prepared.lengths), dtype=np.int64)
+    of_contents[prepared.row_of] = labels
+    return of_contents
 
 
 #: Standard deviation of the classifiers' first weights, BERT's own.
@@ -189,17 +189,17 @@ _CHUNK = 4096
 
 
 class Network:
-    """Mapping, classifiers and encoder, with one optimizer.
+    """The encoder, the mappings and the classifiers, with one optimizer.
 
-    One step of Adam on the sum of L_CLS and L_C does what the two steps of Algorithm 1 do one after the other: L_C is
-    computed on an h that is a constant, so that neither loss reaches the parameters of the other.
+    Algorithm 1 has a step for L_CLS and one for L_C. Here, one step of Adam on their sum is equivalent: L_C is computed
+    on a constant h, so neither loss reaches the parameters of the other.
 
     Args:
-        encoder: f, whose output layer trains.
-        n_known: Outputs of η_l: the pre-defined relations, followed, in incremental learning, by the novel ones.
-        n_novel: Outputs of η_u.
+        encoder: f.
+        n_known: Number of outputs of η_l: pre-defined relations, and in incremental learning the novel ones after them.
+        n_novel: Number of outputs of η_u.
         settings: See :class:`RoCORESettings`.
-        seed: Draws the first weights.
+        seed: Random seed of the first weights.
 
     Attributes:
         encoder: f, with vectors (B, D).
@@ -207,8 +207,8 @@ class Network:
         d: The mapping back from h′ to h (B, D).
         known: η_l, from h to scores (B, n_known).
         novel: η_u, from h to scores (B, n_novel).
-        pretrained: g as pre-training left it, on its own; the first weights before.
-        state: What a checkpoint restores.
+        pretrained: A copy of g after pre-training; before, with its first weights.
+        state: All weights and the optimizer.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Network:
         self.state = TrainingState({"encoder": encoder, **parts, "pretrained": self.pretrained}, optimizer)
 
     def penalty(self) -> torch.Tensor:
-        """Return the summed squares of the weights of g and d, biases not counted, a scalar."""
+        """Return the sum of the squared weights of g and d, without biases, a scalar."""
         import torch
 
         parameters = (*self.g.parameters(), *self.d.parameters())
@@ -251,7 +251,7 @@ class Network:
 
 
 def scaled(vectors: NDArray[np.float32], scale: float, device: torch.device) -> torch.Tensor:
-    """Return vectors of the encoder (B, D) as h, whose mean square is 1."""
+    """Return h (B, D), of mean square 1, for vectors of the encoder (B, D)."""
     import torch
 
     return torch.from_numpy(np.asarray(vectors)).to(device) * scale
@@ -263,7 +263,7 @@ def outputs(network: torch.nn.Module, vectors: NDArray[np.float32], *, scale: fl
     Args:
         network: g or a classifier.
         vectors: Vectors of the encoder (M, D), float32.
-        scale: Factor that makes h of a vector.
+        scale: Factor between a vector and h.
     """
     import torch
 

@@ -1,7 +1,22 @@
-"""Iterative joint training (RoCORE section 3.5, Algorithm 1), its equations, and the choice of the epoch.
+"""Iterative joint training (RoCORE section 3.5, Algorithm 1), its equations, and the selection of the epoch.
 
-The released code asks the gold relations of what it clusters for both. Here it is how far two views of the same
-representation agree: the classifier η_u and the clusters of g(h).
+D_u are the unlabelled instances, to be clustered into C_u novel relations; D_l are the labelled ones, of C_l
+pre-defined relations. The encoder f maps an instance to h (eq. 1–3), the mapping g maps h to a code h′, and d maps it
+back. Two linear classifiers read h: η_l for pre-defined and η_u for novel relations.
+
+1. Pre-train g and d to reconstruct h, for L epochs (:meth:`JointTraining._pretrain`).
+2. Cluster the codes of D_u by k-means; the clusters are pseudo labels ŷ (eq. 7, :meth:`JointTraining._clustered`).
+3. For one epoch, each step takes a batch of D_u and one of D_l:
+
+   - L_C (eq. 4–6) trains g and d: codes of a pre-defined relation move towards their mean
+     (:meth:`JointTraining._clustering_loss`).
+   - L_CLS = L_CE + L_BCE (eq. 8–16) trains f, η_l and η_u: two instances of D_u should get the same output of η_u if
+     they have the same pseudo label (:meth:`JointTraining._joint_loss`).
+
+4. Repeat from step 2 until the predictions argmax η_u(h) (eq. 14) are stable.
+
+To stop and to select the epoch, the released code uses the gold relations of D_u. Here, :class:`EpochSelector` uses
+the agreement of two views of h instead: the predictions of η_u and the clusters of g(h).
 """
 
 from __future__ import annotations
@@ -29,6 +44,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def center_loss(codes: Tensor, centroids: Tensor) -> Tensor:
+    """Return ½ · mean ‖h′_i − c_{y_i}‖² (eq. 4), a scalar.
+
+    Args:
+        codes: h′ (N, Z).
+        centroids: The centroid of each instance's relation (N, Z).
+    """
+    return (codes - centroids).square().sum(dim=1).mean() / 2
+
+
 def class_means(codes: Tensor, classes: Tensor, n_classes: int) -> Tensor:
     """Return the centroids c_r of the pre-defined relations (eq. 5).
 
@@ -47,40 +72,29 @@ def class_means(codes: Tensor, classes: Tensor, n_classes: int) -> Tensor:
     return sums / torch.bincount(classes, minlength=n_classes)[:, None]
 
 
-def center_loss(codes: Tensor, centroids: Tensor) -> Tensor:
-    """Return ½ · mean ‖h′_i − c_{y_i}‖² (eq. 4), a scalar.
-
-    Args:
-        codes: h′ (N, Z).
-        centroids: The centroid of each instance's relation (N, Z).
-    """
-    return (codes - centroids).square().sum(dim=1).mean() / 2
-
-
 def reconstruction_loss(restored: Tensor, given: Tensor, *, scale: str = "sum") -> Tensor:
     """Return the reconstruction error (first term of eq. 6), a scalar.
 
     Args:
         restored: d(h′) (N, D).
         given: h (N, D).
-        scale: ``sum``: ½ · mean ‖d(h′_i) − h_i‖², as in the paper. ``mean``: the mean over instances and dimensions, as
-            in the released code; this is 2/D times the other, so that a weight λ relative to it counts D/2 times as
-            much.
+        scale: ``sum`` for ½ · mean ‖d(h′_i) − h_i‖² (paper), or ``mean`` for the mean over instances and dimensions
+            (released code), which is 2/D times as much.
     """
     squared = (restored - given).square()
     return squared.mean() if scale == "mean" else squared.sum(dim=1).mean() / 2
 
 
 def same_cluster(labels: Tensor) -> Tensor:
-    """Return q_ij (eq. 8): whether two instances have the same pseudo label, (B, B), bool."""
+    """Return q_ij (eq. 8), whether i and j have the same pseudo label (B, B), bool, for labels (B,)."""
     return labels[:, None] == labels[None, :]
 
 
 def divergences(logits: Tensor) -> Tensor:
-    """Return D_KL(P*_i ‖ P_j) (eq. 10) of all pairs (B, B); the first of each pair is a constant to the gradient.
+    """Return D_KL(P*_i ‖ P_j) (eq. 10) of all pairs (B, B); no gradient flows through P*_i.
 
     Args:
-        logits: Scores of the novel relations (B, C), the distributions' logarithms up to a constant.
+        logits: Scores of the novel relations (B, C), whose softmax is P.
     """
     log_q = logits.log_softmax(dim=1)  # (B, C)
     log_p = log_q.detach()
@@ -89,23 +103,23 @@ def divergences(logits: Tensor) -> Tensor:
 
 
 def hinge(divergence: Tensor, margin: float) -> Tensor:
-    """Return max(0, σ − e) (eq. 12)."""
+    """Return max(0, σ − e) (eq. 12) of each divergence e."""
     return (margin - divergence).clamp(min=0)
 
 
 def pairwise_loss(logits: Tensor, same: Tensor, *, margin: float) -> Tensor:
     """Return the mean of L_BCE (eq. 9, 11, 13) over all pairs (i, j) of a batch, a scalar.
 
-    The paper does not say which pairs; these are all, i = j among them, whose loss is 0. Each pair has two terms, in
-    which either side is the constant once; summed over all pairs both are the same.
+    The paper does not say which pairs; here they are all, including i = j, whose loss is 0. Eq. 9 and 11 have a term
+    for (i, j) and one for (j, i), which have the same sum over all pairs; hence the factor 2.
 
     Args:
         logits: Scores of the novel relations (B, C).
         same: q (B, B), bool.
         margin: σ.
     """
-    found = divergences(logits)
-    return 2 * found.where(same, hinge(found, margin)).mean()
+    divergence = divergences(logits)
+    return 2 * divergence.where(same, hinge(divergence, margin)).mean()
 
 
 def ramp_up(epoch: int, *, weight: float, length: int) -> float:
@@ -124,18 +138,18 @@ Labels = NDArray[np.int64]
 
 @dataclass
 class JointTraining:
-    """The loop, and what happened in it.
+    """Algorithm 1, with a checkpoint after pre-training and after each epoch.
 
     Args:
         settings: See :class:`RoCORESettings`.
-        network: What trains.
-        sides: The instances.
+        network: The networks to train.
+        sides: The instances of D_u and D_l.
         seed: Random seed.
         progress: Progress callback.
-        work: Keeps what is done, so that an interrupted loop goes on.
+        work: Keeps the checkpoint.
 
     Attributes:
-        selector: What is known of every epoch, and which of them is kept.
+        selector: Records every epoch, and selects the one to keep.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
     """
@@ -149,12 +163,14 @@ class JointTraining:
     selector: EpochSelector = field(init=False)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    #: ŷ (N,): pseudo label of each unlabelled instance.
     _pseudo: Labels = field(init=False)
-    _terms: Terms = field(default_factory=Terms)
+    #: c (C_l, Z): mean code of each pre-defined relation; ``None`` without centre loss.
     _centroids: torch.Tensor | None = None
+    _terms: Terms = field(default_factory=Terms)
 
     def run(self) -> None:
-        """Train; the network is left as it was in the epoch that is kept."""
+        """Train; at the end, the network has the weights of the selected epoch."""
         self.selector = EpochSelector(self.settings)
         if (resumed := self.network.state.resume(self.work)) is not None:
             state, arrays = resumed
@@ -164,7 +180,7 @@ class JointTraining:
         else:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
-            self._keep()
+            self._save()
         if not self.selector.stopped:
             self._train()
         if self.selector.best:
@@ -172,13 +188,17 @@ class JointTraining:
         self.warnings += self.selector.warnings()
 
     def report(self) -> dict[str, Any]:
-        """Return what happened, as JSON values."""
+        """Return the record of the training, as JSON values."""
         selector = self.selector
-        details = {"stopped": selector.stopped, "kept_epoch": selector.kept + 1}
-        return {**details, "pretraining_loss": self.pretraining_loss, "epochs": selector.epochs}
+        return {
+            "stopped": selector.stopped,
+            "kept_epoch": selector.kept + 1,
+            "pretraining_loss": self.pretraining_loss,
+            "epochs": selector.epochs,
+        }
 
     def _pretrain(self) -> NDArray[np.float32]:
-        """Let g and d learn to give h back, which stays as it is; return the unlabelled vectors (M, D)."""
+        """Train g and d to reconstruct h, with a frozen encoder; return the unlabelled vectors (M, D)."""
         settings, network, sides = self.settings, self.network, self.sides
         vectors = network.encoder.encode_contents(sides.unlabeled, progress=self.progress)
         if not settings.reconstruction or not (settings.pretrain_epochs or settings.pretrain_steps):
@@ -228,8 +248,8 @@ class JointTraining:
 
         def begin(epoch: int) -> Sequence[Pair]:
             if settings.center:
-                # encoded anew with the current encoder: what the last epoch saw was encoded while the encoder changed
-                # and with dropout, so its means would miss the points that g should gather around them
+                # encoded again: the vectors of the last epoch's steps had dropout and came from earlier weights, so
+                # their means would not be the centres of the current codes
                 encoded = network.encoder.encode_contents(self.sides.labeled, progress=self.progress)
                 self._centroids = self._class_means(encoded)
             return self._batches("train", epoch, least=settings.epoch_steps)
@@ -249,13 +269,13 @@ class JointTraining:
         ):
             self.progress("train", step.number, step.total)
             if step.ends_epoch:
-                self._judge(step.epoch)
+                self._end_epoch(step.epoch)
                 labels = self._pseudo_labels()
                 if self.selector.stopped:
                     return
 
     def _joint_loss(self, epoch: int, rows: Pair, labels: torch.Tensor) -> torch.Tensor:
-        """Return L_CLS + L_C (eq. 16 and 6) of a batch of each side."""
+        """Return L_CLS + L_C (eq. 16 and 6) of a batch of each side, a scalar."""
         import torch
         from torch.nn.functional import cross_entropy
 
@@ -264,13 +284,13 @@ class JointTraining:
         encoder.train(True)
         h_u = encoder(sides.unlabeled, rows[0]) * encoder.scale  # (B, D)
         with torch.set_grad_enabled(settings.cross_entropy):
-            h_l = encoder(sides.labeled, rows[1]) * encoder.scale
-        scores = network.novel(h_u)  # (B, C_u)
+            h_l = encoder(sides.labeled, rows[1]) * encoder.scale  # (B, D)
+        scores = network.novel(h_u)  # η_u (B, C_u)
         same = same_cluster(labels[torch.from_numpy(rows[0])])
         total = self._terms("pairwise", pairwise_loss(scores, same, margin=settings.margin))
         if settings.cross_entropy:
-            details = self._classes(rows[1])
-            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), details))
+            classes = self._classes(rows[1])
+            total = total + self._terms("cross_entropy", cross_entropy(network.known(h_l), classes))
         if settings.incremental:
             weight = ramp_up(epoch + 1, weight=settings.ramp_up_weight, length=settings.ramp_up_epochs)
             novel = sides.n_known + scores.detach().argmax(dim=1)  # ŷ_j of eq. 14, after the pre-defined ones
@@ -280,7 +300,7 @@ class JointTraining:
         return total + self._clustering_loss(h_u.detach(), h_l.detach(), rows[1])
 
     def _clustering_loss(self, h_u: torch.Tensor, h_l: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        """Return L_C (eq. 6), with the reconstruction of both sides, each of them half (Algorithm 1, released code)."""
+        """Return L_C (eq. 6), a scalar; its reconstruction error is the mean of both sides (as the released code's)."""
         settings, network = self.settings, self.network
         code_l = network.g(h_l)  # (B, Z)
         total = h_l.new_zeros(())
@@ -291,20 +311,20 @@ class JointTraining:
             total = total + self._terms("reconstruction", (of_l + of_u) / 2)
         if self._centroids is not None:
             # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
-            # averages over them: there the centre loss counts D/2 = 768 times as much. The default is what was run.
+            # averages over them, so that the centre loss has D/2 = 768 times the weight. The default is as released.
             center = center_loss(code_l, self._centroids[self._classes(rows)])
             total = total + settings.center_weight * self._terms("center", center)
         if settings.weight_penalty:
             total = total + settings.weight_penalty * network.penalty()
         return total
 
-    def _judge(self, epoch: int) -> None:
-        """Predict, cluster again, and take down what came of the epoch."""
+    def _end_epoch(self, epoch: int) -> None:
+        """Predict (eq. 14), cluster again (eq. 7), and record the epoch."""
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self._outputs(self.network.novel, vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
         self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.state.weights)
-        self._keep()
+        self._save()
 
     def _clustered(self, vectors: NDArray[np.float32], epoch: int) -> Labels:
         """Return the pseudo labels (N,) of an epoch: k-means on g(h) (eq. 7)."""
@@ -316,19 +336,19 @@ class JointTraining:
         except InputError:
             if not epoch:
                 raise
-            # the codes have collapsed, which the centre loss alone leads to; the instances differ
+            # the codes have collapsed, as happens with the centre loss alone
             self.warnings.append(
-                f"the codes g(h) of epoch {epoch} have collapsed, so that they make no {n_clusters} clusters; the "
-                "pseudo labels of the epoch before stand in for theirs"
+                f"the codes g(h) of epoch {epoch} have collapsed and cannot be divided into {n_clusters} clusters; the "
+                "pseudo labels of the epoch before are used again"
             )
             return self._pseudo
 
     def _starts(self, codes: NDArray[np.float32], epoch: int) -> NDArray[np.float32] | None:
-        """Return where k-means starts (C_u, Z); ``None`` where it draws that itself."""
+        """Return the centroids from which k-means starts (C_u, Z); ``None`` for k-means++."""
         n_clusters = self.sides.n_novel
         if epoch >= self.settings.fresh_starts:
-            # the released code always starts anew; then clusters flip between partitions that are equally good, and the
-            # classifier never settles. Carried on from the first epoch they settle in a worse one
+            # If every clustering starts anew, as in the released code, clusters alternate between equally good
+            # partitions, and the classifier never settles. If none does, they settle in a worse partition.
             return means(codes, self._pseudo, n_clusters)
         if self.settings.start == "neighbours":
             return neighbour_seeds(codes, n_clusters, seed=self._seed(f"k-means {epoch}"))
@@ -357,10 +377,10 @@ class JointTraining:
         random = generator(self._seed(stage), f"batches {epoch}")
         return self.sides.batches(self.settings.batch, random, least=least)
 
-    def _keep(self) -> None:
-        details, arrays = self.selector.state()
+    def _save(self) -> None:
+        selected, arrays = self.selector.state()
         state = {
-            "selector": details,
+            "selector": selected,
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
         }
@@ -372,7 +392,7 @@ class JointTraining:
 
 Arrays = dict[str, NDArray[Any]]
 _BEST = "best."
-#: η_u has collapsed when its predictions are as diverse as fewer relations than this share of those of the clusters.
+#: η_u has collapsed if the effective number of its relations is below this share of that of the clusters.
 _COLLAPSED = 0.5
 
 
@@ -383,9 +403,9 @@ class EpochStats:
     Args:
         predicted: argmax η_u of each instance (N,), int64 (eq. 14).
         agreement: Share of the instances in which η_u and k-means on g(h) agree, matched one to one, in [0, 1].
-        entropy: Mean entropy of η_u over log C_u, in [0, 1]; 1 where it cannot distinguish any two relations.
-        effective_relations: Relations of equal size that would be as diverse as the predictions.
-        effective_clusters: The same of the clusters.
+        entropy: Mean entropy of η_u divided by log C_u, in [0, 1]; 1 if all relations are equally likely.
+        effective_relations: Number of relations of equal size that would be as diverse as the predictions.
+        effective_clusters: The same for the clusters.
     """
 
     predicted: NDArray[np.int64]
@@ -423,9 +443,9 @@ class EpochSelector:
     Attributes:
         epochs: Record of each epoch, as JSON values.
         predictions: argmax η_u of each epoch (N,).
-        stopped: Why training ended; empty while it goes on.
+        stopped: Why training ended; empty until then.
         kept: The epoch that is kept, from 0; -1 before the first.
-        best: The weights of that epoch; empty where they are those of the last.
+        best: The weights of that epoch; empty if it is the last.
     """
 
     settings: RoCORESettings
@@ -435,30 +455,30 @@ class EpochSelector:
     kept: int = -1
     best: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
-    def add(self, found: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
+    def add(self, stats: EpochStats, losses: Mapping[str, float], weights: Callable[[], Arrays]) -> None:
         """Record an epoch, keep its weights if it is the best, and decide whether training stops.
 
         Args:
-            found: Statistics of the epoch.
+            stats: Statistics of the epoch.
             losses: Mean of each term of the loss.
             weights: Returns the weights that it ended with.
         """
         changed = None
         if self.predictions:
-            changed = round(float((found.predicted != self.predictions[-1]).mean()), 6)
+            changed = round(float((stats.predicted != self.predictions[-1]).mean()), 6)
         earlier = self.epochs[self._first - 1 :]
-        highest = max((one["agreement"] for one in earlier), default=-1.0)
-        agreement = round(found.agreement, 6)
-        details = {
+        highest = max((record["agreement"] for record in earlier), default=-1.0)
+        agreement = round(stats.agreement, 6)
+        record = {
             "agreement": agreement,
             "changed": changed,
-            "entropy": round(found.entropy, 6),
-            "effective_relations": round(found.effective_relations, 3),
-            "effective_clusters": round(found.effective_clusters, 3),
+            "entropy": round(stats.entropy, 6),
+            "effective_relations": round(stats.effective_relations, 3),
+            "effective_clusters": round(stats.effective_clusters, 3),
             "losses": dict(losses),
         }
-        self.epochs.append(details)
-        self.predictions.append(found.predicted)
+        self.epochs.append(record)
+        self.predictions.append(stats.predicted)
         if self.settings.select == "last":
             self.kept = len(self.epochs) - 1
         elif agreement > highest and len(self.epochs) >= self._first:
@@ -467,13 +487,13 @@ class EpochSelector:
 
     @property
     def _first(self) -> int:
-        """The first epoch, from 1, that may be kept: before, novel relations have no full weight in η_l (eq. 17)."""
+        """First epoch, from 1, that may be kept; before it, novel relations lack their full weight in η_l (eq. 17)."""
         settings = self.settings
         return min(settings.ramp_up_epochs, settings.epochs) if settings.incremental else 1
 
     def _stop(self) -> None:
         settings, done = self.settings, len(self.epochs)
-        latest = [one["changed"] for one in self.epochs[-settings.patience :]]
+        latest = [record["changed"] for record in self.epochs[-settings.patience :]]
         settled = [changed for changed in latest if changed is not None and changed < settings.stop_change]
         if len(settled) == settings.patience and done >= self._first:
             self.stopped = (
@@ -489,23 +509,24 @@ class EpochSelector:
         return float(self.epochs[self.kept]["agreement"])
 
     def warnings(self) -> list[str]:
-        """Return what a user should know of the epoch that is kept."""
+        """Return what a user should know about the selected epoch."""
         kept = self.epochs[self.kept]
-        found, expected = kept["effective_relations"], kept["effective_clusters"]
-        if found >= _COLLAPSED * expected:
+        predicted, expected = kept["effective_relations"], kept["effective_clusters"]
+        if predicted >= _COLLAPSED * expected:
             return []
         return [
-            f"the classifier of novel relations has collapsed: its predictions have the entropy of {found:.1f} equal "
-            f"relations, the clusters that of {expected:.1f}; train longer, or with another learning rate or margin"
+            f"the classifier of novel relations has collapsed: its predictions have the entropy of {predicted:.1f} "
+            f"equal relations, the clusters that of {expected:.1f}; train longer, or with another learning rate or "
+            "margin"
         ]
 
     def history(self) -> NDArray[np.signedinteger[Any]]:
         """Return the predictions of all epochs (E, N), in the smallest type of 16 bits or more that holds them."""
-        found = np.stack(self.predictions)
-        return found.astype(np.int16 if found.max() < 2**15 else np.int32)
+        predictions = np.stack(self.predictions)
+        return predictions.astype(np.int16 if predictions.max() < 2**15 else np.int32)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """Return everything, as JSON values and as arrays."""
+        """Return the fields as JSON values and arrays, for saving."""
         arrays: Arrays = {f"{_BEST}{name}": array for name, array in self.best.items()}
         if self.predictions:
             arrays["predictions"] = self.history()

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from relscout.clustering.hierarchy import cut
 from relscout.clustering.kmeans import too_alike
 from relscout.clustering.neighbours import communities
-from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -25,28 +24,26 @@ from relscout.methods.estimator import (
     Labels,
     Method,
     NRelations,
-    check_enough,
     check_labels,
-    checked_n_relations,
 )
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
-from relscout.training.stored import Checkpoints, Trained, below, check_encoder, trainable
+from relscout.training.stored import Trained, below, check_encoder, trainable
 
 _CHUNK = 1024
-#: Keeps shares defined where nothing is like anything.
+#: Keeps shares defined if all similarities are 0.
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Instances that stand for their relations.
+    """Sample of the instances of each relation.
 
     Args:
-        codes: f of each (P, Z), float32, those of one relation one after the other.
-        starts: Where those of each relation begin (K,), int64.
+        codes: f of each prototype (P, Z), float32, sorted by relation.
+        starts: Row of the first prototype of each relation (K,), int64.
     """
 
     codes: NDArray[np.float32]
@@ -56,13 +53,13 @@ class Prototypes:
     def drawn(
         cls, codes: NDArray[np.float32], labels: NDArray[np.int64], *, most: int, seed: int
     ) -> Prototypes:
-        """Draw up to ``most`` members of each cluster, all of them as likely.
+        """Draw up to ``most`` members of each cluster at random.
 
         Args:
-            codes: f of each instance that was clustered (N, Z), float32.
-            labels: Its cluster (N,), int64, none from 0 to K − 1 empty.
-            most: Most prototypes of a cluster.
-            seed: Draws them.
+            codes: f of each clustered instance (N, Z), float32.
+            labels: Cluster of each instance (N,), int64; none from 0 to K − 1 is empty.
+            most: Maximum number of prototypes of a cluster.
+            seed: Random seed.
         """
         random = generator(seed, "prototypes")
         chosen = []
@@ -75,55 +72,55 @@ class Prototypes:
         return cls(np.ascontiguousarray(codes[np.concatenate(chosen)]), np.cumsum(sizes) - sizes)
 
     def only(self, clusters: NDArray[np.int64]) -> Prototypes:
-        """Return those of some clusters, in the order in which these are given."""
+        """Return the prototypes of some clusters, in the given order."""
         ends = np.append(self.starts[1:], len(self.codes))
         rows = [np.arange(self.starts[cluster], ends[cluster]) for cluster in clusters]
-        sizes = np.array([len(one) for one in rows])
+        sizes = np.array([len(members) for members in rows])
         return Prototypes(self.codes[np.concatenate(rows)], np.cumsum(sizes) - sizes)
 
     def shares(self, similarity: Similarity, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how like each code (N, Z) is to each relation, among all of them: (N, K), float32, rows summing to 1.
+        """Return the share of each relation for codes (N, Z): (N, K), float32, rows summing to 1.
 
-        How like: the mean of the predicted similarities to the prototypes.
+        Shares are proportional to the mean predicted similarity to the prototypes of the relation.
         """
         sizes = np.diff(np.append(self.starts, len(self.codes)))
-        found = np.empty((len(codes), len(self.starts)), dtype=np.float32)
+        shares = np.empty((len(codes), len(self.starts)), dtype=np.float32)
         for start in range(0, len(codes), _CHUNK):
             alike = similarity.between(codes[start : start + _CHUNK], self.codes)  # (B, P)
             means = np.add.reduceat(alike, self.starts, axis=1) / sizes + _TINY
-            found[start : start + _CHUNK] = means / means.sum(axis=1, keepdims=True)
-        return found
+            shares[start : start + _CHUNK] = means / means.sum(axis=1, keepdims=True)
+        return shares
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         return {"codes": self.codes, "starts": self.starts}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Prototypes:
-        """Build prototypes from what :meth:`arrays` gave."""
+        """Return the prototypes that :meth:`arrays` saved."""
         return cls(arrays["codes"], arrays["starts"])
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which instances were clustered, and how.
+    """The clusters of instances.
 
     Args:
-        rows: Those that have a cluster (S,), int64, ascending.
-        labels: Cluster of each (S,), int64; none is empty.
-        n_looked_at: Number of instances whose similarities were predicted.
-        n_communities: Communities that Louvain found, small ones included; ``None`` where it was not asked.
-        joined: Share of the pairs that Louvain's graph joins; ``None`` likewise.
+        rows: Instances that have a cluster (S,), int64, ascending.
+        labels: Cluster of each of them (S,), int64; none is empty.
+        n_compared: Number of instances whose similarities were predicted.
+        n_communities: Number of Louvain's communities, including small ones; ``None`` for HAC.
+        joined: Share of the pairs that Louvain's graph joins; ``None`` for HAC.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
-    n_looked_at: int
+    n_compared: int
     n_communities: int | None = None
     joined: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a report says of it, as JSON values."""
+        """Return its part of the report, as JSON values."""
         if self.n_communities is None or self.joined is None:
             return {"clustering": "hac"}
         return {
@@ -133,12 +130,12 @@ class Grouping:
         }
 
     def warnings(self, n_instances: int) -> list[str]:
-        """Return what a user should know, if there were so many (different) instances."""
-        if self.n_looked_at == n_instances:
+        """Return what a user should know; ``n_instances`` is the number of different instances."""
+        if self.n_compared == n_instances:
             return []
         setting = "max_instances" if self.n_communities is None else "max_joined"
         return [
-            f"{self.n_looked_at} of {n_instances} different instances were clustered, drawn at random; the others "
+            f"{self.n_compared} of {n_instances} different instances were clustered, drawn at random; the others "
             f"got the relation that they are most like (setting {setting})"
         ]
 
@@ -151,14 +148,14 @@ def grouped(
     settings: RSNSettings,
     seed: int,
 ) -> Grouping:
-    """Cluster instances by the similarities that are predicted for all pairs of them, or of a sample.
+    """Cluster instances, or a sample of them, by the predicted similarities of all pairs.
 
     Args:
-        similarity: Predicts them.
+        similarity: The trained similarity.
         codes: f of each instance (N, Z), float32.
-        n_clusters: K, from 1 to N; ``None`` leaves it to Louvain.
+        n_clusters: Number of clusters K, from 1 to N; ``None`` to use the number of Louvain's communities.
         settings: See :class:`RSNSettings`.
-        seed: Draws the sample.
+        seed: Random seed.
     """
     if n_clusters is not None and settings.clustering == "hac":
         rows = _sample(len(codes), max(settings.max_instances, n_clusters), seed)
@@ -167,26 +164,26 @@ def grouped(
     rows = _sample(len(codes), max(settings.max_joined, n_clusters or 1), seed)
     alike = similarity.among(codes[rows])
     joined = alike >= settings.threshold
-    found = communities(joined, len(rows), seed=int(generator(seed, "louvain").integers(2**31)))
-    details = int(found.max()) + 1, float(joined.mean()) if len(joined) else 0.0
-    n_looked_at = len(rows)
-    kept = large_enough(found, settings.smallest_community, at_least=n_clusters)
-    rows, labels = rows[kept], np.unique(found[kept], return_inverse=True)[1]
+    community_of = communities(joined, len(rows), seed=int(generator(seed, "louvain").integers(2**31)))
+    n_communities, share_joined = int(community_of.max()) + 1, float(joined.mean()) if len(joined) else 0.0
+    n_compared = len(rows)
+    kept = large_enough(community_of, settings.smallest_community, at_least=n_clusters)
+    rows, labels = rows[kept], np.unique(community_of[kept], return_inverse=True)[1]
     if n_clusters is not None and labels.max() >= n_clusters:
-        # 0 inside a community and above 1 between two: communities are whole before the first two of them merge
-        one, other = np.triu_indices(len(rows), 1)
-        apart = np.where(labels[one] == labels[other], 0, 2 - similarity.among(codes[rows]))
+        # the distance is 0 within a community and above 1 between two, so only whole communities merge
+        first, second = np.triu_indices(len(rows), 1)
+        apart = np.where(labels[first] == labels[second], 0, 2 - similarity.among(codes[rows]))
         labels = cut(apart, len(rows), n_clusters, linkage=settings.linkage)
-    return Grouping(rows, labels, n_looked_at, *details)
+    return Grouping(rows, labels, n_compared, n_communities, share_joined)
 
 
 def large_enough(labels: NDArray[np.int64], smallest: int, *, at_least: int | None) -> NDArray[np.int64]:
     """Return the points (M,), int64, whose community is large enough to be a relation.
 
     Args:
-        labels: Community of each point (N,), int64, none from 0 to C − 1 empty.
-        smallest: Points that a community needs. Where none has as many, all are large enough.
-        at_least: As many are kept, the largest ones, whatever their size.
+        labels: Community of each point (N,), int64; none from 0 to C − 1 is empty.
+        smallest: Minimum size of a community. If none has it, all are large enough.
+        at_least: Number of communities that are kept whatever their size, the largest ones.
     """
     order = largest_first(labels, int(labels.max()) + 1)
     n_large = int((np.bincount(labels) >= smallest).sum())
@@ -204,12 +201,11 @@ Instances = Sequence[RelationInstance]
 
 
 class RSN(Method):
-    """Relational siamese network: learn which labelled instances say the same, and group others by it.
+    """Relational siamese network: learn which labelled instances express the same relation, and cluster others by it.
 
     Args:
-        encoder: Gives the representations; a :class:`TransformerEncoder` where layers of it train. The bundled one
-            when left out.
-        n_relations: Number of relations K, or ``"auto"``, which leaves it to Louvain.
+        encoder: The encoder, a :class:`TransformerEncoder` if layers of it train; the bundled encoder by default.
+        n_relations: Number of relations K, or ``"auto"`` to use the number of Louvain's communities.
         seed: Random seed.
 
     The other parameters are the fields of :class:`RSNSettings`.
@@ -269,37 +265,31 @@ class RSN(Method):
         """Find the relations of ``unlabeled``.
 
         Args:
-            unlabeled: What to find relations in.
-            labeled: Instances of other relations, with gold relations, to learn from.
+            unlabeled: The instances to find relations in.
+            labeled: Instances of other relations, with gold relations.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch of training, so that an interrupted fit resumes
-                there with the same result.
+            checkpoints: Folder for checkpoints after each epoch, so that an interrupted fit resumes with the same
+                result.
 
         Raises:
-            InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones give
-                no pairs of one relation or no pairs of two.
+            InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
+                only one relation, or only one instance of each.
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        n_relations = checked_n_relations(self.n_relations)
-        check_enough(n_relations, len(unlabeled))
-        generator(self.seed, "check")
-        order = canonical_order(unlabeled)
-        instances = [unlabeled[place] for place in order]
+        instances, order, n_relations = self._check_input(unlabeled)
         rows = list(rows_by_content(instances).values())
         if n_relations != "auto" and n_relations > len(rows):
             raise too_alike(len(instances), n_relations)
         data = LabelledData(labeled or ())
-        work = Checkpoints.of(
+        work = self._checkpoint(
             checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(data.classes)},
-            fingerprint=self.encoder.fingerprint,
-            instances=[*instances, *data.instances],
+            self.encoder.fingerprint,
+            [*instances, *data.instances],
+            labelled=digest(data.classes),
         )
         lost: Counter[str] = Counter()
-        learnt = transfer(
+        trained = transfer(
             self.encoder,
             data,
             [instances[same[0]] for same in rows],
@@ -309,33 +299,35 @@ class RSN(Method):
             on_loss=lambda _, what: lost.update([what]),
             work=work,
         )
-        self._similarity = learnt.similarity
-        self._trained = Trained(self.encoder.fingerprint, learnt.weights)
-        # by the way of transform and predict, so that these give the very same
+        self._similarity = trained.similarity
+        self._trained = Trained(self.encoder.fingerprint, trained.weights)
+        # the same code path as transform and predict, so that these return exactly the same
         codes, row_of = self._codes(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         progress("cluster", 0, None)
-        asked = None if n_relations == "auto" else n_relations
-        grouping = grouped(self._similarity, codes, asked, settings=self._settings, seed=self.seed)
+        requested = None if n_relations == "auto" else n_relations
+        grouping = grouped(self._similarity, codes, requested, settings=self._settings, seed=self.seed)
         prototypes = Prototypes.drawn(
             codes[grouping.rows], grouping.labels, most=self._settings.prototypes, seed=self.seed
         )
         labels = prototypes.shares(self._similarity, codes).argmax(axis=1)[row_of]
-        # what is like none the most has no instance, and leaving it out moves none
-        found = largest_first(labels, len(prototypes.starts))[: len(np.unique(labels))]
-        self._prototypes = prototypes.only(found)
-        self.n_relations_ = len(found)
+        # a relation that is the likeliest of no instance is left out; no instance changes its relation by this
+        relations = largest_first(labels, len(prototypes.starts))[: len(np.unique(labels))]
+        self._prototypes = prototypes.only(relations)
+        self.n_relations_ = len(relations)
         shares = self._prototypes.shares(self._similarity, codes)[row_of]
-        self.probabilities_ = scattered(shares, order)
-        self.labels_ = self.probabilities_.argmax(axis=1).astype(np.int64)
-        self.vectors_ = scattered(unit_length(codes[row_of]), order)
+        self._set_results(shares, unit_length(codes[row_of]), order)
         self.report_ = {
-            "epochs": learnt.epochs,
+            "epochs": trained.epochs,
             **grouping.as_dict(),
             "warnings": [
                 *loss_warnings(lost),
                 *data.warnings,
                 *grouping.warnings(len(codes)),
-                *([] if asked is None else self._fewer(asked, "the network does not distinguish more")),
+                *(
+                    []
+                    if requested is None
+                    else self._fewer(requested, "the network does not distinguish more")
+                ),
             ],
         }
         work.clear()
@@ -344,7 +336,7 @@ class RSN(Method):
     def predict_proba(
         self, instances: Instances, *, progress: Progress = silent, on_loss: OnLoss | None = None
     ) -> NDArray[np.float32]:
-        """Return how like each relation is, among all of them (N, K), float32, rows summing to 1.
+        """Return the share of each relation (N, K), float32, rows summing to 1; see :meth:`Prototypes.shares`.
 
         Raises:
             SettingError: Nothing was fitted yet.
@@ -362,7 +354,7 @@ class RSN(Method):
         return scattered(unit_length(codes[row_of]), order)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return similarity and prototypes, and the weights that were trained."""
+        """Return similarity, prototypes and trained weights."""
         parts = {
             "similarity": self._similarity.arrays(),
             "prototypes": self._prototypes.arrays(),
@@ -372,21 +364,18 @@ class RSN(Method):
         return {"trained_from": self._trained.fingerprint}, tensors
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._similarity = Similarity.from_arrays(below("similarity.", arrays))
         self._prototypes = Prototypes.from_arrays(below("prototypes.", arrays))
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
         self.n_relations_ = len(self._prototypes.starts)
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     def _codes(
         self, instances: Instances, *, progress: Progress = silent, on_loss: OnLoss | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return f of each different content (M, Z), and the content of each instance (N,).
 
-        Rounding depends on a row's place in a matrix: what reads the same gets the very same code only as one row.
+        Rounding depends on the place of a row in a matrix, so instances that read the same share one row.
         """
         vectors = encode(self._encoder(), instances, progress=progress, on_loss=on_loss)
         row_of = np.empty(len(instances), dtype=np.int64)
@@ -397,7 +386,7 @@ class RSN(Method):
         return self._similarity.codes(vectors[first] if len(first) < len(vectors) else vectors), row_of
 
     def _encoder(self) -> Encoder:
-        """Return the encoder, with the weights that were trained."""
+        """Return the encoder with the trained weights, if any."""
         self._check_fitted()
         if self._trained.weights:
             return self._trained.on(trainable(self.NAME, self.encoder))

@@ -1,4 +1,4 @@
-"""The siamese network of RSN: settings, the similarity of two instances, and what is trained."""
+"""Settings of RSN, the similarity of two instances, and the siamese network that learns it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders.settings import Arithmetic
 from relscout.methods.vectors import drawn
+from relscout.training.stored import below
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,7 @@ class RSNSettings:
     """Settings of the method ``rsn``."""
 
     layers: Numbers = "64"
-    """Widths of the fully connected layers that make f of the encoder's vector, with ReLU between them."""
+    """Widths of the fully connected layers of f, which maps the encoder's vector to a code, with ReLU between them."""
     start: Literal["directions", "random"] = "directions"
     """First weights of the first layer: strongest ``directions`` of all vectors, labelled or not, or ``random``."""
     trained_layers: TrainedLayers = 0
@@ -64,25 +65,25 @@ class RSNSettings:
     training_dtype: Arithmetic = "auto"
     """Arithmetic of encoder layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
     entropy_weight: NotNegative = 1.0
-    """Weight of the conditional entropy of unlabelled pairs, which makes predictions decided; 0 leaves it out."""
+    """Weight of the conditional entropy of unlabelled pairs, which makes predictions confident; 0 leaves it out."""
     adversarial_weight: NotNegative = 0.0
     """Weight of virtual adversarial training on labelled and unlabelled pairs; 0 leaves it out."""
     perturbation: AboveZero = 0.03
     """Length of its perturbation, as a share of the vector's own; above 0."""
     clustering: Literal["hac", "louvain"] = "hac"
-    """How a given number of relations is made: ``hac``, or ``louvain`` communities merged until as many are left."""
+    """How to reach a given number of relations: ``hac``, or ``louvain``, whose communities are merged."""
     linkage: Literal["average", "complete"] = "average"
-    """How unlike two clusters are for ``hac``: as their members on ``average``, or at most (``complete``)."""
+    """Distance of two clusters for ``hac``: the ``average`` or the maximum (``complete``) of their members."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Predicted similarity from which on two instances are joined for Louvain, in (0, 1)."""
+    """Lowest predicted similarity at which Louvain's graph joins two instances, in (0, 1)."""
     smallest_community: AtLeast1 = 5
-    """Louvain's communities of fewer instances are no relations, their instances go to others; at least 1."""
+    """Smallest size of a community that is a relation; instances of smaller ones join other relations; at least 1."""
     max_instances: AtLeast2 = 10_000
-    """Of more instances than this, HAC clusters a sample, from which the others get their relation; at least 2."""
+    """Most instances that HAC clusters, a sample if there are more; the others join its relations; at least 2."""
     max_joined: AtLeast2 = 2500
     """The same for Louvain, whose graph takes more memory; at least 2."""
     prototypes: AtLeast1 = 50
-    """Instances that stand for a relation when others are compared with it, drawn at random; at least 1."""
+    """Most instances of a relation that others are compared with, drawn at random; at least 1."""
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -91,7 +92,7 @@ class RSNSettings:
 
     @property
     def semi_supervised(self) -> bool:
-        """Whether training looks at pairs of unlabelled instances."""
+        """Whether training uses pairs of unlabelled instances."""
         return self.entropy_weight > 0 or self.adversarial_weight > 0
 
 
@@ -114,7 +115,7 @@ class Similarity:
         return self.mapping(vectors)
 
     def between(self, codes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return p of each code with each other one (N, M), float64, in (0, 1)."""
+        """Return p of each code (N, Z) with each of others (M, Z): (N, M), float64, in (0, 1)."""
         from scipy.spatial.distance import cdist
 
         apart = np.zeros((len(codes), len(others)))
@@ -123,7 +124,7 @@ class Similarity:
         return self._probability(apart)
 
     def among(self, codes: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return p of each two codes (N (N − 1) / 2,), float64, in the order of SciPy's ``pdist``."""
+        """Return p of each pair of codes (N (N − 1) / 2,), float64, in the order of SciPy's ``pdist``."""
         from scipy.spatial.distance import pdist
 
         apart = np.zeros(len(codes) * (len(codes) - 1) // 2)
@@ -132,19 +133,18 @@ class Similarity:
         return self._probability(apart)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
-        found = {f"mapping.{name}": array for name, array in self.mapping.arrays().items()}
-        return {**found, "weight": self.weight, "bias": np.array([self.bias])}
+        """Return the fields as arrays, for saving."""
+        of_mapping = {f"mapping.{name}": array for name, array in self.mapping.arrays().items()}
+        return {**of_mapping, "weight": self.weight, "bias": np.array([self.bias])}
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays[str, NDArray[Any]]) -> Similarity:
-        """Build a similarity from what :meth:`arrays` gave."""
-        prefix = "mapping."
-        inner = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-        return cls(Mapping.from_arrays(inner), arrays["weight"], float(arrays["bias"][0]))
+        """Return the similarity that :meth:`arrays` saved."""
+        mapping = Mapping.from_arrays(below("mapping.", arrays))
+        return cls(mapping, arrays["weight"], float(arrays["bias"][0]))
 
     def _parts(self) -> list[tuple[float, NDArray[np.int64], NDArray[np.float64]]]:
-        """Return w as differences of two city-block distances: its sign, the columns of that sign, |w| in them."""
+        """Return the two city-block distances whose difference is w · |a − b|: sign, columns and |w| of each."""
         weight = self.weight.astype(np.float64)
         signs = ((-1.0, np.flatnonzero(weight < 0)), (1.0, np.flatnonzero(weight > 0)))
         return [(sign, columns, np.abs(weight[columns])) for sign, columns in signs if len(columns)]
@@ -157,7 +157,7 @@ class Similarity:
         return logits
 
 
-#: A spread of logits below this is rounding.
+#: A standard deviation of logits below this comes from rounding.
 _SMALLEST = 1e-6
 
 
@@ -165,10 +165,10 @@ class Network:
     """f and the similarity of two instances, on vectors h of unit length that are scaled to a mean square of 1.
 
     Args:
-        vectors: Vectors of unit length that are like those to come (N, D), float32.
+        vectors: Sample of the vectors to train on (N, D), float32, of unit length.
         settings: See :class:`RSNSettings`.
-        seed: Draws the first weights.
-        device: Where it trains, the CPU where left out.
+        seed: Random seed of the first weights.
+        device: Device to train on; the CPU by default.
 
     Attributes:
         f: From scaled vectors h (B, D) to codes (B, Z).
@@ -194,14 +194,14 @@ class Network:
             strongest = directions(drawn(vectors, generator(seed, "directions")), widths[1])
             layers[0][0][: len(strongest)] = torch.from_numpy(strongest).float()
         self.f = fully_connected(layers).to(self.device)
-        # training begins with what is sure: the farther apart, the less alike
+        # before training, the similarity is the negative mean distance
         nearness = torch.full((1, widths[-1]), -1 / widths[-1])
         self.w = linear(nearness, torch.zeros(1)).to(self.device)
 
     def balance(self, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Set w and c so that on some pairs (P, D) the logits have mean 0 and variance 1.
+        """Set w and c so that the logits of some pairs, (P, D) each, have mean 0 and variance 1.
 
-        Without it most of the training would go by until c fits the distances.
+        Without it, c would fit the distances only after most of the training.
         """
         import torch
 
@@ -212,16 +212,16 @@ class Network:
             self.w.bias.copy_(-self.logit(self.f(left), self.f(right)).mean())
 
     def logit(self, left: torch.Tensor, right: torch.Tensor, *, dropout: float = 0.0) -> torch.Tensor:
-        """Return w · |f(a) − f(b)| + c (P,) of the codes of pairs (P, Z); ``dropout`` leaves out dimensions."""
+        """Return w · |f(a) − f(b)| + c (P,) for the codes of pairs, (P, Z) each; ``dropout`` is the rate."""
         from torch.nn import functional
 
-        # on the difference: noise of each side's own would put all pairs farther apart than they are later
+        # dropout on the difference: on each side, it would make all pairs more distant than in prediction
         apart = functional.dropout((left - right).abs(), dropout)  # (P, Z)
         logits: torch.Tensor = self.w(apart)[:, 0]
         return logits
 
     def similarity(self) -> Similarity:
-        """Return a copy of what was learnt, on the CPU."""
+        """Return a copy of the trained similarity, on the CPU."""
         weight, bias = (parameter.detach().cpu().numpy().copy() for parameter in self.w.parameters())
         mapping = Mapping(deepcopy(self.f).cpu().requires_grad_(False), self.scale)
         return Similarity(mapping, weight[0], float(bias[0]))

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-#: Length of the step with which the direction of the strongest change is sought, in the units of the vectors.
+#: Length of the random step from which the direction of the strongest change is estimated, in units of the vectors.
 _PROBE = 1e-2
 
 
 def conditional_entropy(logits: Tensor) -> Tensor:
-    """Return −p log p − (1 − p) log(1 − p): 0 where every pair is decided, log 2 where none is."""
+    """Return the mean of −p log p − (1 − p) log(1 − p), a scalar: 0 if all p are 0 or 1, log 2 if all are ½."""
     return _cross_entropy(logits.sigmoid(), logits)
 
 
 def divergence(logits: Tensor, others: Tensor) -> Tensor:
-    """Return KL(p‖p′) = p log(p / p′) + (1 − p) log((1 − p) / (1 − p′)), from the logits of p and p′."""
+    """Return the mean of KL(p‖p′) = p log(p / p′) + (1 − p) log((1 − p) / (1 − p′)), for logits of p and p′ (P,)."""
     p = logits.sigmoid()
     return _cross_entropy(p, others) - _cross_entropy(p, logits)
 
@@ -46,16 +46,16 @@ def divergence(logits: Tensor, others: Tensor) -> Tensor:
 def adversarial_divergence(
     logit: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor, *, length: float
 ) -> Tensor:
-    """Return how much predictions change when vectors move a little in the worst direction (Miyato et al. 2018).
+    """Return KL(p(x)‖p(x + r)), a scalar, for the small step r that increases it most (Miyato et al. 2018).
 
-    KL(p(x)‖p(x + r)), r the direction in which this grows fastest, found by one step of the power method from a random
-    one. Gradients flow through p(x + r) only.
+    The direction of r is estimated by one step of the power method from a random one. Gradients flow through p(x + r)
+    only.
 
     Args:
-        logit: From both vectors of each pair to z (P,).
-        left: One vector of each pair (P, D).
-        right: The other (P, D).
-        length: ‖r‖ of each vector, as the root of its mean square.
+        logit: Maps both vectors of each pair to a logit (P,).
+        left: First vector of each pair (P, D).
+        right: Second vector of each pair (P, D).
+        length: Root mean square of r.
     """
     import torch
 
@@ -88,9 +88,9 @@ class Pairs:
     """Pairs of instances.
 
     Args:
-        left: One of each pair (P,).
-        right: The other (P,).
-        same: Whether they express the same relation (P,), bool; empty where that is not known.
+        left: Row of the first instance of each pair (P,).
+        right: Row of the second instance of each pair (P,).
+        same: Whether they express the same relation (P,), bool; empty for unlabelled pairs.
     """
 
     left: Rows
@@ -106,8 +106,7 @@ class Pairs:
 class LabelledPairs:
     """Pairs of labelled instances, as many of the same relation as of two different ones.
 
-    Of all pairs, those of one relation are few. Drawn without regard to that, they would teach the network to answer
-    that no two instances say the same.
+    Few of all pairs are of the same relation. A uniform sample would train the network to predict "different" always.
 
     Args:
         relations: Relation of each instance (N,), int64, from 0; the order of the numbers does not matter.
@@ -117,11 +116,12 @@ class LabelledPairs:
     """
 
     def __init__(self, relations: Rows) -> None:
-        self._order = np.argsort(relations, kind="stable")  # place → row, relations one after the other
+        # sorted by relation: the row at each place, and the size and the first place of its relation
+        self._order = np.argsort(relations, kind="stable")  # (N,)
         sizes = np.bincount(relations)
         of_place = relations[self._order]
-        self._size = sizes[of_place]  # of each place, its relation's number of instances
-        self._start = (np.cumsum(sizes) - sizes)[of_place]  # and the first place of it
+        self._size = sizes[of_place]  # (N,)
+        self._start = (np.cumsum(sizes) - sizes)[of_place]  # (N,)
         self._partnered = np.flatnonzero(self._size > 1)
         if len(np.unique(relations)) < 2:
             raise InputError(
@@ -136,13 +136,13 @@ class LabelledPairs:
 
     @property
     def n_alone(self) -> int:
-        """Number of relations with one instance, which stand in pairs of different relations only."""
+        """Number of relations with one instance, which only occur in pairs of different relations."""
         return len(self._size) - len(self._partnered)
 
     def draw(self, count: int, random: np.random.Generator) -> Pairs:
-        """Return pairs, half of them (of an odd number, one less) of the same relation, shuffled.
+        """Return ``count`` shuffled pairs, half of them (rounded down) of the same relation.
 
-        The first of a pair is drawn among all instances that have a partner, the second among all its partners.
+        The first of such a pair is drawn from the instances that share their relation, the second from its others.
         """
         n_same = count // 2
         of_same = random.choice(self._partnered, n_same)
@@ -161,7 +161,7 @@ class LabelledPairs:
 
 
 def unlabelled_pairs(rows: Rows, count: int, random: np.random.Generator) -> Pairs:
-    """Return pairs of two different rows, each as likely as any other; none where there is only one row."""
+    """Return ``count`` uniformly drawn pairs of two different rows; none if there is only one row."""
     if len(rows) < 2:
         none = np.empty(0, dtype=np.int64)
         return Pairs(none, none, none.astype(bool))
@@ -171,14 +171,14 @@ def unlabelled_pairs(rows: Rows, count: int, random: np.random.Generator) -> Pai
     return Pairs(rows[left], rows[right], np.empty(0, dtype=bool))
 
 
-#: Labelled pairs on which a network begins undecided.
+#: Number of labelled pairs with which :meth:`Network.balance` sets w and c.
 _BALANCED_ON = 1000
-#: From contents (B,) to their vectors h (B, D), scaled to a mean square of 1.
+#: Maps contents (B,) to their vectors h (B, D), scaled to a mean square of 1.
 Represent = Callable[[Rows], "torch.Tensor"]
 
 
 def frozen(vectors: NDArray[np.float32], network: Network) -> Represent:
-    """Represent contents by vectors of unit length that do not change (M, D), float32."""
+    """Represent contents by fixed vectors of unit length (M, D), float32."""
     import torch
 
     def represent(rows: Rows) -> torch.Tensor:
@@ -189,7 +189,7 @@ def frozen(vectors: NDArray[np.float32], network: Network) -> Represent:
 
 
 def trained(encoder: TunableEncoder, prepared: Prepared, network: Network) -> Represent:
-    """Represent contents by what an encoder in training gives for them."""
+    """Represent contents by the vectors of an encoder that trains."""
     from torch.nn.functional import normalize
 
     def represent(rows: Rows) -> torch.Tensor:
@@ -202,12 +202,12 @@ def trained(encoder: TunableEncoder, prepared: Prepared, network: Network) -> Re
 
 @dataclass(frozen=True)
 class Material:
-    """What is learnt from, as contents of a :data:`Represent`.
+    """Training data, as contents of a :data:`Represent`.
 
     Args:
         labelled: Content of each labelled instance (N,).
         pairs: Pairs of labelled instances.
-        unlabelled: Contents of the unlabelled instances, each once; looked at in semi-supervised training only.
+        unlabelled: Contents of the unlabelled instances, each once; used in semi-supervised training only.
     """
 
     labelled: Rows
@@ -215,12 +215,12 @@ class Material:
     unlabelled: Rows
 
     def balance(self, network: Network, represent: Represent, random: np.random.Generator) -> None:
-        """Let a network begin undecided on labelled pairs."""
+        """Set the first w and c of a network from labelled pairs (see :meth:`Network.balance`)."""
         places = self.pairs.draw(_BALANCED_ON, random)
         network.balance(represent(self.labelled[places.left]), represent(self.labelled[places.right]))
 
     def drawn(self, settings: RSNSettings, random: np.random.Generator) -> list[tuple[Pairs, Pairs]]:
-        """Return labelled and unlabelled pairs of each step of an epoch, as contents; the latter may be none."""
+        """Return labelled and unlabelled pairs for each step of an epoch, as contents; the latter may be empty."""
         n_steps = max(1, round(settings.pairs / settings.batch))
         places = self.pairs.draw(settings.pairs, random)
         known = Pairs(self.labelled[places.left], self.labelled[places.right], places.same)
@@ -230,15 +230,15 @@ class Material:
 
 
 class Learner:
-    """Trains the network, and the encoder's layers that train with it.
+    """Trains the network, and layers of the encoder with it.
 
     Args:
-        network: What trains.
-        represent: Gives the vectors.
-        material: What is learnt from.
-        encoder: What trains as well; ``None`` where it is frozen.
+        network: The network to train.
+        represent: Computes the vectors.
+        material: The training data.
+        encoder: The encoder to train; ``None`` if it is frozen.
         settings: See :class:`RSNSettings`.
-        seed: Draws pairs, dropout and perturbations.
+        seed: Random seed of pairs, dropout and perturbations.
     """
 
     def __init__(
@@ -270,14 +270,14 @@ class Learner:
         self._correct = 0
 
     def epochs(self, *, first: int = 0, progress: Progress = silent) -> Iterator[EpochResult]:
-        """Train, and yield how each epoch went; between epochs, :attr:`state` can be saved.
+        """Train, and yield the result of each epoch; between epochs, :attr:`state` can be saved.
 
         Args:
             first: The first epoch to train, above 0 when resuming.
             progress: Called with the steps done, stage ``"train"``.
 
         Yields:
-            Its ``accuracy`` is the share of labelled pairs that were classified correctly.
+            Results whose ``accuracy`` is the share of labelled pairs that were classified correctly.
         """
         losses: list[float] = []
         for step in train(
@@ -296,12 +296,13 @@ class Learner:
                 losses, self._correct = [], 0
 
     def _loss(self, _: int, batch: tuple[Pairs, Pairs]) -> torch.Tensor:
+        """Return the loss of labelled and unlabelled pairs, a scalar."""
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         network, settings = self._network, self._settings
         known, unknown = batch
-        # each content once, however many pairs it is in
+        # a content that is in several pairs is encoded once
         rows, place = np.unique(
             np.concatenate([known.left, unknown.left, known.right, unknown.right]), return_inverse=True
         )
@@ -317,7 +318,7 @@ class Learner:
             loss = loss + settings.entropy_weight * conditional_entropy(logits[n_known:])
         if settings.adversarial_weight:
             loss = loss + settings.adversarial_weight * adversarial_divergence(
-                lambda one, other: network.logit(network.f(one), network.f(other)),
+                lambda a, b: network.logit(network.f(a), network.f(b)),
                 h[left],
                 h[right],
                 length=settings.perturbation,
@@ -335,10 +336,10 @@ class LabelledData:
         instances: The instances to train on.
         classes: Relation of each (N,), int64, from 0.
         pairs: Their pairs.
-        warnings: What was left out or is of little use, in words.
+        warnings: What a user should know about the labelled instances.
 
     Raises:
-        InputError: Relations are missing, or there are no pairs of one relation or none of two.
+        InputError: Relations are missing, or there is only one relation, or only one instance of each.
     """
 
     def __init__(self, labeled: Sequence[RelationInstance]) -> None:
@@ -358,7 +359,7 @@ class TrainedSimilarity:
 
     Args:
         similarity: Returns how likely two instances express the same relation.
-        weights: Of the encoder's layers that trained, by their names; empty where it stayed frozen.
+        weights: Weights of the encoder's layers that trained, by name; empty if none did.
         epochs: Record of each epoch of training.
     """
 
@@ -383,27 +384,30 @@ def transfer(
     Args:
         encoder: The encoder to start from.
         data: The labelled instances.
-        unlabeled: Others, each content once.
+        unlabeled: The unlabelled instances, each content once.
         settings: See :class:`RSNSettings`.
         seed: Random seed.
         progress: Progress callback.
-        on_loss: Called with each labelled instance that did not fit whole, and what was lost.
-        work: Keeps what is done after each epoch, so that an interrupted training goes on.
+        on_loss: Called with each labelled instance that was truncated, and what was lost.
+        work: Keeps a checkpoint after each epoch.
     """
-    given = [*data.instances, *unlabeled]
+    instances = [*data.instances, *unlabeled]
     labelled = {id(instance) for instance in data.instances}
 
-    def told(instance: RelationInstance, what: Any) -> None:
+    def report_labelled(instance: RelationInstance, what: Any) -> None:
         if id(instance) in labelled:
             on_loss(instance, what)
 
-    tunable, prepared = _prepared(encoder, given, settings=settings, progress=progress, on_loss=told)
+    tunable, prepared = _prepared(
+        encoder, instances, settings=settings, progress=progress, on_loss=report_labelled
+    )
     if tunable is None or prepared is None:
-        # either side for itself, so that prediction encodes in the same batches and gets the very same vectors
+        # each side separately, so that prediction encodes the same batches and computes exactly the same vectors
         sides = [
-            encode(encoder, side, progress=progress, on_loss=told) for side in (data.instances, unlabeled)
+            encode(encoder, side, progress=progress, on_loss=report_labelled)
+            for side in (data.instances, unlabeled)
         ]
-        vectors, rows = np.concatenate(sides), np.arange(len(given))
+        vectors, rows = np.concatenate(sides), np.arange(len(instances))
     else:
         vectors, rows = tunable.encode_contents(prepared, progress=progress), prepared.row_of
         check_finite(vectors)
@@ -431,15 +435,15 @@ def transfer(
 
 def _prepared(
     encoder: Encoder,
-    given: Sequence[RelationInstance],
+    instances: Sequence[RelationInstance],
     *,
     settings: RSNSettings,
     progress: Progress,
     on_loss: OnLoss,
 ) -> tuple[TunableEncoder, Prepared] | tuple[None, None]:
-    """Return the encoder with layers to train, and instances as its frozen ones leave them; ``None`` if all are."""
+    """Return the encoder with layers to train, and the instances prepared for it; ``None`` if all are frozen."""
     if not settings.trained_layers:
         return None, None
     base, arithmetic = trainable("rsn", encoder), settings.training_dtype
     tunable = TunableEncoder(base, trained_layers=settings.trained_layers, arithmetic=arithmetic)
-    return tunable, tunable.prepare(given, progress=progress, on_loss=on_loss)
+    return tunable, tunable.prepare(instances, progress=progress, on_loss=on_loss)

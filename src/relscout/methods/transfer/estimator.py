@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start
-from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
-from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic
@@ -23,9 +21,7 @@ from relscout.methods.estimator import (
     Labels,
     Method,
     NRelations,
-    check_enough,
     check_labels,
-    checked_n_relations,
 )
 from relscout.methods.selfore import SelfORE
 from relscout.methods.transfer.open_world import OpenWorld, OpenWorldFit, TransferSettings
@@ -47,7 +43,7 @@ class Transfer(Method):
     The other parameters are the fields of :class:`TransferSettings`.
 
     Attributes:
-        names_: With ``open_world``, names of the pre-defined relations among those found, by their number.
+        names_: With ``open_world``, names of the pre-defined relations in the corpus, by their number.
     """
 
     NAME: ClassVar[str] = "transfer"
@@ -60,7 +56,7 @@ class Transfer(Method):
     KNOWN_SETTING: ClassVar[str | None] = "open_world"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
 
-    _FITTED: ClassVar[str] = "_found"
+    _FITTED: ClassVar[str] = "_clusters"
 
     def __init__(
         self,
@@ -137,8 +133,8 @@ class Transfer(Method):
             unlabeled: The instances to find relations in.
             labeled: Instances of other, pre-defined relations, with gold relations; their names do not matter.
             progress: Progress callback.
-            checkpoints: Folder that keeps what is done after each epoch, so that an interrupted fit resumes there with
-                the same result.
+            checkpoints: Folder for checkpoints after each epoch, so that an interrupted fit resumes with the same
+                result.
 
         Raises:
             InputError: There is no instance, there are fewer (different) ones than relations, or the labelled ones have
@@ -146,31 +142,23 @@ class Transfer(Method):
             SettingError: ``labeled`` is missing, the encoder cannot be trained, or a setting cannot work.
         """
         check_labels(self.NAME, self.LABELS, given=labeled is not None)
-        if not unlabeled:
-            raise InputError("there are no instances to find relations in")
-        check_enough(checked_n_relations(self.n_relations), len(unlabeled))
-        generator(self.seed, "check")
+        _, _, n_relations = self._check_input(unlabeled)
         known, left_out = canonical(labeled or ())
         names, classes = classes_of(known)
         base = trainable(self.NAME, self.encoder)
-        work = Checkpoints.of(
-            checkpoints,
-            settings={**self.settings(), "method": self.NAME, "labelled": digest(classes)},
-            fingerprint=base.fingerprint,
-            instances=known,
-        )
+        work = self._checkpoint(checkpoints, base.fingerprint, known, labelled=digest(classes))
         lost: Counter[str] = Counter()
         outcome = self._train_encoder(base, known, classes, work, lost, progress)
         self._trained = Trained(base.fingerprint, outcome.pop("weights"))
         encoder = self._trained.on(base)
         clustering = self._clustering(encoder)
-        again: list[str] = []
+        duplicates: list[str] = []
         if self._settings.open_world:
             open_fit = OpenWorldFit(
                 base=base,
-                taught=encoder,
+                trained=encoder,
                 clustering=clustering,
-                n_relations=checked_n_relations(self.n_relations),
+                n_relations=n_relations,
                 settings=self._settings,
                 seed=self.seed,
                 lost=lost,
@@ -178,27 +166,29 @@ class Transfer(Method):
                 checkpoints=checkpoints,
             )
             opened = open_fit.fit(unlabeled, known, names, classes)
-            self._found, self._open = clustering, opened
+            self._clusters, self._open = clustering, opened
             self._count()
             self.probabilities_, self.vectors_ = open_fit.probabilities, open_fit.vectors
             self.labels_ = self._likeliest(self.probabilities_)
             left_out += open_fit.warnings
-            again = open_fit.duplicate_warnings
+            duplicates = open_fit.duplicate_warnings
         else:
-            self._found = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
+            self._clusters = clustering.fit(unlabeled, progress=progress, checkpoints=checkpoints)
             self._open = None
             self._count()
-            self.labels_, self.vectors_ = self._found.labels_, self._found.vectors_
-            self.probabilities_ = self._found.probabilities_
-        of_found = [one for one in self._found.report_["warnings"] if one not in again]
-        warnings = [*left_out, *loss_warnings(lost), *of_found]
+            self.labels_, self.vectors_ = self._clusters.labels_, self._clusters.vectors_
+            self.probabilities_ = self._clusters.probabilities_
+        of_clustering = [
+            warning for warning in self._clusters.report_["warnings"] if warning not in duplicates
+        ]
+        warnings = [*left_out, *loss_warnings(lost), *of_clustering]
         of_open = {"predefined_found": len(self.names_), "no_relation": int((self.labels_ < 0).sum())}
         self.report_ = {
             "labelled": len(known),
             "predefined": len(names),
             **(of_open if self._open else {}),
             "taught": outcome,
-            **self._found.report_,
+            **self._clusters.report_,
             "warnings": list(dict.fromkeys(warnings)),
         }
         work.clear()
@@ -219,16 +209,16 @@ class Transfer(Method):
             SettingError: Nothing was fitted yet.
             ArtifactError: The encoder is not the one that was fitted with.
         """
-        found = self._fitted()
+        clustering = self._fitted()
         if self._open is None:
-            return found.predict_proba(instances, progress=progress, on_loss=on_loss)
+            return clustering.predict_proba(instances, progress=progress, on_loss=on_loss)
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
         none = None
         if self._open.relatedness is not None:
             none = self._open.relatedness.none(encode(self.encoder, ordered, progress=progress))
-        vectors = encode(found.encoder, ordered, progress=progress, on_loss=on_loss)
-        return scattered(self._open.probabilities(vectors, found.probabilities_of(vectors), none), order)
+        vectors = encode(clustering.encoder, ordered, progress=progress, on_loss=on_loss)
+        return scattered(self._open.probabilities(vectors, clustering.probabilities_of(vectors), none), order)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent
@@ -238,26 +228,23 @@ class Transfer(Method):
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the trained weights and the clusters."""
-        details, tensors = self._fitted().state()
+        values, tensors = self._fitted().state()
         arrays = {f"taught.{name}": array for name, array in self._trained.weights.items()}
         arrays |= {f"found.{name}": array for name, array in tensors.items()}
         if self._open:
             arrays |= {f"open.{name}": array for name, array in self._open.arrays().items()}
         names = list(self._open.names) if self._open else []
-        return {"found": details, "names": names, "taught_from": self._trained.fingerprint}, arrays
+        return {"found": values, "names": names, "taught_from": self._trained.fingerprint}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Restore what :meth:`state` returned."""
         self._trained = Trained(str(values["taught_from"]), below("taught.", arrays))
-        self._found = self._clustering(trainable(self.NAME, self.encoder))
-        self._found.restore(values["found"], below("found.", arrays))
+        self._clusters = self._clustering(trainable(self.NAME, self.encoder))
+        self._clusters.restore(values["found"], below("found.", arrays))
         of_open = below("open.", arrays)
         names = [str(name) for name in values["names"]]
         self._open = OpenWorld.restored(of_open, names) if of_open else None
         self._count()
-
-    def _fingerprint(self) -> str:
-        return self._trained.fingerprint
 
     def _train_encoder(
         self,
@@ -280,7 +267,7 @@ class Transfer(Method):
         return {**training.history(), "weights": tunable.weights()}
 
     def _count(self) -> None:
-        self.n_relations_ = len(self._open.outputs) if self._open else self._found.n_relations_
+        self.n_relations_ = len(self._open.outputs) if self._open else self._clusters.n_relations_
         self.names_ = self._open.given_names if self._open else {}
         self.none_ = self.n_relations_ if self._open and self._open.relatedness else None
 
@@ -292,9 +279,9 @@ class Transfer(Method):
     def _fitted(self) -> SelfORE:
         self._check_fitted()
         # an encoder with other weights is refused here, and a cache set since the fit is used
-        self._found.encoder = self._trained.on(trainable(self.NAME, self.encoder))
-        return self._found
+        self._clusters.encoder = self._trained.on(trainable(self.NAME, self.encoder))
+        return self._clusters
 
     _trained: Trained
-    _found: SelfORE
+    _clusters: SelfORE
     _open: OpenWorld | None

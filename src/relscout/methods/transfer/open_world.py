@@ -39,15 +39,14 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Whitening:
-    """Centred, rotated, scaled by what varies within relations, and brought to unit length.
+    """Within-class covariance normalisation of vectors, which then have unit length.
 
-    Within-class covariance normalisation (Hatch, Kajarekar, Stolcke: "Within-Class Covariance Normalization for
-    SVM-based Speaker Recognition", Interspeech 2006): directions in which instances of the same relation differ much,
-    such as their topic, count less.
+    Directions in which instances of the same relation differ much, such as their topic, get less weight (Hatch,
+    Kajarekar, Stolcke: "Within-Class Covariance Normalization for SVM-based Speaker Recognition", Interspeech 2006).
 
     Args:
-        mean: (D,), float32.
-        matrix: (D, Z), float32.
+        mean: Mean that is subtracted (D,), float32.
+        matrix: Matrix that the result is multiplied by (D, Z), float32.
     """
 
     mean: NDArray[np.float32]
@@ -62,23 +61,23 @@ class Whitening:
         shrinkage: float = 0.1,
         dimensions: int = 256,
     ) -> Self:
-        """Learn from labelled vectors.
+        """Estimate the normalisation from labelled vectors.
 
         Args:
-            vectors: (N, D), float32, at least two.
+            vectors: At least two vectors (N, D), float32.
             classes: Relation of each (N,), int64.
-            shrinkage: Share of a round covariance that is mixed in, above 0 to 1: at 1 no direction counts less.
-            dimensions: Most directions that are kept, those of the greatest variance.
+            shrinkage: Share of a spherical covariance in the estimate, above 0 to 1; at 1, all directions are equal.
+            dimensions: Maximum number Z of directions that are kept, those of the highest variance.
 
         Raises:
             InputError: All vectors are equal.
-            SettingError: The shrinkage is no such share.
+            SettingError: The shrinkage is not in (0, 1].
         """
         if not 0 < shrinkage <= 1:
             raise SettingError(f"shrinkage is {shrinkage}, expected a share above 0, and at most 1")
         mean = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - mean
-        # few vectors have the same directions in the smaller of the two products, (N, N), which takes a moment
+        # with few vectors, the (N, N) product gives the same directions as the (D, D) one, and is faster
         few = len(vectors) < vectors.shape[1]
         products = centred @ centred.T if few else centred.T @ centred
         variances, directions = np.linalg.eigh(products / len(vectors))  # ascending
@@ -90,32 +89,32 @@ class Whitening:
         directions = directions[:, kept]
         if few:
             directions = centred.T @ directions / np.sqrt(len(vectors) * variances[kept])
-        seen = centred @ directions
+        rotated = centred @ directions  # (N, Z)
         _, member = np.unique(classes, return_inverse=True)
         sums = np.zeros((int(member.max()) + 1, len(kept)))
-        np.add.at(sums, member, seen)
-        around = seen - (sums / np.bincount(member)[:, None])[member]
+        np.add.at(sums, member, rotated)
+        around = rotated - (sums / np.bincount(member)[:, None])[member]
         within = around.T @ around / len(vectors)
         size = np.trace(within) / len(kept)
-        # relations of one instance each say nothing about the variance within relations
+        # if each relation has one instance, there is no variance within relations
         shrunk = (1 - shrinkage) * within + (shrinkage * size if size > 0 else 1.0) * np.eye(len(kept))
         scales, axes = np.linalg.eigh(shrunk)
         return cls(mean.astype(np.float32), (directions @ (axes * scales**-0.5)).astype(np.float32))
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return vectors (N, Z), float32, of unit length, for vectors (N, D)."""
-        found = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
+        whitened = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
         for start in range(0, len(vectors), _CHUNK):
             rows = (vectors[start : start + _CHUNK] - self.mean) @ self.matrix
-            found[start : start + _CHUNK] = rows / np.maximum(
+            whitened[start : start + _CHUNK] = rows / np.maximum(
                 np.linalg.norm(rows, axis=1, keepdims=True), 1e-12
             )
-        return found
+        return whitened
 
 
 @settings_class
 class TransferSettings(CosineClassifierSettings, SelfORESettings):
-    """Settings of the method ``transfer``: how labelled relations teach, then those of ``selfore``."""
+    """Settings of the method ``transfer``: training on labelled relations, then those of ``selfore``."""
 
     classification: bool = False
     """Whether SelfORE's loop of classification follows; without it, one clustering of the trained encoder."""
@@ -140,7 +139,7 @@ class TransferSettings(CosineClassifierSettings, SelfORESettings):
 
     @property
     def of_clustering(self) -> SelfORESettings:
-        """The settings of what follows."""
+        """The settings of SelfORE."""
         known = SelfORESettings.__dataclass_fields__
         return from_mapping(
             SelfORESettings, {name: value for name, value in to_mapping(self).items() if name in known}
@@ -155,9 +154,9 @@ _INVERSE_PENALTY = 10.0
 class Relatedness:
     """Separates instances of any relation from random negative pairs.
 
-    A logistic regression on frozen vectors: labelled instances against pairs re-drawn in their sentences, both of which
-    count as much in all. Its score also works for unlabelled relations, since it depends on how a sentence speaks of a
-    related pair. Vectors trained on labelled relations would separate less well.
+    A logistic regression on frozen vectors separates labelled instances from pairs redrawn in their sentences; both
+    kinds have the same total weight. It generalises to other relations, since it learns how sentences express that a
+    pair is related. Vectors trained on labelled relations would separate less well.
 
     Args:
         weight: (D,), float32.
@@ -177,42 +176,42 @@ class Relatedness:
         most: int = 20_000,
         seed: int,
     ) -> Self:
-        """Learn from vectors of unit length.
+        """Train on vectors of unit length.
 
         Args:
-            related: Of labelled instances (L, D), float32, at least ``LEAST``.
-            redrawn: Of re-drawn pairs (R, D), float32, at least ``LEAST``.
+            related: Vectors of labelled instances (L, D), float32, at least ``LEAST``.
+            redrawn: Vectors of redrawn pairs (R, D), float32, at least ``LEAST``.
             mistakes: Share of the related pairs that the threshold classifies as unrelated, estimated by
                 cross-validation, in [0, 1).
-            most: Vectors of either kind that are learnt from, drawn where there are more.
-            seed: Draws these, and the folds.
+            most: Maximum number of vectors of either kind; a sample is drawn if there are more.
+            seed: Random seed of the sample and the folds.
         """
         random = generator(seed, "relatedness")
-        related, redrawn = (at_most(one, most, random) for one in (related, redrawn))
+        related, redrawn = (at_most(vectors, most, random) for vectors in (related, redrawn))
         unseen, _ = unseen_scores(related, redrawn, inverse_penalty=_INVERSE_PENALTY, random=random)
         weight, intercept = line_between(related, redrawn, inverse_penalty=_INVERSE_PENALTY)
         threshold = float(np.quantile(unseen, mistakes)) - intercept
         return cls(weight.astype(np.float32), threshold)
 
     def none(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how much speaks for no relation (N,), float32, in [0, 1]; above a half there is none."""
+        """Return the evidence for no relation (N,), float32, in [0, 1]; above one half, there is none."""
         from scipy.special import expit
 
         return np.asarray(expit(self.threshold - vectors @ self.weight), dtype=np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         return {"weight": self.weight, "threshold": np.array([self.threshold])}
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Build it from what :meth:`arrays` gave."""
+        """Return the object that :meth:`arrays` saved."""
         return cls(arrays["weight"], float(arrays["threshold"][0]))
 
 
-#: Most vectors of either side among which neighbours are looked for, and fewest of the corpus where few are labelled.
+#: Among how many vectors neighbours are searched: at most so many of either side, and at least so many of the corpus.
 _MOST, _FEWEST = 20_000, 200
-#: Share of these that are neighbours at most, so that in a small corpus they are still near.
+#: Maximum share of these vectors that are neighbours, so that they are near in a small corpus, too.
 _NEAR = 0.1
 
 
@@ -220,20 +219,20 @@ _NEAR = 0.1
 class Sorting:
     """Separates novel from pre-defined relations by the neighbours of an instance.
 
-    Where labelled instances are dense, the relation is a pre-defined one; where there is only the corpus, it is novel.
-    So the labelled ones among the nearest neighbours are counted. The corpus itself shows where its novel relations
-    lie; the distance to the means of pre-defined ones would separate far less well.
+    Neighbours are searched among labelled instances and the corpus. If enough of them are labelled, the relation is a
+    pre-defined one, else it is novel. The distance to the means of pre-defined relations would separate far less well,
+    since it ignores where the corpus has its novel relations.
 
     Args:
-        view: Maps the encoder's vectors to those in which classes are distinguished.
-        plain: Maps them to those in which neighbours are searched. What varies within a class is not discounted there:
-            it helps nothing, and of few labelled instances it is learnt so well that they lie apart from all others.
+        view: Normalisation of the vectors by which pre-defined relations are distinguished.
+        plain: Normalisation of the vectors among which neighbours are searched. It does not use the classes: that does
+            not help, and with few labelled instances it overfits and separates them from all others.
         centroids: Means of the pre-defined relations (C, Z), float32.
-        variance: Of a pre-defined relation (see :func:`relscout.clustering.kmeans.spread`).
+        variance: Variance of a pre-defined relation (see :func:`relscout.clustering.kmeans.spread`).
         around: Labelled vectors, followed by some of the corpus (R, Z), float32, of unit length.
-        n_labelled: How many of these are labelled.
-        n_neighbours: Neighbours that are looked at.
-        least: Labelled ones among them from which on an instance is of a pre-defined relation, at least 1.
+        n_labelled: Number of labelled vectors among these.
+        n_neighbours: Number of neighbours of an instance.
+        least: Minimum number of labelled neighbours of an instance of a pre-defined relation, at least 1.
     """
 
     view: Whitening
@@ -255,12 +254,12 @@ class Sorting:
         *,
         seed: int,
     ) -> Self:
-        """Learn from vectors of unit length.
+        """Fit to vectors of unit length.
 
         Args:
-            vectors: Unlabelled (N, D), float32.
-            labelled: (L, D), float32.
-            classes: Of each labelled vector (L,), int64.
+            vectors: Unlabelled vectors (N, D), float32.
+            labelled: Labelled vectors (L, D), float32.
+            classes: Relation of each labelled vector (L,), int64.
             settings: Settings of the method.
             seed: Random seed.
 
@@ -274,20 +273,20 @@ class Sorting:
             drawn(seen, generator(seed, "spread")),
             float(np.square(seen - centroids[classes]).sum(axis=1).mean()),
         )
-        # of both sides: few labelled ones lie wholly in the directions in which they differ, others do not
+        # estimated on both sides: few labelled vectors span few directions, which others would not lie in
         random = generator(seed, "around")
         known = at_most(labelled, _MOST, random)
-        # more of the corpus than is labelled would leave too few labelled ones among the neighbours of any instance
+        # not more of the corpus than is labelled, or any instance would have too few labelled neighbours
         both = np.concatenate([known, at_most(vectors, max(len(known), _FEWEST), random)])
         plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
-        found = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
-        # a labelled instance is looked at as one of the corpus that nobody has labelled: it does not count itself
-        counts = found._labelled_around(around[: len(known)])
-        # at most that share lies below; what has no labelled neighbour at all is novel in any case
+        sorting = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
+        # a labelled instance is treated like one of the corpus: it is not its own neighbour
+        counts = sorting._labelled_around(around[: len(known)])
+        # at most this share is below; an instance without labelled neighbours is novel in any case
         least = max(int(np.quantile(counts, settings.known_fnr, method="lower")), 1)
-        return replace(found, least=least)
+        return replace(sorting, least=least)
 
     def predefined(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the pre-defined relation of each vector (N,), int64; -1 for a novel one."""
@@ -297,23 +296,23 @@ class Sorting:
     def joined(self, vectors: NDArray[np.float32], novel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each novel and each pre-defined relation (N, K + C), float32.
 
-        The highest one is of a novel relation where :meth:`predefined` says -1, and else of the relation that it says.
+        The most probable relation is a novel one if :meth:`predefined` returns -1, else the one that it returns.
 
         Args:
-            vectors: (N, D), float32.
-            novel: Probability of each novel relation, if it is one of them (N, K), float32.
+            vectors: Vectors (N, D), float32.
+            novel: Probability of each novel relation, given that it is one (N, K), float32.
         """
         known, of_known = self._features(vectors)
         sides = [
             share / share.max(axis=1, keepdims=True) * likely[:, None]
             for share, likely in ((novel, 1 - known), (of_known, known))
         ]
-        found = np.concatenate(sides, axis=1)
-        found /= found.sum(axis=1, keepdims=True)
-        return found.astype(np.float32)
+        shares = np.concatenate(sides, axis=1)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares.astype(np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be saved."""
+        """Return the fields as arrays, for saving."""
         return {
             "mean": self.view.mean,
             "matrix": self.view.matrix,
@@ -327,7 +326,7 @@ class Sorting:
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Build a sorting from what :meth:`arrays` gave."""
+        """Return the sorting that :meth:`arrays` saved."""
         view, plain = (
             Whitening(arrays[f"{prefix}mean"], arrays[f"{prefix}matrix"]) for prefix in ("", "plain_")
         )
@@ -335,9 +334,9 @@ class Sorting:
         return cls(view, plain, arrays["centroids"], variance, arrays["around"], *counts)
 
     def _features(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return how much speaks for a pre-defined relation (N,), never a half, and for each if it is one (N, C)."""
+        """Return the evidence for a pre-defined relation (N,), never 0.5, and the probability of each if so (N, C)."""
         counts = self._labelled_around(self.plain(vectors))
-        # straight from 0 to a half at the border between two counts, and on to 1
+        # linear from 0 to one half at the border between two counts, and from there to 1
         border = self.least - 0.5
         above = 0.5 + 0.5 * (counts - border) / (self.n_neighbours - border)
         known = np.where(counts < border, 0.5 * counts / border, above).astype(np.float32)
@@ -361,15 +360,15 @@ def sorted_apart(
     """Return a fitted :class:`Sorting`, and which vectors are of novel relations (N,).
 
     Args:
-        vectors: Unlabelled (N, D), float32, of unit length.
-        labelled: (L, D), float32, of unit length.
-        classes: Of each labelled vector (L,), int64.
+        vectors: Unlabelled vectors (N, D), float32, of unit length.
+        labelled: Labelled vectors (L, D), float32, of unit length.
+        classes: Relation of each labelled vector (L,), int64.
         n_relations: Number of novel relations, or ``"auto"``.
         settings: Settings of the method.
         seed: Random seed.
 
     Raises:
-        InputError: Fewer vectors are of novel relations than there are to be relations.
+        InputError: Fewer vectors than requested relations are novel.
     """
     sorting = Sorting.of(vectors, labelled, classes, settings, seed=seed)
     is_novel = sorting.predefined(vectors) < 0
@@ -385,13 +384,13 @@ def sorted_apart(
 
 @dataclass(frozen=True)
 class OpenWorld:
-    """Novel and pre-defined relations as one list, numbered by size, without empty ones; no relation comes last.
+    """Novel and pre-defined relations, numbered together by size, without empty ones; no relation comes last.
 
     Args:
         sorting: Separates pre-defined from novel relations.
-        outputs: What each relation is (R,), int64: a novel one below K, the pre-defined relation c at K + c.
-        names: Of the pre-defined relations, by their class.
-        n_novel: K.
+        outputs: Output of each relation (R,), int64: novel ones are below K, the pre-defined relation c is K + c.
+        names: Names of the pre-defined relations, by class.
+        n_novel: Number of novel relations K.
         relatedness: Detects pairs of no relation; ``None`` where every instance is given a relation.
     """
 
@@ -415,20 +414,20 @@ class OpenWorld:
         Args:
             sorting: Separates pre-defined from novel relations.
             relatedness: Detects pairs of no relation.
-            names: Of the pre-defined relations, by their class.
-            vectors: Of the instances that have a relation (N, D), float32.
-            novel: Probability of each novel relation, if it is one of them (N, K), float32.
+            names: Names of the pre-defined relations, by class.
+            vectors: Vectors of the instances that have a relation (N, D), float32.
+            novel: Probability of each novel relation, given that it is one (N, K), float32.
         """
         joined = sorting.joined(vectors, novel)
         n_outputs = joined.shape[1]
         outputs = outputs_by_size(joined.argmax(axis=1).astype(np.int64), n_outputs)
         while True:
-            found = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
-            # what is left out makes the others likelier, and rounding may decide between two that are as likely
-            details = outputs[found.probabilities(vectors, novel, None).argmax(axis=1)]
-            if len(np.unique(details)) == len(outputs):
-                return found
-            outputs = outputs_by_size(details, n_outputs)
+            open_world = cls(sorting, outputs, tuple(names), novel.shape[1], relatedness)
+            # leaving out a relation makes the others more likely, and rounding may decide between equal ones
+            labels = outputs[open_world.probabilities(vectors, novel, None).argmax(axis=1)]
+            if len(np.unique(labels)) == len(outputs):
+                return open_world
+            outputs = outputs_by_size(labels, n_outputs)
 
     @property
     def given_names(self) -> dict[int, str]:
@@ -448,19 +447,19 @@ class OpenWorld:
         """Return the probability of each relation, and last of no relation if estimated (N, R or R + 1), float32.
 
         Args:
-            vectors: (N, D), float32.
-            novel: Probability of each novel relation, if it is one of them (N, K), float32.
-            none: What :meth:`Relatedness.none` says of the frozen vectors (N,), float32.
+            vectors: Vectors (N, D), float32.
+            novel: Probability of each novel relation, given that it is one (N, K), float32.
+            none: What :meth:`Relatedness.none` returns for the frozen vectors (N,), float32.
         """
-        found = self.sorting.joined(vectors, novel)[:, self.outputs]
-        # what speaks for a relation that the corpus does not have speaks for none of these
-        found += (1 - found.sum(axis=1, keepdims=True)) / found.shape[1]
+        shares = self.sorting.joined(vectors, novel)[:, self.outputs]
+        # the share of relations without instances is distributed evenly
+        shares += (1 - shares.sum(axis=1, keepdims=True)) / shares.shape[1]
         if none is None:
-            return found
-        return append_no_relation(found, none)
+            return shares
+        return append_no_relation(shares, none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but the names as arrays, to be saved."""
+        """Return the fields except the names as arrays, for saving."""
         of_none = self.relatedness.arrays() if self.relatedness else {}
         return {
             "outputs": self.outputs,
@@ -471,7 +470,7 @@ class OpenWorld:
 
     @classmethod
     def restored(cls, arrays: dict[str, NDArray[Any]], names: Sequence[str]) -> Self:
-        """Build it from what :meth:`arrays` gave."""
+        """Return the object that :meth:`arrays` saved."""
         sorting = Sorting.restored(below("sorting.", arrays))
         of_none = below("relatedness.", arrays)
         relatedness = Relatedness.restored(of_none) if of_none else None
@@ -484,7 +483,7 @@ class OpenWorldFit:
 
     Args:
         base: The untrained encoder.
-        taught: The encoder trained on labelled relations.
+        trained: The encoder trained on labelled relations.
         clustering: Clusters the novel instances; fitted by :meth:`fit`.
         n_relations: Number of novel relations, or ``"auto"``.
         settings: Settings of the method.
@@ -494,14 +493,14 @@ class OpenWorldFit:
         checkpoints: Folder for work in progress.
 
     Attributes:
-        probabilities: Of each relation, and last of none (N, R + 1), float32.
+        probabilities: Probability of each relation, and last of none if estimated (N, R or R + 1), float32.
         vectors: Vectors of the trained encoder (N, D), float32.
         warnings: What a user should know.
         duplicate_warnings: Warnings of the clustering that repeat those of ``lost``.
     """
 
     base: Encoder
-    taught: Encoder
+    trained: Encoder
     clustering: SelfORE
     n_relations: NRelations
     settings: TransferSettings
@@ -526,11 +525,11 @@ class OpenWorldFit:
         Args:
             unlabeled: The instances to find relations in (N).
             known: Labelled instances, in canonical order.
-            names: Of the labelled relations.
-            classes: Of each labelled instance (L,), int64.
+            names: Names of the labelled relations, by class.
+            classes: Class of each labelled instance (L,), int64.
 
         Raises:
-            InputError: Fewer instances are of novel relations than there are to be relations or clusters.
+            InputError: Fewer instances than requested relations or clusters are novel.
         """
         order = canonical_order(unlabeled)
         ordered = [unlabeled[place] for place in order]
@@ -540,13 +539,13 @@ class OpenWorldFit:
             none = relatedness.none(encode(self.base, ordered, progress=self.progress))
             related = none <= 0.5
             self._check_related(related)
-        of_known = encode(self.taught, known, progress=self.progress)
+        of_known = encode(self.trained, known, progress=self.progress)
         cut: list[tuple[RelationInstance, str]] = []
         vectors = encode(
-            self.taught,
+            self.trained,
             ordered,
             progress=self.progress,
-            on_loss=lambda one, what: cut.append((one, what)),
+            on_loss=lambda instance, what: cut.append((instance, what)),
         )
         sorting, is_novel = sorted_apart(
             vectors[related], of_known, classes, self.n_relations, self.settings, seed=self.seed
@@ -559,16 +558,16 @@ class OpenWorldFit:
             )
         self.clustering.fit(novel, progress=self.progress, checkpoints=self.checkpoints)
         # warnings cover all instances, not the novel ones alone
-        of_novel_ones = {id(one) for one in novel}
+        of_novel_ones = {id(instance) for instance in novel}
         self.duplicate_warnings = loss_warnings(
-            Counter(what for one, what in cut if id(one) in of_novel_ones)
+            Counter(what for instance, what in cut if id(instance) in of_novel_ones)
         )
         self.lost.update(what for _, what in cut)
         of_novel = self.clustering.probabilities_of(vectors)
-        found = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
-        self.probabilities = scattered(found.probabilities(vectors, of_novel, none), order)
+        open_world = OpenWorld.of(sorting, relatedness, names, vectors[related], of_novel[related])
+        self.probabilities = scattered(open_world.probabilities(vectors, of_novel, none), order)
         self.vectors = scattered(vectors, order)
-        return found
+        return open_world
 
     def _check_related(self, related: NDArray[np.bool_]) -> None:
         wanted = 1 if self.n_relations == "auto" else self.n_relations
@@ -585,7 +584,7 @@ class OpenWorldFit:
         mistakes = self.settings.no_relation_fnr
         if not mistakes:
             return None
-        # instances to classify must not be learnt as unrelated
+        # pairs that are in the corpus must not be examples of unrelated ones
         pairs = redrawn_pairs(known, but=unlabeled, seed=self.seed)
         if min(len(pairs), len(known)) < LEAST:
             self.warnings.append(

@@ -23,7 +23,8 @@ def command(
         typer.Option(metavar="NAME", help="Output format, e.g. neo4j, csv-excel or label-studio."),
     ] = None,
     triples: Annotated[
-        bool, typer.Option("--triples", help="Write triples, one per sentence, instead of facts; also .parquet.")
+        bool,
+        typer.Option("--triples", help="Write triples, one per sentence, instead of facts; also .parquet."),
     ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.

@@ -560,3 +560,70 @@ def test_an_error_is_one_line_of_unicode_whatever_the_record_has_for_names(tmp_p
     (error,) = errors(saved(tmp_path, changed("scierc", relations=[["\ud83d\r\n"], []])))
     assert "\n" not in str(error)
     assert str(error).encode().endswith(rb"got \ud83d  ")
+
+
+def test_predictions_of_a_task_that_a_person_skipped_do_not_count(tmp_path: Path) -> None:
+    record = changed("label-studio")
+    record["predictions"] = record["annotations"]
+    record["annotations"] = [{"was_cancelled": True, "result": []}]
+    assert facts(saved(tmp_path, [record, changed("label-studio")])) == IN
+
+
+def test_the_place_of_an_error_counts_cancelled_annotations(tmp_path: Path) -> None:
+    record = changed("label-studio")
+    record["annotations"].insert(0, {"was_cancelled": True, "result": []})
+    record["annotations"][1]["result"][2]["to_id"] = "nowhere"
+    (error,) = errors(saved(tmp_path, [record]))
+    assert error.place.startswith("record 1, annotations[1], ")
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("choices", {"text": "Ina Roth", "choices": ["pleased"]}), ("textarea", {"text": ["a note"]})],
+)
+def test_what_is_said_about_a_region_of_label_studio_is_not_its_type(
+    tmp_path: Path, kind: str, said: dict[str, Any], first: bool
+) -> None:
+    record = changed("label-studio")
+    results = record["annotations"][0]["result"]
+    about = {"id": results[0]["id"], "type": kind, "value": {"start": 0, "end": 8, **said}}
+    results.insert(0 if first else len(results), about)
+    assert only(saved(tmp_path, [record])).type_pair == ("PER", "LOC")
+
+
+def test_several_labels_of_a_region_are_announced(tmp_path: Path) -> None:
+    record = changed("label-studio")
+    record["annotations"][0]["result"][0]["value"]["labels"].append("ARTIST")
+    notes: list[str] = []
+    (found,) = read(saved(tmp_path, [record]), on_warning=notes.append)
+    assert found.head.type == "PER"
+    assert "1 region with several labels, of which the first is read as the type" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("doccano", "entities"), ("pubannotation", "denotations")],
+    ids=["doccano", "pubannotation"],
+)
+def test_an_id_of_two_entities_is_an_error_of_the_relations_that_name_it(
+    tmp_path: Path, name: str, field: str
+) -> None:
+    record = changed(name)
+    record[field][1]["id"] = record[field][0]["id"]
+    record[field].append({**changed(name)[field][1]})
+    (error,) = errors(saved(tmp_path, [record]))
+    assert "two entities of this text have this id" in error.reason
+
+
+def test_a_denotation_may_have_a_list_of_one_span(tmp_path: Path) -> None:
+    record = changed("pubannotation")
+    record["denotations"][0]["span"] = [record["denotations"][0]["span"]]
+    assert facts(saved(tmp_path, record)) == IN
+
+
+def test_a_convention_that_changes_nothing_is_not_named(tmp_path: Path) -> None:
+    record = changed("label-studio")
+    record["annotations"][0]["result"][0]["value"]["text"] = "Ida Roth"
+    (error,) = errors(saved(tmp_path, [record]))
+    assert "--offsets" not in error.reason

@@ -223,3 +223,29 @@ def test_a_line_of_very_many_entities_gives_a_bounded_number_of_pairs(tmp_path: 
     lines = [f"T{at}\tTopic {3 * at} {3 * at + 2}\tab" for at in range(1_000)]
     pairs = all_pairs(write(tmp_path / "band", *lines, text=text))
     assert len(pairs) == 60 * 1_000 - sum(range(1, 61))
+
+
+def test_an_entity_that_is_defined_twice_is_an_error_of_its_relations(tmp_path: Path) -> None:
+    again = "T1\tPerson 32 41\tEcho Trio"
+    (found,) = results(write(tmp_path / "band", MIRA, again, TRIO, PLAYS))
+    assert isinstance(found, RecordError)
+    assert "T1, which several T lines define differently" in found.reason
+
+
+def test_folders_inside_are_announced(tmp_path: Path) -> None:
+    write(tmp_path / "band", MIRA, TRIO, PLAYS)
+    write(tmp_path / "band" / "second", MIRA, TRIO, PLAYS)
+    with pytest.warns(InputWarning, match="what lies in 1 folder inside it, such as 'second', is not read"):
+        assert instance(tmp_path / "band").head_text == "Mira Halm"
+
+
+@pytest.mark.parametrize(("counted", "ends"), [(1, "\n"), (0, "\n"), (1, "\r\n")])
+def test_a_byte_order_mark_may_count_as_a_character(tmp_path: Path, counted: int, ends: str) -> None:
+    text = f"\ufeffMira met Jon.{ends}New.{ends}".encode()
+    lines = (f"T1\tP {counted} {counted + 4}\tMira", f"T2\tP {counted + 9} {counted + 12}\tJon", PLAYS)
+    notes: list[str] = []
+    source = Source(write(tmp_path / "marked", *lines, text=text), on_warning=notes.append)
+    (found,) = brat.read(source)
+    assert isinstance(found, RelationInstance)
+    assert (found.text, found.head_text, found.tail_text) == ("Mira met Jon.", "Mira", "Jon")
+    assert ["the byte-order mark as a character" in note for note in notes] == [True] * counted

@@ -221,3 +221,66 @@ def test_quotation_marks_are_text_where_offsets_count_them(tmp_path: Path) -> No
     with pytest.warns(InputWarning, match="quotation marks are read as text"):
         found = instance(tmp_path, table)
     assert (found.head_text, found.tail_text) == ("Ann", "Rome")
+
+
+def test_rows_of_empty_cells_are_skipped(tmp_path: Path) -> None:
+    assert instance(tmp_path, "text,head,tail\n,,\nAnn of Rome,Ann,Rome\n, ,\n").source == "table.csv, line 3"
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff", "sep=,\r"])
+def test_lines_may_end_with_a_carriage_return_alone(tmp_path: Path, mark: str) -> None:
+    rows = "text,head,tail\rAnn of Rome,Ann,Rome\rBo of Oslo,Bo,Oslo\r"
+    found = results(tmp_path, mark + rows)
+    assert [one.text for one in found if isinstance(one, RelationInstance)] == ["Ann of Rome", "Bo of Oslo"]
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "<NA>", ""])
+def test_what_pandas_writes_for_a_missing_value_is_not_known(tmp_path: Path, missing: str) -> None:
+    header = "text,head,tail,head_start,head_end,relation,head_type,id"
+    found = instance(tmp_path, f"{header}\nAnn of Rome,Ann,Rome{f',{missing}' * 5}\n")
+    assert (found.head_text, found.relation, found.head.type) == ("Ann", None, None)
+    assert found.id == instance(tmp_path, "text,head,tail\nAnn of Rome,Ann,Rome\n").id
+
+
+def test_a_name_may_be_what_pandas_writes_for_a_missing_value(tmp_path: Path) -> None:
+    assert instance(tmp_path, "text,head,tail\nMeet nan in Rome,nan,Rome\n").head_text == "nan"
+
+
+@pytest.mark.parametrize("name", ["Relation", "label", "predicate"])
+def test_a_column_that_seems_to_have_the_relation_is_announced(tmp_path: Path, name: str) -> None:
+    with pytest.warns(InputWarning, match=f"'{name}' is not read; if it is the relation, .* relation={name}"):
+        found = instance(tmp_path, f"text,head,tail,{name}\nAnn of Rome,Ann,Rome,from\n")
+    assert found.relation is None
+
+
+def test_columns_in_capitals_are_answered_with_the_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("Text,Head,Tail\nAnn of Rome,Ann,Rome\n", encoding="utf-8")
+    with pytest.raises(InputError, match="--columns text=Text,head=Head,tail=Tail"):
+        list(read(path))
+
+
+def workbook(tmp_path: Path, **sheets: list[list[object]]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "table.xlsx")
+    return tmp_path / "table.xlsx"
+
+
+def test_numbers_of_excel_are_names_relations_and_ids(tmp_path: Path) -> None:
+    header = ["text", "head", "tail", "relation", "id"]
+    (found,) = read(workbook(tmp_path, one=[header, ["1984 is by Orwell", 1984, "Orwell", 3, 7.0]]))
+    assert (found.head_text, found.relation, found.id) == ("1984", "3", "7")
+
+
+def test_sheets_that_are_not_read_are_announced(tmp_path: Path) -> None:
+    table: list[list[object]] = [["text", "head", "tail"], ["Ann of Rome", "Ann", "Rome"]]
+    path = workbook(tmp_path, notes=[["made by Bo"]], train=table, test=table, empty=[])
+    with pytest.warns(InputWarning, match="only the sheet 'train' is read, and not 'notes', 'test';"):
+        (found,) = read(path)
+    assert found.head_text == "Ann"

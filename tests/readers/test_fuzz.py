@@ -101,7 +101,7 @@ def is_one_plain_line(error: RelscoutError) -> bool:
 def test_mutated_records_give_instances_or_plain_errors(tmp_path: Path, name: str) -> None:
     random = Random(name)
     mutated, faults = 0, list[str]()
-    while mutated < 120:
+    while mutated < (40 if name == "docbin" else 120):
         case = MAKERS[name][0](random)
         mutated += max(case.records, 10)
         faults += faults_of(case, tmp_path, random)
@@ -142,7 +142,8 @@ def test_arbitrary_json_values_give_one_outcome_each(path: Path, name: str, valu
 def test_rows_of_arbitrary_texts_give_one_outcome_each(path: Path, rows: list[list[str]]) -> None:
     sheet = io.StringIO()
     csv_writer.writer(sheet, quoting=csv_writer.QUOTE_ALL).writerows([["text", "head", "tail"], *rows])
-    assert len(list(outcomes(path, sheet.getvalue().encode(), "csv"))) == len(rows)
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    assert len(list(outcomes(path, sheet.getvalue().encode(), "csv"))) == len(filled)
 
 
 @given(marked=marked_texts(), ascii_only=st.booleans())

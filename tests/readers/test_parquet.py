@@ -94,7 +94,7 @@ def test_offsets_may_be_floats_that_are_whole(tmp_path: Path) -> None:
         ({"head_start": [0.5], "head_end": [3.0]}, "'head_start' is a number; expected a whole number"),
         ({"head_start": [True], "head_end": [3]}, "'head_start' is true or false"),
         ({"head_start": [4], "head_end": pa.array([None], pa.int64())}, "head span covers"),
-        ({"relation": [3]}, "'relation' is a whole number"),
+        ({"relation": [0.5]}, "'relation' is a number"),
         ({"id": [0.5]}, "'id' has a number"),
     ],
 )
@@ -156,3 +156,15 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path.write_text("text,head,tail\n")
     with pytest.raises(InputError, match="not a Parquet file"):
         list(parquet.read(Source(path)))
+
+
+def test_a_value_that_is_not_a_number_is_missing(tmp_path: Path) -> None:
+    nan = [float("nan")]
+    missing = {"relation": nan, "id": nan, "head_id": nan, "head_start": nan, "head_end": nan}
+    assert instance(tmp_path, {**PLAIN, **missing}) == instance(tmp_path, PLAIN)
+
+
+@pytest.mark.parametrize("number", [3, 3.0])
+def test_relations_and_ids_may_be_numbers(tmp_path: Path, number: float) -> None:
+    found = instance(tmp_path, {**PLAIN, "relation": [number], "id": [number]})
+    assert (found.relation, found.id) == ("3", "3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,12 +42,8 @@ def instances(draw: st.DrawFn) -> RelationInstance:
 
 
 def content(path: Path) -> list[tuple[Any, ...]]:
-    return [(one.text, one.head, one.tail, one.relation, one.id) for one in quietly_read(path)]
-
-
-def quietly_read(path: Path) -> Iterator[RelationInstance]:
-    """Read instances whose mentions may begin or end inside a word."""
-    return read(path, on_warning=lambda _: None)
+    read_again = read(path, on_warning=lambda _: None)  # mentions may cut words
+    return [(one.text, one.head, one.tail, one.relation, one.id) for one in read_again]
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -58,7 +54,7 @@ def test_what_was_written_is_read_as_it_was(
     folder = tmp_path_factory.mktemp("tool")
     assert TOOLS[name].write_instances(some, folder / "first") == len(some)
     assert recognise(Source(folder / "first")) == name
-    imported = list(quietly_read(folder / "first"))
+    imported = list(read(folder / "first", on_warning=lambda _: None))
     assert content(folder / "first") == [(one.text, one.head, one.tail, one.relation, one.id) for one in some]
     TOOLS[name].write_instances(imported, folder / "second")
     assert content(folder / "second") == content(folder / "first")
@@ -195,3 +191,10 @@ def test_brat_is_written_again_with_the_same_content_only(tmp_path: Path) -> Non
         TOOLS["brat"].write_instances([one], tmp_path / "out")
     assert "sure" in annotated.read_text("utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("text", ["One.\nAnn met Bea.\r\nTwo.\n", "\ufeffOne. Ann met Bea."])
+def test_brat_keeps_a_text_of_several_lines_or_with_a_byte_order_mark(tmp_path: Path, text: str) -> None:
+    ann, bea = (Mention(text.index(name), text.index(name) + 3, "PER") for name in ("Ann", "Bea"))
+    TOOLS["brat"].write_instances([RelationInstance(text, ann, bea, "met")], tmp_path / "out")
+    assert [one[:4] for one in content(tmp_path / "out")] == [(text, ann, bea, "met")]

@@ -41,14 +41,18 @@ class Annotated:
     def add(self, key: Hashable, parse: Callable[[], Mention]) -> None:
         """Add an entity; if it is wrong, every relation that names it will be an error.
 
-        The first of several with one key counts.
+        The first of several types of one span counts. Several spans with one key are an error.
         """
-        if key in self._entities:
-            return
+        entity: Mention | InputError
         try:
-            self._entities[key] = parse()
+            entity = parse()
         except InputError as error:
-            self._entities[key] = error
+            entity = error
+        given = self._entities.setdefault(key, entity)
+        if isinstance(given, Mention) and (
+            isinstance(entity, InputError) or (given.start, given.end) != (entity.start, entity.end)
+        ):
+            self._entities[key] = InputError("two entities of this text have this id; give each its own")
 
     def span(
         self,

@@ -11,7 +11,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.surfaces import cuts_word
 from relscout.io.formulas import restored
 from relscout.io.readers.source import Source, attempt, shorten
-from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
+from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance, warn_of_unread
 
 DESCRIPTION = (
     "Table: CSV or TSV with the columns text, head and tail, or with head_start … tail_end (end exclusive)"
@@ -34,7 +34,7 @@ def sniff(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per row; the place of a row is the line that it begins on."""
+    """Yield one instance per row; the place of a row is the line that it begins on. Rows of empty cells are skipped."""
     quoting = _quoting(source)
     if quoting == csv.QUOTE_NONE:
         source.warn("quotation marks are read as text, because more rows, or more whole words, fit so")
@@ -48,6 +48,7 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     names = [name.strip() for name in header]
     positions = {field: names.index(column) for field, column in columns_of(source, names).items()}
 
+    warn_of_unread(source, names, positions)
     of_triples = set(names) >= _OF_TRIPLES
 
     def instance(row: list[str], provenance: str) -> RelationInstance:
@@ -69,7 +70,26 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 def _sample_lines(source: Source) -> list[str]:
     """Return the first lines, without the line ``sep=;`` by which spreadsheets name the delimiter."""
-    return _SEPARATOR.sub("", source.sample_text.lstrip("\r\n"), count=1).split("\n")
+    text = source.sample_text.lstrip("\r\n")
+    return _SEPARATOR.sub(
+        "", text.replace("\r", "\n") if _ends_lines_with_cr(source) else text, count=1
+    ).split("\n")
+
+
+def _ends_lines_with_cr(source: Source) -> bool:
+    """Return whether lines end with a carriage return alone, as Excel's "CSV (Macintosh)" has it."""
+    return "\n" not in source.sample_text and "\r" in source.sample_text
+
+
+def _lines(source: Source) -> Iterator[str]:
+    """Yield the lines; a byte that is not UTF-8 must cost one row only, so it is half a surrogate pair in them."""
+    with_cr = _ends_lines_with_cr(source)
+    for _, raw in source.raw_lines():
+        line = raw.decode("utf-8", "surrogateescape")
+        if with_cr:
+            yield from (f"{part}\n" for part in line.split("\r"))
+        else:
+            yield line
 
 
 def _quoting(source: Source) -> int:
@@ -112,11 +132,10 @@ def _quoting(source: Source) -> int:
 
 def _rows(source: Source, quoting: int) -> Iterator[tuple[str, list[str] | RecordError]]:
     header = _sample_lines(source)[0]
-    # a byte that is not UTF-8 must cost one row only, so it travels through the parser in disguise
     # a first line "sep=;" goes as a blank one, so that the others keep their numbers
     lines = (
         "\n" if number == 1 and _SEPARATOR.match(line) else line
-        for number, line in ((n, raw.decode("utf-8", "surrogateescape")) for n, raw in source.raw_lines())
+        for number, line in enumerate(_lines(source), 1)
     )
     csv.field_size_limit(_LONGEST_CELL)
     parser = csv.reader(lines, delimiter=_delimiter(header), strict=True, quoting=quoting)  # type: ignore[arg-type]
@@ -137,7 +156,7 @@ def _rows(source: Source, quoting: int) -> Iterator[tuple[str, list[str] | Recor
                     place, f"byte 0x{byte:02x} is not UTF-8; name its encoding, such as --encoding cp1252"
                 ),
             )
-        elif row:
+        elif any(cell.strip() for cell in row):
             yield place, row
 
 

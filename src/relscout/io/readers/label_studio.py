@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import Mention, RelationInstance
+from relscout.core.wording import counted
 from relscout.io.readers.annotated import Annotated
 from relscout.io.readers.json_stream import record_outlines, records
 from relscout.io.readers.source import Source, attempt, check_unicode, kind_name, optional_text, require
@@ -37,8 +39,11 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     The direction ``right`` (also where none is given) goes from ``from_id`` to ``to_id``, ``left`` the other way round,
     and ``bi`` gives both. A relation without a label is unknown. If several people annotated a task, equal instances
     count once; predictions count only for tasks without annotations. JSON-MIN exports no relations, so each pair of its
-    regions is an instance whose relation is unknown.
+    regions is an instance whose relation is unknown. A task whose annotations were all cancelled gives no instances,
+    not even those of its predictions, because a person skipped it. Of several labels of a region, the first is the
+    type, and a note says so.
     """
+    several: list[str] = []
     for place, record in records(source, ("data", *_VERSIONS, "text")):
         if isinstance(record, RecordError):
             yield record
@@ -62,13 +67,18 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
                 continue
             # several annotators may have marked the same relation
             before = frozenset(seen)
-            for instance in _relations(source, where, annotated, results):
+            for instance in _relations(source, where, annotated, results, several):
                 if isinstance(instance, RelationInstance):
                     key = (instance.id, instance.head.type, instance.tail.type, instance.relation)
                     seen.add(key)
                     if key in before:
                         continue
                 yield instance
+    if several:
+        source.warn(
+            f"{counted(len(several), 'region')} with several labels, of which the first is read as the type, such as "
+            f"{several[0]}"
+        )
 
 
 def _versions(record: Any) -> list[tuple[str, int, Any]] | None:
@@ -81,16 +91,18 @@ def _versions(record: Any) -> list[tuple[str, int, Any]] | None:
             raise InputError("the field 'annotations' is missing; expected a list")
         return None
     for name in given:
-        kept = [
-            version
-            for version in require(record, name, list)
-            if not (
-                isinstance(version, dict) and True in (version.get("was_cancelled"), version.get("skipped"))
-            )
-        ]
-        if kept:
-            return [(name, number, version) for number, version in enumerate(kept)]
+        versions = require(record, name, list)
+        if versions:
+            return [
+                (name, number, version)
+                for number, version in enumerate(versions)
+                if not _is_cancelled(version)
+            ]
     return []
+
+
+def _is_cancelled(version: Any) -> bool:
+    return isinstance(version, dict) and True in (version.get("was_cancelled"), version.get("skipped"))
 
 
 def _text(data: dict[str, Any], results: list[Any]) -> str:
@@ -117,9 +129,9 @@ def _text(data: dict[str, Any], results: list[Any]) -> str:
 
 
 def _relations(
-    source: Source, where: str, annotated: Annotated, results: list[Any]
+    source: Source, where: str, annotated: Annotated, results: list[Any], several: list[str]
 ) -> Iterator[RelationInstance | RecordError]:
-    relations = []
+    relations, regions = [], []
     for number, result in enumerate(results):
         if not isinstance(result, dict):
             yield source.error(f"{where}, result[{number}]", f"expected an object, got {kind_name(result)}")
@@ -130,7 +142,15 @@ def _relations(
             and _is_region(result["value"])
             and isinstance(result.get("id"), str)
         ):
-            annotated.add(result["id"], partial(_region, annotated, result["value"], result.get("type")))
+            regions.append((not _has_labels(result), number, result))
+    # a choice or a comment about a region has its id and offsets, and counts where no result labels the region
+    for is_about, number, region in sorted(regions, key=itemgetter(0)):
+        if is_about and region["id"] in annotated:
+            continue
+        kind = region.get("type")
+        annotated.add(region["id"], partial(_region, annotated, region["value"], kind))
+        if isinstance(kind, str) and isinstance(given := region["value"].get(kind), list) and len(given) > 1:
+            several.append(f"{given!r:.60} ({where}, result[{number}])")
     for number, relation in relations:
         place = f"{where}, result[{number}]"
         try:
@@ -165,6 +185,11 @@ def _is_region(value: dict[str, Any]) -> bool:
     return isinstance(offsets, dict) and type(offsets.get("start")) is int and type(offsets.get("end")) is int
 
 
+def _has_labels(result: dict[str, Any]) -> bool:
+    kind = result.get("type")
+    return "labels" in result["value"] or (isinstance(kind, str) and kind.endswith("labels"))
+
+
 def _labels(value: Any, field: str) -> list[str]:
     labels = [] if value.get(field) is None else require(value, field, list)
     for label in labels:
@@ -180,7 +205,8 @@ def _region(annotated: Annotated, value: dict[str, Any], kind: Any) -> Mention:
     labels = _labels(value, "labels") or (
         _labels(value, kind) if isinstance(kind, str) and kind in value else []
     )
-    return annotated.span("region", start, end, type=labels[0] if labels else None, surface=value.get("text"))
+    surface = None if kind == "textarea" else value.get("text")  # there, it is what somebody wrote
+    return annotated.span("region", start, end, type=labels[0] if labels else None, surface=surface)
 
 
 def _minimal(source: Source, place: str, record: dict[str, Any]) -> Iterator[RelationInstance | RecordError]:

@@ -181,7 +181,7 @@ def _suggestion(text: str, start: int, end: int, surface: Any) -> str:
     """Return a sentence that names the convention in which a span covers a surface, or, without one, whole words."""
     for name, counted in CONVENTIONS.items():
         first, last = in_characters(text, start, end, name)
-        if name == "characters" or not 0 <= first < last <= len(text):
+        if (first, last) == (start, end) or not 0 <= first < last <= len(text):
             continue
         if isinstance(surface, str):
             covered = text[first:last]

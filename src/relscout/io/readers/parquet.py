@@ -9,7 +9,7 @@ from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.readers.rows import column_names, rows
 from relscout.io.readers.source import Source, attempt
-from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance
+from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance, warn_of_unread
 
 DESCRIPTION = (
     "Table: Parquet (or Hugging Face datasets on disk) with the columns text, head and tail, or with head_start … "
@@ -35,7 +35,9 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     """
     if not source.has_rows:
         raise InputError(f"{source.path}: the file is not a Parquet file")
-    columns = columns_of(source, column_names(source.local))
+    names = column_names(source.local)
+    columns = columns_of(source, names)
+    warn_of_unread(source, names, columns)
     for place, row in rows(source.local, list(columns.values())):
         record = (
             row if isinstance(row, RecordError) else {field: row[column] for field, column in columns.items()}

@@ -79,7 +79,9 @@ def _document(record: dict[str, Any]) -> str:
 
 def _denotation(annotated: Annotated, denotation: Any) -> Mention:
     if isinstance(denotation, dict) and isinstance(denotation.get("span"), list):
-        raise InputError("the denotation is discontinuous; expected one span {begin, end}")
+        if len(denotation["span"]) != 1:
+            raise InputError("the denotation is discontinuous; expected one span {begin, end}")
+        denotation = {**denotation, "span": denotation["span"][0]}
     given = require(denotation, "span", dict)
     start, end = (require(given, edge, int, inside="span") for edge in ("begin", "end"))
     return annotated.span("denotation", start, end, type=optional_text(denotation, "obj"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,21 @@ FIELDS = (
     "relation",
     "id",
 )
+
+#: Our field → names that other tables have for it.
+USUAL_NAMES = {
+    "text": ("sentence", "content", "context", "sent", "passage", "body"),
+    "head": ("subj", "subject", "e1", "entity1", "entity_1", "ent1", "source", "arg1"),
+    "tail": ("obj", "object", "e2", "entity2", "entity_2", "ent2", "target", "arg2"),
+    "relation": ("label", "predicate", "rel", "relation_type", "type"),
+}
+#: Fields in which a number is as good as a string: databases number their rows, and Excel makes a number of "1984".
+_NUMBERED = frozenset(
+    {*_ROLES, *(f"{role}{part}" for role in _ROLES for part in ("_type", "_id")), "relation", "id"}
+)
+#: How pandas and NumPy write a missing value as text; in columns of offsets also what R and databases write.
+_MISSING = frozenset({"nan", "NaN", "<NA>"})
+_MISSING_OFFSETS = _MISSING | {"NA", "None", "null", "NULL"}
 
 #: Our field → DeepKE's column. Its tables give the start and the surface of a mention, which determine its end.
 DEEPKE = {"text": "sentence", "head_start": "head_offset", "tail_start": "tail_offset"}
@@ -59,6 +75,24 @@ def columns_of(source: Source, present: Sequence[str]) -> dict[str, str]:
     return columns
 
 
+def warn_of_unread(source: Source, present: Sequence[str], fields: Collection[str]) -> None:
+    """Announce columns that are not read although their names resemble that of a field that the table lacks.
+
+    Args:
+        source: The table.
+        present: Names of the table's columns.
+        fields: The fields that are read.
+    """
+    for field in FIELDS:
+        # a start and a surface are enough, so that only the relation is missed under another name
+        usual = (field, *USUAL_NAMES["relation"]) if field == "relation" else (field,)
+        name = next((name for name in present if name.casefold() in usual), None)
+        if field not in fields and name is not None and name not in source.columns.values():
+            source.warn(
+                f"the column {name!r} is not read; if it is the {field}, pass --columns {field}={name}"
+            )
+
+
 def is_table_of_ours(present: Sequence[str], mapping: Mapping[str, str]) -> bool:
     """Return whether all required columns are present, under our names or the user's."""
     names = {**_names(present), **mapping}
@@ -77,11 +111,13 @@ def row_instance(
     """Return the instance of a row, given as ``{field: value}``.
 
     A mention lies at its offsets if the row has them; a start and the surface string are enough. Otherwise its surface
-    string must occur exactly once in the text.
+    string must occur exactly once in the text. NaN is a missing value. Numbers are accepted in place of strings, except
+    as the text.
 
     Raises:
         InputError: A value is missing, of a wrong kind, or the mentions do not fit the text.
     """
+    row = {field: _value(field, value) for field, value in row.items()}
     text = require(row, "text", str)
     instance = RelationInstance(
         text,
@@ -95,6 +131,20 @@ def row_instance(
         if surface := optional_text(row, role):
             check_mention(role, text, mention, surface, offsets)
     return instance
+
+
+def _value(field: str, value: Any) -> Any:
+    """Return the value of a cell: ``None`` for what stands for a missing one, numbers as strings where they may be."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if field not in _NUMBERED:
+        return None if isinstance(value, str) and field != "text" and value in _MISSING_OFFSETS else value
+    if isinstance(value, str):
+        return None if field not in _ROLES and value in _MISSING else value
+    # a column of whole numbers in which some are missing has floats
+    if type(value) is int or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return value
 
 
 def missing_fields(found: Collection[str]) -> list[str]:
@@ -158,9 +208,6 @@ def _offset(row: Mapping[str, Any], field: str) -> int:
 
 def _identifier(row: Mapping[str, Any], field: str) -> str | None:
     value = row.get(field)
-    # databases number their rows, so a number is a valid identifier
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if value is not None and not isinstance(value, str):
         raise InputError(f"the column {field!r} has {kind_name(value)}; expected a string or a whole number")
     return optional_text(row, field)

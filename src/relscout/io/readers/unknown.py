@@ -12,7 +12,7 @@ from relscout.core.errors import InputError
 from relscout.core.wording import counted
 from relscout.io.readers.json_stream import record_outlines
 from relscout.io.readers.source import Source
-from relscout.io.readers.table import FIELDS, columns_of, missing_fields
+from relscout.io.readers.table import FIELDS, USUAL_NAMES, columns_of, missing_fields
 
 _DELIMITERS = "\t,;|"
 _PICTURE = "recognise its text with an OCR program, and run 'relscout discover' on that"
@@ -52,13 +52,6 @@ _MAGIC: dict[tuple[int, bytes], tuple[str, str]] = {
     (0, b"%!PS"): ("a PostScript document", "convert it to PDF, and run 'relscout discover' on that"),
     (0, b"{\\rtf"): ("a document in RTF", "save it as text (.txt), and run 'relscout discover' on that"),
     (0, b"version https://git-lfs"): ("a pointer of Git LFS instead of the file", "fetch it: git lfs pull"),
-}
-#: Our field → names of it in other tables.
-_USUAL = {
-    "text": ("sentence", "content", "context", "sent", "passage", "body"),
-    "head": ("subj", "subject", "e1", "entity1", "entity_1", "ent1", "source", "arg1"),
-    "tail": ("obj", "object", "e2", "entity2", "entity_2", "ent2", "target", "arg2"),
-    "relation": ("label", "predicate", "rel", "relation_type", "type"),
 }
 #: Columns of a table of facts, as ``relscout export`` writes it.
 _OF_FACTS = {"head", "relation", "tail", "support", "evidence"}
@@ -178,8 +171,8 @@ def _lacking_columns(source: Source) -> str | None:
 def _guessed(source: Source, names: Sequence[str]) -> str:
     """Return the columns of a table in the form of ``--columns``; empty if a required one has no usual name."""
     mapping = dict(source.columns)
-    for field, usual in _USUAL.items():
-        name = next((name for name in names if name.casefold() in usual), None)
+    for field, usual in USUAL_NAMES.items():
+        name = next((name for name in names if name.casefold() in (field, *usual)), None)
         if name is not None and field not in names:
             mapping.setdefault(field, name)
     known = {*mapping, *(name for name in names if name in FIELDS)}

@@ -1,4 +1,4 @@
-"""Tables in Excel workbooks: the first sheet, its first row the header."""
+"""Tables in Excel workbooks: the first sheet with the columns of a table, its first row the header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relscout.core.errors import InputError, MissingExtraError, RecordError
 from relscout.core.instances import RelationInstance
 from relscout.io.packing import is_workbook
 from relscout.io.readers.source import Source, attempt
-from relscout.io.readers.table import columns_of, row_instance
+from relscout.io.readers.table import columns_of, is_table_of_ours, row_instance, warn_of_unread
 
 #: Excel's escape of an underscore that would begin an escaped character.
 _ESCAPED = re.compile("_x005F_(?=x[0-9A-Fa-f]{4}_)")
@@ -26,7 +26,9 @@ def sniff(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[RelationInstance | RecordError]:
-    """Yield one instance per row; empty rows are skipped.
+    """Yield one instance per row of the first sheet that has the required columns; empty rows are skipped.
+
+    Other sheets that are not empty are announced.
 
     Raises:
         MissingExtraError: openpyxl is not installed.
@@ -36,8 +38,9 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
         header = next((row for _, row in rows), None)
         if header is None:
             raise InputError(f"{source.path}: the first sheet has no header")
-        names = ["" if cell is None else str(cell).strip() for cell in header]
+        names = _names(header)
         positions = {name: names.index(column) for name, column in columns_of(source, names).items()}
+        warn_of_unread(source, names, positions)
         for number, row in rows:
             values = {name: row[place] if place < len(row) else None for name, place in positions.items()}
             yield attempt(source, f"row {number}", values, partial(row_instance, offsets=source.offsets))
@@ -45,7 +48,10 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
 
 @contextmanager
 def sheet_rows(source: Source) -> Iterator[Iterator[tuple[int, tuple[Any, ...]]]]:
-    """Open the first sheet of a workbook as its rows with their numbers from 1; empty rows are skipped.
+    """Open a sheet of a workbook as its rows with their numbers from 1; empty rows are skipped.
+
+    It is the first sheet that has the required columns, or else the first one. Other sheets that are not empty are
+    announced.
 
     Raises:
         MissingExtraError: openpyxl is not installed.
@@ -64,7 +70,7 @@ def sheet_rows(source: Source) -> Iterator[Iterator[tuple[int, tuple[Any, ...]]]
             raise InputError(
                 f"{source.path}: the workbook cannot be read ({error}); save it again"
             ) from error
-        rows = book.worksheets[0].iter_rows(values_only=True) if book.worksheets else iter(())
+        rows = _sheet(source, book.worksheets).iter_rows(values_only=True) if book.worksheets else iter(())
         try:
             yield (
                 (number, tuple(map(_unescaped, row)))
@@ -73,6 +79,33 @@ def sheet_rows(source: Source) -> Iterator[Iterator[tuple[int, tuple[Any, ...]]]
             )
         finally:
             book.close()
+
+
+def _sheet(source: Source, sheets: list[Any]) -> Any:
+    """Return the sheet that is read, and announce the others."""
+    if len(sheets) == 1:
+        return sheets[0]
+    headers = {
+        sheet.title: next((row for row in sheet.iter_rows(values_only=True) if any(row)), None)
+        for sheet in sheets
+    }
+    fitting = (
+        sheet for sheet in sheets if is_table_of_ours(_names(headers[sheet.title] or ()), source.columns)
+    )
+    chosen = next(fitting, sheets[0])
+    others = [
+        repr(title) for title, header in headers.items() if header is not None and title != chosen.title
+    ]
+    if others:
+        source.warn(
+            f"only the sheet {chosen.title!r} is read, and not {', '.join(others)}; save each sheet that you mean as a "
+            "file"
+        )
+    return chosen
+
+
+def _names(header: tuple[Any, ...]) -> list[str]:
+    return ["" if cell is None else str(cell).strip() for cell in header]
 
 
 def _unescaped(cell: Any) -> Any:

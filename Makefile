@@ -28,8 +28,8 @@ test: .venv/.installed-dev ## Run the tests
 test-thorough: .venv/.installed-dev ## Run the tests with 400 examples of each property in place of 20
 	$(BIN)/pytest --numprocesses auto --dist loadfile --hypothesis-profile thorough
 
-fuzz: .venv/.installed-dev ## Mutate records of every reader; RECORDS=1000000, a file of each fault goes to build/fuzz
-	$(BIN)/python -m tests.readers.fuzzing --records $(or $(RECORDS),1000000) --keep build/fuzz
+fuzz: .venv/.installed-dev ## Mutate RECORDS=1000000 records of all readers; SEED=0, a file of each fault goes to build/fuzz
+	$(BIN)/python -m tests.readers.fuzzing --records $(or $(RECORDS),1000000) --seed $(or $(SEED),0) --keep build/fuzz
 
 check: .venv/.installed-dev ## All that CI checks: style, types, tests
 	$(BIN)/ruff check
@@ -37,9 +37,9 @@ check: .venv/.installed-dev ## All that CI checks: style, types, tests
 	$(BIN)/mypy
 	$(MAKE) --no-print-directory test
 
-torture: .venv/.installed-dev ## Kill every command that writes N=200 times, and damage a run DAMAGES=1000 times
-	$(BIN)/python -m benchmarks.torture --kills $(or $(N),200)
-	$(BIN)/python -m benchmarks.damage --damages $(or $(DAMAGES),1000)
+torture: .venv/.installed-dev ## Kill every command that writes N=200 times, damage a run DAMAGES=1000 times; SEED=0
+	$(BIN)/python -m benchmarks.torture --kills $(or $(N),200) --seed $(or $(SEED),0)
+	$(BIN)/python -m benchmarks.damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
 
 format: .venv/.installed-dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix

@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": ""}
-#: Ctrl-C reaches it even where these tests run in the background of a shell, whose jobs ignore it.
-START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+#: Signals reach it even where these tests run in the background of a shell or under nohup, whose jobs ignore some.
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+)
 COMMAND = [sys.executable, "-c", START + "from relscout.cli import main; main()"]
 
 

@@ -173,7 +173,7 @@ def test_a_key_that_is_given_twice_is_an_error(complaint):
         ("title: [", "line"),
         ("- one\n", "expected a mapping"),
         ("", "expected a mapping"),
-        ("no: 1", "the key False is no text"),
+        ("no: 1", "the key False is not a text"),
         ("title: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
     ],
 )

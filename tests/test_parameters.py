@@ -129,7 +129,7 @@ def test_settings_follow_from_a_constructor() -> None:
 
 def test_the_types_of_a_constructor_bound_its_settings() -> None:
     with pytest.raises(SettingError, match="expected a number from 0 to 1"):
-        _ = Bounded(level=1.5)._settings
+        Bounded.SETTINGS(level=1.5)
 
 
 def test_a_grid_search_chooses_parameters(corpus: list[RelationInstance]) -> None:

@@ -84,18 +84,26 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(refused, good, monkeypatch, 
 def test_starting_centres_need_no_place_for_compiled_code(tmp_path: Path) -> None:
     # the real package compiles for half a minute where nothing is kept
     (tmp_path / "umap.py").write_text(
-        "import numba\n@numba.njit(cache=True)\ndef half(x): return x / 2\nclass UMAP: pass\n",
+        "import numba\n@numba.njit(cache=True)\ndef half(x): return x / 2\n"
+        "class UMAP:\n"
+        "    def __init__(self, **settings): pass\n"
+        "    def fit_transform(self, vectors): return vectors\n",
         encoding="utf-8",
     )
-    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
-    code = start + "from relscout.clustering.kmeans import _umap; print(_umap().__name__)"
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import numpy as np\n"
+        "from relscout.clustering.kmeans import neighbour_seeds\n"
+        "vectors = np.eye(200, dtype=np.float32)\n"
+        "print(neighbour_seeds(vectors, 2, seed=0).shape)\n"
+    )
     # numba is left with the one place that nobody has named
     environment = {**ENVIRONMENT, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     environment.pop("NUMBA_CACHE_DIR", None)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.returncode) == ("UMAP\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("(2, 200)\n", 0), done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -106,10 +108,11 @@ def test_known_sentences_get_new_pairs_and_keep_the_old_ones_bit_for_bit(setting
     np.testing.assert_allclose(whole, TransformerEncoder(settings).encode(PAIRS), atol=1e-5)
 
 
-def test_the_cache_has_one_row_for_each_sentence(settings: EncoderSettings) -> None:
-    cache = VectorCache()
-    TransformerEncoder(settings, cache=cache).encode(PAIRS)
-    assert cache._database.execute("SELECT count(*) FROM sentences").fetchone() == (len(TEXTS),)
+def test_the_cache_has_one_row_for_each_sentence(settings: EncoderSettings, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite"
+    TransformerEncoder(settings, cache=VectorCache(path)).encode(PAIRS)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM sentences").fetchone() == (len(TEXTS),)
 
 
 def test_texts_that_the_tokenizer_reads_alike_share_a_pass_and_not_a_row(settings: EncoderSettings) -> None:

@@ -126,15 +126,22 @@ PIECES = st.text(st.characters(exclude_characters="<>[]", exclude_categories=["C
 NAMES = PIECES.filter(lambda name: name.strip() != "")
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose file every example overwrites."""
+    return tmp_path_factory.mktemp("marked")
+
+
 @given(before=PIECES, first=NAMES, between=PIECES, second=NAMES, after=PIECES, head_first=st.booleans())
 def test_offsets_always_point_at_the_marked_names(
-    before: str, first: str, between: str, second: str, after: str, head_first: bool
+    folder: Path, before: str, first: str, between: str, second: str, after: str, head_first: bool
 ) -> None:
     (open_first, close_first), (open_second, close_second) = sorted(
         [("<< ", " >>"), ("[[ ", " ]]")], reverse=not head_first
     )
     marked = f"{before}{open_first}{first}{close_first}{between}{open_second}{second}{close_second}{after}"
-    found = chemprot._instance({"text": marked}, "")
+    (found,) = results(folder, {"text": marked})
+    assert isinstance(found, RelationInstance)
     assert found.text == before + first + between + second + after
     assert (found.head_text, found.tail_text) == ((first, second) if head_first else (second, first))
     assert min(found.head.start, found.tail.start) == len(before)

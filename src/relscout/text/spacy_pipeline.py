@@ -247,12 +247,15 @@ def _mention(entity: Span, shift: int) -> Mention:
     return Mention(start - shift, end - shift, entity.label_ or None, entity_id)
 
 
-@cache
 def _check_bundled() -> None:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise ArtifactError(f"the bundled spaCy pipeline is not installed: {_REINSTALL}")
-    weights = Path(spec.origin).parent / f"{_PACKAGE}-{_VERSION}" / "ner" / "model"
+    _check_weights(Path(spec.origin).parent / f"{_PACKAGE}-{_VERSION}" / "ner" / "model")
+
+
+@cache
+def _check_weights(weights: Path) -> None:
     try:
         with weights.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import ArtifactError
+from relscout.core.files import load_artifact
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.finetuning.classifier import passes
@@ -30,13 +31,16 @@ def test_it_begins_at_the_markers_of_the_whole_sentence_unless_told_otherwise() 
 
 
 def test_probabilities_are_the_softmax_of_a_linear_layer_on_the_trained_representation(
-    fitted: RelationClassifier, held: Instances
+    fitted: RelationClassifier, held: Instances, tmp_path: Path
 ) -> None:
+    fitted.save(tmp_path / "model")
+    saved = load_artifact(tmp_path / "model")
+    weight, bias = (saved.tensors[f"head.{name}"].astype(float) for name in ("weight", "bias"))
+    columns = [saved.settings["classes"].index(name) for name in fitted.relations_]
     vectors = fitted.trained_encoder.encode(held).astype(float)
-    weight, bias = (array.astype(float) for array in fitted._head)
     shares = np.exp(vectors @ weight.T + bias)
     shares /= shares.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(fitted.predict_proba(held), shares[:, fitted._by_name], rtol=1e-4)
+    np.testing.assert_allclose(fitted.predict_proba(held), shares[:, columns], rtol=1e-4)
 
 
 def test_the_encoder_that_it_starts_from_stays_as_it_is(

@@ -99,28 +99,28 @@ def test_inverses_need_vectors_that_can_be_turned(
 def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
     inverses: bool, teacher: Build, tunable: TunableEncoder, prepared: Prepared, sentences: Any
 ) -> None:
-    settings = replace(SMALL, inverses=inverses, supervised_dropout=0.0, sharpness=5.0)
+    # one step over all sentences: the loss of the epoch is that before the step
+    settings = replace(
+        SMALL, inverses=inverses, supervised_dropout=0.0, sharpness=5.0, supervised_batch=len(sentences[1])
+    )
     built = teacher(settings)
-    contents = np.arange(6)
-    loss, right, count = built._loss(contents)
-
-    vectors = tunable.encode_contents(prepared)[contents].astype(np.float64)
-    of_content = np.empty(len(prepared.lengths), dtype=np.int64)
-    of_content[prepared.row_of] = sentences[1]
-    told = of_content[contents]
+    vectors = tunable.encode_contents(prepared).astype(np.float64)
+    classes = np.empty(len(prepared.lengths), dtype=np.int64)
+    classes[prepared.row_of] = sentences[1]
     if inverses:
         backwards = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
-        vectors, told = np.concatenate([vectors, backwards]), np.concatenate([told, told + 2])
+        vectors, classes = np.concatenate([vectors, backwards]), np.concatenate([classes, classes + 2])
     directions = built.state.arrays()["directions.weight"].astype(np.float64)
     losses, hits = [], 0
-    for vector, label in zip(vectors, told, strict=True):
+    for vector, label in zip(vectors, classes, strict=True):
         scores = np.array(
             [5.0 * vector @ one / (np.linalg.norm(vector) * np.linalg.norm(one)) for one in directions]
         )
         losses.append(np.log(np.exp(scores).sum()) - scores[label])
         hits += int(scores.argmax() == label)
-    assert loss.item() == pytest.approx(np.mean(losses), abs=1e-4)
-    assert (right, count) == (hits, len(told))
+    (result,) = built.epochs()
+    assert result.loss == pytest.approx(np.mean(losses), abs=1e-4)
+    assert result.accuracy == hits / len(classes)
 
 
 def test_a_relation_and_its_inverse_are_two(teacher: Build) -> None:

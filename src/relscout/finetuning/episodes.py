@@ -186,8 +186,6 @@ SIMILARITIES: dict[str, str] = {
     "euclid": "−‖q − p‖² (Snell et al. 2017, eq. 2)",
     "cosine": "q · p / (‖q‖ ‖p‖)",
 }
-#: Maximum number of values in the vectors of a batch of episodes.
-_AT_ONCE = 4_000_000
 
 
 def similarities(queries: torch.Tensor, prototypes: torch.Tensor, similarity: str) -> torch.Tensor:
@@ -226,7 +224,12 @@ def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> 
 
 
 def accuracies(
-    vectors: NDArray[np.float32], episodes: NDArray[np.int64], *, shots: int, similarity: str
+    vectors: NDArray[np.float32],
+    episodes: NDArray[np.int64],
+    *,
+    shots: int,
+    similarity: str,
+    batch_values: int = 4_000_000,
 ) -> NDArray[np.float64]:
     """Return the share of correctly classified queries of each episode (E,), float64.
 
@@ -235,6 +238,7 @@ def accuracies(
         episodes: Rows of ``vectors`` (E, N, K + Q), from :func:`draw_episodes`.
         shots: K.
         similarity: A name of :data:`SIMILARITIES`.
+        batch_values: Maximum number of values in the vectors of the episodes that are scored together.
     """
     import torch
     from torch.nn.functional import embedding_bag
@@ -243,7 +247,7 @@ def accuracies(
     n_queries = of_each - shots
     table, rows = torch.from_numpy(vectors), torch.from_numpy(episodes)
     truth = torch.arange(ways).repeat_interleave(n_queries)  # (N Q,)
-    size = max(1, _AT_ONCE // (ways * of_each * vectors.shape[1]))
+    size = max(1, batch_values // (ways * of_each * vectors.shape[1]))
     shares = np.empty(n_episodes, dtype=np.float64)
     with torch.inference_mode():
         for start in range(0, n_episodes, size):

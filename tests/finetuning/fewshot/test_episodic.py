@@ -1,20 +1,36 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
-from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.finetuning.fewshot_training import EpisodicTraining, FewShotSettings
 from relscout.training.labels import classes_of
 
 Some = list[RelationInstance]
 Build = Callable[..., EpisodicTraining]
+
+
+class Recording(TunableEncoder):
+    """Records which contents are read in training."""
+
+    def __init__(self, encoder: TransformerEncoder, *, trained_layers: int) -> None:
+        super().__init__(encoder, trained_layers=trained_layers)
+        self.read: list[NDArray[np.int64]] = []
+
+    def __call__(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
+        self.read.append(contents)
+        return super().__call__(prepared, contents)
 
 
 @pytest.fixture
@@ -37,23 +53,44 @@ def test_the_loss_is_the_cross_entropy_of_the_softmax_over_distances(
     chosen = [[one for one in predefined if one.relation == relation][:3] for relation in relations]
     vectors = tiny.encode([one for three in chosen for one in three]).reshape(2, 3, -1)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    prototypes = vectors[:, :2].mean(axis=1)
+    # the episode is drawn: any of three instances of each relation may be the query
     expected = []
-    for relation in (0, 1):
-        scores = -4 * np.square(vectors[relation, 2] - prototypes).sum(axis=1)
-        expected.append(np.log(np.exp(scores).sum()) - scores[relation])
+    for drawn in product(range(3), repeat=2):
+        queries = vectors[[0, 1], drawn]
+        prototypes = (vectors.sum(axis=1) - queries) / 2
+        losses = []
+        for relation, query in enumerate(queries):
+            scores = -4 * np.square(query - prototypes).sum(axis=1)
+            losses.append(np.log(np.exp(scores).sum()) - scores[relation])
+        expected.append((np.mean(losses), np.mean([loss < np.log(2) for loss in losses])))
     flat = [one for three in chosen for one in three]
-    made = training(flat, sharpness=4.0, train_shots=2, train_queries=1)
-    loss, right = made._loss(made._prepared.row_of.reshape(2, 3))
-    assert loss.item() == pytest.approx(np.mean(expected), rel=1e-4)
-    assert right == sum(wrong < np.log(2) for wrong in expected)
+    (result,) = training(flat, sharpness=4.0, train_shots=2, train_queries=1, iterations=1).epochs()
+    assert any(
+        result.loss == pytest.approx(loss, rel=1e-5) and result.accuracy == accuracy
+        for loss, accuracy in expected
+    )
 
 
 def test_steps_are_split_into_epochs_of_one_length(training: Build) -> None:
-    made = training()
-    assert made.n_epochs == 3
-    assert [len(made._episodes(epoch)) for epoch in range(3)] == [2, 2, 2]
-    assert {len(episode) for episode in made._episodes(0)} == {4}, "as many relations as there are"
+    steps: list[tuple[int, int | None]] = []
+    ends = []
+    trainer = training()
+    for _ in trainer.epochs(progress=lambda _, done, total: steps.append((done, total))):
+        ends.append(len(steps))
+    assert trainer.n_epochs == 3
+    assert ends == [2, 4, 6]
+    assert steps == [(number, 6) for number in range(1, 7)]
+
+
+def test_an_episode_has_as_many_relations_as_there_are(tiny: TransformerEncoder, predefined: Some) -> None:
+    encoder = Recording(tiny, trained_layers=1)
+    names, classes = classes_of(predefined)
+    settings = FewShotSettings(inverses=False, iterations=1, train_ways=16, train_shots=2, train_queries=3)
+    prepared = encoder.prepare(predefined)
+    list(EpisodicTraining(encoder, prepared, classes, names, settings=settings, seed=0).epochs())
+    (read,) = encoder.read
+    relation_of = dict(zip(prepared.row_of.tolist(), classes.tolist(), strict=True))
+    assert Counter(relation_of[row] for row in read.tolist()) == dict.fromkeys(range(4), 5)
 
 
 def test_relations_without_instances_enough_are_named(training: Build) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from relscout.core.errors import InputError
-from relscout.finetuning.episodes import _AT_ONCE, SIMILARITIES, accuracies, placed, similarities
+from relscout.finetuning.episodes import SIMILARITIES, accuracies, placed, similarities
 
 #: Two relations in two dimensions: three examples of each, then two queries.
 VECTORS = np.array([[4, 0], [0, 2], [2, 4], [0, 1], [2, 0], [1, 2], [1, 1], [3, 1]], dtype=np.float32)
@@ -39,10 +39,7 @@ def test_an_episode_is_told_by_the_means_of_its_examples(similarity: str, expect
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_episodes_at_once_are_scored_as_one_by_one(similarity: str) -> None:
     random = np.random.default_rng(0)
-    # so many dimensions that the thirty episodes are gathered in three parts, the last one shorter
-    vectors = np.zeros((40, 16_000), dtype=np.float32)
-    vectors[:, ::2000] = random.standard_normal((40, 8))
-    assert _AT_ONCE // (4 * 5 * vectors.shape[1]) == 12
+    vectors = random.standard_normal((40, 8)).astype(np.float32)
     episodes = random.permuted(np.tile(np.arange(40), (30, 1)), axis=1)[:, :20].reshape(30, 4, 5)
     expected = []
     for rows in episodes:
@@ -61,7 +58,8 @@ def test_episodes_at_once_are_scored_as_one_by_one(similarity: str) -> None:
     parts = [expected[:12], expected[12:24], expected[24:]]
     assert parts[0] != parts[1]
     assert parts[0][:6] != parts[2] != parts[1][:6]
-    found = accuracies(vectors, episodes, shots=3, similarity=similarity)
+    # three batches, the last one shorter
+    found = accuracies(vectors, episodes, shots=3, similarity=similarity, batch_values=12 * 4 * 5 * 8)
     np.testing.assert_allclose(found, expected)
 
 

@@ -15,7 +15,9 @@ from relscout import Discovery, discover
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.methods.rocore import RoCORE
+from relscout.encoders.tunable import TunableEncoder
+from relscout.methods.rocore import RoCORE, RoCORESettings
+from relscout.methods.rocore.network import Network, outputs
 
 Build = Callable[..., RoCORE]
 Few = list[RelationInstance]
@@ -271,13 +273,20 @@ def test_codes_behind_the_pre_training_are_those_that_reconstruction_alone_leave
     assert not np.allclose(longer.pretrained_codes(few), codes, atol=1e-3)
 
 
-def test_a_leaky_mapping_gives_codes_of_its_own(rocore: Build, few: Few, known: Few) -> None:
-    found = rocore(activation="leaky-relu", epochs=1).fit(few, known)
-    vectors = np.asarray(found.encoder.encode(few)) * found.encoder.scale
-    first, bias, second, last = (parameter.numpy(force=True) for parameter in found._pretrained.parameters())
+def test_a_leaky_mapping_gives_codes_of_its_own(
+    rocore: Build, few: Few, known: Few, random_encoder: TransformerEncoder
+) -> None:
+    settings = RoCORESettings(layers="16-4", activation="leaky-relu")
+    network = Network(
+        TunableEncoder(random_encoder, trained_layers=1), n_known=4, n_novel=4, settings=settings, seed=0
+    )
+    vectors = random_encoder.encode(few)
+    first, bias, second, last = (parameter.numpy(force=True) for parameter in network.g.parameters())
     hidden = vectors @ first.T + bias
     by_hand = np.where(hidden > 0, hidden, 0.01 * hidden) @ second.T + last
-    np.testing.assert_allclose(found.pretrained_codes(few), by_hand, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs(network.g, vectors, scale=1.0), by_hand, rtol=1e-4, atol=1e-5)
+    leaky, plain = (rocore(activation=name, epochs=1).fit(few, known) for name in ("leaky-relu", "relu"))
+    assert not np.allclose(leaky.pretrained_codes(few), plain.pretrained_codes(few), atol=1e-3)
 
 
 @pytest.mark.parametrize("settings", [{"reconstruction": False}, {"pretrain_epochs": 0}])

@@ -16,6 +16,9 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.encoders import EncoderSettings, OnLoss, TransformerEncoder, VectorCache
 from relscout.methods.rsn import RSN
+from relscout.methods.rsn.estimator import Prototypes
+from relscout.methods.rsn.network import Similarity
+from relscout.training.stored import below
 
 Build = Callable[..., RSN]
 Few = list[RelationInstance]
@@ -221,9 +224,9 @@ def test_training_moves_the_encoder_only_where_it_is_told_to(
     before = random_encoder.fingerprint
     trained, frozen = (rsn(trained_layers=layers).fit(few, known) for layers in (1, 0))
     assert random_encoder.fingerprint == before
-    codes = frozen._similarity.codes(unit(random_encoder.encode(few)))
+    codes = similarity_of(frozen).codes(unit(random_encoder.encode(few)))
     np.testing.assert_allclose(unit(codes), frozen.vectors_, atol=1e-5)
-    codes = trained._similarity.codes(unit(random_encoder.encode(few)))
+    codes = similarity_of(trained).codes(unit(random_encoder.encode(few)))
     assert np.abs(unit(codes) - trained.vectors_).max() > 1e-3
 
 
@@ -232,14 +235,22 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def test_each_sentence_has_the_relation_that_it_is_most_like(rsn: Build, few: Few, known: Few) -> None:
+def similarity_of(fitted: RSN) -> Similarity:
+    _, arrays = fitted.state()
+    return Similarity.from_arrays(below("similarity.", arrays))
+
+
+def test_each_sentence_has_the_relation_that_it_is_most_like(
+    rsn: Build, few: Few, known: Few, random_encoder: TransformerEncoder
+) -> None:
     # with as many prototypes as there are instances, means over all that were clustered together
-    found = rsn(prototypes=100).fit(few, known)
-    prototypes, similarity = found._prototypes, found._similarity
+    found = rsn(prototypes=100, trained_layers=0).fit(few, known)
+    _, arrays = found.state()
+    prototypes, similarity = Prototypes.from_arrays(below("prototypes.", arrays)), similarity_of(found)
     ends = [*prototypes.starts[1:].tolist(), len(prototypes.codes)]
-    codes, row_of = found._codes(few)
+    codes = similarity.codes(unit(random_encoder.encode(few)))
     for place in range(len(few)):
-        alike = similarity.between(codes[row_of[[place]]], prototypes.codes)[0]
+        alike = similarity.between(codes[[place]], prototypes.codes)[0]
         means = [alike[a:b].mean() for a, b in zip(prototypes.starts, ends, strict=True)]
         np.testing.assert_allclose(found.probabilities_[place], means / np.sum(means), rtol=1e-4)
         assert found.labels_[place] == int(np.argmax(found.probabilities_[place]))

@@ -15,12 +15,12 @@ from relscout.clustering.adaptive import (
     AdaptiveClusters,
     AdaptiveSettings,
     Mapping,
-    _starts,
     adapt,
     assign,
     effective_number,
     fully_connected,
     pretrain,
+    starting_centroids,
 )
 from relscout.clustering.kmeans import kmeans
 from relscout.core.errors import InputError, SettingError
@@ -217,12 +217,12 @@ def test_centroids_are_redrawn_when_the_first_epoch_does_not_lower_the_loss(
 def test_redrawn_centroids_are_codes(vectors: NDArray[np.float32], mapping: Mapping) -> None:
     codes = mapping(vectors)
     first = codes[:5] + 1
-    starts = list(_starts(codes, first, 2, np.random.default_rng(0)))
+    starts = list(starting_centroids(codes, first, 2, np.random.default_rng(0)))
     assert [is_last for _, is_last in starts] == [False, False, False, True]
     for redrawn, _ in starts[1:3]:
         assert all((codes == centroid).all(axis=1).any() for centroid in redrawn)
         assert len(np.unique(redrawn, axis=0)) == 5
-    assert next(is_last for _, is_last in _starts(codes, first, 0, np.random.default_rng(0)))
+    assert next(is_last for _, is_last in starting_centroids(codes, first, 0, np.random.default_rng(0)))
 
 
 def test_where_no_redrawn_centroids_lower_the_loss_those_of_k_means_are_taken(

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from relscout.clustering import neighbours
 from relscout.clustering.neighbours import nearest_neighbours, nearest_others
 
 
@@ -26,11 +24,10 @@ def test_nothing_is_its_own_neighbour_though_others_be_equal() -> None:
     assert found.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
 
 
-def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_a_chunk_changes_nothing() -> None:
     vectors = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
     whole = nearest_neighbours(vectors, 7)
-    monkeypatch.setattr(neighbours, "_PRODUCTS", 13 * 50)
-    assert nearest_neighbours(vectors, 7).tolist() == whole.tolist()
+    assert nearest_neighbours(vectors, 7, most_products=13 * 50).tolist() == whole.tolist()
 
 
 def unit(n: int, seed: int) -> NDArray[np.float32]:
@@ -38,14 +35,11 @@ def unit(n: int, seed: int) -> NDArray[np.float32]:
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
 
-def test_others_are_those_of_the_highest_cosines_and_never_the_same_vector(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_others_are_those_of_the_highest_cosines_and_never_the_same_vector() -> None:
     vectors, among = unit(30, 0), np.concatenate([unit(20, 1), unit(30, 0)])
     found = nearest_others(vectors, among, 4)
     products = vectors @ among.T
     products[np.arange(30), 20 + np.arange(30)] = -np.inf
     expected = np.sort(np.argsort(-products, axis=1)[:, :4], axis=1)
     assert found.tolist() == expected.tolist()
-    monkeypatch.setattr(neighbours, "_PRODUCTS", 7 * 50)
-    assert nearest_others(vectors, among, 4).tolist() == found.tolist()
+    assert nearest_others(vectors, among, 4, most_products=7 * 50).tolist() == found.tolist()

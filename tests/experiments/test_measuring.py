@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import RelationInstance, canonical_order
-from relscout.lab.measuring import _gold_selected
+from relscout.lab.measuring import gold_selected
 from relscout.lab.protocols import Task
 
 
@@ -29,18 +29,18 @@ def test_the_epoch_that_is_best_by_gold_relations_is_told_apart(task: Task) -> N
     model = SimpleNamespace(
         epochs_labels_=np.stack([mixed, right, mixed]).astype(np.int16), n_relations_=2, names_={}
     )
-    (scores,) = _gold_selected(model, task).values()
+    (scores,) = gold_selected(model, task).values()
     assert scores["b3_f1"] == 1.0
     model.epochs_labels_ = model.epochs_labels_[:1]
-    assert _gold_selected(model, task)["gold_selected"]["b3_f1"] < 1.0
+    assert gold_selected(model, task)["gold_selected"]["b3_f1"] < 1.0
     model.n_relations_ = 1  # the outputs were merged
-    assert _gold_selected(model, task) == {}
+    assert gold_selected(model, task) == {}
 
 
 def test_of_a_method_without_epochs_or_unseen_instances_nothing_is_told(
     task: Task, corpus: list[RelationInstance]
 ) -> None:
-    assert _gold_selected(SimpleNamespace(), task) == {}
+    assert gold_selected(SimpleNamespace(), task) == {}
     model = SimpleNamespace(epochs_labels_=np.zeros((2, 6), np.int16), n_relations_=1, names_={})
     unseen = Task(task.fitted, [one for one in corpus if one.relation == "composer"][:2])
-    assert _gold_selected(model, unseen) == {}
+    assert gold_selected(model, unseen) == {}

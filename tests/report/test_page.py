@@ -166,7 +166,7 @@ def test_of_a_large_run_sentences_are_drawn_and_counts_stay(
     found: Discovery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content_module, "MOST_SENTENCES", 10)
-    monkeypatch.setattr(content_module, "_UNCERTAIN", 2)
+    monkeypatch.setattr(content_module, "MOST_UNCERTAIN", 2)
     monkeypatch.setattr(content_module, "drawn", partial(drawn, most=10))
     path = write_report(found, tmp_path / "page.html")
     data = data_of(path)

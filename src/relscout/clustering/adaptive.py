@@ -433,7 +433,9 @@ def adapt(
     started = started_kmeans(codes, n_clusters, start=settings.start, seed=seed)
     random = generator(seed, "adaptive clustering")
     redraws = settings.redraws if n_clusters > 1 else 0
-    for attempt, (centroids, is_last) in enumerate(_starts(codes, started.centroids, redraws, random)):
+    for attempt, (centroids, is_last) in enumerate(
+        starting_centroids(codes, started.centroids, redraws, random)
+    ):
         redrawn = min(attempt, redraws)
         run = _Run(mapping.copy(), centroids, settings, random)
         losses: list[float] = []
@@ -447,10 +449,17 @@ def adapt(
     return replace(clusters, kept_start=attempt in (0, redraws + 1))
 
 
-def _starts(
+def starting_centroids(
     codes: NDArray[np.float32], centroids: NDArray[np.float32], redraws: int, random: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.float32], bool]]:
-    """Yield centroids (K, Z) for each attempt, and whether it is the last."""
+    """Yield centroids (K, Z) for each attempt, and whether it is the last.
+
+    Args:
+        codes: (N, Z), float32.
+        centroids: The centroids of the first attempt, and of the last.
+        redraws: Number of attempts in between, each from K codes drawn at random.
+        random: Draws the codes.
+    """
     yield centroids, not redraws
     for _ in range(redraws):
         yield codes[np.sort(random.choice(len(codes), len(centroids), replace=False))], False

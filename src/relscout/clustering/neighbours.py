@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Number of products in memory at a time.
-_PRODUCTS = 1 << 24
+PRODUCTS = 1 << 24
 #: Cosine from which two vectors count as equal.
 _SAME = 1 - 1e-6
 
 
-def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def nearest_neighbours(
+    vectors: NDArray[np.float32], count: int, *, most_products: int = PRODUCTS
+) -> NDArray[np.int64]:
     """Return the rows with the highest inner product with each row, itself left out (N, count), int64.
 
     Exact, in ascending order of the rows; ties go to lower rows. With unit length, these are the nearest by cosine.
@@ -21,10 +23,11 @@ def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.i
     Args:
         vectors: (N, D) float32.
         count: Number of neighbours, from 1 to N - 1.
+        most_products: Maximum number of products in memory at a time, unless N is larger.
     """
     n = len(vectors)
     neighbours = np.empty((n, count), dtype=np.int64)
-    chunk = max(1, _PRODUCTS // n)
+    chunk = max(1, most_products // n)
     for start in range(0, n, chunk):
         products = vectors[start : start + chunk] @ vectors.T
         rows = np.arange(len(products))
@@ -33,7 +36,13 @@ def nearest_neighbours(vectors: NDArray[np.float32], count: int) -> NDArray[np.i
     return neighbours
 
 
-def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def nearest_others(
+    vectors: NDArray[np.float32],
+    among: NDArray[np.float32],
+    count: int,
+    *,
+    most_products: int = PRODUCTS,
+) -> NDArray[np.int64]:
     """Return the rows of other vectors that are nearest to each vector by cosine (N, count), int64.
 
     Equal vectors are no neighbours, so that it does not matter whether ``among`` contains the vector itself, unless too
@@ -43,9 +52,10 @@ def nearest_others(vectors: NDArray[np.float32], among: NDArray[np.float32], cou
         vectors: (N, D), float32, of unit length.
         among: (R, D), float32, of unit length.
         count: Number of neighbours, from 1 to R.
+        most_products: Maximum number of products in memory at a time, unless R is larger.
     """
     neighbours = np.empty((len(vectors), count), dtype=np.int64)
-    chunk = max(1, _PRODUCTS // len(among))
+    chunk = max(1, most_products // len(among))
     for start in range(0, len(vectors), chunk):
         products = vectors[start : start + chunk] @ among.T
         products[products > _SAME] = -np.inf

@@ -283,7 +283,7 @@ def measure(
         "scores": {
             "raw": score(assigned, gold).as_dict(),
             "majority_mapped": majority_mapped(assigned, gold).as_dict(),
-            **_gold_selected(discovery.model, task),
+            **gold_selected(discovery.model, task),
         },
         "n_relations": discovery.model.n_relations_,
         "sizes": [relation.size for relation in discovery.relations],
@@ -320,7 +320,7 @@ def _assigned(
     return np.array([assigned[_content(instance)] for instance in scored], dtype=np.int64)
 
 
-def _gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
+def gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     """Return the scores of the epoch with the best gold B³, if the method reports the labels of each epoch.
 
     They have a table of their own (see :data:`relscout.lab.tables.MEANINGS`) and select nothing.

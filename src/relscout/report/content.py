@@ -450,7 +450,7 @@ MOST_SENTENCES = 10_000
 _MOST_VECTORS = 10_000
 #: Maximum number of relations in a heat map.
 MOST_PICTURED = 40
-_UNCERTAIN = 12
+MOST_UNCERTAIN = 12
 _NEAR = 4
 #: Merges are suggested for pairs of relations that are more similar than the mean by this number of deviations.
 _STANDS_OUT = 2.0
@@ -668,7 +668,7 @@ def _suggestions(
 def _least_certain(
     rows: NDArray[np.int64], confidences: NDArray[np.float32], rank: NDArray[np.int64]
 ) -> list[int]:
-    return [int(row) for row in rows[np.lexsort((rank[rows], confidences[rows]))][:_UNCERTAIN]]
+    return [int(row) for row in rows[np.lexsort((rank[rows], confidences[rows]))][:MOST_UNCERTAIN]]
 
 
 def _shown(ids: NDArray[np.int64], order: NDArray[np.int64], wanted: set[int]) -> list[int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import relscout
 
 PACKAGE = Path(__file__).parents[1] / "src" / "relscout"
+TESTS = Path(__file__).parent
 
 #: The packages of each layer, lowest first. A package imports packages of lower layers only. The packages inside ``io``
 #: count on their own: they do not import each other.
@@ -304,3 +306,67 @@ def small_package(folder: Path, sources: dict[str, str]) -> dict[str, Module]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, encoding="utf-8")
     return load(package)
+
+
+def private_names(modules: dict[str, Module]) -> set[str]:
+    """Return the names with a leading underscore that the package defines."""
+    names: set[str] = set()
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+    return {name for name in names if re.fullmatch(r"_[A-Za-z]\w*", name)}
+
+
+def private_uses(tree: ast.Module, private: set[str]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each private name of the package in a test, also in code that it holds as text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("relscout"):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name in private)
+        elif isinstance(node, ast.Attribute) and node.attr in private:
+            if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}):
+                yield node.lineno, node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("attr", "patch.object")):
+            texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            yield from ((node.lineno, text) for text in texts if text in private)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "relscout" in node.value:
+            words = re.findall(r"(?:\.|\bimport |, )(_[A-Za-z]\w*)", node.value)
+            yield from ((node.lineno, word) for word in words if word in private)
+
+
+def test_tests_use_no_private_name(modules: dict[str, Module]) -> None:
+    private = private_names(modules)
+    uses = [
+        f"{path.relative_to(TESTS)}:{line} uses {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        if path != Path(__file__)
+        for line, name in private_uses(ast.parse(path.read_text(encoding="utf-8")), private)
+    ]
+    assert not uses, f"test what a user sees, or make the name public:{listed(uses)}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from relscout.text import _limit",
+        "import relscout.text as text; text._limit()",
+        "model.fit(texts)._limit",
+        "getattr(model, '_limit')",
+        "monkeypatch.setattr(text, '_limit', 3)",
+        "monkeypatch.setattr('relscout.text._limit', 3)",
+        "code = 'from relscout.text import spans, _limit'",
+    ],
+)
+def test_private_names_in_tests_are_noticed(code: str) -> None:
+    assert list(private_uses(ast.parse(code), {"_limit"})) == [(1, "_limit")]
+
+
+@pytest.mark.parametrize(
+    "code", ["self._limit = 3", "torch.load._limits", "from torch import _limit", "f'{size}_limit'"]
+)
+def test_private_names_of_others_are_allowed(code: str) -> None:
+    assert list(private_uses(ast.parse(code), {"_limit"})) == []

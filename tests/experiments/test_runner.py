@@ -40,6 +40,12 @@ def run(tmp_path, data, written, cache):
     return run_described
 
 
+@pytest.fixture
+def one_seed(description):
+    """The description with one seed, where their number makes no difference."""
+    return description | {"seeds": [0]}
+
+
 def lines(records):
     return [(one["row"], one["seed"]) for one in records]
 
@@ -52,10 +58,10 @@ def test_trivial_rows_come_once_and_the_others_once_for_each_seed(run, descripti
     assert skipped == []
 
 
-def test_what_was_run_is_not_run_again(run, description, tmp_path):
-    first, _ = run(description)
+def test_what_was_run_is_not_run_again(run, one_seed, tmp_path):
+    first, _ = run(one_seed)
     before = (tmp_path / "results.jsonl").read_bytes()
-    fresh, skipped = run(description)
+    fresh, skipped = run(one_seed)
     assert fresh == []
     assert skipped == first == read_records(tmp_path / "results.jsonl")
     assert (tmp_path / "results.jsonl").read_bytes() == before
@@ -78,50 +84,50 @@ def test_another_seed_runs_that_seed_only(run, description):
     assert lines(fresh) == [("plain", 2), ("spans", 2)]
 
 
-def test_another_setting_is_another_run(run, description):
-    first, _ = run(description)
-    description["rows"][1]["settings"] = {"n_init": 2}
-    fresh, _ = run(description)
-    assert lines(fresh) == [("spans", 0), ("spans", 1)]
+def test_another_setting_is_another_run(run, one_seed):
+    first, _ = run(one_seed)
+    one_seed["rows"][1]["settings"] = {"n_init": 2}
+    fresh, _ = run(one_seed)
+    assert lines(fresh) == [("spans", 0)]
     assert {one["key"] for one in fresh}.isdisjoint(one["key"] for one in first)
 
 
-def test_going_back_to_older_settings_makes_their_records_hold_again(run, description, tmp_path):
+def test_going_back_to_older_settings_makes_their_records_hold_again(run, one_seed, tmp_path):
     path = tmp_path / "results.jsonl"
-    old, _ = run(description)
-    description["rows"][1]["settings"] = {"n_init": 2}
-    run(description)
-    del description["rows"][1]["settings"]
-    fresh, _ = run(description)
+    old, _ = run(one_seed)
+    one_seed["rows"][1]["settings"] = {"n_init": 2}
+    run(one_seed)
+    del one_seed["rows"][1]["settings"]
+    fresh, _ = run(one_seed)
     assert fresh == [], "nothing is computed again"
     assert {one["key"] for one in current_records(read_records(path))} == {one["key"] for one in old}
 
 
-def test_another_preset_takes_over_what_is_the_same(run, description, tmp_path):
-    run(description)
-    fresh, skipped = run(description, "other.yaml")
+def test_another_preset_takes_over_what_is_the_same(run, one_seed, tmp_path):
+    run(one_seed)
+    fresh, skipped = run(one_seed, "other.yaml")
     assert fresh == []
     assert {one["preset"] for one in skipped} == {"other"}
     assert len(current_records(read_records(tmp_path / "results.jsonl"), "other")) == len(skipped)
 
 
-def test_other_data_is_another_run(run, description, data):
-    first, _ = run(description)
+def test_other_data_is_another_run(run, one_seed, data):
+    first, _ = run(one_seed)
     file = data / "fewrel/val_nyt.json"
     records = json.loads(file.read_text())
     records["P19"].pop()
     file.write_text(json.dumps(records))
-    fresh, skipped = run(description)
+    fresh, skipped = run(one_seed)
     assert (len(fresh), skipped) == (len(first), [])
 
 
-def test_the_order_of_the_file_and_the_device_are_no_other_run(run, description, data):
-    run(description)
+def test_the_order_of_the_file_and_the_device_are_no_other_run(run, one_seed, data):
+    run(one_seed)
     file = data / "fewrel/val_nyt.json"
     records = {relation: some[::-1] for relation, some in json.loads(file.read_text()).items()}
     file.write_text(json.dumps(dict(reversed(records.items()))))
-    description["encoder"] |= {"device": "cpu", "batch_tokens": 512}
-    assert run(description)[0] == []
+    one_seed["encoder"] |= {"device": "cpu", "batch_tokens": 512}
+    assert run(one_seed)[0] == []
 
 
 def test_a_record_tells_what_a_table_asks_for(run, description):

@@ -243,7 +243,9 @@ def restructure(record: Any, random: Random) -> Any:
             case 2 if holder is not top:
                 del holder[key]
             case 3:
-                holder[key] = random.choice(([value], {"x": value}, [value, value], {"text": value}))
+                holder[key] = random.choice(
+                    ([value], {"x": value}, [value, copy.deepcopy(value)], {"text": value})
+                )
             case 4 if isinstance(holder, dict):
                 name = random.choice(
                     ["id", "text", "label", "start", "relations", "\ud83d", "", "type", random.choice(_TEXTS)]
@@ -257,7 +259,7 @@ def restructure(record: Any, random: Random) -> Any:
                 other, place = random.choice(places)
                 holder[key] = copy.deepcopy(other[place])
             case _:
-                holder[key] = _tweaked(value, random)
+                holder[key] = copy.deepcopy(_tweaked(value, random))
     return top[0]
 
 
@@ -270,7 +272,7 @@ def _tweaked(value: Any, random: Random) -> Any:
     if isinstance(value, int | float):
         return random.choice((value + 1, value - 1, -value, value * 2, float(value), str(value), value + 0.5))
     if isinstance(value, list) and value:
-        return random.choice((value[1:], value[:-1], value[::-1], value * 2, value[0]))
+        return random.choice((value[1:], value[:-1], value[::-1], [*value, *copy.deepcopy(value)], value[0]))
     return random.choice(_VALUES)
 
 

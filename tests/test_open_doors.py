@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relscout import Discovery, RelationInstance, discover, load
 from relscout.core.errors import ArtifactError, InputError, MissingExtraError, RecordError, SettingError
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.methods import ClusteringMethod
+from relscout.methods import ClusteringMethod, VectorMethod
 from relscout.methods.hac import HAC
 from relscout.methods.kmeans import KMeans
 
@@ -351,3 +351,50 @@ def test_a_frame_has_one_row_for_each_triple(found: Discovery, instances: list[R
     assert frame["instance_id"].tolist() == [one.id for one in instances]
     assert frame["relation"].tolist() == [one.relation for one in found.triples()]
     assert frame.loc[0, "head_text"] == instances[0].head_text
+
+
+class Nearest(VectorMethod):
+    """A method of somebody else that begins with :class:`VectorMethod`."""
+
+    NAME = "nearest"
+
+    def fit(self, unlabeled: Any, labeled: Any = None, **_: Any) -> Nearest:
+        vectors, _number = self.vectors_and_number(unlabeled)
+        self.ends = vectors[[0, -1]]
+        return self.set_fitted(vectors)
+
+    def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        powers = np.exp(vectors @ self.ends.T)
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {}, {"ends": self.ends}
+
+    def restore(self, values: Any, arrays: Any) -> None:
+        self.ends, self.n_relations_ = arrays["ends"], 2
+
+
+class Capitals(Letters):
+    """Another encoder with vectors of the same width."""
+
+    fingerprint = "capitals-1"
+
+    def _vector(self, one: RelationInstance) -> NDArray[np.float32]:
+        return super()._vector(one)[::-1].copy()
+
+
+def test_a_method_refuses_another_encoder_than_that_of_its_fit(
+    instances: list[RelationInstance], tmp_path: Path
+) -> None:
+    method = Nearest(Letters(), n_relations=2).fit(instances).set_params(encoder=Capitals())
+    for use in (method.predict, lambda _: method.save(tmp_path / "model")):
+        with pytest.raises(ArtifactError, match="not the one this model was fitted with"):
+            use(instances)
+
+
+def test_a_loaded_method_is_fitted_again_with_another_encoder(
+    instances: list[RelationInstance], tmp_path: Path
+) -> None:
+    Nearest(Letters(), n_relations=2).fit(instances).save(tmp_path / "model")
+    again = Nearest.load(tmp_path / "model", encoder=Letters()).set_params(encoder=Capitals()).fit(instances)
+    assert again.predict(instances).tolist() == again.labels_.tolist()

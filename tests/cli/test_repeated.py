@@ -140,3 +140,23 @@ def test_the_page_of_a_run_is_no_input(relscout, finished, tmp_path):
     run = Path(shutil.copytree(finished, tmp_path / "run"))
     for _ in range(2):
         assert relscout("report", run, "--no-cache", "--out", run / "report.html").code == 0
+
+
+def test_results_in_the_folder_that_was_read_change_nothing(tmp_path):
+    from types import SimpleNamespace
+
+    from relscout.cli.command_files import asked_for
+    from relscout.cli.discover import command
+
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "a.txt").write_text("Ada met Bob.", encoding="utf-8")
+    context = SimpleNamespace(params={"inputs": [texts]}, command=SimpleNamespace(callback=command))
+    before = asked_for(context)
+    (texts / "run").mkdir()
+    (texts / "run" / "run.json").touch()
+    (texts / "run" / "assignments.jsonl").touch()
+    (texts / ".run.abcdefgh.partial").touch()
+    assert asked_for(context) == before
+    (texts / "b.txt").write_text("Ada met Eve.", encoding="utf-8")
+    assert asked_for(context) != before

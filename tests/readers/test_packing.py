@@ -10,6 +10,7 @@ import lzma
 import os
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -254,3 +255,26 @@ def test_the_first_sheet_of_a_workbook_is_a_table(tmp_path: Path) -> None:
     (instance,) = read(path, on_error="skip", on_skip=skipped.append)
     assert (instance.head_text, instance.tail_text, instance.id) == ("Zoë", "Köln", "7")
     assert "row 4: the head 'Ann' does not occur" in str(skipped[0])
+
+
+def test_the_time_for_an_archive_grows_with_its_files_only(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    annotations = "T1\tPER 0 3\tAda\nT2\tPER 8 11\tBob\nR1\tmet Arg1:T1 Arg2:T2\n"
+    files = {f"{n}.txt": "Ada met Bob in Rome.\n" for n in range(400)}
+    path.write_bytes(
+        archived(
+            {name: text.encode() for name, text in files.items()}
+            | {f"{n}.ann": annotations.encode() for n in range(400)}
+        )
+    )
+    started = time.process_time()
+    assert len(list(read(path))) == 400
+    assert time.process_time() - started < 4  # it took 30 s when each file read the list of files again
+
+
+def test_an_archive_that_is_replaced_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    line = json.dumps(RECORDS["doccano"]).encode() + b"\n"
+    for times in (1, 3):
+        path.write_bytes(archived({"anna.jsonl": line * times, "bob.jsonl": line}))
+        assert len(list(read(path))) == times + 1

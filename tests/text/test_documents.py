@@ -369,3 +369,11 @@ def test_a_missing_library_is_an_error_that_names_the_extra(
     content = b"%PDF-1.7" if name == "a.pdf" else b"<p>Ida"
     with pytest.raises(MissingExtraError, match=rf"relscout\[{name[2:]}\]"):
         list(read_passages([write(tmp_path / name, content)]))
+
+
+def test_results_in_a_folder_of_text_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ada met Bob.", encoding="utf-8")
+    for name in ("run.json", "assignments.jsonl", "report.html", "model/README.md"):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text("<html><p>Eve met Mallory.</p></html>", encoding="utf-8")
+    assert [passage.text for passage in read_passages([tmp_path])] == ["Ada met Bob."]

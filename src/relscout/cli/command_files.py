@@ -12,7 +12,7 @@ from typing import Any, cast, get_args, get_type_hints
 import typer
 
 from relscout.core.errors import InputError, OutputError
-from relscout.core.files import sha256
+from relscout.core.files import files_in, sha256
 
 #: Parameters that name outputs.
 _OUTPUTS = ("out", "figures", "cache")
@@ -119,7 +119,7 @@ def _described(path: Path) -> dict[str, str]:
             return {"name": name, "sha256": sha256(file)}
         # the record of a run holds the checksums of its parts
         run = file / RUN
-        files = [run] if run.is_file() else sorted(entry for entry in file.rglob("*") if entry.is_file())
+        files = [run] if run.is_file() else [entry for entry in files_in(file) if entry.is_file()]
         listed = "".join(f"{entry.relative_to(file).as_posix()}\n{sha256(entry)}\n" for entry in files)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error

@@ -81,6 +81,22 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+#: Files by which the results of a discovery are recognised.
+_OF_RUNS = ("run.json", "assignments.jsonl")
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and its subfolders in a fixed order, without hidden files and results of relscout."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not all((here / name / part).is_file() for part in _OF_RUNS)
+        )
+        yield from (here / name for name in sorted(files) if not name.startswith("."))
+
+
 def user_cache() -> Path | None:
     """Return relscout's folder in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``).
 

@@ -14,9 +14,10 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeAlias, cast
 
 from relscout.core.errors import InputError, SettingError
 
@@ -121,7 +122,7 @@ def exists(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Return whether a path is a file, or a member of a ZIP archive."""
     archive = None if path.exists() else _archive_of(path)
-    return path.is_file() if archive is None else path in members(archive)
+    return path.is_file() if archive is None else path in _members(archive)
 
 
 def members(archive: Path) -> list[Path]:
@@ -132,17 +133,41 @@ def members(archive: Path) -> list[Path]:
     Raises:
         InputError: The archive is damaged.
     """
+    return list(_members(archive))
+
+
+def _members(archive: Path) -> Mapping[Path, str]:
+    """Return the path of each file in a ZIP archive, and its name there; see :func:`members`."""
     if archive.suffix.lower() != ".zip" or not archive.is_file():
-        return []
+        return {}
     try:
         with archive.open("rb") as raw:
             if raw.read(4) != _ZIP:
-                return []
-        with zipfile.ZipFile(archive) as opened:
-            names = _names(opened)
+                return {}
+        return _content(archive)[2]
     except UNREADABLE as error:
         raise unreadable(archive, error) from error
-    return [] if _OFFICE in names else [archive / name for name in names]
+
+
+_Content: TypeAlias = tuple[zipfile.ZipFile, list[str], Mapping[Path, str]]
+
+
+def _content(archive: Path) -> _Content:
+    """Return an opened ZIP archive, the names of its files, and their paths; none of an office document."""
+    state = archive.stat()
+    return _unchanged_content(archive, state.st_mtime_ns, state.st_size)
+
+
+# the list of files is read once: reading it again for each of thousands of members would take hours
+@lru_cache(maxsize=2)
+def _unchanged_content(
+    archive: Path,
+    changed: int,  # noqa: ARG001 - part of the key
+    size: int,  # noqa: ARG001
+) -> _Content:
+    opened = zipfile.ZipFile(archive)
+    names = _names(opened)
+    return opened, names, {} if _OFFICE in names else {archive / name: name for name in names}
 
 
 def siblings(path: Path) -> list[Path]:
@@ -235,9 +260,8 @@ def _archive_of(path: Path) -> Path | None:
 
 def _member(archive: Path, name: str | None, *, shown: Path | None = None) -> IO[bytes]:
     shown = shown or archive
-    opened = zipfile.ZipFile(archive)
-    names = _names(opened)
-    if _OFFICE in names:
+    opened, names, paths = _content(archive)
+    if not paths and _OFFICE in names:
         raise InputError(
             f"{shown}: the file is {_office_document(names)}; save it as text (.txt) or PDF, and run "
             "'relscout discover' on that"
@@ -247,7 +271,7 @@ def _member(archive: Path, name: str | None, *, shown: Path | None = None) -> IO
         hint = f"; name the one to read, such as {shown}/{names[0]}" if names else ""
         raise InputError(f"{shown}: the archive holds {len(names)} files ({listed or 'none'}){hint}")
     wanted = names[0] if name is None else name
-    if wanted not in names:
+    if archive / wanted not in paths:
         raise InputError(f"{shown}: the archive has no file {wanted!r}; it holds {', '.join(names[:5])}")
     try:
         return opened.open(wanted)

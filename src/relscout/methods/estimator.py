@@ -251,7 +251,7 @@ class Method(EncoderParameter[Encoder], Estimator):
     names_: Mapping[int, str] = MappingProxyType({})
     related_: NDArray[np.float32] | None = None
 
-    #: Fingerprint of the encoder, if the method was loaded.
+    #: Fingerprint of the encoder that the vectors of the fit are of; ``None`` if that is in ``_trained``.
     _fitted_with: str | None = None
     #: The weights that ``fit`` trained, and the fingerprint of the encoder before; ``None`` in methods that train none.
     _trained: Trained | None = None
@@ -433,10 +433,22 @@ class VectorMethod(Method):
                 f"relation {empty[0]} of the method {self.NAME!r} is the likeliest of no instance; leave it out"
             )
         self.n_relations_ = probabilities.shape[1]
+        self._fitted_with = self.encoder.fingerprint
         self._set_results(probabilities, vectors, self._order)
         return self
 
     _order: Sequence[int]
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted method to a folder; see :meth:`Method.save`.
+
+        Raises:
+            ArtifactError: The encoder is not the one that was fitted with.
+            SettingError: Nothing was fitted yet, or the encoder is a table of vectors, which cannot encode other text.
+            OutputError: The folder holds other files or cannot be written.
+        """
+        self._ready_encoder()
+        super().save(folder)
 
     def predict_proba(
         self,

@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from relscout.core.errors import InputError, RecordError, UnknownNameError
+from relscout.core.files import files_in
 from relscout.io.packing import PACKED_ENDINGS, exists
 from relscout.text import Passage
 from relscout.text.paragraphs import (
@@ -303,7 +303,7 @@ def read_passages(
 
     Args:
         paths: Files, folders (searched recursively, sorted by name, without hidden files and unknown extensions) and
-            ``Path("-")`` for standard input.
+            ``Path("-")`` for standard input. Results of relscout in a folder are not read.
         columns: For tables: ``"text"`` and ``"document"`` → column names; by default the first of ``TEXT_COLUMNS`` and
             ``NAME_COLUMNS`` of :mod:`relscout.text.documents` that exists.
         names: Document names that differ from the file name, such as for temporary files.
@@ -408,15 +408,12 @@ def _files(paths: Sequence[Path], names: Mapping[Path, str]) -> list[File]:
 
 
 def _text_files(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(place) / name
-            kind = ENDINGS.get(_ending(name))
-            if name.startswith(".") or kind is None or not path.is_file() or not path.stat().st_size:
-                continue
-            if kind in ("text", "markdown", "html", "pdf") or is_plain_text(path):
-                yield path
+    for path in files_in(folder):
+        kind = ENDINGS.get(_ending(path.name))
+        if kind is None or not path.is_file() or not path.stat().st_size:
+            continue
+        if kind in ("text", "markdown", "html", "pdf") or is_plain_text(path):
+            yield path
 
 
 def _ending(name: str) -> str:

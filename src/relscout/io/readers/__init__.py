@@ -287,11 +287,12 @@ def _in_archive(source: Source, format: str | None = None) -> tuple[str, list[So
     inside = members(source.path)
     if len(inside) < 2:
         return None
+    annotations = {path for path in inside if path.suffix == ".ann"}
     formats: dict[str, list[Source]] = {}
     others = []
     for path in inside:
         # a text of brat is read with its annotations
-        if path.suffix == ".txt" and path.with_suffix(".ann") in inside:
+        if path.suffix == ".txt" and path.with_suffix(".ann") in annotations:
             continue
         member = replace(source, path=path)
         try:

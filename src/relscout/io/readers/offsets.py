@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -82,7 +83,7 @@ class Units:
                 2 if character == "\n" and text[place - 1 : place] != "\r" else 1
                 for place, character in enumerate(text)
             )
-        self._starts = list(accumulate(widths, initial=0))
+        self._starts = array("Q", accumulate(widths, initial=0))
 
     @property
     def length(self) -> int:
@@ -197,6 +198,7 @@ def _option(name: str) -> str:
     return f"read the file with --offsets {name} (relscout.read(path, offsets={name!r}))"
 
 
+@lru_cache(maxsize=16)
 def _same_as_characters(text: str, offsets: Offsets) -> bool:
     """Return whether a convention counts the same as characters in a text."""
     if offsets == "utf-16":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_process import ENVIRONMENT, started
+from .test_process import ENVIRONMENT, START, started
 
 NESTED = "[" * 200_000
 
@@ -123,6 +123,33 @@ def test_a_signal_leaves_no_temporary_files(long: Path, tmp_path: Path, number: 
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "error: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_arrives_where_python_ignores_exceptions_stops_a_moment_later(
+    long: Path, tmp_path: Path
+) -> None:
+    begin = (
+        "import gc, os\n"
+        "def kill(phase, info):\n"
+        "    gc.callbacks.remove(kill)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    sum(range(9))\n"
+        "from relscout.cli import main\n"
+        "gc.callbacks.append(kill)\n"
+        "main()\n"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        f"{START}\n{begin}",
+        "convert",
+        str(long),
+        "--out",
+        str(tmp_path / "o.jsonl"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "error: interrupted\n")
     assert list(tmp_path.iterdir()) == []
 
 

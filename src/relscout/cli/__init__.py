@@ -6,9 +6,11 @@ import io
 import os
 import signal
 import sys
+import threading
 import warnings
+from _thread import interrupt_main
 from types import FrameType
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 __all__ = ["main"]
 
@@ -33,6 +35,17 @@ def main() -> None:
             return
         raise KeyboardInterrupt
 
+    def interrupt_again(ignored: Any) -> None:
+        """Stop a moment later if Python had to ignore an interruption, as in a destructor."""
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(ignored)
+            return
+        # from another thread: here, it would be ignored again
+        again = threading.Timer(0.01, interrupt_main, (stopping or [signal.SIGINT])[:1])
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = interrupt_again
     for number in stopping:
         signal.signal(number, stop)
     try:

@@ -160,3 +160,12 @@ def test_results_in_the_folder_that_was_read_change_nothing(tmp_path):
     assert asked_for(context) == before
     (texts / "b.txt").write_text("Ada met Eve.", encoding="utf-8")
     assert asked_for(context) != before
+
+
+def test_a_link_that_leads_to_itself_is_no_place_to_write(relscout, good, fast, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    done = relscout("discover", good, *fast, "--no-cache", "--out", link)
+    assert (done.code, done.err.startswith(f"error: cannot write {link}: it is a link")) == (2, True)
+    assert relscout("discover", link, *fast, "--out", tmp_path / "run").err.startswith(f"error: {link}: ")
+    assert (link.is_symlink(), (tmp_path / "run").exists()) == (True, False)

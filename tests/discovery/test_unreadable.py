@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from relscout import RelationInstance
 from relscout.core.errors import InputError
+from relscout.core.instances import Mention
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder
+from relscout.methods.vectors import identical_share
 
 TOWNS = ("Kutaisi", "Batumi", "Gori", "Zugdidi", "Poti", "Telavi")
 
@@ -94,3 +97,14 @@ def test_the_same_sentence_about_others_may_have_one_vector(instances: list[Rela
     vectors[10:] = vectors[10]
     corpus = [*(replace(one, id="") for one in instances[:10]), first, *others]
     assert discover(corpus, n_relations=2, vectors=vectors).run["warnings"] == []
+
+
+def test_vectors_are_compared_in_little_memory() -> None:
+    instances = [RelationInstance(f"Ada met Bob {n}", Mention(0, 3), Mention(8, 11)) for n in range(500)] * 80
+    vectors = np.random.default_rng(0).standard_normal((len(instances), 128)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        assert identical_share(instances, vectors) == 0
+        assert tracemalloc.get_traced_memory()[1] < 0.75 * vectors.nbytes
+    finally:
+        tracemalloc.stop()

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args, get_type_hints
 import typer
 
 from relscout.core.errors import InputError, OutputError
-from relscout.core.files import files_in, sha256
+from relscout.core.files import files_in, resolved, sha256
 
 #: Parameters that name outputs.
 _OUTPUTS = ("out", "figures", "cache")
@@ -83,9 +83,9 @@ def _same(out: Path, given: Path) -> bool:
 
 def _holds(out: Path, given: Path) -> bool:
     """Return whether an input is in a folder that would be replaced."""
-    place = out.resolve()
+    place = resolved(out)
     in_use = place in (Path.cwd(), *Path.cwd().parents)
-    return place.is_dir() and not in_use and place in given.resolve().parents
+    return place.is_dir() and not in_use and place in resolved(given).parents
 
 
 def _is_read_from(given: Path, out: Path) -> bool:
@@ -93,7 +93,7 @@ def _is_read_from(given: Path, out: Path) -> bool:
     from relscout.discovery.storage import CONTENTS, REPORT, RUN
     from relscout.text.documents import is_plain_text
 
-    place, folder = out.resolve(), given.resolve()
+    place, folder = resolved(out), resolved(given)
     if not place.is_file() or not folder.is_dir() or folder not in place.parents:
         return False
     if (folder / RUN).is_file():
@@ -110,7 +110,7 @@ def _described(path: Path) -> dict[str, str]:
         return {"name": str(path)}
     file = local(path)
     # pipes get another name each time
-    name = path.name or path.resolve().name if file == path else "-"
+    name = path.name or resolved(path).name if file == path else "-"
     try:
         if not file.exists():
             with unpacked(file) as member:

@@ -81,6 +81,11 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def resolved(path: Path) -> Path:
+    """Return an absolute path without links; a link that leads to itself stays, where ``Path.resolve`` fails."""
+    return Path(os.path.realpath(path))
+
+
 #: Files by which the results of a discovery are recognised.
 _OF_RUNS = ("run.json", "assignments.jsonl")
 
@@ -121,7 +126,7 @@ def remove_stale(path: Path) -> None:
 
     If a process was killed after it had moved an older folder aside, the older folder is moved back.
     """
-    place = path.resolve()
+    place = resolved(path)
     with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
         names = [entry.name for entry in entries if entry.name.endswith(".partial")]
         for name in names:
@@ -208,7 +213,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The folder is missing or not writable, or the disk is full.
     """
-    path = path.resolve() if path.is_symlink() else path  # the target of the link is replaced, not the link
+    path = resolved(path) if path.is_symlink() else path  # the target of the link is replaced, not the link
     if path.exists() and not path.is_file():
         raise OutputError(f"cannot write {path}: it exists and is not an ordinary file; choose another name")
     remove_stale(path)
@@ -242,7 +247,7 @@ def whole_folder(path: Path, *, contents: Collection[str], same_content: bool = 
     Raises:
         OutputError: ``path`` cannot be replaced (see :func:`check_replaceable`) or cannot be written.
     """
-    place = path.resolve()
+    place = resolved(path)
     remove_stale(path)
 
     try:
@@ -300,7 +305,7 @@ def check_replaceable(path: Path, *, contents: Collection[str]) -> None:
             f"cannot write {path}: the folder holds {foreign[0]!r}, which is not part of this output; "
             "choose a new or an empty folder"
         )
-    place = path.resolve()
+    place = resolved(path)
     if place.is_mount() or place in (Path.cwd(), *Path.cwd().parents):
         what = "a mount point" if place.is_mount() else "where you are"
         raise OutputError(
@@ -315,8 +320,12 @@ def check_makeable(folder: Path) -> None:
         OutputError: Something above it is a file, or there is no permission to write.
     """
     try:
+        if resolved(folder).is_symlink():
+            raise OutputError(
+                f"cannot write {folder}: it is a link that leads to itself; choose another name"
+            )
         # missing parent folders are made when the folder is saved, so that failed work leaves no trace
-        there = next(place for place in folder.resolve().parents if place.exists())
+        there = next(place for place in resolved(folder).parents if place.exists())
         if not there.is_dir():
             raise OutputError(f"cannot write {folder}: {there} is a file, not a folder; choose another name")
         if not os.access(there, os.W_OK) or (folder.exists() and not os.access(folder, os.W_OK)):
@@ -334,7 +343,7 @@ def make_above(folder: Path) -> None:
         OutputError: They cannot be created.
     """
     try:
-        folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+        resolved(folder).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 

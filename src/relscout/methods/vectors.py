@@ -72,7 +72,7 @@ def identical_share(instances: Sequence[RelationInstance], vectors: NDArray[np.f
     """
     if len(vectors) < 2:
         return 0.0
-    tolerance = _EQUAL * max(float(np.abs(vectors).max()), 1e-12)
+    tolerance = _EQUAL * max(float(vectors.max()), -float(vectors.min()), 1e-12)
     # equal vectors are neighbours in the order of a random projection
     weights = np.random.default_rng(0).standard_normal(vectors.shape[1])
     chunks = range(0, len(vectors), _CHUNK)

@@ -291,7 +291,8 @@ class Torture:
             pages.append({key: value for key, value in pages[0].items() if key != _PAGE})
             bare = {key: value for key, value in whole.items() if key != _PAGE}
             if state and state != before[name] and pages[0] != whole and not (pages[1] == pages[0] == bare):
-                yield f"{name} is half-written: {', '.join(state)}"
+                neither = [key for key in state if state[key] not in (whole.get(key), before[name].get(key))]
+                yield f"{name} is half-written: {', '.join(state)}; neither older nor new: {', '.join(neither)}"
 
 
 def _state(name: str, state: Mapping[str, bytes], expected: Mapping[str, bytes]) -> str:

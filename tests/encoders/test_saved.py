@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -358,3 +359,18 @@ def test_a_folder_with_other_files_is_not_replaced(tiny_bert: Path, tmp_path: Pa
     (tmp_path / "mine" / "thesis.tex").write_text("…")
     with pytest.raises(OutputError, match=r"thesis\.tex"):
         save_encoder(tmp_path / "mine", encoder(tiny_bert), made={})
+
+
+def test_the_report_of_the_training_is_saved_with_the_encoder_or_not_at_all(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    base = encoder(tiny_bert)
+    save_encoder(tmp_path / "e", base, made={}, report={"steps": 3})
+    save_adapter(tmp_path / "a", base, factors(), rank=2, alpha=6, made={}, report={"steps": 4})
+    for name, steps in (("e", 3), ("a", 4)):
+        assert json.loads((tmp_path / name / "pretraining.json").read_text()) == {"steps": steps}
+    # what cannot be written as JSON leaves the older folder as it was
+    for save in (save_encoder, partial(save_adapter, lora=factors(), rank=2, alpha=6)):
+        with pytest.raises(TypeError):
+            save(tmp_path / "a", base, made={}, report={"steps": object()})
+    assert json.loads((tmp_path / "a" / "pretraining.json").read_text()) == {"steps": 4}

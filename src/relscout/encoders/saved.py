@@ -6,6 +6,7 @@ model folder, so other programs can load it, too.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,12 +34,12 @@ from relscout.encoders.settings import (
 from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, load_weights, quiet
 
 #: The report of pre-training, written into the same folder.
-_REPORT = "pretraining.json"
+REPORT = "pretraining.json"
 #: Names of files that a folder with an encoder or an adapter may have, in addition to those that its description lists.
 _CONTENTS = frozenset(
     {
         DESCRIPTION,
-        _REPORT,
+        REPORT,
         "config.json",
         "model.safetensors",
         "tokenizer.json",
@@ -96,6 +97,7 @@ def save_encoder(
     *,
     weights: Mapping[str, NDArray[np.float32]] | None = None,
     made: Mapping[str, Any],
+    report: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an encoder, completely or not at all, to a folder that loads like any Hugging Face model.
 
@@ -107,6 +109,7 @@ def save_encoder(
         encoder: The encoder. Its own weights are written if ``weights`` does not have them.
         weights: Trained weights by their names in :attr:`TransformerEncoder.model`.
         made: How it was made, see :func:`relscout.encoders.settings.about`; JSON values only.
+        report: Report of the training, written to ``pretraining.json``; JSON values only.
 
     Raises:
         ArtifactError: The model has no weight of a name and shape in ``weights``.
@@ -126,6 +129,7 @@ def save_encoder(
         tokenizer.save_pretrained(fresh)
         # large models are saved in several files, and each tokenizer has its own files
         describe(fresh, settings, made, files=sorted(entry.name for entry in fresh.iterdir()))
+        _write_report(fresh, report)
         for file in fresh.iterdir():  # safetensors makes its files readable for the owner only
             if file.is_file():
                 shutil.copymode(fresh / DESCRIPTION, file)
@@ -149,6 +153,7 @@ def save_adapter(
     card: str | None = None,
     made: Mapping[str, Any],
     flexible: bool = False,
+    report: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an adapter of an encoder, completely or not at all, to a folder that loads like a model.
 
@@ -162,6 +167,7 @@ def save_adapter(
         markers: Trained embeddings (D,) of marker tokens, by their ids.
         card: Text of a model card, Markdown.
         made: How it was made, see :func:`relscout.encoders.settings.about`; JSON values only.
+        report: Report of the training, written to ``pretraining.json``; JSON values only.
         flexible: Whether each method may use its own marking and pooling with it; otherwise those of the encoder apply.
 
     Raises:
@@ -193,3 +199,10 @@ def save_adapter(
             (fresh / "README.md").write_text(card, encoding="utf-8")
         more = {"base_hash": weights_hash(model), **({"marker_ids": ids} if ids else {})}
         describe(fresh, encoder.settings, made, flexible=flexible, **more)
+        _write_report(fresh, report)
+
+
+def _write_report(folder: Path, report: Mapping[str, Any] | None) -> None:
+    if report is not None:
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        (folder / REPORT).write_text(text, encoding="utf-8")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from relscout.core.errors import InputError, SettingError
-from relscout.core.files import whole_file
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import to_mapping
@@ -28,8 +26,6 @@ from relscout.training.stored import Checkpoints
 
 #: Default encoder settings: markers, the hidden states at the start markers (eq. 1), and 64 tokens.
 READ_BY = EncoderSettings(marking="C+M", pooling="start", max_length=64)
-#: The file of the report, in the encoder's folder.
-REPORT = "pretraining.json"
 #: Increase it whenever the checkpoints of older versions cannot be resumed.
 _SCHEME = 2
 
@@ -233,7 +229,7 @@ def _save(
 ) -> None:
     adapter = network.adapter()
     if adapter is None:
-        save_encoder(out, encoder, weights=weights, made=report)
+        save_encoder(out, encoder, weights=weights, made=report, report=report)
     else:
         factors, markers = adapter
         save_adapter(
@@ -244,6 +240,5 @@ def _save(
             alpha=alpha_of(settings.adapter_rank),
             markers=markers,
             made=report,
+            report=report,
         )
-    with whole_file(out / REPORT) as partial:
-        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

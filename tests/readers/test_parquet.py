@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import parquet
+from relscout.io.readers import parquet, recognise
 from relscout.io.readers.source import Source
 
 
@@ -168,3 +168,13 @@ def test_a_value_that_is_not_a_number_is_missing(tmp_path: Path) -> None:
 def test_relations_and_ids_may_be_numbers(tmp_path: Path, number: float) -> None:
     found = instance(tmp_path, {**PLAIN, "relation": [number], "id": [number]})
     assert (found.relation, found.id) == ("3", "3")
+
+
+def test_damaged_names_of_columns_are_an_error(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a"], "hexd": [1]})
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    content = (tmp_path / "a.arrow").read_bytes()
+    (tmp_path / "a.arrow").write_bytes(content.replace(b"hexd", b"h\xe1\x01d", 1))
+    with pytest.raises(InputError, match="names of the columns are damaged"):
+        recognise(Source(tmp_path / "a.arrow"))

@@ -43,7 +43,12 @@ def column_names(path: Path) -> list[str]:
     if not files:
         raise InputError(f"{path}: the folder holds no rows")
     schema, _ = _opened(path, files[0], None, 1)
-    return list(schema.names)
+    try:
+        return list(schema.names)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{files[0]}: the names of the columns are damaged ({error}); save it again"
+        ) from error
 
 
 def rows(

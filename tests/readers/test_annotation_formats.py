@@ -500,7 +500,7 @@ def test_a_table_that_lacks_columns_says_which_and_how_to_map_those_it_has(tmp_p
 
 
 def test_a_relation_of_webanno_stands_in_the_row_of_its_target_and_names_its_source(tmp_path: Path) -> None:
-    # as INCEpTION's guide has it: a stacked target beside a source without a number, several lines, sub-tokens
+    # as INCEpTION's guide has it: a stacked target next to a source without a number, several lines, sub-tokens
     layers = "#T_SP=custom.Span|value\n#T_RL=custom.Relation|value|BT_custom.Span\n\n\n"
     document = (
         "#FORMAT=WebAnno TSV 3.3\n" + layers + "#Sentence.id=s1\n#Text=Graz 😀 is\n#Text=Ina's home.\n"

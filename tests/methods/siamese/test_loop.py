@@ -107,8 +107,8 @@ def test_one_instance_has_nothing_to_learn_from_and_it_is_told(siamese: Build, f
 def test_collapsed_representations_are_an_error_with_advice() -> None:
     watch = Watch(by_clusters=True)
     watch.see(torch.eye(4), torch.eye(4))
-    told = watch.end_epoch()
-    assert told["spread"] == pytest.approx((1 - 1 / 4) ** 0.5, abs=1e-6)
+    collapse_report = watch.end_epoch()
+    assert collapse_report["spread"] == pytest.approx((1 - 1 / 4) ** 0.5, abs=1e-6)
     watch.check()
     watch.see(torch.ones(4, 4) + 1e-4 * torch.eye(4), torch.eye(4))
     watch.end_epoch()

@@ -74,7 +74,6 @@ def read(source: Source) -> Iterator[RelationInstance | RecordError]:
     for path in files:
         annotations = replace(source, path=path)
         text_path = path.with_suffix(".txt")
-        annotations = replace(source, path=path)
         if not is_file(text_path):
             yield annotations.error(
                 "line 1", f"the text is missing; expected it in {text_path.name} next to it"

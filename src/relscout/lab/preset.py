@@ -157,7 +157,7 @@ def _check_scores(published: Published, kind: Kind) -> None:
     if kind == "discovery" and published.scoring not in SCORINGS:
         raise UnknownNameError("scoring", published.scoring, SCORINGS)
     if kind != "discovery" and published.scoring:
-        raise SettingError(f"scoring is for discovery, not for what is {kind}; leave it out")
+        raise SettingError(f"'scoring' applies to discovery only, and this preset is {kind}; leave it out")
     for name in published.scores:
         if name not in (known := _figures_of(kind)):
             raise UnknownNameError("key", name, known)

@@ -33,8 +33,8 @@ CONVENTIONS: Final[dict[Offsets, str]] = {
     "inclusive": "characters from 0, the end inclusive",
     "from-1": "characters from 1, the end exclusive",
     "from-1-inclusive": "characters from 1, the end inclusive",
-    "crlf-as-one": "characters, of which a line end of two counts as one",
-    "crlf-as-two": "characters, of which a line end of one counts as two",
+    "crlf-as-one": "characters, with each CRLF line end counted as one",
+    "crlf-as-two": "characters, with each single-character line end counted as two",
 }
 #: Numbers that a convention adds to the start and to the end. Conventions that are not listed count other units.
 _MOVED: Final[dict[Offsets, tuple[int, int]]] = {

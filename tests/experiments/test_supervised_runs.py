@@ -264,7 +264,7 @@ def test_missing_data_of_any_protocol_is_told_before_anything_is_written(
         ({"rows": [{"name": "x", "method": "cnn", "kind": "frozen"}]}, "a frozen row is not trained"),
         ({"rows": [{"name": "most frequent relation", "method": "cnn"}]}, "two rows have the name"),
         ({"published": [{"row": "CNN", "source": "x", "b3_f1": 1}]}, "unknown key 'b3_f1'"),
-        ({"published": [{"row": "CNN", "source": "x", "scoring": "raw", "semeval-1": 1}]}, "scoring is for discovery"),
+        ({"published": [{"row": "CNN", "source": "x", "scoring": "raw", "semeval-1": 1}]}, "applies to discovery only"),
         ({"sweep": {"setting": "labeled.share", "values": [0.5], "rows": ["CNN"]}}, "and this row gets none"),
     ],
 )  # fmt: skip

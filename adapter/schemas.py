@@ -92,7 +92,11 @@ def redocred_triples(path: Path) -> Iterator[RelationInstance]:
         for (head, tail, sentence), relations in sorted(labels.items()):
             text, begins, ends = texts[sentence]
             heads, tails = (
-                [_mention(place, begins, ends) for place in document["vertexSet"][entity] if place["sent_id"] == sentence]
+                [
+                    _mention(place, begins, ends)
+                    for place in document["vertexSet"][entity]
+                    if place["sent_id"] == sentence
+                ]
                 for entity in (head, tail)
             )
             # a pair of two relations would be torn between two directions

@@ -197,7 +197,12 @@ def unknown_encoder(model: str, reason: str) -> SettingError:
             f"{MPNET_VARIABLE} to their folder ({reason})"
         )
     name = model.rsplit("/", maxsplit=1)[-1].lower()
-    known = {BUNDLED: BUNDLED, _PUBLIC_NAME.lower(): BUNDLED, RELATION: RELATION, RELATION_BASE: RELATION_BASE}
+    known = {
+        BUNDLED: BUNDLED,
+        _PUBLIC_NAME.lower(): BUNDLED,
+        RELATION: RELATION,
+        RELATION_BASE: RELATION_BASE,
+    }
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {known[near[0]]!r}? " if near else ""
     return SettingError(

@@ -19,10 +19,19 @@ from numpy.typing import NDArray
 
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.core.settings import AboveZero, Width, from_mapping, settings_class, to_mapping
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    Width,
+    from_mapping,
+    settings_class,
+    to_mapping,
+)
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
-from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.whitening import Whitening
 from relscout.pretraining.corpus import Excluded
 from relscout.training.checkpointing import CheckpointedTraining
 from relscout.training.cosine_classifier import (
@@ -43,6 +52,12 @@ class AdapterSettings(CosineClassifierSettings):
     """Highest learning rate of the adapter."""
     rank: Width = 16
     """Rank of the adapter's factors, at least 1 (α is twice as large)."""
+    whitening_rank: AtLeast0 = 256
+    """Number of directions, at most, in which the vectors are whitened; 0 does not whiten them."""
+    whitening_shrinkage: AboveZero = 1.0
+    """How much of the mean variance is added to that of each direction; the larger, the weaker is the whitening."""
+    whitening_samples: AtLeast1 = 150
+    """Maximum number of instances of a relation that the whitening is measured on."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +66,12 @@ class TrainedAdapter:
 
     Args:
         factors: The two factors of each changed weight, for :func:`save_adapter`.
+        whitening: How its vectors are whitened; ``None`` if they are not.
         report: Report of the training, as JSON values.
     """
 
     factors: dict[str, NDArray[np.float32]]
+    whitening: Whitening | None
     report: dict[str, Any]
 
 
@@ -104,6 +121,9 @@ def train_adapter(
         settings if isinstance(settings, AdapterSettings) else from_mapping(AdapterSettings, settings or {})
     )
     encoder = encoder or TransformerEncoder(EncoderSettings())
+    if encoder.whitening is not None:
+        # the new whitening takes its place, because it is measured on what training makes of the vectors
+        encoder = TransformerEncoder(encoder.settings, weights=encoder.weights, whitens=False)
     if out is not None:
         check_adapter(out, encoder)
     sets = labeled if isinstance(labeled, Mapping) else {"": labeled}
@@ -131,6 +151,7 @@ def train_adapter(
     training = CheckpointedTraining(teacher, work)
     training.run(progress)
     factors = tunable.weights()
+    whitening = _whitening(tunable, prepared, classes, heads, options, progress)
     report = {
         "objective": "labels",
         "settings": to_mapping(options),
@@ -154,9 +175,49 @@ def train_adapter(
             card=card,
             made=report,
             flexible=flexible,
+            whitening=whitening,
         )
     work.clear()
-    return TrainedAdapter(factors, report)
+    return TrainedAdapter(factors, whitening, report)
+
+
+def _whitening(
+    tunable: TunableEncoder,
+    prepared: Prepared,
+    classes: NDArray[np.int64],
+    heads: Heads,
+    options: AdapterSettings,
+    progress: Progress,
+) -> Whitening | None:
+    """Return the whitening of a trained encoder, fitted to what it was trained on."""
+    if not options.whitening_rank:
+        return None
+    encoder = tunable.base
+    measured = np.sort(
+        np.concatenate(
+            [
+                np.flatnonzero(classes == relation)[: options.whitening_samples]
+                for relation in range(len(heads.set_of))
+            ]
+        )
+    )
+    contents = np.unique(prepared.row_of[measured])
+    vectors = np.empty((len(contents), tunable.dimension), dtype=np.float32)
+    row_of = np.full(len(prepared.lengths), -1)
+    row_of[contents] = np.arange(len(contents))
+    for batch, encoded in tunable.encoded(prepared, progress, contents=contents):
+        vectors[row_of[batch]] = encoded
+    return Whitening.fit(
+        vectors[row_of[prepared.row_of[measured]]],
+        classes[measured],
+        heads.set_of,
+        rank=options.whitening_rank,
+        shrinkage=options.whitening_shrinkage,
+        marking=encoder.settings.marking,
+        pooling=encoder.settings.pooling,
+        parts=encoder.parts,
+        hidden_size=encoder.hidden_size,
+    )
 
 
 def _classified(

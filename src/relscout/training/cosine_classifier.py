@@ -132,7 +132,9 @@ class CosineClassifierTrainer:
         n_classes = int(classes.max()) + 1
         heads = heads or Heads.single(n_classes)
         of_set, backwards = _with_inverses(heads)
-        self._set_of = torch.from_numpy(of_set if settings.inverses else heads.set_of).to(encoder.device)  # (R,)
+        self._set_of = torch.from_numpy(of_set if settings.inverses else heads.set_of).to(
+            encoder.device
+        )  # (R,)
         self._backwards = torch.from_numpy(backwards).to(encoder.device)  # (C,)
         self._n_sets = int(heads.set_of.max()) + 1
         self._n_classes = n_classes

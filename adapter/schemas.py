@@ -1,15 +1,14 @@
 """The labelled corpora that the adapters learn from, each with its own set of relations.
 
-FewRel's 16 validation relations are never among them, neither by their Wikidata identifier nor by their name nor by
-their meaning: SemEval's *Component-Whole* is *part of*, its *Member-Collection* is *member of*, and NYT+FB's relation 40
-is *child*.
+FewRel's 16 validation relations are never among them, by Wikidata identifier, by name or by meaning: SemEval's
+*Component-Whole* is *part of*, its *Member-Collection* is *member of*, and NYT+FB's relation 40 is *child*.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -66,6 +65,13 @@ def schemas(
         for corpus in FILES
         if corpus not in set(without)
     }
+
+
+def inverses(sets: Mapping[str, Sequence[RelationInstance]]) -> dict[str, str]:
+    """Return the relations that are the inverses of others: those of SemEval that differ in their direction only."""
+    names = {instance.relation or "" for instances in sets.values() for instance in instances}
+    pairs = {name: name.replace("(e1,e2)", "(e2,e1)") for name in names if name.endswith("(e1,e2)")}
+    return {**pairs, **{inverse: name for name, inverse in pairs.items()}}
 
 
 def _means(corpus: str, relation: str) -> bool:

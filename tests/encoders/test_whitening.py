@@ -118,7 +118,8 @@ def test_an_adapter_whitens_the_vectors_of_its_pooling_only(
 ) -> None:
     encoder = loaded(adapter)
     plain = TransformerEncoder(encoder.settings, whitens=False)
-    assert encoder.whitening is not None and len(encoder.whitening.factors) == 8
+    assert encoder.whitening is not None
+    assert len(encoder.whitening.factors) == 8
     np.testing.assert_array_equal(encoder.encode(labeled), encoder.whitening(plain.encode(labeled)))
     assert encoder.fingerprint != plain.fingerprint
     assert loaded(adapter, "span-mean@2").whitening is None
@@ -145,7 +146,8 @@ def test_an_adapter_of_an_adapter_has_a_whitening_of_its_own(
         labeled, loaded(adapter), settings={**QUICK, "whitening_rank": 3}, out=tmp_path / "again"
     )
     whitening = loaded(tmp_path / "again").whitening
-    assert whitening is not None and again.whitening is not None
+    assert whitening is not None
+    assert again.whitening is not None
     assert len(whitening.factors) == 3
     np.testing.assert_array_equal(whitening.directions, again.whitening.directions)
 

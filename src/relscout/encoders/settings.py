@@ -192,9 +192,9 @@ def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     if model == MPNET:
         return SettingError(
-            f"cannot load {MPNET}, the model that {RELATION_BASE!r} is for: it is not a part of relscout, and comes from "
-            f"the Hugging Face hub or from a folder; where there is no network, download its files elsewhere and set "
-            f"{MPNET_VARIABLE} to their folder ({reason})"
+            f"cannot load {MPNET}, the model that {RELATION_BASE!r} is for: it is not a part of relscout, and comes "
+            "from the Hugging Face hub or from a folder; where there is no network, download its files elsewhere and "
+            f"set {MPNET_VARIABLE} to their folder ({reason})"
         )
     name = model.rsplit("/", maxsplit=1)[-1].lower()
     known = {
@@ -207,8 +207,8 @@ def unknown_encoder(model: str, reason: str) -> SettingError:
     hint = f"did you mean {known[near[0]]!r}? " if near else ""
     return SettingError(
         f"cannot load encoder {model!r}: {hint}expected {RELATION!r} or {BUNDLED!r} (the bundled {_PUBLIC_NAME}, "
-        f"with and without what it learnt of relations), {RELATION_BASE!r} (the same for {MPNET}), a folder with a Hugging Face model or an adapter, or the name "
-        f"of a model on the Hugging Face hub ({reason})"
+        f"with and without what it learnt of relations), {RELATION_BASE!r} (the same for {MPNET}), a folder with a "
+        f"Hugging Face model or an adapter, or the name of a model on the Hugging Face hub ({reason})"
     )
 
 

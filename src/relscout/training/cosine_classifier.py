@@ -75,8 +75,8 @@ NO_INVERSE = -1
 class Heads:
     """Sets of relations that share an encoder: an instance is classified among the relations of its own set only.
 
-    Corpora draw the lines between relations differently. What one calls *contains*, the other calls *part of*, backwards,
-    or leaves unlabelled: across sets, a label says nothing.
+    Corpora draw the lines between relations differently. What one calls *contains*, the other calls *part of*,
+    backwards, or leaves unlabelled: across sets, a label says nothing.
 
     Args:
         set_of: Number of the set of each relation (C,), int64, from 0.

@@ -267,7 +267,7 @@ def test_instances_that_repeat_each_other_are_one_relation(
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
     assert build(small_encoder).fit(repeated, labeled).n_relations_ == 1
-    with pytest.raises(InputError, match="instances are repeated, or the encoder cannot distinguish them"):
+    with pytest.raises(InputError, match=r"instances are repeated, or .* cannot distinguish them"):
         build(small_encoder, n_relations=2).fit(repeated, labeled)
 
 
@@ -324,6 +324,8 @@ def test_edited_tensors_are_refused(name: str, saved: Path, tmp_path: Path) -> N
 def test_other_weights_of_the_encoder_are_refused_with_both_fingerprints(
     name: str, build: Build, tiny_bert: Path, few: Instances, tmp_path: Path, labeled: Labeled
 ) -> None:
+    if method(name).READS == "features":
+        pytest.skip("the method does not run its encoder")
     model = shutil.copytree(tiny_bert, tmp_path / "bert")
     settings = EncoderSettings(model=str(model), pooling="span-mean+sentence")
     fitted = build(TransformerEncoder(settings), n_relations=3).fit(few, labeled)

@@ -30,7 +30,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "trained_layers": 1,
     },
     "etype-plus": {"steps": 200, "n_init": 2},
-    "rel-lda": {"n_init": 2},
+    "rel-lda": {"n_init": 20},
     "rsn": {"pairs": 4000, "epochs": 2, "similarity_learning_rate": 5e-3, "entropy_weight": 0.3},
     "rocore": {
         "layers": "64-16",

@@ -21,12 +21,21 @@ from relscout.core.settings import (
     settings_class,
 )
 from relscout.lab.protocols import VARIED
-from relscout.metrics import ClusteringScores
+from relscout.metrics import ClusteringScores, OpenWorldScores
 
 #: Names of the scores.
 SCORES = tuple(field.name for field in dataclasses.fields(ClusteringScores) if field.type in ("float", float))
+#: Names of the scores of the scoring ``open-world``.
+OPEN_WORLD_SCORES = tuple(
+    field.name for field in dataclasses.fields(OpenWorldScores) if not field.name.startswith("n_")
+)
 #: Scoring in presets → key in records.
-SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped", "gold-selected": "gold_selected"}
+SCORINGS = {
+    "raw": "raw",
+    "majority-mapped": "majority_mapped",
+    "gold-selected": "gold_selected",
+    "open-world": "open_world",
+}
 
 #: Placeholder for the encoder of ``run --encoder``.
 GIVEN = "given"
@@ -42,7 +51,7 @@ NRelations = Annotated[
     int | Literal["gold", "auto"],
     PlainValidator(_checked_number, json_schema_input_type=int | Literal["gold", "auto"]),
 ]
-"""A number of relations; ``gold``: that of the scored instances; ``auto``: estimated."""
+"""A number of relations; ``gold``: that of the scored instances, without labelled ones; ``auto``: estimated."""
 
 
 @settings_class
@@ -96,8 +105,8 @@ class Published:
     row: Text
     """A row of the preset, or a trivial one (``one cluster`` …), to compare with; any name for a reference."""
     scoring: str
-    """``raw`` clusters, ``majority-mapped``, or ``gold-selected`` (the best epoch by gold relations); for discovery
-    only."""
+    """``raw`` clusters, ``majority-mapped``, ``gold-selected`` (the best epoch by gold relations), or ``open-world``
+    (pre-defined and novel relations separately); for discovery only."""
     source: Text
     """Table and page."""
     scores: Annotated[Mapping[str, Annotated[float, Field(ge=-100, le=100)]], Field(min_length=1)]
@@ -118,7 +127,8 @@ class Preset:
     rows: Annotated[Listed[Nested[Row]], Field(min_length=1)]
     """Lines of the table, in order."""
     n_relations: NRelations | None = None
-    """Number of relations, required for discovery; ``gold``: that of the scored instances; ``auto``: estimated."""
+    """Number of relations, required for discovery; ``gold``: that of the scored instances, without labelled ones;
+    ``auto``: estimated."""
     protocols: Distinct[Text] = ()
     """Several protocols in place of ``protocol``, each with a table of its own; not for discovery."""
     paper: str = ""

@@ -64,11 +64,12 @@ def test_a_share_that_is_none_is_refused_before_anything_is_read(share, relscout
     assert f"--none is {share!r}, expected auto, a share from 0 to below 1, or an existing file" in done.err
 
 
-def test_beside_open_world_it_is_refused(corpus_file, relscout, tmp_path):
+def test_beside_open_world_and_its_own_share_it_is_refused(corpus_file, relscout, tmp_path):
     labelled = tmp_path / "labelled.jsonl"
     write_instances([one for one in bundled_corpus() if one.relation in ("spouse", "orbits")], labelled)
     done = relscout(
-        *("discover", corpus_file, "--none", "auto", "--method", "transfer", "--set", "open_world=true"),
+        *("discover", corpus_file, "--none", "auto", "--method", "transfer"),
+        *("--set", "open_world=true,no_relation_fnr=0.1"),
         *("--labeled", labelled, "--known", "keep"),
     )
     assert done.code != 0

@@ -242,9 +242,7 @@ def test_frozen_rows_get_no_labelled_instances_and_methods_do(run, description, 
         run(description, rows=["spans"], seeds=[0])
 
 
-def test_mixed_relations_are_scored_separately_and_gold_counts_the_novel_ones(
-    run, one_seed, transfer_data
-):
+def test_mixed_relations_are_scored_separately_and_gold_counts_the_novel_ones(run, one_seed, transfer_data):
     settings = {"open_world": True, "no_relation_fnr": 0, "known_fnr": 0.5, "layers": "16-8"}
     settings |= {"autoencoder_steps": 4, "supervised_layers": 1, "supervised_steps": 4, "neighbours": 3}
     one_seed["rows"] = [

@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout import Discovery, discover
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.methods.transfer import Transfer, TransferSettings
-from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, Whitening, sorted_apart
+from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, sorted_apart
 from relscout.methods.unrelated.detector import redrawn_pairs
 
 PREDEFINED = ("composer", "official language", "award received")
@@ -139,7 +140,9 @@ def sorting() -> Sorting:
     """Two classes at the left, and what nobody labelled at the right, seen as they are."""
     view = Whitening(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
     near = on_circle(np.concatenate([np.linspace(2, 3.4, 40), np.linspace(-1, 1, 40)]))
-    return Sorting(view, view, on_circle(np.array([3.0, 2.5])), 0.1, near, 40, 5, 3)
+    return Sorting(
+        view, view, on_circle(np.array([3.0, 2.5])), 0.1, near, 40, 5, 3, np.empty((0, 2), np.float32)
+    )
 
 
 def on_circle(angles: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -470,8 +470,8 @@ def run_command(
         str | None,
         typer.Option(
             metavar="NAME|DIR",
-            help="Encoder for rows with 'model: given'.",
-            show_default="these rows are left out",
+            help="Encoder for rows with 'model: given', else a copy of the model of the hub.",
+            show_default="the rows are left out, or read from the hub",
         ),
     ] = None,
     data: Data = None,

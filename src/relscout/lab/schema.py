@@ -20,6 +20,8 @@ from relscout.core.settings import (
     Text,
     settings_class,
 )
+from relscout.encoders import EncoderSettings
+from relscout.encoders.settings import BUNDLED, RELATION
 from relscout.lab.protocols import VARIED
 from relscout.metrics import ClusteringScores, OpenWorldScores
 
@@ -179,6 +181,9 @@ class Preset:
         """Return the preset under each of its protocols, one at a time."""
         return [replace(self, protocol=name) for name in self.protocols or (self.protocol,)]
 
+    def _model_of(self, row: Row) -> str:
+        return str(self.encoder_of(row).get("model", EncoderSettings.model))
+
     def rows_without_encoder(self) -> list[str]:
         """Return the names of the rows that need the encoder of ``run --encoder``."""
         return [row.name for row in self.rows if self.encoder_of(row).get("model") == GIVEN]
@@ -186,12 +191,16 @@ class Preset:
     def with_encoder(self, model: str | None) -> Preset:
         """Return the preset with an encoder for the rows that need one; without the encoder, these rows are dropped.
 
+        If no row needs one, the encoder takes the place of models that are not bundled, such as a copy of a model of
+        the Hugging Face hub.
+
         Raises:
-            SettingError: No row needs one.
+            SettingError: All rows have bundled encoders.
         """
         waiting = self.rows_without_encoder()
         if model is None:
             return replace(self, rows=tuple(row for row in self.rows if row.name not in waiting))
+        waiting = waiting or [row.name for row in self.rows if self._model_of(row) not in (BUNDLED, RELATION)]
         if not waiting:
             raise SettingError(
                 f"no row of preset {self.name!r} needs an encoder, so {model!r} would not be used; leave it out, or "

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import SettingError
 from relscout.core.files import Artifact, make_above, save_artifact
 from relscout.core.instances import RelationInstance
@@ -21,6 +22,7 @@ from relscout.core.settings import to_mapping
 from relscout.encoders import EncoderParameter, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic, learnt_note
 from relscout.finetuning.episodes import (
+    Comparison,
     Episode,
     FewShotScore,
     accuracies,
@@ -104,7 +106,7 @@ def scores_of(
     known: Known,
     episodes: int,
     seed: int,
-    similarity: str,
+    compared: Comparison,
     vectors: Vectors,
     progress: Progress,
 ) -> list[FewShotScore]:
@@ -118,7 +120,7 @@ def scores_of(
         known: Whether to raise an error for relations that were seen, drop them, or keep them.
         episodes: Number of episodes of each shape.
         seed: Random seed of the episodes.
-        similarity: Similarity of a query and a prototype.
+        compared: How queries are compared with prototypes.
         vectors: Encodes the instances; called once.
         progress: Progress callback.
 
@@ -140,7 +142,7 @@ def scores_of(
         zip(shapes, drawn_from.chosen, streams, strict=True), 1
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
-        right = accuracies(encoded, drawn, shots=shape.shots, similarity=similarity)
+        right = accuracies(encoded, drawn, shots=shape.shots, compared=compared)
         note = learnt_note(model, [names[place] for place in relations])
         warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
@@ -161,6 +163,8 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
     if learnt.centre is not None:
         tensors["centre"] = learnt.centre
+    if learnt.whitening is not None:
+        tensors |= {"whitening.mean": learnt.whitening.mean, "whitening.matrix": learnt.whitening.matrix}
     described = {
         **settings,
         "relations": list(learnt.relations),
@@ -185,10 +189,12 @@ def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
         values = dict(artifact.settings)
         relations = tuple(str(name) for name in values.pop("relations"))
         held = values.pop("dev_relations")
+        of_whitening = below("whitening.", artifact.tensors)
         learnt = FewShotFit(
             relations,
             Trained(str(values.pop("encoder_fingerprint")), below("encoder.", artifact.tensors)),
             artifact.tensors.get("centre"),
+            Whitening(of_whitening["mean"], of_whitening["matrix"]) if of_whitening else None,
             Seen.restored(artifact.tensors["seen"], relations),
             Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY),
             dict(values.pop("report")),
@@ -229,6 +235,8 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         seed: int = 0,
         similarity: str = FewShotSettings.similarity,
         centred: bool = FewShotSettings.centred,
+        shrinkage: float = FewShotSettings.shrinkage,
+        refinements: int = FewShotSettings.refinements,
         objective: str = FewShotSettings.objective,
         iterations: int = FewShotSettings.iterations,
         learning_rate: float = FewShotSettings.learning_rate,
@@ -365,7 +373,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
             known=known,
             episodes=episodes,
             seed=self.seed if seed is None else seed,
-            similarity=self._settings.similarity,
+            compared=self._settings.of_comparison,
             vectors=self._vectors,
             progress=progress,
         )
@@ -407,13 +415,8 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         examples, _ = canonical(support)
         names, classes = classes_of(examples)
         vectors = self._vectors([*examples, *queries], progress=progress, on_loss=on_loss)
-        options = self._settings
         shares = probabilities(
-            vectors[len(examples) :],
-            vectors[: len(examples)],
-            classes,
-            similarity=options.similarity,
-            sharpness=options.sharpness,
+            vectors[len(examples) :], vectors[: len(examples)], classes, compared=self._settings.of_comparison
         )
         return tuple(names), shares
 
@@ -421,7 +424,8 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
         vectors = self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
-        return placed(vectors, self._learnt.centre)
+        vectors = placed(vectors, self._learnt.centre)
+        return vectors if self._learnt.whitening is None else self._learnt.whitening(vectors)
 
     @property
     def trained_encoder(self) -> TransformerEncoder:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
@@ -32,6 +34,7 @@ from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.finetuning.episodes import (
     SIMILARITIES,
+    Comparison,
     Episode,
     accuracies,
     draw_episodes,
@@ -64,6 +67,10 @@ class FewShotSettings:
     """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
     """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Shrinkage of the within-class covariance of the labelled relations, by which vectors are whitened; 1 does not."""
+    refinements: AtLeast0 = 0
+    """Rounds in which the queries refine the prototypes; they then depend on each other, at least 0."""
     objective: Annotated[str, OneOf(OBJECTIVES)] = "relations"
     """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
     iterations: AtLeast0 = 200
@@ -106,6 +113,11 @@ class FewShotSettings:
     def of_dev(self) -> Episode:
         """Shape of an episode of ``dev``."""
         return Episode(self.dev_ways, self.dev_shots)
+
+    @property
+    def of_comparison(self) -> Comparison:
+        """How queries are compared with prototypes."""
+        return Comparison(self.similarity, sharpness=self.sharpness, refinements=self.refinements)
 
     @property
     def of_cosine_classifier(self) -> CosineClassifierSettings:
@@ -342,7 +354,8 @@ class DevEpisodes:
     def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
         vectors = placed(self.encoder.encode(self.prepared, progress=progress), None)
-        shares = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
+        compared = Comparison(self.similarity)
+        shares = accuracies(vectors, self.episodes, shots=self.shots, compared=compared)
         return float(shares.mean())
 
 
@@ -439,6 +452,7 @@ class FewShotFit:
         relations: Names of the pre-defined relations, sorted.
         trained: The trained layers; ``None`` before a fit.
         centre: Mean vector to subtract from every vector (D,), float32; ``None`` for none.
+        whitening: Whitening of the vectors after that, by the labelled relations; ``None`` for none.
         seen: Relations and sentences of the training.
         held: Relations and sentences by which the weights were chosen.
         report: Losses, accuracies and warnings, as JSON values.
@@ -447,6 +461,7 @@ class FewShotFit:
     relations: tuple[str, ...] = ()
     trained: Trained | None = None
     centre: NDArray[np.float32] | None = None
+    whitening: Whitening | None = None
     seen: Seen = field(default_factory=Seen)
     held: Seen = field(default_factory=lambda: Seen(how=CHOSEN_BY))
     report: dict[str, Any] = field(default_factory=lambda: {"warnings": []})
@@ -512,12 +527,18 @@ def learn(
     else:
         vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
+    centre = mean if settings.centred else None
+    whitening = None
+    if settings.shrinkage < 1:
+        _, classes = classes_of(known)
+        whitening = Whitening.of(placed(vectors, centre), classes, shrinkage=settings.shrinkage)
     relations = tuple(sorted(seen.relations))
     counts = {"labelled": len(known), "predefined": len(relations)}
     learnt = FewShotFit(
         relations,
         Trained(encoder.fingerprint, weights),
-        mean if settings.centred else None,
+        centre,
+        whitening,
         seen,
         Seen.of(held or (), how=CHOSEN_BY),
         {**counts, **report, "warnings": [*warnings, *loss_warnings(lost)]},

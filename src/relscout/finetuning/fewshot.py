@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.within_class import Whitening
 from relscout.core.errors import SettingError
 from relscout.core.files import Artifact, make_above, save_artifact
 from relscout.core.instances import RelationInstance
@@ -163,8 +162,6 @@ def write(folder: Path, learnt: FewShotFit, encoder: TransformerEncoder, setting
     tensors = {f"encoder.{name}": array for name, array in trained.weights.items()}
     if learnt.centre is not None:
         tensors["centre"] = learnt.centre
-    if learnt.whitening is not None:
-        tensors |= {"whitening.mean": learnt.whitening.mean, "whitening.matrix": learnt.whitening.matrix}
     described = {
         **settings,
         "relations": list(learnt.relations),
@@ -189,12 +186,10 @@ def read(folder: Path) -> tuple[FewShotFit, TransformerEncoder, dict[str, Any]]:
         values = dict(artifact.settings)
         relations = tuple(str(name) for name in values.pop("relations"))
         held = values.pop("dev_relations")
-        of_whitening = below("whitening.", artifact.tensors)
         learnt = FewShotFit(
             relations,
             Trained(str(values.pop("encoder_fingerprint")), below("encoder.", artifact.tensors)),
             artifact.tensors.get("centre"),
-            Whitening(of_whitening["mean"], of_whitening["matrix"]) if of_whitening else None,
             Seen.restored(artifact.tensors["seen"], relations),
             Seen.restored(artifact.tensors["held"], held, how=CHOSEN_BY),
             dict(values.pop("report")),
@@ -235,7 +230,6 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         seed: int = 0,
         similarity: str = FewShotSettings.similarity,
         centred: bool = FewShotSettings.centred,
-        shrinkage: float = FewShotSettings.shrinkage,
         refinements: int = FewShotSettings.refinements,
         objective: str = FewShotSettings.objective,
         iterations: int = FewShotSettings.iterations,
@@ -424,8 +418,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
         vectors = self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
-        vectors = placed(vectors, self._learnt.centre)
-        return vectors if self._learnt.whitening is None else self._learnt.whitening(vectors)
+        return placed(vectors, self._learnt.centre)
 
     @property
     def trained_encoder(self) -> TransformerEncoder:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
@@ -67,8 +65,6 @@ class FewShotSettings:
     """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
     """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
-    shrinkage: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Shrinkage of the within-class covariance of the labelled relations, by which vectors are whitened; 1 does not."""
     refinements: AtLeast0 = 0
     """Rounds in which the queries refine the prototypes; they then depend on each other, at least 0."""
     objective: Annotated[str, OneOf(OBJECTIVES)] = "relations"
@@ -452,7 +448,6 @@ class FewShotFit:
         relations: Names of the pre-defined relations, sorted.
         trained: The trained layers; ``None`` before a fit.
         centre: Mean vector to subtract from every vector (D,), float32; ``None`` for none.
-        whitening: Whitening of the vectors after that, by the labelled relations; ``None`` for none.
         seen: Relations and sentences of the training.
         held: Relations and sentences by which the weights were chosen.
         report: Losses, accuracies and warnings, as JSON values.
@@ -461,7 +456,6 @@ class FewShotFit:
     relations: tuple[str, ...] = ()
     trained: Trained | None = None
     centre: NDArray[np.float32] | None = None
-    whitening: Whitening | None = None
     seen: Seen = field(default_factory=Seen)
     held: Seen = field(default_factory=lambda: Seen(how=CHOSEN_BY))
     report: dict[str, Any] = field(default_factory=lambda: {"warnings": []})
@@ -527,18 +521,12 @@ def learn(
     else:
         vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
     mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
-    centre = mean if settings.centred else None
-    whitening = None
-    if settings.shrinkage < 1:
-        _, classes = classes_of(known)
-        whitening = Whitening.of(placed(vectors, centre), classes, shrinkage=settings.shrinkage)
     relations = tuple(sorted(seen.relations))
     counts = {"labelled": len(known), "predefined": len(relations)}
     learnt = FewShotFit(
         relations,
         Trained(encoder.fingerprint, weights),
-        centre,
-        whitening,
+        mean if settings.centred else None,
         seen,
         Seen.of(held or (), how=CHOSEN_BY),
         {**counts, **report, "warnings": [*warnings, *loss_warnings(lost)]},

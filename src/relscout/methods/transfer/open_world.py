@@ -53,7 +53,7 @@ class TransferSettings(CosineClassifierSettings, SelfORESettings):
     """How known and novel relations are separated: by ``neighbours``, or ``joint``: by the nearer mean, after that."""
     neighbours: AtLeast1 = 20
     """Number of nearest neighbours among which labelled ones are counted, at least 1."""
-    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Shrinkage of the within-class covariance, above 0 to 1; 1 disables the normalisation."""
 
     def __post_init__(self) -> None:
@@ -239,9 +239,10 @@ class Sorting:
         """Return a sorting by the nearest mean of pre-defined and novel relations, which are estimated together.
 
         Semi-supervised k-means (Vaze, Han, Vedaldi, Zisserman: "Generalized Category Discovery", CVPR 2022): labelled
-        instances keep their relation, all others move to the nearest mean. Means of novel relations start from a
-        clustering of the instances that :meth:`predefined` classifies as novel, not from distant instances as in the
-        paper, because that often starts in a pre-defined relation.
+        instances keep their relation, all others move to the nearest mean. Unlike in the paper, an instance without a
+        labelled neighbour is always of a novel relation, because labelled relations that the corpus lacks would attract
+        some; and means of novel relations start from a clustering of the instances that :meth:`predefined` classifies
+        as novel, because distant instances are often of a pre-defined relation.
 
         Args:
             vectors: Unlabelled vectors (N, D), float32.
@@ -260,13 +261,20 @@ class Sorting:
         ).centroids
         both, n_known = np.concatenate([seen, known]), len(self.centroids)
         centroids = np.concatenate([self.centroids, starts])  # (C + K, Z)
-        labels = nearest(seen, centroids)[0]
+        apart = self._labelled_around(self.plain(vectors)) == 0
+
+        def assigned(centroids: NDArray[np.float32]) -> NDArray[np.int64]:
+            labels = nearest(seen, centroids)[0]
+            labels[apart] = n_known + nearest(seen[apart], centroids[n_known:])[0]
+            return labels
+
+        labels = assigned(centroids)
         for _ in range(_ROUNDS):
             relations = np.concatenate([labels, classes])
             sizes = np.bincount(relations, minlength=len(centroids))
             # a novel relation that lost all its instances stays where it was
             centroids = np.where(sizes[:, None] > 0, means(both, relations, len(centroids)), centroids)
-            before, labels = labels, nearest(seen, centroids)[0]
+            before, labels = labels, assigned(centroids)
             if np.array_equal(before, labels):
                 break
         joined = replace(self, centroids=centroids[:n_known], novel=centroids[n_known:])
@@ -336,7 +344,8 @@ class Sorting:
         of_known = soft_assignment(seen, self.centroids, self.variance)
         if len(self.novel):
             # the posterior of the nearest mean of either side, never so near to one half that rounding decides
-            margins = self.bias - self._nearer_to_novel(seen)
+            apart = self._labelled_around(self.plain(vectors)) == 0
+            margins = np.where(apart, -np.inf, self.bias - self._nearer_to_novel(seen))
             logits = np.clip(margins / (2 * self.variance), -30, 30)
             evidence = 1 / (1 + np.exp(-logits))
             clear = np.where(

@@ -104,10 +104,11 @@ def _table(records: Sequence[Record]) -> Table:
         groups.setdefault(line_of(record), []).append(record)
     for members in groups.values():
         first = members[0]
-        values = [
+        columns: list[list[float | None]] = [
             [record["scores"].get(scoring, {}).get(key) for record in members] for scoring, _, key in shown
         ]
-        means = [None if None in column else sum(column) / len(column) for column in values]
+        measured = [[value for value in column if value is not None] for column in columns]
+        means = [sum(values) / len(values) if len(values) == len(members) else None for values in measured]
         varied = f" ({listed(first['variation'])})" if first["variation"] else ""
         table.add_row(
             Text(visible(first["row"] + varied)),

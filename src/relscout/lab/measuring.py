@@ -365,8 +365,10 @@ def open_world(
     predefined = {str(instance.relation) for instance in labeled or task.labeled or ()}
     names = {number: name for number, name in model.names_.items() if name in predefined}
     none = -1
-    gold: list[Hashable] = [none if one.is_unrelated else str(one.relation) for one in task.scored]
-    found: list[Hashable] = [names.get(label, label) for label in assigned.tolist()]
+    gold: list[Hashable] = [
+        none if instance.is_unrelated else str(instance.relation) for instance in task.scored
+    ]
+    predicted: list[Hashable] = [names.get(label, label) for label in assigned.tolist()]
     evidence = None
     if names and len(names) < model.n_relations_:
         # ``discover`` passes instances to a method in canonical order
@@ -377,7 +379,7 @@ def open_world(
             shares[:, : model.n_relations_][:, side].max(axis=1) for side in (~is_known, is_known)
         )
         evidence = novel / np.maximum(novel + known, np.finfo(np.float32).tiny)
-    scores = open_world_scores(found, gold, predefined, novelty=evidence, no_relation=none)
+    scores = open_world_scores(predicted, gold, predefined, novelty=evidence, no_relation=none)
     return {"open_world": scores.as_dict()}
 
 

@@ -160,8 +160,8 @@ def _named(
 ) -> ClassificationScores:
     """Return the scores of the pre-defined relations, where everything else is one class that is not a positive."""
     others = "\0"  # no name of a relation
-    found, gold = ([label if label in names else others for label in side] for side in (labels, truths))
-    return classification_scores(found, gold, na_label=others if others in {*found, *gold} else None)
+    predicted, gold = ([label if label in names else others for label in side] for side in (labels, truths))
+    return classification_scores(predicted, gold, na_label=others if others in {*predicted, *gold} else None)
 
 
 def _novelty(

@@ -326,14 +326,16 @@ class Sorting:
         view, plain = (
             Whitening(arrays[f"{prefix}mean"], arrays[f"{prefix}matrix"]) for prefix in ("", "plain_")
         )
-        variance, counts = float(arrays["variance"][0]), arrays["counts"].tolist()
+        n_labelled, n_neighbours, least = arrays["counts"].tolist()
         return cls(
             view,
             plain,
             arrays["centroids"],
-            variance,
+            float(arrays["variance"][0]),
             arrays["around"],
-            *counts,
+            n_labelled,
+            n_neighbours,
+            least,
             novel=arrays["novel"],
             bias=float(arrays["bias"][0]),
         )

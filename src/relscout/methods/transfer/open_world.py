@@ -50,7 +50,7 @@ class TransferSettings(CosineClassifierSettings, SelfORESettings):
     known_fnr: Rate = 0.1
     """Share of labelled instances that may be classified as novel, in [0, 1)."""
     separation: Literal["joint", "neighbours"] = "joint"
-    """How known and novel relations are separated: by ``neighbours``, or ``joint``: by the nearer mean, after that."""
+    """How known and novel relations are separated: by ``neighbours``, or ``joint``, after that by the nearer mean."""
     neighbours: AtLeast1 = 20
     """Number of nearest neighbours among which labelled ones are counted, at least 1."""
     shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.3
@@ -142,6 +142,8 @@ _MOST, _FEWEST = 20_000, 200
 _NEAR = 0.1
 
 
+#: Instances per novel relation from which both sides are clustered jointly: with fewer, neighbours separate better.
+_ENOUGH = 30
 #: Maximum number of rounds of the joint clustering, which usually settles after about ten.
 _ROUNDS = 50
 #: Distance of the evidence for a pre-defined relation from one half, at least.
@@ -397,10 +399,10 @@ def sorted_apart(
     sorting = Sorting.of(vectors, labelled, classes, settings, seed=seed)
     is_novel = sorting.predefined(vectors) < 0
     wanted = n_relations
-    if settings.separation == "joint" and is_novel.any():
+    if settings.separation == "joint" and is_novel.sum() >= _ENOUGH:
         if wanted == "auto":
             wanted = choose_k(vectors[is_novel], seed=seed, largest=settings.max_relations).k
-        if wanted <= is_novel.sum():
+        if wanted * _ENOUGH <= is_novel.sum():
             sorting = sorting.joint(vectors, labelled, classes, wanted, settings, seed=seed)
             is_novel = sorting.predefined(vectors) < 0
     if (n_novel := int(is_novel.sum())) < (1 if n_relations == "auto" else n_relations):

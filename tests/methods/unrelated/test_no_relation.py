@@ -144,7 +144,8 @@ def test_in_an_open_world_the_relatedness_model_separates_unrelated_pairs(
     assert fitted.none_ == fitted.n_relations_ == fitted.method.n_relations_
     fitted.save(tmp_path / "model")
     loaded = load_fitted(tmp_path / "model")
-    assert loaded.predict(instances[:20]).tolist() == fitted.labels_[:20].tolist()
+    # all of them: the other pairs of a sentence matter to the relatedness model
+    np.testing.assert_array_equal(loaded.predict(instances), fitted.labels_)
 
 
 @pytest.mark.parametrize("name", ["hac", "rocore", "siamese"])

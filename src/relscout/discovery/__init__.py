@@ -313,6 +313,9 @@ def discover(
         from relscout.text.spacy_pipeline import with_syntax
 
         bare = with_syntax(bare)
+    if (none is not None or precision is not None) and options.get("open_world"):
+        # the relatedness model recognises unrelated pairs then; a value that was given is checked by the wrapper
+        options.setdefault("no_relation_fnr", 0.0)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
     if none is not None or precision is not None:
         from relscout.methods.unrelated import NoRelationWrapper

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +141,10 @@ class Whitening:
         """
         from safetensors.numpy import save_file
 
-        content = {"directions": self.directions.astype(np.float16), "factors": self.factors}
+        content: dict[str, NDArray[Any]] = {
+            "directions": self.directions.astype(np.float16),
+            "factors": self.factors,
+        }
         with whole_file(folder / WHITENING) as partial:
             save_file(content, partial, {"marking": self.marking, "pooling": self.pooling})
 

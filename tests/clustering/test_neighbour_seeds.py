@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from relscout.clustering.adaptive import AdaptiveSettings, adapt, pretrain
-from relscout.clustering.kmeans import in_own_thread, kmeans, nearest, neighbour_seeds
+from relscout.clustering.kmeans import in_own_thread, kmeans, nearest, neighbour_seeds, starting_centroids
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.methods.kmeans import KMeans
@@ -55,6 +55,32 @@ def test_a_sample_and_a_seed_beyond_32_bits_will_do(vectors_and_gold: Any) -> No
     found = neighbour_seeds(vectors, 4, seed=2**40, sample_size=130)
     assert found is not None
     assert adjusted_rand_score(gold, nearest(vectors, found)[0]) == 1
+
+
+def test_a_consensus_of_layouts_depends_less_on_the_seed_than_one_layout(blobs: Any) -> None:
+    # blobs that overlap, so that different layouts are cut differently
+    vectors, _ = blobs(9, 15, dimensions=6, noise=0.45)
+
+    def agreement(n_layouts: int) -> float:
+        first, second = (
+            nearest(vectors, seeds)[0]
+            for seed in (0, 1)
+            if (seeds := neighbour_seeds(vectors, 9, seed=seed, n_layouts=n_layouts)) is not None
+        )
+        return float(adjusted_rand_score(first, second))
+
+    assert agreement(3) > agreement(1)
+
+
+def test_a_start_by_consensus_joins_three_layouts(vectors_and_gold: Any) -> None:
+    vectors, gold = vectors_and_gold
+    started = starting_centroids(vectors, 4, start="consensus", seed=0)
+    joined = neighbour_seeds(vectors, 4, seed=0, n_layouts=3)
+    assert started is not None
+    assert joined is not None
+    assert started.tobytes() == joined.tobytes()
+    assert adjusted_rand_score(gold, nearest(vectors, started)[0]) == 1
+    assert starting_centroids(vectors, 4, start="k-means++", seed=0) is None
 
 
 @pytest.mark.parametrize(("each", "n_clusters"), [(29, 4), (40, 1), (40, 81)])

@@ -132,6 +132,8 @@ class Estimator(Parameters, ABC):
     #: Name of the boolean setting with which the method recognises labelled relations in the corpus next to novel ones,
     #: as a later batch needs; ``None`` if it cannot.
     KNOWN_SETTING: ClassVar[str | None]
+    #: Whether ``fit`` trains something, which may make the relations worse than k-means on the frozen vectors.
+    TRAINS: ClassVar[bool] = False
 
     n_relations: NRelations
     n_relations_: int
@@ -495,6 +497,7 @@ class VectorMethod(Method):
 class EncoderTraining(VectorMethod):
     """Base class of methods whose ``fit`` trains the encoder; it sets ``_trained`` before it encodes."""
 
+    TRAINS: ClassVar[bool] = True
     _FITTED: ClassVar[str] = "_trained"
 
     def _ready_encoder(self) -> TransformerEncoder:

@@ -36,7 +36,7 @@ class Shuffled(ClusteringMethod):
         ({"labelled": True, "every_pair": False}, "transfer"),
         ({"labelled": True, "every_pair": True}, "transfer"),
         ({"labelled": False, "every_pair": True}, "hac"),
-        ({"labelled": False, "every_pair": False, "given_vectors": True}, "kmeans"),
+        ({"labelled": False, "every_pair": False, "frozen": True}, "kmeans"),
         ({"labelled": False, "every_pair": False, "n_instances": 99}, "kmeans"),
         ({"labelled": False, "every_pair": False, "n_instances": 100}, "selfore"),
         ({"labelled": False, "every_pair": False, "n_instances": 1_000_000}, "kmeans"),
@@ -55,8 +55,8 @@ def test_labels_are_learnt_from_without_a_comparison_where_there_are_few_instanc
 
 
 def test_vectors_and_labels_do_not_go_together() -> None:
-    with pytest.raises(SettingError, match="no encoder to train"):
-        candidate(labelled=True, every_pair=False, given_vectors=True)
+    with pytest.raises(SettingError, match="cannot be trained on them"):
+        candidate(labelled=True, every_pair=False, frozen=True)
 
 
 def test_a_line_says_what_was_chosen_and_why() -> None:

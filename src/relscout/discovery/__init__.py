@@ -40,6 +40,7 @@ from relscout.encoders import (
     checked_vectors,
     known_share,
     name_of,
+    underlying,
     unknown_token_warning,
 )
 from relscout.encoders.settings import RELATION, settings_for
@@ -248,7 +249,7 @@ def discover(
             labelled=labeled is not None,
             every_pair=precision is not None,
             n_instances=len(instances),
-            given_vectors=vectors is not None,
+            frozen=vectors is not None or (encoder is not None and underlying(encoder) is None),
         )
         method, options, check_training = picked.method, dict(picked.settings), True
         if picked.why:

@@ -31,7 +31,7 @@ class Candidate:
 
 
 def candidate(
-    *, labelled: bool, every_pair: bool, n_instances: int | None = None, given_vectors: bool = False
+    *, labelled: bool, every_pair: bool, n_instances: int | None = None, frozen: bool = False
 ) -> Candidate:
     """Return the method that ``"auto"`` compares with k-means, or the one that it chooses at once.
 
@@ -39,16 +39,16 @@ def candidate(
         labelled: Whether labelled data for other relations are given.
         every_pair: Whether every pair of entities of a text is an instance.
         n_instances: Number of instances; ``None`` if it is not known yet.
-        given_vectors: Whether precomputed vectors are given, which cannot be trained.
+        frozen: Whether the encoder cannot be trained: vectors are given, or an encoder that is no transformer.
 
     Raises:
-        SettingError: Vectors and labelled data are given.
+        SettingError: Labelled data are given, and the encoder cannot be trained.
     """
     if labelled:
-        if given_vectors:
+        if frozen:
             raise SettingError(
-                "labelled instances are given, and with vectors method 'auto' has no encoder to train on them; leave "
-                "out the labelled instances, or the vectors"
+                "labelled instances are given, but vectors, or an encoder that is no transformer, cannot be trained on "
+                "them; leave out the labelled instances, or give a TransformerEncoder"
             )
         few = n_instances is not None and n_instances < FEWEST
         why = (
@@ -59,8 +59,8 @@ def candidate(
         return Candidate("transfer", why=why)
     if every_pair:
         return Candidate("hac", why="every pair of entities is an instance, so that most relations are small")
-    if given_vectors:
-        return Candidate("kmeans", why="precomputed vectors cannot be trained")
+    if frozen:
+        return Candidate("kmeans", why="vectors, or an encoder that is no transformer, cannot be trained")
     if n_instances is not None and n_instances < FEWEST:
         return Candidate("kmeans", why=f"{n_instances} instances are too few to learn from")
     if n_instances is not None and n_instances > _MOST:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from relscout.clustering.adaptive import AdaptiveSettings, adapt, pretrain
-from relscout.clustering.kmeans import in_own_thread, kmeans, nearest, neighbour_seeds, starting_centroids
+from relscout.clustering.kmeans import (
+    in_own_thread,
+    kmeans,
+    nearest,
+    neighbour_seeds,
+    side_by_side,
+    starting_centroids,
+)
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.methods.kmeans import KMeans
@@ -57,19 +64,14 @@ def test_a_sample_and_a_seed_beyond_32_bits_will_do(vectors_and_gold: Any) -> No
     assert adjusted_rand_score(gold, nearest(vectors, found)[0]) == 1
 
 
-def test_a_consensus_of_layouts_depends_less_on_the_seed_than_one_layout(blobs: Any) -> None:
-    # blobs that overlap, so that different layouts are cut differently
-    vectors, _ = blobs(9, 15, dimensions=6, noise=0.45)
-
-    def agreement(n_layouts: int) -> float:
-        first, second = (
-            nearest(vectors, seeds)[0]
-            for seed in (0, 1)
-            if (seeds := neighbour_seeds(vectors, 9, seed=seed, n_layouts=n_layouts)) is not None
-        )
-        return float(adjusted_rand_score(first, second))
-
-    assert agreement(3) > agreement(1)
+def test_what_most_layouts_separate_is_separated_whatever_their_scale() -> None:
+    places = np.arange(40)
+    halves, others = places % 2, places // 2 % 2
+    of_most, of_one = (side[:, None].astype(np.float32) for side in (halves, others))
+    joined = side_by_side([of_most, 3 * of_most, 100 * of_one])
+    assert joined.shape == (40, 3)
+    np.testing.assert_allclose(joined.mean(axis=0), 0, atol=1e-6)
+    assert adjusted_rand_score(halves, kmeans(joined, 2, seed=0).labels) == 1
 
 
 def test_a_start_by_consensus_joins_three_layouts(vectors_and_gold: Any) -> None:

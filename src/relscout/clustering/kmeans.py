@@ -296,7 +296,7 @@ def neighbour_seeds(
         layouts = in_own_thread(
             lambda: [_layout(directions, seed + _APART * number) for number in range(n_layouts)]
         )
-    joined = layouts[0] if n_layouts == 1 else _joined(layouts)
+    joined = layouts[0] if n_layouts == 1 else side_by_side(layouts)
     # in more dimensions, k-means needs more starts to settle in the same partition
     parts = kmeans(joined, n_clusters, seed=seed, n_init=n_init * n_layouts)
     return means(sample, parts.labels, n_clusters)
@@ -348,8 +348,8 @@ def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(layout, dtype=np.float32)
 
 
-def _joined(layouts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return layouts (N, d) side by side (N, L · d), float32, each centred and of mean square 1."""
+def side_by_side(layouts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return L layouts (N, d) side by side (N, L · d), float32, each centred and of mean square 1."""
     centred = [layout - layout.mean(axis=0) for layout in layouts]
     return np.hstack([layout / max(float(layout.std()), 1e-12) for layout in centred])
 

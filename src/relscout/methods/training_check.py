@@ -51,8 +51,8 @@ _AROUND = 25
 #: between these, SemEval and ChemProt, 8 to 48.
 MOST_SHIFT = 3.0
 #: Modularity, as a share of that of k-means, that a trained partition must reach by vectors, and by wording. The gold
-#: relations of a development draw reach 0.92 and 1.29.
-LEAST_STRUCTURE, LEAST_WORDING = 0.85, 1.0
+#: relations of two development draws reach 0.92 and 0.77 by vectors, 1.29 and 1.41 by wording.
+LEAST_STRUCTURE, LEAST_WORDING = 0.7, 1.0
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,10 @@ SENTENCES = {3: ["[H: Ulm] bore [T: Ann].", "In [H: Rom], [T: Bo] was born."], 7
 
 
 def test_each_relation_is_named_by_its_sentences(server: StandIn) -> None:
-    server.answers = [says('{"name": "Is  the birthplace of."}'), says('Sure:\n```json\n{"name": "runs"}\n```')]
+    server.answers = [
+        says('{"name": "Is  the birthplace of."}'),
+        says('Sure:\n```json\n{"name": "runs"}\n```'),
+    ]
     names, notes = names_from(endpoint(server), SENTENCES)
     assert (names, notes) == ({3: "Is the birthplace of", 7: "runs"}, [])
     (path, headers, body), (_, _, second) = server.requests
@@ -116,7 +119,10 @@ def test_a_busy_server_is_asked_again(server: StandIn) -> None:
         (says("born in"), 'the answer is not the JSON object {"name": "…"}'),
         (says('{"name": ["a"]}'), "the name in the answer is not a text"),
         (says('{"name": " "}'), "the model saw no common relation in the sentences"),
-        (says(json.dumps({"name": "a " * 13})), "the name in the answer is longer than 12 words or 80 characters"),
+        (
+            says(json.dumps({"name": "a " * 13})),
+            "the name in the answer is longer than 12 words or 80 characters",
+        ),
         (lambda _: (200, {"choices": []}), "the answer is not that of a chat completion"),
         (lambda _: (200, b"<html>"), "the answer is not that of a chat completion"),
         (lambda _: (200, [1]), "the answer is not that of a chat completion"),
@@ -160,7 +166,10 @@ def test_a_server_that_is_not_there_is_a_note(server: StandIn) -> None:
     ("values", "complaint"),
     [
         ({"url": "localhost:8000"}, "expected a URL such as http://localhost:8000/v1"),
-        ({"url": "http://me:pw@host/v1"}, f"contains a password, .* set the environment variable {KEY_VARIABLE}"),
+        (
+            {"url": "http://me:pw@host/v1"},
+            f"contains a password, .* set the environment variable {KEY_VARIABLE}",
+        ),
         ({"url": "http://[::1"}, "which is no URL"),
         ({"model": " "}, "the endpoint has no model"),
         ({"attempts": 0}, "attempts 0"),

@@ -34,7 +34,9 @@ def written(tmp_path: Path):
 
 
 def test_wikidata_properties_are_read_with_their_uris(written) -> None:
-    path = written("pid2name.json", {"P6": ["head of government", "head of the executive"], "P19": ["born in", ""]})
+    path = written(
+        "pid2name.json", {"P6": ["head of government", "head of the executive"], "P19": ["born in", ""]}
+    )
     assert read_vocabulary(path).entries == (
         VocabularyEntry(
             "P6", "head of government", "head of the executive", "http://www.wikidata.org/prop/direct/P6"
@@ -120,6 +122,11 @@ def test_the_xml_of_an_ontology_gives_the_same(written, tmp_path: Path) -> None:
         ("v.json", {"P6": 7}, r"v\.json, 'P6': 7; expected a name"),
         ("v.json", [{"id": "P6"}], r"v\.json, entry 1: the name is None"),
         ("v.json", [{"name": "a", "id": ["x"]}], r"v\.json, entry 1: id is \['x'\]; expected a text"),
+        (
+            "v.json",
+            [{"name": "a", "uri": "x y"}],
+            r"v\.json, entry 1: uri is 'x y'; expected an absolute URI",
+        ),
         ("v.json", 7, r"v\.json: 7; expected a list of names"),
         ("v.json", '{"P6": ["a"], "P6": ["b"]}', "given twice"),
         ("v.jsonl", '"a"\n{"name"\n', r"v\.jsonl, line 2: not JSON"),

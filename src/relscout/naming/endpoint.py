@@ -27,9 +27,9 @@ KEY_VARIABLE = "RELSCOUT_NAMES_KEY"
 
 _INSTRUCTION = (
     "You name relations between two entities. You are given sentences that express the same relation between a head, "
-    "marked as [H: …], and a tail, marked as [T: …]. Answer with a JSON object {\"name\": \"…\"} and nothing else. The "
-    "name is a phrase of one to six English words in lower case that reads from head to tail, such as \"was born in\" "
-    "or \"is the capital of\". If the sentences express no common relation, the name is an empty string."
+    'marked as [H: …], and a tail, marked as [T: …]. Answer with a JSON object {"name": "…"} and nothing else. The '
+    'name is a phrase of one to six English words in lower case that reads from head to tail, such as "was born in" '
+    'or "is the capital of". If the sentences express no common relation, the name is an empty string.'
 )
 #: Status codes of temporary failures.
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -227,5 +227,7 @@ def _name_of(answer: str) -> str:
     if not name:
         raise _FailedError("the model saw no common relation in the sentences")
     if len(name.split()) > _MOST_WORDS or len(name) > _LONGEST:
-        raise _FailedError(f"the name in the answer is longer than {_MOST_WORDS} words or {_LONGEST} characters")
+        raise _FailedError(
+            f"the name in the answer is longer than {_MOST_WORDS} words or {_LONGEST} characters"
+        )
     return name

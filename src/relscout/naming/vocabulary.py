@@ -47,7 +47,9 @@ _FIELDS = {
 _WIKIDATA_ID = re.compile(r"P[1-9][0-9]*")
 #: Namespace of Wikidata's properties as they occur in statements.
 _WIKIDATA = "http://www.wikidata.org/prop/direct/"
-_URI = re.compile(r"(?:https?://|urn:)[^\s<>\"{}|\\^`]+")
+#: What RDF accepts as an absolute IRI, and those of them that an id is taken to be.
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`\ud800-\udfff\ufffe\uffff]+")
+_IRI_SCHEMES = ("http://", "https://", "urn:")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_+")
 _KNOWN = (
     ".json, .jsonl, .csv, .tsv, .txt (one name per line), or with the extra 'rdf' "
@@ -95,7 +97,9 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if not self.entries:
-            raise InputError(f"{self.source or 'the vocabulary'} has no relations; expected at least one name")
+            raise InputError(
+                f"{self.source or 'the vocabulary'} has no relations; expected at least one name"
+            )
         ids: set[str] = set()
         for number, entry in enumerate(self.entries, 1):
             if not entry.name.strip():
@@ -173,7 +177,9 @@ def read_vocabulary(path: str | Path) -> Vocabulary:
                 _entry(file, f"line {number}", line.strip()) for number, line in lines(file) if line.strip()
             ]
         else:
-            raise InputError(f"{file}: {suffix or 'no extension'!r} is no format of vocabularies; known are {_KNOWN}")
+            raise InputError(
+                f"{file}: {suffix or 'no extension'!r} is no format of vocabularies; known are {_KNOWN}"
+            )
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error}") from error
     return Vocabulary(_with_uris(_without_repeats(entries)), file.name)
@@ -194,13 +200,17 @@ def _with_uris(entries: Sequence[VocabularyEntry]) -> tuple[VocabularyEntry, ...
             entry.id,
             entry.name,
             entry.description,
-            _WIKIDATA + entry.id if wikidata else entry.id if _URI.fullmatch(entry.id) else "",
+            _WIKIDATA + entry.id if wikidata else _as_uri(entry.id),
             entry.aliases,
             entry.domain,
             entry.range,
         )
         for entry in entries
     )
+
+
+def _as_uri(id: str) -> str:
+    return id if id.startswith(_IRI_SCHEMES) and _IRI.fullmatch(id) else ""
 
 
 def _from_json(file: Path, content: Any) -> Iterator[VocabularyEntry]:
@@ -217,7 +227,9 @@ def _from_json(file: Path, content: Any) -> Iterator[VocabularyEntry]:
                 value = {"name": value}
             if not isinstance(value, Mapping):
                 raise RecordError(
-                    file, repr(key), f"{_shown(value)}; expected a name, [name, description], or an object with a name"
+                    file,
+                    repr(key),
+                    f"{_shown(value)}; expected a name, [name, description], or an object with a name",
                 )
             yield _entry(file, repr(key), {"id": key, **value})
     else:
@@ -228,7 +240,9 @@ def _parsed_line(file: Path, number: int, line: str) -> Any:
     try:
         return parsed_json(line)
     except ValueError as error:
-        raise RecordError(file, f"line {number}", f"not JSON ({error}); expected a name or an object") from error
+        raise RecordError(
+            file, f"line {number}", f"not JSON ({error}); expected a name or an object"
+        ) from error
 
 
 def _from_table(file: Path, delimiter: str) -> Iterator[VocabularyEntry]:
@@ -259,9 +273,13 @@ def _from_table(file: Path, delimiter: str) -> Iterator[VocabularyEntry]:
                 columns = ["name"]
             if len(row) > len(columns):
                 raise RecordError(
-                    file, f"line {table.line_num}", f"{len(row)} cells, but the table has {len(columns)} columns"
+                    file,
+                    f"line {table.line_num}",
+                    f"{len(row)} cells, but the table has {len(columns)} columns",
                 )
-            record = {field: cell for field, cell in zip(columns, row, strict=False) if field and cell.strip()}
+            record = {
+                field: cell for field, cell in zip(columns, row, strict=False) if field and cell.strip()
+            }
             yield _entry(file, f"line {table.line_num}", record)
     except csv.Error as error:
         raise RecordError(file, f"line {table.line_num}", str(error)) from error
@@ -294,12 +312,16 @@ def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
     for field in ("id", "description", "uri"):
         if isinstance(value := values.get(field, ""), bool | list | Mapping):
             raise RecordError(file, place, f"{field} is {_shown(value)}; expected a text")
-    name = _clean(name)
+    name, uri = _clean(name), str(values.get("uri", "")).strip()
+    if uri and not _IRI.fullmatch(uri):
+        raise RecordError(
+            file, place, f"uri is {uri!r}; expected an absolute URI, such as http://example.org/name"
+        )
     return VocabularyEntry(
         id=_clean(str(values.get("id", ""))) or name,
         name=name,
         description=_clean(str(values.get("description", ""))),
-        uri=str(values.get("uri", "")).strip(),
+        uri=uri,
         aliases=_several(file, place, "aliases", values.get("aliases", ())),
         domain=_several(file, place, "domain", values.get("domain", ())),
         range=_several(file, place, "range", values.get("range", ())),
@@ -309,7 +331,9 @@ def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
 def _several(file: Path, place: str, field: str, value: Any) -> tuple[str, ...]:
     parts = value.split("|") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise RecordError(file, place, f"{field} is {_shown(value)}; expected texts, in a table joined by '|'")
+        raise RecordError(
+            file, place, f"{field} is {_shown(value)}; expected texts, in a table joined by '|'"
+        )
     return tuple(dict.fromkeys(_clean(part) for part in parts if part.strip()))
 
 
@@ -340,7 +364,12 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
     kinds = (OWL.ObjectProperty, OWL.DatatypeProperty, RDF.Property)
     # in the order of the URIs, since a graph has none
     properties = sorted(
-        {str(uri) for kind in kinds for uri in graph.subjects(RDF.type, kind) if isinstance(uri, rdflib.URIRef)}
+        {
+            str(uri)
+            for kind in kinds
+            for uri in graph.subjects(RDF.type, kind)
+            if isinstance(uri, rdflib.URIRef)
+        }
     )
     if not properties:
         raise InputError(
@@ -355,7 +384,7 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
                 id=uri,
                 name=labels[0] if labels else _from_uri(uri),
                 description=" ".join(_texts(graph, node, RDFS.comment, SKOS.definition)[:1]),
-                uri=uri,
+                uri=uri if _IRI.fullmatch(uri) else "",
                 aliases=tuple(dict.fromkeys(_texts(graph, node, SKOS.altLabel))),
                 domain=_classes(graph, node, RDFS.domain),
                 range=_classes(graph, node, RDFS.range),
@@ -365,7 +394,7 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
 
 
 def _texts(graph: Graph, subject: Node, *predicates: Node) -> list[str]:
-    """Return the literals of some predicates in English or without a language; in another language if there are none."""
+    """Return the literals of some predicates in English or without a language, or else in any language."""
     literals = [
         (getattr(value, "language", None) or "", _clean(str(value)))
         for predicate in predicates
@@ -381,7 +410,9 @@ def _classes(graph: Graph, subject: Node, predicate: Node) -> tuple[str, ...]:
     from rdflib import URIRef
     from rdflib.namespace import RDFS
 
-    classes = sorted((node for node in graph.objects(subject, predicate) if isinstance(node, URIRef)), key=str)
+    classes = sorted(
+        (node for node in graph.objects(subject, predicate) if isinstance(node, URIRef)), key=str
+    )
     return tuple((_texts(graph, node, RDFS.label) or [_from_uri(str(node))])[0] for node in classes)
 
 

@@ -114,6 +114,7 @@ class Transfer(Method):
         open_world: bool = TransferSettings.open_world,
         no_relation_fnr: float = TransferSettings.no_relation_fnr,
         known_fnr: float = TransferSettings.known_fnr,
+        separation: Literal["joint", "neighbours"] = TransferSettings.separation,
         neighbours: int = TransferSettings.neighbours,
         shrinkage: float = TransferSettings.shrinkage,
     ) -> None:

@@ -57,9 +57,12 @@ def test_the_order_of_the_vocabulary_changes_nothing(found: Discovery, matched: 
 
 
 def test_triples_and_facts_have_the_matches_of_their_relation(matched: Discovery) -> None:
-    matches = {relation.id: relation.matches for relation in matched.relations}
-    assert all(triple.matches == matches[triple.relation_id] for triple in matched.triples())
-    assert all(fact.matches == matches[fact.relation_id] for fact in matched.facts())
+    matches = {relation.name: relation.matches for relation in matched.relations}
+    assert all(triple.matches == matches[triple.relation] for triple in matched.triples())
+    # facts of a name that reads from tail to head are turned, and so are their matches
+    as_named = [fact for fact in matched.facts() if fact.relation in matches]
+    assert len(as_named) > 20
+    assert all(fact.matches == matches[fact.relation] for fact in as_named)
 
 
 def test_a_run_that_was_not_matched_has_no_matches_and_none_is_new(found: Discovery) -> None:

@@ -29,9 +29,7 @@ def command(
     ] = False,
     relations: Annotated[
         bool,
-        typer.Option(
-            "--relations", help="Write the relations and their matches instead: .csv, .xlsx, .jsonl."
-        ),
+        typer.Option("--relations", help="Write the relations and their matches instead."),
     ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.

@@ -202,7 +202,7 @@ def similarities(
     encoder = TransformerEncoder(EncoderSettings(BUNDLED, marking="none", pooling="sentence"), cache=cache)
     vectors = encoder.encode([_as_instance(text) for text in distinct], progress=progress)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = vectors / np.where(lengths > 0, lengths, 1)
+    vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     row_of = {text: row for row, text in enumerate(distinct)}
     nothing = np.zeros((1, vectors.shape[1]), dtype=np.float32)
 
@@ -231,7 +231,7 @@ def combined(values: Mapping[str, Array]) -> EntryScores:
     """Combine the similarities of :func:`similarities`, each (R, E)."""
     ranks, inverse = weighted(values)
     features = calibration_features(ranks)
-    logits = np.tensordot(features, np.float32(CALIBRATION), axes=1) + CONSTANT
+    logits = np.tensordot(features, np.asarray(CALIBRATION, dtype=np.float32), axes=1) + CONSTANT
     return EntryScores(ranks, (1 / (1 + np.exp(-logits))).astype(np.float32), inverse)
 
 

@@ -52,6 +52,13 @@ def main() -> None:
     opened.add_argument("--seeds", type=int, default=1)
     opened.add_argument("--none", type=int, default=1000, help="number of unlabelled pairs")
     opened.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    matched = commands.add_parser("vocabulary", help="matching relations to Wikidata's properties")
+    matched.add_argument("--data", type=Path, required=True, help="folder with fewrel/, wiki80/, redocred/")
+    matched.add_argument("--instances", type=int, default=40, help="most instances of a relation")
+    matched.add_argument("--seeds", type=int, default=3)
+    matched.add_argument("--kmeans", action="store_true", help="also cluster, instead of gold clusters only")
+    matched.add_argument("--fit", action="store_true", help="print the fitted constants instead")
+    matched.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     grown = commands.add_parser("incremental", help="one classifier for pre-defined and novel relations")
     grown.add_argument("--data", type=Path, required=True)
     grown.add_argument("--draws", nargs="+", choices=("A", "B", "C"), default=("A",))
@@ -167,6 +174,19 @@ def main() -> None:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             seeds = range(options.seeds)
             open_world.run(options.data, cache, draws=options.draws, seeds=seeds, n_none=options.none)
+    elif options.command == "vocabulary":
+        from benchmarks import vocabulary
+        from relscout import VectorCache
+
+        with tempfile.TemporaryDirectory() as folder:
+            vocabulary.run(
+                options.data,
+                VectorCache(options.cache or Path(folder) / "vectors.sqlite"),
+                instances=options.instances,
+                seeds=options.seeds,
+                kmeans=options.kmeans,
+                fitting=options.fit,
+            )
     elif options.command == "incremental":
         from benchmarks import incremental
         from relscout import VectorCache

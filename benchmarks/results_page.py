@@ -101,6 +101,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
         if prefix == "relscout":
             yield _open_world(_record("open-world"))
     yield _no_relation(_record("no-relation"))
+    yield _vocabulary(_record("vocabulary"))
     yield "## Speed and memory"
     yield _encoding(_record("encoding"))
     yield _dtypes(_record("dtypes"))
@@ -502,6 +503,43 @@ def _open_world(record: Row) -> str:
 {counts["predefined"]:,} of labelled relations and {counts["none"]:,} unlabelled pairs in one corpus.
 
 {_table(("", ""), table)}
+{_source(record)}"""
+
+
+_CLUSTERED = {
+    "fewrel": "FewRel, 16 novel relations",
+    "nyt": "FewRel on New York Times text",
+    "redocred": "Re-DocRED `dev`, at least 10 pairs",
+    "redocred unseen": "of these, none of Wiki80's 64",
+    "fewrel kmeans": "FewRel, k-means clusters",
+    "nyt kmeans": "FewRel on New York Times text, k-means clusters",
+}
+
+
+def _vocabulary(record: Row) -> str:
+    columns = ("top_1", "top_5", "right_direction", "calibration_error")
+    columns += ("said_to_be_new", "said_to_be_new_without_the_right_entry")
+    table = []
+    for name, label in _CLUSTERED.items():
+        rows = [row for row in record["rows"] if row["relations"] == name]
+        if rows:
+            table.append(
+                (
+                    label,
+                    str(rows[0]["clusters"]),
+                    *(_number(mean(row[key] for row in rows)) for key in columns),
+                )
+            )
+    seeds = len({row["seed"] for row in record["rows"]})
+    head = ("clusters", "number", "top 1", "top 5", "right direction", "calibration error", "new")
+    return f"""### Names from a vocabulary
+
+[Matching](how-to/vocabulary.md) gold clusters, or k-means clusters with K given, to {record["entries"]} of Wikidata's
+properties; chance is {_number(1 / record["entries"])}. *new* is the share of clusters that no entry is said to fit,
+first with the whole vocabulary, then without the right entry. Means over {seeds} {"draw" if seeds == 1 else "draws"}
+of at most 40 sentences of a relation.
+
+{_table((*head, "new, right entry left out"), table)}
 {_source(record)}"""
 
 

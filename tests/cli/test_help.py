@@ -15,6 +15,7 @@ COMMANDS = (
     "extract",
     "report",
     "apply",
+    "name",
     "export",
     "evaluate",
     "inspect",
@@ -102,6 +103,7 @@ def test_options_are_grouped(page):
         "Input",
         "Plain text",
         "Encoder",
+        "Names",
     ]
 
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.compare import isomorphic
-from rdflib.namespace import RDF, RDFS, XSD
+from rdflib.namespace import OWL, RDF, RDFS, SKOS, XSD
 
-from relscout.core.instances import Triple
+from relscout.core.instances import Match, Triple
 from relscout.io.writers import write
 
 MakeTriple = Callable[..., Triple]
@@ -139,3 +140,26 @@ def test_turtle_reads_like_a_sentence(tmp_path: Path, make_triple: MakeTriple) -
     write([make_triple(ids=("Q937", None))], tmp_path / "facts.ttl")
     text = (tmp_path / "facts.ttl").read_text(encoding="utf-8")
     assert "\nwd:Q937 relation:0-was-born-in entity:Ulm .\n" in text
+
+
+P19, P20 = (Match(id, id, 0.9, uri=f"http://www.wikidata.org/prop/direct/{id}") for id in ("P19", "P20"))
+
+
+@pytest.mark.parametrize(
+    ("matches", "predicate", "linked"),
+    [
+        ((P19, P20), OWL.equivalentProperty, [P19.uri]),
+        ((P19, P20), SKOS.closeMatch, [P20.uri]),
+        ((replace(P19, score=0.79),), SKOS.closeMatch, [P19.uri]),
+        ((replace(P19, score=0.79),), OWL.equivalentProperty, []),
+        ((replace(P19, inverse=True), P20), OWL.inverseOf, [P19.uri]),
+        ((replace(P19, inverse=True, score=0.5),), SKOS.relatedMatch, [P19.uri]),
+        ((Match("born", "born", 0.9),), SKOS.altLabel, ["born"]),
+        ((Match("born", "born", 0.7),), SKOS.altLabel, []),
+    ],
+)
+def test_a_relation_is_linked_to_the_entries_that_fit_it(
+    path: Path, make_triple: MakeTriple, matches: tuple[Match, ...], predicate: URIRef, linked: list[str]
+) -> None:
+    write([replace(make_triple(), matches=matches)], path)
+    assert [str(target) for target in read_back(path).objects(BORN, predicate)] == linked

@@ -34,6 +34,7 @@ COMMANDS = (
     "extract",
     "report",
     "apply",
+    "name",
     "export",
     "evaluate",
     "inspect",

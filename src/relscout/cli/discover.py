@@ -74,6 +74,7 @@ def command(
     reading: TextReading,
     encoder: options.RelationEncoder,
     caching: options.Caching,
+    naming: options.Naming,
 ) -> None:
     """Find the relations of a corpus, name them, and collect the facts.
 
@@ -84,6 +85,10 @@ def command(
     Some methods need --labeled: marked pairs with gold relations other than those to discover. What a method trained
     is compared with k-means, without gold relations, and the better of the two is kept. --after continues
     from earlier runs. An interrupted run resumes when you start the same command again; a finished one stays.
+
+    --vocabulary matches the relations to names that you have, such as Wikidata's. --names-from sends the three
+    sentences of each relation that the report shows first to a language model; its key is read from the environment
+    variable RELSCOUT_NAMES_KEY.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (
@@ -109,14 +114,15 @@ def command(
     if overwrite and out is None:
         say_note("--overwrite has no effect without --out")
     reading = replace(reading, annotations=caching.annotations)
-    _ = encoder.file_fields
+    _ = encoder.file_fields, naming.read
     asked = {} if out is None else asked_for(context)
     fitted = None
     if out is not None:
         if not overwrite and earlier_run(out, asked):
             fitted = Discovery.load(out)
         check_target(out, overwrite=overwrite or fitted is not None)
-        if fitted is not None and (no_report or (out / REPORT).is_file()):
+        finished = fitted is not None and naming.is_done(fitted)
+        if fitted is not None and finished and (no_report or (out / REPORT).is_file()):
             say_note(f"{out} holds the finished run of this command; add --overwrite to repeat it")
             _print(fitted, out, as_json=as_json)
             return
@@ -152,7 +158,7 @@ def command(
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with caching.opened() as (vectors, progress):
         if fitted is not None:
-            discovery = fitted  # it was interrupted before it wrote its report
+            discovery = fitted  # it was interrupted before it was named, or wrote its report
             use_cache(discovery.model.encoder, vectors)
         else:
             discovery = discover(
@@ -173,15 +179,19 @@ def command(
                 progress=progress,
                 checkpoints=caching.checkpoints,
             )
+        if out is not None and fitted is None:
+            discovery = discovery.with_run({COMMAND: asked})
+            discovery.save(out)
+        named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
         if out is not None:
-            if fitted is None:
-                discovery = discovery.with_run({COMMAND: asked})
-                discovery.save(out)
+            if named is not discovery:
+                # the run was saved before, so that nothing that happens to its names can lose it
+                named.save(out)
             if not no_report:
                 from relscout.report import write_report
 
                 write_report(
-                    discovery,
+                    named,
                     out / REPORT,
                     title=f"Relations of {', '.join(path.name for path in inputs)}",
                     gold={
@@ -192,7 +202,7 @@ def command(
                     or None,
                     progress=progress,
                 )
-    _print(discovery, out, as_json=as_json, skipped=skipped)
+    _print(named, out, as_json=as_json, skipped=skipped)
 
 
 def _print(found: Discovery, out: Path | None, *, as_json: bool, skipped: Skipped | None = None) -> None:
@@ -398,6 +408,10 @@ def _title(relation: Relation, discovery: Discovery) -> Text:
     if relation.inverse is not None:
         name = visible(discovery.relation(relation.inverse).name)
         text.append(f"  inverse of {relation.inverse} ({name})", style="dim")
+    if relation.matches:
+        best = relation.matches[0]
+        direction = "inverse of " if best.inverse else ""
+        text.append(f"  = {direction}{visible(best.name)} {best.score:.0%}", style="dim")
     return text
 
 

@@ -9,6 +9,7 @@ import typer
 
 from relscout.cli.options import check_file, written_files
 from relscout.cli.screen import say
+from relscout.core.errors import SettingError
 from relscout.core.wording import counted
 
 
@@ -26,18 +27,38 @@ def command(
         bool,
         typer.Option("--triples", help="Write triples, one per sentence, instead of facts; also .parquet."),
     ] = False,
+    relations: Annotated[
+        bool,
+        typer.Option("--relations", help="Write the relations and their matches instead."),
+    ] = False,
 ) -> None:
     """Write the facts of a run in a format that other programs read.
 
     A fact is a head entity, a relation and a tail entity, with the number of sentences and documents that support it.
     For annotation tools (label-studio, doccano, prodigy, pubannotation, brat), the triples are written as
-    predictions, the least certain texts first.
+    predictions, the least certain texts first. In RDF, relations are linked to the vocabulary that they were matched
+    to.
     """
     from relscout.discovery import Discovery
-    from relscout.io.writers import FOLDERS, check_fact_format, recognise, write, write_facts
+    from relscout.io.writers import (
+        FOLDERS,
+        check_fact_format,
+        recognise,
+        write,
+        write_facts,
+        write_relations,
+    )
     from relscout.io.writers.tools import TOOLS
 
+    if relations and triples:
+        raise SettingError("--relations and --triples cannot be combined; choose one of them")
     chosen = to or recognise(out)
+    if relations:
+        check_file(out)
+        records = [relation.as_dict() for relation in Discovery.load(run).relations]
+        count = write_relations(records, out, format=to)
+        say(f"{counted(count, 'relation')} written to {out}")
+        return
     triples = triples or chosen in TOOLS
     if not triples:
         check_fact_format(chosen)

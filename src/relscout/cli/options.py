@@ -23,8 +23,11 @@ from relscout.io.readers.offsets import Offsets as Convention
 
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
+    from relscout.discovery import Discovery
     from relscout.encoders import EncoderSettings, VectorCache
     from relscout.methods.unrelated import Share
+    from relscout.naming.endpoint import NamingEndpoint
+    from relscout.naming.vocabulary import Vocabulary
 
 
 _input = partial(typer.Option, rich_help_panel="Input")
@@ -321,6 +324,78 @@ def check_folder(path: Path, *, contents: Collection[str], overwrite: bool) -> N
     check_replaceable(path, contents=contents)
     if not overwrite and path.is_dir() and any(path.iterdir()):
         raise OutputError(f"{path} exists; choose another directory, or add --overwrite")
+
+
+_of_names = partial(typer.Option, rich_help_panel="Names")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Options for relations whose names come from elsewhere than their sentences.
+
+    Raises:
+        SettingError: The endpoint lacks its model, or the model its endpoint.
+    """
+
+    vocabulary: Annotated[
+        Path | None,
+        _of_names(metavar="FILE", help="Match relations to these: list, CSV, JSON, OWL or RDF."),
+    ] = None
+    names_from: Annotated[
+        str | None,
+        _of_names(metavar="URL", help="Ask this OpenAI-compatible endpoint for names; sends examples to it."),
+    ] = None
+    names_model: Annotated[str | None, _of_names(metavar="NAME", help="Model of the endpoint.")] = None
+
+    def __post_init__(self) -> None:
+        if (self.names_from is None) != (self.names_model is None):
+            given, missing = (
+                ("--names-from", "--names-model") if self.names_from else ("--names-model", "--names-from")
+            )
+            raise SettingError(f"{given} needs {missing}: the URL of the endpoint and the name of its model")
+
+    @cached_property
+    def read(self) -> tuple[Vocabulary | None, NamingEndpoint | None]:
+        """The vocabulary and the endpoint, read and checked; ``None`` for what is not asked for.
+
+        Raises:
+            InputError: The vocabulary cannot be read.
+            MissingExtraError: It is an ontology, and rdflib is not installed.
+            SettingError: The URL of the endpoint is invalid.
+        """
+        vocabulary = endpoint = None
+        if self.vocabulary is not None:
+            from relscout.naming.vocabulary import read_vocabulary
+
+            vocabulary = read_vocabulary(self.vocabulary)
+        if self.names_from is not None and self.names_model is not None:
+            from relscout.naming.endpoint import NamingEndpoint
+
+            endpoint = NamingEndpoint(self.names_from, self.names_model)
+        return vocabulary, endpoint
+
+    def apply(self, discovery: Discovery, *, progress: Progress) -> Discovery:
+        """Return a discovery with names and matches; what is not asked for stays.
+
+        Matches are made first, so that they do not depend on an endpoint.
+        """
+        vocabulary, endpoint = self.read
+        if vocabulary is not None:
+            discovery = discovery.match(vocabulary, progress=progress)
+        if endpoint is not None:
+            discovery = discovery.with_names_from(endpoint, progress=progress)
+        return discovery
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether anything is asked for."""
+        return self.vocabulary is not None or self.names_from is not None
+
+    def is_done(self, discovery: Discovery) -> bool:
+        """Return whether a run of this command has all that is asked for: it may have been interrupted before."""
+        return (self.vocabulary is None or "vocabulary" in discovery.run) and (
+            self.names_from is None or "names_from" in discovery.run
+        )
 
 
 _NAMES = "relation, minilm, directory or hub name."

@@ -295,6 +295,29 @@ def content_id(text: str, head: Mention, tail: Mention) -> str:
 Polarity = Literal["asserted", "negated", "hypothetical"]
 
 
+#: Least score with which an entry of a vocabulary is considered equivalent to a relation.
+EQUIVALENT = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry of a user's vocabulary that fits a discovered relation.
+
+    Args:
+        id: Identifier of the entry, such as ``"P6"``.
+        name: Name of the entry.
+        score: Estimated probability that the entry is the relation, in [0, 1].
+        inverse: Whether it fits from tail to head: the relation is the inverse of the entry.
+        uri: URI of the entry; empty if it has none.
+    """
+
+    id: str
+    name: str
+    score: float
+    inverse: bool = False
+    uri: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Triple:
     """One extracted triple: head, relation, tail, and its source.
@@ -309,6 +332,7 @@ class Triple:
         polarity: Whether the sentence asserts the relation, denies it, or only supposes it.
         phrase: Phrase that connects head and tail in this sentence, such as ``"taught by"``; empty if its syntax gives
             none.
+        matches: Entries of a vocabulary that fit the relation, the best first.
     """
 
     instance: RelationInstance
@@ -318,6 +342,7 @@ class Triple:
     related: float | None = None
     polarity: Polarity = "asserted"
     phrase: str = ""
+    matches: tuple[Match, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +384,7 @@ class Fact:
         evidence: Ids of its triples, the surest first.
         phrase: Phrase that connects head and tail in its sentences, often more exact than the name of the relation. If
             the sentences differ, it is the phrase of the surest ones; empty if there is none.
+        matches: Entries of a vocabulary that fit the relation, the best first.
     """
 
     head: Entity
@@ -370,3 +396,4 @@ class Fact:
     confidence: float
     evidence: tuple[str, ...]
     phrase: str = ""
+    matches: tuple[Match, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from relscout.core.instances import Mention, RelationInstance
@@ -72,3 +73,40 @@ def _whole_words(text: str, start: int, end: int, low: int, high: int) -> tuple[
     if end < len(text) and (gap := text.rfind(" ", high, end + 1)) >= 0:
         end = gap
     return start, end
+
+
+#: Maximum number of characters of a sentence; longer ones are cut around the entities.
+LONGEST = 600
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a sentence.
+
+    Args:
+        text: The displayed text.
+        role: ``h`` (head), ``t`` (tail), ``ht`` (nested), or empty.
+    """
+
+    text: str
+    role: str = ""
+
+
+def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]:
+    """Return the pieces of a sentence; control characters and bidirectional marks become dots."""
+    shown: list[Piece] = []
+    parts = pieces_of(instance, longest) if len(instance.text) > longest else [(0, len(instance.text))]
+    for start, end in parts:
+        if start > 0:
+            shown.append(Piece(" … " if shown else "… "))
+        for here, there in stretches(instance, start, end):
+            role = "".join(
+                name
+                for name, mention in (("h", instance.head), ("t", instance.tail))
+                if mention.start <= here and there <= mention.end
+            )
+            if text := visible(instance.text[here:there]):
+                shown.append(Piece(text, role))
+    if parts[-1][1] < len(instance.text):
+        shown.append(Piece(" …"))
+    return shown

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from math import isnan
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import means
 from relscout.core.errors import ArtifactError, InputError, SettingError, UnknownNameError
-from relscout.core.instances import Entity, Fact, Polarity, RelationInstance, Triple
+from relscout.core.instances import Entity, Fact, Match, Polarity, RelationInstance, Triple
 from relscout.text.polarity import polarity
 
 if TYPE_CHECKING:
     from relscout.text.entities import MergedEntities
+
+
+#: Number of examples of a relation that are shown first in the report, and sent to an endpoint that names relations.
+SHOWN_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Relation:
             lived in"``.
         share: Share of the instances whose syntactic connection agrees with the name, among those with a connection, in
             [0, 1]; ``None`` if the name does not come from the syntax.
+        matches: Entries of a vocabulary that fit it, the best first; empty if none does, so that the relation is new
+            there, and ``None`` if it was not matched to a vocabulary.
     """
 
     id: int
@@ -62,6 +68,7 @@ class Relation:
     examples: tuple[str, ...]
     mixed: bool = False
     share: float | None = None
+    matches: tuple[Match, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values, the id as ``relation_id``."""
@@ -81,6 +88,8 @@ class Relation:
             values["types"] = None if values["types"] is None else tuple(values["types"])
             values["ngrams"] = tuple((str(words), float(weight)) for words, weight in values["ngrams"])
             values["examples"] = tuple(values["examples"])
+            if (matches := values.get("matches")) is not None:  # older runs have no such field
+                values["matches"] = tuple(Match(**match) for match in matches)
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"not a relation of a saved discovery ({error}): {record}") from error
@@ -334,6 +343,7 @@ def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) 
         merged = merge_mentions([triple.instance for triple in listed])
     entities = {entity.id: entity for entity in merged.entities}
     ids = {triple.relation: triple.relation_id for triple in listed}
+    matches = {triple.relation: triple.matches for triple in listed}
     groups: defaultdict[tuple[str, int, str, str], list[Triple]] = defaultdict(list)
     for triple, head, tail in zip(listed, merged.heads, merged.tails, strict=True):
         if triple.polarity != "asserted" or head == tail:
@@ -341,10 +351,11 @@ def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) 
         name = forward_name(triple.relation)
         if name != triple.relation:
             head, tail = tail, head
+            matches.setdefault(name, tuple(map(_turned, triple.matches)))
         # both directions belong to the relation with the unmarked name
         groups[head, ids.get(name, triple.relation_id), name, tail].append(triple)
     facts = [
-        _fact(entities[head], relation_id, name, entities[tail], group)
+        _fact(entities[head], relation_id, name, entities[tail], group, matches[name])
         for (head, relation_id, name, tail), group in groups.items()
     ]
     facts.sort(key=lambda fact: (fact.relation_id, fact.head.id, fact.tail.id, fact.relation))
@@ -362,7 +373,18 @@ def strength(triple: Triple) -> float:
     return triple.confidence * (1.0 if triple.related is None else triple.related)
 
 
-def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequence[Triple]) -> Fact:
+def _turned(match: Match) -> Match:
+    return replace(match, inverse=not match.inverse)
+
+
+def _fact(
+    head: Entity,
+    relation_id: int,
+    name: str,
+    tail: Entity,
+    triples: Sequence[Triple],
+    matches: tuple[Match, ...],
+) -> Fact:
     ranked = sorted(triples, key=lambda triple: (-strength(triple), triple.instance.id))
     # a sentence counts once, even with several mentions or in several documents
     sentences: dict[str, float] = {}
@@ -385,6 +407,7 @@ def _fact(head: Entity, relation_id: int, name: str, tail: Entity, triples: Sequ
         confidence=round(min(1.0 - doubt, MOST_CONFIDENT), 4),
         evidence=tuple(dict.fromkeys(triple.instance.id for triple in ranked)),
         phrase=_phrase(ranked, name),
+        matches=matches,
     )
 
 

@@ -17,8 +17,10 @@ import numpy as np
 from relscout.core.errors import InputError, InputWarning, SettingError
 from relscout.core.instances import Entity, Fact, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
+from relscout.core.wording import pieces
 from relscout.discovery import storage
 from relscout.discovery.relation import (
+    SHOWN_EXAMPLES,
     Assignments,
     Facts,
     ParentRelation,
@@ -31,6 +33,7 @@ from relscout.discovery.relation import (
 from relscout.encoders import (
     Encoder,
     OnLoss,
+    cache_of,
     check_share,
     known_share,
     loss_warnings,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.naming.endpoint import NamingEndpoint
+    from relscout.naming.vocabulary import Vocabulary
     from relscout.text.entities import MergedEntities
 
 
@@ -252,6 +257,7 @@ class Discovery:
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
         """Yield the triples of assignments; instances without a relation have none."""
         names = self.names
+        matches = {relation.id: relation.matches or () for relation in self.relations}
         rows = zip(
             assignments.instances,
             assignments.relation_ids.tolist(),
@@ -263,7 +269,9 @@ class Discovery:
         )
         for instance, id, confidence, related, polarity, phrase in rows:
             if id >= 0:
-                yield Triple(instance, id, names[id], confidence, related, polarity, phrase)
+                yield Triple(
+                    instance, id, names[id], confidence, related, polarity, phrase, matches.get(id, ())
+                )
 
     def evaluate(self, gold: Given | Sequence[str | None]) -> Evaluation:
         """Score the discovery against gold relations: B³, V-measure, ARI and others.
@@ -310,6 +318,71 @@ class Discovery:
         return dataclasses.replace(
             self, relations=tuple(renamed if relation.id == id else relation for relation in self.relations)
         )
+
+    def match(self, vocabulary: Vocabulary, *, progress: Progress = silent) -> Discovery:
+        """Return the discovery with each relation matched to the entries of a vocabulary that fit it.
+
+        The result is in ``matches`` of each relation, and of its triples and facts. A relation that no entry fits is
+        new and has an empty tuple. Matches to another vocabulary are replaced. A relation that is merged with others
+        keeps the matches of the largest. See :mod:`relscout.discovery.matching` for the method and the scores.
+
+        Args:
+            vocabulary: For example, what :func:`relscout.naming.vocabulary.read_vocabulary` returns.
+            progress: Called with the number of texts encoded, stage ``"encode"``.
+        """
+        from relscout.discovery.matching import match_relations
+
+        matches = match_relations(
+            self.relations, self._by_id, vocabulary, cache=cache_of(self.model.encoder), progress=progress
+        )
+        relations = tuple(
+            dataclasses.replace(relation, matches=matches[relation.id]) for relation in self.relations
+        )
+        record = {
+            "source": vocabulary.source,
+            "entries": len(vocabulary),
+            "fingerprint": vocabulary.fingerprint,
+            "matched": sum(bool(relation.matches) for relation in relations),
+        }
+        return dataclasses.replace(self.with_run({"vocabulary": record}), relations=relations)
+
+    def with_names_from(self, endpoint: NamingEndpoint, *, progress: Progress = silent) -> Discovery:
+        """Return the discovery with names from a language model.
+
+        Of each relation, the :data:`relscout.discovery.relation.SHOWN_EXAMPLES` sentences that the report shows first
+        are sent to the endpoint, with head and tail marked, and nothing else. Relations with names of labels or of
+        earlier runs keep them. Whatever fails is a warning in ``run``, and the relation keeps its name.
+
+        Args:
+            endpoint: The endpoint.
+            progress: Called with the number of relations done, stage ``"names"``.
+        """
+        from relscout.naming.endpoint import names_from
+
+        named = {*self.model.names_.values(), *self.run.get("after", {}).values()}
+        asked = [relation for relation in self.relations if relation.name not in named]
+        sentences = {
+            relation.id: [_marked(instance) for instance in self.examples(relation.id, SHOWN_EXAMPLES)]
+            for relation in asked
+        }
+        names, notes = names_from(endpoint, sentences, progress=progress)
+        used = {name for id, name in self.names.items() if id not in names}
+        renamed: dict[int, Relation] = {}
+        for relation in asked:
+            if relation.id in names:
+                name, number = names[relation.id], 2
+                while name in used:
+                    name, number = f"{names[relation.id]} ({number})", number + 1
+                used.add(name)
+                renamed[relation.id] = dataclasses.replace(relation, name=name, pattern=f"HEAD {name} TAIL")
+        record = {
+            "url": endpoint.url,
+            "model": endpoint.model,
+            "earlier_names": {str(relation.id): relation.name for relation in asked if relation.id in names},
+        }
+        changed = self.with_run({"names_from": record, "warnings": [*self.run.get("warnings", ()), *notes]})
+        relations = tuple(renamed.get(relation.id, relation) for relation in self.relations)
+        return dataclasses.replace(changed, relations=relations)
 
     def merge(self, ids: Sequence[int]) -> Discovery:
         """Return the discovery with several relations merged under the id and name of the largest.
@@ -516,6 +589,12 @@ class Discovery:
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:
         return {instance.id: instance for instance in self.assignments.instances}
+
+
+def _marked(instance: RelationInstance) -> str:
+    """Return a sentence as the report shows it, with ``[H: …]`` around the head and ``[T: …]`` around the tail."""
+    marks = {"": "{}", "h": "[H: {}]", "t": "[T: {}]", "ht": "[H: [T: {}]]"}
+    return "".join(marks[piece.role].format(piece.text) for piece in pieces(instance))
 
 
 def load(

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from relscout.core.files import whole_file
+from relscout.core.instances import Match
 from relscout.core.progress import Progress, silent
-from relscout.core.wording import counted, shortened, visible
+from relscout.core.wording import counted, pieces, shortened, visible
 from relscout.discovery import Assignments, Discovery, Relation
-from relscout.discovery.relation import fingerprint
-from relscout.report.content import COLOURS, MOST_PICTURED, Content, FactsView, Gold, gather, pieces, place_of
+from relscout.discovery.relation import SHOWN_EXAMPLES, fingerprint
+from relscout.report.content import COLOURS, MOST_PICTURED, Content, FactsView, Gold, gather, place_of
 
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores
@@ -130,6 +131,8 @@ def _template_values(content: Content) -> dict[str, Any]:
         "largest": max(relation.size for relation in relations) or 1,
         "pieces": lambda row: pieces(content.instances[row]),
         "shown_name": shown_name,
+        "shown_examples": SHOWN_EXAMPLES,
+        "vocabulary": run.get("vocabulary"),
         "most": MOST_PICTURED,
         "curve": run.get("k_curve"),
         "settings": _settings(discovery),
@@ -293,6 +296,11 @@ def data_of(content: Content) -> dict[str, Any]:
             "near": [[other.id, round(value, 4)] for other, value in view.near],
             "uncertain": [places[row] for row in view.uncertain],
             "members": [places[row] for row in view.members],
+            **(
+                {}
+                if view.relation.matches is None
+                else {"matches": [_match(match) for match in view.relation.matches]}
+            ),
         }
         for place, view in enumerate(content.relations)
     }
@@ -328,6 +336,11 @@ def data_of(content: Content) -> dict[str, Any]:
         },
         "curve": content.discovery.run.get("k_curve"),
     }
+
+
+def _match(match: Match) -> list[Any]:
+    """Return id, name, score, direction and URI of an entry that fits a relation."""
+    return [shown_name(match.id), shown_name(match.name), round(match.score, 4), match.inverse, match.uri]
 
 
 def _sentence(content: Content, row: int) -> list[Any]:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
-from relscout.core.wording import counted
+from relscout.core.wording import counted, pieces
 from relscout.discovery import Discovery
 from relscout.metrics import bootstrap_intervals, score
 from relscout.report import SCORES, score_cells, shown_name, write_page
-from relscout.report.content import pieces
 
 _RESAMPLES = 200
 #: Minimum overlap of two relations that count as the same.

@@ -17,7 +17,6 @@ from relscout.core.instances import Fact, Mention, RelationInstance, canonical_o
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.surfaces import folded
-from relscout.core.wording import pieces_of, stretches, visible
 from relscout.discovery import Discovery, ParentRelation, Relation
 from relscout.discovery.relation import forward_name, hierarchy_of
 
@@ -26,41 +25,6 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito 2008, "Color Universal Design", without their yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-#: Maximum number of characters of a sentence; longer ones are cut around the entities.
-LONGEST = 600
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece of a sentence.
-
-    Args:
-        text: The displayed text.
-        role: ``h`` (head), ``t`` (tail), ``ht`` (nested), or empty.
-    """
-
-    text: str
-    role: str = ""
-
-
-def pieces(instance: RelationInstance, *, longest: int = LONGEST) -> list[Piece]:
-    """Return the pieces of a sentence; control characters and bidirectional marks become dots."""
-    shown: list[Piece] = []
-    parts = pieces_of(instance, longest) if len(instance.text) > longest else [(0, len(instance.text))]
-    for start, end in parts:
-        if start > 0:
-            shown.append(Piece(" … " if shown else "… "))
-        for here, there in stretches(instance, start, end):
-            role = "".join(
-                name
-                for name, mention in (("h", instance.head), ("t", instance.tail))
-                if mention.start <= here and there <= mention.end
-            )
-            if text := visible(instance.text[here:there]):
-                shown.append(Piece(text, role))
-    if parts[-1][1] < len(instance.text):
-        shown.append(Piece(" …"))
-    return shown
 
 
 def place_of(instance: RelationInstance) -> str:

@@ -16,10 +16,10 @@ tuple of file extensions such as ``(".xml",)``, is chosen by them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from relscout.core.errors import (
     InputError,
@@ -98,6 +98,8 @@ class FactWriter(Protocol):
 
 class _Table(Protocol):
     def write_facts(self, facts: Iterable[Fact], path: Path, *, triples: Iterable[Triple]) -> None: ...
+
+    def write_rows(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None: ...
 
 
 def writer(name: str) -> Writer:
@@ -238,6 +240,41 @@ def check_fact_format(name: str) -> None:
         raise SettingError(
             f"{name} holds triples and no facts; formats of facts are {', '.join(FACT_FORMATS)}"
         )
+
+
+def write_relations(
+    relations: Iterable[Mapping[str, Any]], path: str | Path, *, format: str | None = None
+) -> int:
+    """Write relations, one per row: as a table in CSV or Excel, or as JSON Lines with all fields.
+
+    Args:
+        relations: Their fields, as ``Relation.as_dict()`` returns them.
+        path: The file.
+        format: ``jsonl``, ``csv``, ``csv-excel`` or ``xlsx``; taken from the end of the file name when left out.
+
+    Returns:
+        The number of relations written.
+
+    Raises:
+        SettingError: The file name does not determine a format, or the format holds no relations.
+        OutputError: The file cannot be written.
+    """
+    target = Path(path)
+    chosen = format or recognise(target)
+    if chosen != "jsonl" and chosen not in _WITH_EXAMPLES:
+        raise SettingError(
+            f"{chosen} holds no table of relations; expected jsonl, {', '.join(_WITH_EXAMPLES)}"
+        )
+    given = list(relations)
+    if chosen == "jsonl":
+        from relscout.io.writers.textfile import write_json_lines
+
+        write_json_lines(given, target)
+    else:
+        from relscout.io.writers.table import RELATION_COLUMNS, relation_row
+
+        cast(_Table, writer(chosen)).write_rows(RELATION_COLUMNS, map(relation_row, given), target)
+    return len(given)
 
 
 def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mapping[str, int]) -> None:

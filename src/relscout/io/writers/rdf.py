@@ -21,6 +21,12 @@ URIs are those of :mod:`relscout.io.writers.identity`. The vocabulary, under ``u
 ``mentions``                   of an entity: number of its mentions, ``xsd:integer``
 =============================  ==============================================================================
 
+A relation that was matched to a vocabulary is linked to the URIs of the entries that fit it. The best one is its
+``owl:equivalentProperty`` (or ``owl:inverseOf``, if it fits from tail to head) if its score is at least
+:data:`relscout.core.instances.EQUIVALENT`; the others are ``skos:closeMatch`` (or ``skos:relatedMatch``), since two
+equivalent properties of one relation would be equivalent to each other. Entries without a URI that would be equivalent
+are an ``skos:altLabel``.
+
 Only asserted triples become plain statements; the others have an ``rdf:Statement`` only.
 
 Each fact becomes a plain statement and one ``rdf:Statement``. The entities of facts are instances of the class of their
@@ -42,7 +48,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from relscout.core.instances import Entity, Fact, Mention, RelationInstance, Triple
+from relscout.core.instances import EQUIVALENT, Entity, Fact, Mention, RelationInstance, Triple
 from relscout.io.writers.identity import (
     CLASS,
     ENTITY,
@@ -56,6 +62,7 @@ from relscout.io.writers.identity import (
 from relscout.io.writers.textfile import literal, text_file
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -66,11 +73,13 @@ INTEGER = XSD + "integer"
 DOUBLE = XSD + "double"
 
 _PREFIXES = {
+    "owl": OWL,
     "rdf": RDF,
     "rdfs": RDFS,
     "skos": SKOS,
     "xsd": XSD,
     "wd": "http://www.wikidata.org/entity/",
+    "wdt": "http://www.wikidata.org/prop/direct/",
     "entity": ENTITY,
     "relation": RELATION,
     "type": CLASS,
@@ -273,7 +282,23 @@ def _relation(of: Triple | Fact) -> Properties:
         (TYPE, RDF + "Property"),
         (RDFS + "label", Literal(of.relation)),
         (VOCABULARY + "relationId", _integer(of.relation_id)),
+        *_links(of),
     ]
+
+
+def _links(of: Triple | Fact) -> Properties:
+    """Return the links of a relation to the entries of a vocabulary that fit it."""
+    links: Properties = []
+    for place, match in enumerate(of.matches):
+        is_equivalent = place == 0 and match.score >= EQUIVALENT
+        if not match.uri:
+            if is_equivalent and not match.inverse:
+                links.append((SKOS + "altLabel", Literal(match.name)))
+        elif is_equivalent:
+            links.append((OWL + ("inverseOf" if match.inverse else "equivalentProperty"), match.uri))
+        else:
+            links.append((SKOS + ("relatedMatch" if match.inverse else "closeMatch"), match.uri))
+    return links
 
 
 def _statement(head: str, relation: str, tail: str) -> Properties:

@@ -40,6 +40,12 @@ FACT_COLUMNS: Final = (  # noqa: SIM905
     "tail_id tail_aliases tail_entity_ids tail_mentions tail_documents"
 ).split()
 
+#: Columns of a table of relations; those of the match are of the best entry of a vocabulary, ``matches`` has all.
+RELATION_COLUMNS: Final = (  # noqa: SIM905
+    "relation_id relation pattern size confidence head_type tail_type inverse_of examples "
+    "match_id match match_score match_inverse match_uri matches"
+).split()
+
 #: Maximum characters of a cell and maximum rows of a sheet in Excel.
 _LONGEST_CELL, _MOST_ROWS = 32_767, 1_048_576
 #: Text that Excel would read as an escaped character.
@@ -94,6 +100,28 @@ def _fact_row(fact: Fact, example: RelationInstance | None) -> list[_Cell]:
     ]
 
 
+def relation_row(relation: Mapping[str, Any]) -> list[_Cell]:
+    """Return the cells of a relation, given the fields of ``Relation.as_dict()``."""
+    head_type, tail_type = relation["types"] or (None, None)
+    matches = relation["matches"]
+    best = matches[0] if matches else {}
+    return [
+        relation["relation_id"],
+        relation["name"],
+        relation["pattern"],
+        relation["size"],
+        relation["confidence"],
+        head_type,
+        tail_type,
+        relation["inverse"],
+        _listed(relation["examples"]),
+        *(best.get(field) for field in ("id", "name", "score")),
+        str(best["inverse"]).lower() if best else None,
+        best.get("uri"),
+        None if matches is None else json.dumps(list(matches), ensure_ascii=False),
+    ]
+
+
 def _entity_cells(entity: Entity) -> list[_Cell]:
     listed = _listed(entity.aliases), _listed(entity.entity_ids)
     return [entity.id, *listed, entity.mentions, entity.documents]
@@ -125,7 +153,7 @@ class _Csv:
         Raises:
             OutputError: The file cannot be written.
         """
-        self._save(TRIPLE_COLUMNS, map(_triple_row, triples), path)
+        self.write_rows(TRIPLE_COLUMNS, map(_triple_row, triples), path)
 
     def write_facts(self, facts: Iterable[Fact], path: Path, *, triples: Iterable[Triple] = ()) -> None:
         """Write one row per fact.
@@ -138,9 +166,14 @@ class _Csv:
         Raises:
             OutputError: The file cannot be written.
         """
-        self._save(FACT_COLUMNS, _fact_rows(facts, triples), path)
+        self.write_rows(FACT_COLUMNS, _fact_rows(facts, triples), path)
 
-    def _save(self, columns: Sequence[str], rows: Iterable[list[_Cell]], path: Path) -> None:
+    def write_rows(self, columns: Sequence[str], rows: Iterable[Sequence[_Cell]], path: Path) -> None:
+        """Write a table with a header.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
         with text_file(path) as stream:
             stream.write(self.mark)
             # both characters of the line end are quoted inside a cell
@@ -165,7 +198,7 @@ class _Excel:
             MissingExtraError: openpyxl is not installed.
             OutputError: The file cannot be written.
         """
-        self._save("triples", TRIPLE_COLUMNS, map(_triple_row, triples), path)
+        self.write_rows(TRIPLE_COLUMNS, map(_triple_row, triples), path, title="triples")
 
     def write_facts(self, facts: Iterable[Fact], path: Path, *, triples: Iterable[Triple] = ()) -> None:
         """Write one row per fact; the arguments are those of CSV.
@@ -175,9 +208,23 @@ class _Excel:
             MissingExtraError: openpyxl is not installed.
             OutputError: The file cannot be written.
         """
-        self._save("facts", FACT_COLUMNS, _fact_rows(facts, triples), path)
+        self.write_rows(FACT_COLUMNS, _fact_rows(facts, triples), path, title="facts")
 
-    def _save(self, title: str, columns: Sequence[str], rows: Iterable[list[_Cell]], path: Path) -> None:
+    def write_rows(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[_Cell]],
+        path: Path,
+        *,
+        title: str = "relations",
+    ) -> None:
+        """Write a sheet with a header.
+
+        Raises:
+            InputError: A text is too long for a cell, or there are too many rows.
+            MissingExtraError: openpyxl is not installed.
+            OutputError: The file cannot be written.
+        """
         try:
             from openpyxl import Workbook
             from openpyxl.cell import WriteOnlyCell

@@ -1,0 +1,137 @@
+"""``relscout name`` and the options of names of ``discover``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from relscout.discovery import Discovery
+
+
+@pytest.fixture
+def names_file(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text("id,name,description\nP26,spouse,the head is married to the tail\nP36,capital,\n")
+    return path
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    """A server that calls every relation "was asked", and the texts that it was sent."""
+    received: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append(body["messages"][1]["content"])
+            answer = {"choices": [{"message": {"content": '{"name": "was asked"}'}}]}
+            data = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_): ...
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1", received
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def run(relscout, good, fast, tmp_path):
+    done = relscout("discover", good, *fast, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    return tmp_path / "run"
+
+
+def test_a_run_is_matched_to_a_vocabulary(relscout, run, names_file, tmp_path):
+    done = relscout("name", run, "--vocabulary", names_file, "--out", tmp_path / "named", "--no-cache")
+    assert done.code == 0, done.err
+    assert "fit one of 2 names; the others are new" in done.err
+    before, after = Discovery.load(run), Discovery.load(tmp_path / "named")
+    assert [relation.id for relation in after.relations] == [relation.id for relation in before.relations]
+    assert all(relation.matches is not None for relation in after.relations)
+    assert after.run["vocabulary"]["source"] == "names.csv"
+    again = relscout("name", run, "--vocabulary", names_file, "--out", tmp_path / "named", "--no-cache")
+    assert "holds the finished run of this command" in again.err
+    assert relscout("report", tmp_path / "named", "--no-cache").code == 0
+    page = (tmp_path / "named" / "report.html").read_text(encoding="utf-8")
+    assert "2 entries of names.csv" in page
+    assert "In the vocabulary:" in page or "New: no entry of the vocabulary fits." in page
+
+
+def test_discover_matches_and_exports_a_table_of_relations(relscout, good, fast, names_file, tmp_path):
+    out = tmp_path / "run"
+    done = relscout("discover", good, *fast, "--vocabulary", names_file, "--out", out, "--json")
+    assert done.code == 0, done.err
+    printed = json.loads(done.out)["relations"]
+    stored = [json.loads(line) for line in (out / "relations.jsonl").read_text().splitlines()]
+    assert printed == stored
+    assert all(isinstance(relation["matches"], list) for relation in stored)
+    assert relscout("export", out, "--relations", "--out", tmp_path / "relations.csv").code == 0
+    with (tmp_path / "relations.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [json.loads(row["matches"]) for row in rows] == [relation["matches"] for relation in stored]
+    assert [row["match_id"] for row in rows] == [
+        relation["matches"][0]["id"] if relation["matches"] else "" for relation in stored
+    ]
+
+
+def test_an_endpoint_names_the_relations_by_the_sentences_of_the_report(relscout, run, endpoint, tmp_path):
+    url, received = endpoint
+    arguments = ("--names-from", url, "--names-model", "small", "--out", tmp_path / "named", "--no-cache")
+    assert relscout("name", run, *arguments).code == 0
+    before, after = Discovery.load(run), Discovery.load(tmp_path / "named")
+    assert [relation.name for relation in after.relations] == [
+        "was asked", *(f"was asked ({number})" for number in range(2, len(after.relations) + 1))
+    ]  # fmt: skip
+    assert len(received) == len(before.relations)
+    for relation, text in zip(before.relations, received, strict=True):
+        shown = before.examples(relation.id, 3)
+        unmarked = text.replace("[H: ", "").replace("[T: ", "").replace("]", "")
+        assert unmarked == "\n".join(f"{n}. {instance.text}" for n, instance in enumerate(shown, 1))
+    assert after.run["names_from"] == {
+        "url": url,
+        "model": "small",
+        "earlier_names": {str(relation.id): relation.name for relation in before.relations},
+    }
+
+
+def test_a_run_survives_an_endpoint_that_is_not_there(relscout, good, fast, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    out = tmp_path / "run"
+    done = relscout(
+        "discover", good, *fast, "--names-from", "http://127.0.0.1:9/v1", "--names-model", "m", "--out", out
+    )
+    assert done.code == 0
+    assert "kept the name from the sentences: 127.0.0.1 cannot be reached" in done.err
+    assert Discovery.load(out).run["names_from"]["earlier_names"] == {}
+
+
+def test_nothing_is_sent_unless_asked_for(relscout, good, fast, endpoint):
+    assert relscout("discover", good, *fast).code == 0
+    assert endpoint[1] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ((), "nothing to do; add --vocabulary FILE"),
+        (("--names-from", "http://host/v1"), "--names-from needs --names-model"),
+        (("--names-model", "m"), "--names-model needs --names-from"),
+        (("--names-from", "host", "--names-model", "m"), "expected a URL such as"),
+        (("--vocabulary", "none.csv"), "none.csv: No such file or directory"),
+    ],
+)
+def test_options_that_name_nothing_are_refused(refused, tmp_path, options, complaint):
+    assert complaint in refused("name", tmp_path, "--out", tmp_path / "out", *options)

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relscout.core.errors import InputError, RecordError
+from relscout.naming.vocabulary import Vocabulary, VocabularyEntry, read_vocabulary
+
+ONTOLOGY = """
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+@prefix ex: <http://example.org/> .
+ex:Person a owl:Class ; rdfs:label "person"@en .
+ex:employs a owl:ObjectProperty ; rdfs:label "beschäftigt"@de, "employs"@en ; skos:altLabel "has employee"@en ;
+    rdfs:comment "The head pays the tail for work." ; rdfs:domain ex:Company ; rdfs:range ex:Person .
+ex:foundingYear a owl:DatatypeProperty ; skos:definition "Year of the foundation." .
+ex:near a rdf:Property ; rdfs:label "near" .
+ex:note a owl:AnnotationProperty ; rdfs:label "note" .
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(name: str, content: object) -> Path:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_wikidata_properties_are_read_with_their_uris(written) -> None:
+    path = written(
+        "pid2name.json", {"P6": ["head of government", "head of the executive"], "P19": ["born in", ""]}
+    )
+    assert read_vocabulary(path).entries == (
+        VocabularyEntry(
+            "P6", "head of government", "head of the executive", "http://www.wikidata.org/prop/direct/P6"
+        ),
+        VocabularyEntry("P19", "born in", "", "http://www.wikidata.org/prop/direct/P19"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("v.txt", "born in\n\n  works for \n"),
+        ("v.json", ["born in", "works for"]),
+        ("v.json", [{"label": "born in"}, {"name": "works  for", "unknown": 3}]),
+        ("v.json", {"born in": "born in", "works for": {"name": "works for"}}),
+        ("v.jsonl", '"born in"\n{"name": "works for"}\n'),
+        ("v.csv", "born in\r\nworks for\r\n"),
+        ("v.csv", "\ufeffName\r\nborn in\r\nworks for\r\n"),
+        ("v.tsv", "name\tcount\nborn in\t3\nworks for\t4\n"),
+    ],
+)
+def test_names_alone_are_a_vocabulary(written, name: str, content: object) -> None:
+    entries = read_vocabulary(written(name, content)).entries
+    assert [(entry.id, entry.name, entry.uri) for entry in entries] == [
+        ("born in", "born in", ""),
+        ("works for", "works for", ""),
+    ]
+
+
+def test_a_table_has_all_fields_of_an_entry(written) -> None:
+    path = written(
+        "v.csv",
+        "id,label,description,aliases,domain,range\n"
+        'http://x.org/a,employs,"pays,\nfor work",hires|has staff,company,person|robot\n',
+    )
+    assert read_vocabulary(path).entries == (
+        VocabularyEntry(
+            "http://x.org/a",
+            "employs",
+            "pays, for work",
+            "http://x.org/a",
+            ("hires", "has staff"),
+            ("company",),
+            ("person", "robot"),
+        ),
+    )
+
+
+def test_an_ontology_gives_its_properties(written) -> None:
+    entries = read_vocabulary(written("v.ttl", ONTOLOGY)).entries
+    assert entries == (
+        VocabularyEntry(
+            "http://example.org/employs",
+            "employs",
+            "The head pays the tail for work.",
+            "http://example.org/employs",
+            ("has employee",),
+            ("company",),
+            ("person",),
+        ),
+        VocabularyEntry(
+            "http://example.org/foundingYear",
+            "founding year",
+            "Year of the foundation.",
+            "http://example.org/foundingYear",
+        ),
+        VocabularyEntry("http://example.org/near", "near", "", "http://example.org/near"),
+    )
+
+
+def test_the_xml_of_an_ontology_gives_the_same(written, tmp_path: Path) -> None:
+    import rdflib
+
+    xml = rdflib.Graph().parse(data=ONTOLOGY, format="turtle").serialize(format="xml")
+    turtle = read_vocabulary(written("v.ttl", ONTOLOGY))
+    assert read_vocabulary(written("v.owl", xml)).entries == turtle.entries
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("v.json", {"P6": ["a", "b", "c"]}, r"v\.json, 'P6': .* expected \[name, description\]"),
+        ("v.json", {"P6": 7}, r"v\.json, 'P6': 7; expected a name"),
+        ("v.json", [{"id": "P6"}], r"v\.json, entry 1: the name is None"),
+        ("v.json", [{"name": "a", "id": ["x"]}], r"v\.json, entry 1: id is \['x'\]; expected a text"),
+        (
+            "v.json",
+            [{"name": "a", "uri": "x y"}],
+            r"v\.json, entry 1: uri is 'x y'; expected an absolute URI",
+        ),
+        ("v.json", 7, r"v\.json: 7; expected a list of names"),
+        ("v.json", '{"P6": ["a"], "P6": ["b"]}', "given twice"),
+        ("v.jsonl", '"a"\n{"name"\n', r"v\.jsonl, line 2: not JSON"),
+        ("v.csv", "id,what\nP6,a\n", r"v\.csv, line 1: the columns are 'id', 'what'; expected a header with"),
+        ("v.csv", "name\na,b\n", r"v\.csv, line 2: 2 cells"),
+        ("v.csv", 'name\n"a\n', r"v\.csv, line 2: unexpected end of data"),
+        ("v.csv", "id,name\nP6,a\nP6,b\n", r"v\.csv, entry 2: the id 'P6' occurs twice"),
+        ("v.txt", "\n", r"v\.txt has no relations"),
+        ("v.ttl", "a b", r"v\.ttl: not RDF in the format turtle"),
+        ("v.nt", "", r"v\.nt: there are no properties"),
+        ("v.docx", "", r"'\.docx' is no format of vocabularies; known are \.json"),
+    ],
+)
+def test_what_is_no_vocabulary_is_an_error_with_its_place(written, name, content, complaint) -> None:
+    with pytest.raises(InputError, match=complaint):
+        read_vocabulary(written(name, content))
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.csv: No such file"):
+        read_vocabulary(tmp_path / "none.csv")
+
+
+def test_the_fingerprint_depends_on_the_entries_and_not_on_their_order() -> None:
+    first, second = Vocabulary.of(["a", "b"]), Vocabulary.of(["b", "a"])
+    assert first.fingerprint == second.fingerprint
+    assert first.fingerprint != Vocabulary.of(["a", ("b", "with a description")]).fingerprint
+
+
+def test_a_name_that_is_empty_is_refused() -> None:
+    with pytest.raises(RecordError, match="entry 2: the name is empty"):
+        Vocabulary.of(["a", " "])

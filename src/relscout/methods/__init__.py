@@ -29,6 +29,10 @@ __all__ = [
 METHODS: dict[str, str] = {
     "kmeans": "relscout.methods.kmeans:KMeans",
     "hac": "relscout.methods.hac:HAC",
+    "march": "relscout.methods.uie:March",
+    "uie-march": "relscout.methods.uie:UIEMarch",
+    "uie-pcnn": "relscout.methods.uie:UIEPCNN",
+    "uie-bert": "relscout.methods.uie:UIEBERT",
     "selfore": "relscout.methods.selfore:SelfORE",
     "rocore": "relscout.methods.rocore:RoCORE",
     "transfer": "relscout.methods.transfer:Transfer",

@@ -51,6 +51,15 @@ class EntityPairs:
         both = np.array([number[name] for name in names], dtype=np.int64).reshape(2, len(instances))
         return cls(both[0], both[1], len(number))
 
+    def of_contents(self, row_of: NDArray[np.int64]) -> Self:
+        """Return the entities of the M contents of these instances; equal instances count once.
+
+        Args:
+            row_of: Content of each instance (N,), int64, from 0 to M - 1; each occurs.
+        """
+        _, first = np.unique(row_of, return_index=True)
+        return type(self)(self.heads[first], self.tails[first], self.n_entities)
+
     def negatives(self, count: int, k: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Return entities (count, 2, k), int64, drawn as often as they occur: k for heads and k for tails."""
         mentions = np.concatenate([self.heads, self.tails])

@@ -29,6 +29,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "frozen_epochs": 1,
         "trained_layers": 1,
     },
+    "etype-plus": {"steps": 200, "n_init": 2},
+    "rel-lda": {"n_init": 2},
     "rsn": {"pairs": 4000, "epochs": 2, "similarity_learning_rate": 5e-3, "entropy_weight": 0.3},
     "rocore": {
         "layers": "64-16",
@@ -68,6 +70,9 @@ QUICK: dict[str, dict[str, Any]] = {
 #: Settings for what holds whatever is learnt: even less of it.
 BRIEF: dict[str, dict[str, Any]] = {
     "selfore": {"autoencoder_steps": 20, "cluster_epochs": 2},
+    "etype-plus": {"steps": 20, "n_init": 1},
+    "rel-lda": {"n_init": 1, "max_iterations": 30},
+    "rw-hac": {"width": 20},
     "rsn": {"pairs": 400},
     "rocore": {"layers": "16-8", "pretrain_steps": 8, "epoch_steps": 2},
     "siamese": {"predictor_width": 16},

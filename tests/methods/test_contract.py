@@ -267,7 +267,7 @@ def test_instances_that_repeat_each_other_are_one_relation(
 ) -> None:
     repeated = [dataclasses.replace(instances[0], id=f"{number}") for number in range(130)]
     assert build(small_encoder).fit(repeated, labeled).n_relations_ == 1
-    with pytest.raises(InputError, match="instances are repeated, or the encoder cannot distinguish them"):
+    with pytest.raises(InputError, match=r"instances are repeated, or .* cannot distinguish them"):
         build(small_encoder, n_relations=2).fit(repeated, labeled)
 
 

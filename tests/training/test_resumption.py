@@ -581,4 +581,5 @@ def test_a_folder_that_cannot_be_written_is_reported(
 
 
 def test_every_method_that_trains_is_stopped_here() -> None:
-    assert {name for name in METHODS if not issubclass(method(name), FrozenClusters)} <= set(CASES)
+    trained = {name for name in METHODS if method(name).READS == "vectors"}
+    assert {name for name in trained if not issubclass(method(name), FrozenClusters)} <= set(CASES)

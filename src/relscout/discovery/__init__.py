@@ -303,8 +303,9 @@ def discover(
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
-    # an encoder next to given vectors did not make them
-    readable = 1.0 if array is not None else known_share(encoder, [instance.text for instance in bare])
+    # an encoder next to given vectors did not make them, and that of a method that reads features is not run
+    unread = array is not None or kind.READS == "features"
+    readable = 1.0 if unread else known_share(encoder, [instance.text for instance in bare])
     if warning := unknown_token_warning(1 - readable, name_of(encoder)):
         check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
         warnings.append(warning)
@@ -335,7 +336,9 @@ def discover(
         confidences = among_relations(estimator.probabilities_, estimator.labels_)
     # texts with unknown tokens lower the confidence
     confidences = (confidences * readable).astype(np.float32)
-    if (same := identical_share(ordered, estimator.vectors_)) > _MOST_IDENTICAL:
+    # features, such as a pair of entity types, are meant to be equal in different texts
+    same = 0.0 if kind.READS == "features" else identical_share(ordered, estimator.vectors_)
+    if same > _MOST_IDENTICAL:
         warnings.append(
             f"{same:.0%} of the instances have the same vector as instances with another text, so that nothing can "
             f"distinguish them; does the encoder {name_of(encoder)!r} know their language?"

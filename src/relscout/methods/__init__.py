@@ -29,6 +29,11 @@ __all__ = [
 METHODS: dict[str, str] = {
     "kmeans": "relscout.methods.kmeans:KMeans",
     "hac": "relscout.methods.hac:HAC",
+    "etype": "relscout.methods.etype:EType",
+    "etype-plus": "relscout.methods.etype:ETypePlus",
+    "rel-lda": "relscout.methods.rel_lda:RelLDA",
+    "rw-hac": "relscout.methods.rw_hac:RWHAC",
+    "promptore": "relscout.methods.promptore:PromptORE",
     "march": "relscout.methods.uie:March",
     "uie-march": "relscout.methods.uie:UIEMarch",
     "uie-pcnn": "relscout.methods.uie:UIEPCNN",

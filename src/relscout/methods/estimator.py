@@ -132,8 +132,8 @@ class Estimator(Parameters, ABC):
     #: Name of the boolean setting with which the method recognises labelled relations in the corpus next to novel ones,
     #: as a later batch needs; ``None`` if it cannot.
     KNOWN_SETTING: ClassVar[str | None]
-    #: Whether relations are found in the encoder's ``vectors``, or in ``features`` (entity types, names, words), for which
-    #: the encoder is not run.
+    #: Whether the method reads the encoder's ``vectors``, or ``features`` (entity types, names, words, syntax), for
+    #: which the encoder is not run.
     READS: ClassVar[Literal["vectors", "features"]] = "vectors"
 
     n_relations: NRelations

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
-from relscout.core.instances import RelationInstance, normalized
+from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.encoders.inputs import rows_by_content
+from relscout.methods.rel_lda import features_of
 from relscout.training.checkpointing import Weights
 
 if TYPE_CHECKING:
@@ -217,37 +218,29 @@ class VectorClassifier(RelationClassifier):
         return LinearHead(weight, bias - weight @ self._mean)
 
 
+#: Names of the features of rel-LDA, in the order of :func:`relscout.methods.rel_lda.features_of`.
+_KINDS = ("path", "head", "tail", "trigger", "sequence", "tags", "types", "roles")
 _WORD = re.compile(r"\w+|[^\w\s]")
-#: Longest sequence of words between the mentions that is a feature as a whole.
-_LONGEST = 6
 
 
 def sparse_features(instance: RelationInstance) -> frozenset[str]:
     """Return the features of an instance, each as ``kind:value``.
 
-    These are the names and the types of both entities, the pair of the types, the words between the mentions, their
-    sequence if it is short, the words next to the mentions, and which mention comes first. The papers also use parts of
-    speech, the dependency path and its trigger, which take a parser; short sequences of words stand for paths.
+    These are the eight features of rel-LDA (names, types, words between the mentions; with a parse also the dependency
+    path, its trigger words, syntactic roles and parts of speech), each word between the mentions, and each type.
     """
     text, head, tail = instance.text, instance.head, instance.tail
     first, second = sorted((head, tail), key=lambda mention: (mention.start, mention.end))
-    between = [word.lower() for word in _WORD.findall(text[first.end : second.start])]
-    before, after = _WORD.findall(text[: first.start]), _WORD.findall(text[max(first.end, second.end) :])
-    order = "head first" if first is head else "tail first"
-    features = {
-        f"order:{order}",
-        f"head:{normalized(head.surface(text))}",
-        f"tail:{normalized(tail.surface(text))}",
-        f"head type:{head.type}",
-        f"tail type:{tail.type}",
-        f"types:{head.type} {tail.type}",
-        f"before:{before[-1].lower() if before else ''}",
-        f"after:{after[0].lower() if after else ''}",
-        *(f"between:{word}" for word in between),
-    }
-    if len(between) <= _LONGEST:
-        features.add(f"path:{order} {' '.join(between)}")
-    return frozenset(features)
+    order = "" if first is head else "tail first "
+    words = _WORD.findall(text[first.end : second.start].lower())
+    return frozenset(
+        [
+            *(f"{kind}:{value}" for kind, value in zip(_KINDS, features_of(instance), strict=True) if value),
+            *(f"{order}word:{word}" for word in words),
+            f"head type:{head.type}",
+            f"tail type:{tail.type}",
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -286,6 +279,7 @@ class SparseClassifier(RelationClassifier):
         instances: N instances.
         features: The features that have weights.
         n_relations: Number of relations K.
+        annotates: Whether missing annotations were computed.
         learning_rate: Learning rate of the weights.
         seed: Random seed of the first weights.
     """
@@ -296,12 +290,13 @@ class SparseClassifier(RelationClassifier):
         features: SparseFeatures,
         n_relations: int,
         *,
+        annotates: bool,
         learning_rate: float,
         seed: int,
     ) -> None:
         import torch
 
-        self.features = features
+        self.features, self.annotates = features, annotates
         self.row_of, contents = contents_of(instances)
         self._matrix = features.matrix(contents)
         self.lengths = np.diff(self._matrix.indptr).astype(np.int64)

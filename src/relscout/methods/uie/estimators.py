@@ -42,6 +42,7 @@ from relscout.encoders.convolution import (
 from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.estimator import NRelations, VectorMethod, check_labels
+from relscout.methods.features import parsed, typed
 from relscout.methods.uie.classifiers import (
     FrozenVectors,
     LinearHead,
@@ -53,6 +54,7 @@ from relscout.methods.uie.classifiers import (
 )
 from relscout.methods.uie.training import DistributionSettings, LinkSettings, LinkTraining
 from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered, unit_length
+from relscout.text.spacy_pipeline import looks_english
 from relscout.training.stored import Checkpoints, Trained, below, check_encoder, trainable
 
 Instances = Sequence[RelationInstance]
@@ -236,11 +238,13 @@ class ReadsSparseFeatures(LinkMethod[SparseClassifier]):
         return np.square(vectors)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return the features and their weights."""
-        return {"features": list(self._features.names)}, {"weight": self._weight}
+        """Return the features and their weights, and whether annotations are computed."""
+        values = {"annotates": self._annotates, "features": list(self._features.names)}
+        return values, {"weight": self._weight}
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore what :meth:`state` returned."""
+        self._annotates = bool(values["annotates"])
         self._features = SparseFeatures(tuple(map(str, values["features"])))
         self._weight = arrays["weight"]
         self.n_relations_ = self._weight.shape[1]
@@ -256,15 +260,24 @@ class ReadsSparseFeatures(LinkMethod[SparseClassifier]):
     ) -> tuple[SparseClassifier, int]:
         number = self._number(instances, n_relations, progress)
         options = self._settings
-        features = SparseFeatures.of(instances, least=options.least_count)
+        # decided once, so that predictions do not depend on which instances are predicted together
+        annotates = options.annotate and looks_english([instance.text for instance in instances])
+        if annotates:
+            instances = parsed(typed(instances, progress), progress)
         classifier = SparseClassifier(
-            instances, features, number, learning_rate=options.learning_rate, seed=self.seed
+            instances,
+            SparseFeatures.of(instances, least=options.least_count),
+            number,
+            annotates=annotates,
+            learning_rate=options.learning_rate,
+            seed=self.seed,
         )
         _check_distinct(classifier, number)
         return classifier, number
 
     def _keep(self, classifier: SparseClassifier) -> None:
         self._features, self._weight = classifier.features, classifier.weight
+        self._annotates = classifier.annotates
 
     def _select(self, outputs: NDArray[np.int64]) -> None:
         self._weight = np.ascontiguousarray(self._weight[:, outputs])
@@ -276,13 +289,15 @@ class ReadsSparseFeatures(LinkMethod[SparseClassifier]):
         progress: Progress,
         on_loss: OnLoss | None = None,  # noqa: ARG002 - nothing is cut
     ) -> NDArray[np.float32]:
-        progress("read", 0, len(instances))
+        if self._annotates:
+            instances = parsed(typed(instances, progress), progress)
         return np.sqrt(sparse_shares(self._features, self._weight, instances))
 
     def _ready_encoder(self) -> Encoder:
         self._check_fitted()
         return self.encoder
 
+    _annotates: bool
     _features: SparseFeatures
     _weight: NDArray[np.float32]
 
@@ -299,6 +314,8 @@ class MarchSettings(LinkSettings):
     """Learning rate of the link predictor."""
     least_count: AtLeast1 = 2
     """Instances that must have a feature before it gets a weight, at least 1."""
+    annotate: bool = True
+    """Whether missing parses and entity types are those of the default spaCy pipeline, if the texts look English."""
 
 
 class March(ReadsSparseFeatures):
@@ -336,6 +353,7 @@ class March(ReadsSparseFeatures):
         entropy_weight: float = MarchSettings.entropy_weight,
         learning_rate: float = MarchSettings.learning_rate,
         least_count: int = MarchSettings.least_count,
+        annotate: bool = MarchSettings.annotate,
     ) -> None:
         self._store(locals())
 
@@ -351,6 +369,8 @@ class UIEMarchSettings(DistributionSettings):
     """Learning rate of the weights of the features."""
     least_count: AtLeast1 = 2
     """Instances that must have a feature before it gets a weight, at least 1."""
+    annotate: bool = True
+    """Whether missing parses and entity types are those of the default spaCy pipeline, if the texts look English."""
 
 
 class UIEMarch(ReadsSparseFeatures):
@@ -385,6 +405,7 @@ class UIEMarch(ReadsSparseFeatures):
         dispersion_weight: float = UIEMarchSettings.dispersion_weight,
         learning_rate: float = UIEMarchSettings.learning_rate,
         least_count: int = UIEMarchSettings.least_count,
+        annotate: bool = UIEMarchSettings.annotate,
     ) -> None:
         self._store(locals())
 

@@ -121,3 +121,10 @@ def test_the_same_seed_gives_the_same_first_weights() -> None:
     first, again, other = (LinkPredictor(6, 3, dimension=4, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first.entities, again.entities)
     assert not torch.equal(first.entities, other.entities)
+
+
+def test_equal_instances_count_once() -> None:
+    pairs = EntityPairs(np.array([3, 1, 3, 0]), np.array([2, 0, 2, 1]), 4).of_contents(np.array([1, 0, 1, 2]))
+    assert pairs.heads.tolist() == [1, 3, 0]
+    assert pairs.tails.tolist() == [0, 2, 1]
+    assert pairs.n_entities == 4

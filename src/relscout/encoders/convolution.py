@@ -293,6 +293,8 @@ class ConvolutionalEncoder:
         self.scale = 1.0
         self._word_dropout, self._n_pieces = word_dropout, 3 if pieces else 1
         tensors = {name: torch.tensor(array) for name, array in weights.items()}
+        #: Number of the distance 0, in the middle of all.
+        self._no_distance = len(tensors["tables.from_head.weight"]) // 2
         self._tables, self._filters = ModuleDict(), dict[int, Conv1d]()
         for name in _TABLES:
             if (table := tensors.get(f"tables.{name}.weight")) is not None:

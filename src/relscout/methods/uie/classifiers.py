@@ -83,7 +83,8 @@ class LinearHead:
 
     def only(self, outputs: Rows) -> LinearHead:
         """Return the layer with these of its outputs, in this order."""
-        return LinearHead(self.weight[outputs], self.bias[outputs])
+        # in the layout that it has when it was saved and loaded: the order of summation depends on it
+        return LinearHead(np.ascontiguousarray(self.weight[outputs]), self.bias[outputs])
 
 
 class FrozenVectors:

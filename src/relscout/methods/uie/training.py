@@ -31,7 +31,7 @@ class LinkSettings:
     entity_dimension: Width = 10
     """Dimensions of an entity's vector in the link predictor, at least 1."""
     bilinear: bool = True
-    """RESCAL's bilinear form beside selectional preferences (the hybrid model); without it, only these."""
+    """Whether scores have RESCAL's bilinear form in addition to selectional preferences (the hybrid model)."""
     negatives: AtLeast1 = 5
     """Entities drawn in place of the head, and in place of the tail, of each instance; at least 1."""
     epochs: AtLeast1 = 10

@@ -68,9 +68,9 @@ dist: ## Build wheel and source distribution into dist/ and try the wheel in a n
 corpus: .venv/.installed ## Build the bundled corpus from corpus/*.txt
 	$(BIN)/python corpus/build.py
 
-train-adapter: .venv/.installed-dev ## Train the encoder in the box; DATA=folder with fewrel/ and wiki80/
-	@test -n "$(DATA)" || { echo "make train-adapter DATA=folder with fewrel/ and wiki80/"; exit 2; }
-	$(BIN)/python adapter/train.py --data "$(DATA)"
+train-adapter: .venv/.installed-dev ## Train an encoder in the box; DATA=folder with its corpora, ADAPTER=relation-base
+	@test -n "$(DATA)" || { echo "make train-adapter DATA=folder with wiki80/, redocred/, nyt_fb/, semeval/, chemprot/ and fewrel/"; exit 2; }
+	$(BIN)/python -m adapter.train --data "$(DATA)" --adapter $(or $(ADAPTER),relation)
 
 train-relatedness: .venv/.installed-dev ## Train the relatedness model in the box; DATA=folder with its corpora
 	@test -n "$(DATA)" || { echo "make train-relatedness DATA=folder with redocred/, conll04/, wiki80/, nyt_fb/, semeval/ and fewrel/"; exit 2; }

@@ -92,6 +92,13 @@ def main() -> None:
     plain.add_argument("--seeds", type=int, default=1)
     plain.add_argument("--precisions", nargs="+", type=float, default=[0.8])
     plain.add_argument("--cache", type=Path, default=Path("build/relatedness"), help="folder of vectors")
+    left = commands.add_parser("leave-one-out", help="an adapter on the corpus that it has not learnt from")
+    left.add_argument("--data", type=Path, required=True, help="folder with the five corpora and fewrel/")
+    left.add_argument("--adapter", choices=("relation", "relation-base"), default="relation")
+    left.add_argument("--most", type=int, default=2_500, help="instances of each corpus to learn from")
+    left.add_argument("--seeds", type=int, default=3)
+    left.add_argument("--corpora", nargs="+", default=("wiki80", "redocred", "nyt-fb", "semeval", "chemprot"))
+    left.add_argument("--work", type=Path, default=Path("build/leave-one-out"), help="folder of the adapters")
     pretraining = commands.add_parser(
         "pretraining-speed", help="a step of pre-training, against padding to the maximum length"
     )
@@ -196,6 +203,17 @@ def main() -> None:
             seeds=range(options.seeds),
             precisions=options.precisions,
             cache=options.cache,
+        )
+    elif options.command == "leave-one-out":
+        from benchmarks import leave_one_out
+
+        leave_one_out.run(
+            options.data,
+            options.work,
+            adapter=options.adapter,
+            most=options.most,
+            seeds=range(options.seeds),
+            corpora=options.corpora,
         )
     elif options.command == "pretraining-speed":
         from benchmarks import pretraining_speed

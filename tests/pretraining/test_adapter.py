@@ -112,6 +112,37 @@ def test_what_has_no_relation_or_will_be_tested_is_not_learnt_from(
     assert "NA" not in found.report["relations"]
 
 
+def test_sets_of_relations_share_an_adapter_and_a_sentence_of_two_sets_counts_once(
+    encoder: TransformerEncoder, labeled: Few
+) -> None:
+    first, second = labeled[::2], [*labeled[1::2], labeled[0]]
+    trained = train_adapter({"a": first, "b": second}, encoder, settings=QUICK, seed=1)
+    assert trained.report["sets"] == {"a": len(first), "b": len(second)}
+    assert trained.report["instances"] == len(labeled)
+    assert trained.report["relations"] == sorted({str(instance.relation) for instance in labeled})
+    assert same(trained, train_adapter({"b": second[::-1], "a": first}, encoder, settings=QUICK, seed=1))
+    assert not same(trained, train_adapter(labeled, encoder, settings=QUICK, seed=1))
+
+
+def test_a_named_inverse_is_learnt_as_the_relation_that_it_is(
+    encoder: TransformerEncoder, labeled: Few
+) -> None:
+    first, second = sorted({str(instance.relation) for instance in labeled})[:2]
+    named = train_adapter(labeled, encoder, settings=QUICK, inverse_of={first: second, second: first})
+    assert not same(named, train_adapter(labeled, encoder, settings=QUICK))
+    unknown = {first: "a relation that no instance has"}
+    assert same(
+        train_adapter(labeled, encoder, settings=QUICK, inverse_of=unknown),
+        train_adapter(labeled, encoder, settings=QUICK),
+    )
+
+
+def test_each_set_needs_two_relations(encoder: TransformerEncoder, labeled: Few) -> None:
+    few = [instance for instance in labeled if instance.relation == labeled[0].relation]
+    with pytest.raises(InputError, match="only the relation"):
+        train_adapter({"a": labeled, "b": few}, encoder, settings=QUICK)
+
+
 def test_a_rank_of_zero_is_refused() -> None:
     with pytest.raises(SettingError, match="rank is 0"):
         AdapterSettings(rank=0)

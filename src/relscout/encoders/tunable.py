@@ -443,7 +443,13 @@ class TunableEncoder:
                     # the vectors must equal the encoder's to the last bit
                     pieces.append(pool([state], places, [replace(part, layer=None)]))
         self._states.clear()
-        return torch.cat(pieces, dim=1)
+        vectors = torch.cat(pieces, dim=1)
+        whitening = self.base.whitening
+        if whitening is None:
+            return vectors
+        if vectors.requires_grad or self._training:
+            return whitening.of_tensor(vectors)
+        return torch.from_numpy(whitening(vectors.cpu().numpy())).to(vectors.device)  # like the encoder's
 
     def encode(
         self,
@@ -479,14 +485,22 @@ class TunableEncoder:
         return vectors
 
     def encoded(
-        self, prepared: Prepared, progress: Progress
+        self, prepared: Prepared, progress: Progress, *, contents: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield contents (B,) and their vectors (B, D), float32, without dropout."""
+        """Yield contents (B,) and their vectors (B, D), float32, without dropout.
+
+        Args:
+            prepared: The instances.
+            progress: Called with the number of contents done, stage ``"encode again"``.
+            contents: The contents to encode; all by default.
+        """
         import torch
 
         self.train(False)
-        lengths, done = prepared.lengths, 0
-        for batch in batches(lengths, self.base.settings.batch_tokens):
+        contents = np.arange(len(prepared.lengths)) if contents is None else contents
+        lengths, done = prepared.lengths[contents], 0
+        for rows in batches(lengths, self.base.settings.batch_tokens):
+            batch = contents[rows]
             with torch.inference_mode():
                 vectors: NDArray[np.float32] = self(prepared, batch).cpu().numpy()
             yield batch, vectors

@@ -123,7 +123,7 @@ def elbow_number(
     inertia = []
     for place, number in enumerate(candidates):
         progress("choose K", place, len(candidates))
-        inertia.append(kmeans(vectors, number, seed=seed, n_init=1, tolerance=1e-3).inertia / len(vectors))
+        inertia.append(kmeans(vectors, number, seed=seed, n_init=3, tolerance=1e-3).inertia / len(vectors))
     number = candidates[elbow_of(candidates, inertia)]
     curve = {
         "criterion": "elbow of the inertia of k-means",

@@ -41,9 +41,9 @@ class RelLDASettings:
     """``simple``: dependency path, head, and tail (rel-LDA of the paper); ``full``: also trigger words, words and parts
     of speech between the mentions, entity types, and syntactic roles (rel-LDA1, which others call rel-LDA-full)."""
     smoothing: AboveZero = 0.1
-    """What is added to the count of each value of a feature, β − 1 for a Dirichlet prior of parameter β; above 0."""
+    """Parameter β of the Dirichlet prior of the features: what is added to the count of each value; above 0."""
     n_init: AtLeast1 = 5
-    """Number of random starts, of which that with the highest posterior density is kept; at least 1."""
+    """Number of random starts, of which that with the highest likelihood is kept; at least 1."""
     max_iterations: AtLeast1 = 100
     """Largest number of iterations of each start; at least 1."""
     annotate: bool = True
@@ -100,7 +100,7 @@ class _Path:
         falling = [token for token in down if token not in shared][::-1]
         top = up[len(rising)]
         parts = ["X"]
-        for token, above in zip(rising, (*rising[1:], top), strict=True):
+        for token, above in zip(rising, [*rising, top][1:], strict=True):
             parts += [f"<{parse.labels[token]}", parse.lemmas[above].lower()]
         for token in falling:
             parts += [f"{parse.labels[token]}>", parse.lemmas[token].lower()]
@@ -156,30 +156,30 @@ class RelLDA(FeatureMethod):
     def learn(
         self, instances: Sequence[RelationInstance], n_relations: NRelations, progress: Progress
     ) -> None:
-        """Fit the model by expectation maximisation; see :meth:`FeatureMethod.learn`."""
+        """Fit the model; see :meth:`FeatureMethod.learn`."""
         hashes = self._hashes(instances)
         n_distinct = len(np.unique(hashes, axis=0))
         check_distinguished(n_relations, n_distinct, len(instances), "features")
         self._vocabularies = [np.unique(column) for column in hashes.T]
         options: RelLDASettings = self._settings
-        values = self._values(hashes)
+        columns = self._columns(hashes)
         if n_relations == "auto":
-            n_relations = self._estimated(values, min(n_distinct, options.max_relations), progress)
+            n_relations = self._estimated(columns, min(n_distinct, options.max_relations), progress)
         widths = [len(vocabulary) for vocabulary in self._vocabularies]
         fits = []
         for start in range(options.n_init):
             progress("cluster", start, options.n_init)
             random = generator(self.seed, f"rel-lda {start}")
-            fits.append(fitted_mixture(values, widths, n_relations, settings=options, random=random))
-        best = max(fits, key=lambda mixture: mixture.density)
+            fits.append(fitted_mixture(columns, widths, n_relations, settings=options, random=random))
+        best = max(fits, key=lambda mixture: mixture.likelihood)
         self._log = best.log.astype(np.float32)
-        self.report_["log_posterior"] = round(best.density, 6)
+        self.report_["log_likelihood"] = round(best.likelihood, 6)
         self.report_["iterations"] = best.iterations
 
     def shares(self, instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
         """Return P(r | features) (N, K), float32; see :meth:`FeatureMethod.shares`."""
-        values = self._values(self._hashes(instances))
-        return posterior(values, self._log.astype(np.float64))[0].astype(np.float32)
+        columns = self._columns(self._hashes(instances))
+        return posterior(columns, self._log.astype(np.float64))[0].astype(np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the hashes of the known values of each feature, and the logarithms of their probabilities."""
@@ -200,19 +200,19 @@ class RelLDA(FeatureMethod):
             [[_hash(value) for value in features_of(instance)[:kinds]] for instance in instances], np.int64
         ).reshape(-1, kinds)
 
-    def _values(self, hashes: NDArray[np.int64]) -> csr_matrix:
-        """Return a matrix (N, V) with a 1 for the value of each feature; the last value of a kind is any unknown."""
+    def _columns(self, hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of each value (N, F), int64, through all kinds; the last of a kind is any unknown value."""
         columns, shift = np.empty_like(hashes), 0
         for kind, known in enumerate(self._vocabularies):
             place = np.searchsorted(known, hashes[:, kind])
             is_known = known[np.minimum(place, len(known) - 1)] == hashes[:, kind]
             columns[:, kind] = shift + np.where(is_known, place, len(known))
             shift += len(known) + 1
-        return one_hot(columns, shift)
+        return columns
 
-    def _estimated(self, values: csr_matrix, largest: int, progress: Progress) -> int:
+    def _estimated(self, columns: NDArray[np.int64], largest: int, progress: Progress) -> int:
         """Return the number of relations under which held-out instances are likeliest."""
-        order = generator(self.seed, "rel-lda held out").permutation(values.shape[0])
+        order = generator(self.seed, "rel-lda held out").permutation(len(columns))
         n_held = len(order) // 5
         candidates = [number for number in _CANDIDATES if number <= largest]
         if n_held < 1 or len(candidates) < 2:
@@ -223,9 +223,9 @@ class RelLDA(FeatureMethod):
             progress("choose K", place, len(candidates))
             random = generator(self.seed, f"rel-lda candidate {number}")
             mixture = fitted_mixture(
-                values[order[n_held:]], widths, number, settings=self._settings, random=random
+                columns[order[n_held:]], widths, number, settings=self._settings, random=random
             )
-            scores.append(float(posterior(values[order[:n_held]], mixture.log)[1].mean()))
+            scores.append(float(posterior(columns[order[:n_held]], mixture.log)[1].mean()))
         best = int(np.argmax(scores))
         self.report_["k_curve"] = {
             "k": candidates[best],
@@ -244,63 +244,88 @@ class Mixture:
     """A fitted model.
 
     Args:
-        log: Logarithms of the probabilities of the values (V, K), float64, and in the last row of the relations.
-        density: Logarithm of the posterior density per instance, without its constant.
+        log: Logarithms of the probabilities of the values (V + F, K), float64, and in the last row of the relations.
+        likelihood: Mean logarithm of the probability of an instance, given the relations of all others.
         iterations: Number of iterations.
     """
 
     log: NDArray[np.float64]
-    density: float
+    likelihood: float
     iterations: int
 
 
-#: The first iterations are annealed (Ueda and Nakano, "Deterministic Annealing EM Algorithm", 1998): the likelihood is
-#: raised to a power that grows to 1 over this many, so that the random start does not decide everything.
-_ANNEALED, _COLDEST = 20, 0.2
-#: The fit ends if an iteration improves the density per instance by less.
-_TOLERANCE = 1e-5
+#: The fit ends if an iteration improves the likelihood by less.
+_TOLERANCE = 1e-4
 
 
 def fitted_mixture(
-    values: csr_matrix,
+    columns: NDArray[np.int64],
     widths: Sequence[int],
     n_relations: int,
     *,
     settings: RelLDASettings,
     random: np.random.Generator,
 ) -> Mixture:
-    """Fit the model by annealed expectation maximisation.
+    """Fit the model by collapsed inference.
 
-    Yao et al. sample the relations of the instances of a document, whose θ they share. Here θ is shared by all
-    instances, because the data sets have no documents and because the relation of a new instance must not depend on
-    its neighbours; and the posterior is maximised, because sampling gives no probabilities that predictions could use.
+    Yao et al. sample the relation of each instance given those of all others. Here its whole distribution is updated,
+    from the expected counts of all others (zero-order collapsed variational inference: Asuncion, Welling, Smyth and
+    Teh, "On Smoothing and Inference for Topic Models", UAI 2009), because predictions need probabilities. Their
+    instances of a document share a θ; here all instances do, because most data sets have no documents, and because the
+    relation of a new instance must not depend on its neighbours.
 
     Args:
-        values: One value of each kind in each row (N, V + F), of which the last of a kind is any unknown value.
+        columns: Value of each kind (N, F), int64, numbered through all kinds, each of which has one more number for any
+            unknown value.
         widths: Number of known values of each kind (F,).
         n_relations: K.
         settings: Smoothing and number of iterations.
         random: Draws the start.
     """
-    beta, size = settings.smoothing, values.shape[0]
-    shares = random.dirichlet(np.ones(n_relations), size)  # (N, K)
-    transposed = values.T.tocsr()
-    last, iteration, mixture = -np.inf, 0, None
-    for iteration in range(1, settings.max_iterations + 1):
-        log = _maximised(transposed @ shares, shares.sum(axis=0), widths, beta)
-        power = min(1.0, _COLDEST + (1 - _COLDEST) * (iteration - 1) / _ANNEALED)
-        shares, likelihood = posterior(values, log, power=power)
-        priors = beta * float(log[:-1].sum()) + float(log[-1].sum())
-        density = float(likelihood.mean()) + priors / size
-        mixture = Mixture(log, density, iteration)
-        if power == 1.0 and density - last < _TOLERANCE:
+    shares = random.dirichlet(np.ones(n_relations), len(columns))  # (N, K)
+    members = one_hot(columns, sum(widths) + len(widths)).T.tocsr()
+    iterations, last, likelihood = 0, -np.inf, -np.inf
+    while iterations < settings.max_iterations:
+        iterations += 1
+        joint = collapsed(columns, members @ shares, shares, widths, settings.smoothing)
+        shares, rows = normalised(joint)
+        likelihood = float(rows.mean())
+        if likelihood - last < _TOLERANCE:
             break
-        last = density if power == 1.0 else -np.inf
-    assert mixture is not None  # noqa: S101 - there is at least one iteration
-    return mixture
+        last = likelihood
+    log = _estimated_log(members @ shares, shares.sum(axis=0), widths, settings.smoothing)
+    return Mixture(log, likelihood, iterations)
 
 
-def _maximised(
+def collapsed(
+    columns: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    widths: Sequence[int],
+    beta: float,
+) -> NDArray[np.float64]:
+    """Return log P(r, features) of each instance (N, K), given the expected counts of all other instances.
+
+    Without the instance's own counts, a value that occurs once says nothing. With them, it would confirm whatever
+    relation the instance has.
+
+    Args:
+        columns: Value of each kind (N, F), as for :func:`fitted_mixture`.
+        counts: Expected count of each value in each relation (V + F, K).
+        shares: P(r) of each instance (N, K), whose counts are left out.
+        widths: Number of known values of each kind (F,).
+        beta: Added to each count.
+    """
+    sizes = np.maximum(shares.sum(axis=0) - shares, 0)  # (N, K)
+    # one of each relation is added, as a prior of θ
+    joint: NDArray[np.float64] = np.log(sizes + 1) - np.log(len(shares) - 1 + shares.shape[1])
+    for kind, width in enumerate(widths):
+        others = np.maximum(counts[columns[:, kind]] - shares, 0)
+        joint += np.log((others + beta) / (sizes + beta * (width + 1)))
+    return joint
+
+
+def _estimated_log(
     counts: NDArray[np.float64], sizes: NDArray[np.float64], widths: Sequence[int], beta: float
 ) -> NDArray[np.float64]:
     """Return the logarithms of φ (V + F, K) and, in the last row, of θ, given the expected counts."""
@@ -315,10 +340,17 @@ def _maximised(
 
 
 def posterior(
-    values: csr_matrix, log: NDArray[np.float64], *, power: float = 1.0
+    columns: NDArray[np.int64], log: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return P(r | features) (N, K) and log P(features) (N,), the joint probability raised to a power in (0, 1]."""
-    joint = power * (values @ log[:-1] + log[-1])  # (N, K)
+    """Return P(r | features) (N, K) and log P(features) (N,) for values (N, F) of instances that were not fitted."""
+    joint = np.repeat(log[-1:], len(columns), axis=0)
+    for values in columns.T:
+        joint += log[values]
+    return normalised(joint)
+
+
+def normalised(joint: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return probabilities (N, K) whose rows sum to 1, and the logarithms of the sums (N,), from logarithms (N, K)."""
     highest = joint.max(axis=1, keepdims=True)
     shares = np.exp(joint - highest)
     sums = shares.sum(axis=1, keepdims=True)

@@ -185,6 +185,8 @@ class Projection:
     @classmethod
     def of(cls, rows: NDArray[np.float32], count: int) -> Projection:
         """Return the first principal components of rows (N, D), at most ``count``."""
+        if not rows.shape[1]:  # no instance has a type
+            return cls(np.zeros(0, dtype=np.float32), np.zeros((0, 0), dtype=np.float32))
         mean = rows.mean(axis=0, dtype=np.float64)
         centred = rows - mean
         values, vectors = np.linalg.eigh(centred.T @ centred)

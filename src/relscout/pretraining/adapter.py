@@ -19,14 +19,28 @@ from numpy.typing import NDArray
 
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.core.settings import AboveZero, Width, from_mapping, settings_class, to_mapping
+from relscout.core.settings import (
+    AboveZero,
+    AtLeast0,
+    AtLeast1,
+    Width,
+    from_mapping,
+    settings_class,
+    to_mapping,
+)
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.saved import check_adapter, save_adapter
-from relscout.encoders.tunable import TunableEncoder
+from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.whitening import Whitening
 from relscout.pretraining.corpus import Excluded
 from relscout.training.checkpointing import CheckpointedTraining
-from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
-from relscout.training.labels import canonical, check_left, classes_of, digest
+from relscout.training.cosine_classifier import (
+    NO_INVERSE,
+    CosineClassifierSettings,
+    CosineClassifierTrainer,
+    Heads,
+)
+from relscout.training.labels import canonical, check_left, classes_of, content, digest
 from relscout.training.stored import Checkpoints
 
 
@@ -38,6 +52,12 @@ class AdapterSettings(CosineClassifierSettings):
     """Highest learning rate of the adapter."""
     rank: Width = 16
     """Rank of the adapter's factors, at least 1 (α is twice as large)."""
+    whitening_rank: AtLeast0 = 256
+    """Number of directions, at most, in which the vectors are whitened; 0 does not whiten them."""
+    whitening_shrinkage: AboveZero = 1.0
+    """How much of the mean variance is added to that of each direction; the larger, the weaker is the whitening."""
+    whitening_samples: AtLeast1 = 150
+    """Maximum number of instances of a relation that the whitening is measured on."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +66,17 @@ class TrainedAdapter:
 
     Args:
         factors: The two factors of each changed weight, for :func:`save_adapter`.
+        whitening: How its vectors are whitened; ``None`` if they are not.
         report: Report of the training, as JSON values.
     """
 
     factors: dict[str, NDArray[np.float32]]
+    whitening: Whitening | None
     report: dict[str, Any]
 
 
 def train_adapter(
-    labeled: Sequence[RelationInstance],
+    labeled: Sequence[RelationInstance] | Mapping[str, Sequence[RelationInstance]],
     encoder: TransformerEncoder | None = None,
     *,
     settings: AdapterSettings | Mapping[str, Any] | None = None,
@@ -63,6 +85,7 @@ def train_adapter(
     card: str | None = None,
     flexible: bool = False,
     exclude: Iterable[RelationInstance] = (),
+    inverse_of: Mapping[str, str] | None = None,
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedAdapter:
@@ -72,7 +95,9 @@ def train_adapter(
     after the last finished pass in ``checkpoints``, and gives the same bytes.
 
     Args:
-        labeled: Instances with gold relations, at least two; those that mean "no relation" are left out.
+        labeled: Instances with gold relations, at least two; those that mean "no relation" are left out. Or several
+            such sets by name, for example corpora that define relations differently: each instance is then classified
+            among the relations of its own set, and what two sets have in common is learnt from the first by name.
         encoder: The encoder to adapt; the bundled encoder by default.
         settings: See :class:`AdapterSettings`.
         seed: Random seed.
@@ -80,6 +105,8 @@ def train_adapter(
         card: Text of its model card, Markdown.
         flexible: Whether methods may use their own marking and pooling instead of those of ``encoder``.
         exclude: Test instances, whose entity pairs are left out.
+        inverse_of: Relation → the relation of the same set that is its inverse; a symmetric relation → itself. The
+            inverses of other relations get directions of their own.
         checkpoints: Folder for checkpoints.
         progress: Called with the instances encoded, stage ``"encode"``, and the steps done, stage ``"train"``.
 
@@ -94,11 +121,13 @@ def train_adapter(
         settings if isinstance(settings, AdapterSettings) else from_mapping(AdapterSettings, settings or {})
     )
     encoder = encoder or TransformerEncoder(EncoderSettings())
+    if encoder.whitening is not None:
+        # the new whitening takes its place, because it is measured on what training makes of the vectors
+        encoder = TransformerEncoder(encoder.settings, weights=encoder.weights, whitens=False)
     if out is not None:
         check_adapter(out, encoder)
-    kept, left_out = _learnable(labeled, Excluded(exclude))
-    known, warnings = canonical(kept)
-    names, classes = classes_of(known)
+    sets = labeled if isinstance(labeled, Mapping) else {"": labeled}
+    known, names, classes, heads, warnings = _classified(sets, Excluded(exclude), inverse_of or {})
     tunable = TunableEncoder(
         encoder,
         trained_layers=options.supervised_layers,
@@ -108,16 +137,21 @@ def train_adapter(
     )
     work = Checkpoints.of(
         checkpoints,
-        settings={"taught": to_mapping(options), "seed": seed, "labelled": digest(classes)},
+        settings={
+            "taught": to_mapping(options),
+            "seed": seed,
+            "labelled": digest(np.concatenate([classes, heads.set_of, heads.inverse_of])),
+        },
         fingerprint=encoder.fingerprint,
         instances=known,
     )
     lost: Counter[str] = Counter()
     prepared = tunable.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))
-    teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=seed)
+    teacher = CosineClassifierTrainer(tunable, prepared, classes, settings=options, seed=seed, heads=heads)
     training = CheckpointedTraining(teacher, work)
     training.run(progress)
     factors = tunable.weights()
+    whitening = _whitening(tunable, prepared, classes, heads, options, progress)
     report = {
         "objective": "labels",
         "settings": to_mapping(options),
@@ -125,10 +159,11 @@ def train_adapter(
         "encoder": encoder.settings.model,
         "fingerprint": encoder.fingerprint,
         "instances": len(known),
-        "relations": sorted(names),
+        "relations": sorted(set(names)),
+        **({"sets": {name: len(sets[name]) for name in sorted(sets)}} if len(sets) > 1 else {}),
         "parameters": sum(array.size for array in factors.values()),
         **training.history(),
-        "warnings": [*left_out, *warnings, *loss_warnings(lost)],
+        "warnings": [*warnings, *loss_warnings(lost)],
     }
     if out is not None:
         save_adapter(
@@ -140,9 +175,79 @@ def train_adapter(
             card=card,
             made=report,
             flexible=flexible,
+            whitening=whitening,
         )
     work.clear()
-    return TrainedAdapter(factors, report)
+    return TrainedAdapter(factors, whitening, report)
+
+
+def _whitening(
+    tunable: TunableEncoder,
+    prepared: Prepared,
+    classes: NDArray[np.int64],
+    heads: Heads,
+    options: AdapterSettings,
+    progress: Progress,
+) -> Whitening | None:
+    """Return the whitening of a trained encoder, fitted to what it was trained on."""
+    if not options.whitening_rank:
+        return None
+    encoder = tunable.base
+    measured = np.sort(
+        np.concatenate(
+            [
+                np.flatnonzero(classes == relation)[: options.whitening_samples]
+                for relation in range(len(heads.set_of))
+            ]
+        )
+    )
+    contents = np.unique(prepared.row_of[measured])
+    vectors = np.empty((len(contents), tunable.dimension), dtype=np.float32)
+    row_of = np.full(len(prepared.lengths), -1)
+    row_of[contents] = np.arange(len(contents))
+    for batch, encoded in tunable.encoded(prepared, progress, contents=contents):
+        vectors[row_of[batch]] = encoded
+    return Whitening.fit(
+        vectors[row_of[prepared.row_of[measured]]],
+        classes[measured],
+        heads.set_of,
+        rank=options.whitening_rank,
+        shrinkage=options.whitening_shrinkage,
+        marking=encoder.settings.marking,
+        pooling=encoder.settings.pooling,
+        parts=encoder.parts,
+        hidden_size=encoder.hidden_size,
+    )
+
+
+def _classified(
+    sets: Mapping[str, Sequence[RelationInstance]], excluded: Excluded, inverse_of: Mapping[str, str]
+) -> tuple[list[RelationInstance], list[str], NDArray[np.int64], Heads, list[str]]:
+    """Return the instances of all sets, the names of all relations, the relation of each instance, heads and warnings.
+
+    Raises:
+        InputError: A set has fewer than two relations, or an instance has none.
+    """
+    known: list[RelationInstance] = []
+    names: list[str] = []
+    classes, set_of, inverses, warnings = [], [], [], []
+    contents: set[object] = set()
+    for number, name in enumerate(sorted(sets)):
+        learnable, left_out = _learnable(sets[name], excluded)
+        of_set, repeated = canonical(learnable)
+        warnings += [f"{name}: {text}" if name else text for text in (*left_out, *repeated)]
+        own = [instance for instance in of_set if content(instance) not in contents]
+        contents.update(map(content, own))
+        check_left(own, [f"the others of {name!r} are in other sets, too"])
+        own_names, own_classes = classes_of(own)
+        place = {relation: len(names) + position for position, relation in enumerate(own_names)}
+        inverses += [place.get(inverse_of.get(relation, ""), NO_INVERSE) for relation in own_names]
+        classes.append(own_classes + len(names))
+        set_of += [number] * len(own_names)
+        known += own
+        names += own_names
+    heads = Heads(np.array(set_of, dtype=np.int64), np.array(inverses, dtype=np.int64))
+    return known, names, np.concatenate(classes), heads, warnings
 
 
 def _learnable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +67,32 @@ class CosineClassifierSettings:
     """Arithmetic of the layers that learn: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
 
 
+#: In :attr:`Heads.inverse_of`: the inverse is none of the labelled relations.
+NO_INVERSE = -1
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Sets of relations that share an encoder: an instance is classified among the relations of its own set only.
+
+    Corpora draw the lines between relations differently. What one calls *contains*, the other calls *part of*,
+    backwards, or leaves unlabelled: across sets, a label says nothing.
+
+    Args:
+        set_of: Number of the set of each relation (C,), int64, from 0.
+        inverse_of: The labelled relation that is the inverse of each (C,), int64, or ``NO_INVERSE``; its own number for
+            a symmetric relation.
+    """
+
+    set_of: NDArray[np.int64]
+    inverse_of: NDArray[np.int64]
+
+    @classmethod
+    def single(cls, n_relations: int) -> Heads:
+        """Return the heads of one set, in which no relation is known to be the inverse of another."""
+        return cls(np.zeros(n_relations, dtype=np.int64), np.full(n_relations, NO_INVERSE))
+
+
 class CosineClassifierTrainer:
     """Trains a direction for each relation, and the encoder's top layers to turn vectors towards it.
 
@@ -80,6 +107,7 @@ class CosineClassifierTrainer:
         classes: Relation of each (N,), int64, from 0.
         settings: See :class:`CosineClassifierSettings`.
         seed: Random seed of the initial directions (or of the instances that they are means of), batches and dropout.
+        heads: Sets of the relations; one by default.
 
     Raises:
         SettingError: ``inverses`` is set, but head and tail cannot be exchanged in the encoder's vectors.
@@ -93,6 +121,7 @@ class CosineClassifierTrainer:
         *,
         settings: CosineClassifierSettings,
         seed: int,
+        heads: Heads | None = None,
     ) -> None:
         import torch
 
@@ -100,7 +129,15 @@ class CosineClassifierTrainer:
         of_content = np.empty(len(prepared.lengths), dtype=np.int64)
         of_content[prepared.row_of] = classes
         self._classes = torch.from_numpy(of_content).to(encoder.device)
-        self._n_classes = int(classes.max()) + 1
+        n_classes = int(classes.max()) + 1
+        heads = heads or Heads.single(n_classes)
+        of_set, backwards = _with_inverses(heads)
+        self._set_of = torch.from_numpy(of_set if settings.inverses else heads.set_of).to(
+            encoder.device
+        )  # (R,)
+        self._backwards = torch.from_numpy(backwards).to(encoder.device)  # (C,)
+        self._n_sets = int(heads.set_of.max()) + 1
+        self._n_classes = n_classes
         if settings.inverses and not can_turn(encoder.base):
             raise SettingError(
                 "inverses are learnt by exchanging head and tail in the encoder's vectors, which needs the marking "
@@ -163,12 +200,13 @@ class CosineClassifierTrainer:
     def _random(self) -> torch.Tensor:
         import torch
 
-        n_directions = self._n_classes * (2 if self._settings.inverses else 1)
-        drawn = generator(self._seed, "directions").standard_normal((n_directions, self._encoder.dimension))
+        drawn = generator(self._seed, "directions").standard_normal(
+            (len(self._set_of), self._encoder.dimension)
+        )
         return torch.from_numpy(_DIRECTION_STD * drawn.astype(np.float32))
 
     def _means(self) -> torch.Tensor:
-        """Return the mean direction of some instances of each relation, relative to the mean of them all.
+        """Return the mean direction of some instances of each relation, relative to the mean of its set.
 
         Imprinting (Qi, Brown, Lowe: "Low-Shot Learning with Imprinted Weights", CVPR 2018): the first steps then train
         the encoder instead of moving random directions.
@@ -198,10 +236,13 @@ class CosineClassifierTrainer:
             labels = self._classes[torch.from_numpy(chosen).to(self._classes.device)]
             if self._settings.inverses:
                 h = torch.cat([h, turned_by(encoder.base, h)])
-                labels = torch.cat([labels, labels + self._n_classes])
+                labels = torch.cat([labels, self._backwards[labels]])
             h = normalize(h, dim=1)  # (S, D)
             initial = self._random().to(h.device)  # (R, D)
-            sums = torch.zeros_like(initial).index_add_(0, labels, h - h.mean(dim=0))
+            sums = torch.zeros_like(initial)
+            for number in range(self._n_sets):
+                own = self._set_of[labels] == number
+                sums.index_add_(0, labels[own], h[own] - h[own].mean(dim=0))
             # a relation whose mean is the mean of all has no direction, and keeps the random one
             has_direction = sums.norm(dim=1) > _NEAR_ZERO
             initial[has_direction] = normalize(sums[has_direction], dim=1) * (
@@ -219,14 +260,23 @@ class CosineClassifierTrainer:
         gold = self._classes[torch.from_numpy(rows).to(self._classes.device)]  # (B,)
         if settings.inverses:
             h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
-            gold = torch.cat([gold, gold + self._n_classes])
+            gold = torch.cat([gold, self._backwards[gold]])
         cosines = (
             dropout(normalize(h, dim=1), settings.supervised_dropout) @ normalize(self._directions, dim=1).T
         )
-        scores = settings.sharpness * cosines
+        scores = settings.sharpness * cosines  # (2B, R)
+        if self._n_sets > 1:
+            scores = scores.masked_fill(self._set_of[gold][:, None] != self._set_of, -torch.inf)
         right = int((scores.detach().argmax(dim=1) == gold).sum())
         return cross_entropy(scores, gold), right, len(gold)
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")
         return batches_by_length(self._prepared.lengths, self._settings.supervised_batch, random)
+
+
+def _with_inverses(heads: Heads) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sets of all directions (R,), those of the inverses last, and the direction of each inverse (C,)."""
+    new = heads.inverse_of == NO_INVERSE
+    backwards = np.where(new, len(new) + np.cumsum(new) - 1, heads.inverse_of)
+    return np.concatenate([heads.set_of, heads.set_of[new]]), backwards

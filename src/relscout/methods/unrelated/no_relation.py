@@ -44,6 +44,7 @@ _OF_THE_METHOD = frozenset(
         "LABELS",
         "ENCODER",
         "KNOWN_SETTING",
+        "READS",
         "seed",
         "n_relations_",
         "names_",

@@ -1,0 +1,1 @@
+"""Training of the adapters in the box."""

@@ -1,0 +1,107 @@
+"""Leave one corpus out: does an adapter help on relations of a kind that it has not seen?
+
+For each of five labelled corpora an adapter learns from the four others. The relations of the corpus that is left out
+are then clustered by k-means, their number given, once with the frozen encoder and once with the adapter. The gain is
+that of B³ F1. FewRel's New York Times set is clustered with the adapter that has learnt from no news.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapter.schemas import FILES, schemas
+from adapter.train import ENCODERS, train
+from benchmarks.records import write_result
+from relscout import RelationInstance, TransformerEncoder, read, score
+from relscout.core.instances import canonical_order
+from relscout.encoders import Precomputed
+from relscout.encoders.settings import settings_for
+from relscout.methods.kmeans import KMeans
+
+#: A relation with fewer instances is not clustered.
+_FEWEST = 20
+#: Maximum number of clustered instances.
+_MOST = 2_000
+
+
+def run(
+    data: Path, work: Path, *, adapter: str, most: int, seeds: Sequence[int], corpora: Sequence[str]
+) -> None:
+    """Measure each corpus and write the result.
+
+    Args:
+        data: Folder with the corpora.
+        work: Folder for the trained adapters; one that is there already is used again.
+        adapter: ``relation`` or ``relation-base``.
+        most: Maximum number of instances of a corpus to learn from.
+        seeds: Seeds of k-means.
+        corpora: The corpora to leave out.
+    """
+    clustered = {name: _clustered(_all_of(data, name)) for name in corpora}
+    news = _clustered(read(data / "fewrel" / "val_nyt.json"))
+    frozen = TransformerEncoder(ENCODERS[adapter], whitens=False)
+    rows: dict[str, dict[str, Any]] = {}
+    for name in corpora:
+        folder = work / f"{adapter}-without-{name}-{most}"
+        if not (folder / "relscout.json").exists():
+            train(adapter, data, without=(name,), most=most, out=folder, checkpoints=work / "checkpoints")
+        taught = TransformerEncoder(settings_for(str(folder)))
+        unwhitened = TransformerEncoder(taught.settings, whitens=False)
+        tasks = {name: clustered[name], **({"fewrel-nyt": news} if name == "nyt-fb" else {})}
+        for task, instances in tasks.items():
+            encoders = {"frozen": frozen, "adapter, not whitened": unwhitened, "adapter": taught}
+            row = {key: _scores(encoder, instances, seeds) for key, encoder in encoders.items()}
+            rows[task] = {
+                "instances": len(instances),
+                "relations": len({instance.relation for instance in instances}),
+                **row,
+                "gain": round(row["adapter"]["b3_f1"]["mean"] - row["frozen"]["b3_f1"]["mean"], 4),
+            }
+            print(task, rows[task], flush=True)
+    gains = [rows[name]["gain"] for name in corpora]
+    result = {
+        "adapter": adapter,
+        "learnt_from": f"at most {most:,} instances of each of the other corpora",
+        "note": " ".join(str(__doc__).split()),
+        "mean_gain": round(float(np.mean(gains)), 4),
+        "rows": rows,
+    }
+    print(f"written to {write_result(f'leave-one-out-{adapter}', result)}")
+
+
+def _all_of(data: Path, name: str) -> list[RelationInstance]:
+    others = [other for other in FILES if other != name]
+    return schemas(data, most=10**6, most_of_a_relation=400, without=others)[name]
+
+
+def _clustered(instances: Any) -> list[RelationInstance]:
+    """Return a sample of the instances whose relations have enough of them, drawn whatever their order is."""
+    related = [instance for instance in instances if not instance.is_unrelated]
+    count = Counter(instance.relation for instance in related)
+    kept = [instance for instance in related if count[instance.relation] >= _FEWEST]
+    kept = [kept[place] for place in canonical_order(kept)]
+    drawn = np.random.default_rng(0).permutation(len(kept))[:_MOST]
+    return [kept[place] for place in sorted(drawn)]
+
+
+def _scores(
+    encoder: TransformerEncoder, instances: Sequence[RelationInstance], seeds: Sequence[int]
+) -> dict[str, dict[str, float]]:
+    gold = [str(instance.relation) for instance in instances]
+    bare = [instance.without_relation() for instance in instances]
+    known = Precomputed(encoder, bare, encoder.encode(bare))
+    scores = [
+        score(KMeans(known, n_relations=len(set(gold)), seed=seed).fit(bare).labels_, gold) for seed in seeds
+    ]
+    return {
+        name: {
+            "mean": round(float(np.mean([getattr(one, name) for one in scores])), 4),
+            "std": round(float(np.std([getattr(one, name) for one in scores])), 4),
+        }
+        for name in ("b3_f1", "v_measure", "ari")
+    }

@@ -306,8 +306,8 @@ class ReadsSparseFeatures(LinkMethod[SparseClassifier]):
 class MarchSettings(LinkSettings):
     """Settings of the method ``march``."""
 
-    entropy_weight: NotNegative = 1.0
-    """Weight of the entropy of the predictions, at least 0; with 1, the loss is the variational bound."""
+    entropy_weight: NotNegative = 0.1
+    """Weight of the entropy of the predictions, at least 0: 1 is that of the variational bound."""
     learning_rate: AboveZero = 0.1
     """Learning rate of the weights of the features."""
     link_learning_rate: AboveZero = 0.1

@@ -72,7 +72,8 @@ def _entity(mention: Mention, text: str) -> tuple[str, str]:
     return "name", normalized(mention.surface(text))
 
 
-#: Standard deviation of the first weights. Scores begin near 0, so that every entity is as likely as any other.
+#: Standard deviation of the first weights. Scores begin near 0: from large ones, each entity is learnt on its own, and no
+#: relation is.
 _STD = 0.1
 
 

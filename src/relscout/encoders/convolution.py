@@ -344,10 +344,8 @@ class ConvolutionalEncoder:
         x = (x * inside[..., None]).transpose(1, 2)  # (B, E, T)
         pieces = [inside]
         if self._n_pieces > 1:
-            zero = self._tables["from_head"].num_embeddings // 2  # number of the distance 0
-            passed = (from_head > zero).long() + (
-                from_tail > zero
-            ).long()  # mentions that a word follows (B, T)
+            # number of mentions that each word follows (B, T)
+            passed = (from_head > self._no_distance).long() + (from_tail > self._no_distance).long()
             pieces = [inside & (passed == piece) for piece in range(self._n_pieces)]
         pooled = []
         for window, layer in self._filters.items():

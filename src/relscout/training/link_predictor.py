@@ -72,7 +72,7 @@ def _entity(mention: Mention, text: str) -> tuple[str, str]:
     return "name", normalized(mention.surface(text))
 
 
-#: Standard deviation of the first weights. Scores begin near 0: from large ones, each entity is learnt on its own, and no
+#: Standard deviation of the first weights. Scores begin near 0: from large ones, entities are learnt one by one, and no
 #: relation is.
 _STD = 0.1
 

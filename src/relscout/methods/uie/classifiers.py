@@ -329,7 +329,8 @@ class SparseClassifier(RelationClassifier):
         scores: torch.Tensor = embedding_bag(
             numbers, self._weights["weight"], ends, mode="sum", include_last_offset=True
         )
-        return scores + self._weights["bias"]
+        scores += self._weights["bias"]
+        return scores
 
     @property
     def weight(self) -> NDArray[np.float32]:

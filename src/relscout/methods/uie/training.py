@@ -48,10 +48,10 @@ class LinkSettings:
 class DistributionSettings(LinkSettings):
     """Settings of a training with the losses of Simon et al."""
 
-    skewness_weight: NotNegative = 0.01
-    """α, weight of the skewness loss, which makes each prediction certain; at least 0."""
-    dispersion_weight: NotNegative = 0.02
-    """β, weight of the dispersion loss, which makes relations equally frequent; at least 0."""
+    skewness_weight: NotNegative = 0.5
+    """α, weight of the skewness loss, which makes each prediction certain; at least 0 (paper: 0.01)."""
+    dispersion_weight: NotNegative = 1.0
+    """β, weight of the dispersion loss, which makes relations equally frequent; at least 0 (paper: 0.02)."""
 
 
 #: A batch: contents (B,), and the entities drawn for each of them (B, 2, k).

@@ -2,7 +2,7 @@
 
 Run ``make train-adapter DATA=folder with the corpora``, and with ``ADAPTER=relation-base`` for the larger one, whose
 base model comes from the Hugging Face hub or from the folder that ``RELSCOUT_MPNET`` names. The 16 relations of
-FewRel's validation set are left out of all corpora: what those score stays a test of relations that no adapter has seen.
+FewRel's validation set are left out of all corpora, so that they test how an adapter does on relations not seen.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 After section 5.5 and figure 4 of RoCORE. A fifth of either side of a development draw is kept for the test. RoCORE
 learns from a share of the labelled rest, and from the rest of the novel relations' instances without their labels. The
 supervised classifier learns from the same share of both with their labels: the same encoder, of which the same layer
-trains, and a linear layer for all relations. Accuracies are those of ``relscout.metrics.open_world_accuracy``.
+trains, and a linear layer for all relations. Accuracies are those of ``relscout.metrics.open_world_scores``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relscout.core.instances import canonical_order
 from relscout.finetuning.supervised import RelationClassifier
 from relscout.lab.protocols import load
 from relscout.methods.rocore import RoCORE
-from relscout.metrics import open_world_accuracy
+from relscout.metrics import open_world_scores
 from relscout.training.labels import canonical, drawn_share
 
 
@@ -80,8 +80,12 @@ def _row(
     what: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
-    scores = open_world_accuracy(list(details), [str(one.relation) for one in test], predefined)
+    scores = open_world_scores(list(details), [str(one.relation) for one in test], predefined)
     accuracies = {
-        key: round(value, 4) if isinstance(value, float) else value for key, value in scores.as_dict().items()
+        "predefined": scores.predefined_accuracy,
+        "novel": scores.novel_accuracy,
+        "all": scores.accuracy,
     }
-    return {"method": name, **what, **accuracies, "seconds": round(time.perf_counter() - started)}
+    counts = {"n_predefined": scores.n_predefined, "n_novel": scores.n_novel}
+    rounded = {key: None if value is None else round(value, 4) for key, value in accuracies.items()}
+    return {"method": name, **what, **rounded, **counts, "seconds": round(time.perf_counter() - started)}

@@ -20,7 +20,7 @@ from benchmarks.records import write_result
 from relscout import RelationInstance, TransformerEncoder, read, score
 from relscout.core.instances import canonical_order
 from relscout.encoders import Precomputed
-from relscout.encoders.settings import settings_for
+from relscout.encoders.settings import learnt_relations, settings_for
 from relscout.methods.kmeans import KMeans
 
 #: A relation with fewer instances is not clustered.
@@ -59,6 +59,10 @@ def run(
             rows[task] = {
                 "instances": len(instances),
                 "relations": len({instance.relation for instance in instances}),
+                # Re-DocRED shares relations with FewRel's news
+                "relations_learnt": len(
+                    learnt_relations(str(folder)) & {str(instance.relation) for instance in instances}
+                ),
                 **row,
                 "gain": round(row["adapter"]["b3_f1"]["mean"] - row["frozen"]["b3_f1"]["mean"], 4),
             }

@@ -21,10 +21,10 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.records import write_result
 from relscout import Mention, RelationInstance, TransformerEncoder, VectorCache, score
 from relscout.clustering.kmeans import means, nearest
+from relscout.clustering.within_class import Whitening
 from relscout.core.instances import canonical_order
 from relscout.lab.protocols import load
 from relscout.methods.transfer import Transfer
-from relscout.methods.transfer.open_world import Whitening
 from relscout.training.labels import canonical, classes_of
 
 _HELD_OUT = 0.2

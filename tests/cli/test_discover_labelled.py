@@ -230,7 +230,7 @@ def test_one_classifier_classifies_new_text_of_either_side_and_is_scored(
     assert (scores["n_predefined"], scores["n_novel"]) == (20, 30)
     gold = [json.loads(line)["relation"] for line in known.read_text().splitlines()]
     right = sum(fact["relation"] == name for fact, name in zip(facts[30:], gold, strict=True))
-    assert scores["predefined"] == pytest.approx(right / 20)
+    assert scores["predefined_accuracy"] == pytest.approx(right / 20)
     shown = relscout("evaluate", tmp_path / "facts.jsonl", "--gold", mixed, "--labeled", known)
     assert f"accuracy: pre-defined {right / 20:.3f} of 20, novel " in shown.out
 

@@ -138,12 +138,31 @@ def test_labels_teach_an_adapter_that_is_used(
         "adapter_config.json",
         "adapter_model.safetensors",
         "relscout.json",
+        "whitening.safetensors",
     }
     found = relscout("discover", file, "--encoder", "new/mine", "--relations", "2", "--no-cache", "--json")
     assert (found.code, len(json.loads(found.out)["relations"])) == (0, 2)
     again = relscout(*teach)
     assert (again.code, again.out) == (2, "")
     assert "--overwrite" in again.err
+
+
+def test_files_with_relations_of_their_own_are_learnt_side_by_side(
+    relscout: Run, file: Path, tiny_bert: Path, encoder_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    other.write_text("\n".join(lines[1::2]), encoding="utf-8")
+    file.write_text("\n".join(lines[::2]), encoding="utf-8")
+    quick = "rank=2,supervised_layers=1,supervised_steps=2,supervised_batch=8"
+    trained = relscout(
+        *("lab", "pretrain", "labels", file, other, "--per-file", "--encoder", tiny_bert),
+        *("--encoder-config", encoder_config(pooling="span-mean@2+between"), "--out", "both"),
+        *("--set", quick, "--no-cache", "--json"),
+    )
+    assert trained.code == 0, trained.err
+    report = json.loads(trained.out)
+    assert report["sets"] == {str(file): len(lines[::2]), str(other): len(lines[1::2])}
 
 
 def test_pairs_of_a_test_set_are_not_taught(refused: Run, file: Path, tiny_bert: Path) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
-from relscout.methods.transfer.open_world import Whitening
 
 
 @pytest.fixture

@@ -6,11 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from relscout.core.errors import ArtifactError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.settings import about, base_of, description, locate, settings_for, weights_hash
+from relscout.encoders.settings import (
+    MPNET,
+    MPNET_VARIABLE,
+    about,
+    absolute,
+    base_of,
+    description,
+    locate,
+    settings_for,
+    unknown_encoder,
+    weights_hash,
+)
 from relscout.encoders.transformer import load_weights
+from relscout.encoders.whitening import Whitening
 
 MEBIBYTE = 2**20
 #: FewRel's validation relations, which RoCORE calls novel, by their names in Wikidata.
@@ -52,6 +66,39 @@ def test_it_is_for_the_bundled_encoder_and_is_read_like_it() -> None:
     assert settings_for("relation") == EncoderSettings(model="relation")
     own = EncoderSettings(marking="C+M", pooling="start", max_length=64)
     assert settings_for("relation", default=own) == replace(own, model="relation")
+
+
+def test_the_larger_adapter_is_for_a_model_of_the_hub_or_of_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tiny_bert: Path
+) -> None:
+    assert base_of("relation-base") == MPNET
+    monkeypatch.setenv(MPNET_VARIABLE, str(tiny_bert))
+    assert locate(MPNET) == str(tiny_bert)
+    assert absolute(MPNET) == MPNET  # the name of the variable's folder is not stored
+    with pytest.raises(ArtifactError, match=r"is for weights of .*all-mpnet-base-v2' with hash"):
+        load_weights("relation-base", dtype="float32")
+    monkeypatch.setenv(MPNET_VARIABLE, str(tiny_bert / "missing"))
+    with pytest.raises(
+        SettingError, match=r"RELSCOUT_MPNET is '.*missing', which is not a folder; expected one"
+    ):
+        load_weights("relation-base", dtype="float32")
+
+
+def test_where_its_model_cannot_be_had_the_error_says_how_to_get_it() -> None:
+    error = str(unknown_encoder(MPNET, "the hub cannot be reached"))
+    assert "set RELSCOUT_MPNET to their folder (the hub cannot be reached)" in error
+
+
+def test_the_larger_adapter_is_read_in_its_own_way_and_is_small() -> None:
+    settings = settings_for("relation-base", default=EncoderSettings(pooling="start", marking="C+M"))
+    assert settings.pooling == "span-mean@6+span-mean@10+sentence@8+between@10"
+    assert settings.marking == "none"
+    folder = Path(locate("relation-base"))
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 8 * MEBIBYTE
+    whitening = Whitening.load(folder)
+    assert whitening is not None
+    assert whitening.directions.shape == (256, 4608)
+    assert not NOVEL & set(about("relation-base")["relations"])
 
 
 def test_it_brings_sentences_of_a_relation_closer_together(corpus: list[RelationInstance]) -> None:

@@ -43,7 +43,6 @@ def fitted(vectors: NDArray[np.float32], *, rank: int = 2) -> Whitening:
         shrinkage=0.1,
         marking="none",
         pooling=POOLING,
-        parts=PARTS,
         hidden_size=HIDDEN,
     )
 
@@ -80,7 +79,7 @@ def test_a_vector_does_not_depend_on_the_others_and_tensors_are_whitened_alike(
 
 def test_each_set_counts_the_same_whatever_its_size(vectors: NDArray[np.float32]) -> None:
     classes, sets = np.repeat(np.arange(4), 50), np.array([0, 0, 1, 1])
-    some = {"marking": "none", "pooling": POOLING, "parts": PARTS, "hidden_size": HIDDEN}
+    some = {"marking": "none", "pooling": POOLING, "hidden_size": HIDDEN}
     once = Whitening.fit(vectors, classes, sets, rank=3, shrinkage=1.0, **some)  # type: ignore[arg-type]
     doubled = np.concatenate([vectors, vectors[:100]])
     twice = Whitening.fit(
@@ -123,6 +122,18 @@ def test_an_adapter_whitens_the_vectors_of_its_pooling_only(
     np.testing.assert_array_equal(encoder.encode(labeled), encoder.whitening(plain.encode(labeled)))
     assert encoder.fingerprint != plain.fingerprint
     assert loaded(adapter, "span-mean@2").whitening is None
+
+
+def test_parts_of_entity_types_at_the_end_are_left_as_they_are(
+    adapter: Path, labeled: list[RelationInstance]
+) -> None:
+    encoder = loaded(adapter)
+    typed = loaded(adapter, "span-mean@2+between+coarse-types*1.5")
+    width = encoder.dimension
+    np.testing.assert_array_equal(typed.encode(labeled)[:, :width], encoder.encode(labeled))
+    plain = TransformerEncoder(typed.settings, whitens=False)
+    np.testing.assert_array_equal(typed.encode(labeled)[:, width:], plain.encode(labeled)[:, width:])
+    assert loaded(adapter, "types+span-mean@2+between").whitening is None
 
 
 def test_layers_are_trained_through_the_whitening(adapter: Path, labeled: list[RelationInstance]) -> None:

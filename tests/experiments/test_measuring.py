@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import RelationInstance, canonical_order
-from relscout.lab.measuring import gold_selected
+from relscout.lab.measuring import gold_selected, open_world
 from relscout.lab.protocols import Task
 
 
@@ -44,3 +44,33 @@ def test_of_a_method_without_epochs_or_unseen_instances_nothing_is_told(
     model = SimpleNamespace(epochs_labels_=np.zeros((2, 6), np.int16), n_relations_=1, names_={})
     unseen = Task(task.fitted, [one for one in corpus if one.relation == "composer"][:2])
     assert gold_selected(model, unseen) == {}
+
+
+def test_known_and_novel_relations_are_scored_by_names_clusters_and_evidence(
+    corpus: list[RelationInstance],
+) -> None:
+    spouse, orbits = ([one for one in corpus if one.relation == name][:3] for name in ("spouse", "orbits"))
+    task = Task([*spouse[:2], *orbits], [*spouse[:2], *orbits], [spouse[2]], mixed=True)
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]], np.float32)
+    model = SimpleNamespace(
+        names_={0: "spouse"},
+        n_relations_=2,
+        probabilities_=shares[canonical_order(task.fitted)],
+    )
+    assigned = shares.argmax(axis=1)
+    (scores,) = open_world(SimpleNamespace(model=model), task, assigned, task.labeled).values()
+    assert scores["predefined_accuracy"] == 0.5
+    assert scores["novel_ari"] == 1.0
+    assert scores["novelty_f1"] == pytest.approx(2 * 3 / (4 + 3))
+    assert scores["novelty_auroc"] == 1.0
+    other = Task(task.fitted, task.scored, task.labeled)
+    assert open_world(SimpleNamespace(model=model), other, assigned, task.labeled) == {}
+
+
+def test_clusters_without_names_have_no_evidence_of_novelty(corpus: list[RelationInstance]) -> None:
+    both = [one for one in corpus if one.relation in ("spouse", "orbits")][::20]
+    task = Task(both, both, [one for one in corpus if one.relation == "spouse"][:1], mixed=True)
+    model = SimpleNamespace(names_={}, n_relations_=2)
+    assigned = np.zeros(len(both), dtype=np.int64)
+    (scores,) = open_world(SimpleNamespace(model=model), task, assigned, None).values()
+    assert (scores["predefined_accuracy"], scores["novelty_auroc"]) == (0.0, None)

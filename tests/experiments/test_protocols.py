@@ -166,3 +166,34 @@ def test_t_rex_is_read_from_all_files_of_its_folder(tmp_path):
     task = load("trex-spo", tmp_path)
     assert [instance.relation for instance in task.scored] == ["P551", "P551"]
     assert len(task.notes) == 2
+
+
+def test_in_an_open_world_half_of_each_known_relation_is_mixed_with_novel_ones(transfer_data):
+    task = load("dev-open-world-B", transfer_data)
+    novel = relations(load("dev-B", transfer_data).scored)
+    assert task.mixed
+    assert list(task.fitted) == list(task.scored)
+    assert relations(task.labeled).isdisjoint(novel)
+    assert relations(task.scored) == novel | relations(task.labeled)
+    assert ids(task.labeled).isdisjoint(ids(task.scored))
+    n_known = sum(one.relation not in novel for one in task.scored)
+    assert n_known == len(task.labeled) == 4 * 2
+    assert task.n_gold == 16
+    assert load("dev-transfer-B", transfer_data).n_gold == 16
+
+
+def test_the_open_world_of_fewrel_has_some_instances_of_each_novel_relation_whatever_the_order(transfer_data):
+    words = [f"w{number}" for number in range(200)]
+    ends = {"h": ["ada", "Q1", [[0]]], "t": ["rome", "Q2", [[2]]]}
+    records = [{"tokens": ["ada", word, "rome"], **ends} for word in words]
+    (transfer_data / "fewrel/val_wiki.json").write_text(json.dumps({"P19": records, "P108": records[:3]}))
+    task = load("fewrel-open-world", transfer_data)
+    sizes = [sum(one.relation == f"novel {name}" for one in task.scored) for name in ("P19", "P108")]
+    assert sizes == [160, 3]
+    assert relations(task.labeled) == {f"relation {n:02}" for n in range(20)}
+    assert task.n_gold == 2
+    (transfer_data / "fewrel/val_wiki.json").write_text(
+        json.dumps({"P19": records[::-1], "P108": records[:3]})
+    )
+    again = load("fewrel-open-world", transfer_data)
+    assert (ids(again.scored), ids(again.labeled)) == (ids(task.scored), ids(task.labeled))

@@ -242,6 +242,27 @@ def test_frozen_rows_get_no_labelled_instances_and_methods_do(run, description, 
         run(description, rows=["spans"], seeds=[0])
 
 
+def test_mixed_relations_are_scored_separately_and_gold_counts_the_novel_ones(run, one_seed, transfer_data):
+    settings = {"open_world": True, "no_relation_fnr": 0, "known_fnr": 0.5, "layers": "16-8"}
+    settings |= {"autoencoder_steps": 4, "supervised_layers": 1, "supervised_steps": 4, "neighbours": 3}
+    one_seed["rows"] = [
+        {"name": "plain", "method": "kmeans", "kind": "frozen", "n_relations": 20},
+        {
+            "name": "transfer",
+            "method": "transfer",
+            "settings": settings | {"inverses": False},
+            "n_relations": 2,
+        },
+    ]
+    one_seed["protocol"] = "dev-open-world-A"
+    fresh, _ = run(one_seed, rows=["plain", "transfer"])
+    plain, transfer = (one["scores"]["open_world"] for one in fresh)
+    assert (plain["n_predefined"], plain["n_novel"]) == (8, 64)
+    assert plain["predefined_micro_f1"] == 0.0
+    assert transfer["n_novel"] == 64
+    assert fresh[1]["labeled"] == 8
+
+
 class TestPoints:
     @pytest.fixture
     def description(self, description):

@@ -339,3 +339,16 @@ def test_what_gold_relations_have_chosen_stands_with_those_rows_only_that_have_i
     rows = [[cell.text for cell in row] for block in table.blocks for row in block]
     assert [row[0] for row in rows] == ["SelfORE", "SelfORE, published"]
     assert "80.0" in rows[0][1]
+
+
+def test_the_open_world_has_a_table_of_its_own_for_rows_that_were_scored_in_it() -> None:
+    from relscout.lab.schema import OPEN_WORLD_SCORES
+
+    of_both = dict.fromkeys(OPEN_WORLD_SCORES, 0.25) | {"novelty_auroc": None}
+    mixed = record(scores={**record()["scores"], "open_world": of_both})
+    made = table([record("one cluster", None), mixed], "open-world")
+    assert [row[0].text for row in made.rows] == ["SelfORE"]
+    shown = cells(made, "SelfORE")
+    assert (shown["known micro-F1"], shown["novel B³ F1"], shown["novelty AUROC"]) == ("25.0", "25.0", "–")
+    assert "known acc." not in shown
+    assert cells(table([mixed], "open-world", all_scores=True), "SelfORE")["known acc."] == "25.0"

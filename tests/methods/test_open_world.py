@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout import Discovery, discover
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.methods.transfer import Transfer, TransferSettings
-from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, Whitening, sorted_apart
+from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, sorted_apart
 from relscout.methods.unrelated.detector import redrawn_pairs
 
 PREDEFINED = ("composer", "official language", "award received")
@@ -139,7 +140,9 @@ def sorting() -> Sorting:
     """Two classes at the left, and what nobody labelled at the right, seen as they are."""
     view = Whitening(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
     near = on_circle(np.concatenate([np.linspace(2, 3.4, 40), np.linspace(-1, 1, 40)]))
-    return Sorting(view, view, on_circle(np.array([3.0, 2.5])), 0.1, near, 40, 5, 3)
+    return Sorting(
+        view, view, on_circle(np.array([3.0, 2.5])), 0.1, near, 40, 5, 3, np.empty((0, 2), np.float32)
+    )
 
 
 def on_circle(angles: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -318,10 +321,10 @@ def test_too_few_pairs_to_learn_from_are_told(
     assert "in 9 labelled sentences" in warning
 
 
-def clouds(n_each: int, seed: int) -> NDArray[np.float32]:
+def clouds(n_each: int, seed: int, scale: float = 0.25) -> NDArray[np.float32]:
     """Five groups of vectors of unit length in eight dimensions, one after the other."""
     random = np.random.default_rng(seed)
-    found = np.repeat(np.eye(8)[:5], n_each, axis=0) + random.normal(scale=0.25, size=(5 * n_each, 8))
+    found = np.repeat(np.eye(8)[:5], n_each, axis=0) + random.normal(scale=scale, size=(5 * n_each, 8))
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -344,6 +347,29 @@ def test_at_most_the_given_share_of_labelled_ones_is_taken_for_novel(mistakes: f
     sorting, _ = sorted_apart(clouds(40, 1), labelled, classes, "auto", settings, seed=0)
     # a labelled one is never its own neighbour, in the fit or here
     assert (sorting.predefined(labelled) < 0).mean() <= mistakes
+
+
+def test_means_of_both_sides_separate_better_than_neighbours() -> None:
+    """Where the classes overlap, neighbours mix up more."""
+    labelled, classes = clouds(60, 0, scale=0.5)[:180], np.repeat(np.arange(3), 60)
+    corpus = clouds(60, 1, scale=0.5)
+    wrong = {}
+    for separation in ("neighbours", "joint"):
+        settings = TransferSettings(open_world=True, separation=separation)
+        sorting, is_novel = sorted_apart(corpus, labelled, classes, 2, settings, seed=0)
+        wrong[separation] = int(is_novel[:180].sum() + (~is_novel[180:]).sum())
+        assert (sorting.predefined(labelled) < 0).mean() <= settings.known_fnr
+        assert len(sorting.novel) == (2 if separation == "joint" else 0)
+        restored = Sorting.restored(sorting.arrays())
+        assert restored.predefined(corpus).tolist() == sorting.predefined(corpus).tolist()
+        assert (restored.predefined(corpus) < 0).tolist() == is_novel.tolist()
+    assert wrong["joint"] < wrong["neighbours"]
+
+
+def test_too_few_instances_have_no_means_of_novel_relations() -> None:
+    labelled, classes = clouds(60, 0)[:180], np.repeat(np.arange(3), 60)
+    sorting, _ = sorted_apart(clouds(20, 1), labelled, classes, 2, TransferSettings(open_world=True), seed=0)
+    assert len(sorting.novel) == 0
 
 
 def test_few_labelled_instances_are_found_again_in_a_large_corpus() -> None:

@@ -22,7 +22,7 @@ def test_the_public_surface_is_sorted_and_complete() -> None:
         "has_directions",
         "majority_mapped",
         "mean_std",
-        "open_world_accuracy",
+        "open_world_scores",
         "over_seeds",
         "percentile_interval",
         "relation_scores",

@@ -17,10 +17,12 @@ from relscout.core.errors import InputError
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from relscout.metrics import ClusteringScores, OpenWorldScores
 
+#: Number of "no relation" in a run.
+_NO_RELATION = "-1"
 _COLUMNS = {
     "b3_precision": "B³ P",
     "b3_recall": "B³ R",
@@ -63,7 +65,7 @@ def command(
     offsets; bare labels line by line.
 
     FOUND may also be JSON Lines written by 'relscout extract', which lack instances without a relation. With
-    --labeled, the accuracy on pre-defined and on novel relations is reported too.
+    --labeled, pre-defined and novel relations are also scored separately.
     """
     from relscout.metrics import majority_mapped as score_majority_mapped
     from relscout.metrics import score, trivial_baselines
@@ -101,15 +103,8 @@ def command(
     )
     console.print(table)
     if open_world is not None:
-        shares = (
-            ("pre-defined", open_world.predefined, open_world.n_predefined),
-            ("novel", open_world.novel, open_world.n_novel),
-            ("all", open_world.all, open_world.n_predefined + open_world.n_novel),
-        )
-        accuracies = [
-            f"{name} {'-' if share is None else f'{share:.3f}'} of {size:,}" for name, share, size in shares
-        ]
-        console.print(Text(f"accuracy: {', '.join(accuracies)}"))
+        for line in _open_world_lines(open_world, n_instances=scores.n_instances):
+            console.print(Text(line))
 
 
 def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
@@ -118,7 +113,7 @@ def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
     names = frozenset(
         str(instance.relation)
         for instance in reading.instances([*files], skipped)
-        if instance.relation is not None
+        if instance.relation is not None and not instance.is_unrelated
     )
     skipped.report()
     if not names:
@@ -129,14 +124,39 @@ def _predefined(files: Sequence[Path], reading: Reading) -> frozenset[str]:
 def _open_world(
     names: Sequence[str | None], clusters: Sequence[str], gold: Sequence[str], predefined: frozenset[str]
 ) -> OpenWorldScores:
-    from relscout.metrics import open_world_accuracy
+    from relscout.core.instances import NAMES_OF_NONE
+    from relscout.metrics import open_world_scores
 
     # a cluster is a pair, which cannot be confused with the name of a relation
+    none = ("no relation", "")
     predicted = [
-        name if name in predefined else ("cluster", label)
+        name if name in predefined else none if label == _NO_RELATION else ("cluster", label)
         for name, label in zip(names, clusters, strict=True)
     ]
-    return open_world_accuracy(predicted, gold, predefined)
+    truth = [none if relation.casefold() in NAMES_OF_NONE else relation for relation in gold]
+    return open_world_scores(predicted, truth, predefined, no_relation=none)
+
+
+def _open_world_lines(scores: OpenWorldScores, *, n_instances: int) -> Iterator[str]:
+    """Yield the scores of a mixed corpus in words."""
+
+    def listed(**values: float | None) -> str:
+        return ", ".join(
+            f"{name} {'-' if value is None else f'{value:.3f}'}" for name, value in values.items()
+        )
+
+    shares = (
+        ("pre-defined", scores.predefined_accuracy, scores.n_predefined),
+        ("novel", scores.novel_accuracy, scores.n_novel),
+        ("all", scores.accuracy, n_instances),
+    )
+    yield "accuracy: " + ", ".join(f"{listed(**{name: share})} of {size:,}" for name, share, size in shares)
+    f1 = {"micro-F1": scores.predefined_micro_f1, "macro-F1": scores.predefined_macro_f1}
+    yield f"pre-defined: {listed(**f1)}"
+    of_novel = {"B³ F1": scores.novel_b3_f1, "V": scores.novel_v_measure, "ARI": scores.novel_ari}
+    yield f"novel: {listed(**of_novel)}; F1 of classifying as novel {listed(**{'': scores.novelty_f1}).strip()}"
+    if scores.n_no_relation:
+        yield f"no relation: {listed(F1=scores.no_relation_f1)} of {scores.n_no_relation:,}"
 
 
 def _add_row(table: Table, name: str, scores: ClusteringScores, style: str = "") -> None:

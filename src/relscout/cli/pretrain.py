@@ -155,6 +155,12 @@ def labels_command(
         list[str] | None,
         options.set_option(help="Settings, e.g. rank=8,supervised_epochs=2."),
     ] = None,
+    per_file: Annotated[
+        bool,
+        typer.Option(
+            "--per-file", help="Each INPUT has relations of its own; classify only among those of a file."
+        ),
+    ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
     exclude: options.Exclude = None,
@@ -180,7 +186,8 @@ def labels_command(
     base = TransformerEncoder(described)
     check_adapter(out, base)
     skipped = Skipped()
-    labeled = list(reading.instances(inputs, skipped))
+    groups = {str(path): [path] for path in inputs} if per_file else {"": inputs}
+    labeled = {name: list(reading.instances(paths, skipped)) for name, paths in groups.items()}
     excluded = list(reading.additional(exclude or (), skipped))
     skipped.report()
     # only complete passes are kept, and usually there is only one, so no message promises to resume

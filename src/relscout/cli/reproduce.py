@@ -43,7 +43,7 @@ RESULTS = Path("relscout-results.jsonl")
 
 
 #: Name of a scoring in the records → its heading.
-_SCORINGS = {"raw": "raw", "majority_mapped": "mapped"}
+_SCORINGS = {"raw": "raw", "majority_mapped": "mapped", "open_world": "open world"}
 
 
 def finished_line(record: Record) -> str:
@@ -54,19 +54,28 @@ def finished_line(record: Record) -> str:
     if "raw" in record["scores"]:
         how = f"{counted(record['n_relations'], 'raw cluster')}, {how}"
     shown = [(title, scoring, key) for scoring, title, key in _shown(record) if scoring != "majority_mapped"]
-    scores = ", ".join(f"{title} {record['scores'][scoring][key]:.3f}" for title, scoring, key in shown)
+    scores = ", ".join(f"{title} {_decimal(record['scores'][scoring][key])}" for title, scoring, key in shown)
     under = "" if "raw" in record["scores"] else f"{record['protocol']}, "
     return f"{under}{record['row']}{varied}{seed}: {scores}; {how}"
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _shown(record: Record) -> list[tuple[str, str, str]]:
     """Return the scores of a record to show, each as ``(scoring, title, name)``."""
     from relscout.lab.protocols import protocol
-    from relscout.lab.tables import BALANCED, TITLES
+    from relscout.lab.tables import shown_scores
 
     known = protocol(record["protocol"])
     if known.kind == "discovery":
-        return [(scoring, TITLES[key], key) for scoring in _SCORINGS for key in BALANCED]
+        return [
+            (scoring, title, key)
+            for scoring in _SCORINGS
+            if scoring in record["scores"]
+            for key, title in shown_scores(scoring.replace("_", "-")).items()
+        ]
     if known.kind == "supervised":
         return [(scoring, known.score.replace("_", "-"), known.score) for scoring in record["scores"]]
     return [(scoring, scoring.replace("-way-", "-way "), "accuracy") for scoring in record["scores"]]
@@ -84,7 +93,8 @@ def _table(records: Sequence[Record]) -> Table:
     from relscout.lab.records import line_of
 
     table = plain_table("\nrow", numbers=["\nseeds"])
-    shown = _shown(records[0])
+    # trivial rows have fewer scores
+    shown = max((_shown(record) for record in records), key=len)
     for scoring, title, _ in shown:
         table.add_column(
             f"{_SCORINGS.get(scoring, records[0]['protocol'])}\n{title}", justify="right", no_wrap=True
@@ -94,15 +104,16 @@ def _table(records: Sequence[Record]) -> Table:
         groups.setdefault(line_of(record), []).append(record)
     for members in groups.values():
         first = members[0]
-        means = (
-            sum(record["scores"][scoring][key] for record in members) / len(members)
-            for scoring, _, key in shown
-        )
+        columns: list[list[float | None]] = [
+            [record["scores"].get(scoring, {}).get(key) for record in members] for scoring, _, key in shown
+        ]
+        measured = [[value for value in column if value is not None] for column in columns]
+        means = [sum(values) / len(values) if len(values) == len(members) else None for values in measured]
         varied = f" ({listed(first['variation'])})" if first["variation"] else ""
         table.add_row(
             Text(visible(first["row"] + varied)),
             "–" if first["seed"] is None else str(len(members)),
-            *(f"{mean:.3f}" for mean in means),
+            *map(_decimal, means),
             style="dim" if first["kind"] == "trivial" else "",
         )
     return table
@@ -263,10 +274,10 @@ def table(
         typer.Option(metavar="markdown|latex", help="Output format."),
     ] = "markdown",
     scoring: Annotated[
-        Literal["raw", "majority-mapped", "gold-selected", "all"],
+        Literal["raw", "majority-mapped", "gold-selected", "open-world", "all"],
         typer.Option(
             metavar="NAME",
-            help="raw, majority-mapped, gold-selected or all.",
+            help="raw, majority-mapped, gold-selected, open-world or all.",
         ),
     ] = "all",
     all_scores: Annotated[
@@ -283,8 +294,8 @@ def table(
 
     Each scoring and each protocol has its own table, because their scores are not comparable: raw scores the clusters
     as they are, majority-mapped maps each cluster to its majority relation first (as SelfORE's code does), and
-    gold-selected takes the epoch that gold relations select (as RoCORE's code does). The values of a sweep have a table
-    of their own.
+    gold-selected takes the epoch that gold relations select (as RoCORE's code does). Where labelled and novel relations
+    are mixed, open-world scores both separately. The values of a sweep have a table of their own.
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
@@ -460,8 +471,8 @@ def run_command(
         str | None,
         typer.Option(
             metavar="NAME|DIR",
-            help="Encoder for rows with 'model: given'.",
-            show_default="these rows are left out",
+            help="Encoder for rows with 'model: given', else a copy of the model of the hub.",
+            show_default="the rows are left out, or read from the hub",
         ),
     ] = None,
     data: Data = None,

@@ -151,6 +151,14 @@ def parse_pooling(text: str) -> tuple[PoolingPart, ...]:
     return tuple(parts)
 
 
+def of_text(pooling: str) -> str:
+    """Return a pooling without the parts at its end that use no hidden state, such as ``types``."""
+    pieces = pooling.split("+")
+    while pieces[-1].split("*")[0].strip() in _OF_NO_LAYER:
+        pieces.pop()
+    return "+".join(pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Positions of the parts of each sentence of a batch; every field is an int64 tensor.

@@ -32,6 +32,7 @@ from relscout.encoders.pooling import (
     Places,
     joined,
     n_slots,
+    of_text,
     parse_pooling,
     pieces_of,
     reads_states,
@@ -320,16 +321,15 @@ class TransformerEncoder:
         Raises:
             ArtifactError: The file of the whitening is damaged, or is for vectors of other dimensions.
         """
+        pooling = of_text(self.settings.pooling)
         loaded = Whitening.load(Path(locate(self.settings.model))) if self._whitens else None
-        if loaded is None or (loaded.marking, loaded.pooling) != (
-            self.settings.marking,
-            self.settings.pooling,
-        ):
+        if loaded is None or (loaded.marking, loaded.pooling) != (self.settings.marking, pooling):
             return None
-        if loaded.directions.shape[1] != self.dimension:
+        width = sum(part.width(self.hidden_size) for part in parse_pooling(pooling))
+        if loaded.directions.shape[1] != width:
             raise ArtifactError(
                 f"the whitening of {self.settings.model!r} is for vectors of {loaded.directions.shape[1]} dimensions, "
-                f"but those of pooling {self.settings.pooling!r} have {self.dimension}; get the adapter again"
+                f"but those of pooling {pooling!r} have {width}; get the adapter again"
             )
         return loaded
 

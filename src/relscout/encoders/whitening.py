@@ -9,17 +9,16 @@ variance only: all others are left as they are, so that a few hundred directions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError
 from relscout.core.files import whole_file
-from relscout.encoders.pooling import PoolingPart, turned
+from relscout.encoders.pooling import of_text, parse_pooling, turned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,13 +32,14 @@ _NEAR_ZERO = 1e-12
 
 @dataclass(frozen=True)
 class Whitening:
-    """A linear map of vectors that keeps their lengths.
+    """A map of vectors that keeps their lengths.
 
     Args:
-        directions: Orthonormal directions (r, D), float32.
+        directions: Orthonormal directions (r, D), float32. Dimensions of a vector that follow the first D, those of
+            its entity types, stay as they are.
         factors: What the share of a vector in each direction is multiplied by (r,), float32, in [0, 1].
         marking: Marking of the encoder whose vectors it is for.
-        pooling: Pooling of that encoder.
+        pooling: Pooling of that encoder, without parts at its end that use no hidden state.
     """
 
     directions: NDArray[np.float32]
@@ -51,17 +51,18 @@ class Whitening:
         """Return the whitened vectors (N, D), float32, each as long as before, whatever the other vectors are."""
         directions = self.directions.astype(np.float64)
         damping = 1 - self.factors.astype(np.float64)
-        whitened = np.empty_like(vectors)
-        block = np.zeros((_ROWS, vectors.shape[1]))
+        width = directions.shape[1]
+        whitened = vectors.copy()
+        block = np.zeros((_ROWS, width))
         for start in range(0, len(vectors), _ROWS):
-            some = vectors[start : start + _ROWS]
+            some = vectors[start : start + _ROWS, :width]
             block[: len(some)] = some
             # vectors that are not finite stay so, which the caller reports
             with np.errstate(invalid="ignore", over="ignore"):
                 damped = block - ((block @ directions.T) * damping) @ directions
                 lengths = np.linalg.norm(damped, axis=1)
                 damped *= (np.linalg.norm(block, axis=1) / np.maximum(lengths, _NEAR_ZERO))[:, None]
-            whitened[start : start + len(some)] = damped[: len(some)]
+            whitened[start : start + len(some), :width] = damped[: len(some)]
         return whitened
 
     def of_tensor(self, vectors: Tensor) -> Tensor:
@@ -70,9 +71,10 @@ class Whitening:
 
         directions = torch.from_numpy(self.directions).to(vectors.device)
         damping = 1 - torch.from_numpy(self.factors).to(vectors.device)
-        damped = vectors - ((vectors @ directions.T) * damping) @ directions
+        text, types = vectors[:, : directions.shape[1]], vectors[:, directions.shape[1] :]
+        damped = text - ((text @ directions.T) * damping) @ directions
         lengths = damped.norm(dim=1, keepdim=True).clamp_min(_NEAR_ZERO)
-        return damped * (vectors.norm(dim=1, keepdim=True) / lengths)
+        return torch.cat([damped * (text.norm(dim=1, keepdim=True) / lengths), types], dim=1)
 
     @classmethod
     def fit(
@@ -85,7 +87,6 @@ class Whitening:
         shrinkage: float,
         marking: str,
         pooling: str,
-        parts: Sequence[PoolingPart],
         hidden_size: int,
     ) -> Whitening:
         """Fit the map to labelled vectors.
@@ -102,17 +103,17 @@ class Whitening:
                 weaker is the damping.
             marking: Marking of the encoder.
             pooling: Its pooling.
-            parts: The parts of the pooling.
             hidden_size: Dimensions of its hidden states.
         """
         import torch
 
-        dimension = vectors.shape[1]
+        parts = parse_pooling(of_text(pooling))
+        dimension = sum(part.width(hidden_size) for part in parts)
         covariance = np.zeros((dimension, dimension))
         for number in np.unique(set_of):
             scatter, freedom = np.zeros_like(covariance), 0
             for relation in np.flatnonzero(set_of == number):
-                own = vectors[classes == relation]
+                own = vectors[classes == relation, :dimension]
                 exchanged = turned(torch.from_numpy(own), parts, hidden_size).numpy()
                 for some in (own, exchanged):
                     centred = some.astype(np.float64) - some.mean(axis=0, dtype=np.float64)
@@ -129,7 +130,7 @@ class Whitening:
             np.ascontiguousarray(directions[:, -kept:].T).astype(np.float16).astype(np.float32),
             np.minimum(factors[-kept:] / rest, 1).astype(np.float32),
             marking,
-            pooling,
+            of_text(pooling),
         )
 
     def save(self, folder: Path) -> None:
@@ -140,7 +141,10 @@ class Whitening:
         """
         from safetensors.numpy import save_file
 
-        content = {"directions": self.directions.astype(np.float16), "factors": self.factors}
+        content: dict[str, NDArray[Any]] = {
+            "directions": self.directions.astype(np.float16),
+            "factors": self.factors,
+        }
         with whole_file(folder / WHITENING) as partial:
             save_file(content, partial, {"marking": self.marking, "pooling": self.pooling})
 

@@ -188,6 +188,42 @@ SIMILARITIES: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How queries are compared with prototypes.
+
+    Args:
+        similarity: A name of :data:`SIMILARITIES`.
+        sharpness: Factor of the similarities before the softmax, above 0.
+        refinements: Rounds of soft k-means, at least 0: every query joins each prototype with the probability of its
+            relation (Ren et al.: "Meta-Learning for Semi-Supervised Few-Shot Classification", ICLR 2018, eq. 3 and 4).
+            The queries of an episode, or of one call, then depend on each other; equally many of each relation make it
+            look better than it is.
+    """
+
+    similarity: str
+    sharpness: float = 16.0
+    refinements: int = 0
+
+    def scores(self, queries: torch.Tensor, prototypes: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+        """Return the similarities (…, M, N) of queries (…, M, D) and prototypes (…, N, D), which are refined.
+
+        Args:
+            queries: Vectors of the queries.
+            prototypes: Mean vector of each relation's examples.
+            sizes: Number of these examples (N,), float32.
+        """
+        scores = similarities(queries, prototypes, self.similarity)
+        refined = prototypes
+        for _ in range(self.refinements):
+            shares = (self.sharpness * scores).softmax(dim=-1)  # (…, M, N)
+            weights = shares.sum(dim=-2)[..., None]  # (…, N, 1)
+            sums = sizes[:, None] * prototypes + shares.transpose(-1, -2) @ queries  # (…, N, D)
+            refined = sums / (sizes[:, None] + weights)
+            scores = similarities(queries, refined, self.similarity)
+        return scores
+
+
 def similarities(queries: torch.Tensor, prototypes: torch.Tensor, similarity: str) -> torch.Tensor:
     """Return the similarities (…, M, N) of queries (…, M, D) and prototypes (…, N, D).
 
@@ -228,7 +264,7 @@ def accuracies(
     episodes: NDArray[np.int64],
     *,
     shots: int,
-    similarity: str,
+    compared: Comparison,
     batch_values: int = 4_000_000,
 ) -> NDArray[np.float64]:
     """Return the share of correctly classified queries of each episode (E,), float64.
@@ -237,7 +273,7 @@ def accuracies(
         vectors: (M, D), float32.
         episodes: Rows of ``vectors`` (E, N, K + Q), from :func:`draw_episodes`.
         shots: K.
-        similarity: A name of :data:`SIMILARITIES`.
+        compared: How queries are compared with prototypes.
         batch_values: Maximum number of values in the vectors of the episodes that are scored together.
     """
     import torch
@@ -254,10 +290,10 @@ def accuracies(
             some = rows[start : start + size]
             prototypes = embedding_bag(some[:, :, :shots].reshape(-1, shots), table, mode="mean")
             queries = table[some[:, :, shots:].reshape(-1)]
-            scores = similarities(
+            scores = compared.scores(
                 queries.view(len(some), ways * n_queries, -1),
                 prototypes.view(len(some), ways, -1),
-                similarity,
+                torch.full((ways,), float(shots)),
             )
             shares[start : start + size] = (scores.argmax(dim=-1) == truth).double().mean(dim=1).numpy()
     return shares
@@ -268,8 +304,7 @@ def probabilities(
     examples: NDArray[np.float32],
     classes: NDArray[np.int64],
     *,
-    similarity: str,
-    sharpness: float,
+    compared: Comparison,
 ) -> NDArray[np.float32]:
     """Return the probability of each relation for each query (M, R), float32: the softmax of Snell et al., eq. 2.
 
@@ -277,14 +312,15 @@ def probabilities(
         queries: (M, D), float32.
         examples: (S, D), float32.
         classes: Relation of each example (S,), int64, from 0; every relation has at least one.
-        similarity: A name of :data:`SIMILARITIES`.
-        sharpness: Factor of the similarities before the softmax.
+        compared: How queries are compared with prototypes.
     """
     import torch
 
     sums = np.zeros((int(classes.max()) + 1, examples.shape[1]))
     np.add.at(sums, classes, examples)
-    prototypes = (sums / np.bincount(classes)[:, None]).astype(np.float32)
+    sizes = np.bincount(classes).astype(np.float32)
+    prototypes = (sums / sizes[:, None]).astype(np.float32)
     with torch.inference_mode():
-        scores = similarities(torch.from_numpy(queries), torch.from_numpy(prototypes), similarity)
-        return np.asarray((sharpness * scores).softmax(dim=1).numpy(), dtype=np.float32)
+        sides = (torch.from_numpy(array) for array in (queries, prototypes, sizes))
+        scores = compared.sharpness * compared.scores(*sides)
+        return np.asarray(scores.softmax(dim=1).numpy(), dtype=np.float32)

@@ -21,6 +21,7 @@ from relscout.core.settings import to_mapping
 from relscout.encoders import EncoderParameter, OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic, learnt_note
 from relscout.finetuning.episodes import (
+    Comparison,
     Episode,
     FewShotScore,
     accuracies,
@@ -104,7 +105,7 @@ def scores_of(
     known: Known,
     episodes: int,
     seed: int,
-    similarity: str,
+    compared: Comparison,
     vectors: Vectors,
     progress: Progress,
 ) -> list[FewShotScore]:
@@ -118,7 +119,7 @@ def scores_of(
         known: Whether to raise an error for relations that were seen, drop them, or keep them.
         episodes: Number of episodes of each shape.
         seed: Random seed of the episodes.
-        similarity: Similarity of a query and a prototype.
+        compared: How queries are compared with prototypes.
         vectors: Encodes the instances; called once.
         progress: Progress callback.
 
@@ -140,7 +141,7 @@ def scores_of(
         zip(shapes, drawn_from.chosen, streams, strict=True), 1
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
-        right = accuracies(encoded, drawn, shots=shape.shots, similarity=similarity)
+        right = accuracies(encoded, drawn, shots=shape.shots, compared=compared)
         note = learnt_note(model, [names[place] for place in relations])
         warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
@@ -229,6 +230,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         seed: int = 0,
         similarity: str = FewShotSettings.similarity,
         centred: bool = FewShotSettings.centred,
+        refinements: int = FewShotSettings.refinements,
         objective: str = FewShotSettings.objective,
         iterations: int = FewShotSettings.iterations,
         learning_rate: float = FewShotSettings.learning_rate,
@@ -365,7 +367,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
             known=known,
             episodes=episodes,
             seed=self.seed if seed is None else seed,
-            similarity=self._settings.similarity,
+            compared=self._settings.of_comparison,
             vectors=self._vectors,
             progress=progress,
         )
@@ -407,13 +409,8 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         examples, _ = canonical(support)
         names, classes = classes_of(examples)
         vectors = self._vectors([*examples, *queries], progress=progress, on_loss=on_loss)
-        options = self._settings
         shares = probabilities(
-            vectors[len(examples) :],
-            vectors[: len(examples)],
-            classes,
-            similarity=options.similarity,
-            sharpness=options.sharpness,
+            vectors[len(examples) :], vectors[: len(examples)], classes, compared=self._settings.of_comparison
         )
         return tuple(names), shares
 

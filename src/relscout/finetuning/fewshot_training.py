@@ -32,6 +32,7 @@ from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.finetuning.episodes import (
     SIMILARITIES,
+    Comparison,
     Episode,
     accuracies,
     draw_episodes,
@@ -64,6 +65,8 @@ class FewShotSettings:
     """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
     centred: bool = True
     """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
+    refinements: AtLeast0 = 0
+    """Rounds in which the queries refine the prototypes; they then depend on each other, at least 0."""
     objective: Annotated[str, OneOf(OBJECTIVES)] = "relations"
     """What the encoder learns: ``episodes`` (paper), or ``relations``, all labelled ones at once."""
     iterations: AtLeast0 = 200
@@ -106,6 +109,11 @@ class FewShotSettings:
     def of_dev(self) -> Episode:
         """Shape of an episode of ``dev``."""
         return Episode(self.dev_ways, self.dev_shots)
+
+    @property
+    def of_comparison(self) -> Comparison:
+        """How queries are compared with prototypes."""
+        return Comparison(self.similarity, sharpness=self.sharpness, refinements=self.refinements)
 
     @property
     def of_cosine_classifier(self) -> CosineClassifierSettings:
@@ -342,7 +350,8 @@ class DevEpisodes:
     def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
         vectors = placed(self.encoder.encode(self.prepared, progress=progress), None)
-        shares = accuracies(vectors, self.episodes, shots=self.shots, similarity=self.similarity)
+        compared = Comparison(self.similarity)
+        shares = accuracies(vectors, self.episodes, shots=self.shots, compared=compared)
         return float(shares.mean())
 
 

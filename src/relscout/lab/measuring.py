@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -40,7 +40,7 @@ from relscout.lab.records import RelationRow, measured
 from relscout.lab.schema import Figure, Preset, Row
 from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
-from relscout.metrics import majority_mapped, score
+from relscout.metrics import majority_mapped, open_world_scores, score
 
 #: Increased whenever a code change alters results, so that older results are not reused.
 _SCHEME = 1
@@ -268,6 +268,7 @@ def measure(
             encoder=encoder,
             seed=run.seed,
             labeled=labeled,
+            known="keep" if task.mixed and labeled is not None else "raise",
             settings=run.settings,
             progress=progress,
             checkpoints=checkpoints,
@@ -284,6 +285,7 @@ def measure(
             "raw": score(assigned, gold).as_dict(),
             "majority_mapped": majority_mapped(assigned, gold).as_dict(),
             **gold_selected(discovery.model, task),
+            **open_world(discovery, task, assigned, labeled),
         },
         "n_relations": discovery.model.n_relations_,
         "sizes": [relation.size for relation in discovery.relations],
@@ -341,6 +343,44 @@ def gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
     gold = [str(instance.relation) for instance in task.scored]
     scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
     return {"gold_selected": max(scores, key=lambda epoch: epoch.b3_f1).as_dict()}
+
+
+def open_world(
+    discovery: Discovery,
+    task: Task,
+    assigned: NDArray[np.int64],
+    labeled: Sequence[RelationInstance] | None,
+) -> dict[str, dict[str, Any]]:
+    """Return the scores of a task in which labelled and novel relations are mixed; nothing for other tasks.
+
+    Args:
+        discovery: The discovery.
+        task: Its instances; the scored ones are the fitted ones.
+        assigned: Relation of each scored instance (N,), int64.
+        labeled: Labelled instances, if the row uses them; those of the task by default.
+    """
+    if not task.mixed:
+        return {}
+    model = discovery.model
+    predefined = {str(instance.relation) for instance in labeled or task.labeled or ()}
+    names = {number: name for number, name in model.names_.items() if name in predefined}
+    none = -1
+    gold: list[Hashable] = [
+        none if instance.is_unrelated else str(instance.relation) for instance in task.scored
+    ]
+    predicted: list[Hashable] = [names.get(label, label) for label in assigned.tolist()]
+    evidence = None
+    if names and len(names) < model.n_relations_:
+        # ``discover`` passes instances to a method in canonical order
+        rows = {_content(task.fitted[place]): row for row, place in enumerate(canonical_order(task.fitted))}
+        shares = model.probabilities_[[rows[_content(instance)] for instance in task.scored]]
+        is_known = np.isin(np.arange(model.n_relations_), list(names))
+        novel, known = (
+            shares[:, : model.n_relations_][:, side].max(axis=1) for side in (~is_known, is_known)
+        )
+        evidence = novel / np.maximum(novel + known, np.finfo(np.float32).tiny)
+    scores = open_world_scores(predicted, gold, predefined, novelty=evidence, no_relation=none)
+    return {"open_world": scores.as_dict()}
 
 
 def _content(instance: RelationInstance) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ from relscout.encoders import EncoderSettings
 from relscout.lab import learners
 from relscout.lab.learners import EPISODES, learner
 from relscout.lab.protocols import PROTOCOLS, VARIED, Kind, check_varied, protocol
-from relscout.lab.schema import SCORES, SCORINGS, Preset, Published, Row
+from relscout.lab.schema import OPEN_WORLD_SCORES, SCORES, SCORINGS, Preset, Published, Row
 from relscout.methods import method
 from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS
 
@@ -159,7 +159,7 @@ def _check_scores(published: Published, kind: Kind) -> None:
     if kind != "discovery" and published.scoring:
         raise SettingError(f"'scoring' applies to discovery only, and this preset is {kind}; leave it out")
     for name in published.scores:
-        if name not in (known := _figures_of(kind)):
+        if name not in (known := _figures_of(kind, published.scoring)):
             raise UnknownNameError("key", name, known)
 
 
@@ -199,9 +199,9 @@ def _with_scores(entry: Any) -> Any:
     return {"scoring": "", **{key: value for key, value in entry.items() if key in known}, "scores": scores}
 
 
-def _figures_of(kind: Kind) -> tuple[str, ...]:
+def _figures_of(kind: Kind, scoring: str) -> tuple[str, ...]:
     if kind == "discovery":
-        return SCORES
+        return OPEN_WORLD_SCORES if scoring == "open-world" else SCORES
     if kind == "few-shot":
         return tuple(EPISODES)
     return tuple(name for name, known in PROTOCOLS.items() if known.kind == kind)

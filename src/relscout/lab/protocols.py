@@ -3,6 +3,11 @@
 Cross-domain (RoCORE, tables 4 and 6): the paper transfers from FewRel to TACRED and back. TACRED is licensed, so
 newspaper text and SemEval's web text replace it.
 
+Open world: half of the instances of known relations are labelled, and the others are mixed, without labels, with
+instances of novel relations, as in KNoRD (Hogan, Li, Shang, EMNLP 2023) and MixORE (Wang et al., ACL 2025). The papers
+have splits of their own. Here the 64 and 16 relations are those of RoCORE's setting, there are no unrelated pairs, and
+all relations are about equally frequent, where novel ones are rare in KNoRD.
+
 Supervised: the scored relations are the trained ones, with 1 %, 10 % or all of the labelled instances (Peng et al.
 2020, tables 1 and 5). Few-shot: episodes over relations that are not in the training data (table 6).
 
@@ -36,9 +41,17 @@ class Task:
     scored: Sequence[RelationInstance]
     """Scored instances with gold relations; they may be among the fitted ones or unseen."""
     labeled: Sequence[RelationInstance] | None = None
-    """Instances of other relations with gold relations, if any."""
+    """Instances with gold relations, if any: of other relations, or with ``mixed`` of some of the same."""
     notes: tuple[str, ...] = ()
     """Notes about reading the files."""
+    mixed: bool = False
+    """Whether instances of labelled relations are among the fitted ones; they are scored by the names of these."""
+
+    @property
+    def n_gold(self) -> int:
+        """Number of relations to discover: gold relations of the scored instances, with ``mixed`` the novel ones."""
+        known = {instance.relation for instance in self.labeled or ()} if self.mixed else set()
+        return len({instance.relation for instance in self.scored} - known)
 
 
 def bundled(data: Path) -> Task:  # noqa: ARG001 - protocols share a signature
@@ -178,6 +191,48 @@ def development_transfer(draw: str) -> Callable[[Path], Task]:
         return Task(chosen, chosen, others)
 
     return load
+
+
+#: Instances of each novel relation in the open world: about as many as Wiki80 has of each pre-defined one.
+_NOVEL_SIZE = 160
+
+
+def open_world(data: Path) -> Task:
+    """Return FewRel's 16 novel relations mixed with the unlabelled half of the 64 pre-defined ones."""
+    folder = data / "fewrel"
+    named = list(read(folder / "val_wiki.json", relation_names=folder / "pid2name.json"))
+    members: dict[str, list[RelationInstance]] = {}
+    for place in canonical_order(named):
+        members.setdefault(str(named[place].relation), []).append(named[place])
+    chosen = []
+    # in the order of the first instances, so that the draw does not depend on the names of the relations
+    for number, instances in enumerate(members.values()):
+        order = generator(0, f"open world {number}").permutation(len(instances))[:_NOVEL_SIZE]
+        chosen += [instances[place] for place in sorted(order.tolist())]
+    return mixture(predefined(data), chosen)
+
+
+def development_open_world(draw: str) -> Callable[[Path], Task]:
+    """Return a loader of a draw of 16 relations as novel ones, mixed with the unlabelled half of the other 48."""
+
+    def load(data: Path) -> Task:
+        chosen, others = drawn(data, draw)
+        return mixture(others, chosen)
+
+    return load
+
+
+def mixture(known: Sequence[RelationInstance], novel: Sequence[RelationInstance]) -> Task:
+    """Return a task in which half of each known relation is labelled, and the other half mixed with novel relations.
+
+    Args:
+        known: Instances of relations to label.
+        novel: Instances of other relations.
+    """
+    labeled = drawn_share(known, 0.5, seed=0)
+    taken = {id(instance) for instance in labeled}
+    mixed = [*(instance for instance in known if id(instance) not in taken), *novel]
+    return Task(mixed, mixed, labeled, mixed=True)
 
 
 def predefined(data: Path) -> list[RelationInstance]:
@@ -397,6 +452,11 @@ PROTOCOLS: dict[str, Protocol] = {
         transfer,
         _PREDEFINED,
     ),
+    "fewrel-open-world": Protocol(
+        "labelled: half of 64 relations of Wiki80; the other half mixed with 16 novel relations, clustered and scored",
+        open_world,
+        _PREDEFINED,
+    ),
     "wikipedia-to-news": Protocol(
         "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
         wikipedia_to_news,
@@ -424,6 +484,14 @@ PROTOCOLS: dict[str, Protocol] = {
         f"dev-transfer-{draw}": Protocol(
             f"for development: draw {draw} of 16 relations clustered and scored, the other 48 labelled",
             development_transfer(draw),
+            _PREDEFINED,
+        )
+        for draw in DRAWS
+    },
+    **{
+        f"dev-open-world-{draw}": Protocol(
+            f"for development: half of 48 relations labelled, the other half mixed with the 16 of draw {draw}",
+            development_open_world(draw),
             _PREDEFINED,
         )
         for draw in DRAWS

@@ -154,8 +154,7 @@ class DiscoveryJobs(Jobs):
         for name in wanted:
             if name in scores:
                 yield partial(self._trivial, name, *scores[name])
-        n_gold = len({instance.relation for instance in self._scored})
-        for run in measuring.runs_of(self._preset, n_gold, seeds, rows):
+        for run in measuring.runs_of(self._preset, self._task.n_gold, seeds, rows):
             yield partial(self._of, run)
 
     def _of(self, run: measuring.Run) -> Job:

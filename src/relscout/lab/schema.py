@@ -20,13 +20,24 @@ from relscout.core.settings import (
     Text,
     settings_class,
 )
+from relscout.encoders import EncoderSettings
+from relscout.encoders.settings import BUNDLED, RELATION
 from relscout.lab.protocols import VARIED
-from relscout.metrics import ClusteringScores
+from relscout.metrics import ClusteringScores, OpenWorldScores
 
 #: Names of the scores.
 SCORES = tuple(field.name for field in dataclasses.fields(ClusteringScores) if field.type in ("float", float))
+#: Names of the scores of the scoring ``open-world``.
+OPEN_WORLD_SCORES = tuple(
+    field.name for field in dataclasses.fields(OpenWorldScores) if not field.name.startswith("n_")
+)
 #: Scoring in presets → key in records.
-SCORINGS = {"raw": "raw", "majority-mapped": "majority_mapped", "gold-selected": "gold_selected"}
+SCORINGS = {
+    "raw": "raw",
+    "majority-mapped": "majority_mapped",
+    "gold-selected": "gold_selected",
+    "open-world": "open_world",
+}
 
 #: Placeholder for the encoder of ``run --encoder``.
 GIVEN = "given"
@@ -42,7 +53,7 @@ NRelations = Annotated[
     int | Literal["gold", "auto"],
     PlainValidator(_checked_number, json_schema_input_type=int | Literal["gold", "auto"]),
 ]
-"""A number of relations; ``gold``: that of the scored instances; ``auto``: estimated."""
+"""A number of relations; ``gold``: that of the scored instances, without labelled ones; ``auto``: estimated."""
 
 
 @settings_class
@@ -96,8 +107,8 @@ class Published:
     row: Text
     """A row of the preset, or a trivial one (``one cluster`` …), to compare with; any name for a reference."""
     scoring: str
-    """``raw`` clusters, ``majority-mapped``, or ``gold-selected`` (the best epoch by gold relations); for discovery
-    only."""
+    """``raw`` clusters, ``majority-mapped``, ``gold-selected`` (the best epoch by gold relations), or ``open-world``
+    (pre-defined and novel relations separately); for discovery only."""
     source: Text
     """Table and page."""
     scores: Annotated[Mapping[str, Annotated[float, Field(ge=-100, le=100)]], Field(min_length=1)]
@@ -118,7 +129,8 @@ class Preset:
     rows: Annotated[Listed[Nested[Row]], Field(min_length=1)]
     """Lines of the table, in order."""
     n_relations: NRelations | None = None
-    """Number of relations, required for discovery; ``gold``: that of the scored instances; ``auto``: estimated."""
+    """Number of relations, required for discovery; ``gold``: that of the scored instances, without labelled ones;
+    ``auto``: estimated."""
     protocols: Distinct[Text] = ()
     """Several protocols in place of ``protocol``, each with a table of its own; not for discovery."""
     paper: str = ""
@@ -169,6 +181,9 @@ class Preset:
         """Return the preset under each of its protocols, one at a time."""
         return [replace(self, protocol=name) for name in self.protocols or (self.protocol,)]
 
+    def _model_of(self, row: Row) -> str:
+        return str(self.encoder_of(row).get("model", EncoderSettings.model))
+
     def rows_without_encoder(self) -> list[str]:
         """Return the names of the rows that need the encoder of ``run --encoder``."""
         return [row.name for row in self.rows if self.encoder_of(row).get("model") == GIVEN]
@@ -176,12 +191,16 @@ class Preset:
     def with_encoder(self, model: str | None) -> Preset:
         """Return the preset with an encoder for the rows that need one; without the encoder, these rows are dropped.
 
+        If no row needs one, the encoder takes the place of models that are not bundled, such as a copy of a model of
+        the Hugging Face hub.
+
         Raises:
-            SettingError: No row needs one.
+            SettingError: All rows have bundled encoders.
         """
         waiting = self.rows_without_encoder()
         if model is None:
             return replace(self, rows=tuple(row for row in self.rows if row.name not in waiting))
+        waiting = waiting or [row.name for row in self.rows if self._model_of(row) not in (BUNDLED, RELATION)]
         if not waiting:
             raise SettingError(
                 f"no row of preset {self.name!r} needs an encoder, so {model!r} would not be used; leave it out, or "

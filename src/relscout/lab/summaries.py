@@ -83,7 +83,7 @@ class Measured:
             for record in records
             for name in (
                 *_differing(settings, record.get("settings", {})),
-                *_differing(encoder, record["encoder"] or {}),
+                *_differing(encoder, _as_named(record["encoder"] or {}, encoder)),
             )
         }
         return Summary(row.name, row.kind, varied, records, self.preset.seeds, sorted(outdated))
@@ -110,6 +110,13 @@ class Measured:
             record for record in self.records if (record["row"], record["variation"]) == (row, variation)
         ]
         return sorted(records, key=lambda record: -1 if record["seed"] is None else record["seed"])
+
+
+def _as_named(measured: Mapping[str, Any], stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of an encoder with the stated name, if the model was read from a copy in a folder."""
+    names = [str(settings.get("model", "")) for settings in (measured, stated)]
+    last = [name.rstrip("/\\").replace("\\", "/").rpartition("/")[2] for name in names]
+    return {**measured, "model": names[1]} if last[0] == last[1] else measured
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:

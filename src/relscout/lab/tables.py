@@ -115,6 +115,33 @@ TITLES = {
 }
 #: The scores that one cluster or singletons cannot maximise.
 BALANCED = ("b3_f1", "v_measure", "ari")
+#: Score of the scoring ``open-world`` → column title.
+OPEN_WORLD_TITLES = {
+    "predefined_micro_f1": "known micro-F1",
+    "predefined_macro_f1": "known macro-F1",
+    "novel_b3_f1": "novel B³ F1",
+    "novel_v_measure": "novel V",
+    "novel_ari": "novel ARI",
+    "novelty_auroc": "novelty AUROC",
+    "predefined_accuracy": "known acc.",
+    "novel_accuracy": "novel acc.",
+    "novelty_f1": "novelty F1",
+    "no_relation_f1": "no relation F1",
+    "accuracy": "acc.",
+    "b3_f1": "B³ F1",
+    "v_measure": "V",
+    "ari": "ARI",
+}
+#: Those in every table.
+OPEN_WORLD = tuple(OPEN_WORLD_TITLES)[:6]
+
+
+def shown_scores(scoring: str, *, all_scores: bool = False) -> dict[str, str]:
+    """Return the scores in the table of a scoring, with their titles."""
+    titles, usual = (OPEN_WORLD_TITLES, OPEN_WORLD) if scoring == "open-world" else (TITLES, BALANCED)
+    return titles if all_scores else {name: titles[name] for name in usual}
+
+
 #: Columns about the run.
 RUN_COLUMNS = tuple(
     Column(title, numeric=title not in ("encoder", "machine"))
@@ -198,6 +225,11 @@ MEANINGS = {
         "The epoch is the one with the best B³ F1 by the gold relations of what is clustered (RoCORE's released code). "
         "Nobody without these relations can choose so: the figures are not comparable with those of raw clusters.",
     ),
+    "open-world": (
+        "pre-defined and novel relations",
+        "Known: names of pre-defined relations, where any other instance with such a name costs precision. Novel: the "
+        "clusters of the instances of novel relations. Novelty: whether these instances are classified as novel.",
+    ),
 }
 UNITS = "In percent; mean ± sample standard deviation over the seeds."
 _PAIRED = "Published (Δ): the published score, and ours minus published."
@@ -210,23 +242,26 @@ def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) 
 
     Args:
         measured: The preset and its records.
-        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+        scoring: ``"raw"``, ``"majority-mapped"``, ``"gold-selected"`` or ``"open-world"``.
         all_scores: Whether to add precision and recall, homogeneity and completeness.
     """
-    return _ScoresTable(measured, scoring, tuple(TITLES) if all_scores else BALANCED).build()
+    return _ScoresTable(measured, scoring, shown_scores(scoring, all_scores=all_scores)).build()
 
 
 class _ScoresTable:
     """Builds :func:`scores_table`."""
 
-    def __init__(self, measured: Measured, scoring: str, scores: Sequence[str]) -> None:
+    def __init__(self, measured: Measured, scoring: str, titles: Mapping[str, str]) -> None:
         self.preset = measured.preset
+        self.titles, scores = titles, tuple(titles)
         self.scoring, self.scores = scoring, scores
         self.summaries = measured.table()
-        if scoring == "gold-selected":
-            # only some methods store the outputs of each epoch
+        if scoring in ("gold-selected", "open-world"):
+            # only some methods store the outputs of each epoch, and trivial rows have no names
             self.summaries = [
-                summary for summary in self.summaries if summary.score("b3_f1", scoring) is not None
+                summary
+                for summary in self.summaries
+                if any(summary.score(name, scoring) is not None for name in scores)
             ]
         self.unknown_rows = measured.unknown_rows()
         self.footnotes = Footnotes([record for summary in self.summaries for record in summary.records])
@@ -260,7 +295,7 @@ class _ScoresTable:
     def _columns(self) -> list[Column]:
         columns = [Column("row", numeric=False)]
         for score in self.scores:
-            columns.append(Column(TITLES[score]))
+            columns.append(Column(self.titles[score]))
             if score in self.paired:
                 columns.append(Column("published (Δ)"))
         return [*columns, *RUN_COLUMNS]
@@ -303,20 +338,21 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
 
     Args:
         measured: The preset and its records.
-        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+        scoring: ``"raw"``, ``"majority-mapped"``, ``"gold-selected"`` or ``"open-world"``.
     """
     sweep, swept = measured.preset.sweep, measured.swept()
     if sweep is None or not any(summary.records for summary in swept):
         return None
     footnotes = Footnotes([record for summary in swept for record in summary.records])
-    best = best_of(swept, scoring, BALANCED)
+    shown = shown_scores(scoring)
+    best = best_of(swept, scoring, tuple(shown))
 
     def row(summary: Summary) -> list[Cell]:
         seconds = [record["seconds"]["total"] for record in summary.records if "total" in record["seconds"]]
         return [
             Cell(summary.row, mark=footnotes.of_row(summary)),
             Cell(str(summary.variation[sweep.setting])),
-            *(score_cell(summary, score, scoring, best) for score in BALANCED),
+            *(score_cell(summary, score, scoring, best) for score in shown),
             Cell(
                 between([record["n_relations"] for record in summary.records]) if summary.records else NOTHING
             ),
@@ -325,7 +361,7 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
         ]
 
     what, meaning = MEANINGS[scoring]
-    titles = (sweep.setting, *(TITLES[score] for score in BALANCED), "K", "seeds", "time")
+    titles = (sweep.setting, *shown.values(), "K", "seeds", "time")
     return Table(
         name=f"{measured.preset.name}-sweep-{scoring}",
         title=f"{measured.preset.title}: {sweep.setting}, {what}",

@@ -213,7 +213,7 @@ class ETypePlus(FeatureMethod):
         head, tail = self._columns(instances).T
         logits = (self._weights[head] + self._weights[tail] + self._weights[-1]).astype(np.float64)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the known types, and the weights of the classifier."""

@@ -135,6 +135,8 @@ class RelLDA(FeatureMethod):
     )
     SETTINGS: ClassVar[type[RelLDASettings]] = RelLDASettings
 
+    features: Features
+
     def __init__(
         self,
         encoder: Encoder | None = None,

@@ -197,7 +197,7 @@ class Projection:
 
     def of_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return projected rows (N, C), float32, of unit length, or zero."""
-        projected: NDArray[np.float32] = (rows - self.mean) @ self.components.T
+        projected = (rows - self.mean) @ self.components.T
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         return np.where(lengths > _ZERO, projected / np.maximum(lengths, _ZERO), 0).astype(np.float32)
 
@@ -268,7 +268,7 @@ def sums_of(
         for weight, chosen in ((weights[0], on_path), (weights[1], others)):
             known = [words[word] for word in chosen if word in words]
             sums[row] += weight * embeddings[known].sum(axis=0)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
 
 
 def one_hot_types(

@@ -3,13 +3,11 @@
 from relscout.metrics.classification import (
     ClassificationScores,
     Confusion,
-    OpenWorldScores,
     RelationScore,
     classification_scores,
     confusions,
     directed_macro_f1,
     has_directions,
-    open_world_accuracy,
     relation_scores,
 )
 from relscout.metrics.clustering import (
@@ -20,6 +18,7 @@ from relscout.metrics.clustering import (
     score,
     trivial_baselines,
 )
+from relscout.metrics.open_world import OpenWorldScores, open_world_scores
 from relscout.metrics.uncertainty import (
     Interval,
     MeanStd,
@@ -47,7 +46,7 @@ __all__ = [
     "has_directions",
     "majority_mapped",
     "mean_std",
-    "open_world_accuracy",
+    "open_world_scores",
     "over_seeds",
     "percentile_interval",
     "relation_scores",

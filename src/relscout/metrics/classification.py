@@ -1,10 +1,10 @@
-"""Scores of classifiers: accuracy, micro-F1, macro-F1, scores of each relation, and accuracy in an open world."""
+"""Scores of classifiers: accuracy, micro-F1, macro-F1, and scores of each relation."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
-from relscout.metrics.clustering import CodedLabels, Labels, align, paired
+from relscout.metrics.clustering import CodedLabels, Labels, paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,64 +240,3 @@ def directed_macro_f1(predicted: Labels, gold: Labels, *, na_label: Hashable | N
     n_given, n_gold = Counter(map(undirected, given)), Counter(map(undirected, right))
     relations = sorted((n_given.keys() | n_gold.keys()) - {na_label}, key=str)
     return sum(2 * hits[name] / (n_given[name] + n_gold[name]) for name in relations) / len(relations)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenWorldScores:
-    """Accuracies, each from 0 to 1; ``None`` if there is no such instance."""
-
-    predefined: float | None
-    """Share of the instances of pre-defined relations that have the name of their relation."""
-
-    novel: float | None
-    """Of the instances of novel relations, those in the cluster that the best one-to-one match gives their relation."""
-
-    all: float
-    """Of all instances, those that are right on their side."""
-
-    n_predefined: int
-    """Instances of pre-defined relations."""
-
-    n_novel: int
-    """Instances of novel relations."""
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Return all fields by name, ready for JSON."""
-        return asdict(self)
-
-
-def open_world_accuracy(found: Labels, gold: Labels, predefined: Collection[str]) -> OpenWorldScores:
-    """Score predictions for instances of pre-defined and novel relations (RoCORE, section 5.5).
-
-    A pre-defined relation is right by its name only. A novel one has none, so clusters and novel gold relations are
-    matched one to one (the Hungarian method) on the instances of novel relations; what stands there under a pre-defined
-    name is wrong. -1 is a cluster like any other, as it is to :func:`~relscout.metrics.score`.
-
-    Args:
-        found: (N,) predicted label of each instance: the name of a pre-defined relation, or any other label.
-        gold: (N,) gold relations of the same instances.
-        predefined: Names of the pre-defined relations.
-
-    Raises:
-        InputError: The lengths differ, nothing is given, a label is missing, or ``predefined`` is a single name.
-    """
-    paired(found, gold, roles=("found", "gold"))
-    if isinstance(predefined, str):
-        raise InputError(
-            f"predefined is {predefined!r}, expected a collection of names, such as {{{predefined!r}}}"
-        )
-    labels, truths, names = list(found), list(gold), frozenset(predefined)
-    known = [label == truth for label, truth in zip(labels, truths, strict=True) if truth in names]
-    novel = [(label, truth) for label, truth in zip(labels, truths, strict=True) if truth not in names]
-    clustered = [(label, truth) for label, truth in novel if label not in names]
-    right_novel = 0
-    if clustered:
-        matched = align([label for label, _ in clustered], [truth for _, truth in clustered])
-        right_novel = round(matched.accuracy * len(clustered))
-    return OpenWorldScores(
-        predefined=sum(known) / len(known) if known else None,
-        novel=right_novel / len(novel) if novel else None,
-        all=(sum(known) + right_novel) / len(truths),
-        n_predefined=len(known),
-        n_novel=len(novel),
-    )

@@ -215,7 +215,6 @@ def _whitening(
         shrinkage=options.whitening_shrinkage,
         marking=encoder.settings.marking,
         pooling=encoder.settings.pooling,
-        parts=encoder.parts,
         hidden_size=encoder.hidden_size,
     )
 

@@ -203,6 +203,20 @@ def test_saved_and_loaded_it_is_the_same(
         loaded.evaluate(predefined, ways=3, shots=1)
 
 
+def test_queries_refine_the_prototypes_and_so_after_loading(
+    fewshot: Build, frozen: FewShot, predefined: Some, novel: Some, tmp_path: Path
+) -> None:
+    refined = fewshot(iterations=0, refinements=2).fit(predefined)
+    examples, queries = novel[:9], novel[9:]
+    names, shares = refined.classify_proba(examples, queries)
+    assert not np.allclose(shares, frozen.classify_proba(examples, queries)[1], atol=1e-3)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
+    refined.save(tmp_path / "model")
+    again = FewShot.load(tmp_path / "model").classify_proba(examples, queries)
+    assert again[0] == names
+    np.testing.assert_allclose(again[1], shares, atol=1e-5)
+
+
 def test_another_encoder_than_was_fitted_with_is_refused(
     frozen: FewShot, tiny_bert_without_unused: Path, novel: Some, tmp_path: Path
 ) -> None:

@@ -125,8 +125,27 @@ def test_more_relations_than_are_left_are_refused(
 def test_a_method_that_separates_unrelated_pairs_itself_is_refused(
     encoder: TransformerEncoder, mixed: tuple[Instances, list[bool]]
 ) -> None:
-    with pytest.raises(SettingError, match="open_world the method separates unrelated pairs itself"):
+    with pytest.raises(SettingError, match=r"no_relation_fnr is 0\.05\).*set no_relation_fnr to 0"):
         NoRelationWrapper(Transfer(encoder, n_relations=4, open_world=True)).fit(mixed[0])
+
+
+def test_in_an_open_world_the_relatedness_model_separates_unrelated_pairs(
+    encoder: TransformerEncoder, mixed: tuple[Instances, np.ndarray], labelled: Instances, tmp_path: Path
+) -> None:
+    instances, redrawn = mixed
+    quick = {"layers": "16-8", "autoencoder_steps": 20, "supervised_layers": 1, "supervised_steps": 4}
+    method = Transfer(encoder, n_relations=2, open_world=True, no_relation_fnr=0.0, known_fnr=0.5, **quick)
+    fitted = NoRelationWrapper(method, 0.3).fit(instances, labelled)
+    left_out = fitted.labels_ < 0
+    assert left_out.mean() == pytest.approx(0.3, abs=0.03)
+    assert left_out[redrawn].mean() > left_out[~redrawn].mean() + 0.2
+    assert fitted.related_ is not None
+    assert set(fitted.names_.values()) <= {str(one.relation) for one in labelled}
+    assert fitted.none_ == fitted.n_relations_ == fitted.method.n_relations_
+    fitted.save(tmp_path / "model")
+    loaded = load_fitted(tmp_path / "model")
+    # all of them: the other pairs of a sentence matter to the relatedness model
+    np.testing.assert_array_equal(loaded.predict(instances), fitted.labels_)
 
 
 @pytest.mark.parametrize("name", ["hac", "rocore", "siamese"])

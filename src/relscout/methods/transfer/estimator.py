@@ -55,6 +55,7 @@ class Transfer(Method):
     LABELS: ClassVar[Labels] = "required"
     KNOWN_SETTING: ClassVar[str | None] = "open_world"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    TRAINS: ClassVar[bool] = True
 
     _FITTED: ClassVar[str] = "_clusters"
 
@@ -114,6 +115,7 @@ class Transfer(Method):
         open_world: bool = TransferSettings.open_world,
         no_relation_fnr: float = TransferSettings.no_relation_fnr,
         known_fnr: float = TransferSettings.known_fnr,
+        separation: Literal["joint", "neighbours"] = TransferSettings.separation,
         neighbours: int = TransferSettings.neighbours,
         shrinkage: float = TransferSettings.shrinkage,
     ) -> None:

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from relscout.clustering.kmeans import means, soft_assignment, spread
+from relscout.clustering.choose_k import choose_k
+from relscout.clustering.kmeans import means, nearest, soft_assignment, spread, started_kmeans
 from relscout.clustering.neighbours import nearest_others
+from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress
@@ -34,83 +36,6 @@ from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered
 from relscout.training.cosine_classifier import CosineClassifierSettings
 from relscout.training.stored import below
 
-_CHUNK = 4096
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """Within-class covariance normalisation of vectors, which then have unit length.
-
-    Directions in which instances of the same relation differ much, such as their topic, get less weight (Hatch,
-    Kajarekar, Stolcke: "Within-Class Covariance Normalization for SVM-based Speaker Recognition", Interspeech 2006).
-
-    Args:
-        mean: Mean that is subtracted (D,), float32.
-        matrix: Matrix that the result is multiplied by (D, Z), float32.
-    """
-
-    mean: NDArray[np.float32]
-    matrix: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls,
-        vectors: NDArray[np.float32],
-        classes: NDArray[np.int64],
-        *,
-        shrinkage: float = 0.1,
-        dimensions: int = 256,
-    ) -> Self:
-        """Estimate the normalisation from labelled vectors.
-
-        Args:
-            vectors: At least two vectors (N, D), float32.
-            classes: Relation of each (N,), int64.
-            shrinkage: Share of a spherical covariance in the estimate, above 0 to 1; at 1, all directions are equal.
-            dimensions: Maximum number Z of directions that are kept, those of the highest variance.
-
-        Raises:
-            InputError: All vectors are equal.
-            SettingError: The shrinkage is not in (0, 1].
-        """
-        if not 0 < shrinkage <= 1:
-            raise SettingError(f"shrinkage is {shrinkage}, expected a share above 0, and at most 1")
-        mean = vectors.mean(axis=0, dtype=np.float64)
-        centred = vectors - mean
-        # with few vectors, the (N, N) product gives the same directions as the (D, D) one, and is faster
-        few = len(vectors) < vectors.shape[1]
-        products = centred @ centred.T if few else centred.T @ centred
-        variances, directions = np.linalg.eigh(products / len(vectors))  # ascending
-        kept = np.flatnonzero(variances > 1e-9 * max(variances[-1], 1e-12))[-dimensions:]
-        if not len(kept) or variances[-1] <= 1e-12:
-            raise InputError(
-                f"the {len(vectors)} labelled vectors do not differ, so nothing can be learnt from them"
-            )
-        directions = directions[:, kept]
-        if few:
-            directions = centred.T @ directions / np.sqrt(len(vectors) * variances[kept])
-        rotated = centred @ directions  # (N, Z)
-        _, member = np.unique(classes, return_inverse=True)
-        sums = np.zeros((int(member.max()) + 1, len(kept)))
-        np.add.at(sums, member, rotated)
-        around = rotated - (sums / np.bincount(member)[:, None])[member]
-        within = around.T @ around / len(vectors)
-        size = np.trace(within) / len(kept)
-        # if each relation has one instance, there is no variance within relations
-        shrunk = (1 - shrinkage) * within + (shrinkage * size if size > 0 else 1.0) * np.eye(len(kept))
-        scales, axes = np.linalg.eigh(shrunk)
-        return cls(mean.astype(np.float32), (directions @ (axes * scales**-0.5)).astype(np.float32))
-
-    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return vectors (N, Z), float32, of unit length, for vectors (N, D)."""
-        whitened = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
-        for start in range(0, len(vectors), _CHUNK):
-            rows = (vectors[start : start + _CHUNK] - self.mean) @ self.matrix
-            whitened[start : start + _CHUNK] = rows / np.maximum(
-                np.linalg.norm(rows, axis=1, keepdims=True), 1e-12
-            )
-        return whitened
-
 
 @settings_class
 class TransferSettings(CosineClassifierSettings, SelfORESettings):
@@ -124,9 +49,11 @@ class TransferSettings(CosineClassifierSettings, SelfORESettings):
     """Share of labelled instances that may be classified as no relation, in [0, 1); 0 disables the class."""
     known_fnr: Rate = 0.1
     """Share of labelled instances that may be classified as novel, in [0, 1)."""
+    separation: Literal["joint", "neighbours"] = "joint"
+    """How known and novel relations are separated: by ``neighbours``, or ``joint``, after that by the nearer mean."""
     neighbours: AtLeast1 = 20
     """Number of nearest neighbours among which labelled ones are counted, at least 1."""
-    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Shrinkage of the within-class covariance, above 0 to 1; 1 disables the normalisation."""
 
     def __post_init__(self) -> None:
@@ -215,13 +142,21 @@ _MOST, _FEWEST = 20_000, 200
 _NEAR = 0.1
 
 
+#: Instances per novel relation from which both sides are clustered jointly: with fewer, neighbours separate better.
+_ENOUGH = 30
+#: Maximum number of rounds of the joint clustering, which usually settles after about ten.
+_ROUNDS = 50
+#: Distance of the evidence for a pre-defined relation from one half, at least.
+_CLEAR = 1e-4
+
+
 @dataclass(frozen=True)
 class Sorting:
-    """Separates novel from pre-defined relations by the neighbours of an instance.
+    """Separates novel from pre-defined relations, by the neighbours of an instance or by means of both sides.
 
     Neighbours are searched among labelled instances and the corpus. If enough of them are labelled, the relation is a
-    pre-defined one, else it is novel. The distance to the means of pre-defined relations would separate far less well,
-    since it ignores where the corpus has its novel relations.
+    pre-defined one, else it is novel. The distance to the means of pre-defined relations alone would separate far less
+    well, since it ignores where the corpus has its novel relations. :meth:`joint` adds means of these.
 
     Args:
         view: Normalisation of the vectors by which pre-defined relations are distinguished.
@@ -233,6 +168,8 @@ class Sorting:
         n_labelled: Number of labelled vectors among these.
         n_neighbours: Number of neighbours of an instance.
         least: Minimum number of labelled neighbours of an instance of a pre-defined relation, at least 1.
+        novel: Means of novel relations (K, Z), float32; without any, neighbours decide.
+        bias: How much nearer the mean of a novel relation must be, as a squared distance, at least 0.
     """
 
     view: Whitening
@@ -243,6 +180,8 @@ class Sorting:
     n_labelled: int
     n_neighbours: int
     least: int
+    novel: NDArray[np.float32]
+    bias: float = 0.0
 
     @classmethod
     def of(
@@ -281,12 +220,69 @@ class Sorting:
         plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
-        sorting = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1)
+        none = np.empty((0, centroids.shape[1]), dtype=np.float32)
+        sorting = cls(view, plain, centroids, variance, around, len(known), n_neighbours, 1, none)
         # a labelled instance is treated like one of the corpus: it is not its own neighbour
         counts = sorting._labelled_around(around[: len(known)])
         # at most this share is below; an instance without labelled neighbours is novel in any case
         least = max(int(np.quantile(counts, settings.known_fnr, method="lower")), 1)
         return replace(sorting, least=least)
+
+    def joint(
+        self,
+        vectors: NDArray[np.float32],
+        labelled: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        n_novel: int,
+        settings: TransferSettings,
+        *,
+        seed: int,
+    ) -> Self:
+        """Return a sorting by the nearest mean of pre-defined and novel relations, which are estimated together.
+
+        Semi-supervised k-means (Vaze, Han, Vedaldi, Zisserman: "Generalized Category Discovery", CVPR 2022): labelled
+        instances keep their relation, all others move to the nearest mean. Unlike in the paper, an instance without a
+        labelled neighbour is always of a novel relation, because labelled relations that the corpus lacks would attract
+        some; and means of novel relations start from a clustering of the instances that :meth:`predefined` classifies
+        as novel, because distant instances are often of a pre-defined relation.
+
+        Args:
+            vectors: Unlabelled vectors (N, D), float32.
+            labelled: Labelled vectors (L, D), float32.
+            classes: Relation of each labelled vector (L,), int64.
+            n_novel: Number of novel relations K, at most that of the instances classified as novel.
+            settings: Settings of the method.
+            seed: Random seed.
+
+        Raises:
+            InputError: Fewer than K of the instances that are classified as novel differ.
+        """
+        seen, known = self.view(vectors), self.view(labelled)
+        starts = started_kmeans(
+            seen[self.predefined(vectors) < 0], n_novel, start=settings.start, seed=seed
+        ).centroids
+        both, n_known = np.concatenate([seen, known]), len(self.centroids)
+        centroids = np.concatenate([self.centroids, starts])  # (C + K, Z)
+        apart = self._labelled_around(self.plain(vectors)) == 0
+
+        def assigned(centroids: NDArray[np.float32]) -> NDArray[np.int64]:
+            labels = nearest(seen, centroids)[0]
+            labels[apart] = n_known + nearest(seen[apart], centroids[n_known:])[0]
+            return labels
+
+        labels = assigned(centroids)
+        for _ in range(_ROUNDS):
+            relations = np.concatenate([labels, classes])
+            sizes = np.bincount(relations, minlength=len(centroids))
+            # a novel relation that lost all its instances stays where it was
+            centroids = np.where(sizes[:, None] > 0, means(both, relations, len(centroids)), centroids)
+            before, labels = labels, assigned(centroids)
+            if np.array_equal(before, labels):
+                break
+        joined = replace(self, centroids=centroids[:n_known], novel=centroids[n_known:])
+        # at most this share of the labelled instances is nearer to a novel relation
+        margin = float(np.quantile(joined._nearer_to_novel(known), 1 - settings.known_fnr, method="higher"))
+        return replace(joined, bias=max(margin, 0.0))
 
     def predefined(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the pre-defined relation of each vector (N,), int64; -1 for a novel one."""
@@ -322,6 +318,8 @@ class Sorting:
             "variance": np.array([self.variance]),
             "around": self.around,
             "counts": np.array([self.n_labelled, self.n_neighbours, self.least], dtype=np.int64),
+            "novel": self.novel,
+            "bias": np.array([self.bias]),
         }
 
     @classmethod
@@ -330,17 +328,45 @@ class Sorting:
         view, plain = (
             Whitening(arrays[f"{prefix}mean"], arrays[f"{prefix}matrix"]) for prefix in ("", "plain_")
         )
-        variance, counts = float(arrays["variance"][0]), arrays["counts"].tolist()
-        return cls(view, plain, arrays["centroids"], variance, arrays["around"], *counts)
+        n_labelled, n_neighbours, least = arrays["counts"].tolist()
+        return cls(
+            view,
+            plain,
+            arrays["centroids"],
+            float(arrays["variance"][0]),
+            arrays["around"],
+            n_labelled,
+            n_neighbours,
+            least,
+            novel=arrays["novel"],
+            bias=float(arrays["bias"][0]),
+        )
 
     def _features(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the evidence for a pre-defined relation (N,), never 0.5, and the probability of each if so (N, C)."""
+        seen = self.view(vectors)
+        of_known = soft_assignment(seen, self.centroids, self.variance)
+        if len(self.novel):
+            # the posterior of the nearest mean of either side, never so near to one half that rounding decides
+            apart = self._labelled_around(self.plain(vectors)) == 0
+            margins = np.where(apart, -np.inf, self.bias - self._nearer_to_novel(seen))
+            logits = np.clip(margins / (2 * self.variance), -30, 30)
+            evidence = 1 / (1 + np.exp(-logits))
+            clear = np.where(
+                margins >= 0, np.maximum(evidence, 0.5 + _CLEAR), np.minimum(evidence, 0.5 - _CLEAR)
+            )
+            return np.clip(clear, _CLEAR, 1 - _CLEAR).astype(np.float32), of_known
         counts = self._labelled_around(self.plain(vectors))
         # linear from 0 to one half at the border between two counts, and from there to 1
         border = self.least - 0.5
         above = 0.5 + 0.5 * (counts - border) / (self.n_neighbours - border)
         known = np.where(counts < border, 0.5 * counts / border, above).astype(np.float32)
-        return known, soft_assignment(self.view(vectors), self.centroids, self.variance)
+        return known, of_known
+
+    def _nearer_to_novel(self, seen: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how much nearer each vector in the view (N, Z) is to a novel relation (N,), as squared distances."""
+        to_known, to_novel = (nearest(seen, side)[1] for side in (self.centroids, self.novel))
+        return to_known.astype(np.float64) - to_novel
 
     def _labelled_around(self, plain: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return how many of the neighbours of each vector are labelled (N,), int64."""
@@ -372,11 +398,18 @@ def sorted_apart(
     """
     sorting = Sorting.of(vectors, labelled, classes, settings, seed=seed)
     is_novel = sorting.predefined(vectors) < 0
+    wanted = n_relations
+    if settings.separation == "joint" and is_novel.sum() >= _ENOUGH:
+        if wanted == "auto":
+            wanted = choose_k(vectors[is_novel], seed=seed, largest=settings.max_relations).k
+        if wanted * _ENOUGH <= is_novel.sum():
+            sorting = sorting.joint(vectors, labelled, classes, wanted, settings, seed=seed)
+            is_novel = sorting.predefined(vectors) < 0
     if (n_novel := int(is_novel.sum())) < (1 if n_relations == "auto" else n_relations):
-        wanted = "novel" if n_relations == "auto" else f"{n_relations} novel"
+        asked = "novel" if n_relations == "auto" else f"{n_relations} novel"
         raise InputError(
             f"only {n_novel} of {len(vectors)} instances with a relation are classified as novel, "
-            f"but {wanted} relations were asked for; ask for fewer, or set known_fnr higher than "
+            f"but {asked} relations were asked for; ask for fewer, or set known_fnr higher than "
             f"{settings.known_fnr}"
         )
     return sorting, is_novel

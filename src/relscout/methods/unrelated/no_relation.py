@@ -96,10 +96,11 @@ class Choice:
 class NoRelationWrapper(Estimator):
     """A method with a detector that leaves out unrelated pairs: an :class:`Estimator` with ``none_``.
 
-    Pairs that the detector rejects are left out of the fit and have relation -1. With a ``precision``, the bundled
-    relatedness model is the detector, for plain text, where every pair of entities is a candidate. Otherwise a
-    :class:`Detector` is trained on random pairs of other entities of the same sentences, with vectors of the untrained
-    encoder. If too few such pairs can be drawn, the relatedness model is used instead.
+    Pairs that the detector rejects are left out of the fit and have relation -1. The bundled relatedness model is the
+    detector with a ``precision``, for plain text, where every pair of entities is a candidate, and for methods with
+    ``open_world``, whose corpus mixes all kinds of pairs. Otherwise a :class:`Detector` is trained on random pairs of
+    other entities of the same sentences, with vectors of the untrained encoder. If too few such pairs can be drawn, the
+    relatedness model is used instead.
 
     Args:
         method: A method that is not fitted.
@@ -122,6 +123,7 @@ class NoRelationWrapper(Estimator):
     relatedness_model: Relatedness | None
 
     _detector: Detector | RelatednessDetector | None = None
+    _open_world = False
     #: What decided the fit, where the method was loaded.
     _loaded_choice: Choice | None = None
 
@@ -164,14 +166,17 @@ class NoRelationWrapper(Estimator):
             InputError: Fewer related pairs than relations are left; or a judged instance has no gold relation, or all
                 are of one kind.
             SettingError: The share or the precision is invalid, both are given, or the method separates unrelated pairs
-                itself.
+                itself: it has ``open_world`` and a ``no_relation_fnr`` above 0.
         """
         self._loaded_choice = None
         choice = self._choice
-        if self.method.settings().get("open_world"):
+        described = self.method.settings()
+        self._open_world = bool(described.get("open_world"))
+        if self._open_world and described.get("no_relation_fnr"):
             raise SettingError(
-                "with open_world the method separates unrelated pairs itself, by its labels (no_relation_fnr); "
-                "leave none out, or open_world"
+                f"with open_world the method separates unrelated pairs itself, by its labels (no_relation_fnr is "
+                f"{described['no_relation_fnr']}), and the relatedness model is to do so; set no_relation_fnr to 0, or "
+                "leave none and precision out"
             )
         if not unlabeled:
             raise InputError("there are no instances to find relations in")
@@ -332,7 +337,7 @@ class NoRelationWrapper(Estimator):
     ) -> tuple[list[str], NDArray[np.bool_]]:
         """Set up the detector; return warnings, and which pairs are related (N,)."""
         self._detector, self.related_ = None, None
-        if choice.precision is not None:
+        if choice.precision is not None or self._open_world:
             return [], self._judge_by_relatedness(unlabeled, choice, progress)
         sides = [[side[place] for place in canonical_order(side)] for side in (unlabeled, labeled)]
         pairs = redrawn_pairs([instance for side in sides for instance in side], seed=self.method.seed)

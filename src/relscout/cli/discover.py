@@ -33,7 +33,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Method (see 'relscout methods'), or auto to choose one.",
+            help="Method (see 'relscout methods'), or auto.",
             show_default="kmeans; hac for text",
         ),
     ] = None,
@@ -64,9 +64,7 @@ def command(
     precision: options.Precision = None,
     trust_training: Annotated[
         bool,
-        typer.Option(
-            "--trust-training", help="Do not replace a method by k-means where training made it worse."
-        ),
+        typer.Option("--trust-training", help="Keep a method even if training made it worse."),
     ] = False,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,

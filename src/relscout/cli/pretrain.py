@@ -157,9 +157,7 @@ def labels_command(
     ] = None,
     per_file: Annotated[
         bool,
-        typer.Option(
-            "--per-file", help="Each INPUT has relations of its own; classify only among those of a file."
-        ),
+        typer.Option("--per-file", help="Each INPUT has relations of its own."),
     ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,

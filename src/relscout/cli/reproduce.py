@@ -471,7 +471,7 @@ def run_command(
         str | None,
         typer.Option(
             metavar="NAME|DIR",
-            help="Encoder for rows with 'model: given', else a copy of the model of the hub.",
+            help="Encoder for rows without one, else a copy of the hub's.",
             show_default="the rows are left out, or read from the hub",
         ),
     ] = None,

@@ -48,7 +48,6 @@ from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough, check_labels, unused_settings
-from relscout.methods.training_check import TrainingCheck, assigns_known
 from relscout.methods.vectors import identical_share
 from relscout.naming import RelationName, bare_name, name_relations
 from relscout.text import coarse_type
@@ -340,8 +339,11 @@ def discover(
         # the relatedness model recognises unrelated pairs then; a value that was given is checked by the wrapper
         options.setdefault("no_relation_fnr", 0.0)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
-    if check_training and getattr(kind, "TRAINS", False) and not assigns_known(estimator.settings()):
-        estimator = TrainingCheck(estimator)
+    if check_training and getattr(kind, "TRAINS", False):
+        from relscout.methods.training_check import TrainingCheck, assigns_known
+
+        if not assigns_known(estimator.settings()):
+            estimator = TrainingCheck(estimator)
     if none is not None or precision is not None:
         from relscout.methods.unrelated import NoRelationWrapper
 
@@ -355,7 +357,8 @@ def discover(
         if warning is None:
             raise
         raise InputError(f"{warning}; so it failed: {error}") from error
-    estimator = without_check(estimator)
+    if getattr(kind, "TRAINS", False):
+        estimator = without_check(estimator)
     fitted = time.perf_counter()
     progress("describe", 0, None)
     # no relation is -1, the last column
@@ -419,6 +422,7 @@ def _checked_kind(kind: object) -> type[Estimator]:
 
 def without_check(estimator: Estimator) -> Estimator:
     """Return a fitted estimator in which a :class:`TrainingCheck` is replaced by the method that it kept."""
+    from relscout.methods.training_check import TrainingCheck
     from relscout.methods.unrelated import NoRelationWrapper
 
     if isinstance(estimator, TrainingCheck):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relscout.core.errors import SettingError
-from relscout.methods.training_check import FEWEST
 
 #: The name that asks for a choice.
 AUTO: Final = "auto"
@@ -44,6 +43,8 @@ def candidate(
     Raises:
         SettingError: Labelled data are given, and the encoder cannot be trained.
     """
+    from relscout.methods.training_check import FEWEST
+
     if labelled:
         if frozen:
             raise SettingError(

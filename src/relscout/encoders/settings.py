@@ -188,6 +188,11 @@ def check_exists(model: str) -> None:
         raise unknown_encoder(model, f"the folder {state}")
 
 
+def is_of_hub(model: str) -> bool:
+    """Return whether a model comes from the Hugging Face hub: it is neither a part of relscout nor a folder."""
+    return model not in _IN_THE_BOX and not Path(model).is_dir()
+
+
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
     if model == MPNET:

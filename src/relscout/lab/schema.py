@@ -21,7 +21,7 @@ from relscout.core.settings import (
     settings_class,
 )
 from relscout.encoders import EncoderSettings
-from relscout.encoders.settings import BUNDLED, RELATION
+from relscout.encoders.settings import is_of_hub
 from relscout.lab.protocols import VARIED
 from relscout.metrics import ClusteringScores, OpenWorldScores
 
@@ -200,7 +200,7 @@ class Preset:
         waiting = self.rows_without_encoder()
         if model is None:
             return replace(self, rows=tuple(row for row in self.rows if row.name not in waiting))
-        waiting = waiting or [row.name for row in self.rows if self._model_of(row) not in (BUNDLED, RELATION)]
+        waiting = waiting or [row.name for row in self.rows if is_of_hub(self._model_of(row))]
         if not waiting:
             raise SettingError(
                 f"no row of preset {self.name!r} needs an encoder, so {model!r} would not be used; leave it out, or "

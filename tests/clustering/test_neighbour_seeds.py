@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from relscout.clustering.adaptive import AdaptiveSettings, adapt, pretrain
-from relscout.clustering.kmeans import in_own_thread, kmeans, nearest, neighbour_seeds
+from relscout.clustering.kmeans import (
+    in_own_thread,
+    kmeans,
+    nearest,
+    neighbour_seeds,
+    side_by_side,
+    starting_centroids,
+)
 from relscout.core.instances import RelationInstance
 from relscout.encoders import TransformerEncoder
 from relscout.methods.kmeans import KMeans
@@ -55,6 +62,27 @@ def test_a_sample_and_a_seed_beyond_32_bits_will_do(vectors_and_gold: Any) -> No
     found = neighbour_seeds(vectors, 4, seed=2**40, sample_size=130)
     assert found is not None
     assert adjusted_rand_score(gold, nearest(vectors, found)[0]) == 1
+
+
+def test_what_most_layouts_separate_is_separated_whatever_their_scale() -> None:
+    places = np.arange(40)
+    halves, others = places % 2, places // 2 % 2
+    of_most, of_one = (side[:, None].astype(np.float32) for side in (halves, others))
+    joined = side_by_side([of_most, 3 * of_most, 100 * of_one])
+    assert joined.shape == (40, 3)
+    np.testing.assert_allclose(joined.mean(axis=0), 0, atol=1e-6)
+    assert adjusted_rand_score(halves, kmeans(joined, 2, seed=0).labels) == 1
+
+
+def test_a_start_by_consensus_joins_three_layouts(vectors_and_gold: Any) -> None:
+    vectors, gold = vectors_and_gold
+    started = starting_centroids(vectors, 4, start="consensus", seed=0)
+    joined = neighbour_seeds(vectors, 4, seed=0, n_layouts=3)
+    assert started is not None
+    assert joined is not None
+    assert started.tobytes() == joined.tobytes()
+    assert adjusted_rand_score(gold, nearest(vectors, started)[0]) == 1
+    assert starting_centroids(vectors, 4, start="k-means++", seed=0) is None
 
 
 @pytest.mark.parametrize(("each", "n_clusters"), [(29, 4), (40, 1), (40, 81)])

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
-import torch
 
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import discover
 from relscout.methods.etype import EType, ETypePlus
-from relscout.methods.link_prediction import LinkPredictor, dispersion, entity_numbers, skewness
 
 TEXT = "Ada met Borealis"
 PER, ORG, LOC = "PERSON", "ORGANIZATION", "LOCATION"
@@ -120,52 +117,3 @@ def test_without_the_loss_of_dispersion_relations_are_lost() -> None:
 def test_settings_that_cannot_work_are_refused(setting: str, value: object, complaint: str) -> None:
     with pytest.raises(SettingError, match=complaint):
         ETypePlus(**{setting: value}).settings()
-
-
-def test_skewness_is_the_mean_entropy_of_the_rows() -> None:
-    sure, unsure = [1 - 3e-9, 1e-9, 1e-9, 1e-9], [0.25] * 4
-    rows = torch.tensor([sure, unsure], dtype=torch.float64)
-    assert float(skewness(rows.log())) == pytest.approx(math.log(4) / 2, abs=1e-6)
-
-
-def test_dispersion_is_the_divergence_of_the_mean_row_from_the_uniform_one() -> None:
-    rows = torch.tensor([[0.9, 0.1], [0.7, 0.3]], dtype=torch.float64)
-    expected = 0.8 * math.log(0.8 / 0.5) + 0.2 * math.log(0.2 / 0.5)
-    assert float(dispersion(rows.log())) == pytest.approx(expected)
-    assert float(dispersion(torch.eye(4, dtype=torch.float64).clamp(1e-12).log())) == pytest.approx(
-        0, abs=1e-6
-    )
-
-
-def test_the_loss_of_link_prediction_is_that_of_a_slow_loop() -> None:
-    torch.manual_seed(0)
-    predictor = LinkPredictor(6, 3, width=4)
-    p = torch.rand(2, 3).softmax(dim=1)
-    pairs = torch.tensor([[0, 1], [2, 3]])
-    negatives = torch.tensor([[[4, 5], [0, 1]], [[3, 2], [5, 4]]])
-    u, a, b, c = (parameter.detach().numpy() for parameter in predictor.parameters())
-
-    def log_sigmoid(x: float) -> float:
-        return -math.log1p(math.exp(-x))
-
-    def psi(head: int, relation: int, tail: int) -> float:
-        return float(u[head] @ a[relation] @ u[tail] + u[head] @ b[:, relation] + u[tail] @ c[:, relation])
-
-    expected = 0.0
-    for row, (head, tail) in enumerate(pairs.tolist()):
-        for relation in range(3):
-            energy = -2 * log_sigmoid(psi(head, relation, tail))
-            energy -= sum(log_sigmoid(-psi(head, relation, other)) for other in negatives[0, row].tolist())
-            energy -= sum(log_sigmoid(-psi(other, relation, tail)) for other in negatives[1, row].tolist())
-            expected += float(p[row, relation]) * energy / 2
-    assert float(predictor.loss(p.log(), pairs, negatives).detach()) == pytest.approx(expected, rel=1e-5)
-
-
-def test_entities_are_numbered_by_identifier_else_by_name() -> None:
-    instances = [
-        RelationInstance("Ada met ADA", Mention(0, 3), Mention(8, 11)),
-        RelationInstance("Ada met Bob", Mention(0, 3, entity_id="Q1"), Mention(8, 11, entity_id="Q1")),
-    ]
-    numbers, count = entity_numbers(instances)
-    assert numbers.tolist() == [[0, 0], [1, 1]]
-    assert count == 2

@@ -234,6 +234,48 @@ CASES = {
         {"learning_rate": 2e-5},
         [({"trained_layers": -1, "granularities": "2-99"}, "train", 10)],
     ),
+    "march": Case(
+        partial(fit_method, "march"),
+        {},
+        {"epochs": 3, "batch": 16, "annotate": False},
+        [("train", 1), ("train", 5), ("train", 4), ("cluster", 1)],
+        {"train": 0},
+        {"learning_rate": 0.2},
+        [({"bilinear": False}, "train", 5)],
+    ),
+    "uie-march": Case(
+        partial(fit_method, "uie-march"),
+        {},
+        {"epochs": 3, "batch": 16, "annotate": False},
+        [("train", 1), ("train", 5), ("train", 4), ("cluster", 1)],
+        {"train": 0},
+        {"dispersion_weight": 0.2},
+    ),
+    "uie-pcnn": Case(
+        partial(fit_method, "uie-pcnn"),
+        {},
+        {"epochs": 3, "batch": 16, "dimension": 6, "word_dimension": 8, "position_dimension": 3},
+        [("encode", 1), ("train", 1), ("train", 5), ("train", 4), ("cluster", 1)],
+        {"train": 0},
+        {"learning_rate": 0.002},
+        [({"type_dimension": 3, "windows": "2-3"}, "train", 5)],
+    ),
+    "uie-bert": Case(
+        partial(fit_method, "uie-bert"),
+        {"pooling": "span-mean+sentence"},
+        {
+            "epochs": 3,
+            "batch": 16,
+            "start": "random",
+            "trained_layers": 1,
+            "encoder_learning_rate": 1e-3,
+            "training_dtype": "float32",
+        },
+        [("encode", 1), ("encode again", 1), ("train", 2), ("train", 5), ("train", 4), ("cluster", 1)],
+        {"train": 0},
+        {"skewness_weight": 0.1},
+        [({"trained_layers": 0, "start": "clusters"}, "train", 5)],
+    ),
     "rocore": Case(
         fit_rocore,
         {"pooling": "span-max@2"},
@@ -533,7 +575,10 @@ CHANGES: Mapping[str, Callable[[Inputs, Case], Inputs]] = {
 }
 #: What no training of a kind is given, or what does not decide what it keeps.
 IRRELEVANT = {
-    **dict.fromkeys(("selfore", "siamese", "hiure"), ("labelled instances", "labels")),
+    **dict.fromkeys(
+        ("selfore", "siamese", "hiure", "march", "uie-march", "uie-pcnn", "uie-bert"),
+        ("labelled instances", "labels"),
+    ),
     # it first trains on the labelled instances alone
     "transfer": ("instances",),
     "classifier": ("instances",),

@@ -33,7 +33,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Method; see 'relscout methods'.",
+            help="Method (see 'relscout methods'), or auto to choose one.",
             show_default="kmeans; hac for text",
         ),
     ] = None,
@@ -62,6 +62,12 @@ def command(
     known: options.Known = "raise",
     after: options.After = None,
     precision: options.Precision = None,
+    trust_training: Annotated[
+        bool,
+        typer.Option(
+            "--trust-training", help="Do not replace a method by k-means where training made it worse."
+        ),
+    ] = False,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     context: typer.Context,
@@ -76,7 +82,8 @@ def command(
     which entities are recognised and unrelated pairs are dropped; or marked pairs in any format that 'relscout
     inspect' recognises, whose gold relations are ignored.
 
-    Some methods need --labeled: marked pairs with gold relations other than those to discover. --after continues
+    Some methods need --labeled: marked pairs with gold relations other than those to discover. What a method trained
+    is compared with k-means, without gold relations, and the better of the two is kept. --after continues
     from earlier runs. An interrupted run resumes when you start the same command again; a finished one stays.
 
     --vocabulary matches the relations to names that you have, such as Wikidata's. --names-from sends the three
@@ -92,6 +99,7 @@ def command(
         default_encoder,
         discover,
     )
+    from relscout.discovery.choosing import AUTO, candidate, check_auto
     from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
     from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
@@ -131,7 +139,11 @@ def command(
             f"{inputs[0]} is plain text, and --after reads files of marked pairs; "
             f"'relscout extract {after[0]} {inputs[0]}' applies the relations of a run to more text"
         )
-    kind = method_class(method)
+    if method == AUTO:
+        check_auto(settings=chosen, after=bool(after))
+        kind = method_class(candidate(labelled=labeled is not None, every_pair=every_pair).method)
+    else:
+        kind = method_class(method)
     from_mapping(kind.SETTINGS, chosen)
     _check_labels(kind, chosen, labeled=labeled, known=known, after=after, none=given)
     described = encoder.settings(default=default_encoder(kind, every_pair=every_pair), seed=seed)
@@ -162,6 +174,7 @@ def command(
                 precision=precision,
                 hierarchy=hierarchy,
                 settings=chosen,
+                check_training=not trust_training,
                 allow_unknown_tokens=allow_unknown_tokens,
                 progress=progress,
                 checkpoints=caching.checkpoints,
@@ -260,6 +273,7 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         out: Folder that it was saved to.
         limit: Most relations to show.
     """
+    from relscout.discovery.choosing import choice_line
     from relscout.discovery.storage import REPORT
 
     console = output()
@@ -276,6 +290,9 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
     )
     if found.run.get("stopped"):
         console.print(Text(f"{found.run['method']} stopped {found.run['stopped']}", style="dim"))
+    choice = found.run.get("choice")
+    if choice and (line := choice_line(choice)) not in found.run["warnings"]:
+        console.print(Text(line, style="dim"))
     none = found.run.get("no_relation")
     if none and not found.run.get("relatedness"):
         console.print(Text(f"{counted(none, 'instance')} without a relation", style="dim"))

@@ -65,7 +65,7 @@ class AdaptiveSettings:
     alpha: AboveZero = 1.0
     """Degrees of freedom of the Student t-distribution, above 0 (paper: 1)."""
     start: Start = "neighbours"
-    """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++`` (paper)."""
+    """Where k-means on the codes starts: ``consensus`` or ``neighbours`` (see kmeans), or ``k-means++`` (paper)."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """Moves mapping and centroids: ``adam`` or ``sgd`` (released code; momentum 0.9); the paper names none."""
     cluster_learning_rate: AboveZero = 3e-4

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import check_finite, kmeans
-from relscout.clustering.neighbours import strongest_directions
+from relscout.clustering.neighbours import modularity, neighbour_graph, strongest_directions
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
@@ -122,12 +122,12 @@ def _drawn(vectors: NDArray[np.float32], size: int, *, seed: int) -> NDArray[np.
 
 def _curve(sample: NDArray[np.float32], candidates: Sequence[int], *, seed: int) -> list[float]:
     """Return the modularity for each K, until it is far below the maximum."""
-    graph = _neighbour_graph(sample @ sample.T, min(_NEIGHBOURS, len(sample) - 1))
+    graph = neighbour_graph(sample @ sample.T, min(_NEIGHBOURS, len(sample) - 1))
     reduced = strongest_directions(sample, _COMPONENTS)
     curve: list[float] = []
     for k in candidates:
         labels = kmeans(reduced, k, seed=seed, n_init=1, tolerance=1e-3).labels
-        curve.append(_modularity(graph, labels, k))
+        curve.append(modularity(graph, labels, k))
         if len(curve) > _AT_LEAST and curve[-1] < _FALLEN * max(curve):
             break
     return curve
@@ -149,26 +149,3 @@ def _count_different(similarity: NDArray[np.float32]) -> int:
     from scipy.sparse.csgraph import connected_components
 
     return int(connected_components(csr_matrix(similarity > 1 - _ROUNDING), directed=False)[0])
-
-
-def _neighbour_graph(similarity: NDArray[np.float32], n_neighbours: int) -> Any:
-    """Return the symmetric graph of nearest neighbours by cosine (N, N), as a sparse matrix."""
-    from scipy.sparse import csr_matrix
-
-    count = len(similarity)
-    np.fill_diagonal(similarity, -np.inf)
-    nearest = np.argpartition(-similarity, n_neighbours - 1, axis=1)[:, :n_neighbours]
-    rows = np.repeat(np.arange(count), n_neighbours)
-    ones = np.ones(len(rows), dtype=np.float64)
-    directed = csr_matrix((ones, (rows, nearest.ravel())), shape=(count, count))
-    return directed.maximum(directed.T)
-
-
-def _modularity(graph: Any, labels: NDArray[np.int64], k: int) -> float:
-    from scipy.sparse import csr_matrix
-
-    members = csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(k, len(labels)))
-    degrees = np.asarray(graph.sum(axis=1)).ravel()
-    total = degrees.sum()
-    inside = (members @ graph @ members.T).diagonal() / total
-    return float(inside.sum() - ((members @ degrees / total) ** 2).sum())

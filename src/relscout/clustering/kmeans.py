@@ -7,6 +7,11 @@ K-means++ selects distant vectors. If relations lie close together, it often sta
 in two similar ones. UMAP (McInnes et al. 2018) embeds the graph of nearest neighbours in few dimensions, where its
 parts are separated; k-means in this layout gives a partition, and the means of its parts in the original space are the
 initial centroids.
+
+A layout depends on its random seed, and the partition with it. The consensus of several layouts depends on it far less:
+k-means in their concatenation adds up the squared distances of a pair of vectors in all of them, so that only what most
+layouts separate is separated. Unlike the evidence accumulation of Fred and Jain (2005), which averages over partitions
+whether two vectors share a cluster, this averages before anything is cut, and no N × N matrix is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import shutil
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -247,6 +252,11 @@ _COMPONENTS = 128
 _NEIGHBOURS = 30
 _DIMENSIONS = 10
 _EPOCHS = 200
+#: Layouts of a consensus. On 2,000 instances of two development draws, the standard deviation of B³ F1 over seeds is
+#: .001 with three or four layouts, and .007 and .011 with one.
+_LAYOUTS = 3
+#: Distance between the seeds of layouts, so that runs with consecutive seeds share none.
+_APART = 1_000_003
 _Result = TypeVar("_Result")
 
 
@@ -257,15 +267,17 @@ def neighbour_seeds(
     seed: int,
     n_init: int = 10,
     sample_size: int = _SEEDING_SAMPLE,
+    n_layouts: int = 1,
 ) -> NDArray[np.float32] | None:
     """Return starts for k-means (K, D), float32, or ``None`` if there are too few vectors for a neighbour graph.
 
     Args:
         vectors: (N, D) float32.
         n_clusters: K; above half the number of vectors, the graph carries no information.
-        seed: Draws the sample and the layout, which runs on one thread and is repeatable.
-        n_init: Number of starts of k-means in the layout.
+        seed: Draws the sample and the layouts, which run on one thread and are repeatable.
+        n_init: Number of starts of k-means for each layout.
         sample_size: Maximum number of vectors.
+        n_layouts: Number of layouts, at least 1; with several, the partition is their consensus.
     """
     sample = np.asarray(vectors)
     if len(vectors) > sample_size:
@@ -281,8 +293,12 @@ def neighbour_seeds(
     directions = strongest_directions(sample, _COMPONENTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        layout = in_own_thread(lambda: _layout(directions, seed))
-    parts = kmeans(layout, n_clusters, seed=seed, n_init=n_init)
+        layouts = in_own_thread(
+            lambda: [_layout(directions, seed + _APART * number) for number in range(n_layouts)]
+        )
+    joined = layouts[0] if n_layouts == 1 else side_by_side(layouts)
+    # in more dimensions, k-means needs more starts to settle in the same partition
+    parts = kmeans(joined, n_clusters, seed=seed, n_init=n_init * n_layouts)
     return means(sample, parts.labels, n_clusters)
 
 
@@ -332,8 +348,32 @@ def _layout(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(layout, dtype=np.float32)
 
 
-#: Starts at the parts of the neighbour graph, or at distant vectors.
-Start = Literal["neighbours", "k-means++"]
+def side_by_side(layouts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return L layouts (N, d) side by side (N, L · d), float32, each centred and of mean square 1."""
+    centred = [layout - layout.mean(axis=0) for layout in layouts]
+    return np.hstack([layout / max(float(layout.std()), 1e-12) for layout in centred])
+
+
+#: Starts at the parts of the neighbour graph (by the consensus of several layouts, or one), or at distant vectors.
+Start = Literal["consensus", "neighbours", "k-means++"]
+
+
+def starting_centroids(
+    vectors: NDArray[np.float32], n_clusters: int, *, start: Start, seed: int, n_init: int = 10
+) -> NDArray[np.float32] | None:
+    """Return where k-means starts (K, D), float32; ``None`` for k-means++.
+
+    Args:
+        vectors: (N, D) float32.
+        n_clusters: K, from 1 to N.
+        start: Where k-means starts.
+        seed: Random seed.
+        n_init: Number of starts of k-means for each layout.
+    """
+    if start == "k-means++":
+        return None
+    n_layouts = _LAYOUTS if start == "consensus" else 1
+    return neighbour_seeds(vectors, n_clusters, seed=seed, n_init=n_init, n_layouts=n_layouts)
 
 
 def started_kmeans(
@@ -360,7 +400,7 @@ def started_kmeans(
     Raises:
         InputError: There are fewer vectors (or fewer different ones) than clusters, or some are not finite.
     """
-    starts = neighbour_seeds(vectors, n_clusters, seed=seed, n_init=n_init) if start == "neighbours" else None
+    starts = starting_centroids(vectors, n_clusters, start=start, seed=seed, n_init=n_init)
     options = {"n_init": n_init, "max_iterations": max_iterations}
     return kmeans(vectors, n_clusters, seed=seed, starts=starts, progress=progress, **options)
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours, projections that preserve them, and communities of a graph."""
+"""Nearest neighbours and their graph, projections that preserve them, and communities and modularity of a graph."""
 
 from __future__ import annotations
 
@@ -129,3 +129,40 @@ def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArr
     for number, members in enumerate(sorted(groups, key=min)):
         labels[list(members)] = number
     return labels
+
+
+def neighbour_graph(similarity: NDArray[np.float32], n_neighbours: int) -> Any:
+    """Return the symmetric graph of nearest neighbours (N, N), as a sparse matrix of zeros and ones.
+
+    Args:
+        similarity: Similarity of each pair (N, N), float32; its diagonal is overwritten.
+        n_neighbours: Number of neighbours of each row, from 1 to N - 1.
+    """
+    from scipy.sparse import csr_matrix
+
+    count = len(similarity)
+    np.fill_diagonal(similarity, -np.inf)
+    nearest = np.argpartition(-similarity, n_neighbours - 1, axis=1)[:, :n_neighbours]
+    rows = np.repeat(np.arange(count), n_neighbours)
+    ones = np.ones(len(rows), dtype=np.float64)
+    directed = csr_matrix((ones, (rows, nearest.ravel())), shape=(count, count))
+    return directed.maximum(directed.T)
+
+
+def modularity(graph: Any, labels: NDArray[np.int64], k: int) -> float:
+    """Return the modularity of a partition (Newman and Girvan 2004), in [-0.5, 1].
+
+    It is the share of edges inside clusters minus the expected share of a random graph with the same degrees.
+
+    Args:
+        graph: Symmetric sparse matrix (N, N), without negative weights and with at least one edge.
+        labels: Cluster of each point (N,), int64, from 0 to K - 1.
+        k: Number of clusters K.
+    """
+    from scipy.sparse import csr_matrix
+
+    members = csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(k, len(labels)))
+    degrees = np.asarray(graph.sum(axis=1)).ravel()
+    total = degrees.sum()
+    inside = (members @ graph @ members.T).diagonal() / total
+    return float(inside.sum() - ((members @ degrees / total) ** 2).sum())

@@ -18,6 +18,7 @@ from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping
+from relscout.discovery.choosing import AUTO, candidate, check_auto
 from relscout.discovery.relation import (
     Assignments,
     ParentRelation,
@@ -39,6 +40,7 @@ from relscout.encoders import (
     checked_vectors,
     known_share,
     name_of,
+    underlying,
     unknown_token_warning,
 )
 from relscout.encoders.settings import RELATION, settings_for
@@ -46,6 +48,7 @@ from relscout.io.readers.given import Given, as_instances
 from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough, check_labels, unused_settings
+from relscout.methods.training_check import TrainingCheck, assigns_known
 from relscout.methods.vectors import identical_share
 from relscout.naming import RelationName, bare_name, name_relations
 from relscout.text import coarse_type
@@ -186,6 +189,7 @@ def discover(
     relatedness: Relatedness | None = None,
     hierarchy: bool = False,
     settings: Mapping[str, Any] | None = None,
+    check_training: bool = True,
     allow_unknown_tokens: bool = False,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -199,7 +203,9 @@ def discover(
             the columns of our tables (see :func:`relscout.io.readers.given.as_instances`).
         method: A name (see :func:`relscout.methods.method_names`), a class, or an unfitted estimator, which brings its
             parameters and is not changed. By default ``kmeans``, or with a ``precision`` :data:`TEXT_METHOD` with
-            :data:`TEXT_SETTINGS`.
+            :data:`TEXT_SETTINGS`. ``"auto"`` compares k-means with a method that trains, see ``check_training``:
+            ``transfer`` with labelled data, else the adaptive clustering of ``selfore``; ``run["choice"]`` says what
+            was chosen and why.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: The encoder of the instances: any object with ``encode(instances)`` and ``fingerprint``
             (:class:`relscout.encoders.Encoder`). By default the bundled encoder ``relation``, trained on relations.
@@ -219,6 +225,10 @@ def discover(
         relatedness: The relatedness model; by default the bundled one.
         hierarchy: Whether to arrange the relations in a tree, for :attr:`Discovery.parents`.
         settings: Settings of the method by name.
+        check_training: Whether a method that trains is compared with k-means on its frozen vectors, without gold
+            relations, and k-means is kept if training made the relations worse
+            (:class:`relscout.methods.training_check.TrainingCheck`). A method that assigns instances to labelled
+            relations, and one with fewer than 100 instances, is not compared.
         allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
         progress: Progress callback.
         checkpoints: Folder for checkpoints, from which an interrupted training resumes.
@@ -231,6 +241,19 @@ def discover(
     """
     started = time.perf_counter()
     options = dict(settings or {})
+    choice: dict[str, Any] = {}
+    if method == AUTO:
+        check_auto(settings=options, after=bool(after))
+        instances = as_instances(instances)
+        picked = candidate(
+            labelled=labeled is not None,
+            every_pair=precision is not None,
+            n_instances=len(instances),
+            frozen=vectors is not None or (encoder is not None and underlying(encoder) is None),
+        )
+        method, options, check_training = picked.method, dict(picked.settings), True
+        if picked.why:
+            choice = {"choice": {"method": method, "compared_with": None, "why": picked.why}}
     if method is None:
         method = "kmeans" if precision is None else TEXT_METHOD
     if method == TEXT_METHOD and precision is not None:
@@ -317,6 +340,8 @@ def discover(
         # the relatedness model recognises unrelated pairs then; a value that was given is checked by the wrapper
         options.setdefault("no_relation_fnr", 0.0)
     estimator = kind(encoder, n_relations=n_relations, seed=seed, **options)
+    if check_training and getattr(kind, "TRAINS", False) and not assigns_known(estimator.settings()):
+        estimator = TrainingCheck(estimator)
     if none is not None or precision is not None:
         from relscout.methods.unrelated import NoRelationWrapper
 
@@ -330,6 +355,7 @@ def discover(
         if warning is None:
             raise
         raise InputError(f"{warning}; so it failed: {error}") from error
+    estimator = without_check(estimator)
     fitted = time.perf_counter()
     progress("describe", 0, None)
     # no relation is -1, the last column
@@ -349,12 +375,13 @@ def discover(
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
     run = {
-        "method": kind.NAME,
+        "method": estimator.NAME,
         "settings": dict(estimator.settings()),
         "seed": int(seed),
         "data": _counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
         "n_relations": estimator.n_relations_,
         **estimator.report_,
+        **choice,
         "warnings": warnings + list(estimator.report_.get("warnings", [])),
         "seconds": {"fit": round(fitted - started, 3), "describe": round(time.perf_counter() - fitted, 3)},
         "versions": _versions(),
@@ -388,6 +415,17 @@ def _checked_kind(kind: object) -> type[Estimator]:
         return check_method(kind)
     except SettingError as error:
         raise SettingError(f"method is neither a name, nor a method's class or estimator: {error}") from error
+
+
+def without_check(estimator: Estimator) -> Estimator:
+    """Return a fitted estimator in which a :class:`TrainingCheck` is replaced by the method that it kept."""
+    from relscout.methods.unrelated import NoRelationWrapper
+
+    if isinstance(estimator, TrainingCheck):
+        return estimator.kept_
+    if isinstance(estimator, NoRelationWrapper) and isinstance(estimator.method, TrainingCheck):
+        estimator.method = estimator.method.kept_
+    return estimator
 
 
 def merged_by_name(discovery: Discovery) -> Discovery:

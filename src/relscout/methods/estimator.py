@@ -135,6 +135,8 @@ class Estimator(Parameters, ABC):
     #: Whether the method reads the encoder's ``vectors``, or ``features`` (entity types, names, words, syntax), for
     #: which the encoder is not run.
     READS: ClassVar[Literal["vectors", "features"]] = "vectors"
+    #: Whether ``fit`` trains something, which may make the relations worse than k-means on the frozen vectors.
+    TRAINS: ClassVar[bool] = False
 
     n_relations: NRelations
     n_relations_: int
@@ -498,6 +500,7 @@ class VectorMethod(Method):
 class EncoderTraining(VectorMethod):
     """Base class of methods whose ``fit`` trains the encoder; it sets ``_trained`` before it encodes."""
 
+    TRAINS: ClassVar[bool] = True
     _FITTED: ClassVar[str] = "_trained"
 
     def _ready_encoder(self) -> TransformerEncoder:

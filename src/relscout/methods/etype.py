@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ from relscout.core.settings import AboveZero, AtLeast1, AtLeast2, NotNegative, W
 from relscout.encoders import Encoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.features import FeatureMethod, check_distinguished
-from relscout.methods.link_prediction import LinkPredictor, dispersion, entity_numbers, skewness
+from relscout.training.distribution_losses import dispersion, skewness
+
+if TYPE_CHECKING:
+    from relscout.training.link_predictor import EntityPairs
 
 TypePair = tuple[str | None, str | None]
 
@@ -185,6 +188,8 @@ class ETypePlus(FeatureMethod):
         self, instances: Sequence[RelationInstance], n_relations: NRelations, progress: Progress
     ) -> None:
         """Train the classifier of types; see :meth:`FeatureMethod.learn`."""
+        from relscout.training.link_predictor import EntityPairs
+
         n_pairs = len({instance.type_pair for instance in instances})
         check_distinguished(n_relations, n_pairs, len(instances), _FEATURES)
         options: ETypePlusSettings = self._settings
@@ -194,12 +199,12 @@ class ETypePlus(FeatureMethod):
             for side in (0, 1)
         )
         columns = self._columns(instances)
-        pairs, n_entities = entity_numbers(list(instances))
+        pairs = EntityPairs.of(instances)
         trainings = []
         for start in range(options.n_init):
             progress("train", start, options.n_init)
             random = generator(self.seed, f"etype-plus {start}")
-            trainings.append(_trained(columns, pairs, n_entities, number, settings=options, random=random))
+            trainings.append(_trained(columns, pairs, number, settings=options, random=random))
         best = min(trainings, key=lambda training: training[1]["total"])
         self._weights, self.report_["losses"] = best
 
@@ -245,8 +250,7 @@ _AVERAGED = 100
 
 def _trained(
     columns: NDArray[np.int64],
-    pairs: NDArray[np.int64],
-    n_entities: int,
+    pairs: EntityPairs,
     n_relations: int,
     *,
     settings: ETypePlusSettings,
@@ -258,23 +262,26 @@ def _trained(
     """
     import torch
 
+    from relscout.training.link_predictor import LinkPredictor
+
+    predictor = LinkPredictor(
+        pairs.n_entities, n_relations, dimension=settings.width, seed=int(random.integers(2**31))
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(random.integers(2**62)))
-        predictor = LinkPredictor(n_entities, n_relations, width=settings.width)
         weights = torch.nn.Parameter(torch.randn(int(columns.max()) + 2, n_relations))
     optimizer = torch.optim.Adam([weights, *predictor.parameters()], lr=settings.learning_rate)
-    of_types, of_entities = torch.from_numpy(columns), torch.from_numpy(pairs)
-    mentions = pairs.ravel()
-    size = min(settings.batch, len(pairs))
+    of_types, heads, tails = (torch.from_numpy(array) for array in (columns, pairs.heads, pairs.tails))
+    size = min(settings.batch, len(columns))
     last: list[dict[str, float]] = []
     for step in range(settings.steps):
-        rows = random.choice(len(pairs), size, replace=False)
-        drawn = mentions[random.integers(len(mentions), size=(2, size, settings.negatives))]
-        log_p = (weights[of_types[rows]].sum(dim=1) + weights[-1]).log_softmax(dim=1)  # (B, K)
+        rows = random.choice(len(columns), size, replace=False)
+        negatives = torch.from_numpy(pairs.negatives(size, settings.negatives, random))
+        logits = weights[of_types[rows]].sum(dim=1) + weights[-1]  # (B, K)
         losses = {
-            "link_prediction": predictor.loss(log_p, of_entities[rows], torch.from_numpy(drawn)),
-            "skewness": skewness(log_p),
-            "dispersion": dispersion(log_p),
+            "link_prediction": predictor.loss(logits.softmax(dim=1), heads[rows], tails[rows], negatives),
+            "skewness": skewness(logits),
+            "dispersion": dispersion(logits),
         }
         losses["total"] = (
             losses["link_prediction"]

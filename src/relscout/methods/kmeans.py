@@ -23,8 +23,8 @@ from relscout.methods.nearest_mean import FrozenClusters
 class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
-    start: Start = "neighbours"
-    """Starting centres: ``neighbours`` (clusters of a UMAP projection of the neighbour graph) or ``k-means++``."""
+    start: Start = "consensus"
+    """Starting centres: ``consensus`` (clusters of three UMAP projections), ``neighbours`` (one) or ``k-means++``."""
     n_init: AtLeast1 = 10
     """Number of starts by k-means++, of which that with the lowest inertia is kept; at least 1."""
     max_iterations: AtLeast1 = 100

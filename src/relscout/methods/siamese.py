@@ -111,7 +111,7 @@ class SiameseSettings:
     training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
     start: Start = "neighbours"
-    """Where k-means on h starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times (paper)."""
+    """Where k-means on h starts: ``consensus`` or ``neighbours`` (see kmeans), or ``k-means++``, 10 times (paper)."""
     max_relations: AtLeast1 = 128
     """Largest number of relations that is considered where it is estimated; at least 1."""
 

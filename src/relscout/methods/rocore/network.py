@@ -72,7 +72,7 @@ class RoCORESettings:
     pretrain_center: bool = False
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
     start: Start = "neighbours"
-    """Where k-means on the codes starts: ``neighbours`` (parts of the neighbour graph) or ``k-means++``, 10 times."""
+    """Where k-means on the codes starts: ``consensus`` or ``neighbours`` (see kmeans), or ``k-means++``, 10 times."""
     fresh_starts: AtLeast1 = 5
     """Clusterings that start anew, at least 1; later ones start at the clusters before (released code: all anew)."""
     margin: AboveZero = 2.0

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.adaptive import effective_number
-from relscout.clustering.kmeans import check_finite, kmeans, means, neighbour_seeds
+from relscout.clustering.kmeans import check_finite, kmeans, means, starting_centroids
 from relscout.core.errors import InputError
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
@@ -350,9 +350,8 @@ class JointTraining:
             # If every clustering starts anew, as in the released code, clusters alternate between equally good
             # partitions, and the classifier never settles. If none does, they settle in a worse partition.
             return means(codes, self._pseudo, n_clusters)
-        if self.settings.start == "neighbours":
-            return neighbour_seeds(codes, n_clusters, seed=self._seed(f"k-means {epoch}"))
-        return None
+        seed = self._seed(f"k-means {epoch}")
+        return starting_centroids(codes, n_clusters, start=self.settings.start, seed=seed)
 
     def _class_means(self, vectors: NDArray[np.float32]) -> torch.Tensor:
         import torch

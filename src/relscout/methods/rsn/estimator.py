@@ -219,6 +219,7 @@ class RSN(Method):
     SETTINGS: ClassVar[type[RSNSettings]] = RSNSettings
     LABELS: ClassVar[Labels] = "required"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    TRAINS: ClassVar[bool] = True
 
     _FITTED: ClassVar[str] = "_similarity"
 

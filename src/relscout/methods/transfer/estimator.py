@@ -55,6 +55,7 @@ class Transfer(Method):
     LABELS: ClassVar[Labels] = "required"
     KNOWN_SETTING: ClassVar[str | None] = "open_world"
     ENCODER: ClassVar[EncoderSettings] = EncoderSettings()
+    TRAINS: ClassVar[bool] = True
 
     _FITTED: ClassVar[str] = "_clusters"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relscout.core.errors import InputError
-from relscout.finetuning.cnn import digest_of, word_vectors
+from relscout.encoders.convolution import digest_of, word_vectors
 
 
 def vectors(path: Path | None, words: tuple[str, ...] = ("the", "moon", "orbits")) -> np.ndarray:

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relscout.core.instances import Mention, RelationInstance
+from relscout.encoders.convolution import FORMATS, UNKNOWN, WordVocabulary, shown
 from relscout.encoders.marking import MARKINGS
-from relscout.finetuning.cnn import FORMATS, UNKNOWN, WordVocabulary, shown
 
 TEXT = "In 1867, Marie Curie was born in Warsaw."
 CURIE = RelationInstance(TEXT, Mention(9, 20, "PERSON"), Mention(33, 39, "CITY"))

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 
-from relscout.core.errors import ArtifactError
-from relscout.core.files import load_artifact, save_artifact
 from relscout.core.instances import Mention, RelationInstance
-from relscout.finetuning.cnn import CNNClassifier, ConvolutionalEncoder, WordVocabulary, first_weights
+from relscout.encoders.convolution import ConvolutionalEncoder, WordVocabulary, first_weights
 
 SHORT = RelationInstance("Ann met Bob", Mention(0, 3, "PERSON"), Mention(8, 11, "PERSON"))
 LONG = RelationInstance("Yesterday Ann met old Bob again", Mention(10, 13), Mention(22, 25))
@@ -53,6 +47,42 @@ def test_a_vector_is_the_maximum_of_the_filters_over_the_sentence() -> None:
     np.testing.assert_allclose(encoder(sentences, np.array([0])).detach()[0], expected, rtol=1e-5)
 
 
+def test_in_pieces_a_vector_has_the_maximum_before_between_and_after_the_mentions() -> None:
+    vocabulary, encoder = built()
+    sentences, _ = vocabulary.sentences([LONG])
+    pieces = ConvolutionalEncoder(encoder.weights(), pieces=True)
+    whole = encoder(sentences, np.array([0]))[0]
+    vector = pieces(sentences, np.array([0]))[0]
+    assert pieces.dimension == 3 * encoder.dimension
+    # the maxima of "Yesterday Ann", "met old Bob" and "again", window by window
+    of_pieces = [vector[:9].reshape(3, 3), vector[9:].reshape(3, 2)]
+    highest = torch.cat([of_window.amax(dim=0) for of_window in of_pieces])
+    torch.testing.assert_close(highest, whole)
+    assert all(len(of_window.unique(dim=0)) == 3 for of_window in of_pieces)
+
+
+def test_a_piece_without_words_is_zero() -> None:
+    vocabulary, encoder = built()
+    sentences, _ = vocabulary.sentences([SHORT])
+    vector = ConvolutionalEncoder(encoder.weights(), pieces=True)(sentences, np.array([0]))[0]
+    after = torch.cat([vector[6:9], vector[13:]])  # nothing follows Bob
+    assert not after.any()
+    assert vector[:6].all()
+
+
+def test_pieces_do_not_depend_on_padding_nor_on_which_mention_is_the_head() -> None:
+    vocabulary, encoder = built()
+    pieces = ConvolutionalEncoder(encoder.weights(), pieces=True)
+    sentences, _ = vocabulary.sentences([SHORT, LONG])
+    alone, together = (
+        pieces(sentences, contents)[0] for contents in (sentences.row_of[:1], sentences.row_of)
+    )
+    torch.testing.assert_close(alone, together)
+    turned = RelationInstance(SHORT.text, SHORT.tail, SHORT.head)
+    of_turned, _ = vocabulary.sentences([turned])
+    assert torch.equal(pieces(of_turned, np.array([0]))[0] == 0, alone == 0)
+
+
 def test_a_vector_does_not_depend_on_what_it_is_padded_to() -> None:
     vocabulary, encoder = built()
     sentences, _ = vocabulary.sentences([SHORT, LONG])
@@ -70,16 +100,3 @@ def test_words_drop_out_in_training_only() -> None:
     assert not torch.equal(dropping(sentences, np.array([0])), encoder(sentences, np.array([0])))
     dropping.train(False)
     assert torch.equal(dropping(sentences, np.array([0])), encoder(sentences, np.array([0])))
-
-
-def test_weights_under_names_of_an_older_version_are_refused(
-    known: list[RelationInstance], tmp_path: Path
-) -> None:
-    CNNClassifier(epochs=1, least_steps=0, dimension=4).fit(known).save(tmp_path / "new")
-    saved = load_artifact(tmp_path / "new")
-    older = {name.replace("tables.", "").removesuffix(".weight"): a for name, a in saved.tensors.items()}
-    save_artifact(tmp_path / "old", replace(saved, tensors=older))
-    with pytest.raises(
-        ArtifactError, match=r"is not a whole 'cnn-classifier' of this version .* save the model again"
-    ):
-        CNNClassifier.load(tmp_path / "old")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -20,8 +21,16 @@ def names_file(tmp_path):
 
 
 @pytest.fixture
-def endpoint(monkeypatch):
-    """A server that calls every relation "was asked", and the texts that it was sent."""
+def statuses():
+    return []
+
+
+@pytest.fixture
+def endpoint(monkeypatch, statuses):
+    """A server that calls every relation "was asked", and the texts that it was sent.
+
+    ``statuses`` are those of its next answers; then it succeeds.
+    """
     received: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,7 +39,7 @@ def endpoint(monkeypatch):
             received.append(body["messages"][1]["content"])
             answer = {"choices": [{"message": {"content": '{"name": "was asked"}'}}]}
             data = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(int(statuses.pop(0)) if statuses else 200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -57,7 +66,16 @@ def run(relscout, good, fast, tmp_path):
 def test_a_run_is_matched_to_a_vocabulary(relscout, run, names_file, tmp_path):
     done = relscout("name", run, "--vocabulary", names_file, "--out", tmp_path / "named", "--no-cache")
     assert done.code == 0, done.err
-    assert "fit one of 2 names; the others are new" in done.err
+    scores = [
+        relation.matches[0].score
+        for relation in Discovery.load(tmp_path / "named").relations
+        if relation.matches
+    ]
+    assert f"{len(scores)} of " in done.err
+    assert (
+        f"have a candidate among 2 names, {sum(score >= 0.5 for score in scores)} with a score of at least 0.5"
+        in done.err
+    )
     before, after = Discovery.load(run), Discovery.load(tmp_path / "named")
     assert [relation.id for relation in after.relations] == [relation.id for relation in before.relations]
     assert all(relation.matches is not None for relation in after.relations)
@@ -104,7 +122,84 @@ def test_an_endpoint_names_the_relations_by_the_sentences_of_the_report(relscout
         "url": url,
         "model": "small",
         "earlier_names": {str(relation.id): relation.name for relation in before.relations},
+        "failures": {},
     }
+
+
+def test_an_endpoint_that_names_nothing_is_an_error(relscout, refused, run, endpoint, statuses, tmp_path):
+    url, received = endpoint
+    arguments = ("--names-from", url, "--names-model", "small", "--out", tmp_path / "named", "--no-cache")
+    statuses[:] = [401]
+    assert "no relation was named: 127.0.0.1 refused access with status 401" in refused(
+        "name", run, *arguments
+    )
+    assert len(received) == 1
+    assert relscout("name", run, *arguments).code == 0
+
+
+def test_what_an_endpoint_failed_to_name_is_asked_again(relscout, run, endpoint, statuses, tmp_path):
+    url, received = endpoint
+    out = tmp_path / "named"
+    arguments = ("--names-from", url, "--names-model", "small", "--out", out, "--no-cache")
+    statuses[:] = [422]
+    first = relscout("name", run, *arguments)
+    assert first.code == 0
+    assert "kept the name from the sentences: 127.0.0.1 answered with status 422" in first.err
+    number = len(Discovery.load(run).relations)
+    assert list(Discovery.load(out).run["names_from"]["failures"].values()) == [1]
+    second = relscout("name", run, *arguments)
+    assert (second.code, len(received)) == (0, number + 1)
+    assert "kept the name" not in second.err
+    after = Discovery.load(out)
+    assert all(relation.name.startswith("was asked") for relation in after.relations)
+    assert after.run["names_from"]["earlier_names"] == {
+        str(relation.id): relation.name for relation in Discovery.load(run).relations
+    }
+    assert after.run["warnings"] == Discovery.load(run).run["warnings"]
+    assert "holds the finished run of this command" in relscout("name", run, *arguments).err
+    assert len(received) == number + 1
+
+
+def test_a_vocabulary_is_kept_whatever_an_endpoint_does(
+    relscout, run, names_file, endpoint, statuses, tmp_path
+):
+    url, received = endpoint
+    out = tmp_path / "named"
+    arguments = ("--vocabulary", names_file, "--names-from", url, "--names-model", "small", "--out", out)
+    statuses[:] = [401]
+    done = relscout("name", run, *arguments)
+    assert done.code == 0, done.err
+    assert "relations kept the name from the sentences: 127.0.0.1 refused access" in done.err
+    assert all(relation.matches is not None for relation in Discovery.load(out).relations)
+    assert relscout("name", run, *arguments).code == 0
+    assert len(received) == 1 + len(Discovery.load(out).relations)
+    assert Discovery.load(out).run["names_from"]["failures"] == {}
+
+
+def test_an_interrupted_naming_is_resumed(relscout, run, endpoint, statuses, tmp_path):
+    url, received = endpoint
+    out = tmp_path / "named"
+    arguments = ("--names-from", url, "--names-model", "small", "--out", out, "--no-cache")
+
+    class Interrupt:
+        """The status of an answer before which the user presses Ctrl-C."""
+
+        def __int__(self):
+            signal.raise_signal(signal.SIGINT)
+            return 503
+
+    statuses[:] = [200, Interrupt()]
+    done = relscout("name", run, *arguments)
+    assert done.code == 1
+    assert "finished steps are kept" not in done.err
+    assert f"{out} has the names so far; run the same command again for the others" in done.err
+    before, half = Discovery.load(run), Discovery.load(out)
+    assert len(before.relations) > 1
+    assert list(half.run["names_from"]["earlier_names"]) == [str(before.relations[0].id)]
+    assert half.run["names_from"]["failures"] == {"interrupted": len(before.relations) - 1}
+    assert relscout("name", run, *arguments).code == 0
+    assert len(received) == len(before.relations) + 1
+    assert all(relation.name.startswith("was asked") for relation in Discovery.load(out).relations)
 
 
 def test_a_run_survives_an_endpoint_that_is_not_there(relscout, good, fast, tmp_path, monkeypatch):

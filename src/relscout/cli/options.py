@@ -392,9 +392,13 @@ class Naming:
         return self.vocabulary is not None or self.names_from is not None
 
     def is_done(self, discovery: Discovery) -> bool:
-        """Return whether a run of this command has all that is asked for: it may have been interrupted before."""
-        return (self.vocabulary is None or "vocabulary" in discovery.run) and (
-            self.names_from is None or "names_from" in discovery.run
+        """Return whether a run of this command has all that is asked for.
+
+        It may have been interrupted before, or the endpoint failed.
+        """
+        run = discovery.run
+        return (self.vocabulary is None or "vocabulary" in run) and (
+            self.names_from is None or ("names_from" in run and not run["names_from"].get("failures"))
         )
 
 

@@ -351,7 +351,12 @@ class Discovery:
 
         Of each relation, the :data:`relscout.discovery.relation.SHOWN_EXAMPLES` sentences that the report shows first
         are sent to the endpoint, with head and tail marked, and nothing else. Relations with names of labels or of
-        earlier runs keep them. Whatever fails is a warning in ``run``, and the relation keeps its name.
+        earlier runs keep them. Whatever fails is a warning in ``run``, and the relation keeps its name; asked again,
+        the same model names only the relations that it failed to name before. An interruption
+        (``KeyboardInterrupt``) keeps the names so far.
+
+        ``run["names_from"]`` has the ``url``, the ``model``, the ``earlier_names`` by id, and the ``failures``:
+        reason → number of relations that were not named for it.
 
         Args:
             endpoint: The endpoint.
@@ -360,12 +365,23 @@ class Discovery:
         from relscout.naming.endpoint import names_from
 
         named = {*self.model.names_.values(), *self.run.get("after", {}).values()}
-        asked = [relation for relation in self.relations if relation.name not in named]
+        before = self.run.get("names_from", {})
+        resumed = bool(before.get("failures")) and (before["url"], before["model"]) == (
+            endpoint.url,
+            endpoint.model,
+        )
+        kept: Mapping[str, str] = before["earlier_names"] if resumed else {}
+        asked = [
+            relation
+            for relation in self.relations
+            if relation.name not in named and str(relation.id) not in kept
+        ]
         sentences = {
             relation.id: [_marked(instance) for instance in self.examples(relation.id, SHOWN_EXAMPLES)]
             for relation in asked
         }
-        names, notes = names_from(endpoint, sentences, progress=progress)
+        answered = names_from(endpoint, sentences, progress=progress)
+        names = answered.names
         used = {name for id, name in self.names.items() if id not in names}
         renamed: dict[int, Relation] = {}
         for relation in asked:
@@ -378,9 +394,17 @@ class Discovery:
         record = {
             "url": endpoint.url,
             "model": endpoint.model,
-            "earlier_names": {str(relation.id): relation.name for relation in asked if relation.id in names},
+            "earlier_names": {
+                **kept,
+                **{str(relation.id): relation.name for relation in asked if relation.id in names},
+            },
+            "failures": {reason: len(ids) for reason, ids in answered.failures.items()},
         }
-        changed = self.with_run({"names_from": record, "warnings": [*self.run.get("warnings", ()), *notes]})
+        outdated = tuple(
+            f"kept the name from the sentences: {reason}" for reason in before.get("failures", ())
+        )
+        earlier = [text for text in self.run.get("warnings", ()) if not text.endswith(outdated)]
+        changed = self.with_run({"names_from": record, "warnings": [*earlier, *answered.notes]})
         relations = tuple(renamed.get(relation.id, relation) for relation in self.relations)
         return dataclasses.replace(changed, relations=relations)
 

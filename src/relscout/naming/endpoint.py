@@ -36,7 +36,17 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 #: Most words and characters of a name.
 _MOST_WORDS, _LONGEST = 12, 80
 _LONGEST_WAIT = 30.0
-_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
+#: Characters that are no part of a name at its ends.
+_AROUND = " .\"'"
+#: Status codes of servers that refuse one request, for example a long one, and may accept others; and how many in a
+#: row are a fault of the endpoint.
+_REFUSED, _MOST_REFUSED = frozenset({400, 413, 422}), 3
+#: What a reasoning model thought. Some servers leave out the opening tag; an answer that was cut has no closing one.
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)|\A(?:(?!<think>).)*?</think>", re.DOTALL)
+#: The words of a pattern around its name.
+_ENDS = re.compile(r"\AHEAD\b|\bTAIL\Z")
+#: Why relations were not named that were left when the user interrupted.
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -101,10 +111,44 @@ class _UnreachableError(_FailedError):
     """The endpoint will fail for other relations as well."""
 
 
+class _RefusedError(_FailedError):
+    """The endpoint refused the request about one relation."""
+
+
+@dataclass(frozen=True)
+class EndpointNames:
+    """What an endpoint answered."""
+
+    names: Mapping[int, str]
+    """Number of a relation → its name."""
+    failures: Mapping[str, Sequence[int]]
+    """Reason → numbers of the relations that were not named for it."""
+
+    @property
+    def notes(self) -> list[str]:
+        """A note for each reason."""
+        asked = len(self.names) + sum(map(len, self.failures.values()))
+        return [
+            f"{_listed(ids, asked)} kept the name from the sentences: {reason}"
+            for reason, ids in self.failures.items()
+        ]
+
+
+def _listed(ids: Sequence[int], asked: int) -> str:
+    """Return the relations that were not named, of all that were asked for."""
+    if len(ids) == asked > 1:
+        return f"all {counted(asked, 'relation')}"
+    listed = ", ".join(map(str, ids[:5])) + (", …" if len(ids) > 5 else "")
+    return f"relation{'s' if len(ids) > 1 else ''} {listed}"
+
+
 def names_from(
     endpoint: NamingEndpoint, sentences: Mapping[int, Sequence[str]], *, progress: Progress = silent
-) -> tuple[dict[int, str], list[str]]:
+) -> EndpointNames:
     """Ask for the name of each relation, in one request each, and stop at an endpoint that does not answer.
+
+    An interruption (``KeyboardInterrupt``) stops it as well, with the reason :data:`INTERRUPTED`: the names so far are
+    returned.
 
     Args:
         endpoint: The endpoint.
@@ -112,32 +156,36 @@ def names_from(
         progress: Called with the number of relations done, stage ``"names"``.
 
     Returns:
-        The names by number of the relation, without those that failed, and notes about these.
+        The names, and why relations have none.
     """
     import httpx
 
     names: dict[int, str] = {}
     failures: dict[str, list[int]] = {}
     headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-    notes: list[str] = []
-    # a redirection could lead the sentences to another server
-    with httpx.Client(timeout=endpoint.timeout, headers=headers, follow_redirects=False) as client:
-        for done, (id, shown) in enumerate(sentences.items()):
-            progress("names", done, len(sentences))
-            try:
-                names[id] = _name_of(_answer(client, endpoint, shown))
-            except _UnreachableError as error:
-                left = len(sentences) - done
-                notes.append(f"{counted(left, 'relation')} kept the name from the sentences: {error}")
-                break
-            except _FailedError as error:
-                failures.setdefault(str(error), []).append(id)
-        progress("names", len(sentences), len(sentences))
-    for reason, ids in failures.items():
-        listed = ", ".join(map(str, ids[:5])) + (", …" if len(ids) > 5 else "")
-        plural = "s" if len(ids) > 1 else ""
-        notes.append(f"relation{plural} {listed} kept the name from the sentences: {reason}")
-    return names, notes
+    stop, refused = "", 0
+    try:
+        # a redirection could lead the sentences to another server
+        with httpx.Client(timeout=endpoint.timeout, headers=headers, follow_redirects=False) as client:
+            for done, (id, shown) in enumerate(sentences.items()):
+                progress("names", done, len(sentences))
+                try:
+                    names[id] = _name_of(_answer(client, endpoint, shown))
+                    refused = 0
+                except _FailedError as error:
+                    reason = str(error)
+                    failures.setdefault(reason, []).append(id)
+                    refused = refused + 1 if isinstance(error, _RefusedError) else 0
+                    if isinstance(error, _UnreachableError) or refused == _MOST_REFUSED:
+                        stop = reason
+                        break
+            progress("names", len(sentences), len(sentences))
+    except KeyboardInterrupt:
+        stop = INTERRUPTED
+    failed = {id for ids in failures.values() for id in ids}
+    if left := [id for id in sentences if id not in names and id not in failed]:
+        failures.setdefault(stop, []).extend(left)
+    return EndpointNames(names, failures)
 
 
 def _answer(client: httpx.Client, endpoint: NamingEndpoint, sentences: Sequence[str]) -> str:
@@ -173,11 +221,19 @@ def _answer(client: httpx.Client, endpoint: NamingEndpoint, sentences: Sequence[
             problem = f"{host} answered with status {response.status_code}{_reason(response)}"
             continue
         if response.status_code in (401, 403):
+            advice = f"is the key in {KEY_VARIABLE} right?" if endpoint.key else f"set {KEY_VARIABLE}"
             raise _UnreachableError(
-                f"{host} refused access with status {response.status_code}{_reason(response)}; set {KEY_VARIABLE}"
+                f"{host} refused access with status {response.status_code}{_reason(response)}; {advice}"
+            )
+        if response.is_redirect and "location" in response.headers:
+            target = shortened(visible(response.headers["location"]), 200)
+            raise _UnreachableError(
+                f"{host} redirects to {target} with status {response.status_code}, which is not followed; give the "
+                "URL of the endpoint itself"
             )
         if not response.is_success:
-            raise _UnreachableError(
+            kind = _RefusedError if response.status_code in _REFUSED else _UnreachableError
+            raise kind(
                 f"{host} answered with status {response.status_code}{_reason(response)}; are the URL and the model "
                 f"{endpoint.model!r} right?"
             )
@@ -215,15 +271,16 @@ def _name_of(answer: str) -> str:
     Raises:
         _FailedError: There is none, or it is no name.
     """
-    match = _OBJECT.search(answer)
-    try:
-        record: Any = json.loads(match[0] if match else answer)
-        name = record["name"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _FailedError('the answer is not the JSON object {"name": "…"}') from error
+    record = _last_record(_THOUGHT.sub("", answer))
+    if record is None:
+        raise _FailedError('the answer is not the JSON object {"name": "…"}')
+    name = record["name"]
     if not isinstance(name, str):
         raise _FailedError("the name in the answer is not a text")
-    name = composed(" ".join(visible(name).split()).strip(" .\"'"))
+    if visible(name).count("·") > name.count("·"):
+        raise _FailedError("the name in the answer contains characters that cannot be printed")
+    name = " ".join(name.split()).strip(_AROUND)
+    name = composed(_ENDS.sub("", name).strip(_AROUND))
     if not name:
         raise _FailedError("the model saw no common relation in the sentences")
     if len(name.split()) > _MOST_WORDS or len(name) > _LONGEST:
@@ -231,3 +288,17 @@ def _name_of(answer: str) -> str:
             f"the name in the answer is longer than {_MOST_WORDS} words or {_LONGEST} characters"
         )
     return name
+
+
+def _last_record(answer: str) -> dict[str, Any] | None:
+    """Return the last JSON object with a name, which may have any text around it; ``None`` without one."""
+    last, position = None, answer.find("{")
+    while position >= 0:
+        try:
+            record, end = json.JSONDecoder().raw_decode(answer, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            last = record if "name" in record else last
+        position = answer.find("{", end)
+    return last

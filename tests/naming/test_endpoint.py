@@ -196,7 +196,7 @@ def test_three_refused_requests_in_a_row_are_the_last(server: StandIn) -> None:
 def test_an_interruption_keeps_the_names_so_far(server: StandIn) -> None:
     server.answers = [says('{"name": "bore"}')]
 
-    def interrupt(_: str, done: int, total: int | None) -> None:
+    def interrupt(stage: str, done: int, total: int | None) -> None:
         if done == 1:
             raise KeyboardInterrupt
 

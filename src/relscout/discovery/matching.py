@@ -35,8 +35,8 @@ EXAMPLES, PHRASES, _AROUND = 12, 5, 4
 #: Weight of the list of tails, and what an entry loses that fits from tail to head.
 ENDS_WEIGHT, INVERSE_MARGIN = 2.0, 0.4
 #: Log-odds of a match: coefficients of :func:`calibration_features`, and the constant.
-CALIBRATION: Final = (1.31, 1.552, -0.47)
-CONSTANT: Final = -2.194
+CALIBRATION: Final = (1.539, 1.464, -0.537)
+CONSTANT: Final = -2.279
 #: Least probability of a match, and number of matches of a relation.
 LEAST, MOST = 0.1, 5
 #: Number of relations at which half of their mean similarity to an entry is subtracted.

@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, RecordError
+from relscout.discovery.matching import combined
 from relscout.naming.vocabulary import Vocabulary, VocabularyEntry, read_vocabulary
 
+QUERIES = ("window", "phrase", "heads", "tails")
 ONTOLOGY = """
 @prefix owl: <http://www.w3.org/2002/07/owl#> .
 @prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
@@ -158,6 +161,27 @@ def test_the_xml_of_an_ontology_gives_the_same(written, tmp_path: Path) -> None:
     assert read_vocabulary(written("v.owl", xml)).entries == turtle.entries
 
 
+def test_an_owl_file_in_turtle_is_read_as_turtle(written) -> None:
+    turtle = read_vocabulary(written("v.ttl", ONTOLOGY))
+    assert read_vocabulary(written("v.owl", ONTOLOGY)).entries == turtle.entries
+
+
+@pytest.mark.parametrize("kind", ["Functional", "InverseFunctional", "Symmetric", "Transitive"])
+def test_a_property_may_have_one_of_the_kinds_of_owl_alone(written, kind: str) -> None:
+    turtle = f"<http://x.org/isNear> a <http://www.w3.org/2002/07/owl#{kind}Property> ."
+    assert [entry.name for entry in read_vocabulary(written("v.ttl", turtle)).entries] == ["is near"]
+
+
+def test_what_is_no_rdf_is_an_error_in_a_single_line(written) -> None:
+    for name, complaint in (
+        ("v.ttl", r"turtle \(.*Bad syntax.*\)$"),
+        ("v.owl", r"xml \(.*\) or turtle \(.*\)$"),
+    ):
+        with pytest.raises(InputError, match=f"not RDF in the format {complaint}") as caught:
+            read_vocabulary(written(name, "a b\nc"))
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
@@ -205,6 +229,20 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r" is a folder; expected a file$"):
         read_vocabulary(tmp_path)
+
+
+def test_a_vocabulary_of_two_entries_is_no_surer_than_one_of_ten() -> None:
+    table = np.full((1, 10), 0.01, dtype=np.float32)
+    table[0, :2] = 0.3, 0.1
+    best = {}
+    for count in (1, 2, 10, 20):
+        padded = np.pad(table, ((0, 0), (0, 10)), constant_values=0.01)[:, :count]
+        values = {f"{what} {how}": padded for what in QUERIES for how in ("name", "text")}
+        best[count] = float(combined(values).probabilities[0, 0])
+    assert best[2] == best[10]
+    assert best[1] <= best[10]
+    # from there on, more entries make the same similarities less sure
+    assert best[20] < best[10]
 
 
 def test_the_fingerprint_depends_on_the_entries_and_not_on_their_order() -> None:

@@ -419,15 +419,16 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
         raise MissingExtraError("reading vocabularies in OWL and RDF", "rdf") from error
     from rdflib.namespace import OWL, RDF, RDFS, SKOS
 
-    graph = rdflib.Graph()
-    try:
-        graph.parse(data=file.read_bytes(), format=format)
-    except OSError:
-        raise
-    except Exception as error:  # each of the parsers has its own kind of error
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"{file}: not RDF in the format {format} ({reason})") from error
-    kinds = (OWL.ObjectProperty, OWL.DatatypeProperty, RDF.Property)
+    graph = _parsed_graph(file, format)
+    kinds = (
+        OWL.ObjectProperty,
+        OWL.DatatypeProperty,
+        RDF.Property,
+        OWL.FunctionalProperty,
+        OWL.InverseFunctionalProperty,
+        OWL.SymmetricProperty,
+        OWL.TransitiveProperty,
+    )
     # in the order of the URIs, since a graph has none
     properties = sorted(
         {
@@ -457,6 +458,24 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
             )
         )
     return entries
+
+
+def _parsed_graph(file: Path, format: str) -> Graph:
+    """Parse RDF; ontologies in files ``.owl`` are mostly in XML, and some in Turtle."""
+    import rdflib
+
+    content = file.read_bytes()
+    reasons: list[str] = []
+    for candidate in (format, "turtle") if file.suffix.lower() == ".owl" else (format,):
+        graph = rdflib.Graph()
+        try:
+            graph.parse(data=content, format=candidate)
+        except Exception as error:  # each of the parsers has its own kind of error
+            reason = " ".join(str(error).split()) or type(error).__name__
+            reasons.append(f"{candidate} ({reason})")
+        else:
+            return graph
+    raise InputError(f"{file}: not RDF in the format {' or '.join(reasons)}")
 
 
 def _texts(graph: Graph, subject: Node, *predicates: Node) -> list[str]:

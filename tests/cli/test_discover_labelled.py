@@ -248,3 +248,9 @@ def test_later_batches_of_plain_text_are_refused_with_what_to_do(relscout, tmp_p
     done = relscout("discover", tmp_path / "notes.txt", "--after", tmp_path / "run")
     assert done.code == 2
     assert "--after reads files of marked pairs; 'relscout extract" in done.err
+
+
+def test_trusting_a_training_that_there_is_not_is_noted(relscout, good, fast):
+    done = relscout("discover", good, *fast, "--no-cache", "--trust-training")
+    assert done.code == 0, done.err
+    assert "--trust-training has no effect: kmeans trains nothing that k-means could replace" in done.err

@@ -163,3 +163,14 @@ def test_options_of_marked_pairs_are_refused_for_bare_labels(refused, tmp_path, 
     error = refused("evaluate", tmp_path / "labels.txt", "--gold", tmp_path / "labels.txt", option, value)
     assert f"{option}" in error
     assert "has one label per line" in error
+
+
+def test_labelled_relations_that_nothing_has_are_noted(relscout, finished, good, tmp_path):
+    same = relscout("evaluate", finished, "--gold", good, "--labeled", good)
+    assert same.code == 0, same.err
+    assert "has the name of a labelled relation, so that all of these count as wrong" in same.err
+    other = tmp_path / "other.jsonl"
+    lines = [json.loads(line) for line in good.read_text(encoding="utf-8").splitlines()]
+    other.write_text("".join(json.dumps({**line, "relation": "another"}) + "\n" for line in lines))
+    wrong = relscout("evaluate", finished, "--gold", good, "--labeled", other)
+    assert "none of the labelled relations is a gold relation; is this the file of --labeled?" in wrong.err

@@ -165,6 +165,14 @@ def test_files_with_relations_of_their_own_are_learnt_side_by_side(
     assert report["sets"] == {str(file): len(lines[::2]), str(other): len(lines[1::2])}
 
 
+def test_one_file_is_not_several_sets(refused: Callable[..., str], file: Path, tiny_bert: Path) -> None:
+    for files in ((file,), (file, file)):
+        error = refused(
+            "lab", "pretrain", "labels", *files, "--per-file", "--encoder", tiny_bert, "--out", "x"
+        )
+        assert "--per-file needs two or more different files, but INPUT is" in error
+
+
 def test_pairs_of_a_test_set_are_not_taught(refused: Run, file: Path, tiny_bert: Path) -> None:
     teach = ("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--out", "mine", "--no-cache")
     assert "their entity pair is excluded" in refused(*teach, "--exclude", file)

@@ -84,9 +84,15 @@ def test_the_larger_adapter_is_for_a_model_of_the_hub_or_of_a_folder(
         load_weights("relation-base", dtype="float32")
 
 
-def test_where_its_model_cannot_be_had_the_error_says_how_to_get_it() -> None:
+def test_where_its_model_cannot_be_had_the_error_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(MPNET_VARIABLE, raising=False)
     error = str(unknown_encoder(MPNET, "the hub cannot be reached"))
-    assert "set RELSCOUT_MPNET to their folder (the hub cannot be reached)" in error
+    assert "set RELSCOUT_MPNET to a folder with its files (the hub cannot be reached)" in error
+    monkeypatch.setenv(MPNET_VARIABLE, str(tmp_path))
+    with pytest.raises(SettingError, match=rf"RELSCOUT_MPNET is '{tmp_path}', where .* cannot be read"):
+        load_weights("relation-base", dtype="float32")
 
 
 def test_the_larger_adapter_is_read_in_its_own_way_and_is_small() -> None:

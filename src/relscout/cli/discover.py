@@ -142,6 +142,8 @@ def command(
         kind = method_class(candidate(labelled=labeled is not None, every_pair=every_pair).method)
     else:
         kind = method_class(method)
+    if trust_training and not kind.TRAINS:
+        say_note(f"--trust-training has no effect: {kind.NAME} trains nothing that k-means could replace")
     from_mapping(kind.SETTINGS, chosen)
     _check_labels(kind, chosen, labeled=labeled, known=known, after=after, none=given)
     described = encoder.settings(default=default_encoder(kind, every_pair=every_pair), seed=seed)

@@ -85,7 +85,16 @@ def command(
     right = [truth.labels[other] for _, other in rows]
     scores = (score_majority_mapped if majority_mapped else score)(left, right)
     names = [clusters.names[row] for row, _ in rows]
-    open_world = None if not labeled else _open_world(names, left, right, _predefined(labeled, reading))
+    open_world = None
+    if labeled:
+        predefined = _predefined(labeled, reading)
+        if predefined.isdisjoint(right):
+            say_note("none of the labelled relations is a gold relation; is this the file of --labeled?")
+        elif predefined.isdisjoint(names):
+            say_note(
+                f"no relation of {found} has the name of a labelled relation, so that all of these count as wrong"
+            )
+        open_world = _open_world(names, left, right, predefined)
     if as_json:
         print_json(scores.as_dict() | ({} if open_world is None else {"open_world": open_world.as_dict()}))
         return

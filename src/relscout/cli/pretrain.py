@@ -184,6 +184,10 @@ def labels_command(
     base = TransformerEncoder(described)
     check_adapter(out, base)
     skipped = Skipped()
+    if per_file and len({path.resolve() for path in inputs}) < max(len(inputs), 2):
+        raise SettingError(
+            f"--per-file needs two or more different files, but INPUT is {', '.join(map(str, inputs))}"
+        )
     groups = {str(path): [path] for path in inputs} if per_file else {"": inputs}
     labeled = {name: list(reading.instances(paths, skipped)) for name, paths in groups.items()}
     excluded = list(reading.additional(exclude or (), skipped))

@@ -5,7 +5,7 @@ around and between the entities of its examples, the phrases that name it, and t
 the name of the entry and with its name and description. Names of relations mostly describe the tail ("mother",
 "country"), so the list of tails counts twice; if that of heads is more similar by a margin, the entry fits from tail to
 head. The weighted sum ranks the entries. A logistic model of this sum, of its distance to the best other entry and
-of the number of entries gives the probability that an entry is the relation.
+of the number of entries, at least 10, gives the probability that an entry is the relation.
 
 The weights, the margin and the logistic model were fitted to Wiki80's 64 relations that are not among FewRel's 16
 novel ones, with 12 examples of each and FewRel's list of 744 of Wikidata's properties (``python -m benchmarks
@@ -35,8 +35,10 @@ EXAMPLES, PHRASES, _AROUND = 12, 5, 4
 #: Weight of the list of tails, and what an entry loses that fits from tail to head.
 ENDS_WEIGHT, INVERSE_MARGIN = 2.0, 0.4
 #: Log-odds of a match: coefficients of :func:`calibration_features`, and the constant.
-CALIBRATION: Final = (1.31, 1.552, -0.47)
-CONSTANT: Final = -2.194
+CALIBRATION: Final = (1.539, 1.464, -0.537)
+CONSTANT: Final = -2.279
+#: Number of entries of the smallest vocabulary to which they were fitted.
+_LEAST_ENTRIES = 10
 #: Least probability of a match, and number of matches of a relation.
 LEAST, MOST = 0.1, 5
 #: Number of relations at which half of their mean similarity to an entry is subtracted.
@@ -231,6 +233,8 @@ def combined(values: Mapping[str, Array]) -> EntryScores:
     """Combine the similarities of :func:`similarities`, each (R, E)."""
     ranks, inverse = weighted(values)
     features = calibration_features(ranks)
+    # with fewer entries than were measured, the log-odds would only rise by extrapolation
+    features[..., 2] = np.maximum(features[..., 2], np.log(_LEAST_ENTRIES))
     logits = np.tensordot(features, np.asarray(CALIBRATION, dtype=np.float32), axes=1) + CONSTANT
     return EntryScores(ranks, (1 / (1 + np.exp(-logits))).astype(np.float32), inverse)
 

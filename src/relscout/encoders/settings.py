@@ -195,11 +195,15 @@ def is_of_hub(model: str) -> bool:
 
 def unknown_encoder(model: str, reason: str) -> SettingError:
     """Return the error for an encoder that cannot be loaded, with the nearest name that can."""
+    if model == MPNET and (folder := os.environ.get(MPNET_VARIABLE)):
+        return SettingError(
+            f"the environment variable {MPNET_VARIABLE} is {folder!r}, where {MPNET} cannot be read; expected its "
+            f"config.json, model.safetensors, tokenizer.json and vocab.txt ({reason})"
+        )
     if model == MPNET:
         return SettingError(
-            f"cannot load {MPNET}, the model that {RELATION_BASE!r} is for: it is not a part of relscout, and comes "
-            "from the Hugging Face hub or from a folder; where there is no network, download its files elsewhere and "
-            f"set {MPNET_VARIABLE} to their folder ({reason})"
+            f"{RELATION_BASE!r} needs {MPNET}, which could not be downloaded; without a network, set {MPNET_VARIABLE} "
+            f"to a folder with its files ({reason})"
         )
     name = model.rsplit("/", maxsplit=1)[-1].lower()
     known = {

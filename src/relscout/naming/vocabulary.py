@@ -6,6 +6,7 @@ their ids, and get the URIs that Wikidata uses in statements.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -34,9 +35,19 @@ _RDF_FORMATS = {
     ".n3": "n3",
     ".jsonld": "json-ld",
 }
-#: Fields of an entry, each with the names that files give to it, in lower case.
+#: Fields of an entry, each with the names that files give to it, in lower case; the first that has a value counts.
 _FIELDS = {
-    "name": ("name", "label", "relation", "property", "propertylabel", "rdfs:label", "title"),
+    "name": (
+        "name",
+        "label",
+        "relation",
+        "property",
+        "propertylabel",
+        "rdfs:label",
+        "title",
+        "names",
+        "relations",
+    ),
     "id": ("id", "pid", "identifier", "propertyid"),
     "description": ("description", "definition", "comment", "desc", "propertydescription", "rdfs:comment"),
     "uri": ("uri", "iri", "url"),
@@ -45,11 +56,19 @@ _FIELDS = {
     "range": ("range", "object", "object type", "tail type", "tail_type"),
 }
 _WIKIDATA_ID = re.compile(r"P[1-9][0-9]*")
+#: Share of the ids that must be like Wikidata's; FewRel's list of Wikidata's properties has a ``P0`` too.
+_WIKIDATA_SHARE = 0.9
 #: Namespace of Wikidata's properties as they occur in statements.
 _WIKIDATA = "http://www.wikidata.org/prop/direct/"
+#: URIs that Wikidata has for a property, as the results of its Query Service have them.
+_WIKIDATA_URI = re.compile(
+    r"https?://www\.wikidata\.org/(?:entity/|prop/direct/|wiki/Property:)(P[1-9][0-9]*)"
+)
 #: What RDF accepts as an absolute IRI, and those of them that an id is taken to be.
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`\ud800-\udfff\ufffe\uffff]+")
 _IRI_SCHEMES = ("http://", "https://", "urn:")
+#: Characters that no text should have: controls that are no white space, and halves of surrogate pairs.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_+")
 _KNOWN = (
     ".json, .jsonl, .csv, .tsv, .txt (one name per line), or with the extra 'rdf' "
@@ -146,19 +165,25 @@ def read_vocabulary(path: str | Path) -> Vocabulary:
 
     ``.txt`` has one name per line. ``.csv`` and ``.tsv`` have a column ``name`` (or ``label``), and optional columns
     ``id``, ``description``, ``uri``, ``aliases`` (joined by ``|``), ``domain`` and ``range``; a file with one column
-    needs no header. ``.json`` is a list of names or of objects with these fields, an object ``{id: name}``,
-    ``{id: [name, description]}`` (such as FewRel's ``pid2name.json``) or ``{id: {"name": …}}``. ``.jsonl`` has one name
-    or object per line. From OWL and RDF, every ``owl:ObjectProperty``, ``owl:DatatypeProperty`` and ``rdf:Property`` is
-    read, with its English or unmarked ``rdfs:label`` (else the end of its URI), ``skos:altLabel``, ``rdfs:comment`` or
-    ``skos:definition``, ``rdfs:domain`` and ``rdfs:range``.
+    needs no header. Another delimiter (``;``, tab, ``,`` or ``|``) is recognised by the header, UTF-16 by its
+    byte-order mark. ``property`` and ``propertyLabel`` of the Wikidata Query Service give id and name. ``.json`` is a
+    list of names or of objects with these fields, an object ``{id: name}``, ``{id: [name, description]}`` (such as
+    FewRel's ``pid2name.json``) or ``{id: {"name": …}}``. ``.jsonl`` has one name or object per line. From OWL and RDF,
+    every ``owl:ObjectProperty`` (also functional, inverse functional, symmetric and transitive ones),
+    ``owl:DatatypeProperty`` and ``rdf:Property`` is read, with its English or unmarked ``rdfs:label`` (else the end of
+    its URI), ``skos:altLabel``, ``rdfs:comment`` or ``skos:definition``, ``rdfs:domain`` and ``rdfs:range``.
 
     Raises:
         InputError: The file cannot be read, or has no relations.
-        RecordError: An entry has no name, or two have the same id.
+        RecordError: An entry has no name, or one with control characters, or two entries have the same id.
         MissingExtraError: The file is an ontology, and rdflib is not installed.
     """
     file = Path(path)
     suffix = file.suffix.lower()
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; expected a file")
+    if not suffix:
+        raise InputError(f"{file}: the file name has no extension; known are {_KNOWN}")
     try:
         if suffix in _RDF_FORMATS:
             entries = _from_rdf(file, _RDF_FORMATS[suffix])
@@ -173,13 +198,9 @@ def read_vocabulary(path: str | Path) -> Vocabulary:
         elif suffix in (".csv", ".tsv"):
             entries = list(_from_table(file, "\t" if suffix == ".tsv" else ","))
         elif suffix == ".txt":
-            entries = [
-                _entry(file, f"line {number}", line.strip()) for number, line in lines(file) if line.strip()
-            ]
+            entries = list(_from_lines(file))
         else:
-            raise InputError(
-                f"{file}: {suffix or 'no extension'!r} is no format of vocabularies; known are {_KNOWN}"
-            )
+            raise InputError(f"{file}: {suffix!r} is no format of vocabularies; known are {_KNOWN}")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error}") from error
     return Vocabulary(_with_uris(_without_repeats(entries)), file.name)
@@ -191,8 +212,9 @@ def _without_repeats(entries: Sequence[VocabularyEntry]) -> list[VocabularyEntry
 
 
 def _with_uris(entries: Sequence[VocabularyEntry]) -> tuple[VocabularyEntry, ...]:
-    """Add the URIs that follow from the ids: those that are URIs, and those of Wikidata."""
-    wikidata = bool(entries) and all(_WIKIDATA_ID.fullmatch(entry.id) for entry in entries)
+    """Add the URIs that follow from the ids: those that are URIs, and those of Wikidata if most ids are its own."""
+    count = sum(_WIKIDATA_ID.fullmatch(entry.id) is not None for entry in entries)
+    wikidata = count >= _WIKIDATA_SHARE * len(entries)
     return tuple(
         entry
         if entry.uri
@@ -200,7 +222,7 @@ def _with_uris(entries: Sequence[VocabularyEntry]) -> tuple[VocabularyEntry, ...
             entry.id,
             entry.name,
             entry.description,
-            _WIKIDATA + entry.id if wikidata else _as_uri(entry.id),
+            _WIKIDATA + entry.id if wikidata and _WIKIDATA_ID.fullmatch(entry.id) else _as_uri(entry.id),
             entry.aliases,
             entry.domain,
             entry.range,
@@ -211,6 +233,15 @@ def _with_uris(entries: Sequence[VocabularyEntry]) -> tuple[VocabularyEntry, ...
 
 def _as_uri(id: str) -> str:
     return id if id.startswith(_IRI_SCHEMES) and _IRI.fullmatch(id) else ""
+
+
+def _from_lines(file: Path) -> Iterator[VocabularyEntry]:
+    for number, line in lines(file):
+        if "\t" in line.strip():
+            raise RecordError(
+                file, f"line {number}", "expected one name per line; save a table as .tsv with a header"
+            )
+        yield _entry(file, f"line {number}", line)
 
 
 def _from_json(file: Path, content: Any) -> Iterator[VocabularyEntry]:
@@ -246,22 +277,24 @@ def _parsed_line(file: Path, number: int, line: str) -> Any:
 
 
 def _from_table(file: Path, delimiter: str) -> Iterator[VocabularyEntry]:
+    content = file.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+        encoding = "UTF-16" if wide else "UTF-8"
+        raise InputError(f"{file}: byte {error.start} is not {encoding}; save the file as UTF-8") from error
+    delimiter = _delimiter_of(text, delimiter)
     # strict, so that a quotation mark that is never closed is an error instead of a very long name
     table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    columns: list[str | None] = []
     try:
         for row in table:
             if not any(cell.strip() for cell in row):
                 continue
             if header is None:
                 header = [cell.strip().lower() for cell in row]
-                columns = [_field_of(cell) for cell in header]
-                if "name" in columns:
+                if any(cell in _FIELDS["name"] for cell in header):
                     continue
                 if len(row) > 1:
                     raise RecordError(
@@ -270,23 +303,33 @@ def _from_table(file: Path, delimiter: str) -> Iterator[VocabularyEntry]:
                         f"the columns are {', '.join(map(repr, row))}; expected a header with a column 'name', and "
                         "'id' and 'description' if there are any",
                     )
-                columns = ["name"]
-            if len(row) > len(columns):
+                header = ["name"]
+            if len(row) > len(header):
                 raise RecordError(
                     file,
                     f"line {table.line_num}",
-                    f"{len(row)} cells, but the table has {len(columns)} columns",
+                    f"{len(row)} cells, but the table has {len(header)} columns",
                 )
-            record = {
-                field: cell for field, cell in zip(columns, row, strict=False) if field and cell.strip()
-            }
+            record: dict[str, str] = {}
+            for column, cell in zip(header, row, strict=False):
+                if cell.strip():
+                    record.setdefault(column, cell)
             yield _entry(file, f"line {table.line_num}", record)
     except csv.Error as error:
         raise RecordError(file, f"line {table.line_num}", str(error)) from error
 
 
-def _field_of(column: str) -> str | None:
-    return next((field for field, names in _FIELDS.items() if column in names), None)
+def _delimiter_of(text: str, usual: str) -> str:
+    """Return the delimiter that makes a known header of the first line, if the usual one does not divide it."""
+    # no header is as long as the limit of the reader
+    header = next((line for line in io.StringIO(text, newline="") if line.strip()), "").strip("\r\n")[:9999]
+    if len(next(csv.reader([header], delimiter=usual), [])) == 1:
+        known = {name for names in _FIELDS.values() for name in names}
+        for delimiter in ";\t,|":
+            cells = next(csv.reader([header], delimiter=delimiter), [])
+            if len(cells) > 1 and any(cell.strip().lower() in known for cell in cells):
+                return delimiter
+    return usual
 
 
 def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
@@ -299,11 +342,7 @@ def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
         record = {"name": record}
     if not isinstance(record, Mapping):
         raise RecordError(file, place, f"{_shown(record)}; expected a name or an object with a name")
-    values: dict[str, Any] = {}
-    for key, value in record.items():
-        field = _field_of(str(key).strip().lower())
-        if field is not None and value is not None:
-            values.setdefault(field, value)
+    values = _values(record)
     name = values.get("name")
     if not isinstance(name, str) or not name.strip():
         raise RecordError(
@@ -312,13 +351,19 @@ def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
     for field in ("id", "description", "uri"):
         if isinstance(value := values.get(field, ""), bool | list | Mapping):
             raise RecordError(file, place, f"{field} is {_shown(value)}; expected a text")
+    if _CONTROL.search(name):
+        raise RecordError(file, place, f"the name {_shown(name)} has control characters; take them out")
     name, uri = _clean(name), str(values.get("uri", "")).strip()
     if uri and not _IRI.fullmatch(uri):
         raise RecordError(
             file, place, f"uri is {uri!r}; expected an absolute URI, such as http://example.org/name"
         )
+    id = _clean(str(values.get("id", ""))) or name
+    if known := _WIKIDATA_URI.fullmatch(id):
+        id = known[1]
+        uri = uri or _WIKIDATA + id
     return VocabularyEntry(
-        id=_clean(str(values.get("id", ""))) or name,
+        id=id,
         name=name,
         description=_clean(str(values.get("description", ""))),
         uri=uri,
@@ -326,6 +371,27 @@ def _entry(file: Path, place: str, record: Any) -> VocabularyEntry:
         domain=_several(file, place, "domain", values.get("domain", ())),
         range=_several(file, place, "range", values.get("range", ())),
     )
+
+
+def _values(record: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the values of the known fields; of several names of a field, the first of ``_FIELDS`` counts."""
+    given: dict[str, Any] = {}
+    for key, value in record.items():
+        if value is not None:
+            given.setdefault(str(key).strip().lower(), value)
+    values: dict[str, Any] = {}
+    for field, names in _FIELDS.items():
+        several = [given[name] for name in names if name in given]
+        if field == "name" and len(several) > 1:
+            # the Wikidata Query Service has the URI in "property" and the name in "propertyLabel"
+            uris = [value for value in several if isinstance(value, str) and _as_uri(value.strip())]
+            several = [value for value in several if value not in uris] or several
+            if uris:
+                values["id"] = uris[0]
+        filled = (value for value in several if not isinstance(value, str) or value.strip())
+        if several:
+            values[field] = next(filled, several[0])
+    return values
 
 
 def _several(file: Path, place: str, field: str, value: Any) -> tuple[str, ...]:
@@ -338,7 +404,7 @@ def _several(file: Path, place: str, field: str, value: Any) -> tuple[str, ...]:
 
 
 def _clean(text: str) -> str:
-    return composed(" ".join(text.split()))
+    return composed(" ".join(_CONTROL.sub("", text).split()))
 
 
 def _shown(value: Any) -> str:
@@ -353,15 +419,16 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
         raise MissingExtraError("reading vocabularies in OWL and RDF", "rdf") from error
     from rdflib.namespace import OWL, RDF, RDFS, SKOS
 
-    graph = rdflib.Graph()
-    try:
-        graph.parse(data=file.read_bytes(), format=format)
-    except OSError:
-        raise
-    except Exception as error:  # each of the parsers has its own kind of error
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"{file}: not RDF in the format {format} ({reason})") from error
-    kinds = (OWL.ObjectProperty, OWL.DatatypeProperty, RDF.Property)
+    graph = _parsed_graph(file, format)
+    kinds = (
+        OWL.ObjectProperty,
+        OWL.DatatypeProperty,
+        RDF.Property,
+        OWL.FunctionalProperty,
+        OWL.InverseFunctionalProperty,
+        OWL.SymmetricProperty,
+        OWL.TransitiveProperty,
+    )
     # in the order of the URIs, since a graph has none
     properties = sorted(
         {
@@ -391,6 +458,24 @@ def _from_rdf(file: Path, format: str) -> list[VocabularyEntry]:
             )
         )
     return entries
+
+
+def _parsed_graph(file: Path, format: str) -> Graph:
+    """Parse RDF; ontologies in files ``.owl`` are mostly in XML, and some in Turtle."""
+    import rdflib
+
+    content = file.read_bytes()
+    reasons: list[str] = []
+    for candidate in (format, "turtle") if file.suffix.lower() == ".owl" else (format,):
+        graph = rdflib.Graph()
+        try:
+            graph.parse(data=content, format=candidate)
+        except Exception as error:  # each of the parsers has its own kind of error
+            reason = " ".join(str(error).split()) or type(error).__name__
+            reasons.append(f"{candidate} ({reason})")
+        else:
+            return graph
+    raise InputError(f"{file}: not RDF in the format {' or '.join(reasons)}")
 
 
 def _texts(graph: Graph, subject: Node, *predicates: Node) -> list[str]:

@@ -189,7 +189,12 @@ def test_an_interrupted_naming_is_resumed(relscout, run, endpoint, statuses, tmp
             return 503
 
     statuses[:] = [200, Interrupt()]
-    done = relscout("name", run, *arguments)
+    # processes that run tests in parallel ignore the signal
+    before_test = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = relscout("name", run, *arguments)
+    finally:
+        signal.signal(signal.SIGINT, before_test)
     assert done.code == 1
     assert "finished steps are kept" not in done.err
     assert f"{out} has the names so far; run the same command again for the others" in done.err

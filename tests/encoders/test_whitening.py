@@ -78,19 +78,42 @@ def test_a_vector_does_not_depend_on_the_others_and_tensors_are_whitened_alike(
 
 
 def test_each_set_counts_the_same_whatever_its_size(vectors: NDArray[np.float32]) -> None:
+    other = vectors[100:].copy()
+    other[:, [1, 1 + HIDDEN, 2, 2 + HIDDEN]] = vectors[100:][:, [2, 2 + HIDDEN, 1, 1 + HIDDEN]]
+    # the sets differ in the dimension in which the vectors of a relation vary
+    both = np.concatenate([vectors[:100], other])
     classes, sets = np.repeat(np.arange(4), 50), np.array([0, 0, 1, 1])
-    some = {"marking": "none", "pooling": POOLING, "hidden_size": HIDDEN}
-    once = Whitening.fit(vectors, classes, sets, rank=3, shrinkage=1.0, **some)  # type: ignore[arg-type]
-    doubled = np.concatenate([vectors, vectors[:100]])
-    twice = Whitening.fit(
-        doubled,
-        np.concatenate([classes, classes[:100]]),
-        sets,
-        rank=3,
-        shrinkage=1.0,
-        **some,  # type: ignore[arg-type]
-    )
-    np.testing.assert_allclose(twice(vectors), once(vectors), atol=0.1)
+
+    def factors(times: int) -> NDArray[np.float32]:
+        """Return the factors if the first set has so many times its vectors."""
+        repeated = np.concatenate([*[both[:100]] * times, both[100:]])
+        names = np.concatenate([*[classes[:100]] * times, classes[100:]])
+        return Whitening.fit(
+            repeated, names, sets, rank=3, shrinkage=1.0, marking="none", pooling=POOLING, hidden_size=HIDDEN
+        ).factors
+
+    np.testing.assert_allclose(factors(9), factors(1), atol=0.01)
+
+
+def test_a_marking_that_shows_the_head_keeps_its_direction(vectors: NDArray[np.float32]) -> None:
+    vectors = vectors.copy()
+    vectors[:, 1] *= 0.01  # only the tail varies
+
+    def of_marking(marking: str) -> NDArray[np.float32]:
+        return Whitening.fit(
+            vectors,
+            np.repeat(np.arange(4), 50),
+            np.zeros(4, dtype=np.int64),
+            rank=1,
+            shrinkage=0.1,
+            marking=marking,
+            pooling=POOLING,
+            hidden_size=HIDDEN,
+        ).directions[0]
+
+    assert abs(of_marking("C+M")[1 + HIDDEN]) > 0.99
+    both = of_marking("none")
+    assert abs(both[1]) == pytest.approx(abs(both[1 + HIDDEN]), abs=0.01)
 
 
 @pytest.fixture

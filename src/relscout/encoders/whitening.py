@@ -91,7 +91,7 @@ class Whitening:
     ) -> Whitening:
         """Fit the map to labelled vectors.
 
-        Each set of relations counts the same. Vectors of an encoder in which head and tail can be exchanged count in
+        Each set of relations counts the same. If the marking does not show which mention is the head, vectors count in
         both directions, so that whitening an exchanged vector is exchanging a whitened one.
 
         Args:
@@ -113,9 +113,10 @@ class Whitening:
         for number in np.unique(set_of):
             scatter, freedom = np.zeros_like(covariance), 0
             for relation in np.flatnonzero(set_of == number):
-                own = vectors[classes == relation, :dimension]
-                exchanged = turned(torch.from_numpy(own), parts, hidden_size).numpy()
-                for some in (own, exchanged):
+                views = [vectors[classes == relation, :dimension]]
+                if marking == "none":
+                    views.append(turned(torch.from_numpy(views[0]), parts, hidden_size).numpy())
+                for some in views:
                     centred = some.astype(np.float64) - some.mean(axis=0, dtype=np.float64)
                     scatter += centred.T @ centred
                     freedom += max(len(some) - 1, 0)

@@ -122,7 +122,7 @@ class LinkMethod(VectorMethod, Generic[C]):
         outputs = outputs_by_size(shares.argmax(axis=1).astype(np.int64), n_relations)
         self._select(outputs)
         self.n_relations_ = len(outputs)
-        self.report_["warnings"] += self._fewer(n_relations, "the others are the likeliest of no instance")
+        self.report_["warnings"] += self._fewer(n_relations, "no instance is assigned to the others")
         vectors = self._read(instances, progress=progress)
         self._set_results(self.probabilities_of(vectors), vectors, order)
         work.clear()

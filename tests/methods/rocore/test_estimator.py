@@ -213,6 +213,8 @@ def test_ablations_leave_out_a_loss_and_are_saved(
     [
         {"activation": "leaky-relu", "weight_penalty": 1e-5, "pretrain_center": True},
         {"reconstruction_scale": "sum", "center_weight": 3.84, "initial": "normal"},
+        {"reconstruction_of": "labeled"},
+        {"reconstruction_of": "sum"},
         {"start": "k-means++", "select": "last", "trained_layers": -1},
         {"pretrain_epochs": 0},
     ],
@@ -223,6 +225,23 @@ def test_every_choice_leads_to_another_result(
     found = rocore(**settings).fit(few, known)
     assert found.report_["epochs"] != plain.report_["epochs"]
     np.testing.assert_array_equal(found.predict(few), found.labels_)
+
+
+def test_the_reconstruction_is_of_the_labelled_side_of_both_or_of_half_of_each(
+    rocore: Build, few: Few, known: Few
+) -> None:
+    # one step over all instances of each side, with the first weights
+    once = {"epochs": 1, "pretrain_epochs": 1, "batch": 500}
+
+    def first_loss(unlabeled: Few, side: str) -> float:
+        (loss,) = rocore(**once, reconstruction_of=side).fit(unlabeled, known).report_["pretraining_loss"]
+        return float(loss)
+
+    labeled, average, both = (first_loss(few, side) for side in ("labeled", "average", "sum"))
+    assert both == pytest.approx(2 * average, abs=2e-6)
+    assert labeled < both
+    assert first_loss(few[:12], "labeled") == pytest.approx(labeled, abs=2e-6)
+    assert first_loss(few[:12], "sum") != pytest.approx(both, abs=2e-6)
 
 
 def test_the_estimated_number_comes_with_its_curve(rocore: Build, few: Few, known: Few) -> None:

@@ -218,6 +218,7 @@ class RoCORE(EncoderTraining):
         activation: Literal["relu", "leaky-relu"] = RoCORESettings.activation,
         initial: Literal["xavier", "normal"] = RoCORESettings.initial,
         reconstruction_scale: Literal["mean", "sum"] = RoCORESettings.reconstruction_scale,
+        reconstruction_of: Literal["average", "labeled", "sum"] = RoCORESettings.reconstruction_of,
         center_weight: float = RoCORESettings.center_weight,
         weight_penalty: float = RoCORESettings.weight_penalty,
         pretrain_epochs: int = RoCORESettings.pretrain_epochs,

@@ -306,15 +306,20 @@ class JointTraining:
         return total + self._clustering_loss(h_u.detach(), h_l.detach(), rows[1])
 
     def _clustering_loss(self, h_u: torch.Tensor, h_l: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        """Return L_C (eq. 6), a scalar; its reconstruction error is the mean of both sides (as the released code's)."""
+        """Return L_C (eq. 6) of a batch of each side, a scalar."""
         settings, network = self.settings, self.network
         code_l = network.g(h_l)  # (B, Z)
         total = h_l.new_zeros(())
         if settings.reconstruction:
             scale = settings.reconstruction_scale
-            of_l = reconstruction_loss(network.d(code_l), h_l, scale=scale)
-            of_u = reconstruction_loss(network.d(network.g(h_u)), h_u, scale=scale)
-            total = total + self._terms("reconstruction", (of_l + of_u) / 2)
+            error = reconstruction_loss(network.d(code_l), h_l, scale=scale)
+            # Eq. 6 sums over the N labelled instances. The released code averages both sides, which halves the labelled
+            # error relative to the centre loss, and keeps g from forgetting what only novel relations have.
+            if settings.reconstruction_of != "labeled":
+                error = error + reconstruction_loss(network.d(network.g(h_u)), h_u, scale=scale)
+            if settings.reconstruction_of == "average":
+                error = error / 2
+            total = total + self._terms("reconstruction", error)
         if self._centroids is not None:
             # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
             # averages over them, so that the centre loss has D/2 = 768 times the weight. The default is as released.

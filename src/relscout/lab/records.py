@@ -53,7 +53,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which are deterministic."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """Scoring → fields of ``ClusteringScores``; ``last_epoch`` and ``gold_selected`` need the predictions of each epoch."""
+    """Scoring → fields of ``ClusteringScores``; ``last_epoch`` and ``gold_selected`` need those of
+    each epoch."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]

@@ -78,10 +78,17 @@ class Sweep:
     """A setting with several values: each is a variation of some rows."""
 
     setting: Text
-    """Name of the setting, or ``labeled.relations`` or ``labeled.share``: the amount of labelled data of a row."""
+    """Name of the setting, or ``labeled.relations``, ``labeled.share`` or ``labeled.instances``: the amount of labelled
+    data of a row."""
     values: Annotated[Distinct[Any], Field(min_length=1)]
     rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of all variations, such as ``labeled.instances: 6000``."""
+
+    def variation(self, value: Any) -> dict[str, Any]:
+        """Return the variation of a value."""
+        return {**self.fixed, self.setting: value}
 
 
 @settings_class
@@ -175,7 +182,7 @@ class Preset:
         """Return the variations of a row: none, then each value of the sweep if it includes the row."""
         if self.sweep is None or row.name not in self.sweep.rows:
             return [{}]
-        return [{}, *({self.sweep.setting: value} for value in self.sweep.values)]
+        return [{}, *map(self.sweep.variation, self.sweep.values)]
 
     def each(self) -> list[Preset]:
         """Return the preset under each of its protocols, one at a time."""

@@ -96,7 +96,7 @@ class Measured:
         if sweep is None:
             return []
         return [
-            self.row(self.preset.row(name), {sweep.setting: value})
+            self.row(self.preset.row(name), sweep.variation(value))
             for name in sweep.rows
             for value in sweep.values
         ]

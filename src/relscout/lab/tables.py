@@ -224,9 +224,9 @@ MEANINGS = {
     ),
     "gold-selected": (
         "raw clusters of the epoch that gold relations chose",
-        "Of the last epoch, of the epoch that was selected without gold relations, and of the one with the best B³ F1 by "
-        "the gold relations of what is scored (RoCORE's released code). Nobody without these relations can select so: "
-        "the last are not comparable with scores of raw clusters.",
+        "Of the last epoch, of the epoch that was selected without gold relations, and of the one with the best B³ F1 "
+        "by the gold relations of what is scored (RoCORE's released code). Nobody without these relations can select "
+        "so: gold-selected scores are not comparable with those of raw clusters.",
     ),
     "open-world": (
         "pre-defined and novel relations",

@@ -166,7 +166,11 @@ def test_gold_relations_of_watched_instances_do_not_reach_the_fit(
     seen = instances[40:47]
     labels = [
         watching(rocore(epochs=1), watched).fit(few, known).watched_labels_
-        for watched in (seen, [one.without_relation() for one in seen], renamed(seen, lambda name: name[::-1]))
+        for watched in (
+            seen,
+            [one.without_relation() for one in seen],
+            renamed(seen, lambda name: name[::-1]),
+        )
     ]
     np.testing.assert_array_equal(labels[0], labels[1])
     np.testing.assert_array_equal(labels[0], labels[2])
@@ -175,15 +179,12 @@ def test_gold_relations_of_watched_instances_do_not_reach_the_fit(
 def test_an_interrupted_fit_keeps_what_it_predicted_of_watched_instances(
     rocore: Build, few: Few, known: Few, instances: Few, tmp_path: Path
 ) -> None:
-    class Interrupted(Exception):
-        pass
-
     def interrupt(stage: str, done: int, total: int | None) -> None:
         if stage == "train" and total is not None and done > 2 * total // 3:
-            raise Interrupted
+            raise KeyboardInterrupt
 
     whole = watching(rocore(), instances[40:47]).fit(few, known)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         watching(rocore(), instances[40:47]).fit(few, known, progress=interrupt, checkpoints=tmp_path)
     resumed = watching(rocore(), instances[40:47]).fit(few, known, checkpoints=tmp_path)
     np.testing.assert_array_equal(resumed.watched_labels_, whole.watched_labels_)

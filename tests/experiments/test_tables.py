@@ -314,6 +314,19 @@ def test_found_relations_are_listed_by_size_with_their_gold_relation():
     ]
     assert "SelfORE" in found.title
     assert found.notes[0].text == "Seed 0, commit aaaaaaa."
+    assert names_tables(Measured(preset(), [second]), ["frozen"]) == []
+
+
+def test_the_most_frequent_ngram_stands_next_to_our_name_where_it_was_recorded() -> None:
+    names = [
+        {"name": "near", "size": 2, "gold": None, "share": 0.0, "ngram": None},
+        {"name": "capital of", "size": 3, "gold": "capital", "share": 1.0, "ngram": "of"},
+    ]
+    (listed,) = names_tables(Measured(preset(), [record(names=names)]))
+    assert [[cell.text for cell in row][:3] for row in listed.rows] == [
+        ["capital of", "of", "3"],
+        ["near", "–", "2"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from relscout.lab.schema import Figure, Preset, Row
 from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, open_world_scores, score
+from relscout.naming.frequent import most_frequent_ngrams
 
 #: Increased whenever a code change alters results, so that older results are not reused.
 _SCHEME = 1
@@ -406,18 +407,33 @@ def _content(instance: RelationInstance) -> tuple[object, ...]:
 
 
 def _names(discovery: Discovery, assigned: NDArray[np.int64], gold: Sequence[str]) -> list[RelationRow]:
-    """Return the relations with their majority gold relation; ties go to the larger relation, then by name."""
+    """Return the relations with their names by both rules and their majority gold relation.
+
+    Ties go to the larger gold relation, then by name.
+    """
     sizes = Counter(gold)
     of_relation: dict[int, Counter[str]] = {}
     for label, name in zip(assigned.tolist(), gold, strict=True):
         of_relation.setdefault(label, Counter())[name] += 1
+    members: dict[int, list[RelationInstance]] = {}
+    for instance, id in zip(
+        discovery.assignments.instances, discovery.assignments.relation_ids.tolist(), strict=True
+    ):
+        members.setdefault(id, []).append(instance)
     rows: list[RelationRow] = []
     for relation in discovery.relations:
+        ngrams = most_frequent_ngrams(members.get(relation.id, []), most=1)
         counts = of_relation.get(relation.id, Counter())
         majority = min(counts, key=lambda name: (-counts[name], -sizes[name], name), default=None)
         share = 0.0 if majority is None else counts[majority] / counts.total()
         rows.append(
-            {"name": relation.name, "size": relation.size, "gold": majority, "share": round(share, 4)}
+            {
+                "name": relation.name,
+                "size": relation.size,
+                "gold": majority,
+                "share": round(share, 4),
+                "ngram": ngrams[0].name if ngrams else None,
+            }
         )
     return rows
 

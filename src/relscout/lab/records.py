@@ -30,6 +30,8 @@ class RelationRow(TypedDict):
     size: int
     gold: str | None
     share: float
+    ngram: NotRequired[str | None]
+    """Most frequent n-gram between the mentions, the name by SelfORE's rule; ``None`` if there are no words."""
 
 
 class Record(TypedDict):

@@ -150,6 +150,9 @@ class Preset:
     seeds: Annotated[Distinct[AtLeast0], Field(min_length=1)] = (0, 1, 2)
     figures: Listed[Nested[Figure]] = ()
     """Figures for ``relscout lab reproduce figure``."""
+    names: Distinct[Text] = ()
+    """Names of the rows whose relations are listed next to gold ones by ``relscout lab reproduce table`` (SelfORE's
+    table 2); ``--names`` lists those of all."""
     published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""

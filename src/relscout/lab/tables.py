@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import median
@@ -380,16 +380,26 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
     )
 
 
-def names_tables(measured: Measured) -> list[Table]:
-    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed."""
+def names_tables(measured: Measured, rows: Collection[str] | None = None) -> list[Table]:
+    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed.
+
+    Args:
+        measured: The preset and its records.
+        rows: Names of the rows; all by default.
+    """
     tables: list[Table] = []
     for summary in measured.table():
+        if rows is not None and summary.row not in rows:
+            continue
         named = next((record for record in summary.records if record["names"]), None)
         if named is None:
             continue
-        rows = [
+        # records of earlier versions lack the n-grams
+        by_frequency = any("ngram" in relation for relation in named["names"])
+        lines = [
             [
                 Cell(relation["name"]),
+                *([Cell(relation.get("ngram") or NOTHING)] if by_frequency else []),
                 Cell(f"{relation['size']:,}"),
                 Cell(NOTHING if relation["gold"] is None else relation["gold"]),
                 Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
@@ -397,13 +407,15 @@ def names_tables(measured: Measured) -> list[Table]:
             for relation in sorted(named["names"], key=lambda relation: -relation["size"])
         ]
         columns = ["extracted name", "size", "majority gold relation", "its share"]
+        if by_frequency:
+            columns.insert(1, "most frequent n-gram")
         tables.append(
             Table(
                 name=f"{measured.preset.name}-names-{len(tables) + 1}",
                 title=f"{measured.preset.title}: relations found by {summary.row}",
                 caption="Each with its most frequent gold relation and the share of it among the scored instances.",
                 columns=[Column(title, numeric=title in ("size", "its share")) for title in columns],
-                blocks=[rows],
+                blocks=[lines],
                 notes=[Note(f"Seed {named['seed']}, commit {named['commit']}.")],
             )
         )

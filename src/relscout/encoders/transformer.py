@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +28,7 @@ from relscout.encoders.inputs import (
     rows_by_content,
 )
 from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.encoders.marking import TYPE_TOKENS
 from relscout.encoders.pooling import (
     Pieces,
     Places,
@@ -81,7 +82,8 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: The model in use: without unused layers, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    types = (tuple(sorted(settings.types)),) if settings.marking == TYPE_TOKENS else ()
+    scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length, *types)
     architecture = [str(getattr(config, name, "")) for name in _CONFIGURATION]
     digest.update(repr((*scheme, *architecture)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
@@ -312,6 +314,26 @@ class TransformerEncoder:
         ]
         return f"TransformerEncoder(EncoderSettings({', '.join(given)}))"
 
+    def with_types_of(self, instances: Iterable[RelationInstance]) -> TransformerEncoder:
+        """Return the encoder with the entity types of instances, if its marking needs types and none are listed.
+
+        Otherwise, the encoder itself is returned.
+
+        Raises:
+            SettingError: No instance has an entity type.
+        """
+        if self.settings.marking != TYPE_TOKENS or self.settings.types:
+            return self
+        types = sorted({kind for instance in instances for kind in instance.type_pair if kind is not None})
+        if not types:
+            raise SettingError(
+                f"marking {TYPE_TOKENS!r} has a token for each entity type, and no instance has a type; "
+                "give types with the data, or take another marking, such as 'markers'"
+            )
+        settings = replace(self.settings, types=tuple(types))
+        typed = TransformerEncoder(settings, cache=self.cache, weights=self.weights, whitens=self._whitens)
+        return typed if self.of_unit_length else typed.as_states()
+
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
@@ -381,8 +403,9 @@ class TransformerEncoder:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Turns instances into token ids."""
+        settings = self.settings
         return Vocabulary(
-            self._tokenizer, self._config.vocab_size, self.settings.marking, self.settings.max_length
+            self._tokenizer, self._config.vocab_size, settings.marking, settings.max_length, settings.types
         )
 
     @cached_property
@@ -583,7 +606,7 @@ class TransformerEncoder:
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
         if self.vocabulary.n_new_embeddings:
-            add_embeddings(model, self.vocabulary.n_new_embeddings, seed=settings.seed)
+            add_embeddings(model, self.vocabulary.words_of_new, seed=settings.seed)
         overlay(model, self.weights)
         return model.to(device), n_layers
 

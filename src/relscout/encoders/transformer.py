@@ -28,7 +28,7 @@ from relscout.encoders.inputs import (
     rows_by_content,
 )
 from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.encoders.marking import TYPE_TOKENS
+from relscout.encoders.marking import TYPE_TOKENS, TYPES_INSTEAD
 from relscout.encoders.pooling import (
     Pieces,
     Places,
@@ -82,7 +82,8 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: The model in use: without unused layers, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    types = (tuple(sorted(settings.types)),) if settings.marking == TYPE_TOKENS else ()
+    shows_types = settings.marking == TYPE_TOKENS or settings.marking in TYPES_INSTEAD
+    types = (tuple(sorted(settings.types)),) if shows_types and settings.types else ()
     scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length, *types)
     architecture = [str(getattr(config, name, "")) for name in _CONFIGURATION]
     digest.update(repr((*scheme, *architecture)).encode())

@@ -234,6 +234,21 @@ CASES = {
         {"learning_rate": 2e-5},
         [({"trained_layers": -1, "granularities": "2-99"}, "train", 10)],
     ),
+    "eiure": Case(
+        partial(fit_method, "eiure"),
+        {"pooling": "span-mean+sentence"},
+        {
+            "epochs": 3,
+            "batch": 16,
+            "training_dtype": "float32",
+            "start": "k-means++",
+            "annotate": False,
+        },
+        [("encode", 1), ("train", 1), ("train", 5), ("train", 4), ("encode", 3), ("cluster", 1)],
+        {"train": 0},
+        {"margin": 0.3},
+        [({"trained_layers": -1, "contrast_weight": 0.0}, "train", 5)],
+    ),
     "march": Case(
         partial(fit_method, "march"),
         {},
@@ -576,7 +591,7 @@ CHANGES: Mapping[str, Callable[[Inputs, Case], Inputs]] = {
 #: What no training of a kind is given, or what does not decide what it keeps.
 IRRELEVANT = {
     **dict.fromkeys(
-        ("selfore", "siamese", "hiure", "march", "uie-march", "uie-pcnn", "uie-bert"),
+        ("selfore", "siamese", "hiure", "eiure", "march", "uie-march", "uie-pcnn", "uie-bert"),
         ("labelled instances", "labels"),
     ),
     # it first trains on the labelled instances alone

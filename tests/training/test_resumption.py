@@ -326,7 +326,10 @@ CASES = {
         [("encode", 1), ("train", 2), ("train", 5), ("train", 4), ("cluster", 1)],
         {"train": 0},
         {"learning_rate": 2e-4},
-        [({"trained_layers": 1, "adversarial_weight": 0.1}, "train", 5)],
+        [
+            ({"trained_layers": 1, "adversarial_weight": 0.1}, "train", 5),
+            ({"reads": "words", "filters": 8, "word_dimension": 6}, "train", 5),
+        ],
     ),
     "transfer": Case(
         partial(fit_method, "transfer"),

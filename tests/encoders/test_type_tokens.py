@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,3 +127,53 @@ def test_a_saved_encoder_has_the_tokens_and_reads_the_same(
     assert again.settings.types == encoder.settings.types
     assert again.vocabulary.new_tokens == []
     np.testing.assert_allclose(again.encode(few[:5]), encoder.encode(few[:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("marking", "shown"),
+    [
+        ("C+T", "[E1] [TYPE PERSON] [/E1] was born in [E2] [TYPE CITY] [/E2]"),
+        ("OnlyT", "[E1] [TYPE PERSON] [/E1] [E2] [TYPE CITY] [/E2]"),
+    ],
+)
+def test_a_type_takes_the_place_of_its_mention_as_one_token(
+    marking: str, shown: str, tiny_bert: Path, tokens: Any, instance: Parse
+) -> None:
+    """Peng et al. 2020, section 2.2: ``[person]``, once and not for each token of the mention."""
+    found = tokens(tiny_bert, marking, types=("PERSON", "CITY"))
+    mary = instance("<h>Mary Ann</h> was born in <t>Paris</t>", head_type="PERSON", tail_type="CITY")
+    assert found.of(mary) == shown
+    unlisted = replace(mary, tail=replace(mary.tail, type="RIVER"))
+    (only,) = found.vocabulary.inputs([unlisted])
+    assert "entity" in found.of(unlisted)
+    assert only.lost == "type"
+    words = tokens(tiny_bert, marking)
+    assert "[TYPE" not in words.of(mary)
+    assert words.vocabulary.inputs([unlisted])[0].lost == ""
+
+
+@pytest.mark.parametrize(
+    ("marking", "types", "word"), [("OnlyC-roles", (), "subject"), ("C+T", ("PERSON", "CITY"), "person")]
+)
+def test_a_token_in_place_of_a_mention_begins_as_its_word_and_is_saved(
+    marking: str,
+    types: tuple[str, ...],
+    word: str,
+    tiny_bert: Path,
+    few: list[RelationInstance],
+    tmp_path: Path,
+) -> None:
+    settings = EncoderSettings(str(tiny_bert), marking=marking, types=types, pooling="start", device="cpu")
+    made = TransformerEncoder(settings)
+    tokenizer = load_tokenizer(str(tiny_bert))
+    known = load_weights(str(tiny_bert), dtype="float32").get_input_embeddings().weight
+    meant = known[tokenizer(word, add_special_tokens=False)["input_ids"]].mean(dim=0)
+    name = {"subject": "[SUBJ]", "person": "[TYPE PERSON]"}[word]
+    spread = float(known.std(dim=0).mean()) * len(meant) ** 0.5
+    assert 0 < float((embeddings(made)[name] - meant).norm()) < 0.3 * spread
+    alone = embeddings(TransformerEncoder(replace(settings, types=types[:1])))
+    assert torch.equal(alone[name], embeddings(made)[name])
+    save_encoder(tmp_path / "saved", made, made={})
+    again = TransformerEncoder(settings_for(str(tmp_path / "saved"), device="cpu"))
+    assert again.vocabulary.new_tokens == []
+    np.testing.assert_allclose(again.encode(few[:5]), made.encode(few[:5]), atol=1e-6)

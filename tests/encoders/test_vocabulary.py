@@ -27,6 +27,7 @@ SHOWN = {
     "C+M": "[E1] mary [/E1] was born in [E2] paris [/E2] .",
     "C+T": "[E1] person [/E1] was born in [E2] city [/E2] .",
     "OnlyC": "[E1] [BLANK] [/E1] was born in [E2] [BLANK] [/E2] .",
+    "OnlyC-roles": "[E1] [SUBJ] [/E1] was born in [E2] [OBJ] [/E2] .",
     "OnlyM": "[E1] mary [/E1] [E2] paris [/E2]",
     "OnlyT": "[E1] person [/E1] [E2] city [/E2]",
 }
@@ -50,9 +51,8 @@ def test_without_unused_tokens_markers_are_new_ones(
 ) -> None:
     found = tokens(tiny_bert_without_unused, marking)
     assert found.of(mary) == SHOWN[marking]
-    assert found.vocabulary.n_new_embeddings == (
-        12 if marking == "type-tokens" else 5 if "[E1]" in SHOWN[marking] else 0
-    )
+    expected = {"type-tokens": 12, "OnlyC-roles": 7}.get(marking, 5 if "[E1]" in SHOWN[marking] else 0)
+    assert found.vocabulary.n_new_embeddings == expected
 
 
 def test_unused_tokens_serve_as_markers(tiny_bert: Path, tokens: Any) -> None:
@@ -146,6 +146,7 @@ def test_a_mention_that_the_tokenizer_drops_has_an_unknown_token(
         "C+T": ("entity", "entity"),
         "OnlyT": ("entity", "entity"),
         "OnlyC": ("[BLANK]", "[BLANK]"),
+        "OnlyC-roles": ("[SUBJ]", "[OBJ]"),
     }.get(marking, ("[UNK]", "paris"))
 
 

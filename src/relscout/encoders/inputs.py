@@ -19,6 +19,7 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.cache import instance_key, sentence_key
 from relscout.encoders.marking import (
+    ROLES,
     TYPE_TOKENS,
     Marked,
     Markers,
@@ -33,6 +34,7 @@ from relscout.encoders.marking import (
     mark,
     marker_names,
     reveal,
+    type_token,
 )
 from relscout.encoders.pooling import Places, type_codes
 
@@ -105,7 +107,8 @@ class Vocabulary:
         n_embeddings: Number of rows of the model's embedding matrix.
         marking: Marking scheme.
         max_length: Longest input in tokens, special tokens included.
-        types: Entity types with marker tokens of their own, for the scheme ``type-tokens``; others ignore them.
+        types: Entity types with tokens of their own, for the schemes ``type-tokens``, ``C+T`` and ``OnlyT``; others
+            ignore them.
 
     Attributes:
         before: Special tokens that the tokenizer adds before a text.
@@ -161,6 +164,8 @@ class Vocabulary:
             for kind in ((None, *types) if marking == TYPE_TOKENS else ())
             for name in marker_names(kind)
         }
+        words |= {type_token(kind): self._tokens.type_ids(kind) for kind in types}
+        words |= {name: self._words(word) for name, word in zip(ROLES, ("subject", "object"), strict=True)}
         self.words_of_new = [words.get(name, ()) for name in self.new_tokens]
         self.reserved = {*ids.values(), self.mask_id}
         no_blank = self._unknown_id if self.mask_id is None else self.mask_id

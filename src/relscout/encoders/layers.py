@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -80,12 +81,12 @@ def add_embeddings(model: Any, words: Sequence[Sequence[int]], *, seed: int) -> 
     """Append embeddings for marker tokens.
 
     An embedding without words is random, with the mean and standard deviation of the known ones. One with words is
-    their mean, plus a small random part that distinguishes the four markers of a type. That part is the same for
-    all types, so that an embedding does not depend on the other types.
+    their mean, plus a small random part that distinguishes the tokens of the same words, such as the four markers of a
+    type. That part is the same for all types, so that an embedding does not depend on the other types.
 
     Args:
         model: The model.
-        words: For each new token, the ids of its words. Tokens with words come in groups of four.
+        words: For each new token, the ids of its words.
         seed: Random seed.
     """
     import torch
@@ -97,9 +98,11 @@ def add_embeddings(model: Any, words: Sequence[Sequence[int]], *, seed: int) -> 
     weight = model.get_input_embeddings().weight
     mean, std = known.mean(dim=0), known.std(dim=0)
     with torch.no_grad():
+        alike: Counter[tuple[int, ...]] = Counter()
         for row, ids in enumerate(words):
+            place, alike[tuple(ids)] = alike[tuple(ids)] % 4, alike[tuple(ids)] + 1
             fresh = (
-                known[list(ids)].mean(dim=0) + _BESIDE_WORDS * noise[row % 4] * std
+                known[list(ids)].mean(dim=0) + _BESIDE_WORDS * noise[place] * std
                 if ids
                 else mean + noise[row] * std
             )

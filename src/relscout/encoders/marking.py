@@ -51,12 +51,15 @@ MARKINGS: dict[str, str] = {
     "C+M": "context and mentions: the same as 'markers'",
     "C+T": "context and types: each mention replaced by its entity type, between markers",
     "OnlyC": "only context: each mention replaced by a blank, between markers",
+    "OnlyC-roles": "only context: the mentions replaced by the tokens [SUBJ] and [OBJ], between markers",
     "OnlyM": "only mentions: the context left out",
     "OnlyT": "only types: the context left out and each mention replaced by its entity type",
 }
 
 #: Schemes that show the entity types in place of the mentions.
 TYPES_INSTEAD = frozenset({"C+T", "OnlyT"})
+#: The scheme that shows roles in place of the mentions.
+ROLES_INSTEAD = "OnlyC-roles"
 #: Schemes that leave the context out.
 _WITHOUT_CONTEXT = frozenset({"OnlyM", "OnlyT"})
 
@@ -319,6 +322,8 @@ def _moved(span: Span, by: int) -> Span:
 
 #: The marker tokens and the blank, by their names in a vocabulary that has no unused tokens.
 NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
+#: Tokens that replace the head and the tail (Peng et al. 2020, section 2.2).
+ROLES = ("[SUBJ]", "[OBJ]")
 #: The scheme whose marker tokens are the entity types.
 TYPE_TOKENS = "type-tokens"
 _WITHOUT_NEW_TOKENS = frozenset({"none", "typed-markers", "prompt"})
@@ -336,20 +341,26 @@ def marker_names(kind: str | None) -> tuple[str, str, str, str]:
     return f"[E1 {kind}]", f"[/E1 {kind}]", f"[E2 {kind}]", f"[/E2 {kind}]"
 
 
+def type_token(kind: str) -> str:
+    """Return the name of the token that replaces a mention of an entity type (Peng et al. 2020: ``[person]``)."""
+    return f"[TYPE {kind}]"
+
+
 def assign(
     marking: str, known: Mapping[str, int], n_embeddings: int, types: Sequence[str] = ()
 ) -> dict[str, int]:
     """Return the ids of the marker tokens that a scheme needs.
 
     Marker tokens of a saved encoder have their own names. Otherwise, unused tokens of the vocabulary (``[unused0]``, …)
-    are used if there are enough. If not, new ids start at ``n_embeddings``. Tokens of entity types are never unused
-    tokens.
+    are used if there are enough. If not, new ids start at ``n_embeddings``. Tokens of entity types and roles are never
+    unused tokens.
 
     Args:
         marking: The scheme.
         known: Token → id of the whole vocabulary.
         n_embeddings: Number of rows of the model's embedding matrix.
-        types: Entity types with tokens of their own, for ``type-tokens``; their order does not matter.
+        types: Entity types with tokens of their own, for ``type-tokens``, ``C+T`` and ``OnlyT``; their order does not
+            matter.
     """
     if marking in _WITHOUT_NEW_TOKENS:
         return {}
@@ -357,11 +368,14 @@ def assign(
     if marking == TYPE_TOKENS:
         names = [name for kind in (None, *sorted(types)) for name in marker_names(kind)]
         return {name: known[name] if name in known else next(new) for name in names}
-    if all(name in known for name in NAMES):
-        return {name: known[name] for name in NAMES}
     unused = [known[f"[unused{i}]"] for i in range(len(NAMES)) if f"[unused{i}]" in known]
-    free = unused if len(unused) == len(NAMES) else new
-    return dict(zip(NAMES, free, strict=False))
+    if all(name in known for name in NAMES):
+        unused = [known[name] for name in NAMES]
+    ids = dict(zip(NAMES, unused if len(unused) == len(NAMES) else new, strict=False))
+    instead = ROLES if marking == ROLES_INSTEAD else ()
+    if marking in TYPES_INSTEAD:
+        instead = tuple(map(type_token, sorted(types)))
+    return ids | {name: known[name] if name in known else next(new) for name in instead}
 
 
 class MarkerTokens:
@@ -412,23 +426,37 @@ class MarkerTokens:
         )
 
     def has_tokens(self, kind: str | None) -> bool:
-        """Return whether an entity type has marker tokens of its own."""
-        return kind is not None and marker_names(kind)[0] in self._ids
+        """Return whether an entity type has tokens of its own."""
+        return kind is not None and bool({marker_names(kind)[0], type_token(kind)} & self._ids.keys())
 
     def hides_type(self, instance: RelationInstance) -> bool:
-        """Return whether a mention has a type for which the scheme ``type-tokens`` has no token."""
-        return self._marking == TYPE_TOKENS and any(
+        """Return whether a mention has a type that has no token, in a scheme with tokens of types."""
+        return self._shows_type_tokens and any(
             kind is not None and not self.has_tokens(kind) for kind in instance.type_pair
         )
 
     def instead(self, instance: RelationInstance) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """Return the token ids that replace the head and the tail; ``None`` if the mentions stay."""
         if self._marking in TYPES_INSTEAD:
-            return self.type_ids(instance.head.type), self.type_ids(instance.tail.type)
+            return self._in_place(instance.head.type), self._in_place(instance.tail.type)
+        if self._marking == ROLES_INSTEAD:
+            head, tail = (self._ids[name] for name in ROLES)
+            return (head,), (tail,)
         if self._marking == "OnlyC":
             blank = (self._ids["[BLANK]"],)
             return blank, blank
         return None
+
+    @property
+    def _shows_type_tokens(self) -> bool:
+        in_place = self._marking in TYPES_INSTEAD and len(self._ids) > len(NAMES)
+        return self._marking == TYPE_TOKENS or in_place
+
+    def _in_place(self, kind: str | None) -> tuple[int, ...]:
+        """Return the token ids that replace a mention: the token of its type, or without one the type in words."""
+        if not self._shows_type_tokens:
+            return self.type_ids(kind)
+        return (self._ids[type_token(kind)],) if kind and self.has_tokens(kind) else self.type_ids(None)
 
     def type_ids(self, kind: str | None) -> tuple[int, ...]:
         """Return the token ids of an entity type in words, at least one and at most four."""

@@ -91,7 +91,8 @@ class EncoderSettings:
     marking: Annotated[str, OneOf(MARKINGS)] = "none"
     """Entity marking scheme; a name of ``MARKINGS``."""
     types: Distinct[Text] = ()
-    """Entity types with marker tokens of their own, for the marking ``type-tokens``; others read as ``entity``."""
+    """Entity types with tokens of their own, for the markings ``type-tokens``, ``C+T`` and ``OnlyT``; others read as
+    ``entity``. Without them, ``C+T`` and ``OnlyT`` show types as words."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
     max_length: Annotated[int, Field(le=LARGEST)] = 128

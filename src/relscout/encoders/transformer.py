@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -28,7 +29,7 @@ from relscout.encoders.inputs import (
     rows_by_content,
 )
 from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
-from relscout.encoders.marking import TYPE_TOKENS
+from relscout.encoders.marking import TYPE_TOKENS, TYPES_INSTEAD
 from relscout.encoders.pooling import (
     Pieces,
     Places,
@@ -84,7 +85,8 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: The model in use: without unused layers, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    types = (tuple(sorted(settings.types)),) if settings.marking == TYPE_TOKENS else ()
+    shows_types = settings.marking == TYPE_TOKENS or settings.marking in TYPES_INSTEAD
+    types = (tuple(sorted(settings.types)),) if shows_types and settings.types else ()
     scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length, *types)
     architecture = [str(getattr(config, name, "")) for name in _CONFIGURATION]
     digest.update(repr((*scheme, *architecture)).encode())
@@ -287,6 +289,25 @@ class TransformerEncoder:
         self._whitens = whitens
         self.parts = parse_pooling(self.settings.pooling)
         self.weights = weights or {}
+        #: Whether each part of a vector has the length of its weight; see :meth:`as_states`.
+        self.of_unit_length = True
+        self._states: TransformerEncoder | None = None
+
+    def as_states(self) -> TransformerEncoder:
+        """Return the encoder with vectors that are hidden states as they are, neither scaled nor whitened.
+
+        Both share the model and the cache; the model is loaded.
+        """
+        if not self.of_unit_length:
+            return self
+        if self._states is None:
+            _ = self._loaded
+            self._states = copy.copy(self)
+            self._states._whitens, self._states.of_unit_length = False, False
+            for name in ("fingerprint", "whitening", "_cache_name"):
+                self._states.__dict__.pop(name, None)
+        self._states.cache = self.cache
+        return self._states
 
     def __repr__(self) -> str:
         usual = EncoderSettings()
@@ -314,7 +335,8 @@ class TransformerEncoder:
                 "give types with the data, or take another marking, such as 'markers'"
             )
         settings = replace(self.settings, types=tuple(types))
-        return TransformerEncoder(settings, cache=self.cache, weights=self.weights, whitens=self._whitens)
+        typed = TransformerEncoder(settings, cache=self.cache, weights=self.weights, whitens=self._whitens)
+        return typed if self.of_unit_length else typed.as_states()
 
     @property
     def dimension(self) -> int:
@@ -324,6 +346,8 @@ class TransformerEncoder:
     @property
     def scale(self) -> float:
         """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
+        if not self.of_unit_length:
+            return 1.0
         squared_length = sum(part.weight**2 for part in self.parts)
         return float((self.dimension / squared_length) ** 0.5)
 
@@ -332,6 +356,8 @@ class TransformerEncoder:
         """Hash of what determines a vector up to rounding: weights, vocabulary, marking, pooling and length."""
         _ = self.vocabulary  # configures the tokenizer, which is hashed
         unwhitened = fingerprint(self.settings, self._config, self._tokenizer, self.model)
+        if not self.of_unit_length:
+            return blake2b(f"states {unwhitened}".encode(), digest_size=16).hexdigest()
         if self.whitening is None:
             return unwhitened
         digest = blake2b(unwhitened.encode(), digest_size=16)
@@ -521,7 +547,7 @@ class TransformerEncoder:
             some = places[start : start + _JOINED]
             of_types = None if types is None else types[some]
             few = Pieces(pieces.states, pieces.uses[chosen]) if len(places) > _JOINED else pieces
-            vectors = joined(few, of_types, self.parts)
+            vectors = joined(few, of_types, self.parts, of_unit_length=self.of_unit_length)
             if self.whitening is not None:
                 vectors = self.whitening(vectors)
             yield some, vectors, lost[start : start + _JOINED]

@@ -54,7 +54,10 @@ def test_the_files_of_a_protocol_are_called_as_they_are_published():
     files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
     published = {
         f"{name}/{file.name}"
-        for name in ("fewrel", "fewrel_train", "wiki80", "nyt_fb", "semeval", "chemprot", "tacred")
+        for name in (
+            *("fewrel", "fewrel_train", "fewrel_pubmed", "wiki80", "wiki80_full", "nyt_fb", "semeval"),
+            *("chemprot", "tacred"),
+        )
         for file in dataset(name).files
     }
     assert files <= published

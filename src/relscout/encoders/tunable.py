@@ -231,7 +231,7 @@ def prepare(
         if boundary is not None and frozen is not None:
             hidden = frozen(**base.model_inputs(tokens, places))
             if fixed:
-                vectors[batch] = pool(hidden, places, fixed).cpu()
+                vectors[batch] = pool(hidden, places, fixed, of_unit_length=base.of_unit_length).cpu()
             kept = hidden[boundary].float().cpu().numpy()
         for place, row in enumerate(batch):
             length = int(lengths[row])
@@ -429,6 +429,7 @@ class TunableEncoder:
                 attention_mask=attention.long() if bool((lengths < longest).any()) else None,
             )
         pieces, begin = [], 0
+        unit = self.base.of_unit_length
         for part in self.base.parts:
             if self._is_fixed(part):
                 end = begin + part.width(self.base.hidden_size)
@@ -438,10 +439,10 @@ class TunableEncoder:
                 state = output.last_hidden_state if part.layer is None else self._states[part.layer]
                 if state.requires_grad or self._training:
                     sampled = self._sampled if self._training else 0
-                    pieces.append(pool_part(state, places, part, sampled=sampled))
+                    pieces.append(pool_part(state, places, part, sampled=sampled, of_unit_length=unit))
                 else:
                     # the vectors must equal the encoder's to the last bit
-                    pieces.append(pool([state], places, [replace(part, layer=None)]))
+                    pieces.append(pool([state], places, [replace(part, layer=None)], of_unit_length=unit))
         self._states.clear()
         vectors = torch.cat(pieces, dim=1)
         whitening = self.base.whitening

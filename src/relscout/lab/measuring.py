@@ -120,7 +120,10 @@ def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
 
 def encoder_in_keys(settings: EncoderSettings) -> dict[str, Any]:
     """Return the encoder settings that are part of a setup."""
-    return {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
+    values = {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
+    # without types, the setup is that of records from before there were any
+    types = sorted(values.pop("types"))
+    return values | ({"types": types} if types else {})
 
 
 def trivial_key(row: str, protocol: str, keys: Keys) -> str:

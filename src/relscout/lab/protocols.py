@@ -191,7 +191,7 @@ def full_transfer(data: Path) -> Task:
 
 
 def _fewrel_train(data: Path) -> list[RelationInstance]:
-    return list(read(data / "fewrel_train" / "train_wiki.json"))
+    return list(read(data / _FEWREL_TRAIN))
 
 
 #: Novel relations of TACRED, and the scored share of their instances (RoCORE, section 4.1).
@@ -468,9 +468,39 @@ def tacred(share: int) -> Callable[[Path], SupervisedTask]:
     return load
 
 
+def wiki80_full(data: Path) -> SupervisedTask:
+    """Return as many training instances of Wiki80 as the paper has, and its validation set as the scored ones.
+
+    OpenNRE publishes 50,400 training instances; the authors moved 11,200 of them to a test of their own, which is not
+    published. The same share of each relation is drawn here.
+    """
+    scored = list(read(data / _WIKI80_FULL[1]))
+    train = part_of(list(read(data / _WIKI80_FULL[0])), {SHARE: 7 / 9})
+    return SupervisedTask(
+        train,
+        scored,
+        notes=("scored on the validation set, so that the last epoch counts and not the best on it",),
+    )
+
+
 def few_shot(data: Path) -> SupervisedTask:
     """Return Wiki80's 64 pre-defined relations for training, and FewRel's 16 novel ones for the episodes."""
     return SupervisedTask(predefined(data), novel(data))
+
+
+def few_shot_full(data: Path) -> SupervisedTask:
+    """Return all of FewRel's training set, and its 16 validation relations for the episodes (Peng et al. 2020)."""
+    return SupervisedTask(list(read(data / _FEWREL_TRAIN)), novel(data))
+
+
+def few_shot_pubmed(data: Path) -> SupervisedTask:
+    """Return Wiki80's 64 pre-defined relations for training, and those of FewRel 2.0 on PubMed for the episodes."""
+    return SupervisedTask(predefined(data), list(read(data / _FEWREL_PUBMED)))
+
+
+def few_shot_pubmed_full(data: Path) -> SupervisedTask:
+    """Return all of FewRel's training set, and the relations of FewRel 2.0 on PubMed (Gao et al., EMNLP 2019)."""
+    return SupervisedTask(list(read(data / _FEWREL_TRAIN)), list(read(data / _FEWREL_PUBMED)))
 
 
 def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
@@ -514,9 +544,10 @@ class Protocol:
 #: Folder with a part of a data set → data set; other folders have the name of their data set.
 _PARTS = {"trex-spo": "trex", "trex-ds": "trex"}
 _FEWREL = "fewrel/val_wiki.json"
+_FEWREL_TRAIN, _FEWREL_PUBMED = "fewrel_train/train_wiki.json", "fewrel_pubmed/val_pubmed.json"
+_WIKI80_FULL = ("wiki80_full/wiki80_train.txt", "wiki80_full/wiki80_val.txt")
 _WIKI80 = tuple(f"wiki80/{part}.txt" for part in ("dev", "train_0.1", "train_0.1_untyped"))
 _PREDEFINED = (_FEWREL, "fewrel/pid2name.json", *_WIKI80)
-_FEWREL_TRAIN = "fewrel_train/train_wiki.json"
 _TACRED = tuple(f"tacred/{part}.json" for part in ("train", "dev", "test"))
 _NYTFB = tuple(
     f"nyt_fb/{part}_{what}.json" for part in ("train", "validate") for what in ("sentence", "label_id")
@@ -638,6 +669,12 @@ PROTOCOLS: dict[str, Protocol] = {
         )
         for share in (1, 10)
     },
+    "wiki80-100": Protocol(
+        "trained on 39,200 of Wiki80's instances that OpenNRE publishes, scored on its validation set: accuracy",
+        wiki80_full,
+        _WIKI80_FULL,
+        "supervised",
+    ),
     **{
         f"chemprot-{share}": Protocol(
             f"trained on {share} % of ChemProt's training instances, scored on its test: micro-F1",
@@ -662,6 +699,24 @@ PROTOCOLS: dict[str, Protocol] = {
         "trained on 64 relations of Wiki80; episodes over FewRel's 16 validation relations: accuracy",
         few_shot,
         _PREDEFINED,
+        "few-shot",
+    ),
+    "fewshot-full": Protocol(
+        "trained on all of FewRel's training set; episodes over its 16 validation relations: accuracy",
+        few_shot_full,
+        (_FEWREL_TRAIN, _FEWREL),
+        "few-shot",
+    ),
+    "fewshot-pubmed": Protocol(
+        "trained on 64 relations of Wiki80; episodes over FewRel 2.0's validation relations on PubMed: accuracy",
+        few_shot_pubmed,
+        (_FEWREL_PUBMED, *_PREDEFINED),
+        "few-shot",
+    ),
+    "fewshot-pubmed-full": Protocol(
+        "trained on all of FewRel's training set; episodes over FewRel 2.0's relations on PubMed: accuracy",
+        few_shot_pubmed_full,
+        (_FEWREL_PUBMED, _FEWREL_TRAIN),
         "few-shot",
     ),
     **{

@@ -230,7 +230,7 @@ def run_preset(
     results: Path,
     seeds: Sequence[int] | None = None,
     rows: Collection[str] | None = None,
-    encoder: str | None = None,
+    encoder: str | Mapping[str, str] | None = None,
     cache: VectorCache | None = None,
     progress: Progress = silent,
     on_skip: Callable[[Record], None] | None = None,
@@ -246,19 +246,20 @@ def run_preset(
         results: The results file, appended to. Points of figures are written next to it.
         seeds: Seeds in place of the preset's.
         rows: Names of the rows to run, trivial ones included; all by default.
-        encoder: Name or folder of the encoder for rows with ``model: given``; without it, these rows are left out.
+        encoder: Name or folder of the encoder for rows with ``model: given``. With a mapping, its keys are the names of
+            ``model: given:NAME``, or empty. Rows without their encoder are left out.
         cache: Cache of the encoder.
         progress: Called with the progress of each stage; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
 
     Raises:
         InputError: The data is missing or wrong, or the results file is damaged.
-        UnknownNameError: The preset has no row of a name.
+        UnknownNameError: The preset has no row of a name, or no encoder of one.
         SettingError: A requested row needs an encoder, or no row uses the given one.
         OutputError: The results file cannot be written.
     """
     check_rows(preset, rows)
-    preset = _with_encoder(preset, encoder, rows)
+    preset = _with_encoders(preset, encoder, rows)
     options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
     jobs = [
         DiscoveryJobs(variant, load(variant.protocol, data), **options)
@@ -283,10 +284,18 @@ def run_preset(
     progress("runs", len(planned), len(planned))
 
 
-def _with_encoder(preset: Preset, encoder: str | None, rows: Collection[str] | None) -> Preset:
-    if encoder is None and (missing := [row for row in preset.rows_without_encoder() if row in (rows or ())]):
-        raise SettingError(f"row {missing[0]!r} needs an encoder; give it (--encoder NAME|DIR)")
-    return preset.with_encoder(encoder)
+def _with_encoders(
+    preset: Preset, encoder: str | Mapping[str, str] | None, rows: Collection[str] | None
+) -> Preset:
+    given = {"": encoder} if isinstance(encoder, str) else dict(encoder or {})
+    chosen = preset.with_encoders(given)
+    there = {row.name for row in chosen.rows}
+    for row in preset.rows:
+        if row.name in (rows or ()) and row.name not in there:
+            name = str(preset.encoder_of(row)["model"]).partition(":")[2]
+            how = f"--encoder {name}=DIR" if name else "--encoder NAME|DIR"
+            raise SettingError(f"row {row.name!r} needs an encoder; give it ({how})")
+    return chosen
 
 
 def _known(job: Job, file: ResultsFile) -> Record | None:

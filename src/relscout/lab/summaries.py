@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relscout.lab.records import Record, current_records
-from relscout.lab.schema import GIVEN, SCORINGS, Preset, Row
+from relscout.lab.schema import SCORINGS, Preset, Row, is_given
 from relscout.metrics import MeanStd, mean_std
 
 
@@ -78,7 +78,7 @@ class Measured:
         varied = variation or {}
         records = self._of(row.name, varied)
         settings, encoder = self.preset.settings_of(row, varied), self.preset.encoder_of(row)
-        if encoder.get("model") == GIVEN:
+        if is_given(encoder.get("model")):
             del encoder["model"]
         outdated = {
             name

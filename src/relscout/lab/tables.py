@@ -503,7 +503,7 @@ class _SupervisedTable:
             if summary.kind != "trivial" and summary.records
         ]
         self.best = {
-            score: max((rounded(self._value(summary, score).mean) for summary in rivals), default=None)
+            score: max((rounded(self.value(summary, score).mean) for summary in rivals), default=None)
             for score in self.scores
         }
 
@@ -558,7 +558,7 @@ class _SupervisedTable:
         return [*cells, *run_cells(summary, self.footnotes)[1:]]
 
     def _score_cells(self, summary: Summary, score: _Score) -> list[Cell]:
-        ours = self._value(summary, score) if summary.records else None
+        ours = self.value(summary, score) if summary.records else None
         bold = ours is not None and summary.kind != "trivial" and rounded(ours.mean) == self.best[score]
         cells = [Cell(NOTHING if ours is None else percent(ours), bold=bold)]
         if self.supervised:
@@ -573,7 +573,7 @@ class _SupervisedTable:
             cells.append(Cell(_published_text(ours, printed)))
         return cells
 
-    def _value(self, summary: Summary, score: _Score) -> MeanStd:
+    def value(self, summary: Summary, score: _Score) -> MeanStd:
         """Return the median, or the accuracy with its standard error."""
         values = score.values(summary)
         if self.supervised:
@@ -590,3 +590,68 @@ class _SupervisedTable:
             cells += [Cell("")] if self.supervised else []
             cells += [Cell("")] if score.published in self.paired else []
         return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
+
+
+def protocols_table(measured: Sequence[Measured]) -> Table:
+    """Return one table of a supervised preset under several protocols, with a column for each (Peng et al., table 5).
+
+    Rows: the trivial one, frozen encoders, methods, then the published ones. Cells are medians over the seeds; the best
+    of each column is bold.
+
+    Args:
+        measured: The preset under each protocol, and its records; at least one.
+    """
+    tables = [_SupervisedTable(result, all_scores=False) for result in measured]
+    preset = tables[0].preset
+    summaries = [{summary.row: summary for summary in table.summaries} for table in tables]
+    kinds = {summary.row: summary.kind for table in tables for summary in table.summaries if summary.records}
+    footnotes = Footnotes([record for table in tables for row in table.summaries for record in row.records])
+
+    def measured_row(name: str) -> list[Cell]:
+        cells = []
+        for table, by_name in zip(tables, summaries, strict=True):
+            summary, (score,) = by_name.get(name), table.scores
+            if summary is None or not summary.records:
+                cells.append(Cell())
+                continue
+            ours = table.value(summary, score)
+            bold = summary.kind != "trivial" and rounded(ours.mean) == table.best[score]
+            cells.append(Cell(percent(ours), bold=bold))
+        records = [record for by_name in summaries if name in by_name for record in by_name[name].records]
+        seeds = {len(by_name[name].records) for by_name in summaries if name in by_name} - {0}
+        encoders = distinct(encoder_text(record["encoder"]) for record in records if record["encoder"])
+        n_seeds = NOTHING if kinds[name] == "trivial" else between(sorted(seeds))
+        return [Cell(name), *cells, Cell(n_seeds), Cell(", ".join(encoders) or NOTHING)]
+
+    def published_row(published: Published) -> list[Cell]:
+        values = [published.scores.get(table.preset.protocol) for table in tables]
+        cells = [Cell(NOTHING if value is None else as_printed(value)) for value in values]
+        return [
+            Cell(f"{published.row}, published", mark=footnotes.mark(published.source)),
+            *cells,
+            Cell(),
+            Cell(),
+        ]
+
+    # in the order of the preset, whatever protocol a row was run under first
+    order = {row.name: place for place, row in enumerate(preset.rows)}
+    names = sorted(kinds, key=lambda name: order.get(name, -1))
+    blocks = [
+        [measured_row(name) for name in names if kinds[name] == kind]
+        for kind in ("trivial", "frozen", "method")
+    ]
+    blocks.append([published_row(row) for row in preset.published])
+    scores = " and ".join(distinct(_TITLES[protocol(table.preset.protocol).score] for table in tables))
+    return Table(
+        name=f"{preset.name}-protocols",
+        title=f"{preset.title}: all protocols",
+        caption=f"In percent: the median of {scores} over the seeds. A dash was not run, or not published.",
+        columns=[
+            Column("row", numeric=False),
+            *(Column(table.preset.protocol) for table in tables),
+            Column("seeds"),
+            Column("encoder", numeric=False),
+        ],
+        blocks=[block for block in blocks if block],
+        notes=footnotes.notes(),
+    )

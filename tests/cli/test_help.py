@@ -26,7 +26,7 @@ LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
 INNER = {
     "datasets": ("list", "get"),
     "lab reproduce": ("list", "show", "run", "table", "figure"),
-    "lab pretrain": ("align", "cp", "mtb", "labels"),
+    "lab pretrain": ("anchors", "align", "cp", "mtb", "labels"),
     "lab fewshot": ("evaluate", "classify", "train"),
 }
 GROUPS = ("", "lab", *INNER)

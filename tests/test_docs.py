@@ -443,7 +443,11 @@ def test_the_page_about_rsn_names_every_key_of_its_report() -> None:
 
 @pytest.mark.parametrize(
     ("method", "settings"),
-    [("siamese", {"neighbours": 2, "predictor_width": 8}), ("hiure", {"granularities": "2"})],
+    [
+        ("siamese", {"warm_up_epochs": 0, "neighbours": 2, "predictor_width": 8}),
+        ("hiure", {"warm_up_epochs": 0, "granularities": "2"}),
+        ("eiure", {"annotate": False}),
+    ],
 )
 def test_the_page_about_a_self_taught_method_names_every_key_of_its_report(
     method: str, settings: dict[str, Any]
@@ -453,7 +457,7 @@ def test_the_page_about_a_self_taught_method_names_every_key_of_its_report(
         [one for one in bundled_corpus() if one.relation == "orbits"][:6],
         method=method,
         n_relations=2,
-        settings={"epochs": 1, "warm_up_epochs": 0, **settings},
+        settings={"epochs": 1, **settings},
     )
     (epoch,) = found.model.report_["epochs"]
     assert [key for key in (*epoch, *epoch["losses"]) if f"`{key}`" not in page] == []

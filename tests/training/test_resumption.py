@@ -234,6 +234,21 @@ CASES = {
         {"learning_rate": 2e-5},
         [({"trained_layers": -1, "granularities": "2-99"}, "train", 10)],
     ),
+    "eiure": Case(
+        partial(fit_method, "eiure"),
+        {"pooling": "span-mean+sentence"},
+        {
+            "epochs": 3,
+            "batch": 16,
+            "training_dtype": "float32",
+            "start": "k-means++",
+            "annotate": False,
+        },
+        [("encode", 1), ("train", 1), ("train", 5), ("train", 4), ("encode", 3), ("cluster", 1)],
+        {"train": 0},
+        {"margin": 0.3},
+        [({"trained_layers": -1, "contrast_weight": 0.0}, "train", 5)],
+    ),
     "march": Case(
         partial(fit_method, "march"),
         {},
@@ -311,7 +326,10 @@ CASES = {
         [("encode", 1), ("train", 2), ("train", 5), ("train", 4), ("cluster", 1)],
         {"train": 0},
         {"learning_rate": 2e-4},
-        [({"trained_layers": 1, "adversarial_weight": 0.1}, "train", 5)],
+        [
+            ({"trained_layers": 1, "adversarial_weight": 0.1}, "train", 5),
+            ({"reads": "words", "filters": 8, "word_dimension": 6}, "train", 5),
+        ],
     ),
     "transfer": Case(
         partial(fit_method, "transfer"),
@@ -576,7 +594,7 @@ CHANGES: Mapping[str, Callable[[Inputs, Case], Inputs]] = {
 #: What no training of a kind is given, or what does not decide what it keeps.
 IRRELEVANT = {
     **dict.fromkeys(
-        ("selfore", "siamese", "hiure", "march", "uie-march", "uie-pcnn", "uie-bert"),
+        ("selfore", "siamese", "hiure", "eiure", "march", "uie-march", "uie-pcnn", "uie-bert"),
         ("labelled instances", "labels"),
     ),
     # it first trains on the labelled instances alone

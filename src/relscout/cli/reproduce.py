@@ -294,12 +294,13 @@ def table(
 
     Each scoring and each protocol has its own table, because their scores are not comparable: raw scores the clusters
     as they are, majority-mapped maps each cluster to its majority relation first (as SelfORE's code does), and
-    gold-selected takes the epoch that gold relations select (as RoCORE's code does). Where labelled and novel relations
+    gold-selected shows the last epoch, the one selected without labels, and the one that gold relations select (as
+    RoCORE's code does). Where labelled and novel relations
     are mixed, open-world scores both separately. The values of a sweep have a table of their own.
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import protocols_table, supervised_table
+    from relscout.lab.tables import names_tables, protocols_table, supervised_table
 
     if out is not None:
         check_file(out)
@@ -309,6 +310,8 @@ def table(
     elif _finds_relations(measured):
         scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
         tables = _scores(measured, scorings, all_scores=all_scores)
+        if scoring == "all" and measured.preset.names:
+            tables += names_tables(measured, measured.preset.names)
     elif scoring == "all":
         tables = [supervised_table(result, all_scores=all_scores) for result in (measured, *more)]
         if more and _is_supervised(measured):

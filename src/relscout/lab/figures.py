@@ -200,7 +200,11 @@ def _line(
 
 def _spelled(setting: str) -> str:
     if setting.startswith("labeled."):
-        return {"relations": "labelled relations", "share": "share of the labelled instances"}[setting[8:]]
+        return {
+            "relations": "labelled relations",
+            "share": "share of the labelled instances",
+            "instances": "labelled instances",
+        }[setting[8:]]
     counted = setting.removeprefix("n_")
     if counted == setting:
         return setting.replace("_", " ")

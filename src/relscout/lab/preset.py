@@ -128,6 +128,10 @@ def _check_names(preset: Preset, kind: Kind, path: Path) -> None:
     if preset.sweep is not None:
         with located(path, "sweep", "rows", place="sweep, rows"):
             _check_known(preset.sweep.rows, names)
+    with located(path, "names", place="names"):
+        _check_known(preset.names, names)
+        if preset.names and kind != "discovery":
+            raise SettingError(f"a preset that is {kind} discovers no relations; leave the key out")
     shown: set[str] = set()
     for place, figure in enumerate(preset.figures):
         with located(path, "figures", place, place=f"figures[{place}]"):

@@ -30,6 +30,8 @@ class RelationRow(TypedDict):
     size: int
     gold: str | None
     share: float
+    ngram: NotRequired[str | None]
+    """Most frequent n-gram between the mentions, the name by SelfORE's rule; ``None`` if there are no words."""
 
 
 class Record(TypedDict):
@@ -53,7 +55,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which are deterministic."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """Scoring → fields of ``ClusteringScores``; ``gold_selected`` needs the predictions of each epoch."""
+    """Scoring → fields of ``ClusteringScores``; ``last_epoch`` and ``gold_selected`` need those of
+    each epoch."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]

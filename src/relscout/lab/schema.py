@@ -84,10 +84,17 @@ class Sweep:
     """A setting with several values: each is a variation of some rows."""
 
     setting: Text
-    """Name of the setting, or ``labeled.relations`` or ``labeled.share``: the amount of labelled data of a row."""
+    """Name of the setting, or ``labeled.relations``, ``labeled.share`` or ``labeled.instances``: the amount of labelled
+    data of a row."""
     values: Annotated[Distinct[Any], Field(min_length=1)]
     rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of all variations, such as ``labeled.instances: 6000``."""
+
+    def variation(self, value: Any) -> dict[str, Any]:
+        """Return the variation of a value."""
+        return {**self.fixed, self.setting: value}
 
 
 @settings_class
@@ -149,6 +156,9 @@ class Preset:
     seeds: Annotated[Distinct[AtLeast0], Field(min_length=1)] = (0, 1, 2)
     figures: Listed[Nested[Figure]] = ()
     """Figures for ``relscout lab reproduce figure``."""
+    names: Distinct[Text] = ()
+    """Names of the rows whose relations are listed next to gold ones by ``relscout lab reproduce table`` (SelfORE's
+    table 2); ``--names`` lists those of all."""
     published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""
@@ -181,7 +191,7 @@ class Preset:
         """Return the variations of a row: none, then each value of the sweep if it includes the row."""
         if self.sweep is None or row.name not in self.sweep.rows:
             return [{}]
-        return [{}, *({self.sweep.setting: value} for value in self.sweep.values)]
+        return [{}, *map(self.sweep.variation, self.sweep.values)]
 
     def each(self) -> list[Preset]:
         """Return the preset under each of its protocols, one at a time."""

@@ -39,9 +39,11 @@ class Summary:
 
         Args:
             name: A field of :class:`~relscout.metrics.ClusteringScores`, such as ``"b3_f1"``.
-            scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+            scoring: ``"raw"``, ``"majority-mapped"``, ``"gold-selected"`` or ``"open-world"``, or a key of the scores
+                in records, such as ``"last_epoch"``.
         """
-        scored = [record["scores"].get(SCORINGS[scoring], {}).get(name) for record in self.records]
+        key = SCORINGS.get(scoring, scoring)
+        scored = [record["scores"].get(key, {}).get(name) for record in self.records]
         values = [value for value in scored if value is not None]
         return mean_std(values) if values else None
 
@@ -94,7 +96,7 @@ class Measured:
         if sweep is None:
             return []
         return [
-            self.row(self.preset.row(name), {sweep.setting: value})
+            self.row(self.preset.row(name), sweep.variation(value))
             for name in sweep.rows
             for value in sweep.values
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import median
@@ -211,6 +211,8 @@ def encoder_text(encoder: Mapping[str, object]) -> str:
     return f"{name} ({parameters(size)})" if isinstance(size, int) else name
 
 
+#: Columns before those of ``gold-selected``: other epochs of the same fit → their key in records.
+OTHER_EPOCHS = {"last epoch": "last_epoch", "label-free": "raw"}
 #: Scoring → its name in titles, and its explanation.
 MEANINGS = {
     "raw": ("raw clusters", "Clusters are scored as they are."),
@@ -222,8 +224,9 @@ MEANINGS = {
     ),
     "gold-selected": (
         "raw clusters of the epoch that gold relations chose",
-        "The epoch is the one with the best B³ F1 by the gold relations of what is clustered (RoCORE's released code). "
-        "Nobody without these relations can choose so: the figures are not comparable with those of raw clusters.",
+        "Of the last epoch, of the epoch that was selected without gold relations, and of the one with the best B³ F1 "
+        "by the gold relations of what is scored (RoCORE's released code). Nobody without these relations can select "
+        "so: gold-selected scores are not comparable with those of raw clusters.",
     ),
     "open-world": (
         "pre-defined and novel relations",
@@ -268,6 +271,7 @@ class _ScoresTable:
         self.published = [row for row in self.preset.published if row.scoring == scoring]
         self.paired = _paired(self.summaries, self.published, scores)
         self.best = best_of(self.summaries, scoring, scores)
+        self.before = OTHER_EPOCHS if scoring == "gold-selected" else {}
 
     def build(self) -> Table:
         what, meaning = MEANINGS[self.scoring]
@@ -295,7 +299,8 @@ class _ScoresTable:
     def _columns(self) -> list[Column]:
         columns = [Column("row", numeric=False)]
         for score in self.scores:
-            columns.append(Column(self.titles[score]))
+            columns += [Column(f"{self.titles[score]}, {epoch}") for epoch in self.before]
+            columns.append(Column(self.titles[score] + (", gold-selected" if self.before else "")))
             if score in self.paired:
                 columns.append(Column("published (Δ)"))
         return [*columns, *RUN_COLUMNS]
@@ -305,6 +310,8 @@ class _ScoresTable:
         published = [row.scores for row in self.published if row.row == summary.row]
         for score in self.scores:
             value = summary.score(score, self.scoring)
+            others = [summary.score(score, key) for key in self.before.values()]
+            cells += [Cell() if other is None else Cell(percent(other)) for other in others]
             cells.append(score_cell(summary, score, self.scoring, self.best))
             if score in self.paired:
                 printed = next((scores[score] for scores in published if score in scores), None)
@@ -315,6 +322,7 @@ class _ScoresTable:
         cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
         for score in self.scores:
             value = published.scores.get(score)
+            cells += [Cell("") for _ in self.before]
             cells.append(Cell(NOTHING if value is None else as_printed(value)))
             if score in self.paired:
                 cells.append(Cell(""))
@@ -372,16 +380,26 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
     )
 
 
-def names_tables(measured: Measured) -> list[Table]:
-    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed."""
+def names_tables(measured: Measured, rows: Collection[str] | None = None) -> list[Table]:
+    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed.
+
+    Args:
+        measured: The preset and its records.
+        rows: Names of the rows; all by default.
+    """
     tables: list[Table] = []
     for summary in measured.table():
+        if rows is not None and summary.row not in rows:
+            continue
         named = next((record for record in summary.records if record["names"]), None)
         if named is None:
             continue
-        rows = [
+        # records of earlier versions lack the n-grams
+        by_frequency = any("ngram" in relation for relation in named["names"])
+        lines = [
             [
                 Cell(relation["name"]),
+                *([Cell(relation.get("ngram") or NOTHING)] if by_frequency else []),
                 Cell(f"{relation['size']:,}"),
                 Cell(NOTHING if relation["gold"] is None else relation["gold"]),
                 Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
@@ -389,13 +407,15 @@ def names_tables(measured: Measured) -> list[Table]:
             for relation in sorted(named["names"], key=lambda relation: -relation["size"])
         ]
         columns = ["extracted name", "size", "majority gold relation", "its share"]
+        if by_frequency:
+            columns.insert(1, "most frequent n-gram")
         tables.append(
             Table(
                 name=f"{measured.preset.name}-names-{len(tables) + 1}",
                 title=f"{measured.preset.title}: relations found by {summary.row}",
                 caption="Each with its most frequent gold relation and the share of it among the scored instances.",
                 columns=[Column(title, numeric=title in ("size", "its share")) for title in columns],
-                blocks=[rows],
+                blocks=[lines],
                 notes=[Note(f"Seed {named['seed']}, commit {named['commit']}.")],
             )
         )

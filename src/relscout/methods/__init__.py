@@ -44,6 +44,7 @@ METHODS: dict[str, str] = {
     "rsn": "relscout.methods.rsn:RSN",
     "siamese": "relscout.methods.siamese:Siamese",
     "hiure": "relscout.methods.hiure:HiURE",
+    "eiure": "relscout.methods.eiure:EIURE",
 }
 _GROUP: Final = "relscout.methods"
 #: What a class must have to be a method.

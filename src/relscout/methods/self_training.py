@@ -42,6 +42,7 @@ class SelfTraining(ABC):
         settings: Settings of the method; this class reads ``epochs`` and ``batch``.
         encoder: The encoder to train.
         prepared: The instances, N of M contents.
+        instances: The instances (N).
         n_relations: Number of relations K.
         name: Name of the method, which the random streams depend on.
         seed: Random seed.
@@ -56,6 +57,7 @@ class SelfTraining(ABC):
     settings: Any
     encoder: TunableEncoder
     prepared: Prepared
+    instances: Sequence[RelationInstance]
     n_relations: int
     name: str
     seed: int
@@ -161,7 +163,7 @@ class SelfTrained(EncoderTraining, NearestMean):
             del untrained
         self._work = self._checkpoint(checkpoints, base.fingerprint, instances)
         training = self.TRAINING(
-            options, tunable, prepared, n_relations, self.NAME, self.seed, progress, self._work
+            options, tunable, prepared, instances, n_relations, self.NAME, self.seed, progress, self._work
         )
         training.run()
         self._trained = Trained(base.fingerprint, tunable.weights())

@@ -1,8 +1,9 @@
-"""RSN-BERT: a siamese network learns from labelled relations whether two sentences express the same relation.
+"""RSN: a siamese network learns from labelled relations whether two sentences express the same relation.
 
 Wu, Yao, Han, Xie, Liu, Lin, Lin and Sun, "Open Relation Extraction: Relational Knowledge Transfer from Supervised Data
-to Unsupervised Data" (EMNLP 2019). This is the variant on a transformer that Zhao et al., "A Relation-Oriented
-Clustering Method for Open Relation Extraction" (EMNLP 2021), compare with; the settings say what was chosen here.
+to Unsupervised Data" (EMNLP 2019), on a convolutional network on words (:mod:`relscout.methods.rsn.words`). The default
+is RSN-BERT, the variant on a transformer that Zhao et al., "A Relation-Oriented Clustering Method for Open Relation
+Extraction" (EMNLP 2021), compare with; the settings say what was chosen here.
 
 1. Train p(a, b) = σ(w · |f(a) − f(b)| + c), the probability that two instances express the same relation, on labelled
    pairs and, optionally, on unlabelled ones (:mod:`relscout.methods.rsn.training`).

@@ -18,6 +18,7 @@ from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.encoders import Encoder, EncoderSettings, OnLoss, loss_warnings
+from relscout.encoders.convolution import digest_of
 from relscout.encoders.inputs import rows_by_content
 from relscout.encoders.settings import Arithmetic
 from relscout.methods.estimator import (
@@ -28,6 +29,7 @@ from relscout.methods.estimator import (
 )
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
+from relscout.methods.rsn.words import WordNetwork
 from relscout.methods.vectors import encode, largest_first, scattered, unit_length
 from relscout.training.labels import digest
 from relscout.training.stored import Trained, below, check_encoder, trainable
@@ -229,6 +231,12 @@ class RSN(Method):
         *,
         n_relations: NRelations = "auto",
         seed: int = 0,
+        reads: Literal["encoder", "words"] = RSNSettings.reads,
+        filters: int = RSNSettings.filters,
+        windows: str = RSNSettings.windows,
+        word_dimension: int = RSNSettings.word_dimension,
+        position_dimension: int = RSNSettings.position_dimension,
+        word_vectors: str = RSNSettings.word_vectors,
         layers: str = RSNSettings.layers,
         start: Literal["directions", "random"] = RSNSettings.start,
         trained_layers: int = RSNSettings.trained_layers,
@@ -288,6 +296,7 @@ class RSN(Method):
             self.encoder.fingerprint,
             [*instances, *data.instances],
             labelled=digest(data.classes),
+            **self._files(),
         )
         lost: Counter[str] = Counter()
         trained = transfer(
@@ -301,7 +310,7 @@ class RSN(Method):
             work=work,
         )
         self._similarity = trained.similarity
-        self._trained = Trained(self.encoder.fingerprint, trained.weights)
+        self._trained, self._words = Trained(self.encoder.fingerprint, trained.weights), trained.words
         # the same code path as transform and predict, so that these return exactly the same
         codes, row_of = self._codes(instances, progress=progress, on_loss=lambda _, what: lost.update([what]))
         progress("cluster", 0, None)
@@ -361,14 +370,20 @@ class RSN(Method):
             "prototypes": self._prototypes.arrays(),
             "encoder": self._trained.weights,
         }
+        values: dict[str, Any] = {"trained_from": self._trained.fingerprint}
+        if self._words is not None:
+            parts["network"], values["words"] = self._words.weights(), self._words.words()
         tensors = {f"{part}.{name}": array for part, all in parts.items() for name, array in all.items()}
-        return {"trained_from": self._trained.fingerprint}, tensors
+        return values, tensors
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore what :meth:`state` returned."""
         self._similarity = Similarity.from_arrays(below("similarity.", arrays))
         self._prototypes = Prototypes.from_arrays(below("prototypes.", arrays))
         self._trained = Trained(str(values["trained_from"]), below("encoder.", arrays))
+        self._words = (
+            WordNetwork.restored(values["words"], below("network.", arrays)) if "words" in values else None
+        )
         self.n_relations_ = len(self._prototypes.starts)
 
     def _codes(
@@ -378,7 +393,11 @@ class RSN(Method):
 
         Rounding depends on the place of a row in a matrix, so instances that read the same share one row.
         """
-        vectors = encode(self._encoder(), instances, progress=progress, on_loss=on_loss)
+        self._check_fitted()
+        if self._words is not None:
+            vectors = self._words.encode(instances, progress=progress, on_loss=on_loss)
+        else:
+            vectors = encode(self._encoder(), instances, progress=progress, on_loss=on_loss)
         row_of = np.empty(len(instances), dtype=np.int64)
         first = []
         for content, rows in enumerate(rows_by_content(instances).values()):
@@ -388,12 +407,17 @@ class RSN(Method):
 
     def _encoder(self) -> Encoder:
         """Return the encoder with the trained weights, if any."""
-        self._check_fitted()
         if self._trained.weights:
             return self._trained.on(trainable(self.NAME, self.encoder))
         check_encoder(self.encoder, self._trained.fingerprint)
         return self.encoder
 
+    def _files(self) -> dict[str, str]:
+        """Return what else decides a fit: a hash of the word vectors that are read from a file, if any."""
+        path = self._settings.word_vectors
+        return {"word_vectors_digest": digest_of(Path(path))} if path else {}
+
     _similarity: Similarity
     _prototypes: Prototypes
     _trained: Trained
+    _words: WordNetwork | None

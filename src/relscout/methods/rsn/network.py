@@ -23,6 +23,7 @@ from relscout.core.settings import (
     Rate,
     Share,
     TrainedLayers,
+    Width,
     numbers_of,
     settings_class,
 )
@@ -38,6 +39,18 @@ if TYPE_CHECKING:
 class RSNSettings:
     """Settings of the method ``rsn``."""
 
+    reads: Literal["encoder", "words"] = "encoder"
+    """What f is on: vectors of the ``encoder``, or a convolutional network on ``words`` that trains with f (paper)."""
+    filters: Width = 230
+    """Filters of that network, shared by the windows, at least 1; the dimensions of its vectors (paper: 230)."""
+    windows: Numbers = "3"
+    """Words that a filter of it reads, joined by ``-`` (paper: 3)."""
+    word_dimension: Width = 50
+    """Dimensions of a word embedding, at least 1; word vectors that are given decide it (paper: 50)."""
+    position_dimension: Width = 5
+    """Dimensions of the embedding of a word's distance from the head, and from the tail; at least 1 (paper: 5)."""
+    word_vectors: str = ""
+    """Text file of word vectors to start from, such as GloVe's (paper); empty draws them all."""
     layers: Numbers = "64"
     """Widths of the fully connected layers of f, which maps the encoder's vector to a code, with ReLU between them."""
     start: Literal["directions", "random"] = "directions"
@@ -89,6 +102,11 @@ class RSNSettings:
     def widths(self) -> tuple[int, ...]:
         """Widths of f's layers."""
         return numbers_of(self.layers)
+
+    @property
+    def window_widths(self) -> tuple[int, ...]:
+        """The windows of the convolutional network, each once, from the narrowest."""
+        return tuple(sorted(set(numbers_of(self.windows))))
 
     @property
     def semi_supervised(self) -> bool:

@@ -17,6 +17,7 @@ from relscout.core.seeding import generator
 from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.rsn.network import Network, RSNSettings, Similarity
+from relscout.methods.rsn.words import WordNetwork
 from relscout.methods.vectors import encode, unit_length
 from relscout.training.checkpointing import CheckpointedTraining, EpochResult, TrainingState, Weights
 from relscout.training.labels import canonical, classes_of
@@ -188,7 +189,7 @@ def frozen(vectors: NDArray[np.float32], network: Network) -> Represent:
     return represent
 
 
-def trained(encoder: TunableEncoder, prepared: Prepared, network: Network) -> Represent:
+def trained(encoder: TunableEncoder | WordNetwork, prepared: Any, network: Network) -> Represent:
     """Represent contents by the vectors of an encoder that trains."""
     from torch.nn.functional import normalize
 
@@ -247,7 +248,7 @@ class Learner:
         represent: Represent,
         material: Material,
         *,
-        encoder: TunableEncoder | None,
+        encoder: TunableEncoder | WordNetwork | None,
         settings: RSNSettings,
         seed: int,
     ) -> None:
@@ -360,11 +361,13 @@ class TrainedSimilarity:
     Args:
         similarity: Returns how likely two instances express the same relation.
         weights: Weights of the encoder's layers that trained, by name; empty if none did.
+        words: The convolutional network that trained; ``None`` where the encoder is read.
         epochs: Record of each epoch of training.
     """
 
     similarity: Similarity
     weights: dict[str, NDArray[np.float32]]
+    words: WordNetwork | None
     epochs: list[dict[str, Any]]
 
 
@@ -398,9 +401,15 @@ def transfer(
         if id(instance) in labelled:
             on_loss(instance, what)
 
-    tunable, prepared = _prepared(
-        encoder, instances, settings=settings, progress=progress, on_loss=report_labelled
-    )
+    tunable: Any
+    prepared: Any
+    if settings.reads == "words":
+        tunable = WordNetwork.untrained(instances, settings=settings, seed=seed)
+        prepared = tunable.prepare(instances, on_loss=report_labelled)
+    else:
+        tunable, prepared = _prepared(
+            encoder, instances, settings=settings, progress=progress, on_loss=report_labelled
+        )
     if tunable is None or prepared is None:
         # each side separately, so that prediction encodes the same batches and computes exactly the same vectors
         sides = [
@@ -429,8 +438,9 @@ def transfer(
     )
     training = CheckpointedTraining(learner, work)
     training.run(progress)
-    weights = tunable.weights() if tunable is not None else {}
-    return TrainedSimilarity(network.similarity(), weights, training.epochs)
+    words = tunable if isinstance(tunable, WordNetwork) else None
+    weights = tunable.weights() if tunable is not None and words is None else {}
+    return TrainedSimilarity(network.similarity(), weights, words, training.epochs)
 
 
 def _prepared(

@@ -22,7 +22,7 @@ COMMANDS = (
     "convert",
     "methods",
 )
-LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
 INNER = {
     "datasets": ("list", "get"),
     "lab reproduce": ("list", "show", "run", "table", "figure"),
@@ -33,6 +33,7 @@ GROUPS = ("", "lab", *INNER)
 PAGES = (
     *COMMANDS,
     "lab analyze",
+    "lab judge",
     "lab finetune",
     *(f"{group} {name}" for group, names in INNER.items() for name in names),
 )

@@ -21,9 +21,12 @@ PAPER = [name for name in presets() if name.startswith("names-") and name.endswi
 #: Settings with which a method is fitted in a moment.
 QUICK: dict[str, dict[str, Any]] = {
     "fewshot": {"iterations": 2, "check_every": 2, "train_ways": 2},
+    "fewshot-cnn": {"iterations": 2, "check_every": 2, "train_ways": 2, "train_shots": 1, "train_queries": 1},
     "classifier": {"epochs": 1, "least_steps": 0},
     "cnn": {"epochs": 1, "least_steps": 0, "dimension": 8, "word_dimension": 4, "position_dimension": 2},
 }
+#: The tagger is for English.
+REST = ("and", "it", "was", "in", "the", "night", "of", "day")
 ENDS = {"h": ["ada", "Q1", [[0]]], "t": ["rome", "Q2", [[2]]]}
 
 
@@ -40,7 +43,7 @@ def opennre(part: str) -> str:
     """OpenNRE's lines: two relations with four sentences of each."""
     spans = {"h": {"name": "ada", "pos": [0, 1]}, "t": {"name": "rome", "pos": [2, 3]}}
     lines = [
-        json.dumps({"token": ["ada", verb, "rome", f"{part}{place}"], **spans, "relation": verb})
+        json.dumps({"token": ["ada", verb, "rome", *REST, f"{part}{place}"], **spans, "relation": verb})
         for verb in ("saw", "left")
         for place in range(4)
     ]
@@ -53,7 +56,7 @@ def tacred(part: str) -> str:
     records = [
         {
             "id": f"{part}{verb}{place}",
-            "token": ["ada", verb, "rome", f"{place}"],
+            "token": ["ada", verb, "rome", *REST, f"{place}"],
             "relation": verb,
             **spans,
             **types,
@@ -95,7 +98,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.mark.parametrize("name", [*PAPER, "names-fewrel2", "names-encoders"])
+@pytest.mark.parametrize(
+    "name", [*PAPER, "names-fewrel2", "names-encoders", "names-cnn", "names-fewshot-cnn"]
+)
 def test_a_preset_runs_with_a_small_model_in_place_of_each_encoder(
     name: str, folder: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -486,8 +486,8 @@ def run_command(
     encoder: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[ROWS=]DIR",
-            help="Encoder for rows without one, else a copy of the hub's; cp=DIR for rows with given:cp; repeatable.",
+            metavar="[NAME=]DIR",
+            help="Encoder for rows without one, or a copy; repeatable.",
             show_default="the rows are left out, or read from the hub",
         ),
     ] = None,

@@ -101,7 +101,7 @@ def scores_of(
     shapes: Sequence[Episode],
     *,
     seen: Sequence[Seen],
-    model: str,
+    model: str | None,
     known: Known,
     episodes: int,
     seed: int,
@@ -115,7 +115,7 @@ def scores_of(
         instances: Instances with gold relations.
         shapes: Shapes of the episodes.
         seen: Relations and sentences of training, and of the choice of the weights.
-        model: Name or folder of the encoder, which may have been trained on relations.
+        model: Name or folder of the encoder, which may have been trained on relations; ``None`` if it was not.
         known: Whether to raise an error for relations that were seen, drop them, or keep them.
         episodes: Number of episodes of each shape.
         seed: Random seed of the episodes.
@@ -142,7 +142,7 @@ def scores_of(
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(encoded, drawn, shots=shape.shots, compared=compared)
-        note = learnt_note(model, [names[place] for place in relations])
+        note = None if model is None else learnt_note(model, [names[place] for place in relations])
         warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))

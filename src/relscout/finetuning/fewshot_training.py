@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from relscout.finetuning.episodes import (
     similarities,
 )
 from relscout.training.checkpointing import CheckpointedTraining, EpochResult, Trainer, TrainingState
+from relscout.training.classification import Learner, Read
 from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, content, digest
 from relscout.training.loop import train
@@ -221,8 +222,8 @@ def _key(instance: RelationInstance) -> bytes:
 _WEIGHT_DECAY = 0.01
 
 
-class EpisodicTraining:
-    """Trains an encoder's top layers to classify queries by prototypes, in episodes like those of the test.
+class EpisodicTraining(Generic[Read]):
+    """Trains an encoder, such as the top layers of a transformer, to classify queries by prototypes in episodes.
 
     A step has ``train_batch`` episodes. The loss is the cross entropy over the softmax of the similarities (Snell et
     al. 2017, eq. 2), the mean over their queries. Unlike in the paper, vectors have unit length by default, and
@@ -244,8 +245,8 @@ class EpisodicTraining:
 
     def __init__(
         self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
+        encoder: Learner[Read],
+        prepared: Read,
         classes: NDArray[np.int64],
         names: list[str],
         *,
@@ -327,7 +328,11 @@ class EpisodicTraining:
 
         ways, shots, compared = self._episode.ways, self._episode.shots, self._settings.of_comparison
         h = self._encoder(self._prepared, rows.reshape(-1))  # (E N (K + Q), D)
-        if self._settings.inverses and bool(torch.rand(()) < 0.5):
+        if (
+            self._settings.inverses
+            and bool(torch.rand(()) < 0.5)
+            and isinstance(self._encoder, TunableEncoder)
+        ):
             h = turned_by(self._encoder.base, h)
         if self._settings.unit_length:
             h = normalize(h, dim=1)

@@ -176,25 +176,51 @@ def test_a_vocabulary_is_kept_whatever_an_endpoint_does(
     assert Discovery.load(out).run["names_from"]["failures"] == {}
 
 
-def test_an_interrupted_naming_is_resumed(relscout, run, endpoint, statuses, tmp_path):
+class Interrupt:
+    """The status of an answer before which the user presses Ctrl-C."""
+
+    def __int__(self):
+        signal.raise_signal(signal.SIGINT)
+        return 503
+
+
+@pytest.fixture
+def heeds_interruptions():
+    """Processes that run tests in parallel ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interruption_of_discover_while_it_names_is_an_error_and_loses_nothing(
+    relscout, good, fast, endpoint, statuses, heeds_interruptions, tmp_path
+):
+    url, _ = endpoint
+    out = tmp_path / "run"
+    arguments = (good, *fast, "--names-from", url, "--names-model", "small", "--out", out)
+    statuses[:] = [200, Interrupt()]
+    done = relscout("discover", *arguments)
+    assert done.code == 1
+    assert f"{out} has the names so far; run the same command again for the others" in done.err
+    assert list(Discovery.load(out).run["names_from"]["failures"]) == ["interrupted"]
+    # how long it waits for an answer does not make it another command
+    done = relscout("discover", *arguments, "--names-timeout", 5)
+    assert done.code == 0
+    assert Discovery.load(out).run["names_from"]["failures"] == {}
+
+
+def test_a_timeout_needs_an_endpoint(relscout, run):
+    done = relscout("name", run, "--out", run.parent / "named", "--vocabulary", run, "--names-timeout", 5)
+    assert done.code == 2
+    assert "--names-timeout needs --names-from, the URL of the endpoint to wait for" in done.err
+
+
+def test_an_interrupted_naming_is_resumed(relscout, run, endpoint, statuses, heeds_interruptions, tmp_path):
     url, received = endpoint
     out = tmp_path / "named"
     arguments = ("--names-from", url, "--names-model", "small", "--out", out, "--no-cache")
-
-    class Interrupt:
-        """The status of an answer before which the user presses Ctrl-C."""
-
-        def __int__(self):
-            signal.raise_signal(signal.SIGINT)
-            return 503
-
     statuses[:] = [200, Interrupt()]
-    # processes that run tests in parallel ignore the signal
-    before_test = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        done = relscout("name", run, *arguments)
-    finally:
-        signal.signal(signal.SIGINT, before_test)
+    done = relscout("name", run, *arguments)
     assert done.code == 1
     assert "finished steps are kept" not in done.err
     assert f"{out} has the names so far; run the same command again for the others" in done.err

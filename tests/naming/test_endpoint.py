@@ -180,9 +180,12 @@ def test_a_key_that_is_refused_is_not_asked_for(server: StandIn) -> None:
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_request_fails_its_relation_only(server: StandIn, status: int) -> None:
     server.answers = [fails(status), fails(status), says('{"name": "runs"}')]
-    names, (note,) = answered(endpoint(server), {number: ["[H: A] runs [T: B]."] for number in range(4)})
+    names, notes = answered(endpoint(server), {number: ["[H: A] runs [T: B]."] for number in range(4)})
     assert names == {2: "runs", 3: "runs"}
-    assert note.startswith("relations 0, 1 kept the name from the sentences: 127.0.0.1 answered with status")
+    assert notes[0].startswith(
+        "relations 0, 1 kept the name from the sentences: 127.0.0.1 answered with status"
+    )
+    assert notes[1:] == ["2 relations (2, 3) got one name, 'runs'"]
 
 
 def test_three_refused_requests_in_a_row_are_the_last(server: StandIn) -> None:

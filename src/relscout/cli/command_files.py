@@ -19,7 +19,9 @@ _OUTPUTS = ("out", "figures", "cache")
 #: Parameters that are a name or, if there is one, a file or folder.
 _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
 #: Parameters that do not change the result.
-_NOT_ASKED = ("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "context")
+_NOT_ASKED = (
+    *("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "names_timeout", "context"),
+)
 
 
 def check_outputs(context: typer.Context) -> None:

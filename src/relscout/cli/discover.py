@@ -101,6 +101,7 @@ def command(
     from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
     from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
+    from relscout.naming.endpoint import INTERRUPTED
 
     # options are checked before anything is read
     wanted, chosen = options.n_relations(relations), options.assignments_of(settings, "--set")
@@ -203,6 +204,8 @@ def command(
                     progress=progress,
                 )
     _print(named, out, as_json=as_json, skipped=skipped)
+    if out is not None and INTERRUPTED in named.run.get("names_from", {}).get("failures", ()):
+        raise KeyboardInterrupt(f"{out} has the names so far; run the same command again for the others")
 
 
 def _print(found: Discovery, out: Path | None, *, as_json: bool, skipped: Skipped | None = None) -> None:

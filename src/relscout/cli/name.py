@@ -61,8 +61,9 @@ def command(
             raise KeyboardInterrupt
         raise SettingError(f"no relation was named: {'; '.join(failures)}")
     named.save(out)
-    for warning in named.run["warnings"][len(named.run["warnings"]) - len(failures) :]:
-        say_note(warning)
+    for warning in named.run["warnings"]:
+        if warning not in discovery.run["warnings"]:
+            say_note(warning)
     if naming.vocabulary is not None:
         scores = [relation.matches[0].score for relation in named.relations if relation.matches]
         entries = counted(named.run["vocabulary"]["entries"], "name")

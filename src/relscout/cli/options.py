@@ -8,7 +8,7 @@ import inspect
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast, get_type_hints
@@ -346,6 +346,10 @@ class Naming:
         _of_names(metavar="URL", help="Ask this OpenAI-compatible endpoint for names; sends examples to it."),
     ] = None
     names_model: Annotated[str | None, _of_names(metavar="NAME", help="Model of the endpoint.")] = None
+    names_timeout: Annotated[
+        float | None,
+        _of_names(metavar="SECONDS", help="How long to wait for an answer of the endpoint. Default: 60."),
+    ] = None
 
     def __post_init__(self) -> None:
         if (self.names_from is None) != (self.names_model is None):
@@ -353,6 +357,8 @@ class Naming:
                 ("--names-from", "--names-model") if self.names_from else ("--names-model", "--names-from")
             )
             raise SettingError(f"{given} needs {missing}: the URL of the endpoint and the name of its model")
+        if self.names_timeout is not None and self.names_from is None:
+            raise SettingError("--names-timeout needs --names-from, the URL of the endpoint to wait for")
 
     @cached_property
     def read(self) -> tuple[Vocabulary | None, NamingEndpoint | None]:
@@ -372,6 +378,8 @@ class Naming:
             from relscout.naming.endpoint import NamingEndpoint
 
             endpoint = NamingEndpoint(self.names_from, self.names_model)
+            if self.names_timeout is not None:
+                endpoint = replace(endpoint, timeout=self.names_timeout)
         return vocabulary, endpoint
 
     def apply(self, discovery: Discovery, *, progress: Progress) -> Discovery:

@@ -24,7 +24,7 @@ from relscout.core.files import parsed_json, whole_file
 from relscout.core.settings import LARGEST, Distinct, OneOf, Text, settings_class
 from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
-from relscout.encoders.pooling import parse_pooling
+from relscout.encoders.pooling import of_text, parse_pooling
 
 if TYPE_CHECKING:
     import torch
@@ -320,7 +320,7 @@ def about(model: str) -> dict[str, Any]:
 def settings_for(model: str, *, default: EncoderSettings | None = None, **given: Any) -> EncoderSettings:
     """Return the settings for an encoder: what is given, else what its folder says, else the default's.
 
-    A folder that relscout saved says all, unless it was saved as flexible.
+    A folder that relscout saved says all but the entity types of the default's pooling, if it is not flexible.
 
     Args:
         model: Name or folder.
@@ -338,9 +338,14 @@ def settings_for(model: str, *, default: EncoderSettings | None = None, **given:
         # what such a folder leaves out is as usual, not as a method has it
         read_by = {name: getattr(EncoderSettings(), name) for name in _READ_BY} | read_by
     chosen = {name: value for name, value in given.items() if value is not None}
+    usual = default or EncoderSettings()
+    types = usual.pooling.removeprefix(of_text(usual.pooling))
     try:
-        return replace(default or EncoderSettings(), **{**read_by, **chosen}, model=model)
-    except TypeError as error:
+        if "pooling" in read_by and read_by["pooling"] == of_text(read_by["pooling"]):
+            # the model does not read entity types, so that any encoder can have them
+            read_by["pooling"] += types
+        return replace(usual, **{**read_by, **chosen}, model=model)
+    except (AttributeError, TypeError) as error:
         raise SettingError(f"{model} cannot be read: {error}") from error
 
 

@@ -152,7 +152,7 @@ class SelfORETraining:
         """
         self._start = self._k_means(vectors, self._seed("start"))
         if encoder is None or prepared is None:
-            self.stopped = "after one clustering: there is no relation classification"
+            self.stopped = "after one clustering: the encoder is not trained"
             return self._cluster(vectors, 0, None)[0]
         loop, epochs = 0, 0
         labels: PseudoLabels | None = None

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -126,11 +127,19 @@ class EndpointNames:
 
     @property
     def notes(self) -> list[str]:
-        """A note for each reason."""
+        """A note for each reason, and for each name that several relations got."""
         asked = len(self.names) + sum(map(len, self.failures.values()))
-        return [
+        notes = [
             f"{_listed(ids, asked)} kept the name from the sentences: {reason}"
             for reason, ids in self.failures.items()
+        ]
+        same: defaultdict[str, list[int]] = defaultdict(list)
+        for id, name in self.names.items():
+            same[name].append(id)
+        return notes + [
+            f"{counted(len(ids), 'relation')} ({', '.join(map(str, ids))}) got one name, {name!r}"
+            for name, ids in same.items()
+            if len(ids) > 1
         ]
 
 

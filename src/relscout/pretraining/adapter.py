@@ -54,7 +54,7 @@ class AdapterSettings(CosineClassifierSettings):
     """Rank of the adapter's factors, at least 1 (α is twice as large)."""
     whitening_rank: AtLeast0 = 256
     """Number of directions, at most, in which the vectors are whitened; 0 does not whiten them."""
-    whitening_shrinkage: AboveZero = 1.0
+    whitening_shrinkage: AboveZero = 3.0
     """How much of the mean variance is added to that of each direction; the larger, the weaker is the whitening."""
     whitening_samples: AtLeast1 = 150
     """Maximum number of instances of a relation that the whitening is measured on."""

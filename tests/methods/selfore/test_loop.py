@@ -96,7 +96,7 @@ def test_without_classification_there_is_one_clustering(selfore: Build, few: Few
     found = selfore(classification=False).fit(few)
     assert len(loops(found)) == 1
     assert loops(found)[0]["changed"] is None
-    assert found.report_["stopped"] == "after one clustering: there is no relation classification"
+    assert found.report_["stopped"] == "after one clustering: the encoder is not trained"
 
 
 def test_the_first_loop_is_the_one_without_classification(selfore: Build, few: Few, plain: SelfORE) -> None:

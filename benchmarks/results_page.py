@@ -479,15 +479,19 @@ _SHOWN = {
 
 def _pictures(preset: Any) -> Iterator[str]:
     """Yield the figures of a preset that were drawn, see :func:`draw_pictures`."""
+    from relscout.lab.schema import SCORINGS
+
     for path in sorted(PICTURES.glob(f"{preset.name}-*.svg")):
         kind = path.stem.removeprefix(f"{preset.name}-").split("-")[0]
         # the name of another preset may begin in the same way
         if kind in {figure.kind for figure in preset.figures}:
-            yield f"**{preset.title}: {_SHOWN[kind]}.**\n\n![{_SHOWN[kind]}](images/results/{path.name})"
+            scoring = next((f", {name}" for name in SCORINGS if path.stem.endswith(f"-{name}")), "")
+            text = f"{_SHOWN[kind]}{scoring}"
+            yield f"**{preset.title}: {text}.**\n\n![{text}](images/results/{path.name})"
 
 
-def draw_pictures(folder: Path = PICTURES) -> list[Path]:
-    """Draw the figures of every preset with records, and return their paths.
+def draw_pictures(folder: Path = PICTURES, names: Iterable[str] | None = None) -> list[Path]:
+    """Draw the figures of presets with records, all by default, and return their paths.
 
     A figure of points needs the file that the run wrote next to the records, which the repository does not hold;
     without it, the picture that was drawn before stays.
@@ -499,7 +503,7 @@ def draw_pictures(folder: Path = PICTURES) -> list[Path]:
 
     records = read_records(RESULTS / "reproduced.jsonl")
     drawn: list[Path] = []
-    for measured in (Measured(preset(name), records) for name in presets()):
+    for measured in (Measured(preset(name), records) for name in names or presets()):
         if measured.preset.figures and measured.records:
             for kind in dict.fromkeys(figure.kind for figure in measured.preset.figures):
                 if kind == "tsne" and not _has_points(measured):

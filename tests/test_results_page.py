@@ -99,3 +99,22 @@ def test_a_score_is_recognised() -> None:
         "37.0 / 38.1",
         "1 ± 2",
     ]
+
+
+def test_every_picture_is_on_the_page_and_there() -> None:
+    shown = re.findall(r"!\[[^]]+\]\((images/results/[^)]+)\)", PAGE.read_text(encoding="utf-8"))
+    there = sorted(
+        path.relative_to(PAGE.parent).as_posix() for path in (PAGE.parent / "images/results").iterdir()
+    )
+    assert sorted(shown) == there
+    assert there
+
+
+def test_pictures_are_drawn_from_the_records(results_page: ModuleType, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (drawn,) = results_page.draw_pictures(tmp_path, names=["selfore-nytfb-minilm"])
+    committed = PAGE.parent / "images" / "results" / drawn.name
+    title = "SelfORE"
+    assert title in drawn.read_text(encoding="utf-8")
+    assert title in committed.read_text(encoding="utf-8")
+    assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]

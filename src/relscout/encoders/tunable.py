@@ -51,7 +51,7 @@ def turned_by(encoder: TransformerEncoder, vectors: Tensor) -> Tensor:
 
 
 #: Bytes above which states are stored on disk.
-_IN_MEMORY = 1 << 30
+_IN_MEMORY = 1 << 28
 #: The same for vectors of contents, because others of the same size are clustered at the same time.
 _VECTORS_IN_MEMORY = 1 << 24
 

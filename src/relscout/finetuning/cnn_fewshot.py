@@ -268,7 +268,7 @@ class CNNFewShot(Parameters):
                 was given some of them.
             SettingError: Nothing was fitted yet, or a number is too small.
         """
-        self._trained()
+        self._fitted_encoder()
         return scores_of(
             instances,
             [Episode(n, k, queries) for n in ways for k in shots],
@@ -286,7 +286,7 @@ class CNNFewShot(Parameters):
         """Return all settings that determine the fit, as JSON values."""
         return {"seed": checked_seed(self.seed), **to_mapping(self._settings)}
 
-    def _trained(self) -> WordEncoder:
+    def _fitted_encoder(self) -> WordEncoder:
         if self._encoder is None:
             raise SettingError("the network is not trained; call fit with instances of other relations first")
         return self._encoder
@@ -294,7 +294,7 @@ class CNNFewShot(Parameters):
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
-        encoder = self._trained()
+        encoder = self._fitted_encoder()
         sentences = encoder.prepare(instances, progress=silent, on_loss=on_loss)
         vectors = encoder.encode(sentences, progress=progress)
         return placed(vectors, None, unit_length=self._settings.unit_length)

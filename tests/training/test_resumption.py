@@ -232,7 +232,10 @@ CASES = {
         ],
         {"train": 0},
         {"learning_rate": 2e-5},
-        [({"trained_layers": -1, "granularities": "2-99"}, "train", 10)],
+        [
+            ({"trained_layers": -1, "granularities": "2-99"}, "train", 10),
+            ({"momentum": 0.9, "queue": 20, "clustering": "propagation"}, "train", 10),
+        ],
     ),
     "eiure": Case(
         partial(fit_method, "eiure"),

@@ -416,13 +416,15 @@ def _scorings(measured: Measured) -> list[str]:
 
 
 def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> list[TableLayout]:
-    from relscout.lab.tables import scores_table, sweep_table
+    from relscout.lab.tables import probes_table, scores_table, sweep_table
 
     tables = []
     for scoring in scorings:
         tables.append(scores_table(measured, scoring, all_scores=all_scores))
         if (swept := sweep_table(measured, scoring)) is not None:
             tables.append(swept)
+    if (probed := probes_table(measured)) is not None:
+        tables.append(probed)
     return tables
 
 

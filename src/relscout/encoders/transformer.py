@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache, cached_property
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     import torch
 
 
+#: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.
+_KEPT_SHAPES = "64"
 #: Seconds in which the Hugging Face hub must answer at all.
 _HUB_PATIENCE = 5.0
 #: Increase this whenever a change of marking, cutting or pooling changes vectors.
@@ -603,6 +606,9 @@ class TransformerEncoder:
     def _loaded(self) -> tuple[Any, int]:
         settings, depth = self.settings, self.depth
         device = self.device  # a missing device is reported before anything is loaded
+        # read once, before the first product of matrices: oneDNN keeps the code, and its buffers, for the last so many
+        # shapes; with its default of 1,024, training on sentences of all lengths takes gigabytes
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_SHAPES)
         model = load_weights(settings.model, dtype=settings.dtype)
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)

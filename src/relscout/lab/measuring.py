@@ -35,9 +35,10 @@ from relscout.lab.learners import (
     Learner,
     scores_of,
 )
+from relscout.lab.probes import probe
 from relscout.lab.protocols import SupervisedTask, Task
 from relscout.lab.records import RelationRow, measured
-from relscout.lab.schema import Figure, Preset, Row
+from relscout.lab.schema import Figure, Preset, Probes, Row
 from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, open_world_scores, score
@@ -249,6 +250,7 @@ def measure(
     *,
     labeled: Sequence[RelationInstance] | None,
     points_file: Path | None,
+    probes: Probes | None = None,
     checkpoints: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -260,6 +262,7 @@ def measure(
         encoder: Its encoder.
         labeled: Labelled instances, if the row uses them.
         points_file: File for the points of a figure, if any.
+        probes: What else to measure, if anything.
         checkpoints: Folder for checkpoints; an interrupted run resumes from it.
         progress: Progress callback.
     """
@@ -309,8 +312,22 @@ def measure(
         "seconds": {"total": round(cost.seconds, 3), **discovery.run["seconds"]},
         "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
         "points": None if points_file is None else points_file.name,
+        **({} if probes is None else {"probes": _probed(probes, task, discovery, assigned)}),
         "versions": discovery.run["versions"],
     }
+
+
+def _probed(probes: Probes, task: Task, discovery: Discovery, assigned: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what is measured of the representations of the scored instances, which are computed if not fitted."""
+    places = canonical_order(task.scored)
+    ordered = [task.scored[place].without_relation() for place in places]
+    # ``discover`` passes instances to a method in canonical order
+    rows = {_content(task.fitted[place]): row for row, place in enumerate(canonical_order(task.fitted))}
+    if all(_content(instance) in rows for instance in ordered):
+        vectors = discovery.model.vectors_[[rows[_content(instance)] for instance in ordered]]
+    else:
+        vectors = discovery.model.transform(ordered)
+    return probe(probes, vectors, assigned[places], [str(task.scored[place].relation) for place in places])
 
 
 def _assigned(discovery: Discovery, task: Task, progress: Progress) -> NDArray[np.int64]:

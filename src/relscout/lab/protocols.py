@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ import numpy as np
 from relscout.core.errors import InputError, RecordError, SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.seeding import generator
+from relscout.encoders.cache import instance_key
 from relscout.io.readers import read
 from relscout.text.corpus import bundled_corpus
 from relscout.training.labels import drawn_share
@@ -340,10 +341,12 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
 #: Amounts of labelled data that a sweep may vary.
 RELATIONS, SHARE, INSTANCES = "labeled.relations", "labeled.share", "labeled.instances"
 VARIED = (RELATIONS, SHARE, INSTANCES)
+#: Share of entity types that a sweep may replace by others.
+CORRUPTED = "types.corrupted"
 
 
 def check_varied(variation: Mapping[str, Any]) -> None:
-    """Check the values of a sweep over the labelled instances; other settings are ignored.
+    """Check the values of a sweep over the instances; other settings are ignored.
 
     Raises:
         SettingError: A number of relations or instances is not an integer from 2, or a share is not above 0 and at
@@ -355,6 +358,8 @@ def check_varied(variation: Mapping[str, Any]) -> None:
             raise SettingError(f"{name} is {value!r}, expected a whole number from 2")
         if name == SHARE and not (isinstance(value, int | float) and whole <= 1 and 0 < value <= 1):
             raise SettingError(f"{SHARE} is {value!r}, expected a share above 0, and at most 1")
+        if name == CORRUPTED and not (isinstance(value, int | float) and whole <= 1 and 0 <= value <= 1):
+            raise SettingError(f"{CORRUPTED} is {value!r}, expected a share from 0 to 1")
 
 
 def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -> Sequence[RelationInstance]:
@@ -407,6 +412,44 @@ def _evenly(
         order = generator(0, f"labelled instances {relation}").permutation(len(places))
         ranked += [(rank, relation, places[drawn]) for rank, drawn in enumerate(order.tolist())]
     return [part[place] for place in sorted(place for _, _, place in sorted(ranked)[:number])]
+
+
+def with_types(task: Task, *, types: bool = True, corrupted: float = 0) -> Task:
+    """Return a task in which entity types are left out, or a share of them is wrong.
+
+    A wrong type is one of the other types in the data. Which types are wrong depends on each instance alone; those of
+    a smaller share are wrong with a larger share, too, in the same way.
+
+    Args:
+        task: The task; itself if nothing changes.
+        types: Whether instances have types.
+        corrupted: Share of the types that are wrong, in [0, 1].
+
+    Raises:
+        InputError: Types should be replaced, and the data have fewer than two.
+    """
+    if types and not corrupted:
+        return task
+    known = sorted({kind for instance in task.fitted for kind in instance.type_pair if kind is not None})
+    if types and len(known) < 2:
+        raise InputError(f"{CORRUPTED} needs at least two entity types, and the data have {len(known)}")
+
+    def changed(instance: RelationInstance) -> RelationInstance:
+        if not types:
+            mentions = [replace(mention, type=None) for mention in (instance.head, instance.tail)]
+            return replace(instance, head=mentions[0], tail=mentions[1])
+        random = generator(0, f"types of {instance_key(instance).hex()}")
+        mentions = []
+        for mention in (instance.head, instance.tail):
+            share, place = random.random(), int(random.integers(len(known) - 1))
+            if mention.type is not None and share < corrupted:
+                mention = replace(mention, type=[kind for kind in known if kind != mention.type][place])
+            mentions.append(mention)
+        return replace(instance, head=mentions[0], tail=mentions[1])
+
+    labeled = None if task.labeled is None else [changed(instance) for instance in task.labeled]
+    fitted, scored = ([changed(instance) for instance in part] for part in (task.fitted, task.scored))
+    return replace(task, fitted=fitted, scored=scored, labeled=labeled)
 
 
 #: Share of the labelled instances in percent → suffix of the published file.

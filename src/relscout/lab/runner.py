@@ -18,9 +18,18 @@ from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
 from relscout.lab.measuring import measure, measure_supervised_task, points_file
 from relscout.lab.preset import TRIVIAL, check_rows
-from relscout.lab.protocols import SupervisedTask, Task, load, load_supervised_task, part_of, protocol
+from relscout.lab.protocols import (
+    CORRUPTED,
+    SupervisedTask,
+    Task,
+    load,
+    load_supervised_task,
+    part_of,
+    protocol,
+    with_types,
+)
 from relscout.lab.records import Record, ResultsFile
-from relscout.lab.schema import Preset
+from relscout.lab.schema import Preset, Probes
 from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
 from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS, Labels
 
@@ -58,6 +67,8 @@ class Job:
     """File for the points of a figure, if any."""
     checkpoints: Path | None = None
     """Folder for checkpoints, removed once the record is written."""
+    probes: Probes | None = None
+    """What else the record holds, if anything."""
 
 
 class Jobs:
@@ -158,16 +169,19 @@ class DiscoveryJobs(Jobs):
             yield partial(self._of, run)
 
     def _of(self, run: measuring.Run) -> Job:
+        task = with_types(self._task, types=run.row.types, corrupted=float(run.variation.get(CORRUPTED, 0)))
+        keys = self._keys if task is self._task else measuring.Keys.of(task)
         labeled = None
-        if run.row.kind != "frozen" and self._task.labeled is not None:
-            labeled = part_of(self._task.labeled, run.variation)
+        if run.row.kind != "frozen" and task.labeled is not None:
+            labeled = part_of(task.labeled, run.variation)
         encoder = TransformerEncoder(run.encoder, cache=self._cache)
-        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
+        keys = keys if labeled is task.labeled else keys.with_labeled(labeled or ())
         setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
         key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder, encoder)])
         points = None if run.figure is None else points_file(self._results, key, run.figure)
-        work = partial(measure, run, self._task, encoder, labeled=labeled, points_file=points)
-        return self._job(run, key, setup, work, points)
+        probes = self._preset.probes
+        work = partial(measure, run, task, encoder, labeled=labeled, points_file=points, probes=probes)
+        return replace(self._job(run, key, setup, work, points), probes=probes)
 
     def _trivial(self, name: str, raw: ClusteringScores, mapped: ClusteringScores) -> Job:
         key = measuring.trivial_key(name, self._preset.protocol, self._keys)
@@ -310,5 +324,9 @@ def _known(job: Job, file: ResultsFile) -> Record | None:
 
 def _is_of(record: Record, job: Job) -> bool:
     if record["key"] != job.identity["key"]:
+        return False
+    if job.probes is not None and record.get("probes", {}).get("asked") != records.plain(
+        to_mapping(job.probes)
+    ):
         return False
     return job.points is None or (record["points"] == job.points.name and job.points.is_file())

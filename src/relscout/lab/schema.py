@@ -22,7 +22,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import is_of_hub
-from relscout.lab.protocols import VARIED
+from relscout.lab.protocols import CORRUPTED, VARIED
 from relscout.metrics import ClusteringScores, OpenWorldScores
 
 #: Names of the scores.
@@ -77,6 +77,20 @@ class Row:
     ``model: given:NAME`` that of ``run --encoder NAME=DIR``."""
     n_relations: NRelations | None = None
     """Number of relations, if different from the preset."""
+    types: bool = True
+    """Whether the instances have their entity types; without them, each is of no known type."""
+
+
+@settings_class
+class Probes:
+    """What else is measured of each run: its representations and clusters, by the gold relations."""
+
+    neighbours: Distinct[AtLeast1] = ()
+    """Numbers of nearest neighbours, for the share of them with the same gold relation."""
+    shots: Distinct[AtLeast1] = ()
+    """Numbers of support instances of a relation, in episodes of five relations on the representations."""
+    relations: AtLeast0 = 0
+    """Number of gold relations that are listed for the largest and the smallest cluster."""
 
 
 @settings_class
@@ -85,7 +99,7 @@ class Sweep:
 
     setting: Text
     """Name of the setting, or ``labeled.relations``, ``labeled.share`` or ``labeled.instances``: the amount of labelled
-    data of a row."""
+    data of a row; or ``types.corrupted``: the share of entity types that are replaced by others."""
     values: Annotated[Distinct[Any], Field(min_length=1)]
     rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
@@ -101,10 +115,12 @@ class Sweep:
 class Figure:
     """A figure of the paper, drawn from the results."""
 
-    kind: Literal["tsne", "sweep", "losses"]
-    """``tsne`` (projected points), ``sweep`` (a score over its values) or ``losses`` (over the loops)."""
+    kind: Literal["tsne", "sweep", "losses", "purity", "clusters", "sizes"]
+    """``tsne`` (projected points), ``sweep`` (a score over its values), ``losses`` (over the loops), ``purity`` (of
+    nearest neighbours), ``clusters`` (gold relations in the largest and the smallest) or ``sizes`` (of the gold
+    relations)."""
     rows: Distinct[Text] = ()
-    """Names of the rows whose points are drawn."""
+    """Names of the rows that are drawn."""
     relations: AtLeast1 = 4
     """Number of gold relations among the points."""
     instances: AtLeast1 = 50
@@ -153,6 +169,8 @@ class Preset:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name of a method → settings of all its rows."""
     sweep: Nested[Sweep] | None = None
+    probes: Nested[Probes] | None = None
+    """What else is measured of each run; for discovery only."""
     seeds: Annotated[Distinct[AtLeast0], Field(min_length=1)] = (0, 1, 2)
     figures: Listed[Nested[Figure]] = ()
     """Figures for ``relscout lab reproduce figure``."""
@@ -176,7 +194,9 @@ class Preset:
 
     def settings_of(self, row: Row, variation: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the settings of a row's method: the preset's, overridden by the row's, then by the variation."""
-        varied = {name: value for name, value in (variation or {}).items() if name not in VARIED}
+        varied = {
+            name: value for name, value in (variation or {}).items() if name not in (*VARIED, CORRUPTED)
+        }
         return {**self.settings.get(row.method, {}), **row.settings, **varied}
 
     def encoder_of(self, row: Row) -> dict[str, Any]:

@@ -380,6 +380,51 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
     )
 
 
+def probes_table(measured: Measured) -> Table | None:
+    """Return the purity of neighbours and the few-shot accuracy of each row; ``None`` if no record has them."""
+    probes = measured.preset.probes
+    summaries = [
+        summary for summary in measured.table() if any(record.get("probes") for record in summary.records)
+    ]
+    if probes is None or not summaries or not (probes.neighbours or probes.shots):
+        return None
+    footnotes = Footnotes([record for summary in summaries for record in summary.records])
+
+    def values(summary: Summary, kind: str, number: int) -> list[float]:
+        entries = [record.get("probes", {}).get(kind, {}).get(str(number)) for record in summary.records]
+        return [
+            entry["accuracy"] if isinstance(entry, dict) else entry
+            for entry in entries
+            if entry not in (None, {})
+        ]
+
+    asked = [("neighbours", number) for number in probes.neighbours]
+    asked += [("shots", number) for number in probes.shots]
+    rows = [
+        [
+            Cell(summary.row, mark=footnotes.of_row(summary)),
+            *(
+                Cell(percent(mean_std(shares)) if (shares := values(summary, *what)) else NOTHING)
+                for what in asked
+            ),
+            Cell(seeds_text(summary)),
+        ]
+        for summary in summaries
+    ]
+    titles = [f"{number} neighbours" if kind == "neighbours" else f"{number} shot" for kind, number in asked]
+    return Table(
+        name=f"{measured.preset.name}-probes",
+        title=f"{measured.preset.title}: representations",
+        caption=(
+            "Neighbours: share of the nearest neighbours with the same gold relation. Shot: accuracy in episodes of "
+            f"five relations, by the nearest mean of so many instances of each. {UNITS}"
+        ),
+        columns=[Column("row", numeric=False), *map(Column, titles), Column("seeds")],
+        blocks=[rows],
+        notes=footnotes.notes(),
+    )
+
+
 def names_tables(measured: Measured, rows: Collection[str] | None = None) -> list[Table]:
     """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed.
 

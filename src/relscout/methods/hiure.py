@@ -13,18 +13,22 @@ Each epoch after the warm-up:
    granularities, turns it towards the prototype of its cluster and away from the others (:func:`prototype_contrast`).
 
 Then k-means on v, computed from all words, gives the relations.
+
+The paper's own parts, which its released code never calls, can be chosen: v′ of a momentum encoder with a queue of
+earlier v′ as negatives (:func:`momentum_contrast`), and exemplars by affinity propagation in place of means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import Start, kmeans
+from relscout.clustering.propagation import propagated_exemplars
 from relscout.core.errors import InputError, SettingError
 from relscout.core.settings import (
     AboveZero,
@@ -40,6 +44,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders import Encoder, EncoderSettings
 from relscout.encoders.settings import Arithmetic
+from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
 from relscout.methods.vectors import unit_length
@@ -58,6 +63,18 @@ class HiURESettings:
     """The contrast of prototypes; without it only instances are contrasted."""
     granularities: Numbers = "4-6-10-16-100"
     """Numbers of prototypes, joined by ``-``; the contrast is the mean over all (released code: 4-6-10-16-100)."""
+    clustering: Literal["k-means", "propagation"] = "k-means"
+    """What prototypes are: means of ``k-means``, or exemplars by affinity ``propagation`` (paper), at several
+    preferences in place of ``granularities``."""
+    levels: AtLeast1 = 3
+    """Preferences of the propagation, from coarse to fine, at least 1."""
+    propagated: AtLeast2 = 1000
+    """Most instances that exchange messages, a sample if there are more, since time grows with the square."""
+    momentum: Rate = 0.0
+    """Share of its own weights that the momentum encoder of the second view keeps in a step, in [0, 1) (paper: 0.999);
+    0: both views are of the encoder itself (released code)."""
+    queue: AtLeast0 = 0
+    """Second views of earlier batches that are negatives, too, at least 0; needs ``momentum``."""
     sampled_words: AtLeast0 = 2
     """Tokens between the mentions that each view reads of the part ``between``, drawn anew; 0 reads all."""
     dropout: Rate = 0.1
@@ -100,6 +117,11 @@ class HiURESettings:
                 f"warm_up_epochs is {self.warm_up_epochs}, and there are only {self.epochs} epochs, so that no "
                 "prototype is ever seen; give fewer, or set prototypes=false"
             )
+        if self.queue and not self.momentum:
+            raise SettingError(
+                f"queue is {self.queue} and momentum is 0, so that queued views would come from an encoder that has "
+                "changed since; set momentum, such as 0.999, or leave out the queue"
+            )
         if not self.dropout and not self.vector_dropout and not self.sampled_words:
             raise SettingError(
                 "dropout, vector_dropout and sampled_words are 0, so that both views of an instance are the same; "
@@ -130,6 +152,26 @@ def instance_contrast(first: Tensor, second: Tensor, *, temperature: float) -> T
     similar = first @ second.T / temperature  # (B, B)
     own = torch.arange(len(first), device=first.device)
     return (cross_entropy(similar, own) + cross_entropy(similar.T, own)) / 2
+
+
+def momentum_contrast(
+    views: Tensor, keys: Tensor, queued: Tensor, same: Tensor, *, temperature: float
+) -> Tensor:
+    """Return −mean_i log [exp(v_i·k_i / τ) / Σ_j exp(v_i·k_j / τ)], a scalar; j runs over batch and queue (MoCo).
+
+    Args:
+        views: v (B, D), of unit length.
+        keys: k, the second view of each by the momentum encoder (B, D), of unit length, constants to the gradient.
+        queued: Keys of earlier batches (Q, D), of unit length.
+        same: Whether a queued key is of the same instance as a view (B, Q), bool; it is no negative then.
+        temperature: τ, above 0.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    of_queue = (views @ queued.T / temperature).masked_fill(same, -torch.inf)  # (B, Q)
+    similar = torch.cat([views @ keys.T / temperature, of_queue], dim=1)  # (B, B + Q)
+    return cross_entropy(similar, torch.arange(len(views), device=views.device))
 
 
 def prototype_contrast(views: Tensor, prototypes: Tensor, temperatures: Tensor, own: Tensor) -> Tensor:
@@ -202,9 +244,26 @@ class HiURETraining(SelfTraining):
     #: Prototype of each content at every granularity (G, M), of the last epoch.
     _labels: NDArray[np.int64] | None = None
     _agreement: float | None = None
+    #: The momentum encoder; ``None`` without one.
+    _slow: TunableEncoder | None = None
+    #: Keys of earlier batches (Q, D), the newest last, and their contents (Q,).
+    _queued: torch.Tensor = field(init=False)
+    _queued_contents: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
+        import torch
+
         options, base = self.settings, self.encoder.base
+        if options.momentum:
+            self._slow = TunableEncoder(
+                base,
+                trained_layers=options.trained_layers,
+                dropout=options.dropout,
+                arithmetic=options.training_dtype,
+                sampled=options.sampled_words,
+            )
+        self._queued = torch.empty(0, self.encoder.dimension, device=self.encoder.device)
+        self._queued_contents = torch.empty(0, dtype=torch.int64, device=self.encoder.device)
         samples = any(part.name == "between" for part in base.parts)
         if not (samples or options.dropout or options.vector_dropout):
             raise SettingError(
@@ -221,23 +280,29 @@ class HiURETraining(SelfTraining):
             weight_decay=self.settings.weight_decay,
             fused=True,
         )
-        return TrainingState({"encoder": self.encoder}, optimizer)
+        parts = {"encoder": self.encoder}
+        if self._slow is not None:
+            parts["momentum"] = self._slow
+        return TrainingState(parts, optimizer)
 
     def _loss(self, _: int, rows: Rows) -> torch.Tensor:
         """Return InfoNCE + weight · ProtoNCE of a batch, a scalar; InfoNCE alone in the warm-up."""
         import torch
-        from torch.nn.functional import dropout, normalize
 
         settings = self.settings
-        self.encoder.train(True)
-        # one pass for both views: dropout and sampled words are drawn anew for each row
-        views = self.encoder(self.prepared, np.concatenate([rows, rows]))
-        views = normalize(dropout(views, settings.vector_dropout), dim=1)  # (2B, D)
-        first, second = views[: len(rows)], views[len(rows) :]  # (B, D) each
-        total = self._terms("instances", instance_contrast(first, second, temperature=settings.temperature))
+        contents = torch.from_numpy(rows).to(self.encoder.device)  # (B,)
+        if self._slow is None:
+            # one pass for both views: dropout and sampled words are drawn anew for each row
+            views = self._views(self.encoder, np.concatenate([rows, rows]))  # (2B, D)
+            first, second = views[: len(rows)], views[len(rows) :]  # (B, D) each
+            contrast = instance_contrast(first, second, temperature=settings.temperature)
+            contents = torch.cat([contents, contents])  # (2B,)
+        else:
+            views = self._views(self.encoder, rows)  # (B, D)
+            contrast = self._contrast_with_keys(self._slow, views, rows, contents)
+        total = self._terms("instances", contrast)
         if not self._granularities:
             return total
-        contents = torch.from_numpy(np.concatenate([rows, rows])).to(self.encoder.device)  # (2B,)
         contrasts = [
             prototype_contrast(
                 views, granularity.prototypes, granularity.temperatures, granularity.labels[contents]
@@ -245,6 +310,31 @@ class HiURETraining(SelfTraining):
             for granularity in self._granularities
         ]
         return total + settings.prototype_weight * self._terms("prototypes", torch.stack(contrasts).mean())
+
+    def _views(self, encoder: TunableEncoder, rows: Rows) -> torch.Tensor:
+        """Return a view of some contents (B, D), of unit length; dropout and sampled words are drawn anew."""
+        from torch.nn.functional import dropout, normalize
+
+        encoder.train(True)
+        return normalize(dropout(encoder(self.prepared, rows), self.settings.vector_dropout), dim=1)
+
+    def _contrast_with_keys(
+        self, slow: TunableEncoder, views: torch.Tensor, rows: Rows, contents: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the contrast of views (B, D) with their keys, by the momentum encoder, and add these to the queue."""
+        import torch
+
+        settings = self.settings
+        with torch.no_grad():
+            for own, learnt in zip(slow.parameters(), self.encoder.parameters(), strict=True):
+                own.lerp_(learnt, 1 - settings.momentum)
+            keys = self._views(slow, rows)  # (B, D)
+        same = contents[:, None] == self._queued_contents  # (B, Q)
+        contrast = momentum_contrast(views, keys, self._queued, same, temperature=settings.temperature)
+        if settings.queue:
+            self._queued = torch.cat([self._queued, keys])[-settings.queue :]
+            self._queued_contents = torch.cat([self._queued_contents, contents])[-settings.queue :]
+        return contrast
 
     def _begin(self, epoch: int) -> None:
         if self.settings.prototypes and epoch >= self.settings.warm_up_epochs:
@@ -254,11 +344,35 @@ class HiURETraining(SelfTraining):
         """Cluster the encoder's current vectors (M, D) at every granularity."""
         import torch
 
-        vectors = unit_length(self.encoder.encode_contents(self.prepared, progress=self.progress))
+        encoder = self.encoder if self._slow is None else self._slow
+        vectors = unit_length(encoder.encode_contents(self.prepared, progress=self.progress))
+        clusterings = (
+            self._exemplars(vectors, epoch)
+            if self.settings.clustering == "propagation"
+            else self._means(vectors, epoch)
+        )
+        device, smoothing, mean = self.encoder.device, self.settings.smoothing, self.settings.temperature
+        granularities: list[_Granularity] = []
+        for prototypes, labels in clusterings:
+            temperatures = cluster_temperatures(vectors, prototypes, labels, smoothing=smoothing, mean=mean)
+            arrays = (prototypes, temperatures, labels)
+            granularities.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
+        self._granularities = granularities
+        if not granularities:
+            self._labels = self._agreement = None
+            return
+        now = np.stack([granularity.labels.cpu().numpy() for granularity in granularities])  # (G, M)
+        before, self._labels = self._labels, now
+        comparable = before is not None and before.shape == now.shape
+        self._agreement = _agreement(before, now) if before is not None and comparable else None
+
+    def _means(
+        self, vectors: NDArray[np.float32], epoch: int
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Return prototypes (C, D) and the prototype of each content (M,), by k-means at every granularity."""
         # with almost as many prototypes as instances, the contrast of instances already does the same
         counts = [count for count in self.settings.counts if 2 * count <= len(vectors)] or [2]
-        granularities: list[_Granularity] = []
-        device = self.encoder.device
+        clusterings = []
         for count in counts:
             try:
                 clusters = kmeans(
@@ -274,28 +388,41 @@ class HiURETraining(SelfTraining):
                 if count == counts[0]:
                     raise
                 continue
-            prototypes = unit_length(clusters.centroids)
-            temperatures = cluster_temperatures(
-                vectors,
-                prototypes,
-                clusters.labels,
-                smoothing=self.settings.smoothing,
-                mean=self.settings.temperature,
-            )
-            arrays = (prototypes, temperatures, clusters.labels)
-            granularities.append(_Granularity(*(torch.from_numpy(array).to(device) for array in arrays)))
-        self._granularities = granularities
-        sizes = tuple(len(granularity.prototypes) for granularity in granularities)
+            clusterings.append((unit_length(clusters.centroids), clusters.labels))
+        sizes = tuple(len(prototypes) for prototypes, _ in clusterings)
         if sizes != self.settings.counts:
-            warning = (
+            self._warn(
                 f"prototypes were found at the granularities {', '.join(map(str, sizes))} only: there are "
                 f"{len(vectors)} different instances"
             )
-            self.warnings += [warning] if warning not in self.warnings else []
-        labels = np.stack([granularity.labels.cpu().numpy() for granularity in granularities])  # (G, M)
-        before, self._labels = self._labels, labels
-        comparable = before is not None and before.shape == labels.shape
-        self._agreement = _agreement(before, labels) if before is not None and comparable else None
+        return clusterings
+
+    def _exemplars(
+        self, vectors: NDArray[np.float32], epoch: int
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Return exemplars (C, D) and the nearest exemplar of each content (M,), at every level of the propagation."""
+        levels = propagated_exemplars(
+            vectors,
+            levels=self.settings.levels,
+            most=self.settings.propagated,
+            seed=self._seed(f"propagation {epoch}"),
+            progress=self.progress,
+        )
+        if len(levels) < self.settings.levels:
+            self._warn(
+                f"the propagation converged to exemplars at {len(levels)} of {self.settings.levels} levels; the others "
+                "were left out"
+            )
+        clusterings = []
+        for rows in levels:
+            # of equal vectors, the first exemplar has all
+            used, labels = np.unique((vectors @ vectors[rows].T).argmax(axis=1), return_inverse=True)
+            if len(used) > 1:
+                clusterings.append((vectors[rows[used]], labels.astype(np.int64)))
+        return clusterings
+
+    def _warn(self, warning: str) -> None:
+        self.warnings += [warning] if warning not in self.warnings else []
 
     def _end(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         temperatures = [granularity.temperatures.tolist() for granularity in self._granularities]
@@ -309,11 +436,22 @@ class HiURETraining(SelfTraining):
                 "agreement": self._agreement,
             }
         )
-        return {}, {} if self._labels is None else {"labels": self._labels}
+        arrays = {} if self._labels is None else {"labels": self._labels}
+        if self.settings.queue:
+            arrays["queued"] = self._queued.cpu().numpy()
+            arrays["queued_contents"] = self._queued_contents.cpu().numpy()
+        return {}, arrays
 
     def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        import torch
+
         del record
         self._labels = arrays.get("labels")
+        if self.settings.queue:
+            self._queued, self._queued_contents = (
+                torch.from_numpy(arrays[name].copy()).to(self.encoder.device)
+                for name in ("queued", "queued_contents")
+            )
 
 
 def _agreement(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
@@ -354,6 +492,11 @@ class HiURE(SelfTrained):
         seed: int = 0,
         prototypes: bool = HiURESettings.prototypes,
         granularities: str = HiURESettings.granularities,
+        clustering: Literal["k-means", "propagation"] = HiURESettings.clustering,
+        levels: int = HiURESettings.levels,
+        propagated: int = HiURESettings.propagated,
+        momentum: float = HiURESettings.momentum,
+        queue: int = HiURESettings.queue,
         sampled_words: int = HiURESettings.sampled_words,
         dropout: float = HiURESettings.dropout,
         vector_dropout: float = HiURESettings.vector_dropout,

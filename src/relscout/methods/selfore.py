@@ -586,7 +586,8 @@ class SelfORE(EncoderTraining):
         del vectors, prepared, tunable
         # the same code path as transform and predict, so that these return exactly the same
         final = encode(self._ready_encoder(), instances, progress=progress)
-        requested, way = (n_clusters, "means") if options.merge == "none" else (n_relations, options.merge)
+        requested = n_clusters if options.merge == "none" else n_relations
+        way: Literal["means", "centroids"] = "means" if options.merge == "none" else options.merge
         self._relation_of = relations_of_clusters(
             self._partition, final, requested, seed=self.seed, merge=way
         )

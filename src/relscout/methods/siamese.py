@@ -259,7 +259,9 @@ class Network:
         """Return a view of some contents (B, D), scaled to a mean square of 1; each call draws dropout again."""
         from torch.nn.functional import dropout
 
-        return dropout(self.encoder(prepared, contents) * self.encoder.scale, self._settings.vector_dropout)
+        # a batch holds sentences of similar length, but their neighbours are of any length
+        vectors = self.encoder.by_length(prepared, contents)
+        return dropout(vectors * self.encoder.scale, self._settings.vector_dropout)
 
     def mapped(self, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return g and d of a view (B, D) (eq. 4); without the mappings, h itself twice."""
@@ -314,7 +316,7 @@ class SiameseTraining(SelfTraining):
         settings, network = self.settings, self._network
         self.encoder.train(True)
         of_neighbours = self._drawn_neighbours(rows)  # (B, K)
-        # one pass for both views and the neighbours: dropout draws anew for each row
+        # both views and the neighbours together: dropout draws anew for each row
         h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))  # (2B + BK, D)
         first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]  # (B, D) each
         mapped = network.mapped(first)

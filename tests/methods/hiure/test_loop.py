@@ -36,6 +36,8 @@ def test_prototypes_are_seen_behind_the_warm_up_only(plain: HiURE) -> None:
         ({"temperature": 0.5}, {"instances", "prototypes"}),
         ({"smoothing": 1.0}, {"instances", "prototypes"}),
         ({"prototype_weight": 3.0}, {"instances", "prototypes"}),
+        ({"momentum": 0.9}, {"instances", "prototypes"}),
+        ({"clustering": "propagation"}, {"instances", "prototypes"}),
     ],
 )
 def test_each_part_can_be_switched(
@@ -95,3 +97,25 @@ def test_an_encoder_that_reads_nothing_between_has_nothing_to_sample(tiny_bert: 
         for words in (0, 2)
     ]
     assert found[0].vectors_.tobytes() == found[1].vectors_.tobytes()
+
+
+def test_queued_views_are_negatives(hiure: Build, few: Few) -> None:
+    short, long = (hiure(momentum=0.9, queue=queue).fit(few) for queue in (0, 30))
+    first, last = (fitted.report_["epochs"][-1]["losses"]["instances"] for fitted in (short, long))
+    assert last > first
+
+
+def test_a_slow_momentum_encoder_stays_where_it_began(hiure: Build, few: Few) -> None:
+    # prototypes are of the momentum encoder, so with a momentum near 1 they stay, and with a low one they follow
+    slow, fast = (
+        hiure(momentum=momentum, learning_rate=1e-2, clustering="propagation").fit(few).report_["epochs"]
+        for momentum in (0.999999, 0.1)
+    )
+    assert [epoch["agreement"] for epoch in slow] == [None, None, 1.0, 1.0]
+    assert fast[-1]["agreement"] is None or fast[-1]["agreement"] < 1
+
+
+def test_exemplars_get_finer_from_level_to_level(hiure: Build, few: Few) -> None:
+    (*_, last) = hiure(clustering="propagation", levels=3).fit(few).report_["epochs"]
+    assert last["granularities"] == sorted(last["granularities"])
+    assert last["granularities"][0] < last["granularities"][-1]

@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from relscout.methods.hiure import cluster_temperatures, instance_contrast, prototype_contrast
+from relscout.methods.hiure import (
+    cluster_temperatures,
+    instance_contrast,
+    momentum_contrast,
+    prototype_contrast,
+)
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -77,3 +82,29 @@ def test_one_that_is_alone_counts_as_loose_and_what_repeats_has_a_temperature_ab
     assert found[0] == found[1] > found[2] > 0
     same = cluster_temperatures(prototypes, prototypes, np.arange(3), smoothing=10, mean=0.1)
     np.testing.assert_allclose(same, 0.1)
+
+
+def test_the_contrast_with_keys_equals_the_equation_term_by_term() -> None:
+    views, keys, queued = unit(3, 4), unit(3, 4, seed=1), unit(5, 4, seed=2)
+    same = torch.zeros(3, 5, dtype=torch.bool)
+    same[1, 4] = True  # an earlier view of instance 1 is no negative of it
+    expected = 0.0
+    for row in range(3):
+        own = math.exp(float(views[row] @ keys[row]) / 0.3)
+        negatives = [math.exp(float(views[row] @ key) / 0.3) for key in keys]
+        negatives += [
+            math.exp(float(views[row] @ key) / 0.3)
+            for place, key in enumerate(queued)
+            if (row, place) != (1, 4)
+        ]
+        expected -= math.log(own / sum(negatives)) / 3
+    loss = momentum_contrast(views, keys, queued, same, temperature=0.3)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_a_queue_the_keys_of_the_batch_are_the_negatives() -> None:
+    views, keys = unit(4, 3), unit(4, 3, seed=1)
+    nothing = torch.empty(4, 0, dtype=torch.bool)
+    loss = momentum_contrast(views, keys, torch.empty(0, 3), nothing, temperature=0.3)
+    expected = prototype_contrast(views, keys, torch.full((4,), 0.3), torch.arange(4))
+    assert loss.item() == pytest.approx(expected.item())

@@ -22,6 +22,8 @@ from relscout.methods.hiure import HiURESettings
         ({"temperature": 0.0}, "temperature is 0.0, expected a number above 0"),
         ({"smoothing": float("nan")}, "smoothing is nan"),
         ({"dropout": 1.0}, "dropout is 1.0, expected a number from 0 to below 1"),
+        ({"queue": 64}, "queue is 64 and momentum is 0.* set momentum, such as 0.999"),
+        ({"momentum": 1.0}, "momentum is 1.0, expected a number from 0 to below 1"),
         (
             {"dropout": 0.0, "vector_dropout": 0.0, "sampled_words": 0},
             "both views of an instance are the same",

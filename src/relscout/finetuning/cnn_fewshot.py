@@ -101,15 +101,19 @@ class CNNFewShotSettings:
     @property
     def of_network(self) -> CNNSettings:
         """Settings of the network."""
-        names = ("marking", "windows", "dimension", "pooling", "word_dimension", "position_dimension")
-        names += ("tag_dimension", "vectors", "max_length", "word_dropout")
+        names = (
+            *("marking", "windows", "dimension", "pooling", "word_dimension", "position_dimension"),
+            *("tag_dimension", "vectors", "max_length", "word_dropout"),
+        )
         return CNNSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def of_episodes(self) -> FewShotSettings:
         """Settings of the episodes."""
-        names = ("similarity", "unit_length", "sharpness", "iterations", "learning_rate", "dropout")
-        names += ("train_ways", "train_shots", "train_queries", "train_batch", "warm_up", "check_every")
+        names = (
+            *("similarity", "unit_length", "sharpness", "iterations", "learning_rate", "dropout"),
+            *("train_ways", "train_shots", "train_queries", "train_batch", "warm_up", "check_every"),
+        )
         given = {name: getattr(self, name) for name in names}
         return FewShotSettings(objective="episodes", centred=False, inverses=False, **given)
 

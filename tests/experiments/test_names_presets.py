@@ -146,6 +146,38 @@ def test_a_preset_runs_with_a_small_model_in_place_of_each_encoder(
     assert all(float(printed[row].split()[0]) >= 0 for row in chosen)
 
 
+def test_prototypes_of_frozen_encoders_run_on_a_development_draw(
+    folder: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    shipped = preset("names-fewshot-prototypes")
+    assert [name for name in shipped.protocols if "dev" not in name] == ["fewshot"]
+    relations = [f"P{number}" for number in range(30)]
+    lines = "".join(
+        json.dumps(
+            {
+                "token": ["ada", name, "rome", f"{place}"],
+                "h": {"name": "ada", "pos": [0, 1]},
+                "t": {"name": "rome", "pos": [2, 3]},
+                "relation": f"r{name}",
+            }
+        )
+        + "\n"
+        for name in relations
+        for place in range(6)
+    )
+    for part in ("dev", "train_0.1", "train_0.1_untyped"):
+        (folder / f"wiki80/{part}.txt").write_text(lines)
+    rows = tuple(
+        replace(row, encoder={"model": str(tiny_bert), "pooling": f"span-mean*0.{place + 1}+sentence"})
+        for place, row in enumerate(shipped.rows)
+    )
+    small = replace(shipped, protocols=("fewshot-dev-B",), rows=rows)
+    records = list(run_preset(small, data=folder, results=tmp_path / "results.jsonl"))
+    assert [record["row"] for record in records] == ["chance", *(row.name for row in shipped.rows)]
+    assert [record["settings"].get("centred") for record in records[1:4]] == [True, True, False]
+    assert all(0 < record["scores"]["5-way-1-shot"]["accuracy"] < 1 for record in records)
+
+
 @pytest.mark.parametrize("name", PAPER)
 def test_the_seeds_are_those_of_the_paper(name: str) -> None:
     """Five seeds for supervised tasks, and a single run with 10,000 episodes for few-shot (appendix B)."""

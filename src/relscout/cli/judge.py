@@ -19,8 +19,8 @@ def command(
 ) -> None:
     """Summarise why a model errs without names, from a sheet that people have judged.
 
-    Fill the first column with wrong (the context is clear), no pattern (people cannot tell either), confusing (the
-    context is ambiguous) or mislabelled (the gold relation is wrong; such sentences count in no share).
+    Fill the first column with wrong (the context is clear), no pattern (people cannot recognise the relation either),
+    confusing (the context is ambiguous) or mislabelled (the gold relation is wrong; it counts in no share).
     """
     from relscout.lab.analysis.judging import JUDGEMENTS, read_sheet
 

@@ -372,7 +372,7 @@ def assign(
     if all(name in known for name in NAMES):
         unused = [known[name] for name in NAMES]
     ids = dict(zip(NAMES, unused if len(unused) == len(NAMES) else new, strict=False))
-    instead = ROLES if marking == ROLES_INSTEAD else ()
+    instead: tuple[str, ...] = ROLES if marking == ROLES_INSTEAD else ()
     if marking in TYPES_INSTEAD:
         instead = tuple(map(type_token, sorted(types)))
     return ids | {name: known[name] if name in known else next(new) for name in instead}

@@ -101,15 +101,19 @@ class CNNFewShotSettings:
     @property
     def of_network(self) -> CNNSettings:
         """Settings of the network."""
-        names = ("marking", "windows", "dimension", "pooling", "word_dimension", "position_dimension")
-        names += ("tag_dimension", "vectors", "max_length", "word_dropout")
+        names = (
+            *("marking", "windows", "dimension", "pooling", "word_dimension", "position_dimension"),
+            *("tag_dimension", "vectors", "max_length", "word_dropout"),
+        )
         return CNNSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def of_episodes(self) -> FewShotSettings:
         """Settings of the episodes."""
-        names = ("similarity", "unit_length", "sharpness", "iterations", "learning_rate", "dropout")
-        names += ("train_ways", "train_shots", "train_queries", "train_batch", "warm_up", "check_every")
+        names = (
+            *("similarity", "unit_length", "sharpness", "iterations", "learning_rate", "dropout"),
+            *("train_ways", "train_shots", "train_queries", "train_batch", "warm_up", "check_every"),
+        )
         given = {name: getattr(self, name) for name in names}
         return FewShotSettings(objective="episodes", centred=False, inverses=False, **given)
 
@@ -268,7 +272,7 @@ class CNNFewShot(Parameters):
                 was given some of them.
             SettingError: Nothing was fitted yet, or a number is too small.
         """
-        self._trained()
+        self._fitted_encoder()
         return scores_of(
             instances,
             [Episode(n, k, queries) for n in ways for k in shots],
@@ -286,7 +290,7 @@ class CNNFewShot(Parameters):
         """Return all settings that determine the fit, as JSON values."""
         return {"seed": checked_seed(self.seed), **to_mapping(self._settings)}
 
-    def _trained(self) -> WordEncoder:
+    def _fitted_encoder(self) -> WordEncoder:
         if self._encoder is None:
             raise SettingError("the network is not trained; call fit with instances of other relations first")
         return self._encoder
@@ -294,7 +298,7 @@ class CNNFewShot(Parameters):
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
-        encoder = self._trained()
+        encoder = self._fitted_encoder()
         sentences = encoder.prepare(instances, progress=silent, on_loss=on_loss)
         vectors = encoder.encode(sentences, progress=progress)
         return placed(vectors, None, unit_length=self._settings.unit_length)

@@ -140,9 +140,9 @@ def anchored_sentences(
     for text, links in bare:
         taken = list(links)
         if again is not None:
-            for found in again.finditer(text):
-                if all(found.end() <= start or found.start() >= end for start, end, _ in links):
-                    taken.append((found.start(), found.end(), pages[found[0]]))
+            for name in again.finditer(text):
+                if all(name.end() <= start or name.start() >= end for start, end, _ in links):
+                    taken.append((name.start(), name.end(), pages[name[0]]))
         taken.sort()
         for begin, finish in sentence_spans(text, [(start, end) for start, end, _ in taken]):
             mentions = [

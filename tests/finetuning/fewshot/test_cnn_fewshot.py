@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, SettingError
@@ -93,8 +92,3 @@ def _five(held: Some, novel: Some) -> Some:
     dev = [*held, *novel]
     assert len({one.relation for one in dev}) == 5
     return dev
-
-
-def test_vectors_are_those_of_the_papers_distance(fitted: CNNFewShot, novel: Some) -> None:
-    vectors = fitted._vectors(novel, progress=lambda *_: None, on_loss=None)
-    assert not np.allclose(np.linalg.norm(vectors, axis=1), 1)

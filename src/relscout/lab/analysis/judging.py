@@ -27,7 +27,7 @@ from relscout.lab.analysis.table_one import TableOne
 #: Judgement → its meaning (table 3). Mislabelled sentences count in no share, as in the paper.
 JUDGEMENTS: dict[str, str] = {
     "wrong": "the context shows the relation clearly, and the classifier misunderstood it",
-    "no pattern": "without names, people cannot tell the relation either",
+    "no pattern": "without names, people cannot recognise the relation either",
     "confusing": "without names, the sentence is ambiguous, such as between a city and a country",
     "mislabelled": "the gold relation is wrong",
 }
